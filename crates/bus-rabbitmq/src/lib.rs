@@ -1,0 +1,1 @@
+//! The bus on RabbitMQ over AMQP 0-9-1.

@@ -1,0 +1,1 @@
+//! Meta's webhook JSON: signature, handshake, decoding, splitting.

@@ -1,0 +1,214 @@
+//! A conversation: one stretch of talk between a contact and one of the business's numbers.
+//!
+//! open → pending (a bot or Meta's agent holds the thread) → snoozed → resolved. A resolved conversation never opens
+//! again: the next message starts a new one, which is routed afresh.
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{ContactId, ConversationId, PhoneNumberId};
+use crate::team::{Priority, TeamName};
+use crate::time::Timestamp;
+
+/// The customer service window: 24 h, less a minute for clocks that disagree.
+pub const WINDOW_MS: i64 = 24 * 60 * 60 * 1000 - 60 * 1000;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ConversationState {
+    /// Ours to answer.
+    Open,
+    /// Another app (a bot, Meta's agent) holds the thread.
+    Pending,
+    /// Put aside until a person or the customer wakes it.
+    Snoozed,
+    /// Over.
+    Resolved,
+}
+
+impl ConversationState {
+    pub const ALL: [Self; 4] = [Self::Open, Self::Pending, Self::Snoozed, Self::Resolved];
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Pending => "pending",
+            Self::Snoozed => "snoozed",
+            Self::Resolved => "resolved",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.as_str() == text)
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Conversation {
+    pub id: ConversationId,
+    pub contact: ContactId,
+    pub number: PhoneNumberId,
+    pub state: ConversationState,
+    /// Who answers; `None` until the first message was routed.
+    pub team: Option<TeamName>,
+    pub priority: Priority,
+    pub opened_at: Timestamp,
+    /// The last thing either side did.
+    pub active_at: Timestamp,
+    pub last_inbound_at: Option<Timestamp>,
+    /// The last answer of ours that we know of, phone-app echoes included.
+    pub last_outbound_at: Option<Timestamp>,
+    /// Until when free-form answers are allowed.
+    pub window_ends_at: Option<Timestamp>,
+}
+
+/// What can happen to a conversation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ConversationEvent {
+    /// The customer wrote, and the thread is ours.
+    CustomerWrote { arrived_at: Timestamp, written_at: Option<Timestamp> },
+    /// The customer wrote to whoever holds the thread (`standby`).
+    CustomerWroteToOther { arrived_at: Timestamp, written_at: Option<Timestamp> },
+    /// A colleague answered in the phone app, or another app did.
+    Answered { at: Timestamp },
+    /// `messaging_handovers`: the thread is ours now.
+    ControlGained { at: Timestamp },
+    /// `messaging_handovers`: another app holds the thread now.
+    ControlLost { at: Timestamp },
+    /// A person or the idle time ended it.
+    Resolved { at: Timestamp },
+}
+
+impl Conversation {
+    pub fn new(id: ConversationId, contact: ContactId, number: PhoneNumberId, at: Timestamp) -> Self {
+        Self {
+            id,
+            contact,
+            number,
+            state: ConversationState::Open,
+            team: None,
+            priority: Priority::Normal,
+            opened_at: at,
+            active_at: at,
+            last_inbound_at: None,
+            last_outbound_at: None,
+            window_ends_at: None,
+        }
+    }
+
+    /// Applies `event`. Events may arrive late and in any order: no instant ever moves backwards.
+    pub fn apply(&mut self, event: ConversationEvent) {
+        match event {
+            ConversationEvent::CustomerWrote { arrived_at, written_at } => {
+                self.customer_wrote(arrived_at, written_at);
+                self.reopen(ConversationState::Open);
+            }
+            ConversationEvent::CustomerWroteToOther { arrived_at, written_at } => {
+                self.customer_wrote(arrived_at, written_at);
+                self.reopen(ConversationState::Pending);
+            }
+            ConversationEvent::Answered { at } => {
+                self.last_outbound_at = self.last_outbound_at.max(Some(at));
+                self.active_at = self.active_at.max(at);
+            }
+            ConversationEvent::ControlGained { at } => {
+                self.active_at = self.active_at.max(at);
+                self.reopen(ConversationState::Open);
+            }
+            ConversationEvent::ControlLost { at } => {
+                self.active_at = self.active_at.max(at);
+                self.reopen(ConversationState::Pending);
+            }
+            ConversationEvent::Resolved { at } => {
+                self.active_at = self.active_at.max(at);
+                self.state = ConversationState::Resolved;
+            }
+        }
+    }
+
+    /// Whether nothing happened for `idle_ms`, so that it counts as resolved.
+    pub const fn is_idle(&self, now: Timestamp, idle_ms: i64) -> bool {
+        now.millis_since(self.active_at) >= idle_ms
+    }
+
+    fn customer_wrote(&mut self, arrived_at: Timestamp, written_at: Option<Timestamp>) {
+        let ends_at = window_end(arrived_at, written_at);
+        self.window_ends_at = self.window_ends_at.max(Some(ends_at));
+        self.last_inbound_at = self.last_inbound_at.max(Some(arrived_at));
+        self.active_at = self.active_at.max(arrived_at);
+    }
+
+    fn reopen(&mut self, state: ConversationState) {
+        match self.state {
+            ConversationState::Open | ConversationState::Pending | ConversationState::Snoozed => self.state = state,
+            ConversationState::Resolved => {}
+        }
+    }
+}
+
+/// When the customer service window that this message opened ends. The earlier of the two instants counts: with
+/// clocks that disagree we close early rather than send outside the window.
+pub fn window_end(arrived_at: Timestamp, written_at: Option<Timestamp>) -> Timestamp {
+    let start = written_at.map_or(arrived_at, |written_at| written_at.min(arrived_at));
+    start.plus_millis(WINDOW_MS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use uuid::Uuid;
+
+    fn at(millis: i64) -> Timestamp {
+        Timestamp::from_millis(millis)
+    }
+    fn fresh() -> Conversation {
+        let id = ConversationId::from_uuid(Uuid::from_u128(1));
+        Conversation::new(id, ContactId::from_uuid(Uuid::from_u128(2)), PhoneNumberId::new("9"), at(0))
+    }
+
+    #[test]
+    fn states_follow_who_holds_the_thread() {
+        let mut talk = fresh();
+        let steps = [
+            (
+                ConversationEvent::CustomerWroteToOther { arrived_at: at(1), written_at: None },
+                ConversationState::Pending,
+            ),
+            (ConversationEvent::ControlGained { at: at(2) }, ConversationState::Open),
+            (ConversationEvent::ControlLost { at: at(3) }, ConversationState::Pending),
+            (ConversationEvent::CustomerWrote { arrived_at: at(4), written_at: None }, ConversationState::Open),
+            (ConversationEvent::Answered { at: at(5) }, ConversationState::Open),
+            (ConversationEvent::Resolved { at: at(6) }, ConversationState::Resolved),
+            (ConversationEvent::CustomerWrote { arrived_at: at(7), written_at: None }, ConversationState::Resolved),
+        ];
+        for (event, want) in steps {
+            talk.apply(event);
+            assert_eq!(talk.state, want, "after {event:?}");
+        }
+    }
+
+    #[test]
+    fn late_events_move_no_instant_backwards() {
+        let mut talk = fresh();
+        talk.apply(ConversationEvent::CustomerWrote { arrived_at: at(500), written_at: Some(at(400)) });
+        talk.apply(ConversationEvent::CustomerWrote { arrived_at: at(300), written_at: Some(at(100)) });
+        talk.apply(ConversationEvent::Answered { at: at(200) });
+        assert_eq!(talk.active_at, at(500));
+        assert_eq!(talk.last_inbound_at, Some(at(500)));
+        assert_eq!(talk.window_ends_at, Some(at(400 + WINDOW_MS)));
+    }
+
+    #[test]
+    fn the_window_is_counted_from_the_earlier_clock() {
+        assert_eq!(window_end(at(1_000), Some(at(5_000))), at(1_000 + WINDOW_MS));
+        assert_eq!(window_end(at(5_000), Some(at(1_000))), at(1_000 + WINDOW_MS));
+        assert_eq!(window_end(at(5_000), None), at(5_000 + WINDOW_MS));
+    }
+
+    #[test]
+    fn idle_is_measured_from_the_last_activity() {
+        let mut talk = fresh();
+        talk.apply(ConversationEvent::Answered { at: at(100) });
+        assert!(!talk.is_idle(at(1_099), 1_000));
+        assert!(talk.is_idle(at(1_100), 1_000));
+    }
+}

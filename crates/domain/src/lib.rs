@@ -1,0 +1,22 @@
+//! The words of the business, and the decisions that need nothing but their arguments.
+//!
+//! This crate must never read a clock, do I/O, spawn or draw a random number: whoever calls it passes those in.
+//! Nothing here knows how WhatsApp, a broker or a database writes things down.
+
+pub mod contact;
+pub mod conversation;
+pub mod ids;
+pub mod message;
+pub mod partition;
+pub mod status;
+pub mod team;
+pub mod time;
+
+pub use contact::{Alias, AliasSet};
+pub use conversation::{Conversation, ConversationState};
+pub use ids::{ContactId, ConversationId, DecisionId, PhoneNumberId, WabaId};
+pub use message::{InboundMessage, MessageKind};
+pub use partition::{PartitionCount, PartitionId};
+pub use status::{Status, StatusState};
+pub use team::{Team, TeamName};
+pub use time::Timestamp;

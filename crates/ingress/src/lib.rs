@@ -1,0 +1,1 @@
+//! The webhook's front door: verify, split, publish, confirm, answer.

@@ -1,0 +1,1 @@
+//! The internal messages' protobuf code, and their conversion into domain types.

@@ -1,0 +1,1 @@
+//! Contacts, inbox, conversations and leases in SQLite or PostgreSQL.

@@ -1,0 +1,1 @@
+//! Partition ownership and the batch loop that every consuming component runs.

@@ -1,0 +1,1 @@
+//! The harness of the whole-system tests: private servers, free ports, a running waypost.
