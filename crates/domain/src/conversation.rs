@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{ContactId, ConversationId, PhoneNumberId};
+use crate::ids::{ContactId, ConversationId, NumberName};
 use crate::team::{Priority, TeamName};
 use crate::time::Timestamp;
 
@@ -46,7 +46,7 @@ impl ConversationState {
 pub struct Conversation {
     pub id: ConversationId,
     pub contact: ContactId,
-    pub number: PhoneNumberId,
+    pub number: NumberName,
     pub state: ConversationState,
     /// Who answers; `None` until the first message was routed.
     pub team: Option<TeamName>,
@@ -79,7 +79,7 @@ pub enum ConversationEvent {
 }
 
 impl Conversation {
-    pub fn new(id: ConversationId, contact: ContactId, number: PhoneNumberId, at: Timestamp) -> Self {
+    pub fn new(id: ConversationId, contact: ContactId, number: NumberName, at: Timestamp) -> Self {
         Self {
             id,
             contact,
@@ -162,7 +162,7 @@ mod tests {
     }
     fn fresh() -> Conversation {
         let id = ConversationId::from_uuid(Uuid::from_u128(1));
-        Conversation::new(id, ContactId::from_uuid(Uuid::from_u128(2)), PhoneNumberId::new("9"), at(0))
+        Conversation::new(id, ContactId::from_uuid(Uuid::from_u128(2)), NumberName::new("support-es").unwrap(), at(0))
     }
 
     #[test]

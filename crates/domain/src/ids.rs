@@ -94,6 +94,53 @@ meta_id! {
     WabaId
 }
 
+/// What we call one of the business's numbers (`support-es`), whatever Meta's id for it is today. Rules,
+/// conversations and windows use the name. 1 to 64 characters, no control characters.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct NumberName(String);
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("number name {0:?} must be 1 to 64 characters, without control characters or surrounding space")]
+pub struct InvalidNumberName(String);
+
+impl NumberName {
+    pub const LENGTH_MAX: usize = 64;
+
+    pub fn new(name: impl Into<String>) -> Result<Self, InvalidNumberName> {
+        let name = name.into();
+        let length = name.chars().count();
+        let valid = (1..=Self::LENGTH_MAX).contains(&length)
+            && name.trim().len() == name.len()
+            && !name.chars().any(char::is_control);
+        if valid { Ok(Self(name)) } else { Err(InvalidNumberName(name)) }
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for NumberName {
+    type Error = InvalidNumberName;
+
+    fn try_from(name: String) -> Result<Self, Self::Error> {
+        Self::new(name)
+    }
+}
+
+impl From<NumberName> for String {
+    fn from(name: NumberName) -> Self {
+        name.0
+    }
+}
+
+impl fmt::Display for NumberName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -14,7 +14,7 @@ pub mod time;
 
 pub use contact::{Alias, AliasSet};
 pub use conversation::{Conversation, ConversationState};
-pub use ids::{ContactId, ConversationId, DecisionId, PhoneNumberId, WabaId};
+pub use ids::{ContactId, ConversationId, DecisionId, NumberName, PhoneNumberId, WabaId};
 pub use message::{InboundMessage, MessageKind};
 pub use partition::{PartitionCount, PartitionId};
 pub use status::{Status, StatusState};
