@@ -1,0 +1,106 @@
+//! How text is made comparable: upper and lower case, accents, width and punctuation make no difference, words do.
+//!
+//! The result is the words with one space around each, so that looking for a phrase with its own surrounding spaces
+//! finds whole words only. In scripts that write without spaces every character is a word of its own.
+
+use caseless::Caseless;
+use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::is_combining_mark;
+
+/// `" hello world "` of `"Hello, WÖRLD!"`. At most `chars_max` characters of `text` are looked at.
+pub fn fold(text: &str, chars_max: usize) -> String {
+    let mut folded = String::with_capacity(text.len().min(chars_max) + 2);
+    folded.push(' ');
+    let mut in_word = false;
+    for c in text.chars().take(chars_max).nfkd().default_case_fold().nfkd() {
+        if is_accent(c) {
+            continue;
+        }
+        let word = c.is_alphanumeric() || is_combining_mark(c);
+        if in_word && (!word || is_unspaced(c)) {
+            folded.push(' ');
+            in_word = false;
+        }
+        if word {
+            folded.push(c);
+            in_word = true;
+            if is_unspaced(c) {
+                folded.push(' ');
+                in_word = false;
+            }
+        }
+    }
+    if in_word {
+        folded.push(' ');
+    }
+    folded
+}
+
+/// Marks that a reader of Latin, Greek, Cyrillic, Hebrew or Arabic leaves out when in a hurry. The vowel signs of
+/// Indic scripts are marks too, but they make another word.
+const fn is_accent(c: char) -> bool {
+    matches!(c,
+        '\u{0300}'..='\u{036f}'
+        | '\u{0483}'..='\u{0487}'
+        | '\u{0591}'..='\u{05c7}'
+        | '\u{0610}'..='\u{061a}'
+        | '\u{064b}'..='\u{065f}'
+        | '\u{0670}'
+        | '\u{0640}' // tatweel stretches a word and says nothing
+        | '\u{1ab0}'..='\u{1aff}'
+        | '\u{1dc0}'..='\u{1dff}'
+        | '\u{20d0}'..='\u{20ff}'
+        | '\u{fe00}'..='\u{fe2f}')
+}
+
+/// Thai, Lao, Myanmar, Khmer, kana and Han: written without spaces between words.
+const fn is_unspaced(c: char) -> bool {
+    matches!(c,
+        '\u{0e00}'..='\u{0eff}'
+        | '\u{1000}'..='\u{109f}'
+        | '\u{1780}'..='\u{17ff}'
+        | '\u{3040}'..='\u{30ff}'
+        | '\u{3400}'..='\u{4dbf}'
+        | '\u{4e00}'..='\u{9fff}'
+        | '\u{f900}'..='\u{faff}'
+        | '\u{20000}'..='\u{3ffff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn what_is_the_same_word() {
+        let cases = [
+            ("Hello, WÖRLD!", " hello world "),
+            ("¿Dónde está mi FACTURA?", " donde esta mi factura "),
+            ("Straße", " strasse "),
+            ("ＦＵＬＬ width", " full width "),
+            ("ﬁnd", " find "),
+            ("اَلسَّلَامُ", " السلام "),
+            ("की का", " की का "),
+            ("请问发票", " 请 问 发 票 "),
+            ("a发b", " a 发 b "),
+            ("", " "),
+            ("?!", " "),
+        ];
+        for (text, want) in cases {
+            assert_eq!(fold(text, 1000), want, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_long_text_is_cut() {
+        assert_eq!(fold(&"ab ".repeat(10), 4), " ab a ");
+    }
+
+    proptest! {
+        #[test]
+        fn folding_again_changes_nothing(text in "\\PC{0,40}") {
+            let once = fold(&text, 1000);
+            prop_assert_eq!(fold(&once, 10_000), once);
+        }
+    }
+}
