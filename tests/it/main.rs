@@ -1,1 +1,6 @@
-//! Whole-system tests, one binary.
+//! Whole-system tests, one binary, so that the harness is linked once. What needs a server is behind the feature
+//! `servers`; the rest runs with a bare `cargo test`.
+
+mod crate_edges;
+mod tidy;
+mod workspace;

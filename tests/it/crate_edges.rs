@@ -1,0 +1,212 @@
+//! Holds the edges between our crates, and who may use which library, to the tables below. A new row or a new entry
+//! is a design change: the commit says why.
+
+use std::collections::BTreeSet;
+
+use cargo_metadata::{DependencyKind, Metadata};
+
+use crate::workspace;
+
+/// The layers, from the purest outwards. What each may know is [`may_know`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Layer {
+    /// No I/O, no clock, no async, no randomness.
+    Pure,
+    /// Formats of the outside world and of our own messages.
+    Wire,
+    /// What we ask of a broker and of a database.
+    Port,
+    /// The adapters.
+    Edge,
+    /// What every consuming component runs.
+    Kit,
+    Component,
+    Bin,
+    /// The WhatsApp platform on the desk.
+    Sandbox,
+    /// Chores and tests.
+    Dev,
+}
+
+const CRATES: &[(&str, Layer)] = &[
+    ("waypost-domain", Layer::Pure),
+    ("waypost-rules", Layer::Pure),
+    ("waypost-cloud-api", Layer::Wire),
+    ("waypost-proto", Layer::Wire),
+    ("waypost-bus", Layer::Port),
+    ("waypost-store", Layer::Port),
+    ("waypost-bus-embedded", Layer::Edge),
+    ("waypost-bus-rabbitmq", Layer::Edge),
+    ("waypost-worker", Layer::Kit),
+    ("waypost-ingress", Layer::Component),
+    ("waypost-router", Layer::Component),
+    ("waypost", Layer::Bin),
+    ("waypost-sandbox", Layer::Sandbox),
+    ("waypost-xtask", Layer::Dev),
+    ("waypost-tests", Layer::Dev),
+];
+
+/// The layers whose crates a crate of `layer` may depend on.
+fn may_know(layer: Layer) -> &'static [Layer] {
+    match layer {
+        Layer::Pure => &[],
+        Layer::Wire | Layer::Port => &[Layer::Pure],
+        Layer::Edge => &[Layer::Pure, Layer::Wire, Layer::Port],
+        Layer::Kit => &[Layer::Pure, Layer::Port],
+        // Never an adapter, never another component.
+        Layer::Component => &[Layer::Pure, Layer::Wire, Layer::Port, Layer::Kit],
+        Layer::Bin => {
+            &[Layer::Pure, Layer::Wire, Layer::Port, Layer::Edge, Layer::Kit, Layer::Component, Layer::Sandbox]
+        }
+        Layer::Sandbox => &[Layer::Pure, Layer::Wire],
+        Layer::Dev => &[
+            Layer::Pure,
+            Layer::Wire,
+            Layer::Port,
+            Layer::Edge,
+            Layer::Kit,
+            Layer::Component,
+            Layer::Bin,
+            Layer::Sandbox,
+            Layer::Dev,
+        ],
+    }
+}
+
+/// Edges within a layer.
+const SAME_LAYER: &[(&str, &str)] = &[("waypost-rules", "waypost-domain"), ("waypost-xtask", "waypost-tests")];
+
+/// What a crate's own tests may use beyond that: the embedded bus, which needs no server, to test against the port.
+const TESTS_ONLY: &[(&str, &str)] = &[
+    ("waypost-worker", "waypost-bus-embedded"),
+    ("waypost-ingress", "waypost-bus-embedded"),
+    ("waypost-router", "waypost-bus-embedded"),
+];
+
+/// Libraries that belong to one place each, tests and benches apart.
+const LIBRARIES: &[(&str, &[&str])] = &[
+    ("lapin", &["waypost-bus-rabbitmq", "waypost-xtask", "waypost-tests"]),
+    ("rusqlite", &["waypost-bus-embedded"]),
+    ("sqlx", &["waypost-store", "waypost-xtask", "waypost-tests"]),
+    ("axum", &["waypost-ingress", "waypost", "waypost-xtask"]),
+    ("clap", &["waypost", "waypost-xtask"]),
+    ("figment", &["waypost"]),
+    ("anyhow", &["waypost", "waypost-xtask", "waypost-tests"]),
+    ("metrics-exporter-prometheus", &["waypost"]),
+    ("tracing-subscriber", &["waypost", "waypost-xtask", "waypost-tests"]),
+];
+
+/// Clocks, sockets, executors and dice: nothing a pure crate may have.
+const NOT_PURE: &[&str] = &[
+    "tokio",
+    "tokio-util",
+    "futures-util",
+    "async-trait",
+    "fastrand",
+    "rand",
+    "reqwest",
+    "hyper",
+    "axum",
+    "tracing",
+    "metrics",
+    "tempfile",
+];
+
+/// Not even in `Cargo.lock`: each needs something installed by hand, or is a second TLS stack.
+const NOT_IN_THE_TREE: &[&str] = &["openssl-sys", "aws-lc-sys", "aws-lc-rs", "cmake", "native-tls", "protobuf-src"];
+
+#[test]
+fn every_crate_has_a_layer() {
+    let members: BTreeSet<String> = workspace::metadata().packages.iter().map(|p| p.name.to_string()).collect();
+    let listed: BTreeSet<String> = CRATES.iter().map(|(name, _)| (*name).to_owned()).collect();
+    assert_eq!(members, listed, "the workspace's members and the table of layers");
+}
+
+#[test]
+fn crates_know_only_the_layers_above_them() {
+    check(&forbidden_edges(&workspace::metadata()));
+}
+
+#[test]
+fn libraries_stay_in_their_place() {
+    let mut found = Vec::new();
+    for package in workspace::metadata().packages {
+        for dependency in package.dependencies.iter().filter(|d| d.kind == DependencyKind::Normal) {
+            let allowed = LIBRARIES.iter().find(|(name, _)| *name == dependency.name).map(|(_, allowed)| *allowed);
+            if allowed.is_some_and(|allowed| !allowed.contains(&package.name.as_str())) {
+                found.push(format!("{} uses {}", package.name, dependency.name));
+            }
+            if layer(&package.name) == Some(Layer::Pure) && NOT_PURE.contains(&dependency.name.as_str()) {
+                found.push(format!("{} is pure and uses {}", package.name, dependency.name));
+            }
+        }
+    }
+    check(&found);
+}
+
+#[test]
+fn the_tree_needs_nothing_installed_by_hand() {
+    let lock = std::fs::read_to_string(workspace::root().join("Cargo.lock")).expect("Cargo.lock is committed");
+    let found: Vec<String> = NOT_IN_THE_TREE
+        .iter()
+        .filter(|name| lock.contains(&format!("\nname = \"{name}\"\n")))
+        .map(|name| format!("{name} is in Cargo.lock (cargo tree -i {name})"))
+        .collect();
+    check(&found);
+}
+
+fn check(found: &[String]) {
+    assert!(found.is_empty(), "against the design:\n{}", found.join("\n"));
+}
+
+fn forbidden_edges(metadata: &Metadata) -> Vec<String> {
+    let mut found = Vec::new();
+    for package in &metadata.packages {
+        let from = package.name.as_str();
+        for dependency in &package.dependencies {
+            let to = dependency.name.as_str();
+            if layer(to).is_none() || from == to {
+                continue;
+            }
+            let tests_only = dependency.kind == DependencyKind::Development && TESTS_ONLY.contains(&(from, to));
+            if !allowed(from, to) && !tests_only {
+                found.push(format!("{from} knows {to} ({} dependency)", dependency.kind));
+            }
+        }
+    }
+    found
+}
+
+fn allowed(from: &str, to: &str) -> bool {
+    let by_layer = match (layer(from), layer(to)) {
+        (Some(from), Some(to)) => may_know(from).contains(&to),
+        (None, _) | (_, None) => false,
+    };
+    by_layer || SAME_LAYER.contains(&(from, to))
+}
+
+fn layer(package: &str) -> Option<Layer> {
+    CRATES.iter().find(|(name, _)| *name == package).map(|(_, layer)| *layer)
+}
+
+#[test]
+fn the_rule_itself() {
+    let cases = [
+        ("waypost-router", "waypost-bus", true),
+        ("waypost-router", "waypost-worker", true),
+        ("waypost-router", "waypost-bus-rabbitmq", false),
+        ("waypost-router", "waypost-ingress", false),
+        ("waypost-domain", "waypost-rules", false),
+        ("waypost-rules", "waypost-domain", true),
+        ("waypost-bus", "waypost-cloud-api", false),
+        ("waypost-bus-embedded", "waypost-bus-rabbitmq", false),
+        ("waypost-worker", "waypost-cloud-api", false),
+        ("waypost-sandbox", "waypost-cloud-api", true),
+        ("waypost-sandbox", "waypost-bus", false),
+        ("waypost", "waypost-sandbox", true),
+        ("waypost-ingress", "waypost-xtask", false),
+    ];
+    for (from, to, expected) in cases {
+        assert_eq!(allowed(from, to), expected, "{from} -> {to}");
+    }
+}
