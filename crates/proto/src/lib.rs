@@ -4,6 +4,7 @@
 //! committed (`tests/generated.rs` fails when it is stale). This crate must never do I/O or read a clock.
 
 pub mod event;
+pub mod route;
 
 pub use event::{EVENT_KIND, EVENT_VERSION, EventError, decode_event, encode_event};
 

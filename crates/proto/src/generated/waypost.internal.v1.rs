@@ -104,29 +104,29 @@ impl EventKind {
 pub struct RouteInput {
     #[prost(uint32, tag = "1")]
     pub version: u32,
+    /// Our name of the number that was written to.
     #[prost(string, tag = "2")]
-    pub phone_number_id: ::prost::alloc::string::String,
+    pub number: ::prost::alloc::string::String,
     /// `messages\[\].type`, as Meta writes it.
     #[prost(string, tag = "3")]
     pub message_type: ::prost::alloc::string::String,
-    /// What there was to read, cut to what rules look at.
-    #[prost(string, tag = "4")]
-    pub text: ::prost::alloc::string::String,
-    #[prost(string, tag = "5")]
-    pub reply_id: ::prost::alloc::string::String,
+    /// What there was to read, cut to 1,400 bytes.
+    #[prost(string, optional, tag = "4")]
+    pub text: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "5")]
+    pub reply_id: ::core::option::Option<::prost::alloc::string::String>,
     #[prost(btree_map = "string, string", tag = "6")]
     pub attributes: ::prost::alloc::collections::BTreeMap<
         ::prost::alloc::string::String,
         ::prost::alloc::string::String,
     >,
-    /// The team of the open conversation; empty for none.
+    /// The open conversation's team and priority; empty for none.
     #[prost(string, tag = "7")]
     pub open_team: ::prost::alloc::string::String,
-    #[prost(bool, tag = "8")]
+    #[prost(string, tag = "8")]
+    pub open_priority: ::prost::alloc::string::String,
+    #[prost(bool, tag = "9")]
     pub first_contact: bool,
-    /// The rest comes with the rules that need it.
-    #[prost(string, tag = "9")]
-    pub language: ::prost::alloc::string::String,
 }
 /// What happened in one transaction, as published on `wa.activity`.
 #[derive(Clone, PartialEq, ::prost::Message)]

@@ -1,0 +1,142 @@
+//! Routing inputs as they are stored beside their decision: at most [`INPUT_BYTES_MAX`] encoded.
+
+use prost::Message;
+use waypost_domain::TeamName;
+use waypost_domain::team::Priority;
+use waypost_rules::{OpenConversation, RouteInput};
+
+use crate::event::InvalidField;
+use crate::v1;
+
+/// The version that this release writes, and the highest that it reads.
+pub const ROUTE_INPUT_VERSION: u32 = 1;
+/// What a stored input may take.
+pub const INPUT_BYTES_MAX: usize = 2048;
+
+const TEXT_BYTES_MAX: usize = 1400;
+const REPLY_ID_BYTES_MAX: usize = 256;
+const ATTRIBUTE_BYTES_MAX: usize = 120;
+
+/// Cuts `input` to what can be stored. The decision is made from the result, so that it can be made again from what
+/// was stored. Attributes that `wanted` (the rules look at them) stay before the others.
+pub fn fit_route_input(mut input: RouteInput, wanted: impl Fn(&str) -> bool) -> RouteInput {
+    input.text = input.text.map(|text| cut(text, TEXT_BYTES_MAX));
+    input.reply_id = input.reply_id.map(|id| cut(id, REPLY_ID_BYTES_MAX));
+    input.message_type = cut(input.message_type, ATTRIBUTE_BYTES_MAX);
+    let mut attributes = std::mem::take(&mut input.attributes);
+    attributes.retain(|name, value| name.len() + value.len() <= ATTRIBUTE_BYTES_MAX);
+    let mut room = INPUT_BYTES_MAX.saturating_sub(v1::RouteInput::from(&input).encoded_len());
+    let (first, rest): (Vec<_>, Vec<_>) = attributes.into_iter().partition(|(name, _)| wanted(name));
+    for (name, value) in first.into_iter().chain(rest) {
+        // Two tags, two lengths and the entry's own: six bytes at these sizes.
+        let size = name.len() + value.len() + 6;
+        if size > room {
+            continue;
+        }
+        room -= size;
+        input.attributes.insert(name, value);
+    }
+    input
+}
+
+pub fn encode_route_input(input: &RouteInput) -> Vec<u8> {
+    v1::RouteInput::from(input).encode_to_vec()
+}
+
+pub fn decode_route_input(bytes: &[u8]) -> Result<RouteInput, InvalidField> {
+    let invalid = |field, problem| InvalidField { message: "RouteInput", field, problem };
+    let wire = v1::RouteInput::decode(bytes).map_err(|_| invalid("", "undecodable"))?;
+    if wire.version == 0 || wire.version > ROUTE_INPUT_VERSION {
+        return Err(invalid("version", "missing, or newer than this release reads"));
+    }
+    let open = if wire.open_team.is_empty() {
+        None
+    } else {
+        let team = TeamName::new(wire.open_team).map_err(|_| invalid("open_team", "not a team name"))?;
+        let priority =
+            Priority::parse(&wire.open_priority).ok_or_else(|| invalid("open_priority", "not a priority"))?;
+        Some(OpenConversation { team, priority })
+    };
+    Ok(RouteInput {
+        number: wire.number,
+        message_type: wire.message_type,
+        text: wire.text,
+        reply_id: wire.reply_id,
+        attributes: wire.attributes,
+        open,
+        first_contact: wire.first_contact,
+    })
+}
+
+impl From<&RouteInput> for v1::RouteInput {
+    fn from(input: &RouteInput) -> Self {
+        let (open_team, open_priority) = match &input.open {
+            Some(open) => (open.team.as_str().to_owned(), open.priority.as_str().to_owned()),
+            None => Default::default(),
+        };
+        Self {
+            version: ROUTE_INPUT_VERSION,
+            number: input.number.clone(),
+            message_type: input.message_type.clone(),
+            text: input.text.clone(),
+            reply_id: input.reply_id.clone(),
+            attributes: input.attributes.clone(),
+            open_team,
+            open_priority,
+            first_contact: input.first_contact,
+        }
+    }
+}
+
+fn cut(mut text: String, bytes_max: usize) -> String {
+    text.truncate(text.floor_char_boundary(bytes_max));
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+
+    #[test]
+    fn what_was_stored_reads_back_the_same() {
+        let input = RouteInput {
+            number: "support-es".into(),
+            message_type: "text".into(),
+            text: Some("hola".into()),
+            reply_id: None,
+            attributes: BTreeMap::from([("tier".into(), "gold".into())]),
+            open: Some(OpenConversation { team: TeamName::new("vip").unwrap(), priority: Priority::Urgent }),
+            first_contact: true,
+        };
+        assert_eq!(decode_route_input(&encode_route_input(&input)).unwrap(), input);
+        let bare = RouteInput::default();
+        assert_eq!(decode_route_input(&encode_route_input(&bare)).unwrap(), bare);
+    }
+
+    #[test]
+    fn an_input_is_cut_to_size_and_keeps_what_rules_look_at() {
+        let mut attributes: BTreeMap<String, String> = (0..100).map(|n| (format!("a{n:02}"), "x".repeat(50))).collect();
+        attributes.insert("tier".into(), "gold".into());
+        attributes.insert("huge".into(), "x".repeat(500));
+        let input = RouteInput {
+            text: Some("ä".repeat(4096)),
+            reply_id: Some("r".repeat(1000)),
+            attributes,
+            ..RouteInput::default()
+        };
+        let fitted = fit_route_input(input, |name| name == "tier");
+        assert!(encode_route_input(&fitted).len() <= INPUT_BYTES_MAX);
+        assert_eq!(fitted.attributes.get("tier").map(String::as_str), Some("gold"));
+        assert!(fitted.attributes.len() > 2 && !fitted.attributes.contains_key("huge"));
+        assert_eq!(fit_route_input(fitted.clone(), |name| name == "tier"), fitted);
+    }
+
+    #[test]
+    fn damage_names_the_field() {
+        let wire = v1::RouteInput { version: 1, open_team: "A B".into(), ..v1::RouteInput::default() };
+        let error = decode_route_input(&wire.encode_to_vec()).unwrap_err();
+        assert_eq!(error.field, "open_team");
+        assert_eq!(decode_route_input(&[]).unwrap_err().field, "version");
+    }
+}
