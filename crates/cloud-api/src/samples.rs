@@ -1,0 +1,1 @@
+//! Webhook bodies of every kind, as Meta writes them.

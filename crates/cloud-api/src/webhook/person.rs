@@ -1,0 +1,161 @@
+//! Who is meant: aliases from the several places where Meta writes phone numbers and business-scoped ids.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use waypost_domain::AliasSet;
+
+use super::Sender;
+use crate::json::{self, Json, fields_of, text};
+
+const BSUID_BYTES_MAX: usize = 3 + 4 + 128;
+
+/// What an item itself says about the person.
+pub(super) struct Ids<'a> {
+    /// `from`, `to`, `wa_id` or `recipient_id`.
+    pub(super) phone: Option<Cow<'a, str>>,
+    pub(super) user_id: Option<Cow<'a, str>>,
+    pub(super) parent_user_id: Option<Cow<'a, str>>,
+}
+
+impl<'a> Ids<'a> {
+    pub(super) fn read(phone: Json<'a>, user_id: Json<'a>, parent_user_id: Json<'a>) -> Self {
+        Self { phone: text(phone), user_id: text(user_id), parent_user_id: text(parent_user_id) }
+    }
+
+    pub(super) fn aliases(&self) -> AliasSet {
+        let mut aliases = AliasSet {
+            phone: None,
+            bsuid: self.user_id.as_deref().map(str::to_owned),
+            parent_bsuid: self.parent_user_id.as_deref().map(str::to_owned),
+        };
+        if let Some(phone) = &self.phone {
+            // For people who show a username instead of their number, the BSUID has been seen in the number's place.
+            match IdForm::of(phone) {
+                IdForm::Bsuid => {
+                    aliases.bsuid.get_or_insert_with(|| phone.to_string());
+                }
+                IdForm::ParentBsuid => {
+                    aliases.parent_bsuid.get_or_insert_with(|| phone.to_string());
+                }
+                IdForm::Phone => aliases.phone = phone_alias(phone),
+            }
+        }
+        aliases
+    }
+}
+
+enum IdForm {
+    Phone,
+    Bsuid,
+    ParentBsuid,
+}
+
+impl IdForm {
+    /// A BSUID is `US.1349…`, a parent's `US.ENT.1181…`
+    /// (<https://developers.facebook.com/docs/whatsapp/business-scoped-user-ids>).
+    fn of(text: &str) -> Self {
+        let Some((country, id)) = text.split_once('.') else { return Self::Phone };
+        let (id, is_parent) = id.strip_prefix("ENT.").map_or((id, false), |id| (id, true));
+        let is_country = country.len() == 2 && country.bytes().all(|byte| byte.is_ascii_uppercase());
+        let is_id = !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        match (is_country && is_id && text.len() <= BSUID_BYTES_MAX, is_parent) {
+            (false, _) => Self::Phone,
+            (true, false) => Self::Bsuid,
+            (true, true) => Self::ParentBsuid,
+        }
+    }
+}
+
+/// Digits only. What is no number at all still names somebody and stays as it is.
+fn phone_alias(text: &str) -> Option<String> {
+    let digits: String = text.chars().filter(|c| !matches!(c, '+' | '-' | '(' | ')') && !c.is_whitespace()).collect();
+    let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let alias = if is_number { digits } else { text.trim().to_owned() };
+    (!alias.is_empty()).then_some(alias)
+}
+
+/// One element of `contacts[]`.
+struct Person<'a> {
+    ids: Ids<'a>,
+    profile_name: Option<Cow<'a, str>>,
+    username: Option<Cow<'a, str>>,
+}
+
+impl<'a> Person<'a> {
+    fn read(json: Json<'a>) -> Self {
+        let [wa_id, user_id, parent_user_id, profile, username] =
+            fields_of(json, &["wa_id", "user_id", "parent_user_id", "profile", "username"]);
+        let [name, profile_username] = fields_of(profile, &["name", "username"]);
+        Self {
+            ids: Ids::read(wa_id, user_id, parent_user_id),
+            profile_name: text(name),
+            username: text(profile_username).or_else(|| text(username)),
+        }
+    }
+}
+
+/// `contacts[]` of one change.
+#[derive(Default)]
+pub(super) struct People<'a> {
+    list: Vec<Person<'a>>,
+    /// By `wa_id` and `user_id`; filled only when there are several people.
+    index: HashMap<String, usize>,
+}
+
+impl<'a> People<'a> {
+    /// At most `count_max` are kept.
+    pub(super) fn read(contacts: Json<'a>, count_max: usize) -> Self {
+        let mut people = Self::default();
+        if let Some(contacts) = contacts {
+            json::for_each(contacts, |element| {
+                if people.list.len() < count_max {
+                    people.list.push(Person::read(Some(element)));
+                }
+            });
+        }
+        if people.list.len() > 1 {
+            for (at, person) in people.list.iter().enumerate() {
+                let aliases = person.ids.aliases();
+                for alias in [aliases.phone, aliases.bsuid].into_iter().flatten() {
+                    people.index.entry(alias).or_insert(at);
+                }
+            }
+        }
+        people
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    /// What is known of the person whom an item calls `own`.
+    pub(super) fn sender(&self, own: &Ids<'a>) -> Sender {
+        let own = own.aliases();
+        let Some(person) = self.find(&own) else {
+            return Sender { aliases: own, profile_name: None, username: None };
+        };
+        let listed = person.ids.aliases();
+        Sender {
+            aliases: AliasSet {
+                // `wa_id` is WhatsApp's own spelling of the number; `from` may differ (Brazil, Mexico, Argentina).
+                phone: listed.phone.or(own.phone),
+                bsuid: own.bsuid.or(listed.bsuid),
+                parent_bsuid: own.parent_bsuid.or(listed.parent_bsuid),
+            },
+            profile_name: person.profile_name.as_deref().map(str::to_owned),
+            username: person.username.as_deref().map(str::to_owned),
+        }
+    }
+
+    fn find(&self, own: &AliasSet) -> Option<&Person<'a>> {
+        if let [only] = self.list.as_slice() {
+            let listed = only.ids.aliases();
+            let is_other = own.bsuid.is_some() && listed.bsuid.is_some() && own.bsuid != listed.bsuid;
+            return (!is_other).then_some(only);
+        }
+        let keys = [&own.bsuid, &own.phone];
+        let at = keys.into_iter().flatten().find_map(|key| self.index.get(key))?;
+        self.list.get(*at)
+    }
+}
