@@ -1,0 +1,139 @@
+//! From the parts of a POST to the publications that carry them: pure, so that the same POST always gives the same
+//! message ids and the same addresses.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use uuid::Uuid;
+use waypost_bus::dead_letter::dead_letter;
+use waypost_bus::{DeadLetterReason, Layout, Message, Publication};
+use waypost_cloud_api::webhook::{Content, QuarantineReason, Quarantined, Split, WebhookEvent};
+use waypost_domain::{AliasSet, DecisionId, InboundMessage};
+use waypost_proto::event::CONTENT_TYPE;
+use waypost_proto::v1::{self, EventKind};
+use waypost_proto::{EVENT_KIND, encode_event};
+
+/// A dead letter's `kind` when its body is a webhook body, or a part of one.
+pub const QUARANTINE_KIND: &str = "waypost.webhook-part.v1";
+const QUARANTINE_CONTENT_TYPE: &str = "application/json";
+const ORIGIN: &str = "ingress";
+
+/// Namespace of the ids of quarantined bytes. Any fixed value does; changing it changes every id.
+const QUARANTINE_NAMESPACE: Uuid = Uuid::from_u128(0x6d5c_8f0e_3a4b_4d6a_9d64_77a7_9057_0002);
+
+/// What all parts of one POST have in common.
+pub(crate) struct Post<'a> {
+    pub(crate) body: &'a Bytes,
+    pub(crate) id: Uuid,
+    /// Milliseconds since the epoch.
+    pub(crate) received_at_ms: i64,
+}
+
+/// One publication for each part, in the order of the POST.
+pub(crate) fn publications(post: &Post<'_>, layout: Layout, split: Split<'_>) -> Vec<Publication> {
+    let mut batch = Vec::with_capacity(split.events.len() + split.quarantined.len());
+    for event in split.events {
+        batch.push(event_publication(post, layout, event));
+    }
+    for part in split.quarantined {
+        batch.push(quarantine_publication(post.body, &part));
+    }
+    batch
+}
+
+pub(crate) const fn event_kind(content: &Content) -> EventKind {
+    match content {
+        Content::Message(_) => EventKind::Message,
+        Content::StandbyMessage(_) => EventKind::StandbyMessage,
+        Content::Echo(_) => EventKind::Echo,
+        Content::Status(_) => EventKind::Status,
+        Content::ContactChange(_) => EventKind::ContactChange,
+        Content::AccountChange => EventKind::AccountChange,
+    }
+}
+
+pub(crate) const fn dead_letter_reason(reason: QuarantineReason) -> DeadLetterReason {
+    match reason {
+        QuarantineReason::UnparseableBody => DeadLetterReason::UnparseableBody,
+        QuarantineReason::UnparseablePart => DeadLetterReason::UnparseablePart,
+        QuarantineReason::TooDeep => DeadLetterReason::TooDeep,
+    }
+}
+
+fn event_publication(post: &Post<'_>, layout: Layout, event: WebhookEvent<'_>) -> Publication {
+    let kind = event_kind(&event.content);
+    let id = DecisionId::of_event(&event.number, &event.key);
+    let (address, person) = match event.content {
+        Content::Message(message) | Content::StandbyMessage(message) | Content::Echo(message) => {
+            let InboundMessage { contact, profile_name, username, .. } = message;
+            let address = layout.inbound(layout.partitions.of_contact(&contact, &event.key));
+            (address, Person { aliases: contact, profile_name, username })
+        }
+        Content::ContactChange(change) => {
+            let address = layout.inbound(layout.partitions.of_contact(&change.aliases, &event.key));
+            (address, Person { aliases: change.aliases, ..Person::default() })
+        }
+        // By the message that it speaks of: that message's statuses stay in order.
+        Content::Status(status) => {
+            let key = if status.id.is_empty() { &event.key } else { &status.id };
+            let address = layout.statuses(layout.partitions.of_key(key));
+            (address, Person { aliases: status.recipient, ..Person::default() })
+        }
+        Content::AccountChange => (layout.account(), Person::default()),
+    };
+    let body = encode_event(v1::Event {
+        version: 0, // set by `encode_event`
+        kind: kind.into(),
+        phone_number_id: event.number.as_str().to_owned(),
+        waba_id: event.waba_id.as_str().to_owned(),
+        field: event.field.into_owned(),
+        key: event.key,
+        contact: (!person.aliases.is_empty()).then(|| person.aliases.into()),
+        profile_name: person.profile_name.unwrap_or_default(),
+        username: person.username.unwrap_or_default(),
+        json: part_of(post.body, event.json.as_bytes()),
+        received_at_ms: post.received_at_ms,
+        entry_time: event.entry_time.unwrap_or_default(),
+        display_phone_number: event.display_phone_number,
+        post_id: post.id.to_string(),
+        entry_index: event.position.entry,
+        change_index: event.position.change,
+        item_index: event.position.item,
+    });
+    let message = Message {
+        id: id.to_string(),
+        kind: EVENT_KIND.to_owned(),
+        content_type: CONTENT_TYPE.to_owned(),
+        headers: BTreeMap::new(),
+        body,
+    };
+    Publication { address, message }
+}
+
+#[derive(Default)]
+struct Person {
+    aliases: AliasSet,
+    profile_name: Option<String>,
+    username: Option<String>,
+}
+
+fn quarantine_publication(body: &Bytes, part: &Quarantined<'_>) -> Publication {
+    let message = Message {
+        // Of the bytes alone: Meta's repetitions of it are the same dead letter.
+        id: Uuid::new_v5(&QUARANTINE_NAMESPACE, part.bytes).to_string(),
+        kind: QUARANTINE_KIND.to_owned(),
+        content_type: QUARANTINE_CONTENT_TYPE.to_owned(),
+        headers: BTreeMap::new(),
+        body: part_of(body, part.bytes),
+    };
+    dead_letter(message, dead_letter_reason(part.reason), ORIGIN, 1, &part.detail)
+}
+
+/// `part` without a copy, because it lies within `body`.
+fn part_of(body: &Bytes, part: &[u8]) -> Bytes {
+    if body.as_ptr_range().start <= part.as_ptr() && part.as_ptr_range().end <= body.as_ptr_range().end {
+        body.slice_ref(part)
+    } else {
+        Bytes::copy_from_slice(part)
+    }
+}

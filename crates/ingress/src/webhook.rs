@@ -1,0 +1,178 @@
+//! A request to the webhook: believed only if signed, and answered 200 only when all of it is stored.
+//!
+//! The order matters: limits, signature over the raw bytes, and only then a look at what the bytes say. It must never
+//! log what a body holds.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use arc_swap::ArcSwap;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use tokio::sync::Semaphore;
+use tracing::{debug, error, info, warn};
+use uuid::Uuid;
+use waypost_bus::{Bus, Layout, Outcome};
+use waypost_cloud_api::signature::{self, AppSecrets, Provider, SignatureError};
+use waypost_cloud_api::webhook::{Split, split};
+use waypost_cloud_api::{handshake, handshake::HandshakeError};
+
+use crate::body::{Bodies, BodyError};
+use crate::config::Limits;
+use crate::metrics::{Counted, Metrics, PostOutcome, Tally};
+use crate::outgoing::{Post, dead_letter_reason, event_kind, publications};
+use crate::ready::Readiness;
+
+pub(crate) struct Webhook {
+    pub(crate) provider: Provider,
+    pub(crate) signature_header: HeaderName,
+    pub(crate) app_secrets: Arc<ArcSwap<AppSecrets>>,
+    pub(crate) verify_tokens: Arc<ArcSwap<Vec<String>>>,
+    pub(crate) bus: Arc<dyn Bus>,
+    pub(crate) layout: Layout,
+    pub(crate) limits: Limits,
+    pub(crate) retry_after: HeaderValue,
+    pub(crate) bodies: Bodies,
+    pub(crate) in_flight: Semaphore,
+    pub(crate) readiness: Arc<Readiness>,
+    pub(crate) metrics: Arc<Metrics>,
+    /// Whether the last POST was refused for want of confirmation: that is logged once, not for every request.
+    pub(crate) refusing: AtomicBool,
+}
+
+/// Meta's subscription handshake.
+pub(crate) async fn get(State(webhook): State<Arc<Webhook>>, uri: Uri) -> Response {
+    let tokens = webhook.verify_tokens.load();
+    let mut refused = HandshakeError::WrongToken;
+    for token in tokens.iter() {
+        match handshake::verify(uri.query().unwrap_or_default(), token) {
+            Ok(challenge) => return challenge.into_response(),
+            Err(error) => refused = error,
+        }
+    }
+    debug!(%refused, "handshake refused");
+    match refused {
+        HandshakeError::Malformed(_) => StatusCode::BAD_REQUEST.into_response(),
+        HandshakeError::WrongToken => StatusCode::FORBIDDEN.into_response(),
+    }
+}
+
+/// A webhook.
+pub(crate) async fn post(State(webhook): State<Arc<Webhook>>, request: Request) -> Response {
+    let outcome = webhook.take(request).await;
+    webhook.metrics.post(outcome);
+    webhook.answer(outcome)
+}
+
+impl Webhook {
+    async fn take(&self, request: Request) -> PostOutcome {
+        let (head, body) = request.into_parts();
+        let (body, _held) = match self.bodies.read(&head.headers, body).await {
+            Ok(read) => read,
+            Err(BodyError::TooLarge) => return PostOutcome::TooLarge,
+            Err(BodyError::TooSlow) => return PostOutcome::TooSlow,
+            Err(BodyError::NoRoom) => return PostOutcome::Shed,
+            Err(BodyError::Aborted) => return PostOutcome::Aborted,
+        };
+        // Only now: a client that drips its body must not hold a place that others wait for.
+        let Ok(_place) = self.in_flight.try_acquire() else {
+            return PostOutcome::Shed;
+        };
+        let _counted = Counted::new(&self.metrics.in_flight);
+        if let Err(error) = self.verify(&head.headers, &body) {
+            debug!(%error, "webhook refused");
+            return PostOutcome::BadSignature;
+        }
+        self.publish(&body).await
+    }
+
+    fn verify(&self, headers: &HeaderMap, body: &[u8]) -> Result<(), SignatureError> {
+        let secrets = self.app_secrets.load();
+        let mut values = headers.get_all(&self.signature_header).iter().map(HeaderValue::as_bytes);
+        match (values.next(), values.next()) {
+            (None, _) => signature::verify(self.provider, &[], body, &secrets),
+            (Some(only), None) => signature::verify(self.provider, &[only], body, &secrets),
+            (Some(first), Some(second)) => signature::verify(self.provider, &[first, second], body, &secrets),
+        }
+    }
+
+    /// `body` is signed. Everything in it goes to the bus in one call.
+    async fn publish(&self, body: &Bytes) -> PostOutcome {
+        let parts = split(body);
+        let tally = tally(&parts);
+        let received_at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let post = Post {
+            body,
+            id: Uuid::now_v7(),
+            received_at_ms: i64::try_from(received_at.as_millis()).unwrap_or(i64::MAX),
+        };
+        let batch = publications(&post, self.layout, parts);
+        if batch.is_empty() {
+            return PostOutcome::Accepted;
+        }
+        let began_at = Instant::now();
+        let outcomes = self.bus.publish(batch, self.limits.publish_timeout).await;
+        self.metrics.publish_seconds.record(began_at.elapsed().as_secs_f64());
+        let mut refusal = None;
+        for outcome in outcomes {
+            match outcome {
+                Outcome::Confirmed => {}
+                Outcome::Returned => {
+                    self.readiness.returned();
+                    refusal = Some(outcome);
+                }
+                Outcome::Nacked | Outcome::Unavailable | Outcome::Unknown => refusal = Some(outcome),
+            }
+        }
+        self.tell_change(refusal);
+        if refusal.is_some() {
+            return PostOutcome::Unconfirmed;
+        }
+        self.metrics.confirmed(&tally);
+        PostOutcome::Accepted
+    }
+
+    /// Logs when refusing begins and when it ends; in between, the metrics count.
+    fn tell_change(&self, refusal: Option<Outcome>) {
+        if self.refusing.load(Ordering::Relaxed) == refusal.is_some() {
+            return;
+        }
+        if self.refusing.swap(refusal.is_some(), Ordering::Relaxed) == refusal.is_some() {
+            return;
+        }
+        match refusal {
+            Some(outcome) => warn!(?outcome, "the bus does not confirm, webhooks are refused"),
+            None => info!("the bus confirms again"),
+        }
+    }
+
+    fn answer(&self, outcome: PostOutcome) -> Response {
+        match outcome {
+            PostOutcome::Accepted => StatusCode::OK.into_response(),
+            PostOutcome::BadSignature => StatusCode::UNAUTHORIZED.into_response(),
+            PostOutcome::TooLarge => StatusCode::PAYLOAD_TOO_LARGE.into_response(),
+            PostOutcome::TooSlow => StatusCode::REQUEST_TIMEOUT.into_response(),
+            PostOutcome::Aborted => StatusCode::BAD_REQUEST.into_response(),
+            PostOutcome::Shed | PostOutcome::Unconfirmed => {
+                (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, self.retry_after.clone())]).into_response()
+            }
+        }
+    }
+}
+
+/// Counts what a POST holds, and tells of what had to be put aside. Only the reason and the size are told.
+fn tally(parts: &Split<'_>) -> Tally {
+    let mut tally = Tally::default();
+    for event in &parts.events {
+        tally.add_event(event_kind(&event.content));
+    }
+    for part in &parts.quarantined {
+        let reason = dead_letter_reason(part.reason);
+        tally.add_quarantined(reason);
+        error!(reason = reason.code(), bytes = part.bytes.len(), "quarantined a part of a signed webhook");
+    }
+    tally
+}
