@@ -1,1 +1,14 @@
-//! The harness of the whole-system tests: private servers, free ports, a running waypost.
+//! The harness of the whole-system tests: free ports, private servers, a running waypost, a client that signs.
+//!
+//! Everything it starts listens on 127.0.0.1 only, keeps its data in a folder of its own, and is stopped, by its own
+//! process id, when its guard is dropped. It never touches a server that it did not start.
+
+pub mod eventually;
+pub mod ports;
+pub mod process;
+pub mod rabbitmq;
+pub mod webhook;
+
+pub use eventually::eventually;
+pub use process::{WaypostProcess, WaypostSettings};
+pub use webhook::WebhookClient;

@@ -1,2 +1,89 @@
-//! The project's own chores.
-fn main() {}
+//! The project's own chores, run as `cargo xtask <command>`: one file per command. Nothing here ships.
+//!
+//! What a command starts (servers, children, temporary files) it owns by guards, so that it is stopped when the
+//! command ends, fails, panics or is interrupted. Nothing else is ever stopped.
+
+// A chore talks to the person at the terminal.
+#![allow(clippy::print_stdout)]
+
+mod lint;
+mod test;
+
+mod count;
+mod debian;
+mod servers;
+mod steps;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::count::Count;
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Chores of the Waypost project", disable_version_flag = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run every check and every test: the command to run before a change is handed over
+    ///
+    /// Formatting, clippy, unit, documentation, conformance and whole-system tests, and the documentation's own
+    /// links. Installs RabbitMQ and PostgreSQL where it can, starts private ones on free ports, and stops them.
+    Test,
+    /// Check what only special tools can: protobuf style and compatibility, spelling, licences
+    Lint,
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("error: no runtime: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let outcome = runtime.block_on(async {
+        // Dropping the command's future drops its guards.
+        tokio::select! {
+            outcome = run(cli.command) => outcome,
+            name = interrupted() => Err(anyhow::anyhow!("stopped by {name}")),
+        }
+    });
+    match outcome {
+        Ok(count) => {
+            println!("{count}");
+            if count.is_success() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        }
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(command: Command) -> anyhow::Result<Count> {
+    match command {
+        Command::Test => test::run().await,
+        Command::Lint => lint::run().await,
+    }
+}
+
+async fn interrupted() -> &'static str {
+    let (Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)) =
+        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()), signal(SignalKind::hangup()))
+    else {
+        // Without handlers the signals keep their own effect.
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = interrupt.recv() => "SIGINT",
+        _ = terminate.recv() => "SIGTERM",
+        _ = hangup.recv() => "SIGHUP",
+    }
+}

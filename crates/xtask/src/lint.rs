@@ -1,0 +1,124 @@
+//! `cargo xtask lint`: what only special tools can check. Tools that a package registry offers ready-made are
+//! installed under `target/tools`, at the versions named here, and nowhere else.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use anyhow::{Context, bail};
+use tokio::process::Command;
+
+use crate::count::Count;
+use crate::debian;
+use crate::steps::{Steps, cargo, root};
+
+const BUF: &str = "@bufbuild/buf@1.75.0";
+const TYPOS: &str = "typos==1.52.0";
+
+pub(crate) async fn run() -> anyhow::Result<Count> {
+    let tools = tools_folder().await?;
+    let mut steps = Steps::default();
+
+    if let Some(buf) = steps.work("install buf", install_buf(&tools)).await {
+        steps.run("buf lint", in_folder("proto", &buf, &["lint"])).await;
+        match earlier_protos().await? {
+            Some(archive) => {
+                let against = format!("{}#subdir=proto", archive.path().display());
+                steps.run("buf breaking", in_folder("proto", &buf, &["breaking", "--against", &against])).await;
+            }
+            None => println!("\n== buf breaking: no earlier commit with protos here, not run"),
+        }
+    }
+
+    if let Some(typos) = steps.work("install typos", install_typos(&tools)).await {
+        steps.run("typos", in_folder(".", &typos, &["--config", ".cargo/typos.toml"])).await;
+    }
+
+    let deny = cargo(&["deny", "--version"]).stdout(Stdio::null()).stderr(Stdio::null()).status().await;
+    if deny.is_ok_and(|status| status.success()) {
+        let check = ["deny", "--locked", "check", "--config", ".cargo/deny.toml", "bans", "licenses", "sources"];
+        steps.run("cargo deny", cargo(&check)).await;
+    } else {
+        println!("\n== cargo deny: not installed (cargo install cargo-deny), not run");
+    }
+
+    Ok(steps.end_of_checks())
+}
+
+/// `target/tools`, wherever this machine keeps its build folder.
+async fn tools_folder() -> anyhow::Result<PathBuf> {
+    let executable = std::env::current_exe().context("where this program lies")?;
+    // <target>/<profile>/waypost-xtask
+    let target = executable.ancestors().nth(2).context("this program lies in a build folder")?;
+    let tools = target.join("tools");
+    tokio::fs::create_dir_all(&tools).await.with_context(|| format!("cannot create {}", tools.display()))?;
+    Ok(tools)
+}
+
+async fn install_buf(tools: &Path) -> anyhow::Result<PathBuf> {
+    let folder = tools.join("npm");
+    let program = folder.join("node_modules/.bin/buf");
+    let stamp = folder.join("installed");
+    if is_current(&stamp, BUF).await {
+        return Ok(program);
+    }
+    have("npm", "npm").await?;
+    tokio::fs::create_dir_all(&folder).await?;
+    let mut npm = Command::new("npm");
+    npm.args(["install", "--no-audit", "--no-fund", "--no-save", "--prefix"]).arg(&folder).arg(BUF);
+    finish(npm).await?;
+    tokio::fs::write(&stamp, BUF).await?;
+    Ok(program)
+}
+
+async fn install_typos(tools: &Path) -> anyhow::Result<PathBuf> {
+    let folder = tools.join("pip");
+    let program = folder.join("bin/typos");
+    let stamp = folder.join("installed");
+    if is_current(&stamp, TYPOS).await {
+        return Ok(program);
+    }
+    have("pip3", "python3-pip").await?;
+    let mut pip = Command::new("pip3");
+    pip.args(["install", "--quiet", "--disable-pip-version-check", "--only-binary", ":all:", "--upgrade", "--target"]);
+    pip.arg(&folder).arg(TYPOS);
+    finish(pip).await?;
+    tokio::fs::write(&stamp, TYPOS).await?;
+    Ok(program)
+}
+
+async fn is_current(stamp: &Path, version: &str) -> bool {
+    tokio::fs::read_to_string(stamp).await.is_ok_and(|installed| installed == version)
+}
+
+/// Makes sure of `program`, by Debian's `package` where it is missing.
+async fn have(program: &str, package: &str) -> anyhow::Result<()> {
+    let found = Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().await;
+    if found.is_ok_and(|status| status.success()) {
+        return Ok(());
+    }
+    debian::install(&[package]).await.with_context(|| format!("install {program}, it is needed and was not found"))
+}
+
+/// The protos of the commit before this one, as a tar file; `None` where it is not there (a shallow clone) or has none.
+async fn earlier_protos() -> anyhow::Result<Option<tempfile::NamedTempFile>> {
+    let archive = tempfile::Builder::new().suffix(".tar").tempfile()?;
+    let mut git = Command::new("git");
+    git.args(["archive", "--format=tar", "-o"]).arg(archive.path()).args(["HEAD~1", "proto/buf.yaml", "proto"]);
+    let status = git.current_dir(root()).stderr(Stdio::null()).status().await.context("cannot run git")?;
+    Ok(status.success().then_some(archive))
+}
+
+fn in_folder(folder: &str, program: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(program);
+    command.args(arguments).current_dir(root().join(folder));
+    command
+}
+
+async fn finish(mut command: Command) -> anyhow::Result<()> {
+    let shown = format!("{:?}", command.as_std());
+    let status = command.status().await.with_context(|| format!("cannot run {shown}"))?;
+    if !status.success() {
+        bail!("{shown}: {status}");
+    }
+    Ok(())
+}

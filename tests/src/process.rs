@@ -1,0 +1,205 @@
+//! A running `waypost`, the real program, as an operator would start it: to be asked, frozen, stopped and killed.
+
+use std::collections::VecDeque;
+use std::ffi::OsString;
+use std::io::{BufRead, BufReader, Read};
+use std::os::unix::process::ExitStatusExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::NamedTempFile;
+
+use crate::eventually;
+use crate::webhook::http_client;
+
+/// Names the program under test; `cargo xtask test` sets it.
+pub const BINARY_VARIABLE: &str = "WAYPOST_TEST_BIN";
+
+const READY_DEADLINE: Duration = Duration::from_secs(60);
+/// Of each stream, the newest lines.
+const OUTPUT_LINES_MAX: usize = 10_000;
+
+/// How to start it. The same settings may be started again and again, after a kill for instance.
+#[derive(Debug, Clone, Default)]
+pub struct WaypostSettings {
+    /// The text of the TOML file for `--config`.
+    pub config: String,
+    /// What follows `run --config FILE`.
+    pub arguments: Vec<OsString>,
+    /// `WAYPOST__SECTION__KEY` overrides. Nothing named `WAYPOST…` is inherited from the test's own environment.
+    pub variables: Vec<(String, String)>,
+    /// Answers 200 when it is ready, e.g. `http://127.0.0.1:1234/readyz`.
+    pub ready_url: String,
+}
+
+/// Killed, with SIGKILL, when dropped. Its output is shown when the test has failed by then.
+pub struct WaypostProcess {
+    child: Child,
+    output: Arc<Mutex<Output>>,
+    _config: NamedTempFile,
+}
+
+#[derive(Default)]
+struct Output {
+    stdout: VecDeque<String>,
+    stderr: VecDeque<String>,
+}
+
+impl WaypostProcess {
+    /// Starts it and waits until it is ready. An error, with its output, when it ends instead.
+    pub async fn start(settings: &WaypostSettings) -> anyhow::Result<Self> {
+        let mut process = Self::spawn(settings)?;
+        let http = http_client()?;
+        let what = format!("{} answers 200", settings.ready_url);
+        let ready = eventually(&what, READY_DEADLINE, async || {
+            if let Ok(Some(status)) = process.child.try_wait() {
+                return Some(Err(status));
+            }
+            let answer = http.get(&settings.ready_url).timeout(Duration::from_secs(2)).send().await;
+            answer.is_ok_and(|answer| answer.status().as_u16() == 200).then_some(Ok(()))
+        });
+        match ready.await {
+            Ok(()) => Ok(process),
+            Err(status) => bail!("waypost ended before it was ready: {status}\n{}", process.output()),
+        }
+    }
+
+    /// Starts it and waits for nothing.
+    pub fn spawn(settings: &WaypostSettings) -> anyhow::Result<Self> {
+        let config = tempfile::Builder::new().prefix("waypost-test-").suffix(".toml").tempfile()?;
+        std::fs::write(config.path(), &settings.config)?;
+        let mut command = waypost()?;
+        command.arg("run").arg("--config").arg(config.path()).args(&settings.arguments);
+        command.envs(settings.variables.iter().map(|(name, value)| (name, value)));
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+        let output = Arc::new(Mutex::new(Output::default()));
+        let stdout = child.stdout.take().context("stdout is piped")?;
+        let stderr = child.stderr.take().context("stderr is piped")?;
+        collect(stdout, Arc::clone(&output), |output| &mut output.stdout);
+        collect(stderr, Arc::clone(&output), |output| &mut output.stderr);
+        Ok(Self { child, output, _config: config })
+    }
+
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// `Some` when it has ended.
+    pub fn exit_status(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().ok().flatten()
+    }
+
+    /// SIGKILL: it gets no chance to tidy up.
+    pub fn kill(&mut self) -> anyhow::Result<()> {
+        self.child.kill()?;
+        let status = self.child.wait()?;
+        if status.signal().is_none() {
+            bail!("waypost had ended before it was killed: {status}\n{}", self.output());
+        }
+        Ok(())
+    }
+
+    /// SIGTERM, as an orchestrator stops it; waits for the end.
+    ///
+    /// # Panics
+    /// When it takes longer than `deadline`.
+    pub async fn terminate(&mut self, deadline: Duration) -> anyhow::Result<ExitStatus> {
+        self.signal(Signal::TERM)?;
+        Ok(eventually("waypost ends after SIGTERM", deadline, async || self.exit_status()).await)
+    }
+
+    /// SIGSTOP: it stands still, its connections stay open.
+    pub fn freeze(&self) -> anyhow::Result<()> {
+        self.signal(Signal::STOP)
+    }
+
+    /// SIGCONT.
+    pub fn thaw(&self) -> anyhow::Result<()> {
+        self.signal(Signal::CONT)
+    }
+
+    fn signal(&self, signal: Signal) -> anyhow::Result<()> {
+        let id = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw).context("it has a process id")?;
+        // Still ours: only `wait` frees the id, and it needs `&mut self`.
+        Ok(kill_process(id, signal)?)
+    }
+
+    /// What it wrote so far, for a person.
+    pub fn output(&self) -> String {
+        let output = self.output.lock().unwrap_or_else(PoisonError::into_inner);
+        let id = self.child.id();
+        let stdout: String = output.stdout.iter().map(|line| format!("{line}\n")).collect();
+        let stderr: String = output.stderr.iter().map(|line| format!("{line}\n")).collect();
+        format!("--- waypost {id} stdout:\n{stdout}--- waypost {id} stderr:\n{stderr}")
+    }
+
+    pub fn stdout_lines(&self) -> Vec<String> {
+        self.output.lock().unwrap_or_else(PoisonError::into_inner).stdout.iter().cloned().collect()
+    }
+
+    pub fn stderr_lines(&self) -> Vec<String> {
+        self.output.lock().unwrap_or_else(PoisonError::into_inner).stderr.iter().cloned().collect()
+    }
+}
+
+impl Drop for WaypostProcess {
+    fn drop(&mut self) {
+        if let Err(error) = self.child.kill() {
+            eprintln!("cannot kill waypost {}: {error}", self.child.id());
+        }
+        self.child.wait().ok();
+        if std::thread::panicking() {
+            eprintln!("{}", self.output());
+        }
+    }
+}
+
+/// The program with nothing to do yet, and without any `WAYPOST…` variable of ours. For other commands than `run`.
+pub fn waypost() -> anyhow::Result<Command> {
+    let mut command = Command::new(binary()?);
+    for (name, _) in std::env::vars_os() {
+        if name.as_encoded_bytes().starts_with(b"WAYPOST") {
+            command.env_remove(name);
+        }
+    }
+    Ok(command)
+}
+
+/// The program under test: the one named by the environment, else the one beside the running test.
+pub fn binary() -> anyhow::Result<PathBuf> {
+    let (path, from) = match std::env::var_os(BINARY_VARIABLE) {
+        Some(path) => (PathBuf::from(path), BINARY_VARIABLE),
+        None => {
+            let test = std::env::current_exe().context("where this test lies")?;
+            // <target>/<profile>/deps/<test>
+            let folder = test.parent().and_then(Path::parent).context("this test lies in a build folder")?;
+            (folder.join("waypost"), "beside this test")
+        }
+    };
+    if !path.is_file() {
+        bail!("no waypost at {} ({from}): build it with `cargo build -p waypost`", path.display());
+    }
+    Ok(path)
+}
+
+fn collect(
+    stream: impl Read + Send + 'static,
+    output: Arc<Mutex<Output>>,
+    part: fn(&mut Output) -> &mut VecDeque<String>,
+) {
+    // Ends with the stream, that is with the process.
+    std::thread::spawn(move || {
+        for line in BufReader::new(stream).split(b'\n').map_while(Result::ok) {
+            let mut output = output.lock().unwrap_or_else(PoisonError::into_inner);
+            let lines = part(&mut output);
+            if lines.len() == OUTPUT_LINES_MAX {
+                lines.pop_front();
+            }
+            lines.push_back(String::from_utf8_lossy(&line).into_owned());
+        }
+    });
+}
