@@ -45,20 +45,20 @@ impl Phase {
 
 /// One open connection.
 pub(crate) struct Connection {
-    /// The phase in the low bits, above it the millisecond in which it began.
+    /// The phase in the low bits, above it the microsecond in which it began.
     word: AtomicU64,
-    /// The table's beginning, from which milliseconds are counted.
+    /// The table's beginning, from which microseconds are counted.
     began_at: Instant,
     close: Notify,
 }
 
 impl Connection {
     pub(crate) fn enter(&self, phase: Phase) {
-        self.enter_at(phase, millis(self.began_at.elapsed()));
+        self.enter_at(phase, micros(self.began_at.elapsed()));
     }
 
-    fn enter_at(&self, phase: Phase, now_ms: u64) {
-        self.word.store(now_ms << Phase::BITS | phase as u64, Ordering::Relaxed);
+    fn enter_at(&self, phase: Phase, now_us: u64) {
+        self.word.store(now_us << Phase::BITS | phase as u64, Ordering::Relaxed);
     }
 
     pub(crate) fn is(&self, phase: Phase) -> bool {
@@ -114,10 +114,10 @@ impl Connections {
 
     /// Closes those that have been silent too long.
     pub(crate) fn sweep(&self, header_timeout: Duration, idle_timeout: Duration) {
-        self.sweep_at(millis(self.began_at.elapsed()), header_timeout, idle_timeout);
+        self.sweep_at(micros(self.began_at.elapsed()), header_timeout, idle_timeout);
     }
 
-    fn sweep_at(&self, now_ms: u64, header_timeout: Duration, idle_timeout: Duration) {
+    fn sweep_at(&self, now_us: u64, header_timeout: Duration, idle_timeout: Duration) {
         self.with_open(|open| {
             for connection in open.by_number.values() {
                 let word = connection.word.load(Ordering::Relaxed);
@@ -126,8 +126,8 @@ impl Connections {
                     Phase::Header => (header_timeout, CloseReason::HeaderTimeout),
                     Phase::Body | Phase::Busy | Phase::Closing => continue,
                 };
-                let waited_ms = now_ms.saturating_sub(word >> Phase::BITS);
-                if waited_ms > millis(limit) && connection.tell_to_close(word) {
+                let waited_us = now_us.saturating_sub(word >> Phase::BITS);
+                if waited_us > micros(limit) && connection.tell_to_close(word) {
                     self.metrics.closed(reason);
                 }
             }
@@ -176,22 +176,22 @@ impl Drop for OpenConnection {
     }
 }
 
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const HEADER: Duration = Duration::from_millis(100);
-    const IDLE: Duration = Duration::from_millis(1000);
+    const HEADER: Duration = Duration::from_micros(100);
+    const IDLE: Duration = Duration::from_micros(1000);
 
     fn table(phases: &[(Phase, u64)]) -> (Arc<Connections>, Vec<OpenConnection>) {
         let table = Connections::new(Arc::new(Metrics::new()));
         let open: Vec<_> = phases.iter().map(|_| table.add()).collect();
-        for (entry, (phase, since_ms)) in open.iter().zip(phases) {
-            entry.connection.enter_at(*phase, *since_ms);
+        for (entry, (phase, since_us)) in open.iter().zip(phases) {
+            entry.connection.enter_at(*phase, *since_us);
         }
         (table, open)
     }
@@ -204,11 +204,11 @@ mod tests {
     fn the_sweep_closes_whoever_is_over_time() {
         let phases = [(Phase::Header, 10), (Phase::Header, 950), (Phase::Idle, 10), (Phase::Body, 0), (Phase::Busy, 0)];
         let (table, open) = table(&phases);
-        for (now_ms, want) in
+        for (now_us, want) in
             [(110, vec![]), (111, vec![0]), (1010, vec![0]), (1011, vec![0, 2]), (1051, vec![0, 1, 2])]
         {
-            table.sweep_at(now_ms, HEADER, IDLE);
-            assert_eq!(closing(&open), want, "at {now_ms} ms");
+            table.sweep_at(now_us, HEADER, IDLE);
+            assert_eq!(closing(&open), want, "at {now_us} µs");
         }
     }
 

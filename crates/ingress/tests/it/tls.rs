@@ -1,0 +1,78 @@
+//! HTTPS, and a new certificate without a restart.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use rcgen::{CertifiedKey, generate_simple_self_signed};
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, RootCertStore};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use waypost_ingress::TlsFiles;
+
+use crate::support::{Client, Door, FakeBus, config, eventually, signed, text_webhook};
+
+/// Writes a new certificate for `localhost` over the old one.
+fn write_certificate(files: &TlsFiles) -> CertificateDer<'static> {
+    let CertifiedKey { cert, signing_key } = generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    std::fs::write(&files.certificate_file, cert.pem()).unwrap();
+    std::fs::write(&files.key_file, signing_key.serialize_pem()).unwrap();
+    cert.der().clone()
+}
+
+fn files(folder: &Path) -> TlsFiles {
+    TlsFiles { certificate_file: folder.join("tls.crt"), key_file: folder.join("tls.key") }
+}
+
+/// A connection that trusts `certificate` alone.
+async fn connect(door: &Door, certificate: &CertificateDer<'static>) -> Option<Client<TlsStream<TcpStream>>> {
+    let mut roots = RootCertStore::empty();
+    roots.add(certificate.clone()).unwrap();
+    let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let stream = TcpStream::connect(door.address).await.unwrap();
+    let name = ServerName::try_from("localhost").unwrap();
+    TlsConnector::from(Arc::new(config)).connect(name, stream).await.ok().map(Client::new)
+}
+
+#[tokio::test]
+async fn webhooks_come_over_tls_and_the_certificate_can_be_renewed() {
+    let folder = tempfile::tempdir().unwrap();
+    let files = files(folder.path());
+    let old = write_certificate(&files);
+    let bus = FakeBus::new();
+    let mut config = config();
+    config.tls = Some(files.clone());
+    config.admin_listen = Some("127.0.0.1:0".parse().unwrap());
+    let door = Door::open(config, &bus).await;
+    let request = signed(&text_webhook("wamid.A", "1555", "hi"));
+
+    let mut client = connect(&door, &old).await.unwrap();
+    client.send(&request).await;
+    assert_eq!(client.answer().await.unwrap().status, 200);
+    assert_eq!(door.get("/healthz").await.status, 200, "operators are served without TLS");
+
+    // Plain HTTP is no way in.
+    let mut plain = door.connect().await;
+    plain.send(&request).await;
+    assert!(plain.answer().await.is_none_or(|answer| answer.status != 200));
+    assert_eq!(bus.calls().len(), 1);
+
+    // A broken certificate, and a key of another one: the old ones stay.
+    let good_key = std::fs::read(&files.key_file).unwrap();
+    for (certificate, key) in [("garbage", good_key.clone()), ("", good_key.clone()), ("", b"garbage".to_vec())] {
+        std::fs::write(&files.certificate_file, certificate).unwrap();
+        std::fs::write(&files.key_file, key).unwrap();
+        assert!(connect(&door, &old).await.is_some());
+    }
+    let new = write_certificate(&files);
+    eventually("the new certificate is shown", async || connect(&door, &new).await.is_some()).await;
+    assert!(connect(&door, &old).await.is_none());
+    client.send(&request).await;
+    assert_eq!(client.answer().await.unwrap().status, 200, "open connections go on");
+    door.close().await;
+}
