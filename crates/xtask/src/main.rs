@@ -6,6 +6,7 @@
 // A chore talks to the person at the terminal.
 #![allow(clippy::print_stdout)]
 
+mod corpus;
 mod lint;
 mod test;
 
@@ -14,6 +15,7 @@ mod debian;
 mod servers;
 mod steps;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -35,6 +37,10 @@ enum Command {
     /// Formatting, clippy, unit, documentation, conformance and whole-system tests, and the documentation's own
     /// links. Installs RabbitMQ and PostgreSQL where it can, starts private ones on free ports, and stops them.
     Test,
+    /// Post recorded webhook bodies to a running ingress on each bus, and compare what comes out
+    ///
+    /// DIR holds the bodies and `expected.json`, which says what each must become. RabbitMQ is a private node.
+    Corpus { dir: PathBuf },
     /// Check what only special tools can: protobuf style and compatibility, spelling, licences
     Lint,
 }
@@ -70,6 +76,7 @@ fn main() -> ExitCode {
 async fn run(command: Command) -> anyhow::Result<Count> {
     match command {
         Command::Test => test::run().await,
+        Command::Corpus { dir } => corpus::run(&dir).await,
         Command::Lint => lint::run().await,
     }
 }
