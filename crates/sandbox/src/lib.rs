@@ -1,1 +1,21 @@
 //! The WhatsApp platform on the desk: customers that write to a webhook over real HTTP.
+//!
+//! [`Customers`] sends what Meta would send: signed, batched, repeated, out of order, and again and again until it is
+//! answered 200. A run is a function of its seed. This crate knows the wire and nothing of ours behind it: it must
+//! never depend on how a webhook is handled.
+
+mod body;
+mod config;
+mod conversations;
+mod customer;
+mod error;
+mod plan;
+mod post;
+mod run;
+
+pub use config::SandboxConfig;
+pub use conversations::{CONVERSATIONS, Conversation, Step};
+pub use error::SandboxError;
+pub use plan::SentMessage;
+pub use post::{check_handshake, post_signed};
+pub use run::{Customers, PostRecord, SandboxReport};

@@ -1,0 +1,45 @@
+//! Who writes: invented people, the same ones for the same seed. No number here is anybody's.
+
+use fastrand::Rng;
+
+use crate::conversations::{CONVERSATIONS, Conversation, Step};
+
+pub(crate) struct Customer {
+    /// Digits without `+`; `None`: shows only a business-scoped id.
+    pub(crate) phone: Option<String>,
+    pub(crate) bsuid: Option<String>,
+    pub(crate) username: Option<String>,
+    pub(crate) name: String,
+    conversation: &'static Conversation,
+    next_step: usize,
+    /// Messages written so far.
+    pub(crate) written: u32,
+}
+
+impl Customer {
+    /// Customer number `index`. Of seven, one has only a business-scoped id, one has both, five have only a phone.
+    pub(crate) fn new(index: u32, seed: u64) -> Self {
+        let conversation = &CONVERSATIONS[index as usize % CONVERSATIONS.len()];
+        let mut rng = Rng::with_seed(seed ^ (u64::from(index) << 32));
+        // The zeros after the calling code keep it out of every numbering plan.
+        let phone = format!("{}000{index:07}", conversation.calling_code);
+        let bsuid = format!("{}.{}", conversation.country, rng.u64(1_000_000_000_000..10_000_000_000_000));
+        let (phone, bsuid) = match index % 7 {
+            3 => (None, Some(bsuid)),
+            5 => (Some(phone), Some(bsuid)),
+            _ => (Some(phone), None),
+        };
+        let username = bsuid.is_some().then(|| format!("sandbox.{index}"));
+        let name = format!("{} {index}", conversation.name);
+        Self { phone, bsuid, username, name, conversation, next_step: 0, written: 0 }
+    }
+
+    /// What they say next. After the last step they begin again.
+    pub(crate) fn next_step(&mut self) -> Step {
+        let steps = self.conversation.steps;
+        let step = steps[self.next_step % steps.len()];
+        self.next_step += 1;
+        self.written += 1;
+        step
+    }
+}
