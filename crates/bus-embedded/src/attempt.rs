@@ -231,3 +231,89 @@ fn before_commit(error: rusqlite::Error) -> AttemptError {
 fn at_commit(error: rusqlite::Error) -> AttemptError {
     if is_full(&error) { AttemptError::Full(error) } else { AttemptError::InDoubt(error) }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use bytes::Bytes;
+    use tokio::sync::oneshot;
+    use waypost_bus::{Message, QueueKind};
+
+    use super::*;
+    use crate::schema;
+    use crate::state::{Definition, Progress};
+
+    const NOW: Timestamp = Timestamp::from_millis(1_000);
+
+    fn publish(bytes: usize) -> Work {
+        let message = Message { body: Bytes::from(vec![0; bytes]), ..Message::default() };
+        let address = Address { key: "q".to_owned(), ..Address::activity() };
+        Work::Publish { batch: vec![Publication { address, message }], reply: oneshot::channel().0 }
+    }
+
+    fn subscribe(consumer: u64) -> Work {
+        let subscription = Subscription { consumer, prefetch: 2, inbox: Arc::default() };
+        Work::Subscribe { queue: "q".into(), subscription, reply: oneshot::channel().0 }
+    }
+
+    fn acknowledge(consumer: u64, seq: u64) -> Work {
+        Work::Acknowledge { queue: "q".into(), consumer, seqs: vec![seq], reply: oneshot::channel().0 }
+    }
+
+    fn leave(consumer: u64) -> Work {
+        Work::Leave { queue: "q".into(), consumer, reply: None }
+    }
+
+    fn queue(connection: &Connection, kind: QueueKind) -> State {
+        let address = Address { key: "q".to_owned(), ..Address::activity() };
+        let mut definition = Definition { id: 0, name: "q".into(), address, kind, messages_max: 100 };
+        definition.id = rows::insert_queue(connection, &definition).unwrap();
+        let mut state = State::default();
+        state.add(QueueState::new(definition, Progress::default(), BTreeSet::new()));
+        state
+    }
+
+    /// `subscriber: held | returned`, and the progress.
+    fn summary(state: &State) -> String {
+        let queue = &state.queues["q"];
+        let held: Vec<String> = queue.subscribers.iter().map(|s| format!("{}: {:?}", s.id, s.unacknowledged)).collect();
+        format!("{} | {:?} | {:?}", held.join(" "), queue.returned, queue.progress)
+    }
+
+    #[test]
+    fn a_failed_attempt_leaves_file_and_memory_as_they_were() {
+        let folder = tempfile::tempdir().unwrap();
+        let connection = schema::open_writer(&folder.path().join("bus.db"), Some(200_000)).unwrap();
+        let mut state = queue(&connection, QueueKind::Partitioned);
+        let group = [subscribe(1), publish(10), publish(10), publish(10)];
+        let done = attempt(&connection, &mut state, &group, NOW).unwrap();
+        assert_eq!(done.handed_out.len(), 2);
+        let before = summary(&state);
+
+        let group = [acknowledge(1, 1), subscribe(2), leave(1), publish(10), publish(500_000)];
+        assert!(matches!(attempt(&connection, &mut state, &group, NOW), Err(AttemptError::Full(_))));
+        assert_eq!(summary(&state), before);
+        let id = state.queues["q"].definition.id;
+        assert_eq!(rows::seqs_through(&connection, id, 99).unwrap(), [1, 2, 3]);
+
+        let done = attempt(&connection, &mut state, &group[..4], NOW).unwrap();
+        let handed: Vec<Assigned> = done.handed_out.into_iter().map(|(_, assigned)| assigned).collect();
+        assert_eq!(handed, [Assigned { seq: 2, delivery_count: 1 }, Assigned { seq: 3, delivery_count: 0 }]);
+        assert_eq!(rows::seqs_through(&connection, id, 99).unwrap(), [2, 3, 4]);
+    }
+
+    #[test]
+    fn what_cannot_be_parked_is_delivered_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let connection = schema::open_writer(&folder.path().join("bus.db"), None).unwrap();
+        // There are no dead letters to move it to.
+        let mut state = queue(&connection, QueueKind::Work);
+        attempt(&connection, &mut state, &[publish(10)], NOW).unwrap();
+        for delivery in 0..DELIVERIES_MAX + 3 {
+            let done = attempt(&connection, &mut state, &[subscribe(1)], NOW).unwrap();
+            assert_eq!(done.handed_out[0].1, Assigned { seq: 1, delivery_count: delivery });
+            attempt(&connection, &mut state, &[leave(1)], NOW).unwrap();
+        }
+    }
+}

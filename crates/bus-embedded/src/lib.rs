@@ -6,6 +6,7 @@
 
 mod attempt;
 mod bus;
+mod care;
 mod chores;
 mod consumer;
 mod error;

@@ -177,3 +177,69 @@ impl Content {
 pub(crate) fn answer<T>(reply: oneshot::Sender<T>, value: T) {
     drop(reply.send(value).err());
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn publish() -> Command {
+        Command::Work(Work::Publish { batch: Vec::new(), reply: oneshot::channel().0 })
+    }
+
+    fn leave() -> Work {
+        Work::Leave { queue: "q".into(), consumer: 1, reply: None }
+    }
+
+    /// What one take finds, without waiting.
+    fn take(mailbox: &Mailbox) -> String {
+        match mailbox.take(Instant::now()) {
+            Taken::Commands(commands) => format!("{} commands", commands.len()),
+            other => format!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn all_that_waits_shares_a_commit_up_to_its_size() {
+        let mailbox = Mailbox::new(100, 100 * GROUP_BYTES_MAX);
+        assert_eq!(take(&mailbox), "Nothing");
+        for _ in 0..50 {
+            assert!(mailbox.offer(publish(), 1000));
+        }
+        mailbox.push(leave());
+        assert_eq!(take(&mailbox), "51 commands");
+        for _ in 0..3 {
+            assert!(mailbox.offer(publish(), GROUP_BYTES_MAX / 2));
+        }
+        assert_eq!([take(&mailbox), take(&mailbox)], ["2 commands", "1 commands"]);
+    }
+
+    #[test]
+    fn count_and_bytes_are_bounded_but_giving_back_is_not() {
+        let mailbox = Mailbox::new(2, 1000);
+        assert!(!mailbox.offer(publish(), 1001));
+        assert!(mailbox.offer(publish(), 600));
+        assert!(!mailbox.offer(publish(), 401));
+        assert!(mailbox.offer(publish(), 400));
+        assert!(!mailbox.offer(publish(), 0));
+        mailbox.push(leave());
+        assert_eq!(take(&mailbox), "3 commands");
+        assert!(mailbox.offer(publish(), 1000), "what was taken counts no more");
+    }
+
+    #[test]
+    fn closing_works_off_what_waits_and_aborting_does_not() {
+        let mailbox = Mailbox::new(10, 1000);
+        assert!(mailbox.offer(publish(), 1));
+        mailbox.close();
+        assert!(!mailbox.offer(publish(), 1));
+        mailbox.push(leave());
+        assert_eq!([take(&mailbox), take(&mailbox)], ["1 commands", "Finished"]);
+
+        let mailbox = Mailbox::new(10, 1000);
+        let (reply, mut answer) = oneshot::channel();
+        assert!(mailbox.offer(Command::Work(Work::Publish { batch: Vec::new(), reply }), 1));
+        mailbox.abort();
+        assert_eq!(take(&mailbox), "Aborted");
+        assert!(matches!(answer.try_recv(), Err(oneshot::error::TryRecvError::Closed)));
+    }
+}

@@ -11,6 +11,8 @@ use crate::error::OpenError;
 const APPLICATION_ID: i64 = 0x5741_5942;
 const VERSION: i64 = 1;
 pub(crate) const PAGE_BYTES: u64 = 4096;
+/// How long to wait for another process that holds the file.
+pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 /// Pages in the write-ahead log that make a commit check them into the file: 16 MiB.
 const CHECKPOINT_PAGES: u32 = 4096;
 /// What the log is cut down to after something large went through it.
@@ -50,7 +52,7 @@ const TABLES: &str = "
 pub(crate) fn open_writer(path: &Path, file_bytes_max: Option<u64>) -> Result<Connection, OpenError> {
     let sqlite = |source| not_a_database(path, source);
     let connection = Connection::open(path).map_err(sqlite)?;
-    connection.busy_timeout(Duration::from_secs(2)).map_err(sqlite)?;
+    connection.busy_timeout(BUSY_TIMEOUT).map_err(sqlite)?;
     if version_of(&connection, path)? == 0 {
         create(&connection).map_err(sqlite)?;
     }
@@ -70,7 +72,7 @@ pub(crate) fn open_reader(path: &Path) -> Result<Connection, OpenError> {
     let sqlite = |source| not_a_database(path, source);
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags).map_err(sqlite)?;
-    connection.busy_timeout(Duration::from_secs(2)).map_err(sqlite)?;
+    connection.busy_timeout(BUSY_TIMEOUT).map_err(sqlite)?;
     if version_of(&connection, path)? == 0 {
         return Err(OpenError::NotABus { path: path.to_owned() });
     }

@@ -18,14 +18,10 @@ use crate::chores;
 use crate::error::OpenError;
 use crate::mailbox::{Command, Mailbox, Taken, Work, answer};
 use crate::state::{QueueState, State};
-use crate::{metrics, rows, schema};
+use crate::{care, metrics, rows, schema};
 
 /// How often the file is cared for, and tried again after a failure.
 const MAINTENANCE: Duration = Duration::from_secs(1);
-/// Free pages that are kept for the next messages: 16 MiB.
-const FREE_PAGES_KEPT: i64 = 4096;
-/// Pages given back to the disk in one go: 8 MiB.
-const PAGES_GIVEN_BACK: i64 = 2048;
 
 const DISK_FULL: &str = "the disk, or the allowance of the bus file, is full";
 
@@ -216,10 +212,10 @@ impl Writer {
     fn maintain(&mut self) {
         match self.condition {
             Condition::Working => {
-                if self.shared.mailbox.is_empty()
-                    && let Err(error) = give_space_back(&self.connection)
-                {
-                    warn!(%error, "cannot give free space of the bus file back to the disk");
+                let cared = care::give_space_back(&self.connection, &self.shared.mailbox)
+                    .and_then(|()| care::cut_log(&self.connection, &self.path));
+                if let Err(error) = cared {
+                    warn!(%error, "cannot tidy the bus file; it grows until that goes again");
                 }
             }
             Condition::Full => {
@@ -308,19 +304,6 @@ fn count_refused(outcomes: &[Outcome]) {
             ::metrics::counter!(metrics::REFUSED, "reason" => reason).increment(count as u64);
         }
     }
-}
-
-/// A backlog that is gone leaves free pages behind; beyond a reserve they go back to the disk, a few at a time.
-fn give_space_back(connection: &Connection) -> rusqlite::Result<()> {
-    let ask = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
-    let free = ask("freelist_count")?;
-    if free > FREE_PAGES_KEPT {
-        let pages = PAGES_GIVEN_BACK.min(free - FREE_PAGES_KEPT);
-        connection.execute_batch(&format!("PRAGMA incremental_vacuum({pages})"))?;
-    }
-    let bytes = ask("page_count")?.cast_unsigned() * schema::PAGE_BYTES;
-    ::metrics::gauge!(metrics::FILE_BYTES).set(bytes as f64);
-    Ok(())
 }
 
 /// After a batch of statements stopped in the middle.
