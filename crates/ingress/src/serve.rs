@@ -34,6 +34,9 @@ use crate::watched_io::{WatchedBody, WatchedStream};
 /// After an accept that failed for want of file descriptors: enough for one to come free, and no busy loop.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 
+/// What one connection may buffer of a body that comes faster than it is read.
+const READ_BUFFER_BYTES: usize = 64 << 10;
+
 /// A listener and everything its connections need.
 pub(crate) struct Server {
     listener: TcpListener,
@@ -80,6 +83,8 @@ impl Server {
     /// connections had to be cut.
     pub(crate) async fn run(self, shutdown: CancellationToken) -> usize {
         let Self { listener, shared } = self;
+        // Whoever drops this future instead of shutting it down leaves no connection behind either.
+        let cut_off = shared.cut_off.clone().drop_guard();
         let tasks = TaskTracker::new();
         let limits = &shared.limits;
         {
@@ -99,7 +104,7 @@ impl Server {
                 () = sweeps => {}
             }
         }
-        shared.cut_off.cancel();
+        drop(cut_off);
         tasks.wait().await;
         shared.cut.load(Ordering::Relaxed)
     }
@@ -212,6 +217,3 @@ async fn serve_http<S: AsyncRead + AsyncWrite + Unpin>(stream: S, entry: &OpenCo
         debug!(%error, "connection ended");
     }
 }
-
-/// What one connection may buffer of a body that comes faster than it is read.
-const READ_BUFFER_BYTES: usize = 64 << 10;

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use rustls::pki_types::{CertificateDer, ServerName};
@@ -74,5 +75,22 @@ async fn webhooks_come_over_tls_and_the_certificate_can_be_renewed() {
     assert!(connect(&door, &old).await.is_none());
     client.send(&request).await;
     assert_eq!(client.answer().await.unwrap().status, 200, "open connections go on");
+    door.close().await;
+}
+
+#[tokio::test]
+async fn a_silent_handshake_ends() {
+    let folder = tempfile::tempdir().unwrap();
+    let files = files(folder.path());
+    write_certificate(&files);
+    let mut config = config();
+    config.tls = Some(files);
+    config.limits.header_timeout = Duration::from_millis(100);
+    let door = Door::open(config, &FakeBus::new()).await;
+    let mut silent = door.connect().await;
+    let mut half = door.connect().await;
+    half.send(b"\x16\x03\x01").await;
+    silent.closed().await;
+    half.closed().await;
     door.close().await;
 }
