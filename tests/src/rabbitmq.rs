@@ -23,6 +23,8 @@ use crate::ports::free_port;
 pub const NODE_ENV: &str = "WAYPOST_TEST_RABBITMQ_NODE";
 /// The administrator's URL of that node, for tests that need no virtual host of their own.
 pub const URL_ENV: &str = "WAYPOST_TEST_AMQP_URL";
+/// Names the folder of RabbitMQ's scripts where it is not a usual one.
+pub const PROGRAMS_ENV: &str = "WAYPOST_TEST_RABBITMQ_BIN";
 
 const START_TIMEOUT: Duration = Duration::from_secs(120);
 const EPMD_TIMEOUT: Duration = Duration::from_secs(10);
@@ -387,7 +389,8 @@ fn claim(file: &Path) -> anyhow::Result<bool> {
 /// The folder of RabbitMQ's own scripts. Not `/usr/sbin`: Debian's wrapper there changes the user and drops the
 /// environment.
 pub fn programs_folder() -> anyhow::Result<PathBuf> {
-    let mut candidates = vec![PathBuf::from("/usr/lib/rabbitmq/bin")];
+    let mut candidates: Vec<PathBuf> = std::env::var_os(PROGRAMS_ENV).map(PathBuf::from).into_iter().collect();
+    candidates.push(PathBuf::from("/usr/lib/rabbitmq/bin"));
     for base in ["/usr/lib/rabbitmq/lib", "/usr/local/lib/rabbitmq/lib", "/opt/rabbitmq", "/opt/homebrew/opt/rabbitmq"]
     {
         let base = Path::new(base);

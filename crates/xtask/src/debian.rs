@@ -17,12 +17,16 @@ pub(crate) async fn install(packages: &[&str]) -> anyhow::Result<()> {
     let privilege = Privilege::find().await?;
     let _policy = NoServices::new(privilege).await?;
     println!("installing {}", packages.join(" "));
-    if privilege.apt_get_install(packages).await.is_ok() {
-        return Ok(());
+    if privilege.apt_get_install(packages).await.is_err() {
+        // The package lists are missing or old.
+        run(privilege.command("apt-get").args(["-q", "update"])).await?;
+        privilege.apt_get_install(packages).await?;
     }
-    // The package lists are missing or old.
-    run(privilege.command("apt-get").args(["-q", "update"])).await?;
-    privilege.apt_get_install(packages).await
+    if Path::new("/run/systemd/system").exists() {
+        println!("installed and not started; what came with services will start with the machine unless disabled:");
+        println!("  systemctl list-unit-files --state=enabled");
+    }
+    Ok(())
 }
 
 #[derive(Clone, Copy)]

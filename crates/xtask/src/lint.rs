@@ -80,7 +80,8 @@ async fn install_typos(tools: &Path) -> anyhow::Result<PathBuf> {
     have("pip3", "python3-pip").await?;
     let mut pip = Command::new("pip3");
     pip.args(["install", "--quiet", "--disable-pip-version-check", "--only-binary", ":all:", "--upgrade", "--target"]);
-    pip.arg(&folder).arg(TYPOS);
+    // Its warning is about system folders; this one is ours.
+    pip.env("PIP_ROOT_USER_ACTION", "ignore").arg(&folder).arg(TYPOS);
     finish(pip).await?;
     tokio::fs::write(&stamp, TYPOS).await?;
     Ok(program)

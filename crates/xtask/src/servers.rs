@@ -48,7 +48,8 @@ async fn install_missing() -> anyhow::Result<()> {
         name: "RabbitMQ",
         is_installed: rabbitmq::programs_folder().is_ok(),
         debian_package: "rabbitmq-server",
-        elsewhere: "RabbitMQ 3.10 or later",
+        elsewhere: "install RabbitMQ 3.10 or later (macOS: `brew install rabbitmq`), no service needs to run; \
+                    set WAYPOST_TEST_RABBITMQ_BIN to the folder of rabbitmq-server and rabbitmqctl if it is an unusual one",
     }];
     let missing: Vec<&Needed> = needed.iter().filter(|server| !server.is_installed).collect();
     if missing.is_empty() {

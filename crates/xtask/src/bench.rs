@@ -1,0 +1,384 @@
+//! `cargo xtask bench`: the distance to the broker's own speed. Everything is measured in one run on one broker, bare
+//! loops and ours in turn, so that the ratios mean something on a machine that is not quiet.
+
+mod bare;
+mod cpu;
+mod http;
+mod noop;
+mod report;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, bail};
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+use waypost_bus::Layout;
+use waypost_bus::topology::team_queue;
+use waypost_domain::PartitionCount;
+use waypost_domain::team::Priority;
+use waypost_rules::RuleSet;
+use waypost_tests::ports::free_port;
+use waypost_tests::postgres::PostgresServer;
+use waypost_tests::rabbitmq::RabbitNode;
+
+use bare::Target;
+use http::Requests;
+use report::{Figures, Latency, Report, Row};
+
+/// The router's own: a batch, and the prefetch of each queue.
+const PREFETCH: u16 = 128;
+const BODY_BYTES: usize = 1024;
+const CONNECTIONS: usize = 256;
+const CONTACTS: usize = 5_000;
+const SECRET: &str = "bench-secret";
+const LATENCY_SECONDS: f64 = 4.0;
+const STEP_MAX: Duration = Duration::from_secs(300);
+
+#[derive(Debug, Clone, clap::Args)]
+pub struct BenchArgs {
+    /// Messages per phase
+    #[arg(long, default_value_t = 30_000)]
+    pub messages: usize,
+    /// Rounds; medians are printed
+    #[arg(long, default_value_t = 3)]
+    pub rounds: usize,
+    /// Print JSON only
+    #[arg(long)]
+    pub json: bool,
+    /// Only the signed no-op handler, for the benchmark's own use
+    #[arg(long, hide = true)]
+    pub serve_noop: bool,
+}
+
+pub async fn run(args: BenchArgs) -> anyhow::Result<()> {
+    if args.serve_noop {
+        return noop::serve(SECRET.to_owned()).await;
+    }
+    if cfg!(debug_assertions) {
+        return run_in_release(&args).await;
+    }
+    let bench = Bench::start(args).await?;
+    let report = bench.measure().await?;
+    if bench.args.json {
+        println!("{}", serde_json::to_string(&report.to_json())?);
+    } else {
+        print!("{report}");
+    }
+    Ok(())
+}
+
+/// A benchmark of a debug build says nothing.
+async fn run_in_release(args: &BenchArgs) -> anyhow::Result<()> {
+    cargo(&["build", "--release", "--quiet", "--package", "waypost", "--package", "waypost-xtask"]).await?;
+    let (messages, rounds) = (args.messages.to_string(), args.rounds.to_string());
+    let mut line = vec!["run", "--release", "--quiet", "--package", "waypost-xtask", "--", "bench"];
+    line.extend(["--messages", &messages, "--rounds", &rounds]);
+    if args.json {
+        line.push("--json");
+    }
+    cargo(&line).await
+}
+
+async fn cargo(arguments: &[&str]) -> anyhow::Result<()> {
+    let status = Command::new(env!("CARGO")).args(arguments).current_dir(root()).kill_on_drop(true).status().await?;
+    if status.success() { Ok(()) } else { bail!("cargo {} failed: {status}", arguments.join(" ")) }
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+struct Bench {
+    args: BenchArgs,
+    broker: RabbitNode,
+    database: PostgresServer,
+    url: String,
+    inbound: Vec<String>,
+    inbound_targets: Vec<Target>,
+    teams: Vec<String>,
+    team_targets: Vec<Target>,
+    config: tempfile::NamedTempFile,
+    listen: SocketAddr,
+    admin: SocketAddr,
+}
+
+/// What one phase took.
+struct Measured {
+    row: Row,
+}
+
+impl Bench {
+    async fn start(args: BenchArgs) -> anyhow::Result<Self> {
+        let broker = RabbitNode::start()?;
+        let database = PostgresServer::start()?;
+        let url = broker.amqp_url(&broker.create_vhost()?);
+        let rules_file = root().join("deploy/rules.toml");
+        let rules = RuleSet::parse(&std::fs::read_to_string(&rules_file)?)?;
+        let layout = Layout::new(PartitionCount::DEFAULT);
+        let target = |address: waypost_bus::Address| Target { exchange: address.stream.name().into(), key: address.key };
+        let inbound = layout.partitions.all().map(|partition| layout.inbound_queue(partition)).collect();
+        let inbound_targets = layout.partitions.all().map(|partition| target(layout.inbound(partition))).collect();
+        let names = rules.team_names();
+        let queues = names.iter().flat_map(|team| Priority::ALL.map(|priority| team_queue(team, priority)));
+        let teams: Vec<String> = queues.collect();
+        let team_targets = teams.iter().map(|queue| Target { exchange: "wa.teams".into(), key: queue.clone() }).collect();
+        let listen = SocketAddr::from(([127, 0, 0, 1], free_port()));
+        let admin = SocketAddr::from(([127, 0, 0, 1], free_port()));
+        let config = tempfile::NamedTempFile::new()?;
+        let text = format!(
+            "[bus]\nurl = {url:?}\n[store]\nurl = {:?}\nmigrate = true\n[ingress]\nlisten = \"{listen}\"\n\
+             app_secrets = [{SECRET:?}]\nverify_token = \"t\"\n[admin]\nlisten = \"{admin}\"\n[rules]\nfile = {rules_file:?}\n\
+             [log]\nlevel = \"warn\"\n",
+            database.create_database()?,
+        );
+        std::fs::write(config.path(), text)?;
+        let bench = Self {
+            args,
+            broker,
+            database,
+            url,
+            inbound,
+            inbound_targets,
+            teams,
+            team_targets,
+            config,
+            listen,
+            admin,
+        };
+        let declared = bench.waypost(&["topology", "declare"]).stdout(Stdio::null()).status().await?;
+        if declared.success() { Ok(bench) } else { bail!("topology declare failed: {declared}") }
+    }
+
+    async fn measure(&self) -> anyhow::Result<Report> {
+        let mut rounds = Vec::new();
+        for round in 0..self.args.rounds {
+            self.say(&format!("round {} of {}", round + 1, self.args.rounds));
+            rounds.push(self.round(round).await?);
+        }
+        let figures = Figures::medians(rounds);
+        let rate = figures.forward.per_second / 8.0;
+        self.say(&format!("latency at {rate:.0} messages per second"));
+        let latency = self.latencies(rate).await?;
+        Ok(Report { figures, latency, rate })
+    }
+
+    async fn round(&self, round: usize) -> anyhow::Result<Figures> {
+        let consuming = bare::connect(&self.url).await?;
+        let publishing = bare::connect(&self.url).await?;
+        self.purge(&consuming).await?;
+        let messages = self.args.messages / self.inbound.len() * self.inbound.len();
+        let body = vec![b'x'; BODY_BYTES];
+
+        let meter = self.meter(None);
+        let elapsed =
+            bare::publish(&publishing, &self.inbound_targets, messages, usize::from(PREFETCH), &body).await?;
+        let publish = meter.stop(self, messages, elapsed).row;
+
+        let meter = self.meter(None);
+        let (queues, targets) = (&self.inbound, &self.team_targets);
+        let elapsed = bare::forward(&consuming, &publishing, queues, targets, messages, PREFETCH).await?;
+        let forward = meter.stop(self, messages, elapsed).row;
+        self.purge(&consuming).await?;
+
+        let requests = Arc::new(Requests::new("/webhook", SECRET, (0..messages).map(|n| webhook(&format!("r{round}"), n, ""))));
+        let (noop_process, address) = self.start_noop().await?;
+        let meter = self.meter(noop_process.id());
+        let load = http::send(address, requests.clone(), CONNECTIONS, None).await?;
+        let noop = meter.stop(self, requests.len(), load.elapsed).row;
+        drop(noop_process);
+
+        let ingress_process = self.start_component("ingress").await?;
+        let meter = self.meter(ingress_process.id());
+        let load = http::send(self.listen, requests.clone(), CONNECTIONS, None).await?;
+        let ingress = meter.stop(self, requests.len(), load.elapsed).row;
+        stop(ingress_process).await?;
+
+        let router_process = self.spawn_component("router")?;
+        let meter = self.meter(router_process.id());
+        let elapsed = self.wait_until_handled(messages).await?;
+        let router = meter.stop(self, messages, elapsed).row;
+        stop(router_process).await?;
+        self.purge(&consuming).await?;
+        Ok(Figures { publish, forward, noop, ingress, router })
+    }
+
+    async fn latencies(&self, rate: f64) -> anyhow::Result<Vec<(&'static str, Latency)>> {
+        let consuming = bare::connect(&self.url).await?;
+        let publishing = bare::connect(&self.url).await?;
+        let forwarding = bare::connect(&self.url).await?;
+        self.purge(&consuming).await?;
+        // At most 4 s of messages; a float that small converts exactly.
+        let messages = format!("{:.0}", rate * LATENCY_SECONDS).parse::<usize>()?;
+
+        let stamp = |_| {
+            let mut body = now_nanos().to_be_bytes().to_vec();
+            body.resize(BODY_BYTES, b'x');
+            body
+        };
+        let age = |body: &[u8]| age_of(u64::from_be_bytes(body.get(..8)?.try_into().ok()?));
+        let (_, _, forward) = tokio::try_join!(
+            bare::publish_steadily(&publishing, &self.inbound_targets, rate, messages, stamp),
+            bare::forward(&consuming, &forwarding, &self.inbound, &self.team_targets, messages, PREFETCH),
+            bare::measure_latency(&publishing, &self.teams, messages, age),
+        )?;
+
+        let bodies = (0..messages).map(|n| webhook("latency", n, ""));
+        let requests = Arc::new(Requests::new("/webhook", SECRET, bodies));
+        let ingress_process = self.start_component("ingress").await?;
+        let load = http::send(self.listen, requests, CONNECTIONS, Some(rate)).await?;
+        stop(ingress_process).await?;
+        self.purge(&consuming).await?;
+
+        let router_process = self.start_component("router").await?;
+        let event = |n| report::event(&webhook("steady", n, &format!("{:020}", now_nanos())));
+        let age = |body: &[u8]| age_of(report::stamp_of(body)?);
+        let (_, router) = tokio::try_join!(
+            bare::publish_steadily(&publishing, &self.inbound_targets, rate, messages, event),
+            bare::measure_latency(&consuming, &self.teams, messages, age),
+        )?;
+        stop(router_process).await?;
+        Ok(vec![
+            ("forward", Latency::of(&forward)),
+            ("ingress", Latency::of(&load.latency)),
+            ("router", Latency::of(&router)),
+        ])
+    }
+
+    fn meter(&self, child: Option<u32>) -> Meter {
+        Meter { child, client: client_time(child), broker: self.broker_time(), database: self.database_time() }
+    }
+
+    fn broker_time(&self) -> Duration {
+        self.broker.pid().map_or(Duration::ZERO, cpu::tree_time)
+    }
+
+    fn database_time(&self) -> Duration {
+        cpu::tree_time(self.database.pid())
+    }
+
+    async fn purge(&self, connection: &lapin::Connection) -> anyhow::Result<()> {
+        bare::purge(connection, &self.inbound).await?;
+        bare::purge(connection, &self.teams).await
+    }
+
+    fn waypost(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(root().join("target/release/waypost"));
+        command.args(arguments).arg("--config").arg(self.config.path()).kill_on_drop(true);
+        command
+    }
+
+    fn spawn_component(&self, component: &str) -> anyhow::Result<Child> {
+        Ok(self.waypost(&["run", "--component", component]).stdin(Stdio::null()).spawn()?)
+    }
+
+    async fn start_component(&self, component: &str) -> anyhow::Result<Child> {
+        let child = self.spawn_component(component)?;
+        let deadline = Instant::now() + STEP_MAX;
+        while self.get("/readyz").await.is_err() {
+            if Instant::now() > deadline {
+                bail!("{component} does not become ready");
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        Ok(child)
+    }
+
+    async fn start_noop(&self) -> anyhow::Result<(Child, SocketAddr)> {
+        let mut child = Command::new(std::env::current_exe()?)
+            .args(["bench", "--serve-noop"])
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()?;
+        let output = child.stdout.take().context("no output of the no-op handler")?;
+        let line = BufReader::new(output).lines().next_line().await?.context("the no-op handler ended")?;
+        Ok((child, line.parse()?))
+    }
+
+    /// From the first message handled to the last, by the router's own count.
+    async fn wait_until_handled(&self, messages: usize) -> anyhow::Result<Duration> {
+        let deadline = Instant::now() + STEP_MAX;
+        let mut started = None;
+        loop {
+            let handled = self.get("/metrics").await.map_or(0, |text| report::handled(&text));
+            if handled > 0 && started.is_none() {
+                started = Some(Instant::now());
+            }
+            if let Some(started) = started
+                && handled >= messages
+            {
+                return Ok(started.elapsed());
+            }
+            if Instant::now() > deadline {
+                bail!("the router handled {handled} of {messages} messages in {STEP_MAX:?}");
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    async fn get(&self, path: &str) -> anyhow::Result<String> {
+        let answer = waypost_tests::webhook::http_client()?.get(format!("http://{}{path}", self.admin)).send().await?;
+        Ok(answer.error_for_status()?.text().await?)
+    }
+
+    fn say(&self, what: &str) {
+        eprintln!("bench: {what}");
+    }
+}
+
+struct Meter {
+    child: Option<u32>,
+    client: Duration,
+    broker: Duration,
+    database: Duration,
+}
+
+impl Meter {
+    fn stop(self, bench: &Bench, messages: usize, elapsed: Duration) -> Measured {
+        let per_message = |before: Duration, after: Duration| {
+            after.saturating_sub(before).as_secs_f64() * 1e6 / f64::from(u32::try_from(messages).unwrap_or(u32::MAX))
+        };
+        let row = Row {
+            per_second: f64::from(u32::try_from(messages).unwrap_or(u32::MAX)) / elapsed.as_secs_f64(),
+            client_us: per_message(self.client, client_time(self.child)),
+            broker_us: per_message(self.broker, bench.broker_time()),
+            database_us: per_message(self.database, bench.database_time()),
+        };
+        Measured { row }
+    }
+}
+
+/// Of the process that does the work: the child, or ourselves for the bare loops.
+fn client_time(child: Option<u32>) -> Duration {
+    child.map_or_else(cpu::own_time, cpu::tree_time)
+}
+
+async fn stop(mut child: Child) -> anyhow::Result<()> {
+    if let Some(pid) = child.id().and_then(|pid| i32::try_from(pid).ok()).and_then(rustix::process::Pid::from_raw) {
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM)?;
+    }
+    let status = tokio::time::timeout(Duration::from_secs(30), child.wait()).await.context("waypost does not end")??;
+    if status.success() { Ok(()) } else { bail!("waypost ended with {status}") }
+}
+
+/// A webhook with one text message that makes an event of about 1 KB.
+fn webhook(run: &str, number: usize, mark: &str) -> Vec<u8> {
+    let contact = number % CONTACTS;
+    let filler = "where is my order, please? ".repeat(18);
+    format!(
+        r#"{{"object":"whatsapp_business_account","entry":[{{"id":"102290129340398","changes":[{{"field":"messages","value":{{"messaging_product":"whatsapp","metadata":{{"display_phone_number":"15550783881","phone_number_id":"106540352242922"}},"contacts":[{{"profile":{{"name":"Customer {contact}"}},"wa_id":"1650555{contact:04}","user_id":"US.1349120865530274{contact:04}"}}],"messages":[{{"from":"1650555{contact:04}","from_user_id":"US.1349120865530274{contact:04}","id":"wamid.{run}.{number}","timestamp":"1749416383","type":"text","text":{{"body":"{mark} {filler}"}}}}]}}}}]}}]}}"#
+    )
+    .into_bytes()
+}
+
+fn now_nanos() -> u64 {
+    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX)
+}
+
+fn age_of(sent_nanos: u64) -> Option<Duration> {
+    now_nanos().checked_sub(sent_nanos).map(Duration::from_nanos)
+}

@@ -1,0 +1,169 @@
+//! What the benchmark says: a table for people, JSON for programs, and how both are read off what was measured.
+
+use std::fmt;
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
+use serde_json::{Value, json};
+use waypost_cloud_api::webhook::split;
+use waypost_proto::{encode_event, v1};
+
+/// One phase of one round, or the medians of all.
+#[derive(Debug, Clone, Copy)]
+pub struct Row {
+    pub per_second: f64,
+    /// Processor microseconds per message.
+    pub client_us: f64,
+    pub broker_us: f64,
+    pub database_us: f64,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub struct Figures {
+    pub publish: Row,
+    pub forward: Row,
+    pub noop: Row,
+    pub ingress: Row,
+    pub router: Row,
+}
+
+/// Milliseconds.
+#[derive(Debug, Clone, Copy)]
+pub struct Latency {
+    pub p50: f64,
+    pub p99: f64,
+}
+
+pub struct Report {
+    pub figures: Figures,
+    pub latency: Vec<(&'static str, Latency)>,
+    /// Messages per second at which latency was measured.
+    pub rate: f64,
+}
+
+impl Figures {
+    pub fn medians(rounds: Vec<Self>) -> Self {
+        let row = |of: fn(&Self) -> Row| {
+            let median = |value: fn(&Row) -> f64| {
+                let mut values: Vec<f64> = rounds.iter().map(|round| value(&of(round))).collect();
+                values.sort_by(f64::total_cmp);
+                values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+            };
+            Row {
+                per_second: median(|row| row.per_second),
+                client_us: median(|row| row.client_us),
+                broker_us: median(|row| row.broker_us),
+                database_us: median(|row| row.database_us),
+            }
+        };
+        Self {
+            publish: row(|round| round.publish),
+            forward: row(|round| round.forward),
+            noop: row(|round| round.noop),
+            ingress: row(|round| round.ingress),
+            router: row(|round| round.router),
+        }
+    }
+
+    fn rows(&self) -> [(&'static str, Row); 5] {
+        [
+            ("publish", self.publish),
+            ("noop_handler", self.noop),
+            ("ingress", self.ingress),
+            ("forward", self.forward),
+            ("router", self.router),
+        ]
+    }
+
+    fn router_vs_forward(&self) -> f64 {
+        self.router.per_second / self.forward.per_second
+    }
+
+    /// Against whichever floor is the lower one.
+    fn ingress_vs_publish(&self) -> f64 {
+        self.ingress.per_second / self.publish.per_second.min(self.noop.per_second)
+    }
+}
+
+impl Latency {
+    pub fn of(micros: &Histogram<u64>) -> Self {
+        let millis = |quantile| Duration::from_micros(micros.value_at_quantile(quantile)).as_secs_f64() * 1e3;
+        Self { p50: millis(0.5), p99: millis(0.99) }
+    }
+}
+
+impl Report {
+    pub fn to_json(&self) -> Value {
+        let rows = self.figures.rows().map(|(name, row)| {
+            let figures = json!({
+                "messages_per_second": row.per_second,
+                "client_cpu_us": row.client_us,
+                "broker_cpu_us": row.broker_us,
+                "database_cpu_us": row.database_us,
+            });
+            (name.to_owned(), figures)
+        });
+        let latency = self.latency.iter().map(|(name, latency)| {
+            ((*name).to_owned(), json!({"p50": latency.p50, "p99": latency.p99}))
+        });
+        json!({
+            "ratios": {
+                "router_vs_forward": self.figures.router_vs_forward(),
+                "ingress_vs_publish": self.figures.ingress_vs_publish(),
+            },
+            "phases": rows.into_iter().collect::<serde_json::Map<_, _>>(),
+            "latency_ms": latency.collect::<serde_json::Map<_, _>>(),
+            "latency_at_per_second": self.rate,
+        })
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{:<14} {:>11} {:>12} {:>12} {:>12}", "", "messages/s", "client µs", "broker µs", "database µs")?;
+        for (name, row) in self.figures.rows() {
+            let (client, broker, database) = (row.client_us, row.broker_us, row.database_us);
+            writeln!(f, "{name:<14} {:>11.0} {client:>12.1} {broker:>12.1} {database:>12.1}", row.per_second)?;
+        }
+        writeln!(f, "\nlatency at {:.0} messages/s     p50 ms     p99 ms", self.rate)?;
+        for (name, latency) in &self.latency {
+            writeln!(f, "{name:<26} {:>10.2} {:>10.2}", latency.p50, latency.p99)?;
+        }
+        writeln!(f, "\nrouter_vs_forward  {:.3}", self.figures.router_vs_forward())?;
+        writeln!(f, "ingress_vs_publish {:.3}", self.figures.ingress_vs_publish())
+    }
+}
+
+/// The event that the ingress would publish for a webhook with one message.
+pub fn event(body: &[u8]) -> Vec<u8> {
+    let split = split(body);
+    let Some(event) = split.events.into_iter().next() else { return Vec::new() };
+    let waypost_cloud_api::webhook::Content::Message(message) = event.content else { return Vec::new() };
+    let encoded = encode_event(v1::Event {
+        kind: v1::EventKind::Message.into(),
+        phone_number_id: event.number.as_str().to_owned(),
+        waba_id: event.waba_id.as_str().to_owned(),
+        field: event.field.into_owned(),
+        key: event.key,
+        contact: Some(message.contact.into()),
+        profile_name: message.profile_name.unwrap_or_default(),
+        json: event.json.as_bytes().to_vec().into(),
+        display_phone_number: event.display_phone_number,
+        ..v1::Event::default()
+    });
+    encoded.to_vec()
+}
+
+/// The nanoseconds that a team message's text begins with.
+pub fn stamp_of(body: &[u8]) -> Option<u64> {
+    let document: Value = serde_json::from_slice(body).ok()?;
+    document.pointer("/message/text")?.as_str()?.get(..20)?.parse().ok()
+}
+
+/// The router's count of handled messages, out of its metrics.
+pub fn handled(metrics: &str) -> usize {
+    let line = metrics.lines().find(|line| {
+        line.starts_with("waypost_worker_handled_total") && line.contains("component=\"router\"")
+    });
+    line.and_then(|line| line.rsplit(' ').next()?.parse().ok()).unwrap_or(0)
+}
