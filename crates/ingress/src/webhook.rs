@@ -4,7 +4,7 @@
 //! log what a body holds.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
@@ -13,7 +13,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use tokio::sync::Semaphore;
-use tracing::{debug, error, info, warn};
+use tracing::{debug, error, warn};
 use uuid::Uuid;
 use waypost_bus::{Bus, Layout, Outcome};
 use waypost_cloud_api::signature::{self, AppSecrets, Provider, SignatureError};
@@ -25,6 +25,9 @@ use crate::config::Limits;
 use crate::metrics::{Counted, Metrics, PostOutcome, Tally};
 use crate::outgoing::{Post, dead_letter_reason, event_kind, publications};
 use crate::ready::Readiness;
+
+/// A bus that is down would otherwise fill the disk with one and the same line.
+const WARNING_SECONDS_MIN: u64 = 10;
 
 pub(crate) struct Webhook {
     pub(crate) provider: Provider,
@@ -39,8 +42,8 @@ pub(crate) struct Webhook {
     pub(crate) in_flight: Semaphore,
     pub(crate) readiness: Arc<Readiness>,
     pub(crate) metrics: Arc<Metrics>,
-    /// Whether the last POST was refused for want of confirmation: that is logged once, not for every request.
-    pub(crate) refusing: AtomicBool,
+    /// When a missing confirmation was last logged, in seconds since the epoch.
+    pub(crate) warned_at_seconds: AtomicU64,
 }
 
 /// Meta's subscription handshake.
@@ -113,39 +116,31 @@ impl Webhook {
         if batch.is_empty() {
             return PostOutcome::Accepted;
         }
+        let parts_count = batch.len();
         let began_at = Instant::now();
         let outcomes = self.bus.publish(batch, self.limits.publish_timeout).await;
         self.metrics.publish_seconds.record(began_at.elapsed().as_secs_f64());
-        let mut refusal = None;
-        for outcome in outcomes {
-            match outcome {
-                Outcome::Confirmed => {}
-                Outcome::Returned => {
-                    self.readiness.returned();
-                    refusal = Some(outcome);
-                }
-                Outcome::Nacked | Outcome::Unavailable | Outcome::Unknown => refusal = Some(outcome),
-            }
+        if outcomes.len() == parts_count && outcomes.iter().all(|outcome| *outcome == Outcome::Confirmed) {
+            self.metrics.confirmed(&tally);
+            return PostOutcome::Accepted;
         }
-        self.tell_change(refusal);
-        if refusal.is_some() {
-            return PostOutcome::Unconfirmed;
+        if outcomes.contains(&Outcome::Returned) {
+            self.readiness.returned();
         }
-        self.metrics.confirmed(&tally);
-        PostOutcome::Accepted
+        self.warn_unconfirmed(&outcomes, received_at.as_secs());
+        PostOutcome::Unconfirmed
     }
 
-    /// Logs when refusing begins and when it ends; in between, the metrics count.
-    fn tell_change(&self, refusal: Option<Outcome>) {
-        if self.refusing.load(Ordering::Relaxed) == refusal.is_some() {
+    /// Now and then; the metrics count every one.
+    fn warn_unconfirmed(&self, outcomes: &[Outcome], now_seconds: u64) {
+        let last = self.warned_at_seconds.load(Ordering::Relaxed);
+        if now_seconds.saturating_sub(last) < WARNING_SECONDS_MIN {
             return;
         }
-        if self.refusing.swap(refusal.is_some(), Ordering::Relaxed) == refusal.is_some() {
-            return;
-        }
-        match refusal {
-            Some(outcome) => warn!(?outcome, "the bus does not confirm, webhooks are refused"),
-            None => info!("the bus confirms again"),
+        let swapped = self.warned_at_seconds.compare_exchange(last, now_seconds, Ordering::Relaxed, Ordering::Relaxed);
+        if swapped.is_ok() {
+            let outcome = outcomes.iter().find(|outcome| **outcome != Outcome::Confirmed);
+            warn!(?outcome, "the bus did not confirm, the webhook is refused");
         }
     }
 
@@ -163,16 +158,18 @@ impl Webhook {
     }
 }
 
-/// Counts what a POST holds, and tells of what had to be put aside. Only the reason and the size are told.
+/// Counts what a POST holds, and tells of what had to be put aside: how much, and why the first of it.
 fn tally(parts: &Split<'_>) -> Tally {
     let mut tally = Tally::default();
     for event in &parts.events {
         tally.add_event(event_kind(&event.content));
     }
     for part in &parts.quarantined {
-        let reason = dead_letter_reason(part.reason);
-        tally.add_quarantined(reason);
-        error!(reason = reason.code(), bytes = part.bytes.len(), "quarantined a part of a signed webhook");
+        tally.add_quarantined(dead_letter_reason(part.reason));
+    }
+    if let Some(first) = parts.quarantined.first() {
+        let (reason, bytes) = (first.reason.as_str(), first.bytes.len());
+        error!(parts = parts.quarantined.len(), reason, bytes, "quarantined what a signed webhook holds");
     }
     tally
 }

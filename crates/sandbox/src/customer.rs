@@ -1,7 +1,9 @@
 //! Who writes: invented people, the same ones for the same seed. No number here is anybody's.
 
 use fastrand::Rng;
+use waypost_domain::AliasSet;
 
+use crate::config::SandboxConfig;
 use crate::conversations::{CONVERSATIONS, Conversation, Step};
 
 pub(crate) struct Customer {
@@ -14,6 +16,17 @@ pub(crate) struct Customer {
     next_step: usize,
     /// Messages written so far.
     pub(crate) written: u32,
+}
+
+impl SandboxConfig {
+    /// What the customers of this run show of themselves, for whoever wants to know some of them beforehand.
+    pub fn customer_aliases(&self) -> Vec<AliasSet> {
+        let aliases = |index| {
+            let customer = Customer::new(index, self.seed);
+            AliasSet { phone: customer.phone, bsuid: customer.bsuid, parent_bsuid: None }
+        };
+        (0..self.customers).map(aliases).collect()
+    }
 }
 
 impl Customer {

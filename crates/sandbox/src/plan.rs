@@ -237,6 +237,20 @@ mod tests {
     }
 
     #[test]
+    fn customers_are_known_beforehand() {
+        let known = config().customer_aliases();
+        let mut seen = BTreeSet::new();
+        for post in Plan::new(config()).filter(|post| !post.messages.is_empty()) {
+            for (event, sent) in split(&post.body).events.into_iter().zip(post.messages.iter()) {
+                let Content::Message(message) = event.content else { panic!("{event:?}") };
+                assert_eq!(message.contact, known[sent.customer as usize]);
+                seen.insert(sent.customer);
+            }
+        }
+        assert_eq!(seen.len(), known.len());
+    }
+
+    #[test]
     fn a_tidy_plan_is_in_order() {
         let tidy = SandboxConfig { shuffle: false, duplicate_percent: 0, ..config() };
         let mut ordinals = BTreeMap::new();

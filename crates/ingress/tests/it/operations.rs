@@ -245,7 +245,7 @@ async fn the_log_names_nobody() {
     assert_eq!(door.get("/webhook?hub.mode=subscribe&hub.challenge=15559876543&hub.verify_token=x").await.status, 403);
     door.close().await;
     let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
-    assert!(text.contains("quarantined") && text.contains("does not confirm"), "{text}");
+    assert!(text.contains("quarantined") && text.contains("did not confirm"), "{text}");
     for marker in ["15559876543", "Ana", "my secret text", "test_app_secret", "let me in"] {
         assert!(!text.contains(marker), "{marker} in the log: {text}");
     }
