@@ -35,7 +35,7 @@ pub(crate) async fn run() -> anyhow::Result<Count> {
 
     let deny = cargo(&["deny", "--version"]).stdout(Stdio::null()).stderr(Stdio::null()).status().await;
     if deny.is_ok_and(|status| status.success()) {
-        let check = ["deny", "--locked", "check", "--config", ".cargo/deny.toml", "bans", "licenses", "sources"];
+        let check = ["deny", "--locked", "--config", ".cargo/deny.toml", "check", "bans", "licenses", "sources"];
         steps.run("cargo deny", cargo(&check)).await;
     } else {
         println!("\n== cargo deny: not installed (cargo install cargo-deny), not run");
