@@ -36,6 +36,7 @@ pub(crate) enum Answer {
     Subscribed(Result<i64, BusError>),
     Acknowledged(bool),
     Left,
+    HandedOut,
 }
 
 /// What was committed and is now to be told.
@@ -98,6 +99,10 @@ impl Attempt<'_> {
                         left.inbox.end("closed");
                     }
                     Answer::Left
+                }
+                Work::HandOut { queue } => {
+                    self.touch(queue);
+                    Answer::HandedOut
                 }
             });
         }

@@ -14,10 +14,30 @@ use crate::inbox::Inbox;
 /// What shares a commit with others.
 #[derive(Debug)]
 pub(crate) enum Work {
-    Publish { batch: Vec<Publication>, reply: oneshot::Sender<Vec<Outcome>> },
-    Subscribe { queue: Arc<str>, subscription: Subscription, reply: oneshot::Sender<Result<i64, BusError>> },
-    Acknowledge { queue: Arc<str>, consumer: u64, seqs: Vec<u64>, reply: oneshot::Sender<bool> },
-    Leave { queue: Arc<str>, consumer: u64, reply: Option<oneshot::Sender<()>> },
+    Publish {
+        batch: Vec<Publication>,
+        reply: oneshot::Sender<Vec<Outcome>>,
+    },
+    Subscribe {
+        queue: Arc<str>,
+        subscription: Subscription,
+        reply: oneshot::Sender<Result<i64, BusError>>,
+    },
+    Acknowledge {
+        queue: Arc<str>,
+        consumer: u64,
+        seqs: Vec<u64>,
+        reply: oneshot::Sender<bool>,
+    },
+    Leave {
+        queue: Arc<str>,
+        consumer: u64,
+        reply: Option<oneshot::Sender<()>>,
+    },
+    /// The writer's own: gives waiting consumers what an earlier, failed commit could not.
+    HandOut {
+        queue: Arc<str>,
+    },
 }
 
 #[derive(Debug, Clone)]

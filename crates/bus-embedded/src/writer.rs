@@ -180,6 +180,7 @@ impl Writer {
                     self.dismiss(&queue, consumer, reason);
                     reply.into_iter().for_each(|reply| answer(reply, ()));
                 }
+                Work::HandOut { .. } => {}
             }
         }
     }
@@ -240,6 +241,8 @@ impl Writer {
     fn works_again(&mut self) {
         self.condition = Condition::Working;
         self.shared.set_health(Health::Up);
+        let queues = self.state.queues.keys().map(|queue| Work::HandOut { queue: Arc::clone(queue) }).collect();
+        self.commit(queues);
     }
 
     fn finish(&mut self) {
@@ -291,6 +294,7 @@ fn tell(group: Vec<Work>, done: Done) {
             (Work::Subscribe { reply, .. }, Answer::Subscribed(result)) => answer(reply, result),
             (Work::Acknowledge { reply, .. }, Answer::Acknowledged(held)) => answer(reply, held),
             (Work::Leave { reply, .. }, Answer::Left) => reply.into_iter().for_each(|reply| answer(reply, ())),
+            (Work::HandOut { .. }, Answer::HandedOut) => {}
             // Cannot be: the answers were made from the same group, in order. The caller is left in doubt.
             (_, _) => error!("an answer does not belong to its call"),
         }
@@ -318,4 +322,40 @@ fn roll_back(connection: &Connection) {
 fn now() -> Timestamp {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::oneshot;
+    use waypost_bus::{Address, Message, Publication, Queue, QueueKind, Topology};
+
+    use super::*;
+    use crate::inbox::Assigned;
+    use crate::mailbox::Chore;
+    use crate::state::Subscriber;
+
+    #[test]
+    fn what_could_not_be_handed_out_on_a_full_disk_is_when_there_is_space() {
+        let folder = tempfile::tempdir().unwrap();
+        let shared = Arc::new(Shared::new(Mailbox::new(10, 1000)));
+        let mut writer = Writer::open(folder.path().join("bus.db"), None, Arc::clone(&shared)).unwrap();
+        let queue =
+            Queue { name: "q".to_owned(), address: Address::activity(), kind: QueueKind::Work, messages_max: None };
+        let declare = Chore::Declare { topology: Topology { queues: vec![queue] }, reply: oneshot::channel().0 };
+        let (reply, mut outcomes) = oneshot::channel();
+        let batch = vec![Publication { address: Address::activity(), message: Message::default() }];
+        writer.work_off(vec![Command::Chore(declare), Command::Work(Work::Publish { batch, reply })]);
+        assert_eq!(outcomes.try_recv().unwrap(), [Outcome::Confirmed]);
+
+        // As a hand-out that failed twice leaves it: somebody waits, something is there, and nothing more will come.
+        let subscriber = Subscriber { id: 1, prefetch: 1, unacknowledged: BTreeSet::new(), inbox: Arc::default() };
+        let inbox = Arc::clone(&subscriber.inbox);
+        writer.state.queues.get_mut("q").unwrap().subscribers.push_back(subscriber);
+        writer.disk_full(&rusqlite::Error::InvalidQuery);
+        assert!(matches!(shared.health(), Health::Blocked(_)));
+
+        writer.maintain();
+        assert_eq!(shared.health(), Health::Up);
+        assert_eq!(inbox.take(9), [Assigned { seq: 1, delivery_count: 0 }]);
+    }
 }
