@@ -66,6 +66,20 @@ fn packages_share_the_workspace_settings() {
     }
 }
 
+#[test]
+fn links_between_pages_lead_somewhere() {
+    let root = workspace::root();
+    for page in ["README.md", "crates/README.md"] {
+        let text = std::fs::read_to_string(root.join(page)).unwrap_or_else(|error| panic!("{page}: {error}"));
+        let folder = root.join(page).parent().expect("a page lies in a folder").to_owned();
+        for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let path = link.split('#').next().unwrap_or(link);
+            let is_ours = !path.is_empty() && !path.contains("://");
+            assert!(!is_ours || folder.join(path).exists(), "{page}: no {path}");
+        }
+    }
+}
+
 /// A `clippy.toml` in a crate replaces the root's: it must repeat the root's entries and add the bans.
 #[test]
 fn pure_crates_ban_the_outside_world() {
