@@ -17,11 +17,14 @@ mod steps;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::count::Count;
+
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(150);
 
 #[derive(Parser)]
 #[command(name = "cargo xtask", about = "Chores of the Waypost project", disable_version_flag = true)]
@@ -61,6 +64,8 @@ fn main() -> ExitCode {
             name = interrupted() => Err(anyhow::anyhow!("stopped by {name}")),
         }
     });
+    // A server that is starting in the background is stopped as soon as it has started.
+    runtime.shutdown_timeout(SHUTDOWN_TIMEOUT);
     match outcome {
         Ok(count) => {
             println!("{count}");

@@ -6,11 +6,18 @@ use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
+use rustix::io::Errno;
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::process::{Child, Command};
+use tokio::time::timeout;
 
 use crate::count::Count;
+
+/// For a cold build on a slow machine, and for tests that hang.
+const STEP_TIMEOUT: Duration = Duration::from_secs(3600);
+/// For the last lines of a step that has ended. Its children hold its output: where it does not end, they live on.
+const OUTPUT_GRACE: Duration = Duration::from_secs(10);
 
 /// The checkout's root.
 pub(crate) fn root() -> PathBuf {
@@ -101,8 +108,13 @@ async fn run_counting(mut command: Command) -> anyhow::Result<(Count, ExitStatus
         command.env("CARGO_TERM_COLOR", "always");
     }
     let mut group = Group::spawn(command)?;
-    let count = tokio::task::spawn_blocking(|| pass_on(reader)).await??;
-    Ok((count, group.child.wait().await?))
+    let output = tokio::task::spawn_blocking(|| pass_on(reader));
+    let status = timeout(STEP_TIMEOUT, group.child.wait()).await.context("it took too long")??;
+    let Ok(count) = timeout(OUTPUT_GRACE, output).await else {
+        group.kill();
+        bail!("it left processes behind, which are killed now");
+    };
+    Ok((count??, status))
 }
 
 /// Prints all lines of `output`, to its end.
@@ -133,15 +145,57 @@ impl Group {
         let id = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
         Ok(Self { child, id })
     }
+
+    fn kill(&self) {
+        let Some(id) = self.id else { return };
+        match kill_process_group(id, Signal::KILL) {
+            // All of them have ended.
+            Ok(()) | Err(Errno::SRCH) => {}
+            Err(error) => eprintln!("cannot stop process group {}: {error}", id.as_raw_nonzero()),
+        }
+    }
 }
 
 impl Drop for Group {
     fn drop(&mut self) {
         // Only while the child is unreaped is the group's id certainly still ours.
-        if let (Some(id), Ok(None)) = (self.id, self.child.try_wait())
-            && let Err(error) = kill_process_group(id, Signal::KILL)
-        {
-            eprintln!("cannot stop process group {}: {error}", id.as_raw_nonzero());
+        if let Ok(None) = self.child.try_wait() {
+            self.kill();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn count_of(script: &str) -> Count {
+        let mut command = Command::new("sh");
+        command.args(["-c", script]);
+        let mut steps = Steps::default();
+        steps.run(script, command).await;
+        steps.end()
+    }
+
+    #[tokio::test]
+    async fn steps_are_counted() {
+        let closing = "echo 'test result: FAILED. 3 passed; 2 failed; 0 ignored'";
+        let cases = [
+            ("true".to_owned(), (0, 0)),
+            ("false".to_owned(), (0, 1)),
+            (format!("{closing}; {closing} >&2; false"), (6, 4)),
+            // A runner that says all is well and dies all the same.
+            ("echo 'test result: ok. 3 passed; 0 failed;'; kill -9 $$".to_owned(), (3, 1)),
+        ];
+        for (script, (passed, failed)) in cases {
+            assert_eq!(count_of(&script).await, Count { passed, failed }, "{script}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_program_that_is_not_there_is_a_failure() {
+        let mut steps = Steps::default();
+        assert!(!steps.run("nothing", Command::new("/nonexistent/program")).await);
+        assert_eq!(steps.end(), Count::FAILURE);
     }
 }
