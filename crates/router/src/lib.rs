@@ -1,1 +1,85 @@
-//! Decides which team gets a message, remembers why, and puts it on the team's queue.
+//! The router: decides which team gets a message, remembers why, and puts it on the team's queue.
+//!
+//! Follow a message: [`inbound`] reads it off the partition's queue → [`batch`] decides a whole batch in one
+//! transaction → [`deliver`] publishes to the teams' queues and knows where to go when one is full or gone. Beside it,
+//! [`record`] keeps statuses and account events under their unique keys. The router must never acknowledge what is
+//! not both committed and published, and never let a message end where nobody reads it.
+
+pub mod activity;
+pub mod batch;
+pub mod config;
+pub mod decide;
+pub mod deliver;
+pub mod inbound;
+pub mod metrics;
+pub mod numbers;
+pub mod record;
+pub mod rules_file;
+pub mod team_message;
+
+mod handler;
+
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+use waypost_bus::{Bus, Layout};
+use waypost_domain::PartitionCount;
+use waypost_store::Store;
+use waypost_worker::{Parts, Worker, WorkerConfig};
+
+pub use config::RouterConfig;
+pub use handler::RouteHandler;
+pub use rules_file::{RulesFile, RulesFileError};
+
+/// The lease names of the router's three workers.
+pub const ROUTER: &str = "router";
+pub const STATUSES: &str = "statuses";
+pub const ACCOUNT: &str = "account";
+
+/// A running router's parts.
+pub struct Router {
+    pub config: RouterConfig,
+    pub layout: Layout,
+    pub bus: Arc<dyn Bus>,
+    pub store: Store,
+    pub rules: Arc<RulesFile>,
+}
+
+impl Router {
+    /// Runs until `shutdown`, then drains under the workers' deadline.
+    pub async fn run(self, worker: impl Fn(&'static str, PartitionCount) -> WorkerConfig, shutdown: CancellationToken) {
+        let layout = self.layout;
+        let shared =
+            handler::Shared::new(self.config.clone(), self.bus.clone(), self.store.clone(), self.rules.clone());
+        let inbound = Worker::new(
+            worker(ROUTER, layout.partitions),
+            Parts {
+                bus: self.bus.clone(),
+                store: self.store.clone(),
+                handler: Arc::new(move |_| Box::new(RouteHandler::new(shared.clone()))),
+                queue: Arc::new(move |partition| layout.inbound_queue(partition)),
+            },
+        );
+        let statuses = self.recorder(worker(STATUSES, layout.partitions), move |id| layout.statuses_queue(id));
+        // The account's changes are few: one partition.
+        let one = PartitionCount::new(1).unwrap_or(layout.partitions);
+        let account = self.recorder(worker(ACCOUNT, one), move |_| layout.account_queue());
+        tokio::join!(inbound.run(shutdown.clone()), statuses.run(shutdown.clone()), account.run(shutdown),);
+    }
+
+    fn recorder(
+        &self,
+        config: WorkerConfig,
+        queue: impl Fn(waypost_domain::PartitionId) -> String + Send + Sync + 'static,
+    ) -> Worker {
+        let (bus, store) = (self.bus.clone(), self.store.clone());
+        let origin = config.component;
+        let parts = Parts {
+            bus: self.bus.clone(),
+            store: self.store.clone(),
+            handler: Arc::new(move |_| Box::new(record::RecordHandler::new(bus.clone(), store.clone(), origin))),
+            queue: Arc::new(queue),
+        };
+        Worker::new(config, parts)
+    }
+}

@@ -92,10 +92,10 @@ impl RuleSet {
         let handover = &self.handover;
         let button = input.reply_id.as_ref().and_then(|id| handover.buttons.iter().find(|button| *button == id));
         let why = if let Some(button) = button {
-            format!("the customer asked for a person (button {button:?})")
+            format!("the customer asked for a person (button \"{button}\")")
         } else {
             let word = handover.words.iter().find(|word| folded.contains(&word.folded))?;
-            format!("the customer asked for a person ({:?}, {})", word.text, word.language)
+            format!("the customer asked for a person (\"{}\", {})", word.text, word.language)
         };
         let phase = Phase::Handover;
         Some(self.decision(phase, phase.as_str(), &handover.team, handover.urgency, why))
@@ -134,21 +134,21 @@ impl When {
         let mut reasons = Vec::new();
         if !self.keyword.is_empty() {
             let keyword = self.keyword.iter().find(|keyword| folded.contains(&keyword.folded))?;
-            reasons.push(format!("keyword {:?}", keyword.text));
+            reasons.push(format!("keyword \"{}\"", keyword.text));
         }
         if !self.reply.is_empty() {
             let tapped = input.reply_id.as_ref()?;
             let reply = self.reply.iter().find(|reply| *reply == tapped)?;
-            reasons.push(format!("reply {reply:?}"));
+            reasons.push(format!("reply \"{reply}\""));
         }
         if !self.message_type.is_empty() {
             let kind = self.message_type.iter().find(|kind| **kind == input.message_type)?;
-            reasons.push(format!("type {kind:?}"));
+            reasons.push(format!("type \"{kind}\""));
         }
         for (name, allowed) in &self.attribute {
             let value = input.attributes.get(name)?;
             let value = allowed.iter().find(|allowed| *allowed == value)?;
-            reasons.push(format!("{name} is {value:?}"));
+            reasons.push(format!("{name} is \"{value}\""));
         }
         Some(reasons.join(", "))
     }

@@ -132,6 +132,11 @@ impl RuleSet {
         &self.default_team
     }
 
+    /// Whether any rule asks for this attribute of the customer.
+    pub fn looks_at(&self, attribute: &str) -> bool {
+        self.rules.iter().any(|rule| rule.when.attribute.contains_key(attribute))
+    }
+
     pub fn rule_count(&self) -> usize {
         self.rules.len()
     }

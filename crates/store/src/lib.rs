@@ -1,1 +1,43 @@
-//! Contacts, inbox, conversations and leases in SQLite or PostgreSQL.
+//! What Waypost remembers: contacts and their aliases, the inbox with its decisions, conversations, statuses and
+//! other changes, numbers, teams, and who owns which partition. One schema and one behaviour on SQLite (embedded) and
+//! PostgreSQL 15+ (scale-out); the suite in [`suite`] runs on both.
+//!
+//! The heart is [`Batch`]: one transaction, fenced by a lease, in which a component reads what it needs, decides and
+//! records. This crate carries decisions out; it must never take one about routing, and never publish anything.
+//! No value that names a person reaches a log line or an error text.
+
+mod batch;
+mod changes;
+mod contacts;
+mod conversations;
+mod database;
+mod error;
+mod explain;
+mod held;
+mod inbox;
+mod janitor;
+mod lease;
+mod merge;
+mod numbers;
+mod records;
+mod schema;
+mod teams;
+
+pub use batch::{Batch, Fence};
+pub use changes::{ChangeRow, ChangeScope, StatusRow};
+pub use contacts::{ContactDetails, ContactRecord, Observation};
+pub use database::{Store, StoreOptions, StoreUrl};
+pub use error::{Merge, SqlError, StoreError};
+pub use explain::{StoreCounts, TeamCount};
+pub use held::{HeldMessage, HeldRelease};
+pub use inbox::{EventKey, InboxRow, KnownEvent, ReleasedMessage, StoredDecision};
+pub use janitor::{JanitorReport, Retention};
+pub use lease::{Lease, LeaseRow};
+pub use numbers::NumberRow;
+pub use schema::SchemaState;
+
+/// What every call here returns.
+pub type Result<T, E = StoreError> = std::result::Result<T, E>;
+
+/// The component whose leases number the inbox.
+pub const INBOX_COMPONENT: &str = "router";

@@ -1,2 +1,59 @@
-//! The `waypost` command.
-fn main() {}
+//! The `waypost` command: configuration, wiring, signals. What the product does is in the crates it puts together.
+
+mod admin;
+mod cli;
+mod commands;
+mod config;
+mod exit;
+mod logging;
+mod output;
+mod wiring;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use cli::{Cli, Command, ConfigCommand, TopologyCommand, WebhookCommand};
+use exit::Failure;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    // One TLS provider for the whole process; only a second call could fail.
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            output::note(&format!("error: cannot start: {error}"));
+            return ExitCode::from(1);
+        }
+    };
+    let outcome = runtime.block_on(run(cli.command));
+    // Whatever still runs was told to stop and had its time.
+    runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            if let Some(message) = failure.message() {
+                output::note(&format!("error: {message}"));
+            }
+            failure.code()
+        }
+    }
+}
+
+async fn run(command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Demo(args) => Box::pin(commands::demo::run(args)).await,
+        Command::Run(args) => Box::pin(commands::run::run(args)).await,
+        Command::Config(ConfigCommand::Check(args)) => commands::config::check(&args),
+        Command::Config(ConfigCommand::Show(args)) => commands::config::show(&args),
+        Command::Migrate(args) => commands::migrate::run(args).await,
+        Command::Topology(TopologyCommand::Declare(args)) => commands::topology::declare(args).await,
+        Command::Topology(TopologyCommand::Verify(args)) => commands::topology::verify(args).await,
+        Command::Topology(TopologyCommand::Definitions(args)) => commands::topology::definitions(&args),
+        Command::Status(args) => commands::status::run(args).await,
+        Command::Inspect(args) => commands::inspect::run(&args),
+        Command::Tail(args) => commands::tail::run(args).await,
+        Command::Webhook(WebhookCommand::Test(args)) => commands::webhook::test(args).await,
+    }
+}

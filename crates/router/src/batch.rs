@@ -1,0 +1,477 @@
+//! One batch, one transaction: what is new is decided and stored with its input; what was decided before and perhaps
+//! never published gets its *stored* decision again; what was published is a duplicate.
+//!
+//! Nothing is published here. What comes back has to be, in its order, after the commit.
+
+use std::collections::{HashMap, HashSet};
+
+use bytes::Bytes;
+use uuid::Uuid;
+use waypost_cloud_api::webhook::{ContactChange, Handover};
+use waypost_domain::conversation::{Conversation, ConversationEvent, ConversationState};
+use waypost_domain::{ContactId, ConversationId, DecisionId, InboundMessage, NumberName, TeamName};
+use waypost_proto::v1::{ActivityKind, ActivityRecord};
+use waypost_rules::RuleSet;
+use waypost_store::{
+    Batch, ChangeRow, ChangeScope, ContactRecord, HeldRelease, InboxRow, KnownEvent, Observation, ReleasedMessage,
+    StoreError, StoredDecision,
+};
+use waypost_worker::Claim;
+
+use crate::config::RouterConfig;
+use crate::decide::decide;
+use crate::inbound::{Content, Inbound};
+
+/// An event and our name of the number that it came in on.
+#[derive(Debug)]
+pub struct Arrival {
+    pub inbound: Inbound,
+    pub number: NumberName,
+}
+
+/// A decision to publish.
+#[derive(Debug)]
+pub struct Outgoing {
+    pub id: DecisionId,
+    pub inbound: Inbound,
+    pub number: NumberName,
+    pub contact: Option<ContactRecord>,
+    pub conversation: Option<Conversation>,
+    pub previous_team: Option<TeamName>,
+    pub decision: StoredDecision,
+    /// Whether it was decided in an earlier attempt.
+    pub again: bool,
+}
+
+/// What a committed batch leaves to do and to count.
+#[derive(Debug, Default)]
+pub struct Decided {
+    pub outgoing: Vec<Outgoing>,
+    pub activity: Vec<ActivityRecord>,
+    pub duplicates: u64,
+    pub held: u64,
+}
+
+type Pair = (ContactId, NumberName);
+
+/// The batch while its transaction is open.
+struct Work<'a> {
+    rules: &'a RuleSet,
+    config: &'a RouterConfig,
+    claim: &'a mut Claim,
+    tx: Batch,
+    conversations: HashMap<Pair, Conversation>,
+    changed: HashSet<Pair>,
+    /// Conversations that this batch found to be over.
+    ended: Vec<Conversation>,
+    newcomers: HashSet<ContactId>,
+    rows: Vec<InboxRow>,
+    /// Standby messages kept by this very batch.
+    held_here: HashMap<Pair, Vec<Inbound>>,
+    releases: Vec<HeldRelease>,
+    changes: Vec<ChangeRow>,
+    decided: Decided,
+}
+
+/// Decides `arrivals`, which hold no key twice. `tx` was begun with the claim's fence. On an error nothing is stored.
+pub async fn decide_batch(
+    rules: &RuleSet,
+    config: &RouterConfig,
+    claim: &mut Claim,
+    mut tx: Batch,
+    arrivals: &[Arrival],
+) -> Result<Decided, StoreError> {
+    let keys: Vec<_> = arrivals.iter().map(|arrival| arrival.inbound.key.clone()).collect();
+    let known = tx.known(&keys).await?;
+    let mut decided = Decided::default();
+    let mut open = Vec::with_capacity(arrivals.len());
+    for (arrival, known) in arrivals.iter().zip(known) {
+        if known.as_ref().is_some_and(|known| known.published && !arrival.inbound.replay) {
+            decided.duplicates += 1;
+        } else {
+            open.push((arrival, known));
+        }
+    }
+    if open.is_empty() {
+        tx.commit().await?;
+        return Ok(decided);
+    }
+    let observations: Vec<_> = open.iter().map(|(arrival, _)| observation(&arrival.inbound)).collect();
+    let contacts = tx.contacts(&observations).await?;
+    let pairs: HashSet<Pair> = open
+        .iter()
+        .zip(&contacts)
+        .filter_map(|((arrival, _), contact)| Some((contact.as_ref()?.id, arrival.number.clone())))
+        .collect();
+    let pairs: Vec<_> = pairs.into_iter().collect();
+    let conversations = tx.conversations(&pairs).await?;
+    let mut work = Work {
+        rules,
+        config,
+        claim,
+        tx,
+        conversations,
+        changed: HashSet::new(),
+        ended: Vec::new(),
+        newcomers: HashSet::new(),
+        rows: Vec::new(),
+        held_here: HashMap::new(),
+        releases: Vec::new(),
+        changes: Vec::new(),
+        decided,
+    };
+    for ((arrival, known), contact) in open.into_iter().zip(contacts) {
+        match known {
+            Some(known) => work.again(arrival, known, contact).await?,
+            None => work.fresh(arrival, contact).await?,
+        }
+    }
+    work.commit().await
+}
+
+impl Work<'_> {
+    /// An event that no transaction has seen.
+    async fn fresh(&mut self, arrival: &Arrival, contact: Option<ContactRecord>) -> Result<(), StoreError> {
+        match &arrival.inbound.content {
+            Content::Message(message) => self.message(arrival, message, contact).await?,
+            Content::Standby(message) => self.standby(arrival, message, contact),
+            Content::Echo(message) => self.echo(arrival, message, contact),
+            Content::Change(change) => self.change(arrival, change, contact).await?,
+        }
+        Ok(())
+    }
+
+    /// An event that was decided before, in a batch that was perhaps never published.
+    async fn again(
+        &mut self,
+        arrival: &Arrival,
+        known: KnownEvent,
+        contact: Option<ContactRecord>,
+    ) -> Result<(), StoreError> {
+        if known.partition == self.claim.partition() {
+            self.claim.covers(known.seq);
+        }
+        if matches!(arrival.inbound.content, Content::Message(_) | Content::Change(_)) {
+            // What it released goes first, as it did then.
+            for held in self.tx.released_by(known.decision_id).await? {
+                if held.known.decision_id != known.decision_id {
+                    self.publish_held_again(arrival, contact.clone(), held);
+                }
+            }
+        }
+        match (&arrival.inbound.content, known.outcome) {
+            (Content::Message(_) | Content::Standby(_), Some(decision)) => {
+                // Whoever released it publishes it, behind what was held before it.
+                if known.released_by.is_none_or(|releaser| releaser == known.decision_id) {
+                    self.publish_again(arrival, contact, decision);
+                }
+            }
+            // Kept while another app held the thread; now it comes as work.
+            (Content::Message(message), None) => {
+                let routed = self.route(arrival, message, contact, true);
+                self.releases.push(release(&routed, routed.id));
+                self.decided.outgoing.push(routed);
+            }
+            (Content::Standby(_), None) | (Content::Echo(_) | Content::Change(_), _) => {}
+        }
+        Ok(())
+    }
+
+    async fn message(
+        &mut self,
+        arrival: &Arrival,
+        message: &InboundMessage,
+        contact: Option<ContactRecord>,
+    ) -> Result<(), StoreError> {
+        if let Some(contact) = &contact {
+            let pair = (contact.id, arrival.number.clone());
+            let pending = |open: &Conversation| open.state == ConversationState::Pending;
+            if self.conversations.get(&pair).is_some_and(pending) {
+                // It came to us, so the thread is ours: Meta announces a release in no other way.
+                self.release_held(arrival, &pair, contact.clone()).await?;
+            }
+        }
+        let routed = self.route(arrival, message, contact, true);
+        let mut row = self.row(arrival, "message", routed.contact.as_ref());
+        row.conversation = routed.conversation.as_ref().map(|conversation| conversation.id);
+        row.outcome = Some(routed.decision.clone());
+        self.record_activity(ActivityKind::Routed, &row, routed.decision.team.as_ref(), &routed.decision.rule);
+        self.rows.push(row);
+        self.decided.outgoing.push(routed);
+        Ok(())
+    }
+
+    fn standby(&mut self, arrival: &Arrival, message: &InboundMessage, contact: Option<ContactRecord>) {
+        let mut row = self.row(arrival, "standby", contact.as_ref());
+        row.held_event = Some(arrival.inbound.encoded.to_vec());
+        if let Some(contact) = &contact {
+            let pair = (contact.id, arrival.number.clone());
+            let event = ConversationEvent::CustomerWroteToOther {
+                arrived_at: arrival.inbound.received_at,
+                written_at: message.timestamp,
+            };
+            let (conversation, _) = self.conversation(&pair, arrival);
+            row.conversation = Some(conversation.id);
+            self.apply(&pair, event);
+            self.held_here.entry(pair).or_default().push(arrival.inbound.clone());
+        }
+        self.record_activity(ActivityKind::Held, &row, None, "");
+        self.rows.push(row);
+        self.decided.held += 1;
+    }
+
+    fn echo(&mut self, arrival: &Arrival, message: &InboundMessage, contact: Option<ContactRecord>) {
+        let mut row = self.row(arrival, "echo", contact.as_ref());
+        if let Some(contact) = &contact {
+            let pair = (contact.id, arrival.number.clone());
+            if let Some(conversation) = self.conversations.get(&pair) {
+                row.conversation = Some(conversation.id);
+                let at = message.timestamp.unwrap_or(arrival.inbound.received_at);
+                self.apply(&pair, ConversationEvent::Answered { at });
+            }
+        }
+        self.record_activity(ActivityKind::AnsweredElsewhere, &row, None, "");
+        self.rows.push(row);
+    }
+
+    async fn change(
+        &mut self,
+        arrival: &Arrival,
+        change: &ContactChange,
+        contact: Option<ContactRecord>,
+    ) -> Result<(), StoreError> {
+        let row = self.row(arrival, "change", contact.as_ref());
+        let inbound = &arrival.inbound;
+        self.changes.push(ChangeRow {
+            scope: ChangeScope::Contact,
+            number: inbound.key.number.clone(),
+            waba: inbound.waba.clone(),
+            field: inbound.field.clone(),
+            key: inbound.key.key.clone(),
+            json: inbound.json.to_vec(),
+            received_at: inbound.received_at,
+            entry_time: inbound.entry_time,
+        });
+        if !change.rotations.is_empty() {
+            self.record_activity(ActivityKind::IdentityChanged, &row, None, "");
+        }
+        if let (Some(handover), Some(contact)) = (change.handover, contact) {
+            self.record_activity(ActivityKind::ControlChanged, &row, None, "");
+            self.handover(arrival, handover, contact).await?;
+        }
+        self.rows.push(row);
+        Ok(())
+    }
+
+    async fn handover(
+        &mut self,
+        arrival: &Arrival,
+        handover: Handover,
+        contact: ContactRecord,
+    ) -> Result<(), StoreError> {
+        let pair = (contact.id, arrival.number.clone());
+        let at = arrival.inbound.received_at;
+        match handover {
+            Handover::Gained => {
+                self.apply(&pair, ConversationEvent::ControlGained { at });
+                self.release_held(arrival, &pair, contact).await?;
+            }
+            Handover::Lost => self.apply(&pair, ConversationEvent::ControlLost { at }),
+            Handover::Unknown => {}
+        }
+        Ok(())
+    }
+
+    /// The thread is ours: what the customer wrote meanwhile becomes work, in the order it was written.
+    async fn release_held(&mut self, arrival: &Arrival, pair: &Pair, contact: ContactRecord) -> Result<(), StoreError> {
+        let released_by = arrival.inbound.key.decision_id();
+        let mut waiting = Vec::new();
+        for held in self.tx.held(pair.0, &pair.1).await? {
+            waiting.extend(read_held(&held.event));
+        }
+        waiting.extend(self.held_here.remove(pair).unwrap_or_default());
+        for inbound in waiting {
+            let Content::Standby(message) = inbound.content.clone() else { continue };
+            let kept = Arrival { inbound, number: pair.1.clone() };
+            let routed = self.route(&kept, &message, Some(contact.clone()), false);
+            self.releases.push(release(&routed, released_by));
+            self.decided.outgoing.push(routed);
+        }
+        Ok(())
+    }
+
+    /// Decides a message and brings its conversation up to date. `wrote`: the customer wrote it to us just now.
+    fn route(
+        &mut self,
+        arrival: &Arrival,
+        message: &InboundMessage,
+        mut contact: Option<ContactRecord>,
+        wrote: bool,
+    ) -> Outgoing {
+        if let Some(contact) = &mut contact {
+            contact.is_new &= self.newcomers.insert(contact.id);
+        }
+        let pair = contact.as_ref().map(|contact| (contact.id, arrival.number.clone()));
+        let mut previous_team = None;
+        let open = pair.as_ref().map(|pair| {
+            let (conversation, ended) = self.conversation(pair, arrival);
+            previous_team = ended;
+            conversation
+        });
+        let decision = decide(self.rules, &arrival.number, message, contact.as_ref(), open.as_ref());
+        let conversation = pair.and_then(|pair| {
+            if wrote {
+                let arrived_at = arrival.inbound.received_at;
+                self.apply(&pair, ConversationEvent::CustomerWrote { arrived_at, written_at: message.timestamp });
+            }
+            let conversation = self.conversations.get_mut(&pair)?;
+            if conversation.team != decision.team {
+                previous_team = conversation.team.take().or(previous_team.take());
+                conversation.team.clone_from(&decision.team);
+            }
+            conversation.priority = decision.priority;
+            self.changed.insert(pair);
+            Some(conversation.clone())
+        });
+        Outgoing {
+            id: arrival.inbound.key.decision_id(),
+            inbound: arrival.inbound.clone(),
+            number: arrival.number.clone(),
+            contact,
+            conversation,
+            previous_team,
+            decision,
+            again: false,
+        }
+    }
+
+    /// The open conversation, or a new one where there is none or it fell silent; and the team of the one that ended.
+    fn conversation(&mut self, pair: &Pair, arrival: &Arrival) -> (Conversation, Option<TeamName>) {
+        let at = arrival.inbound.received_at;
+        let idle_ms = i64::try_from(self.config.conversation_idle.as_millis()).unwrap_or(i64::MAX);
+        let mut previous_team = None;
+        if let Some(open) = self.conversations.get(pair) {
+            if open.state != ConversationState::Resolved && !open.is_idle(at, idle_ms) {
+                return (open.clone(), None);
+            }
+            let mut over = open.clone();
+            previous_team.clone_from(&over.team);
+            over.apply(ConversationEvent::Resolved { at: over.active_at });
+            self.ended.push(over);
+        }
+        let id = ConversationId::from_uuid(Uuid::now_v7());
+        let fresh = Conversation::new(id, pair.0, pair.1.clone(), at);
+        self.conversations.insert(pair.clone(), fresh.clone());
+        self.changed.insert(pair.clone());
+        (fresh, previous_team)
+    }
+
+    /// Brings the conversation of `pair`, where there is one, up to date.
+    fn apply(&mut self, pair: &Pair, event: ConversationEvent) {
+        if let Some(conversation) = self.conversations.get_mut(pair) {
+            conversation.apply(event);
+            self.changed.insert(pair.clone());
+        }
+    }
+
+    fn publish_again(&mut self, arrival: &Arrival, contact: Option<ContactRecord>, decision: StoredDecision) {
+        let pair = contact.as_ref().map(|contact| (contact.id, arrival.number.clone()));
+        let conversation = pair.and_then(|pair| self.conversations.get(&pair).cloned());
+        self.decided.outgoing.push(Outgoing {
+            id: arrival.inbound.key.decision_id(),
+            inbound: arrival.inbound.clone(),
+            number: arrival.number.clone(),
+            contact,
+            conversation,
+            previous_team: None,
+            decision,
+            again: true,
+        });
+    }
+
+    fn publish_held_again(&mut self, arrival: &Arrival, contact: Option<ContactRecord>, held: ReleasedMessage) {
+        let (Some(inbound), Some(decision)) = (read_held(&held.event), held.known.outcome) else { return };
+        let kept = Arrival { inbound, number: arrival.number.clone() };
+        self.publish_again(&kept, contact, decision);
+    }
+
+    fn row(&mut self, arrival: &Arrival, kind: &'static str, contact: Option<&ContactRecord>) -> InboxRow {
+        let key = arrival.inbound.key.clone();
+        InboxRow {
+            decision_id: key.decision_id(),
+            number: key.number,
+            key: key.key,
+            seq: self.claim.next_seq(),
+            kind,
+            contact: contact.map(|contact| contact.id),
+            conversation: None,
+            received_at: arrival.inbound.received_at,
+            outcome: None,
+            held_event: None,
+        }
+    }
+
+    fn record_activity(&mut self, kind: ActivityKind, row: &InboxRow, team: Option<&TeamName>, rule: &str) {
+        if !self.config.activity {
+            return;
+        }
+        self.decided.activity.push(ActivityRecord {
+            seq: row.seq,
+            kind: kind.into(),
+            decision_id: row.decision_id.to_string(),
+            conversation_id: row.conversation.map(|id| id.to_string()).unwrap_or_default(),
+            contact_id: row.contact.map(|id| id.to_string()).unwrap_or_default(),
+            phone_number_id: row.number.as_str().to_owned(),
+            team: team.map(|team| team.as_str().to_owned()).unwrap_or_default(),
+            rule: rule.to_owned(),
+            at_ms: row.received_at.as_millis(),
+        });
+    }
+
+    async fn commit(mut self) -> Result<Decided, StoreError> {
+        let mut conversations = self.ended;
+        for pair in &self.changed {
+            conversations.extend(self.conversations.get(pair).cloned());
+        }
+        self.tx.record(&self.rows, &conversations).await?;
+        if !self.releases.is_empty() {
+            self.tx.release(&self.releases).await?;
+        }
+        if !self.changes.is_empty() {
+            self.tx.keep_changes(&self.changes).await?;
+        }
+        self.tx.commit().await?;
+        Ok(self.decided)
+    }
+}
+
+fn observation(inbound: &Inbound) -> Observation {
+    let (rotations, profile_name, username) = match &inbound.content {
+        Content::Message(message) | Content::Standby(message) | Content::Echo(message) => {
+            let rotations = message.rotation.clone().into_iter().collect();
+            (rotations, message.profile_name.clone(), message.username.clone())
+        }
+        Content::Change(change) => (change.rotations.clone(), None, None),
+    };
+    Observation {
+        aliases: inbound.content.aliases().clone(),
+        rotations,
+        profile_name,
+        username,
+        at: inbound.received_at,
+    }
+}
+
+/// A kept standby message; `None` when it does not decode any more, which only a damaged store can bring about.
+fn read_held(event: &[u8]) -> Option<Inbound> {
+    Inbound::from_encoded(Bytes::copy_from_slice(event)).ok()
+}
+
+fn release(routed: &Outgoing, released_by: DecisionId) -> HeldRelease {
+    HeldRelease {
+        number: routed.inbound.key.number.clone(),
+        key: routed.inbound.key.key.clone(),
+        released_by,
+        decision: routed.decision.clone(),
+    }
+}

@@ -1,0 +1,26 @@
+//! What can be set about the router.
+
+use std::time::Duration;
+
+#[derive(Debug, Clone)]
+pub struct RouterConfig {
+    /// After this long without a word from either side, a conversation counts as resolved.
+    pub conversation_idle: Duration,
+    /// How long one flight of publications may take.
+    pub publish_timeout: Duration,
+    /// How long a full team queue is tried before the overflow team gets the message.
+    pub full_queue_patience: Duration,
+    /// Whether somebody reads `wa.activity`.
+    pub activity: bool,
+}
+
+impl Default for RouterConfig {
+    fn default() -> Self {
+        Self {
+            conversation_idle: Duration::from_secs(24 * 60 * 60),
+            publish_timeout: Duration::from_secs(5),
+            full_queue_patience: Duration::from_secs(2),
+            activity: false,
+        }
+    }
+}

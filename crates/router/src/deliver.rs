@@ -1,0 +1,219 @@
+//! Publishing what was decided: to the team's queue, else its overflow team's, else `wa.unrouted`.
+//!
+//! A missing queue (`Returned`) is left at once. A full one (`Nacked`) is tried for a while, and while it is known to be
+//! full only the first message for it is tried: that keeps the order of the rest, and a full team costs the others one
+//! round trip, not one per message. A bus in trouble diverts nothing: the batch waits.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use dashmap::DashMap;
+use tracing::{error, warn};
+use waypost_bus::{Address, Bus, Message, Outcome, Publication};
+use waypost_domain::team::Priority;
+use waypost_domain::{TeamName, Timestamp};
+use waypost_rules::RuleSet;
+use waypost_worker::HandleError;
+
+use crate::config::RouterConfig;
+use crate::metrics;
+use crate::team_message::DIVERTED_HEADER;
+
+const PAUSE_MIN: Duration = Duration::from_millis(20);
+const PAUSE_MAX: Duration = Duration::from_millis(500);
+/// How long a flight may go on before the worker is asked to start it over.
+const FLIGHT_MAX: Duration = Duration::from_secs(5);
+
+/// A message on its way to a person.
+#[derive(Debug, Clone)]
+pub struct Routed {
+    pub message: Message,
+    /// `None`: no team was decided; straight to `wa.unrouted`.
+    pub team: Option<TeamName>,
+    pub priority: Priority,
+    pub phase: String,
+    pub received_at: Timestamp,
+}
+
+/// Where a message is tried now.
+#[derive(Debug, Clone)]
+enum Target {
+    Team(TeamName),
+    Overflow(TeamName),
+    Unrouted,
+}
+
+struct Pending {
+    routed: Routed,
+    target: Target,
+}
+
+pub struct Deliverer {
+    bus: Arc<dyn Bus>,
+    config: RouterConfig,
+    /// Since when a queue refuses.
+    full_since: DashMap<Address, Instant>,
+}
+
+impl Deliverer {
+    pub fn new(bus: Arc<dyn Bus>, config: RouterConfig) -> Self {
+        Self { bus, config, full_since: DashMap::new() }
+    }
+
+    /// Returns when every message is confirmed on a queue that somebody reads. `activity` goes along once, whatever
+    /// becomes of it.
+    pub async fn deliver(
+        &self,
+        rules: &RuleSet,
+        messages: Vec<Routed>,
+        mut activity: Option<Publication>,
+    ) -> Result<(), HandleError> {
+        let started = Instant::now();
+        let mut pause = PAUSE_MIN;
+        let mut pending: Vec<Pending> = messages.into_iter().map(Pending::new).collect();
+        while !pending.is_empty() || activity.is_some() {
+            let round = self.publish_round(&pending, activity.take()).await;
+            let settled = self.settle_round(rules, &mut pending, round);
+            if pending.is_empty() {
+                break;
+            }
+            if settled.must_wait {
+                if settled.bus_in_trouble && started.elapsed() >= FLIGHT_MAX {
+                    return Err(HandleError::Retry("the bus does not confirm".to_owned()));
+                }
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(PAUSE_MAX);
+            }
+        }
+        Ok(())
+    }
+
+    /// Publishes what may be tried now. Outcomes by place in `pending`; `None` where it was not tried.
+    async fn publish_round(&self, pending: &[Pending], activity: Option<Publication>) -> Vec<Option<Outcome>> {
+        let mut probed: BTreeSet<Address> = BTreeSet::new();
+        let mut tried = Vec::with_capacity(pending.len());
+        let mut batch = Vec::with_capacity(pending.len() + 1);
+        for (place, item) in pending.iter().enumerate() {
+            let address = item.address();
+            if self.is_full(&address) && !probed.insert(address.clone()) {
+                continue;
+            }
+            tried.push(place);
+            batch.push(Publication { address, message: item.message() });
+        }
+        let with_activity = activity.is_some();
+        batch.extend(activity);
+        let mut outcomes = self.bus.publish(batch, self.config.publish_timeout).await;
+        if with_activity && outcomes.pop() != Some(Outcome::Confirmed) {
+            ::metrics::counter!(metrics::ACTIVITY_LOST).increment(1);
+        }
+        let mut round = vec![None; pending.len()];
+        for (place, outcome) in tried.into_iter().zip(outcomes) {
+            round[place] = Some(outcome);
+        }
+        round
+    }
+
+    fn settle_round(&self, rules: &RuleSet, pending: &mut Vec<Pending>, round: Vec<Option<Outcome>>) -> Settled {
+        let mut settled = Settled { must_wait: false, bus_in_trouble: false };
+        let mut given_up: BTreeSet<Address> = BTreeSet::new();
+        let mut rest = Vec::new();
+        for (mut item, outcome) in std::mem::take(pending).into_iter().zip(round) {
+            let address = item.address();
+            match outcome {
+                Some(Outcome::Confirmed) => {
+                    self.full_since.remove(&address);
+                    item.count_confirmed();
+                    continue;
+                }
+                Some(Outcome::Returned) => settled.must_wait |= !item.divert(rules, "missing"),
+                Some(Outcome::Nacked) => {
+                    if self.patience_is_over(&address) {
+                        given_up.insert(address);
+                        settled.must_wait |= !item.divert(rules, "full");
+                    } else {
+                        settled.must_wait = true;
+                    }
+                }
+                Some(Outcome::Unavailable | Outcome::Unknown) => {
+                    settled.must_wait = true;
+                    settled.bus_in_trouble = true;
+                }
+                None => {
+                    if given_up.contains(&address) {
+                        settled.must_wait |= !item.divert(rules, "full");
+                    }
+                }
+            }
+            rest.push(item);
+        }
+        *pending = rest;
+        settled
+    }
+
+    fn is_full(&self, address: &Address) -> bool {
+        !self.full_since.is_empty() && self.full_since.contains_key(address)
+    }
+
+    fn patience_is_over(&self, address: &Address) -> bool {
+        let since = *self.full_since.entry(address.clone()).or_insert_with(Instant::now);
+        since.elapsed() >= self.config.full_queue_patience
+    }
+}
+
+struct Settled {
+    must_wait: bool,
+    bus_in_trouble: bool,
+}
+
+impl Pending {
+    fn new(routed: Routed) -> Self {
+        let target = routed.team.clone().map_or(Target::Unrouted, Target::Team);
+        Self { routed, target }
+    }
+
+    fn address(&self) -> Address {
+        match &self.target {
+            Target::Team(team) | Target::Overflow(team) => Address::team(team, self.routed.priority),
+            Target::Unrouted => Address::unrouted(),
+        }
+    }
+
+    fn message(&self) -> Message {
+        self.routed.message.clone()
+    }
+
+    /// On to the next target; `false` when there is none and the message must wait where it is.
+    fn divert(&mut self, rules: &RuleSet, reason: &'static str) -> bool {
+        let overflow = match &self.target {
+            Target::Team(team) => rules.team(team).and_then(|team| team.overflow_team.clone()),
+            Target::Overflow(_) => None,
+            Target::Unrouted => {
+                error!(reason, "wa.unrouted does not take messages; they wait in the partition");
+                return false;
+            }
+        };
+        let Some(team) = self.routed.team.as_ref() else { return false };
+        let diverted = format!("team {team}: queue {reason}");
+        self.routed.message.headers.insert(DIVERTED_HEADER.to_owned(), diverted);
+        match overflow {
+            Some(overflow) => {
+                ::metrics::counter!(metrics::OVERFLOWED, "team" => team.to_string()).increment(1);
+                self.target = Target::Overflow(overflow);
+            }
+            None => {
+                warn!(%team, reason, "message to wa.unrouted");
+                self.target = Target::Unrouted;
+                ::metrics::counter!(metrics::UNROUTED, "reason" => reason).increment(1);
+            }
+        }
+        true
+    }
+
+    fn count_confirmed(&self) {
+        let (Target::Team(team) | Target::Overflow(team)) = &self.target else { return };
+        let labels = [("team", team.to_string()), ("phase", self.routed.phase.clone())];
+        ::metrics::counter!(metrics::ROUTED, &labels).increment(1);
+    }
+}

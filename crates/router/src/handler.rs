@@ -1,0 +1,188 @@
+//! The router's handler: one batch from deliveries to confirmed team queues.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use async_trait::async_trait;
+use tracing::error;
+use waypost_bus::dead_letter::dead_letter;
+use waypost_bus::{Bus, DeadLetterReason, Delivery, Outcome, Publication};
+use waypost_domain::Timestamp;
+use waypost_rules::RuleSet;
+use waypost_store::{Store, StoreError};
+use waypost_worker::{Claim, HandleError, Handler};
+
+use crate::activity;
+use crate::batch::{Arrival, Decided, Outgoing, decide_batch};
+use crate::config::RouterConfig;
+use crate::deliver::{Deliverer, Routed};
+use crate::inbound::{Content, Inbound, NotAnEvent};
+use crate::metrics;
+use crate::numbers::Numbers;
+use crate::rules_file::RulesFile;
+use crate::team_message::TeamMessage;
+
+/// Times a transaction is begun again at once: two partitions that met the same contact settle in one or two.
+const ATTEMPTS_MAX: u32 = 8;
+
+/// What the handlers of all partitions share.
+pub(crate) struct Shared {
+    config: RouterConfig,
+    bus: Arc<dyn Bus>,
+    store: Store,
+    rules: Arc<RulesFile>,
+    numbers: Numbers,
+    deliverer: Deliverer,
+}
+
+impl Shared {
+    pub(crate) fn new(config: RouterConfig, bus: Arc<dyn Bus>, store: Store, rules: Arc<RulesFile>) -> Arc<Self> {
+        let numbers = Numbers::new(store.clone());
+        let deliverer = Deliverer::new(bus.clone(), config.clone());
+        Arc::new(Self { config, bus, store, rules, numbers, deliverer })
+    }
+}
+
+pub struct RouteHandler {
+    shared: Arc<Shared>,
+}
+
+impl RouteHandler {
+    pub(crate) const fn new(shared: Arc<Shared>) -> Self {
+        Self { shared }
+    }
+}
+
+#[async_trait]
+impl Handler for RouteHandler {
+    async fn handle(&mut self, batch: &[Delivery], claim: &mut Claim) -> Result<(), HandleError> {
+        let (arrivals, undecodable) = self.read(batch).await?;
+        bury(&*self.shared.bus, undecodable, self.shared.config.publish_timeout).await?;
+        if arrivals.is_empty() {
+            return Ok(());
+        }
+        let rules = self.shared.rules.current();
+        let decided = self.decide(&rules, claim, &arrivals).await?;
+        self.publish(&rules, claim, decided).await
+    }
+}
+
+impl RouteHandler {
+    /// Decodes; collapses what comes twice in the batch; sets aside what is not an event.
+    async fn read(&self, batch: &[Delivery]) -> Result<(Vec<Arrival>, Vec<Publication>), HandleError> {
+        let mut arrivals: Vec<Arrival> = Vec::with_capacity(batch.len());
+        let mut undecodable = Vec::new();
+        let mut seen = HashSet::new();
+        for delivery in batch {
+            let inbound = match Inbound::from_delivery(delivery) {
+                Ok(inbound) => inbound,
+                Err(NotAnEvent::NewerVersion(problem)) => return Err(HandleError::Stop(problem)),
+                Err(NotAnEvent::Undecodable(problem)) => {
+                    undecodable.push(undecodable_letter(delivery, crate::ROUTER, &problem));
+                    continue;
+                }
+            };
+            if !seen.insert(inbound.key.clone()) {
+                ::metrics::counter!(metrics::DUPLICATES).increment(1);
+                continue;
+            }
+            let names = &self.shared.numbers;
+            let number = names.name(&inbound.key.number, &inbound.display_number, &inbound.waba).await?;
+            arrivals.push(Arrival { inbound, number });
+        }
+        Ok((arrivals, undecodable))
+    }
+
+    async fn decide(&self, rules: &RuleSet, claim: &mut Claim, arrivals: &[Arrival]) -> Result<Decided, HandleError> {
+        let oldest_at = arrivals.iter().map(|arrival| arrival.inbound.received_at).min();
+        let position = claim.position();
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            let tx = self.shared.store.begin_batch(&claim.fence(oldest_at)).await?;
+            let error = match decide_batch(rules, &self.shared.config, claim, tx, arrivals).await {
+                Ok(decided) => return Ok(decided),
+                Err(error) => error,
+            };
+            claim.rewind(position);
+            match error {
+                StoreError::MergeFirst(merges) => self.shared.store.merge(&merges).await?,
+                StoreError::Retry { .. } if attempt < ATTEMPTS_MAX => {}
+                other => return Err(other.into()),
+            }
+            if attempt >= ATTEMPTS_MAX {
+                return Err(HandleError::Retry("contacts keep changing underneath".to_owned()));
+            }
+        }
+    }
+
+    async fn publish(&self, rules: &RuleSet, claim: &Claim, decided: Decided) -> Result<(), HandleError> {
+        if decided.duplicates > 0 {
+            ::metrics::counter!(metrics::DUPLICATES).increment(decided.duplicates);
+        }
+        if decided.held > 0 {
+            ::metrics::counter!(metrics::HELD).increment(decided.held);
+        }
+        let again = decided.outgoing.iter().filter(|outgoing| outgoing.again).count();
+        if again > 0 {
+            ::metrics::counter!(metrics::REPUBLISHED).increment(u64::try_from(again).unwrap_or(0));
+        }
+        let received: Vec<Timestamp> = decided.outgoing.iter().map(|outgoing| outgoing.inbound.received_at).collect();
+        let routed: Vec<Routed> = decided.outgoing.into_iter().filter_map(routed).collect();
+        let activity = activity::publication(claim.partition(), decided.activity);
+        self.shared.deliverer.deliver(rules, routed, activity).await?;
+        let now = now();
+        for at in received {
+            let seconds = Duration::from_millis(u64::try_from(now.millis_since(at)).unwrap_or(0)).as_secs_f64();
+            ::metrics::histogram!(metrics::ROUTE_SECONDS).record(seconds);
+        }
+        Ok(())
+    }
+}
+
+fn routed(outgoing: Outgoing) -> Option<Routed> {
+    let (Content::Message(message) | Content::Standby(message)) = &outgoing.inbound.content else { return None };
+    let team_message = TeamMessage {
+        id: outgoing.id,
+        inbound: &outgoing.inbound,
+        message,
+        number: &outgoing.number,
+        contact: outgoing.contact.as_ref(),
+        conversation: outgoing.conversation.as_ref(),
+        previous_team: outgoing.previous_team.as_ref(),
+        decision: &outgoing.decision,
+    };
+    Some(Routed {
+        message: team_message.encode(),
+        team: outgoing.decision.team.clone(),
+        priority: outgoing.decision.priority,
+        phase: outgoing.decision.phase.clone(),
+        received_at: outgoing.inbound.received_at,
+    })
+}
+
+/// A delivery that is not an event, as a dead letter.
+pub(crate) fn undecodable_letter(delivery: &Delivery, origin: &str, problem: &str) -> Publication {
+    ::metrics::counter!(metrics::UNDECODABLE).increment(1);
+    error!(origin, problem, "undecodable event to the dead letters");
+    let reason = DeadLetterReason::UndecodableEvent;
+    dead_letter(delivery.message.clone(), reason, origin, delivery.delivery_count, problem)
+}
+
+/// Publishes dead letters; an error unless every one is confirmed.
+pub(crate) async fn bury(bus: &dyn Bus, letters: Vec<Publication>, timeout: Duration) -> Result<(), HandleError> {
+    if letters.is_empty() {
+        return Ok(());
+    }
+    let outcomes = bus.publish(letters, timeout).await;
+    if outcomes.iter().all(|outcome| *outcome == Outcome::Confirmed) {
+        return Ok(());
+    }
+    Err(HandleError::Retry(format!("dead letters not stored: {outcomes:?}")))
+}
+
+fn now() -> Timestamp {
+    let millis = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_millis());
+    Timestamp::from_millis(i64::try_from(millis).unwrap_or(i64::MAX))
+}

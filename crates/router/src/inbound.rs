@@ -1,0 +1,134 @@
+//! From a delivery to what the router works on. Nothing that was signed is refused here for its content: a message
+//! that does not decode as expected is still somebody's message, and goes to the default team as it is.
+
+use bytes::Bytes;
+use waypost_bus::{Delivery, Message};
+use waypost_cloud_api::webhook::{ContactChange, Sender, decode_contact_change, decode_echo, decode_message};
+use waypost_domain::{AliasSet, InboundMessage, MessageKind, PhoneNumberId, Timestamp, WabaId};
+use waypost_proto::{EventError, decode_event, v1};
+use waypost_store::EventKey;
+
+/// The header of a message that somebody took out of the dead letters or `wa.unrouted` to have it routed again.
+pub const REPLAY_HEADER: &str = "wp-replay";
+
+/// One event of a batch.
+#[derive(Debug, Clone)]
+pub struct Inbound {
+    pub key: EventKey,
+    pub waba: WabaId,
+    pub display_number: String,
+    pub field: String,
+    pub received_at: Timestamp,
+    pub entry_time: Option<i64>,
+    /// The item's own JSON.
+    pub json: Bytes,
+    pub post_id: String,
+    pub replay: bool,
+    pub content: Content,
+    /// The whole encoded event, to keep a standby message as it came.
+    pub encoded: Bytes,
+}
+
+#[derive(Debug, Clone)]
+pub enum Content {
+    Message(InboundMessage),
+    /// Written to whoever holds the thread.
+    Standby(InboundMessage),
+    /// Somebody answered outside of Waypost.
+    Echo(InboundMessage),
+    Change(ContactChange),
+}
+
+impl Content {
+    pub fn aliases(&self) -> &AliasSet {
+        match self {
+            Self::Message(message) | Self::Standby(message) | Self::Echo(message) => &message.contact,
+            Self::Change(change) => &change.aliases,
+        }
+    }
+}
+
+/// Why a delivery is not an event.
+#[derive(Debug)]
+pub enum NotAnEvent {
+    /// To the dead letters.
+    Undecodable(String),
+    /// A later release wrote it: stop, and leave it where it is.
+    NewerVersion(String),
+}
+
+impl Inbound {
+    pub fn from_delivery(delivery: &Delivery) -> Result<Self, NotAnEvent> {
+        let message: &Message = &delivery.message;
+        let mut inbound = Self::from_encoded(message.body.clone())?;
+        inbound.replay = message.headers.contains_key(REPLAY_HEADER);
+        Ok(inbound)
+    }
+
+    /// Reads an encoded event: a bus message's body, or a standby message that was kept.
+    pub fn from_encoded(encoded: Bytes) -> Result<Self, NotAnEvent> {
+        let event = decode_event(encoded.clone()).map_err(|error| match error {
+            EventError::Undecodable(problem) => NotAnEvent::Undecodable(problem),
+            EventError::NewerVersion { .. } => NotAnEvent::NewerVersion(error.to_string()),
+        })?;
+        let kind = event.checked_kind().map_err(|error| NotAnEvent::Undecodable(error.to_string()))?;
+        let content = content(kind, &event)?;
+        Ok(Self {
+            key: EventKey { number: PhoneNumberId::new(event.phone_number_id), key: event.key },
+            waba: WabaId::new(event.waba_id),
+            display_number: event.display_phone_number,
+            field: event.field,
+            received_at: Timestamp::from_millis(event.received_at_ms),
+            entry_time: (event.entry_time != 0).then_some(event.entry_time),
+            json: event.json,
+            post_id: event.post_id,
+            replay: false,
+            content,
+            encoded,
+        })
+    }
+}
+
+fn content(kind: v1::EventKind, event: &v1::Event) -> Result<Content, NotAnEvent> {
+    let sender =
+        Sender { aliases: event.aliases(), profile_name: some(&event.profile_name), username: some(&event.username) };
+    let json = std::str::from_utf8(&event.json).unwrap_or("null");
+    match kind {
+        v1::EventKind::Message => Ok(Content::Message(message(decode_message(json, &sender), sender))),
+        v1::EventKind::StandbyMessage => Ok(Content::Standby(message(decode_message(json, &sender), sender))),
+        v1::EventKind::Echo => Ok(Content::Echo(message(decode_echo(json, &sender), sender))),
+        v1::EventKind::ContactChange => {
+            let change = decode_contact_change(&event.field, json)
+                .unwrap_or_else(|_| ContactChange { aliases: event.aliases(), ..ContactChange::default() });
+            Ok(Content::Change(change))
+        }
+        v1::EventKind::Unspecified | v1::EventKind::Status | v1::EventKind::AccountChange => {
+            Err(NotAnEvent::Undecodable(format!("a {} does not belong on this queue", kind.as_str_name())))
+        }
+    }
+}
+
+fn some(text: &str) -> Option<String> {
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
+/// The message, or, of one that does not decode, what the envelope knows.
+fn message<E>(decoded: Result<InboundMessage, E>, sender: Sender) -> InboundMessage {
+    decoded.unwrap_or_else(|_| InboundMessage {
+        id: None,
+        kind: MessageKind::Missing,
+        contact: sender.aliases,
+        from: None,
+        profile_name: sender.profile_name,
+        username: sender.username,
+        timestamp: None,
+        text: None,
+        tap: None,
+        media: None,
+        quoted: None,
+        referral: None,
+        group_id: None,
+        rotation: None,
+        error_codes: Vec::new(),
+    })
+}

@@ -1,0 +1,221 @@
+//! What a team's tools read: one JSON document per message, described by `proto/team-message.schema.json`.
+//!
+//! The message id is the decision's: consumers deduplicate by it. CloudEvents attributes ride along as headers.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use serde::Serialize;
+use serde_json::value::RawValue;
+use waypost_bus::Message;
+use waypost_domain::message::TapSource;
+use waypost_domain::{Conversation, DecisionId, InboundMessage, NumberName, TeamName};
+use waypost_store::{ContactRecord, StoredDecision};
+
+use crate::inbound::Inbound;
+
+/// The bus message's `type`.
+pub const KIND: &str = "waypost.team-message.v1";
+const SPEC_VERSION: &str = "1.0";
+const EVENT_TYPE: &str = "com.waypost.message.routed.v1";
+/// Says that the message was addressed to another team, or to nobody that takes it, and why.
+pub const DIVERTED_HEADER: &str = "wp-diverted";
+
+/// All that a team message is made of.
+#[derive(Debug, Clone, Copy)]
+pub struct TeamMessage<'a> {
+    pub id: DecisionId,
+    pub inbound: &'a Inbound,
+    pub message: &'a InboundMessage,
+    pub number: &'a NumberName,
+    pub contact: Option<&'a ContactRecord>,
+    pub conversation: Option<&'a Conversation>,
+    pub previous_team: Option<&'a TeamName>,
+    pub decision: &'a StoredDecision,
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    id: DecisionId,
+    number: &'a str,
+    phone_number_id: &'a str,
+    /// RFC 3339 would cost a date library on the hot path: milliseconds since the epoch, as everywhere.
+    received_at_ms: i64,
+    message: MessagePart<'a>,
+    contact: ContactPart<'a>,
+    conversation: Option<ConversationPart<'a>>,
+    routing: RoutingPart<'a>,
+    /// Written while another app held the thread, and delivered when control came to us.
+    from_standby: bool,
+}
+
+#[derive(Serialize)]
+struct MessagePart<'a> {
+    /// The wamid; absent where Meta left it out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    wamid: Option<&'a str>,
+    #[serde(rename = "type")]
+    kind: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reply: Option<ReplyPart<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    media: Option<MediaPart<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    quoted_wamid: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    written_at_ms: Option<i64>,
+    /// Meta's own JSON of the message.
+    raw: Option<&'a RawValue>,
+}
+
+#[derive(Serialize)]
+struct ReplyPart<'a> {
+    source: &'static str,
+    id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    title: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct MediaPart<'a> {
+    id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mime_type: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sha256: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    filename: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct ContactPart<'a> {
+    /// Absent where the webhook named nobody.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    phone: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parent_user_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    username: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attributes: Option<&'a BTreeMap<String, String>>,
+}
+
+#[derive(Serialize)]
+struct ConversationPart<'a> {
+    id: String,
+    state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    previous_team: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    window_ends_at_ms: Option<i64>,
+}
+
+#[derive(Serialize)]
+struct RoutingPart<'a> {
+    rule_set: &'a str,
+    rule: &'a str,
+    phase: &'a str,
+    team: Option<&'a str>,
+    priority: &'static str,
+    why: &'a str,
+}
+
+impl TeamMessage<'_> {
+    pub fn encode(&self) -> Message {
+        let id = self.id.to_string();
+        let mut headers = BTreeMap::new();
+        let mut set = |name: &str, value: String| headers.insert(name.to_owned(), value);
+        set("cloudEvents:specversion", SPEC_VERSION.to_owned());
+        set("cloudEvents:type", EVENT_TYPE.to_owned());
+        set("cloudEvents:source", format!("/numbers/{}", self.inbound.key.number));
+        set("cloudEvents:id", id.clone());
+        if let Some(traceparent) = traceparent(&self.inbound.post_id, &id) {
+            set("traceparent", traceparent);
+        }
+        Message {
+            id,
+            kind: KIND.to_owned(),
+            content_type: "application/json".to_owned(),
+            headers,
+            body: Bytes::from(serde_json::to_vec(&self.document()).unwrap_or_default()),
+        }
+    }
+
+    fn document(&self) -> Document<'_> {
+        let raw = std::str::from_utf8(&self.inbound.json).ok();
+        Document {
+            id: self.id,
+            number: self.number.as_str(),
+            phone_number_id: self.inbound.key.number.as_str(),
+            received_at_ms: self.inbound.received_at.as_millis(),
+            message: MessagePart {
+                wamid: self.message.id.as_deref(),
+                kind: self.message.kind.as_str(),
+                text: self.message.text.as_deref(),
+                reply: self.message.tap.as_ref().map(|tap| ReplyPart {
+                    source: match tap.source {
+                        TapSource::Button => "button",
+                        TapSource::List => "list",
+                        TapSource::Template => "template",
+                    },
+                    id: &tap.id,
+                    title: tap.title.as_deref(),
+                }),
+                media: self.message.media.as_ref().map(|media| MediaPart {
+                    id: &media.id,
+                    mime_type: media.mime_type.as_deref(),
+                    sha256: media.sha256.as_deref(),
+                    filename: media.filename.as_deref(),
+                }),
+                quoted_wamid: self.message.quoted.as_ref().map(|quoted| quoted.id.as_str()),
+                written_at_ms: self.message.timestamp.map(waypost_domain::Timestamp::as_millis),
+                raw: raw.and_then(|raw| serde_json::from_str(raw).ok()),
+            },
+            contact: self.contact_part(),
+            conversation: self.conversation.map(|conversation| ConversationPart {
+                id: conversation.id.to_string(),
+                state: conversation.state.as_str(),
+                previous_team: self.previous_team.map(TeamName::as_str),
+                window_ends_at_ms: conversation.window_ends_at.map(waypost_domain::Timestamp::as_millis),
+            }),
+            routing: RoutingPart {
+                rule_set: &self.decision.rule_set,
+                rule: &self.decision.rule,
+                phase: &self.decision.phase,
+                team: self.decision.team.as_ref().map(TeamName::as_str),
+                priority: self.decision.priority.as_str(),
+                why: &self.decision.why,
+            },
+            from_standby: matches!(self.inbound.content, crate::inbound::Content::Standby(_)),
+        }
+    }
+
+    fn contact_part(&self) -> ContactPart<'_> {
+        let aliases = &self.message.contact;
+        ContactPart {
+            id: self.contact.map(|contact| contact.id.to_string()),
+            phone: aliases.phone.as_deref(),
+            user_id: aliases.bsuid.as_deref(),
+            parent_user_id: aliases.parent_bsuid.as_deref(),
+            name: self.message.profile_name.as_deref(),
+            username: self.message.username.as_deref(),
+            attributes: self.contact.map(|contact| &contact.attributes).filter(|attributes| !attributes.is_empty()),
+        }
+    }
+}
+
+/// W3C trace context: the trace is the POST, the span this decision. `None` where the POST's id is not a UUID.
+fn traceparent(post_id: &str, decision_id: &str) -> Option<String> {
+    let trace = uuid::Uuid::try_parse(post_id).ok()?;
+    let span = uuid::Uuid::try_parse(decision_id).ok()?;
+    let (high, _) = span.as_u64_pair();
+    Some(format!("00-{}-{high:016x}-01", trace.simple()))
+}

@@ -1,0 +1,193 @@
+//! What can go wrong, by what the caller does next. Error texts must never carry values from the database: PostgreSQL
+//! puts whole rows into its details.
+
+use std::fmt;
+
+use waypost_domain::ContactId;
+
+/// Two contacts that are one person. The winner has the smaller id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Merge {
+    pub winner: ContactId,
+    pub loser: ContactId,
+}
+
+impl Merge {
+    pub fn of(one: ContactId, other: ContactId) -> Self {
+        Self { winner: one.min(other), loser: one.max(other) }
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Another process owns the partition now: stop working on it, publish nothing more.
+    #[error("the lease on {component} partition {partition} is lost")]
+    LeaseLost { component: String, partition: u16 },
+    /// Roll back, call [`Store::merge`](crate::Store::merge) with these, begin the batch again.
+    #[error("{} pairs of contacts must be merged first", .0.len())]
+    MergeFirst(Vec<Merge>),
+    /// Somebody else was faster, or a deadlock was broken: roll back and begin again; it will pass.
+    #[error("the transaction must be repeated: {reason}")]
+    Retry { reason: &'static str, source: Option<SqlError> },
+    /// The database cannot be reached or cannot write: wait, then try again.
+    #[error("the database is unavailable")]
+    Unavailable(#[source] SqlError),
+    /// Upgrade this program: the schema was migrated by a release that it cannot run beside.
+    #[error("the schema (version {found}) is from a later release; this one knows {known}: upgrade waypost")]
+    SchemaTooNew { found: i64, known: i64 },
+    /// Run `waypost migrate`.
+    #[error("the schema is missing or incomplete (version {found:?}, {known} is needed): run `waypost migrate`")]
+    SchemaMissing { found: Option<i64>, known: i64 },
+    /// Change the configuration back, or start a new epoch.
+    #[error(
+        "this deployment was started with {stored} partitions, {configured} are configured. The number is fixed, \
+         because it says which queue a contact's messages wait in. To change it: stop the ingress, let the router drain \
+         every queue to zero, stop all components, then start a new epoch with an empty bus and an empty store (or set \
+         `partitions = {stored}` again)"
+    )]
+    PartitionCountDiffers { stored: u16, configured: u16 },
+    /// This input can never be stored: park it as a dead letter with this reason.
+    #[error("invalid data: {0}")]
+    Invalid(String),
+    /// A defect or a broken database: a person must look.
+    #[error("the database refused a statement")]
+    Database(#[source] SqlError),
+}
+
+/// An [`sqlx::Error`] that shows its message only. Details, which quote rows, stay hidden even from `{:?}`.
+pub struct SqlError(Box<sqlx::Error>);
+
+impl fmt::Display for SqlError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &*self.0 {
+            sqlx::Error::Database(error) => match error.code() {
+                Some(code) => write!(f, "{} (code {code})", error.message()),
+                None => f.write_str(error.message()),
+            },
+            other => other.fmt(f),
+        }
+    }
+}
+
+impl fmt::Debug for SqlError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl std::error::Error for SqlError {}
+
+impl StoreError {
+    pub(crate) const fn retry(reason: &'static str) -> Self {
+        Self::Retry { reason, source: None }
+    }
+
+    /// Whether beginning the same work again, without a change, can succeed.
+    pub const fn is_transient(&self) -> bool {
+        matches!(self, Self::Retry { .. } | Self::Unavailable(_))
+    }
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        let verdict = match &error {
+            sqlx::Error::Database(database) => {
+                let code = database.code().unwrap_or_default();
+                if database.try_downcast_ref::<sqlx::sqlite::SqliteError>().is_some() {
+                    of_sqlite_code(&code)
+                } else {
+                    of_sqlstate(&code)
+                }
+            }
+            // The server went away, the pool is busy, or the file's thread died.
+            sqlx::Error::Io(_)
+            | sqlx::Error::Tls(_)
+            | sqlx::Error::PoolTimedOut
+            | sqlx::Error::PoolClosed
+            | sqlx::Error::BeginFailed
+            | sqlx::Error::WorkerCrashed => Verdict::Unavailable,
+            // sqlx's enum is open: whatever else it reports is a defect of ours.
+            _ => Verdict::Defect,
+        };
+        let source = SqlError(Box::new(error));
+        match verdict {
+            Verdict::Retry(reason) => Self::Retry { reason, source: Some(source) },
+            Verdict::Unavailable => Self::Unavailable(source),
+            Verdict::Invalid => Self::Invalid(source.to_string()),
+            Verdict::Defect => Self::Database(source),
+        }
+    }
+}
+
+enum Verdict {
+    Retry(&'static str),
+    Unavailable,
+    Invalid,
+    Defect,
+}
+
+/// <https://www.postgresql.org/docs/15/errcodes-appendix.html>
+fn of_sqlstate(code: &str) -> Verdict {
+    match code {
+        "40001" => Verdict::Retry("serialization failure"),
+        "40P01" => Verdict::Retry("deadlock"),
+        "55P03" => Verdict::Retry("a lock was not granted in time"),
+        "57014" => Verdict::Retry("a statement was cancelled"),
+        "25P03" => Verdict::Retry("the transaction stood idle for too long"),
+        "23505" => Verdict::Retry("another transaction inserted the same key"),
+        // 42501: a role without the right; 3D000: no such database. A person must look.
+        _ => match code.get(..2) {
+            Some("08" | "53" | "57" | "58") => Verdict::Unavailable,
+            // Data exceptions, and rows that exceed a limit of the server.
+            Some("22" | "54") => Verdict::Invalid,
+            _ => Verdict::Defect,
+        },
+    }
+}
+
+/// <https://www.sqlite.org/rescode.html>; extended codes keep the primary one in their low byte.
+fn of_sqlite_code(code: &str) -> Verdict {
+    let code: i32 = code.parse().unwrap_or_default();
+    match code & 0xff {
+        5 | 6 => Verdict::Retry("the database file is locked"),
+        // READONLY, IOERR, FULL, CANTOPEN
+        8 | 10 | 13 | 14 => Verdict::Unavailable,
+        // TOOBIG
+        18 => Verdict::Invalid,
+        // CONSTRAINT: PRIMARYKEY or UNIQUE
+        19 if code >> 8 == 6 || code >> 8 == 8 => Verdict::Retry("another transaction inserted the same key"),
+        _ => Verdict::Defect,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_say_what_to_do() {
+        for code in ["40001", "40P01", "55P03", "25P03", "23505", "57014"] {
+            assert!(matches!(of_sqlstate(code), Verdict::Retry(_)), "{code}");
+        }
+        for code in ["08006", "53300", "53100", "57P01", "57P03", "58030"] {
+            assert!(matches!(of_sqlstate(code), Verdict::Unavailable), "{code}");
+        }
+        for code in ["22021", "54000"] {
+            assert!(matches!(of_sqlstate(code), Verdict::Invalid), "{code}");
+        }
+        for code in ["42P01", "42501", ""] {
+            assert!(matches!(of_sqlstate(code), Verdict::Defect), "{code}");
+        }
+        for (code, retry) in [("5", true), ("517", true), ("6", true), ("2067", true), ("1555", true), ("1", false)] {
+            assert_eq!(matches!(of_sqlite_code(code), Verdict::Retry(_)), retry, "{code}");
+        }
+    }
+
+    #[test]
+    fn the_layout_error_names_the_procedure() {
+        let text = StoreError::PartitionCountDiffers { stored: 8, configured: 16 }.to_string();
+        for word in ["8 partitions", "16 are configured", "drain", "new epoch"] {
+            assert!(text.contains(word), "{text:?} lacks {word:?}");
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! Tidying up: what is older than it has to be is deleted, in batches; silent conversations are resolved.
+//!
+//! An inbox row goes only when its event was published and Meta cannot send it again; a held message only when it was
+//! released or its own, longer time is over.
+
+use std::time::Duration;
+
+use crate::database::{Database, on_writer};
+use crate::{INBOX_COMPONENT, Result, Store};
+
+/// How long things are kept after they were received.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Retention {
+    pub inbox: Duration,
+    /// Bodies of messages that are kept whole.
+    pub bodies: Duration,
+    pub statuses: Duration,
+    pub changes: Duration,
+    /// Resolved conversations.
+    pub conversations: Duration,
+}
+
+/// What one pass did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct JanitorReport {
+    pub conversations_resolved: u64,
+    pub inbox: u64,
+    pub held: u64,
+    pub statuses: u64,
+    pub changes: u64,
+    pub conversations: u64,
+    pub members: u64,
+}
+
+impl Store {
+    /// One pass: at most `limit` rows of each kind (inbox rows: of each partition), each kind in a transaction of its own.
+    pub async fn janitor_pass(&self, retention: &Retention, idle: Duration, limit: u32) -> Result<JanitorReport> {
+        let now = self.now().await?.as_millis();
+        let before = |age: Duration| now.saturating_sub(i64::try_from(age.as_millis()).unwrap_or(i64::MAX));
+        let limit = i64::from(limit);
+        let resolve = match &self.database {
+            Database::Sqlite { .. } => {
+                "UPDATE conversation SET state = 'resolved' WHERE id IN (SELECT id FROM conversation \
+                 WHERE state <> 'resolved' AND active_at < $1 ORDER BY id LIMIT $2)"
+            }
+            // A conversation that a batch has in hand is not idle.
+            Database::Postgres(_) => {
+                "UPDATE conversation SET state = 'resolved' WHERE id IN (SELECT id FROM conversation \
+                 WHERE state <> 'resolved' AND active_at < $1 ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED)"
+            }
+        };
+        Ok(JanitorReport {
+            conversations_resolved: self.sweep(resolve, before(idle), limit).await?,
+            inbox: self.sweep_inbox(before(retention.inbox), limit).await?,
+            held: self
+                .sweep(
+                    "DELETE FROM held WHERE decision_id IN (SELECT decision_id FROM held WHERE received_at < $1 \
+                     ORDER BY received_at LIMIT $2)",
+                    before(retention.bodies),
+                    limit,
+                )
+                .await?,
+            statuses: self
+                .sweep(
+                    "DELETE FROM status WHERE (wamid, state, participant) IN (SELECT wamid, state, participant \
+                     FROM status WHERE received_at < $1 ORDER BY received_at LIMIT $2)",
+                    before(retention.statuses),
+                    limit,
+                )
+                .await?,
+            changes: self
+                .sweep(
+                    "DELETE FROM change WHERE (waba_id, number, key) IN (SELECT waba_id, number, key FROM change \
+                     WHERE received_at < $1 ORDER BY received_at LIMIT $2)",
+                    before(retention.changes),
+                    limit,
+                )
+                .await?,
+            conversations: self
+                .sweep(
+                    "DELETE FROM conversation WHERE id IN (SELECT id FROM conversation WHERE state = 'resolved' \
+                     AND active_at < $1 ORDER BY id LIMIT $2)",
+                    before(retention.conversations),
+                    limit,
+                )
+                .await?,
+            members: self
+                .sweep(
+                    "DELETE FROM member WHERE (component, instance) IN (SELECT component, instance FROM member \
+                     WHERE expires_at < $1 LIMIT $2)",
+                    now,
+                    limit,
+                )
+                .await?,
+        })
+    }
+
+    async fn sweep(&self, sql: &'static str, before: i64, limit: i64) -> Result<u64> {
+        Ok(on_writer!(self, |db| sqlx::query(sql).bind(before).bind(limit).execute(db).await?.rows_affected()))
+    }
+
+    /// By partition, from the lowest sequence number on: rows of a partition were received in about that order, so a
+    /// front row that is young says that nothing is old.
+    async fn sweep_inbox(&self, before: i64, limit: i64) -> Result<u64> {
+        let leases = "SELECT partition, published_seq FROM lease WHERE component = $1";
+        let leases: Vec<(i64, i64)> =
+            on_writer!(self, |db| sqlx::query_as(leases).bind(INBOX_COMPONENT).fetch_all(db).await?);
+        let front = "SELECT received_at FROM inbox WHERE partition = $1 ORDER BY seq LIMIT 1";
+        let delete = "DELETE FROM inbox WHERE decision_id IN (SELECT i.decision_id FROM inbox i WHERE i.partition = $1 \
+             AND i.seq <= $2 AND i.received_at < $3 AND NOT EXISTS (SELECT 1 FROM held h \
+             WHERE h.decision_id = i.decision_id AND h.released_by IS NULL) ORDER BY i.seq LIMIT $4)";
+        let mut deleted = 0;
+        for (partition, published_seq) in leases {
+            deleted += on_writer!(self, |db| {
+                let oldest: Option<i64> = sqlx::query_scalar(front).bind(partition).fetch_optional(db).await?;
+                if oldest.is_none_or(|oldest| oldest >= before) {
+                    continue;
+                }
+                let query = sqlx::query(delete).bind(partition).bind(published_seq).bind(before).bind(limit);
+                query.execute(db).await?.rows_affected()
+            });
+        }
+        Ok(deleted)
+    }
+}

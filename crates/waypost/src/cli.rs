@@ -1,0 +1,222 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::Component;
+use crate::exit::EXIT_CODES;
+
+#[derive(Debug, Parser)]
+#[command(
+    name = "waypost",
+    version,
+    about = "Routes a business's WhatsApp conversations to the teams that answer them",
+    after_help = EXIT_CODES,
+    propagate_version = true,
+    arg_required_else_help = true
+)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// See it work: customers, router and teams in one process, nothing to install
+    Demo(DemoArgs),
+    /// Run in production: all components, or the ones named
+    Run(RunArgs),
+    /// Show or check the configuration
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Bring the store's schema up to date
+    Migrate(ConfigArgs),
+    /// Create, check or print the broker's queues
+    #[command(subcommand)]
+    Topology(TopologyCommand),
+    /// Partitions and owners, queue depths, oldest age; exit code 1 when unhealthy
+    Status(StatusArgs),
+    /// Read a webhook body and print its events, one JSON line each; no network
+    Inspect(InspectArgs),
+    /// Follow a team's queue from the terminal
+    Tail(TailArgs),
+    /// Try a webhook endpoint
+    #[command(subcommand)]
+    Webhook(WebhookCommand),
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ConfigArgs {
+    /// The configuration file (TOML). Environment variables such as WAYPOST__BUS__URL override it
+    #[arg(long, short, value_name = "FILE", env = "WAYPOST_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
+    /// Where the embedded bus and store keep their files [overrides data_dir]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Set any other configuration key, e.g. --set ingress.listen=0.0.0.0:8080
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = key_value)]
+    pub(crate) set: Vec<(String, String)>,
+}
+
+fn key_value(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or("expected KEY=VALUE, e.g. ingress.listen=0.0.0.0:8080")?;
+    if key.is_empty() { Err("the key is empty".to_owned()) } else { Ok((key.to_owned(), value.to_owned())) }
+}
+
+/// Everything in one process with an embedded bus and a SQLite store in a temporary folder. Sample customers write in
+/// several languages over real, signed HTTP; each routed message is printed with its team and the reason.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  waypost demo                       # until Ctrl-C
+  waypost demo --messages 200        # ends by itself
+  waypost demo --messages 200 --json # only the summary, as JSON
+  waypost demo --rules my-rules.toml # with your own rules")]
+pub(crate) struct DemoArgs {
+    /// End after this many messages
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
+    pub(crate) messages: Option<u64>,
+    /// Messages per second; 0 for as fast as it goes
+    #[arg(long, value_name = "N", default_value_t = 40.0)]
+    pub(crate) rate: f64,
+    /// Print only the summary, as one JSON object: accepted, routed, duplicates, by_team, latency_ms
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Rules to use instead of the sample rules
+    #[arg(long, value_name = "FILE")]
+    pub(crate) rules: Option<PathBuf>,
+    /// The same seed plays the same customers
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+}
+
+/// Without --component, one process runs everything; that is also the only way on the embedded bus and store.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  waypost run --config waypost.toml
+  waypost run --config waypost.toml --component ingress
+  WAYPOST__STORE__URL_FILE=/run/secrets/store waypost run --component router
+
+SIGTERM or Ctrl-C drains: what was accepted is finished, leases are handed over, then it ends. A second one ends at once.")]
+pub(crate) struct RunArgs {
+    #[command(flatten)]
+    pub(crate) config: ConfigArgs,
+    /// Run only this component; may be given several times
+    #[arg(long, value_enum, value_name = "NAME")]
+    pub(crate) component: Vec<Component>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Check the configuration and the rules file; name every mistake
+    Check(CheckArgs),
+    /// Print the configuration in force as TOML, secrets redacted
+    Show(ConfigArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    #[command(flatten)]
+    pub(crate) config: ConfigArgs,
+    /// Check for a process that runs only this component; may be given several times
+    #[arg(long, value_enum, value_name = "NAME")]
+    pub(crate) component: Vec<Component>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TopologyCommand {
+    /// Create what is missing; never changes or deletes a queue
+    Declare(ConfigArgs),
+    /// Say how the broker differs from what is needed; exit code 1 if it does
+    Verify(ConfigArgs),
+    /// Print RabbitMQ definitions (queues, policies, users' permissions) as JSON, for `rabbitmqctl import_definitions`
+    Definitions(ConfigArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StatusArgs {
+    #[command(flatten)]
+    pub(crate) config: ConfigArgs,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Unhealthy when the oldest waiting message is older than this many seconds
+    #[arg(long, value_name = "S", default_value_t = 60)]
+    pub(crate) max_age_s: u64,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  waypost inspect body.json
+  curl … | waypost inspect | jq 'select(.kind == \"message\")'
+
+Each line has kind (message, status, echo, account or quarantined) and what that kind has: id, type, contact, text,
+reply_id, status, field, … Exit code 4 if anything was quarantined.")]
+pub(crate) struct InspectArgs {
+    /// The webhook body; - or nothing for standard input
+    #[arg(value_name = "FILE", default_value = "-")]
+    pub(crate) file: PathBuf,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Without --ack nothing is consumed: on the embedded bus the data folder is read, also while waypost runs.
+RabbitMQ cannot show a queue's messages without consuming them: there --ack is needed.
+With --ack each printed message is taken from the queue; the embedded bus allows it only while no other waypost runs."
+)]
+pub(crate) struct TailArgs {
+    /// The team whose queues to read
+    pub(crate) team: String,
+    #[command(flatten)]
+    pub(crate) config: ConfigArgs,
+    /// Print each message as the JSON document that the team's tools get
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Take the messages from the queue
+    #[arg(long)]
+    pub(crate) ack: bool,
+    /// End after this many messages
+    #[arg(long, value_name = "N")]
+    pub(crate) messages: Option<u64>,
+    /// End when nothing is left, instead of waiting for more
+    #[arg(long)]
+    pub(crate) no_follow: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum WebhookCommand {
+    /// Send a signed sample webhook
+    Test(WebhookTestArgs),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  waypost webhook test text --config waypost.toml
+  waypost webhook test button-reply --to https://example.com/webhook --secret-file app-secret
+  waypost webhook test text --print            # only show the body
+
+With --config, the address and the app secret come from there.")]
+pub(crate) struct WebhookTestArgs {
+    /// What to send; `list` prints all kinds
+    pub(crate) kind: String,
+    /// The webhook's address
+    #[arg(long, value_name = "URL")]
+    pub(crate) to: Option<String>,
+    #[command(flatten)]
+    pub(crate) config: ConfigArgs,
+    /// The file that holds the app secret
+    #[arg(long, value_name = "FILE")]
+    pub(crate) secret_file: Option<PathBuf>,
+    /// The customer's phone number (digits)
+    #[arg(long, default_value = "15550001111")]
+    pub(crate) from: String,
+    /// The message's text
+    #[arg(long, default_value = "Hello from waypost webhook test")]
+    pub(crate) text: String,
+    /// Meta's id of the number that is written to
+    #[arg(long, default_value = "100000000000001")]
+    pub(crate) phone_number_id: String,
+    /// Print the body and its signature instead of sending it
+    #[arg(long)]
+    pub(crate) print: bool,
+}

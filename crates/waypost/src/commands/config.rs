@@ -1,0 +1,36 @@
+//! `waypost config`: the configuration in force, and what is wrong with it.
+
+use waypost_rules::RuleSet;
+
+use crate::cli::{CheckArgs, ConfigArgs};
+use crate::config::{Component, Config};
+use crate::exit::Failure;
+use crate::output;
+use crate::wiring::load_config;
+
+pub(crate) fn check(args: &CheckArgs) -> Result<(), Failure> {
+    let config = load_config(&args.config)?;
+    let components = if args.component.is_empty() { Component::ALL.to_vec() } else { args.component.clone() };
+    config.check(&components)?;
+    let rules = check_rules(&config)?;
+    output::line(&match rules {
+        Some(rules) => format!(
+            "configuration is good; rules {} with {} rules for {} teams",
+            rules.version,
+            rules.rule_count(),
+            rules.teams.len()
+        ),
+        None => "configuration is good".to_owned(),
+    })
+}
+
+pub(crate) fn show(args: &ConfigArgs) -> Result<(), Failure> {
+    let config = load_config(args)?;
+    let shown = toml::to_string(&config).map_err(Failure::failed)?;
+    output::line(shown.trim_end())
+}
+
+fn check_rules(config: &Config) -> Result<Option<RuleSet>, Failure> {
+    let Some(file) = &config.rules.file else { return Ok(None) };
+    waypost_router::RulesFile::open(file).map(|rules| Some((*rules.current()).clone())).map_err(Failure::config)
+}

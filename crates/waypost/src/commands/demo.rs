@@ -1,0 +1,372 @@
+//! `waypost demo`: the whole of it in one process, with the sandbox as the world.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use secrecy::SecretString;
+use serde::Serialize;
+use serde_json::Value;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use waypost_bus::topology::{UNROUTED_QUEUE, team_queue};
+use waypost_bus::{Bus, Delivery};
+use waypost_cloud_api::signature::Provider;
+use waypost_domain::team::Priority;
+use waypost_ingress::{Ingress, IngressConfig, Limits, SecretSource};
+use waypost_router::RulesFile;
+use waypost_rules::RuleSet;
+use waypost_sandbox::{Customers, SandboxConfig, SandboxReport};
+use waypost_store::Store;
+
+use crate::cli::DemoArgs;
+use crate::commands::run::stop_on_signals;
+use crate::commands::status::table;
+use crate::config::Config;
+use crate::exit::Failure;
+use crate::output;
+use crate::wiring::{adopt_rules, open_bus, ready_store, run_router, start_metrics};
+
+const SAMPLE_RULES: &str = include_str!("../../../../deploy/rules.toml");
+const NUMBER: (&str, &str) = ("support", "100000000000001");
+/// How long the last messages may take after the customers fell silent.
+const SETTLE_MAX: Duration = Duration::from_secs(30);
+const PROGRESS_EVERY: Duration = Duration::from_secs(2);
+/// A quarter of an hour; longer ones count as that.
+const LATENCY_US_MAX: u64 = 900_000_000;
+/// Messages a consumer may be ahead of the printer.
+const PRINT_AHEAD_MAX: usize = 256;
+
+/// What the demo ends with.
+#[derive(Serialize)]
+struct Summary {
+    /// Different messages that were answered with 200.
+    accepted: u64,
+    /// Different messages that reached a team.
+    routed: u64,
+    /// Messages that the platform sent again, and that reached nobody twice.
+    duplicates: u64,
+    by_team: BTreeMap<String, u64>,
+    latency_ms: Latency,
+}
+
+/// From the POST to the team's queue, in milliseconds.
+#[derive(Serialize)]
+struct Latency {
+    p50: f64,
+    p99: f64,
+}
+
+/// A message off a team's queue.
+struct Arrived {
+    team: String,
+    body: Vec<u8>,
+    id: String,
+    at: Instant,
+}
+
+type SentAt = Arc<Mutex<BTreeMap<String, Instant>>>;
+
+pub(crate) async fn run(args: DemoArgs) -> Result<(), Failure> {
+    let folder = tempfile::tempdir().map_err(|error| Failure::failed(format!("no temporary folder: {error}")))?;
+    let rules = match &args.rules {
+        Some(file) => RulesFile::open(file).map_err(Failure::config)?,
+        None => RulesFile::fixed(RuleSet::parse(SAMPLE_RULES).map_err(Failure::failed)?),
+    };
+    let config = demo_config(folder.path());
+    let metrics = start_metrics()?;
+    let shutdown = CancellationToken::new();
+    stop_on_signals(shutdown.clone())?;
+    let bus = open_bus(&config).await?;
+    let store = ready_store(&config).await?;
+    let rules = Arc::new(rules);
+    adopt_rules(&config, &*bus, &store, &rules.current()).await.map_err(Failure::failed)?;
+    let world = World { args, config, bus, store, rules, shutdown };
+    let render: Arc<dyn Fn() -> String + Send + Sync> = Arc::new(move || metrics.render());
+    world.play(render).await
+}
+
+fn demo_config(folder: &std::path::Path) -> Config {
+    let mut config = Config { data_dir: folder.to_owned(), ..Config::default() };
+    config.numbers.insert(NUMBER.0.to_owned(), NUMBER.1.to_owned());
+    config.ingress.listen.set_port(0);
+    config
+}
+
+fn demo_ingress(config: &Config, secret: &str) -> IngressConfig {
+    let secret = || SecretSource::Inline(SecretString::from(secret.to_owned()));
+    IngressConfig {
+        listen: config.ingress.listen,
+        admin_listen: None,
+        path: config.ingress.path.clone(),
+        provider: Provider::Meta,
+        app_secrets: vec![secret()],
+        verify_token: secret(),
+        tls: None,
+        limits: Limits::default(),
+    }
+}
+
+struct World {
+    args: DemoArgs,
+    config: Config,
+    bus: Arc<dyn Bus>,
+    store: Store,
+    rules: Arc<RulesFile>,
+    shutdown: CancellationToken,
+}
+
+impl World {
+    async fn play(self, render: Arc<dyn Fn() -> String + Send + Sync>) -> Result<(), Failure> {
+        let secret = format!("demo-{}", uuid::Uuid::now_v7().simple());
+        let ingress_config = demo_ingress(&self.config, &secret);
+        let ingress = Ingress::bind(ingress_config, self.bus.clone(), self.config.layout(), render)
+            .await
+            .map_err(|error| Failure::failed(format!("ingress: {error}")))?;
+        let url = format!("http://{}{}", ingress.local_addr(), self.config.ingress.path);
+        let sandbox = self.sandbox_config(url.clone(), secret);
+        self.seed_contacts(&sandbox).await?;
+        if !self.args.json {
+            let folder = self.config.data_dir.display();
+            output::line(&format!("webhook {url}   data {folder}   rules {}", self.rules.current().version))?;
+        }
+        // The parts outlive the customers: they are stopped once everything has arrived.
+        let stop_parts = CancellationToken::new();
+        let parts = tokio::spawn({
+            let (config, bus, store, rules) =
+                (self.config.clone(), self.bus.clone(), self.store.clone(), self.rules.clone());
+            let stop = stop_parts.clone();
+            async move {
+                tokio::join!(ingress.run(stop.clone()), run_router(config, bus, store, rules, stop));
+            }
+        });
+        let (arrivals, arrived) = mpsc::channel(PRINT_AHEAD_MAX);
+        let readers = self.spawn_readers(&stop_parts, arrivals).await?;
+        let outcome = self.watch(sandbox, arrived).await;
+        stop_parts.cancel();
+        drop(parts.await);
+        for reader in readers {
+            drop(reader.await);
+        }
+        self.store.close().await;
+        self.bus.close(Duration::from_secs(5)).await;
+        outcome
+    }
+
+    /// Customers that the business knows something about.
+    async fn seed_contacts(&self, sandbox: &SandboxConfig) -> Result<(), Failure> {
+        for (index, aliases) in sandbox.customer_aliases().into_iter().step_by(3).enumerate() {
+            let tier = if index % 2 == 0 { "gold" } else { "silver" };
+            let attributes = BTreeMap::from([("tier".to_owned(), tier.to_owned())]);
+            self.store
+                .upsert_contact(&aliases, &attributes, None)
+                .await
+                .map_err(|error| Failure::failed(format!("store: {error}")))?;
+        }
+        Ok(())
+    }
+
+    async fn spawn_readers(
+        &self,
+        stop: &CancellationToken,
+        arrivals: mpsc::Sender<Arrived>,
+    ) -> Result<Vec<tokio::task::JoinHandle<()>>, Failure> {
+        let mut queues = vec![("(unrouted)".to_owned(), UNROUTED_QUEUE.to_owned())];
+        for team in self.rules.current().team_names() {
+            queues.extend(Priority::ALL.map(|priority| (team.to_string(), team_queue(&team, priority))));
+        }
+        let mut readers = Vec::new();
+        for (team, queue) in queues {
+            let mut consumer = self.bus.consume(&queue, 64).await.map_err(Failure::failed)?;
+            let (arrivals, stop) = (arrivals.clone(), stop.clone());
+            readers.push(tokio::spawn(async move {
+                loop {
+                    let batch = tokio::select! {
+                        () = stop.cancelled() => break,
+                        batch = consumer.next_batch(64) => batch,
+                    };
+                    let Ok(batch) = batch else { break };
+                    for delivery in &batch {
+                        if arrivals.send(Arrived::new(&team, delivery)).await.is_err() {
+                            return;
+                        }
+                    }
+                    if consumer.ack(batch).await.is_err() {
+                        break;
+                    }
+                }
+                consumer.close().await;
+            }));
+        }
+        Ok(readers)
+    }
+
+    /// Lets the customers write and shows what arrives, until all has arrived or we are told to stop.
+    async fn watch(&self, sandbox: SandboxConfig, mut arrived: mpsc::Receiver<Arrived>) -> Result<(), Failure> {
+        let sent_at: SentAt = Arc::default();
+        let customers = customers(sandbox, sent_at.clone())?;
+        let stop_customers = self.shutdown.child_token();
+        let mut playing = tokio::spawn(customers.run(stop_customers.clone()));
+        let mut tally = Tally::new(self.args.json, sent_at)?;
+        let mut report: Option<SandboxReport> = None;
+        let mut settle_until: Option<tokio::time::Instant> = None;
+        let mut progress = tokio::time::interval(PROGRESS_EVERY);
+        progress.tick().await;
+        loop {
+            if report.as_ref().is_some_and(|report| tally.routed() >= report.accepted) {
+                break;
+            }
+            let settled = async {
+                match settle_until {
+                    Some(until) => tokio::time::sleep_until(until).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                Some(message) = arrived.recv() => tally.count(message)?,
+                ended = &mut playing, if report.is_none() => {
+                    report = Some(ended.map_err(|error| Failure::failed(format!("sandbox: {error}")))?);
+                    settle_until = Some(tokio::time::Instant::now() + SETTLE_MAX);
+                }
+                _ = progress.tick() => tally.progress(),
+                () = settled => break,
+            }
+        }
+        let report = report.unwrap_or_default();
+        tally.finish(&report)
+    }
+
+    fn sandbox_config(&self, url: String, secret: String) -> SandboxConfig {
+        SandboxConfig {
+            phone_number_id: NUMBER.1.to_owned(),
+            messages: self.args.messages.unwrap_or(u64::MAX),
+            rate_per_second: (self.args.rate > 0.0).then_some(self.args.rate),
+            batch_max: 3,
+            duplicate_percent: 10,
+            status_percent: 20,
+            shuffle: true,
+            seed: self.args.seed,
+            ..SandboxConfig::new(url, secret)
+        }
+    }
+}
+
+fn customers(config: SandboxConfig, sent_at: SentAt) -> Result<Customers, Failure> {
+    let customers = Customers::new(config).map_err(Failure::failed)?;
+    Ok(customers.on_post(move |post| {
+        let mut sent_at = sent_at.lock().unwrap_or_else(PoisonError::into_inner);
+        for message in &*post.messages {
+            sent_at.entry(message.wamid.clone()).or_insert(post.sent_at);
+        }
+    }))
+}
+
+impl Arrived {
+    fn new(team: &str, delivery: &Delivery) -> Self {
+        Self {
+            team: team.to_owned(),
+            body: delivery.message.body.to_vec(),
+            id: delivery.message.id.clone(),
+            at: Instant::now(),
+        }
+    }
+}
+
+/// Counts and shows.
+struct Tally {
+    json: bool,
+    sent_at: SentAt,
+    by_team: BTreeMap<String, u64>,
+    seen: std::collections::HashSet<String>,
+    /// When which message arrived whose answer to the POST is still under way.
+    unmatched: Vec<(String, Instant)>,
+    /// Microseconds.
+    latency: hdrhistogram::Histogram<u64>,
+    started: Instant,
+}
+
+impl Tally {
+    fn new(json: bool, sent_at: SentAt) -> Result<Self, Failure> {
+        let latency = hdrhistogram::Histogram::new_with_bounds(1, LATENCY_US_MAX, 3).map_err(Failure::failed)?;
+        let (by_team, seen, unmatched) = Default::default();
+        Ok(Self { json, sent_at, by_team, seen, unmatched, latency, started: Instant::now() })
+    }
+
+    fn routed(&self) -> u64 {
+        self.seen.len() as u64
+    }
+
+    fn count(&mut self, message: Arrived) -> Result<(), Failure> {
+        if !self.seen.insert(message.id) {
+            return Ok(());
+        }
+        let document: Value = serde_json::from_slice(&message.body).unwrap_or_default();
+        let text = |path: &str| document.pointer(path).and_then(Value::as_str).unwrap_or_default();
+        self.unmatched.push((text("/message/wamid").to_owned(), message.at));
+        if !self.json {
+            let what = match (text("/message/text"), text("/message/type")) {
+                (said, _) if !said.is_empty() => said.replace(char::is_control, " "),
+                (_, kind) => format!("[{kind}]"),
+            };
+            let team = format!("{} ({})", message.team, text("/routing/priority"));
+            output::line(&format!("{team:<20} {:<14} {what}   — {}", text("/routing/rule"), text("/routing/why")))?;
+        }
+        *self.by_team.entry(message.team).or_default() += 1;
+        Ok(())
+    }
+
+    /// The platform tells when it sent a POST once that is answered: often after the message has arrived.
+    fn match_latencies(&mut self) {
+        let mut sent_at = self.sent_at.lock().unwrap_or_else(PoisonError::into_inner);
+        self.unmatched.retain(|(wamid, arrived)| {
+            let Some(sent) = sent_at.remove(wamid) else { return true };
+            let micros = arrived.saturating_duration_since(sent).as_micros();
+            self.latency.saturating_record(u64::try_from(micros).unwrap_or(u64::MAX));
+            false
+        });
+    }
+
+    fn progress(&mut self) {
+        self.match_latencies();
+        if !self.json {
+            let seconds = self.started.elapsed().as_secs_f64();
+            output::note(&format!("… {} routed in {seconds:.0} s", self.routed()));
+        }
+    }
+
+    fn finish(mut self, report: &SandboxReport) -> Result<(), Failure> {
+        self.match_latencies();
+        let millis =
+            |quantile| std::time::Duration::from_micros(self.latency.value_at_quantile(quantile)).as_secs_f64() * 1e3;
+        let summary = Summary {
+            accepted: report.accepted,
+            routed: self.routed(),
+            duplicates: report.duplicates_sent,
+            latency_ms: Latency { p50: millis(0.5), p99: millis(0.99) },
+            by_team: self.by_team,
+        };
+        if self.json {
+            output::line(&serde_json::to_string(&summary).map_err(Failure::failed)?)?;
+        } else {
+            output::line(&summary.table())?;
+        }
+        if summary.routed == summary.accepted {
+            return Ok(());
+        }
+        Err(Failure::failed(format!("{} messages were accepted and {} routed", summary.accepted, summary.routed)))
+    }
+}
+
+impl Summary {
+    fn table(&self) -> String {
+        let mut by_team = table(&["team", "messages"]);
+        for (team, count) in &self.by_team {
+            by_team.add_row([team.clone(), count.to_string()]);
+        }
+        let latency = &self.latency_ms;
+        format!(
+            "\n{by_team}\naccepted {}   routed {}   duplicates refused {}   latency p50 {:.1} ms, p99 {:.1} ms",
+            self.accepted, self.routed, self.duplicates, latency.p50, latency.p99
+        )
+    }
+}

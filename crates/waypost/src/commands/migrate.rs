@@ -1,0 +1,14 @@
+//! `waypost migrate`: the store's schema.
+
+use crate::cli::ConfigArgs;
+use crate::exit::Failure;
+use crate::output;
+use crate::wiring::{load_config, open_store};
+
+pub(crate) async fn run(args: ConfigArgs) -> Result<(), Failure> {
+    let config = load_config(&args)?;
+    let store = open_store(&config).await?;
+    store.migrate().await.map_err(|error| Failure::unavailable(format!("migrate: {error}")))?;
+    store.close().await;
+    output::line("the store's schema is up to date")
+}

@@ -1,0 +1,11 @@
+//! One file per command.
+
+pub(crate) mod config;
+pub(crate) mod demo;
+pub(crate) mod inspect;
+pub(crate) mod migrate;
+pub(crate) mod run;
+pub(crate) mod status;
+pub(crate) mod tail;
+pub(crate) mod topology;
+pub(crate) mod webhook;

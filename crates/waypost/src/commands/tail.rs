@@ -1,0 +1,166 @@
+//! `waypost tail TEAM`: a team's queue in the terminal.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+use waypost_bus::topology::team_queue;
+use waypost_bus::{Bus, BusError, Message};
+use waypost_bus_embedded::BusFile;
+use waypost_domain::TeamName;
+use waypost_domain::team::Priority;
+
+use crate::cli::TailArgs;
+use crate::commands::run::stop_on_signals;
+use crate::config::Config;
+use crate::exit::Failure;
+use crate::output;
+use crate::wiring::{load_config, open_bus};
+
+const LOOK_EVERY: Duration = Duration::from_millis(300);
+const LOOK_AT_MOST: usize = 100;
+/// With --no-follow: a queue that gives nothing for this long is empty.
+const EMPTY_AFTER: Duration = Duration::from_millis(500);
+
+pub(crate) async fn run(args: TailArgs) -> Result<(), Failure> {
+    let config = load_config(&args.config)?;
+    let team = TeamName::new(args.team.clone()).map_err(Failure::config)?;
+    let stop = CancellationToken::new();
+    stop_on_signals(stop.clone())?;
+    let mut printer = Printer { json: args.json, left: args.messages };
+    let follow = !args.no_follow;
+    tokio::select! {
+        () = stop.cancelled() => Ok(()),
+        ended = async {
+            if args.ack {
+                consume(&config, &team, &mut printer, follow).await
+            } else {
+                look(&config, &team, &mut printer, follow).await
+            }
+        } => ended,
+    }
+}
+
+/// Reads the data folder without consuming, also while another process works in it.
+async fn look(config: &Config, team: &TeamName, printer: &mut Printer, follow: bool) -> Result<(), Failure> {
+    if !config.bus_is_embedded() {
+        return Err(Failure::failed(
+            "RabbitMQ cannot show a queue's messages without consuming them; add --ack to take them from the queue",
+        ));
+    }
+    let file = BusFile::open_read_only(&config.data_dir).map_err(Failure::config)?;
+    let mut places: [Option<u64>; 2] = [None, None];
+    loop {
+        let mut seen = 0;
+        for (priority, place) in Priority::ALL.into_iter().zip(&mut places) {
+            let queue = team_queue(team, priority);
+            let messages = file.peek(&queue, *place, LOOK_AT_MOST).map_err(Failure::failed)?;
+            let Some(messages) = messages else { return Err(no_queue(&queue)) };
+            for (at, message) in messages {
+                *place = Some(at);
+                seen += 1;
+                if !printer.print(priority, &message)? {
+                    return Ok(());
+                }
+            }
+        }
+        if seen == 0 {
+            if !follow {
+                return Ok(());
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+}
+
+/// Takes messages from both queues: urgent ones first when both have some.
+async fn consume(config: &Config, team: &TeamName, printer: &mut Printer, follow: bool) -> Result<(), Failure> {
+    let bus: Arc<dyn Bus> = open_bus(config).await?;
+    let mut consumers = Vec::new();
+    for priority in Priority::ALL {
+        let queue = team_queue(team, priority);
+        let consumer = bus.consume(&queue, 1).await.map_err(|error| match error {
+            BusError::NoSuchQueue(queue) => no_queue(&queue),
+            other => Failure::unavailable(other),
+        })?;
+        consumers.push(consumer);
+    }
+    let [urgent, normal] = &mut consumers[..] else { return Err(Failure::failed("two queues were asked for")) };
+    let outcome = loop {
+        let next = async {
+            tokio::select! {
+                biased;
+                batch = urgent.next_batch(1) => (Priority::Urgent, batch),
+                batch = normal.next_batch(1) => (Priority::Normal, batch),
+            }
+        };
+        let (priority, batch) = if follow {
+            next.await
+        } else {
+            match tokio::time::timeout(EMPTY_AFTER, next).await {
+                Ok(next) => next,
+                Err(_) => break Ok(()),
+            }
+        };
+        let batch = batch.map_err(Failure::unavailable)?;
+        let mut more = true;
+        for delivery in &batch {
+            more = printer.print(priority, &delivery.message)?;
+        }
+        let acked = match priority {
+            Priority::Urgent => urgent.ack(batch).await,
+            Priority::Normal => normal.ack(batch).await,
+        };
+        acked.map_err(Failure::unavailable)?;
+        if !more {
+            break Ok(());
+        }
+    };
+    for consumer in consumers {
+        consumer.close().await;
+    }
+    bus.close(Duration::from_secs(5)).await;
+    outcome
+}
+
+fn no_queue(queue: &str) -> Failure {
+    Failure::config(format!(
+        "queue {queue} does not exist: is the team in the rules file, and did waypost run with it?"
+    ))
+}
+
+struct Printer {
+    json: bool,
+    /// Messages still to print; `None` for no end.
+    left: Option<u64>,
+}
+
+impl Printer {
+    /// `false` when enough was printed.
+    fn print(&mut self, priority: Priority, message: &Message) -> Result<bool, Failure> {
+        let body = String::from_utf8_lossy(&message.body);
+        if self.json {
+            output::line(&body)?;
+        } else {
+            output::line(&summary(priority, &body))?;
+        }
+        if let Some(left) = &mut self.left {
+            *left = left.saturating_sub(1);
+            return Ok(*left > 0);
+        }
+        Ok(true)
+    }
+}
+
+/// One line for a person.
+fn summary(priority: Priority, body: &str) -> String {
+    let document: serde_json::Value = serde_json::from_str(body).unwrap_or_default();
+    let text = |path: &str| document.pointer(path).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
+    let contact = [text("/contact/name"), text("/contact/phone"), text("/contact/user_id")];
+    let contact = contact.into_iter().find(|name| !name.is_empty()).unwrap_or_else(|| "unknown".to_owned());
+    let what = match (text("/message/text"), text("/message/type")) {
+        (said, _) if !said.is_empty() => said.replace(char::is_control, " "),
+        (_, kind) => format!("[{kind}]"),
+    };
+    format!("{priority:<6} {contact}: {what}  ({}: {})", text("/routing/rule"), text("/routing/why"))
+}

@@ -1,0 +1,42 @@
+//! `waypost topology`: the broker's queues.
+
+use waypost_bus_rabbitmq::topology::definitions as rabbitmq_definitions;
+
+use crate::cli::ConfigArgs;
+use crate::exit::Failure;
+use crate::output;
+use crate::wiring::{load_config, open_bus, rules_of, topology};
+
+pub(crate) async fn declare(args: ConfigArgs) -> Result<(), Failure> {
+    let config = load_config(&args)?;
+    let topology = topology(&config, &rules_of(&config)?);
+    let bus = open_bus(&config).await?;
+    let declared = bus.declare(&topology).await;
+    bus.close(std::time::Duration::from_secs(5)).await;
+    declared.map_err(|error| Failure::failed(format!("topology: {error}")))?;
+    output::line(&format!("{} queues are there", topology.queues.len()))
+}
+
+pub(crate) async fn verify(args: ConfigArgs) -> Result<(), Failure> {
+    let config = load_config(&args)?;
+    let topology = topology(&config, &rules_of(&config)?);
+    let bus = open_bus(&config).await?;
+    let differences = bus.verify(&topology).await;
+    bus.close(std::time::Duration::from_secs(5)).await;
+    let differences = differences.map_err(|error| Failure::unavailable(format!("topology: {error}")))?;
+    for difference in &differences {
+        output::line(difference)?;
+    }
+    if differences.is_empty() {
+        return output::line(&format!("{} queues are as they should be", topology.queues.len()));
+    }
+    Err(Failure::failed(format!("the topology differs in {} places", differences.len())))
+}
+
+pub(crate) fn definitions(args: &ConfigArgs) -> Result<(), Failure> {
+    let config = load_config(args)?;
+    let topology = topology(&config, &rules_of(&config)?);
+    let definitions = rabbitmq_definitions(&topology, &crate::wiring::vhost(&config));
+    let text = serde_json::to_string_pretty(&definitions).map_err(Failure::failed)?;
+    output::line(&text)
+}

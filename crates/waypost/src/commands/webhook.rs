@@ -1,0 +1,95 @@
+//! `waypost webhook test`: a signed sample webhook of any kind.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use waypost_cloud_api::samples::{SampleKind, SampleParams, sample};
+use waypost_cloud_api::signature::{Provider, sign};
+
+use crate::cli::WebhookTestArgs;
+use crate::config::Config;
+use crate::exit::Failure;
+use crate::output;
+use crate::wiring::load_config;
+
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+pub(crate) async fn test(args: WebhookTestArgs) -> Result<(), Failure> {
+    if args.kind == "list" {
+        for kind in SampleKind::ALL {
+            output::line(kind.name())?;
+        }
+        return Ok(());
+    }
+    let Some(kind) = SampleKind::parse(&args.kind) else {
+        return Err(Failure::config(format!(
+            "no sample kind {:?}; `waypost webhook test list` prints them",
+            args.kind
+        )));
+    };
+    let body = body(kind, &args)?;
+    let config = load_config(&args.config)?;
+    let secret = secret(&args, &config)?;
+    let signature = sign(&secret, body.as_bytes());
+    let header = match config.ingress.provider.as_str() {
+        "360dialog" => Provider::D360.header_name(),
+        _ => Provider::Meta.header_name(),
+    };
+    if args.print {
+        output::note(&format!("{header}: {signature}"));
+        return output::line(&body);
+    }
+    let url = args.to.clone().unwrap_or_else(|| address(&config));
+    send(&url, header, &signature, body).await
+}
+
+fn body(kind: SampleKind, args: &WebhookTestArgs) -> Result<String, Failure> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let params = SampleParams {
+        phone_number_id: args.phone_number_id.clone(),
+        from: args.from.clone(),
+        text: args.text.clone(),
+        wamid: format!("wamid.TEST{}", now.as_nanos()),
+        timestamp: i64::try_from(now.as_secs()).unwrap_or(i64::MAX),
+        ..SampleParams::default()
+    };
+    serde_json::to_string(&sample(kind, &params)).map_err(Failure::failed)
+}
+
+fn secret(args: &WebhookTestArgs, config: &Config) -> Result<String, Failure> {
+    let file = args.secret_file.as_ref().or_else(|| config.ingress.app_secrets_file.first());
+    if let Some(file) = file {
+        let text = std::fs::read_to_string(file)
+            .map_err(|error| Failure::config(format!("app secret {}: {error}", file.display())))?;
+        return Ok(text.trim_end_matches(['\r', '\n']).to_owned());
+    }
+    match config.ingress.app_secrets.first() {
+        Some(secret) => Ok(secret.expose().to_owned()),
+        None => Err(Failure::config("no app secret: give --config, --secret-file or WAYPOST__INGRESS__APP_SECRETS")),
+    }
+}
+
+fn address(config: &Config) -> String {
+    let scheme = if config.ingress.tls_certificate_file.is_some() { "https" } else { "http" };
+    format!("{scheme}://{}{}", config.ingress.listen, config.ingress.path)
+}
+
+async fn send(url: &str, header: &str, signature: &str, body: String) -> Result<(), Failure> {
+    let client = reqwest::Client::builder().timeout(TIMEOUT).build().map_err(Failure::failed)?;
+    let request = client.post(url).header("content-type", "application/json").header(header, signature).body(body);
+    let response = request.send().await.map_err(|error| Failure::unavailable(chain(&error)))?;
+    let status = response.status();
+    let text = response.text().await.unwrap_or_default();
+    output::line(&format!("{url}: {status} {}", text.trim()).trim_end())?;
+    if status.is_success() { Ok(()) } else { Err(Failure::failed(format!("the webhook answered {status}"))) }
+}
+
+/// An error with all its causes: the outermost alone says little.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}

@@ -1,0 +1,203 @@
+//! Putting the crates together as the configuration says.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+use waypost_bus::{Bus, QueueKind, Topology};
+use waypost_bus_embedded::EmbeddedBus;
+use waypost_bus_rabbitmq::{RabbitBus, RabbitConfig};
+use waypost_domain::TeamName;
+use waypost_router::{Router, RulesFile};
+use waypost_rules::RuleSet;
+use waypost_store::{Retention, Store, StoreError, StoreOptions, StoreUrl};
+
+use crate::cli::ConfigArgs;
+use crate::config::Config;
+use crate::exit::Failure;
+
+pub(crate) const STORE_FILE: &str = "store.db";
+const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+/// Rows that the janitor deletes in one transaction.
+const JANITOR_ROWS_MAX: u32 = 1_000;
+/// The janitor's lease; one replica tidies up at a time.
+const JANITOR: &str = "janitor";
+
+/// The configuration with all its layers.
+pub(crate) fn load_config(args: &ConfigArgs) -> Result<Config, Failure> {
+    let mut overrides: Vec<(&str, String)> =
+        args.set.iter().map(|(key, value)| (key.as_str(), value.clone())).collect();
+    if let Some(folder) = &args.data_dir {
+        overrides.push(("data_dir", folder.display().to_string()));
+    }
+    Ok(Config::load(args.config.as_deref(), &overrides)?)
+}
+
+/// The rules that the configuration names.
+pub(crate) fn rules_of(config: &Config) -> Result<RuleSet, Failure> {
+    let Some(file) = &config.rules.file else {
+        return Err(Failure::config("configuration:\nrules.file: name the rules file; it declares the teams"));
+    };
+    RulesFile::open(file).map(|rules| (*rules.current()).clone()).map_err(Failure::config)
+}
+
+/// All queues that this configuration needs.
+pub(crate) fn topology(config: &Config, rules: &RuleSet) -> Topology {
+    topology_for(config, &rules.team_names())
+}
+
+fn topology_for(config: &Config, teams: &BTreeSet<TeamName>) -> Topology {
+    let mut topology = Topology::new(config.layout(), teams, config.router.activity);
+    for queue in &mut topology.queues {
+        if queue.kind == QueueKind::Team {
+            queue.messages_max = config.bus.team_queue_messages_max;
+        }
+    }
+    topology
+}
+
+/// The virtual host of the bus URL; `/` where it names none.
+pub(crate) fn vhost(config: &Config) -> String {
+    let url = config.bus.url.expose();
+    let path = url.splitn(4, '/').nth(3).unwrap_or_default();
+    let name = path.split('?').next().unwrap_or_default().replace("%2f", "/").replace("%2F", "/");
+    if name.is_empty() { "/".to_owned() } else { name }
+}
+
+pub(crate) async fn open_store(config: &Config) -> Result<Store, Failure> {
+    let options = StoreOptions { max_connections: config.store.connections_max, ..StoreOptions::default() };
+    let url = if config.store_is_embedded() {
+        create_data_dir(config)?;
+        StoreUrl::sqlite_file(config.data_dir.join(STORE_FILE))
+    } else {
+        StoreUrl::parse(config.store.url.expose()).map_err(|error| Failure::config(format!("store.url: {error}")))?
+    };
+    Store::open(&url, options).await.map_err(|error| Failure::unavailable(format!("store: {error}")))
+}
+
+/// The store, ready to work: schema checked or migrated, partition count fixed, numbers named.
+pub(crate) async fn ready_store(config: &Config) -> Result<Store, Failure> {
+    let store = open_store(config).await?;
+    if config.store_is_embedded() || config.store.migrate {
+        store.migrate().await.map_err(|error| Failure::failed(format!("store: {error}")))?;
+    }
+    store.require_schema().await.map_err(|error| Failure::failed(format!("store: {error}; run `waypost migrate`")))?;
+    let unusable = |error: StoreError| Failure::config(format!("store: {error}"));
+    store.fix_layout(config.layout().partitions).await.map_err(unusable)?;
+    store.name_numbers(&config.number_names()).await.map_err(unusable)?;
+    Ok(store)
+}
+
+pub(crate) async fn open_bus(config: &Config) -> Result<Arc<dyn Bus>, Failure> {
+    if config.bus_is_embedded() {
+        create_data_dir(config)?;
+        let options = waypost_bus_embedded::Options::default();
+        let bus = EmbeddedBus::open(&config.data_dir, options)
+            .map_err(|error| Failure::unavailable(format!("bus: {error}")))?;
+        return Ok(bus);
+    }
+    let mut rabbit = RabbitConfig::new(config.bus.url.expose());
+    rabbit.heartbeat = Duration::from_secs(u64::from(config.bus.heartbeat_s));
+    rabbit.in_flight_max = usize::try_from(config.bus.in_flight_max).unwrap_or(usize::MAX);
+    rabbit.connection_name = format!("waypost {}", instance(config));
+    let bus = RabbitBus::connect(rabbit).await.map_err(|error| Failure::unavailable(format!("bus: {error}")))?;
+    Ok(bus)
+}
+
+fn create_data_dir(config: &Config) -> Result<(), Failure> {
+    std::fs::create_dir_all(&config.data_dir)
+        .map_err(|error| Failure::config(format!("data_dir: {}: {error}", config.data_dir.display())))
+}
+
+/// This process' name among its replicas.
+pub(crate) fn instance(config: &Config) -> String {
+    config.instance.clone().unwrap_or_else(|| {
+        let host = std::env::var("HOSTNAME").unwrap_or_else(|_| "waypost".to_owned());
+        format!("{host}-{}", std::process::id())
+    })
+}
+
+/// Installs the process' metrics recorder.
+pub(crate) fn start_metrics() -> Result<PrometheusHandle, Failure> {
+    let seconds = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0];
+    PrometheusBuilder::new()
+        .set_buckets(&seconds)
+        .and_then(PrometheusBuilder::install_recorder)
+        .map_err(|error| Failure::failed(format!("cannot start metrics: {error}")))
+}
+
+/// Runs the router with its rules watcher and the janitor until `shutdown`.
+pub(crate) async fn run_router(
+    config: Config,
+    bus: Arc<dyn Bus>,
+    store: Store,
+    rules: Arc<RulesFile>,
+    shutdown: CancellationToken,
+) {
+    let instance = instance(&config);
+    let router = Router {
+        config: config.router_config(),
+        layout: config.layout(),
+        bus: bus.clone(),
+        store: store.clone(),
+        rules: rules.clone(),
+    };
+    let worker = |component, partitions| config.worker_config(component, &instance, partitions);
+    let new_rules = |set: Arc<RuleSet>| {
+        let (bus, store, config) = (bus.clone(), store.clone(), &config);
+        async move { adopt_rules(config, &*bus, &store, &set).await }
+    };
+    tokio::join!(
+        router.run(worker, shutdown.clone()),
+        rules.follow(shutdown.clone(), new_rules),
+        run_janitor(&config, &store, &instance, shutdown.clone()),
+    );
+}
+
+/// Makes the queues and the teams of a rule set before it is used.
+pub(crate) async fn adopt_rules(config: &Config, bus: &dyn Bus, store: &Store, rules: &RuleSet) -> Result<(), String> {
+    if config.bus.declare {
+        bus.declare(&topology(config, rules)).await.map_err(|error| format!("topology: {error}"))?;
+    }
+    store.upsert_teams(&rules.teams).await.map_err(|error| format!("teams: {error}"))
+}
+
+async fn run_janitor(config: &Config, store: &Store, instance: &str, shutdown: CancellationToken) {
+    let section = &config.retention;
+    let days = |days: u32| Duration::from_millis(u64::try_from(i64::from(days) * DAY_MS).unwrap_or(0));
+    let retention = Retention {
+        inbox: days(section.inbox_days),
+        bodies: days(section.bodies_days),
+        statuses: days(section.statuses_days),
+        changes: days(section.changes_days),
+        conversations: days(section.conversations_days),
+    };
+    let idle = config.router_config().conversation_idle;
+    let every = Duration::from_secs(section.every_s);
+    let partition = waypost_domain::PartitionId(0);
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            () = tokio::time::sleep(every) => {}
+        }
+        // Longer than a pass takes; given back at its end.
+        let lease = match store.acquire_lease(JANITOR, partition, instance, every.max(Duration::from_secs(60))).await {
+            Ok(Some(lease)) => lease,
+            Ok(None) => continue,
+            Err(error) => {
+                warn!(%error, "janitor has no lease");
+                continue;
+            }
+        };
+        match store.janitor_pass(&retention, idle, JANITOR_ROWS_MAX).await {
+            Ok(report) => info!(?report, "tidied up"),
+            Err(error) => warn!(%error, "could not tidy up"),
+        }
+        if let Err(error) = store.release_lease(&lease).await {
+            warn!(%error, "janitor's lease not released; it will run out");
+        }
+    }
+}
