@@ -4,6 +4,7 @@
 
 mod change;
 mod message;
+mod status;
 
 use serde_json::{Value, json};
 
@@ -50,7 +51,7 @@ impl SampleParams {
 }
 
 macro_rules! kinds {
-    ($($kind:ident: $name:literal),+ $(,)?) => {
+    ($($kind:ident: $name:literal => $build:path),+ $(,)?) => {
         /// What a sample is a sample of.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum SampleKind {
@@ -66,66 +67,72 @@ macro_rules! kinds {
                     $(Self::$kind => $name),+
                 }
             }
+
+            fn build(self, params: &SampleParams) -> Value {
+                match self {
+                    $(Self::$kind => $build(params)),+
+                }
+            }
         }
     };
 }
 
 kinds! {
-    Text: "text",
-    Image: "image",
-    Video: "video",
-    Document: "document",
-    Audio: "audio",
-    Sticker: "sticker",
-    Location: "location",
-    Contacts: "contacts",
-    ButtonReply: "button-reply",
-    ListReply: "list-reply",
-    TemplateButton: "template-button",
-    FlowReply: "flow-reply",
-    CallPermissionReply: "call-permission-reply",
-    InteractiveError: "interactive-error",
-    Reaction: "reaction",
-    ReactionRemoved: "reaction-removed",
-    Order: "order",
-    SystemNumberChange: "system-number-change",
-    SystemUserIdChange: "system-user-id-change",
-    SystemIdentityChange: "system-identity-change",
-    Edit: "edit",
-    Revoke: "revoke",
-    Unsupported: "unsupported",
-    Unknown: "unknown",
-    BsuidOnly: "bsuid-only",
-    Group: "group",
-    Reply: "reply",
-    Forwarded: "forwarded",
-    Referral: "referral",
-    StatusSent: "status-sent",
-    StatusDelivered: "status-delivered",
-    StatusRead: "status-read",
-    StatusPlayed: "status-played",
-    StatusFailed: "status-failed",
-    StatusGroup: "status-group",
-    Echo: "echo",
-    Standby: "standby",
-    StandbyEcho: "standby-echo",
-    Handover: "handover",
-    HandoverLost: "handover-lost",
-    UserIdUpdate: "user-id-update",
-    UserPreferences: "user-preferences",
-    Call: "call",
-    TemplateStatus: "template-status",
-    TemplateQuality: "template-quality",
-    TemplateCategory: "template-category",
-    AccountUpdate: "account-update",
-    AccountAlert: "account-alert",
-    Quality: "quality",
-    BusinessCapability: "business-capability",
-    Security: "security",
-    History: "history",
-    StateSync: "state-sync",
-    Errors: "errors",
-    UnknownField: "unknown-field",
+    Text: "text" => message::text,
+    Image: "image" => message::image,
+    Video: "video" => message::video,
+    Document: "document" => message::document,
+    Audio: "audio" => message::audio,
+    Sticker: "sticker" => message::sticker,
+    Location: "location" => message::location,
+    Contacts: "contacts" => message::contacts,
+    ButtonReply: "button-reply" => message::button_reply,
+    ListReply: "list-reply" => message::list_reply,
+    TemplateButton: "template-button" => message::template_button,
+    FlowReply: "flow-reply" => message::flow_reply,
+    CallPermissionReply: "call-permission-reply" => message::call_permission_reply,
+    InteractiveError: "interactive-error" => message::interactive_error,
+    Reaction: "reaction" => message::reaction,
+    ReactionRemoved: "reaction-removed" => message::reaction_removed,
+    Order: "order" => message::order,
+    SystemNumberChange: "system-number-change" => message::system_number_change,
+    SystemUserIdChange: "system-user-id-change" => message::system_user_id_change,
+    SystemIdentityChange: "system-identity-change" => message::system_identity_change,
+    Edit: "edit" => message::edit,
+    Revoke: "revoke" => message::revoke,
+    Unsupported: "unsupported" => message::unsupported,
+    Unknown: "unknown" => message::unknown,
+    BsuidOnly: "bsuid-only" => message::bsuid_only,
+    Group: "group" => message::group,
+    Reply: "reply" => message::reply,
+    Forwarded: "forwarded" => message::forwarded,
+    Referral: "referral" => message::referral,
+    StatusSent: "status-sent" => status::sent,
+    StatusDelivered: "status-delivered" => status::delivered,
+    StatusRead: "status-read" => status::read,
+    StatusPlayed: "status-played" => status::played,
+    StatusFailed: "status-failed" => status::failed,
+    StatusGroup: "status-group" => status::group,
+    Echo: "echo" => message::echo,
+    Standby: "standby" => message::standby,
+    StandbyEcho: "standby-echo" => message::standby_echo,
+    Handover: "handover" => change::handover,
+    HandoverLost: "handover-lost" => change::handover_lost,
+    UserIdUpdate: "user-id-update" => change::user_id_update,
+    UserPreferences: "user-preferences" => change::user_preferences,
+    Call: "call" => change::call,
+    TemplateStatus: "template-status" => change::template_status,
+    TemplateQuality: "template-quality" => change::template_quality,
+    TemplateCategory: "template-category" => change::template_category,
+    AccountUpdate: "account-update" => change::account_update,
+    AccountAlert: "account-alert" => change::account_alert,
+    Quality: "quality" => change::quality,
+    BusinessCapability: "business-capability" => change::business_capability,
+    Security: "security" => change::security,
+    History: "history" => change::history,
+    StateSync: "state-sync" => change::state_sync,
+    Errors: "errors" => change::errors,
+    UnknownField: "unknown-field" => change::unknown_field,
 }
 
 impl SampleKind {
@@ -136,64 +143,7 @@ impl SampleKind {
 
 /// A whole webhook body with one item.
 pub fn sample(kind: SampleKind, params: &SampleParams) -> Value {
-    use SampleKind as K;
-    match kind {
-        K::Text
-        | K::Image
-        | K::Video
-        | K::Document
-        | K::Audio
-        | K::Sticker
-        | K::Location
-        | K::Contacts
-        | K::ButtonReply
-        | K::ListReply
-        | K::TemplateButton
-        | K::FlowReply
-        | K::CallPermissionReply
-        | K::InteractiveError
-        | K::Reaction
-        | K::ReactionRemoved
-        | K::Order
-        | K::SystemNumberChange
-        | K::SystemUserIdChange
-        | K::SystemIdentityChange
-        | K::Edit
-        | K::Revoke
-        | K::Unsupported
-        | K::Unknown
-        | K::BsuidOnly
-        | K::Group
-        | K::Reply
-        | K::Forwarded
-        | K::Referral
-        | K::Echo
-        | K::Standby
-        | K::StandbyEcho => message::sample(kind, params),
-        K::StatusSent
-        | K::StatusDelivered
-        | K::StatusRead
-        | K::StatusPlayed
-        | K::StatusFailed
-        | K::StatusGroup
-        | K::Handover
-        | K::HandoverLost
-        | K::UserIdUpdate
-        | K::UserPreferences
-        | K::Call
-        | K::TemplateStatus
-        | K::TemplateQuality
-        | K::TemplateCategory
-        | K::AccountUpdate
-        | K::AccountAlert
-        | K::Quality
-        | K::BusinessCapability
-        | K::Security
-        | K::History
-        | K::StateSync
-        | K::Errors
-        | K::UnknownField => change::sample(kind, params),
-    }
+    kind.build(params)
 }
 
 /// Several webhook bodies in one POST, as Meta batches them: the entries of all, in order.
@@ -229,4 +179,11 @@ fn contact(params: &SampleParams) -> Value {
         contact["user_id"] = json!(user_id);
     }
     contact
+}
+
+/// Puts the fields of `more` into `object`.
+fn extend(object: &mut Value, more: Value) {
+    if let (Some(object), Value::Object(more)) = (object.as_object_mut(), more) {
+        object.extend(more);
+    }
 }

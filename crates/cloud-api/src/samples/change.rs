@@ -1,163 +1,158 @@
-//! Samples of statuses and of changes that are no messages.
+//! Samples of changes that are neither messages nor statuses: of a contact, and of the account.
 
 use serde_json::{Value, json};
 
-use super::{SampleKind, SampleParams, account_change, contact, number_change};
+use super::{SampleParams, account_change, contact, extend, number_change};
 
-pub(super) fn sample(kind: SampleKind, params: &SampleParams) -> Value {
-    match kind {
-        SampleKind::StatusSent => status(params, "sent", json!({"pricing": pricing()})),
-        SampleKind::StatusDelivered => status(params, "delivered", json!({"pricing": pricing()})),
-        SampleKind::StatusRead => status(params, "read", json!({})),
-        SampleKind::StatusPlayed => status(params, "played", json!({})),
-        SampleKind::StatusFailed => status(
-            params,
-            "failed",
-            json!({"errors": [{"code": 131_047, "title": "Re-engagement message",
-                "error_data": {"details": "More than 24 hours have passed since the customer last replied"}}]}),
-        ),
-        SampleKind::StatusGroup => status(
-            params,
-            "read",
-            json!({"recipient_id": "Y2FwaV9ncm91cDpzYW1wbGU", "recipient_type": "group",
-                "recipient_participant_id": params.from}),
-        ),
-        SampleKind::Handover
-        | SampleKind::HandoverLost
-        | SampleKind::UserIdUpdate
-        | SampleKind::UserPreferences
-        | SampleKind::Call => of_contact(kind, params),
-        SampleKind::History => number_change(
-            params,
-            "history",
-            json!({"history": [{
-            "metadata": {"phase": 0, "chunk_order": 1, "progress": 55},
-            "threads": [{"id": params.from, "messages": [{
-                "from": params.from, "id": params.wamid, "timestamp": params.timestamp.to_string(), "type": "text",
-                "text": {"body": params.text}, "history_context": {"status": "READ"}}]}]}]}),
-        ),
-        SampleKind::StateSync => number_change(
-            params,
-            "smb_app_state_sync",
-            json!({"state_sync": [{
-            "type": "contact", "action": "add", "metadata": {"timestamp": params.timestamp.to_string()},
-            "contact": {"full_name": params.profile_name, "phone_number": params.from}}]}),
-        ),
-        SampleKind::Errors => number_change(
-            params,
-            "messages",
-            json!({"errors": [{
-            "code": 130_429, "title": "Rate limit hit", "message": "Rate limit hit"}]}),
-        ),
-        SampleKind::UnknownField => number_change(params, "brand_new_field", json!({"what": "nobody knows yet"})),
-        _ => of_account(kind, params),
-    }
+pub(super) fn handover(params: &SampleParams) -> Value {
+    control(params, "control_passed")
 }
 
-fn status(params: &SampleParams, state: &str, more: Value) -> Value {
-    let mut status = json!({
-        "id": params.wamid,
-        "status": state,
+pub(super) fn handover_lost(params: &SampleParams) -> Value {
+    control(params, "control_taken")
+}
+
+/// Meta's page shows no complete example: this is the shape that the decoder assumes.
+fn control(params: &SampleParams, what: &str) -> Value {
+    let handover = json!({
+        "wa_id": params.from,
         "timestamp": params.timestamp.to_string(),
-        "recipient_id": params.from,
-        "biz_opaque_callback_data": "sample",
+        what: {"previous_owner_app_id": "700000000000001", "metadata": "sample"},
     });
-    if let Some(user_id) = &params.user_id {
-        status["recipient_user_id"] = json!(user_id);
-    }
-    if let (Some(status), Value::Object(more)) = (status.as_object_mut(), more) {
-        status.extend(more);
-    }
-    number_change(params, "messages", json!({"statuses": [status]}))
+    of_contact(params, "messaging_handovers", handover)
 }
 
-fn pricing() -> Value {
-    json!({"billable": true, "pricing_model": "PMP", "type": "regular", "category": "service"})
+pub(super) fn user_id_update(params: &SampleParams) -> Value {
+    let update = json!({
+        "wa_id": params.from,
+        "detail": "The customer's id changed",
+        "user_id": {"previous": params.user_id_or_sample(), "current": "US.10000000000000000099"},
+        "timestamp": params.timestamp.to_string(),
+    });
+    of_contact(params, "user_id_update", update)
 }
 
-fn of_contact(kind: SampleKind, params: &SampleParams) -> Value {
-    let contacts = json!([contact(params)]);
-    match kind {
-        SampleKind::UserIdUpdate => number_change(
-            params,
-            "user_id_update",
-            json!({"contacts": contacts,
-            "user_id_update": [{"wa_id": params.from, "detail": "The customer's id changed",
-                "user_id": {"previous": params.user_id_or_sample(), "current": "US.10000000000000000099"},
-                "timestamp": params.timestamp.to_string()}]}),
-        ),
-        SampleKind::UserPreferences => number_change(
-            params,
-            "user_preferences",
-            json!({"contacts": contacts,
-            "user_preferences": [{"wa_id": params.from, "category": "marketing_messages", "value": "stop",
-                "detail": "User requested to stop marketing messages", "timestamp": params.timestamp}]}),
-        ),
-        SampleKind::Call => number_change(
-            params,
-            "calls",
-            json!({"contacts": contacts, "calls": [{
-            "id": params.wamid, "from": params.from, "to": params.display_phone_number, "event": "connect",
-            "direction": "USER_INITIATED", "timestamp": params.timestamp.to_string()}]}),
-        ),
-        SampleKind::HandoverLost => handover(params, &contacts, "control_taken"),
-        _ => handover(params, &contacts, "control_passed"),
-    }
+pub(super) fn user_preferences(params: &SampleParams) -> Value {
+    let preference = json!({
+        "wa_id": params.from,
+        "category": "marketing_messages",
+        "value": "stop",
+        "detail": "User requested to stop marketing messages",
+        "timestamp": params.timestamp,
+    });
+    of_contact(params, "user_preferences", preference)
 }
 
-fn handover(params: &SampleParams, contacts: &Value, what: &str) -> Value {
-    number_change(
-        params,
-        "messaging_handovers",
-        json!({"contacts": contacts,
-        "messaging_handovers": [{"wa_id": params.from, "timestamp": params.timestamp.to_string(),
-            what: {"previous_owner_app_id": "700000000000001", "metadata": "sample"}}]}),
-    )
+pub(super) fn call(params: &SampleParams) -> Value {
+    let call = json!({
+        "id": params.wamid,
+        "from": params.from,
+        "to": params.display_phone_number,
+        "event": "connect",
+        "direction": "USER_INITIATED",
+        "timestamp": params.timestamp.to_string(),
+    });
+    of_contact(params, "calls", call)
 }
 
-fn of_account(kind: SampleKind, params: &SampleParams) -> Value {
-    let template = json!({"message_template_id": 800_000_000_000_001_u64, "message_template_name": "order_update",
-        "message_template_language": "en_US"});
-    let with_template = |more: Value| {
-        let mut value = template.clone();
-        if let (Some(value), Value::Object(more)) = (value.as_object_mut(), more) {
-            value.extend(more);
-        }
-        value
-    };
-    let (field, value) = match kind {
-        SampleKind::TemplateStatus => {
-            ("message_template_status_update", with_template(json!({"event": "APPROVED", "reason": null})))
-        }
-        SampleKind::TemplateQuality => (
-            "message_template_quality_update",
-            with_template(json!({"previous_quality_score": "GREEN", "new_quality_score": "YELLOW"})),
-        ),
-        SampleKind::TemplateCategory => (
-            "template_category_update",
-            with_template(json!({"previous_category": "UTILITY", "new_category": "MARKETING"})),
-        ),
-        SampleKind::AccountAlert => (
-            "account_alerts",
-            json!({"entity_type": "BUSINESS", "entity_id": params.waba_id, "alert_severity": "INFORMATIONAL",
-                "alert_status": "NONE", "alert_type": "OBA_APPROVED", "alert_description": "Sample"}),
-        ),
-        SampleKind::Quality => (
-            "phone_number_quality_update",
-            json!({"display_phone_number": params.display_phone_number, "event": "THROUGHPUT_UPGRADE",
-                "max_daily_conversations_per_business": "TIER_UNLIMITED"}),
-        ),
-        SampleKind::BusinessCapability => {
-            ("business_capability_update", json!({"max_daily_conversations_per_business": "TIER_2K"}))
-        }
-        SampleKind::Security => {
-            ("security", json!({"display_phone_number": params.display_phone_number, "event": "PIN_CHANGED"}))
-        }
-        _ => (
-            "account_update",
-            json!({"event": "ACCOUNT_RESTRICTION", "restriction_info": [
-                {"restriction_type": "RESTRICTED_BIZ_INITIATED_MESSAGING", "expiration": params.timestamp}]}),
-        ),
-    };
-    account_change(params, field, value)
+/// The list of items is called like the field.
+fn of_contact(params: &SampleParams, field: &str, item: Value) -> Value {
+    number_change(params, field, json!({"contacts": [contact(params)], field: [item]}))
+}
+
+pub(super) fn history(params: &SampleParams) -> Value {
+    let message = json!({
+        "from": params.from,
+        "id": params.wamid,
+        "timestamp": params.timestamp.to_string(),
+        "type": "text",
+        "text": {"body": params.text},
+        "history_context": {"status": "READ"},
+    });
+    let chunk = json!({
+        "metadata": {"phase": 0, "chunk_order": 1, "progress": 55},
+        "threads": [{"id": params.from, "messages": [message]}],
+    });
+    number_change(params, "history", json!({"history": [chunk]}))
+}
+
+pub(super) fn state_sync(params: &SampleParams) -> Value {
+    let state = json!({
+        "type": "contact",
+        "action": "add",
+        "metadata": {"timestamp": params.timestamp.to_string()},
+        "contact": {"full_name": params.profile_name, "phone_number": params.from},
+    });
+    number_change(params, "smb_app_state_sync", json!({"state_sync": [state]}))
+}
+
+pub(super) fn errors(params: &SampleParams) -> Value {
+    let error = json!({"code": 130_429, "title": "Rate limit hit", "message": "Rate limit hit"});
+    number_change(params, "messages", json!({"errors": [error]}))
+}
+
+pub(super) fn unknown_field(params: &SampleParams) -> Value {
+    number_change(params, "brand_new_field", json!({"what": "nobody knows yet"}))
+}
+
+pub(super) fn template_status(params: &SampleParams) -> Value {
+    let more = json!({"event": "APPROVED", "reason": null});
+    account_change(params, "message_template_status_update", template(more))
+}
+
+pub(super) fn template_quality(params: &SampleParams) -> Value {
+    let more = json!({"previous_quality_score": "GREEN", "new_quality_score": "YELLOW"});
+    account_change(params, "message_template_quality_update", template(more))
+}
+
+pub(super) fn template_category(params: &SampleParams) -> Value {
+    let more = json!({"previous_category": "UTILITY", "new_category": "MARKETING"});
+    account_change(params, "template_category_update", template(more))
+}
+
+fn template(more: Value) -> Value {
+    let mut template = json!({
+        "message_template_id": 800_000_000_000_001_u64,
+        "message_template_name": "order_update",
+        "message_template_language": "en_US",
+    });
+    extend(&mut template, more);
+    template
+}
+
+pub(super) fn account_update(params: &SampleParams) -> Value {
+    let restriction = json!({"restriction_type": "RESTRICTED_BIZ_INITIATED_MESSAGING", "expiration": params.timestamp});
+    let value = json!({"event": "ACCOUNT_RESTRICTION", "restriction_info": [restriction]});
+    account_change(params, "account_update", value)
+}
+
+pub(super) fn account_alert(params: &SampleParams) -> Value {
+    let value = json!({
+        "entity_type": "BUSINESS",
+        "entity_id": params.waba_id,
+        "alert_severity": "INFORMATIONAL",
+        "alert_status": "NONE",
+        "alert_type": "OBA_APPROVED",
+        "alert_description": "Sample",
+    });
+    account_change(params, "account_alerts", value)
+}
+
+pub(super) fn quality(params: &SampleParams) -> Value {
+    let value = json!({
+        "display_phone_number": params.display_phone_number,
+        "event": "THROUGHPUT_UPGRADE",
+        "max_daily_conversations_per_business": "TIER_UNLIMITED",
+    });
+    account_change(params, "phone_number_quality_update", value)
+}
+
+pub(super) fn business_capability(params: &SampleParams) -> Value {
+    let value = json!({"max_daily_conversations_per_business": "TIER_2K", "max_phone_numbers_per_business": 25});
+    account_change(params, "business_capability_update", value)
+}
+
+pub(super) fn security(params: &SampleParams) -> Value {
+    let value = json!({"display_phone_number": params.display_phone_number, "event": "PIN_CHANGED"});
+    account_change(params, "security", value)
 }

@@ -2,155 +2,245 @@
 
 use serde_json::{Value, json};
 
-use super::{SampleKind, SampleParams, contact, number_change};
+use super::{SampleParams, contact, extend, number_change};
 
-pub(super) fn sample(kind: SampleKind, params: &SampleParams) -> Value {
-    match kind {
-        SampleKind::Echo => number_change(params, "smb_message_echoes", json!({"message_echoes": [echo(params)]})),
-        SampleKind::StandbyEcho => number_change(params, "standby", json!({"message_echoes": [echo(params)]})),
-        SampleKind::Standby => inbound(params, "standby", content(SampleKind::Text, params)),
-        SampleKind::BsuidOnly => bsuid_only(params),
-        SampleKind::SystemNumberChange | SampleKind::SystemUserIdChange => {
-            // Such messages come without `contacts`.
-            let mut body = inbound(params, "messages", content(kind, params));
-            if let Some(value) = body.pointer_mut("/entry/0/changes/0/value").and_then(Value::as_object_mut) {
-                value.remove("contacts");
-            }
-            body
-        }
-        SampleKind::InteractiveError => {
-            let mut body = inbound(params, "messages", content(kind, params));
-            body["entry"][0]["changes"][0]["value"]["errors"] =
-                json!([{"code": 131_000, "title": "Something went wrong", "message": "Something went wrong"}]);
-            body
-        }
-        _ => inbound(params, "messages", content(kind, params)),
-    }
+/// The message of ours that the samples answer, edit or react to.
+const EARLIER: &str = "wamid.SAMPLE0000";
+const NEW_USER_ID: &str = "US.10000000000000000099";
+
+pub(super) fn text(params: &SampleParams) -> Value {
+    inbound(params, text_content(params))
 }
 
-/// A body with one message from the customer; `content` is what differs between the types.
-fn inbound(params: &SampleParams, field: &str, content: Value) -> Value {
-    let mut message = json!({"from": params.from, "id": params.wamid, "timestamp": params.timestamp.to_string()});
-    if let Some(user_id) = &params.user_id {
-        message["from_user_id"] = json!(user_id);
-    }
-    add(&mut message, content);
-    number_change(params, field, json!({"contacts": [contact(params)], "messages": [message]}))
+pub(super) fn image(params: &SampleParams) -> Value {
+    media(params, "image", "image/jpeg", json!({"caption": params.text}))
 }
 
-fn add(message: &mut Value, content: Value) {
-    if let (Some(message), Value::Object(content)) = (message.as_object_mut(), content) {
-        message.extend(content);
-    }
+pub(super) fn video(params: &SampleParams) -> Value {
+    media(params, "video", "video/mp4", json!({"caption": params.text}))
+}
+
+pub(super) fn document(params: &SampleParams) -> Value {
+    media(params, "document", "application/pdf", json!({"caption": params.text, "filename": "invoice.pdf"}))
+}
+
+pub(super) fn audio(params: &SampleParams) -> Value {
+    media(params, "audio", "audio/ogg; codecs=opus", json!({"voice": true}))
+}
+
+pub(super) fn sticker(params: &SampleParams) -> Value {
+    media(params, "sticker", "image/webp", json!({"animated": false}))
+}
+
+pub(super) fn location(params: &SampleParams) -> Value {
+    let place = json!({"latitude": 38.9806, "longitude": -76.9373, "name": "Library", "address": "1 Library Square"});
+    inbound(params, json!({"type": "location", "location": place}))
+}
+
+pub(super) fn contacts(params: &SampleParams) -> Value {
+    let card = json!({
+        "name": {"first_name": "Bea", "formatted_name": "Bea Sample"},
+        "phones": [{"phone": "+1 555 000 3333", "wa_id": "15550003333", "type": "CELL"}],
+    });
+    inbound(params, json!({"type": "contacts", "contacts": [card]}))
+}
+
+pub(super) fn button_reply(params: &SampleParams) -> Value {
+    interactive(params, "button_reply", json!({"id": "sample-button", "title": params.text}))
+}
+
+pub(super) fn list_reply(params: &SampleParams) -> Value {
+    let row = json!({"id": "sample-row", "title": params.text, "description": "One of the rows"});
+    interactive(params, "list_reply", row)
+}
+
+pub(super) fn flow_reply(params: &SampleParams) -> Value {
+    let reply = json!({"name": "flow", "body": "Sent", "response_json": "{\"flow_token\":\"sample\"}"});
+    interactive(params, "nfm_reply", reply)
+}
+
+pub(super) fn call_permission_reply(params: &SampleParams) -> Value {
+    interactive(params, "call_permission_reply", json!({"response": "accept", "response_source": "user_action"}))
+}
+
+/// An answer that Meta could not put into words: no content, and the error beside the message.
+pub(super) fn interactive_error(params: &SampleParams) -> Value {
+    let mut body = inbound(params, json!({"type": "interactive", "context": answered(params)}));
+    let title = "Something went wrong";
+    body["entry"][0]["changes"][0]["value"]["errors"] = json!([{"code": 131_000, "title": title, "message": title}]);
+    body
+}
+
+pub(super) fn template_button(params: &SampleParams) -> Value {
+    let button = json!({"payload": "sample-payload", "text": params.text});
+    inbound(params, json!({"type": "button", "context": answered(params), "button": button}))
+}
+
+pub(super) fn reaction(params: &SampleParams) -> Value {
+    inbound(params, json!({"type": "reaction", "reaction": {"message_id": EARLIER, "emoji": "👍"}}))
+}
+
+pub(super) fn reaction_removed(params: &SampleParams) -> Value {
+    inbound(params, json!({"type": "reaction", "reaction": {"message_id": EARLIER}}))
+}
+
+pub(super) fn order(params: &SampleParams) -> Value {
+    let item = json!({"product_retailer_id": "sku-1", "quantity": 2, "item_price": 9.5, "currency": "USD"});
+    let order = json!({"catalog_id": "300000000000001", "text": params.text, "product_items": [item]});
+    inbound(params, json!({"type": "order", "order": order}))
+}
+
+pub(super) fn system_number_change(params: &SampleParams) -> Value {
+    let system = json!({
+        "type": "user_changed_number",
+        "body": "The customer changed number",
+        "wa_id": "15550009999",
+        "user_id": NEW_USER_ID,
+    });
+    without_contacts(inbound(params, json!({"type": "system", "system": system})))
+}
+
+pub(super) fn system_user_id_change(params: &SampleParams) -> Value {
+    let system = json!({
+        "type": "user_changed_user_id",
+        "body": "The customer's id changed",
+        "previous_user_id": params.user_id_or_sample(),
+        "user_id": NEW_USER_ID,
+    });
+    without_contacts(inbound(params, json!({"type": "system", "system": system})))
+}
+
+pub(super) fn system_identity_change(params: &SampleParams) -> Value {
+    let system = json!({"type": "customer_identity_changed", "body": "The customer's security code changed"});
+    let identity = json!({"acknowledged": true, "created_timestamp": params.timestamp.to_string(), "hash": "sample"});
+    inbound(params, json!({"type": "system", "system": system, "identity": identity}))
+}
+
+pub(super) fn edit(params: &SampleParams) -> Value {
+    let edit = json!({"original_message_id": EARLIER, "message": text_content(params)});
+    inbound(params, json!({"type": "edit", "edit": edit}))
+}
+
+pub(super) fn revoke(params: &SampleParams) -> Value {
+    inbound(params, json!({"type": "revoke", "revoke": {"original_message_id": EARLIER}}))
+}
+
+pub(super) fn unsupported(params: &SampleParams) -> Value {
+    let errors = json!([{"code": 131_051, "title": "Message type unknown"}]);
+    inbound(params, json!({"type": "unsupported", "unsupported": {"type": "poll"}, "errors": errors}))
+}
+
+/// A type that Meta may add one day.
+pub(super) fn unknown(params: &SampleParams) -> Value {
+    inbound(params, json!({"type": "hologram", "hologram": {"id": "400000000000001"}}))
 }
 
 /// A customer who shows a username and no number.
-fn bsuid_only(params: &SampleParams) -> Value {
+pub(super) fn bsuid_only(params: &SampleParams) -> Value {
     let user_id = params.user_id_or_sample();
+    let mut message = json!({"from_user_id": user_id, "id": params.wamid, "timestamp": params.timestamp.to_string()});
+    extend(&mut message, text_content(params));
     let profile = json!({"name": params.profile_name, "username": "ada.sample"});
-    let message = json!({
-        "from_user_id": user_id,
-        "id": params.wamid,
-        "timestamp": params.timestamp.to_string(),
-        "type": "text",
-        "text": {"body": params.text},
-    });
     let contacts = json!([{"profile": profile, "user_id": user_id}]);
     number_change(params, "messages", json!({"contacts": contacts, "messages": [message]}))
 }
 
-fn echo(params: &SampleParams) -> Value {
+pub(super) fn group(params: &SampleParams) -> Value {
+    text_with(params, json!({"group_id": "Y2FwaV9ncm91cDpzYW1wbGU"}))
+}
+
+pub(super) fn reply(params: &SampleParams) -> Value {
+    text_with(params, json!({"context": answered(params)}))
+}
+
+pub(super) fn forwarded(params: &SampleParams) -> Value {
+    text_with(params, json!({"context": {"forwarded": true}}))
+}
+
+pub(super) fn referral(params: &SampleParams) -> Value {
+    let referral = json!({
+        "source_url": "https://fb.me/sample",
+        "source_type": "ad",
+        "source_id": "500000000000001",
+        "headline": "Summer sale",
+        "body": "Chat with us",
+        "media_type": "image",
+        "image_url": "https://example.com/ad.jpg",
+        "ctwa_clid": "sample",
+    });
+    text_with(params, json!({"referral": referral}))
+}
+
+pub(super) fn echo(params: &SampleParams) -> Value {
+    number_change(params, "smb_message_echoes", json!({"message_echoes": [outbound(params)]}))
+}
+
+pub(super) fn standby(params: &SampleParams) -> Value {
+    inbound_in(params, "standby", text_content(params))
+}
+
+pub(super) fn standby_echo(params: &SampleParams) -> Value {
+    number_change(params, "standby", json!({"message_echoes": [outbound(params)]}))
+}
+
+/// A body with one message from the customer; `content` is what differs between the types.
+fn inbound(params: &SampleParams, content: Value) -> Value {
+    inbound_in(params, "messages", content)
+}
+
+fn inbound_in(params: &SampleParams, field: &str, content: Value) -> Value {
+    let mut message = json!({"from": params.from, "id": params.wamid, "timestamp": params.timestamp.to_string()});
+    if let Some(user_id) = &params.user_id {
+        message["from_user_id"] = json!(user_id);
+    }
+    extend(&mut message, content);
+    number_change(params, field, json!({"contacts": [contact(params)], "messages": [message]}))
+}
+
+fn outbound(params: &SampleParams) -> Value {
     let mut message = json!({
         "from": params.display_phone_number,
         "to": params.from,
         "id": params.wamid,
         "timestamp": params.timestamp.to_string(),
-        "type": "text",
-        "text": {"body": params.text},
     });
     if let Some(user_id) = &params.user_id {
         message["to_user_id"] = json!(user_id);
     }
+    extend(&mut message, text_content(params));
     message
 }
 
-fn content(kind: SampleKind, params: &SampleParams) -> Value {
-    let text = &params.text;
-    match kind {
-        SampleKind::Image => media("image", "image/jpeg", json!({"caption": text})),
-        SampleKind::Video => media("video", "video/mp4", json!({"caption": text})),
-        SampleKind::Document => {
-            media("document", "application/pdf", json!({"caption": text, "filename": "invoice.pdf"}))
-        }
-        SampleKind::Audio => media("audio", "audio/ogg; codecs=opus", json!({"voice": true})),
-        SampleKind::Sticker => media("sticker", "image/webp", json!({"animated": false})),
-        SampleKind::Location => json!({"type": "location", "location": {
-            "latitude": 38.9806, "longitude": -76.9373, "name": "Main Library", "address": "1 Library Square"}}),
-        SampleKind::Contacts => json!({"type": "contacts", "contacts": [{
-            "name": {"first_name": "Bea", "formatted_name": "Bea Sample"},
-            "phones": [{"phone": "+1 555 000 3333", "wa_id": "15550003333", "type": "CELL"}]}]}),
-        SampleKind::ButtonReply => json!({"type": "interactive", "context": answered(params), "interactive": {
-            "type": "button_reply", "button_reply": {"id": "sample-button", "title": text}}}),
-        SampleKind::ListReply => json!({"type": "interactive", "context": answered(params), "interactive": {
-            "type": "list_reply",
-            "list_reply": {"id": "sample-row", "title": text, "description": "One of the rows"}}}),
-        SampleKind::TemplateButton => json!({"type": "button", "context": answered(params),
-            "button": {"payload": "sample-payload", "text": text}}),
-        SampleKind::FlowReply => json!({"type": "interactive", "context": answered(params), "interactive": {
-            "type": "nfm_reply",
-            "nfm_reply": {"name": "flow", "body": "Sent", "response_json": "{\"flow_token\":\"sample\"}"}}}),
-        SampleKind::CallPermissionReply => {
-            json!({"type": "interactive", "context": answered(params), "interactive": {
-                "type": "call_permission_reply",
-                "call_permission_reply": {"response": "accept", "response_source": "user_action"}}})
-        }
-        SampleKind::InteractiveError => json!({"type": "interactive", "context": answered(params)}),
-        SampleKind::Reaction => {
-            json!({"type": "reaction", "reaction": {"message_id": "wamid.SAMPLE0000", "emoji": "👍"}})
-        }
-        SampleKind::ReactionRemoved => json!({"type": "reaction", "reaction": {"message_id": "wamid.SAMPLE0000"}}),
-        SampleKind::Order => json!({"type": "order", "order": {"catalog_id": "300000000000001", "text": text,
-            "product_items": [
-                {"product_retailer_id": "sku-1", "quantity": 2, "item_price": 9.5, "currency": "USD"}]}}),
-        SampleKind::SystemNumberChange => json!({"type": "system", "system": {
-            "type": "user_changed_number", "body": "The customer changed number",
-            "wa_id": "15550009999", "user_id": "US.10000000000000000099"}}),
-        SampleKind::SystemUserIdChange => json!({"type": "system", "system": {
-            "type": "user_changed_user_id", "body": "The customer's id changed",
-            "previous_user_id": params.user_id_or_sample(), "user_id": "US.10000000000000000099"}}),
-        SampleKind::SystemIdentityChange => json!({"type": "system",
-            "system": {"type": "customer_identity_changed", "body": "The customer's security code changed"},
-            "identity": {"acknowledged": true, "created_timestamp": params.timestamp.to_string(), "hash": "sample"}}),
-        SampleKind::Edit => json!({"type": "edit", "edit": {"original_message_id": "wamid.SAMPLE0000",
-            "message": {"type": "text", "text": {"body": text}}}}),
-        SampleKind::Revoke => json!({"type": "revoke", "revoke": {"original_message_id": "wamid.SAMPLE0000"}}),
-        SampleKind::Unsupported => json!({"type": "unsupported", "unsupported": {"type": "poll"},
-            "errors": [{"code": 131_051, "title": "Message type unknown"}]}),
-        SampleKind::Unknown => json!({"type": "hologram", "hologram": {"id": "400000000000001"}}),
-        SampleKind::Group => {
-            json!({"type": "text", "text": {"body": text}, "group_id": "Y2FwaV9ncm91cDpzYW1wbGU"})
-        }
-        SampleKind::Reply => json!({"type": "text", "text": {"body": text}, "context": answered(params)}),
-        SampleKind::Forwarded => json!({"type": "text", "text": {"body": text}, "context": {"forwarded": true}}),
-        SampleKind::Referral => json!({"type": "text", "text": {"body": text}, "referral": {
-            "source_url": "https://fb.me/sample", "source_type": "ad", "source_id": "500000000000001",
-            "headline": "Summer sale", "body": "Chat with us", "media_type": "image",
-            "image_url": "https://example.com/ad.jpg", "ctwa_clid": "sample"}}),
-        _ => json!({"type": "text", "text": {"body": text}}),
-    }
+fn text_content(params: &SampleParams) -> Value {
+    json!({"type": "text", "text": {"body": params.text}})
 }
 
-/// The message of ours that the customer answers.
+fn text_with(params: &SampleParams, more: Value) -> Value {
+    let mut content = text_content(params);
+    extend(&mut content, more);
+    inbound(params, content)
+}
+
+fn interactive(params: &SampleParams, kind: &str, reply: Value) -> Value {
+    let interactive = json!({"type": kind, kind: reply});
+    inbound(params, json!({"type": "interactive", "context": answered(params), "interactive": interactive}))
+}
+
+fn media(params: &SampleParams, kind: &str, mime_type: &str, more: Value) -> Value {
+    let sha256 = "n4bQgYhMfWWaL+qgxVrQFaO/TxsrC4Is0V1sFbDwCgg=";
+    let mut media = json!({"id": "600000000000001", "mime_type": mime_type, "sha256": sha256});
+    extend(&mut media, more);
+    inbound(params, json!({"type": kind, kind: media}))
+}
+
 fn answered(params: &SampleParams) -> Value {
-    json!({"from": params.display_phone_number, "id": "wamid.SAMPLE0000"})
+    json!({"from": params.display_phone_number, "id": EARLIER})
 }
 
-fn media(kind: &str, mime_type: &str, more: Value) -> Value {
-    let mut media = json!({
-        "id": "600000000000001",
-        "mime_type": mime_type,
-        "sha256": "n4bQgYhMfWWaL+qgxVrQFaO/TxsrC4Is0V1sFbDwCgg=",
-    });
-    add(&mut media, more);
-    json!({"type": kind, kind: media})
+/// Meta sends `system` messages without `contacts`.
+fn without_contacts(mut body: Value) -> Value {
+    if let Some(value) = body.pointer_mut("/entry/0/changes/0/value").and_then(Value::as_object_mut) {
+        value.remove("contacts");
+    }
+    body
 }

@@ -27,6 +27,9 @@ fn decode_again(json: &str, direction: Direction, sender: &Sender) -> Result<Inb
     })
 }
 
+/// A person reads a handful of error codes; a hostile list of them must not become a large one of ours.
+const ERROR_CODES_MAX: usize = 16;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Direction {
     /// The customer wrote it.
@@ -75,10 +78,8 @@ pub(super) fn decode<'a>(
     };
     let sender = who(&own);
     let kind = MessageKind::parse(string(message.kind).as_deref());
-    let rotation = match (&kind, direction) {
-        (MessageKind::System, Direction::Inbound) => rotation(&own, message.system),
-        _ => Rotation { previous: AliasSet::default(), current: AliasSet::default() },
-    };
+    let is_news_of_customer = kind == MessageKind::System && direction == Direction::Inbound;
+    let rotation = rotation(&own, message.system.filter(|_| is_news_of_customer));
     let (tap, tap_title) = tap(message.button, message.interactive);
     let media = [message.image, message.video, message.document, message.audio, message.sticker];
     let [body] = fields_of(message.text, &["body"]);
@@ -107,7 +108,6 @@ pub(super) fn error_codes(errors: Json<'_>) -> Vec<i64> {
     if let Some(errors) = errors {
         for_each(errors, |error| {
             let [code] = fields_of(Some(error), &["code"]);
-            // A person reads a handful; a hostile list must not become a large one of ours.
             if let Some(code) = integer(code)
                 && codes.len() < ERROR_CODES_MAX
             {
@@ -117,8 +117,6 @@ pub(super) fn error_codes(errors: Json<'_>) -> Vec<i64> {
     }
     codes
 }
-
-const ERROR_CODES_MAX: usize = 16;
 
 /// A rotation speaks of the old identity; one that names only the new one, of that.
 fn contact(rotation: &Rotation, sender: AliasSet) -> AliasSet {

@@ -36,6 +36,7 @@ object! {
         statuses: "statuses",
         message_echoes: "message_echoes",
         errors: "errors",
+        // Always there; named so that it does not count as something else in the change.
         _messaging_product: "messaging_product",
     }
 }

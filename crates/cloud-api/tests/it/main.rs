@@ -1,0 +1,7 @@
+//! Tests of what other crates see: whole webhook bodies in, events out.
+
+mod decoding;
+mod properties;
+mod samples;
+mod splitting;
+mod support;
