@@ -5,6 +5,7 @@
 
 pub mod eventually;
 pub mod ports;
+pub mod postgres;
 pub mod process;
 pub mod rabbitmq;
 pub mod webhook;

@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 
 use anyhow::Context;
+use waypost_tests::postgres::{self, PostgresServer};
 use waypost_tests::rabbitmq::{self, RabbitNode};
 
 use crate::debian;
@@ -10,13 +11,15 @@ use crate::debian;
 /// Stopped when dropped.
 pub(crate) struct Servers {
     rabbitmq: RabbitNode,
+    postgres: PostgresServer,
 }
 
 impl Servers {
     /// Installs what is missing and starts both.
     pub(crate) async fn start() -> anyhow::Result<Self> {
         install_missing().await?;
-        Ok(Self { rabbitmq: start_rabbitmq().await? })
+        let (rabbitmq, postgres) = tokio::try_join!(start_rabbitmq(), start_postgres())?;
+        Ok(Self { rabbitmq, postgres })
     }
 
     /// How tests find them.
@@ -24,6 +27,7 @@ impl Servers {
         vec![
             (rabbitmq::NODE_ENV, self.rabbitmq.handle().description_file().into()),
             (rabbitmq::URL_ENV, self.rabbitmq.amqp_url("/").into()),
+            (postgres::URL_ENV, self.postgres.url("postgres").into()),
         ]
     }
 }
@@ -35,6 +39,13 @@ pub(crate) async fn start_rabbitmq() -> anyhow::Result<RabbitNode> {
     Ok(node)
 }
 
+async fn start_postgres() -> anyhow::Result<PostgresServer> {
+    let server =
+        tokio::task::spawn_blocking(PostgresServer::start).await?.context("cannot start a private PostgreSQL")?;
+    println!("PostgreSQL on port {}", server.port());
+    Ok(server)
+}
+
 /// A server that the tests need.
 struct Needed {
     name: &'static str,
@@ -44,13 +55,22 @@ struct Needed {
 }
 
 async fn install_missing() -> anyhow::Result<()> {
-    let needed = [Needed {
-        name: "RabbitMQ",
-        is_installed: rabbitmq::programs_folder().is_ok(),
-        debian_package: "rabbitmq-server",
-        elsewhere: "install RabbitMQ 3.10 or later (macOS: `brew install rabbitmq`), no service needs to run; \
-                    set WAYPOST_TEST_RABBITMQ_BIN to the folder of rabbitmq-server and rabbitmqctl if it is an unusual one",
-    }];
+    let needed = [
+        Needed {
+            name: "RabbitMQ",
+            is_installed: rabbitmq::programs_folder().is_ok(),
+            debian_package: "rabbitmq-server",
+            elsewhere: "install RabbitMQ 3.10 or later (macOS: `brew install rabbitmq`); where its programs lie in an \
+                        unusual folder, name that in WAYPOST_TEST_RABBITMQ_BIN",
+        },
+        Needed {
+            name: "PostgreSQL",
+            is_installed: postgres::programs_folder().is_ok(),
+            debian_package: "postgresql",
+            elsewhere: "install PostgreSQL 15 or later (macOS: `brew install postgresql`); where its programs lie in an \
+                        unusual folder, name that in WAYPOST_TEST_POSTGRES_BIN",
+        },
+    ];
     let missing: Vec<&Needed> = needed.iter().filter(|server| !server.is_installed).collect();
     if missing.is_empty() {
         return Ok(());
@@ -59,6 +79,9 @@ async fn install_missing() -> anyhow::Result<()> {
     debian::install(&packages).await.with_context(|| {
         let lines: Vec<String> =
             missing.iter().map(|server| format!("{} was not found: {}", server.name, server.elsewhere)).collect();
-        lines.join("\n")
+        format!(
+            "{}\nNo service needs to run, private ones are started from the programs. Nothing was installed",
+            lines.join("\n")
+        )
     })
 }

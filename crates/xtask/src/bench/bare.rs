@@ -215,7 +215,7 @@ pub async fn measure_latency(
         streams.push(channel.basic_consume(queue.as_str().into(), tag.into(), options, FieldTable::default()).await?);
     }
     let mut merged = futures_util::stream::select_all(streams);
-    let mut histogram = Histogram::new(3)?;
+    let mut histogram = Histogram::new_with_bounds(1, 900_000_000, 3)?;
     let mut seen = 0;
     while seen < messages {
         let next = tokio::time::timeout(Duration::from_secs(30), merged.next()).await;

@@ -63,7 +63,7 @@ pub async fn send(
     for socket in sockets {
         tasks.spawn(send_on(socket, requests.clone(), next.clone(), started, rate));
     }
-    let mut latency = Histogram::new(3)?;
+    let mut latency = Histogram::new_with_bounds(1, 900_000_000, 3)?;
     while let Some(done) = tasks.join_next().await {
         latency.add(done??)?;
     }
@@ -77,7 +77,7 @@ async fn send_on(
     started: Instant,
     rate: Option<f64>,
 ) -> anyhow::Result<Histogram<u64>> {
-    let mut latency = Histogram::new(3)?;
+    let mut latency = Histogram::new_with_bounds(1, 900_000_000, 3)?;
     let mut answer = vec![0; 4096];
     loop {
         let number = next.fetch_add(1, Ordering::Relaxed);
