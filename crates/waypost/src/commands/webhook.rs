@@ -79,7 +79,7 @@ async fn send(url: &str, header: &str, signature: &str, body: String) -> Result<
     let response = request.send().await.map_err(|error| Failure::unavailable(chain(&error)))?;
     let status = response.status();
     let text = response.text().await.unwrap_or_default();
-    output::line(&format!("{url}: {status} {}", text.trim()).trim_end())?;
+    output::line(format!("{url}: {status} {}", text.trim()).trim_end())?;
     if status.is_success() { Ok(()) } else { Err(Failure::failed(format!("the webhook answered {status}"))) }
 }
 

@@ -1,0 +1,265 @@
+//! The worker on the embedded bus and a SQLite store: batches, parking, drain, and sharing between replicas.
+
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use waypost_bus::topology::DEAD_LETTERS_QUEUE;
+use waypost_bus::{Bus, Delivery, Layout, Message, Outcome, Publication, Topology};
+use waypost_bus_embedded::{EmbeddedBus, Options};
+use waypost_domain::{PartitionCount, PartitionId};
+use waypost_store::{Store, StoreOptions, StoreUrl};
+use waypost_worker::{Claim, HandleError, Handler, Parts, Worker, WorkerConfig};
+
+const PATIENCE: Duration = Duration::from_secs(30);
+const COMPONENT: &str = "router";
+
+/// What happened, in order, for the tests to wait for and to look at.
+#[derive(Clone)]
+struct Log(watch::Sender<Vec<(String, PartitionId, usize)>>);
+
+impl Log {
+    fn new() -> Self {
+        Self(watch::Sender::new(Vec::new()))
+    }
+
+    fn ids(&self) -> Vec<String> {
+        self.0.borrow().iter().map(|(id, _, _)| id.clone()).collect()
+    }
+
+    async fn until(&self, done: impl Fn(&[(String, PartitionId, usize)]) -> bool) {
+        let mut seen = self.0.subscribe();
+        tokio::time::timeout(PATIENCE, seen.wait_for(|log| done(log))).await.expect("in time").unwrap();
+    }
+}
+
+/// Logs every message with the size of its batch; misbehaves as the message's kind says.
+struct Recorder {
+    store: Store,
+    log: Log,
+    failures: Arc<Mutex<BTreeMap<String, u32>>>,
+}
+
+#[async_trait]
+impl Handler for Recorder {
+    async fn handle(&mut self, batch: &[Delivery], claim: &mut Claim) -> Result<(), HandleError> {
+        for delivery in batch {
+            match delivery.message.kind.as_str() {
+                "panic" => panic!("as asked"),
+                "stop" => return Err(HandleError::Stop("as asked".to_owned())),
+                "retry" => {
+                    let mut failures = self.failures.lock().unwrap();
+                    let failed = failures.entry(delivery.message.id.clone()).or_default();
+                    *failed += 1;
+                    if *failed <= 2 {
+                        return Err(HandleError::Retry("as asked".to_owned()));
+                    }
+                }
+                _ => {}
+            }
+        }
+        for _ in batch {
+            claim.next_seq();
+        }
+        self.store.begin_batch(&claim.fence(None)).await?.commit().await?;
+        self.log.0.send_modify(|log| {
+            log.extend(batch.iter().map(|one| (one.message.id.clone(), claim.partition(), batch.len())));
+        });
+        Ok(())
+    }
+}
+
+struct Rig {
+    bus: Arc<EmbeddedBus>,
+    store: Store,
+    layout: Layout,
+    log: Log,
+    _folder: tempfile::TempDir,
+}
+
+impl Rig {
+    async fn new(partitions: u16) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let layout = Layout::new(PartitionCount::new(partitions).unwrap());
+        let bus = EmbeddedBus::open(folder.path(), Options::default()).unwrap();
+        bus.declare(&Topology::new(layout, &BTreeSet::new(), false)).await.unwrap();
+        let store = open_store(folder.path()).await;
+        Self { bus, store, layout, log: Log::new(), _folder: folder }
+    }
+
+    /// Starts a replica; cancel the token to stop it, then await the task.
+    fn start(&self, instance: &str) -> (CancellationToken, tokio::task::JoinHandle<()>) {
+        let config = WorkerConfig {
+            lease_ttl: Duration::from_millis(1_000),
+            lease_renew_every: Duration::from_millis(50),
+            idle_flush_after: Duration::from_millis(50),
+            park_after: 3,
+            ..WorkerConfig::new(COMPONENT, instance, self.layout.partitions)
+        };
+        let (store, log, layout) = (self.store.clone(), self.log.clone(), self.layout);
+        let failures: Arc<Mutex<BTreeMap<String, u32>>> = Arc::default();
+        let handler = move |_| -> Box<dyn Handler> {
+            Box::new(Recorder { store: store.clone(), log: log.clone(), failures: failures.clone() })
+        };
+        let parts = Parts {
+            bus: self.bus.clone(),
+            store: self.store.clone(),
+            handler: Arc::new(handler),
+            queue: Arc::new(move |partition| layout.inbound_queue(partition)),
+        };
+        let stop = CancellationToken::new();
+        (stop.clone(), tokio::spawn(Worker::new(config, parts).run(stop)))
+    }
+
+    async fn publish(&self, partition: u16, messages: &[(&str, &str)]) {
+        let publication = |(id, kind): &(&str, &str)| Publication {
+            address: self.layout.inbound(PartitionId(partition)),
+            message: Message { id: (*id).to_owned(), kind: (*kind).to_owned(), ..Message::default() },
+        };
+        let outcomes = self.bus.publish(messages.iter().map(publication).collect(), PATIENCE).await;
+        assert!(outcomes.iter().all(|outcome| *outcome == Outcome::Confirmed), "{outcomes:?}");
+    }
+
+    async fn left(&self, queue: &str) -> u64 {
+        let depth = self.bus.depth(queue).await.unwrap().unwrap();
+        depth.ready + depth.unacknowledged.unwrap_or(0)
+    }
+}
+
+async fn open_store(folder: &Path) -> Store {
+    let store = Store::open(&StoreUrl::sqlite_file(folder.join("store.db")), StoreOptions::default()).await.unwrap();
+    store.migrate().await.unwrap();
+    store
+}
+
+fn numbered(count: usize) -> Vec<String> {
+    (0..count).map(|number| format!("m{number:03}")).collect()
+}
+
+#[tokio::test]
+async fn batches_come_in_order_and_grow_after_a_clean_start() {
+    let rig = Rig::new(1).await;
+    let ids = numbered(300);
+    let messages: Vec<_> = ids.iter().map(|id| (id.as_str(), "plain")).collect();
+    rig.publish(0, &messages).await;
+    let (stop, task) = rig.start("a");
+    rig.log.until(|log| log.len() == 300).await;
+    assert_eq!(rig.log.ids(), ids);
+    let sizes: Vec<usize> = rig.log.0.borrow().iter().map(|(_, _, size)| *size).collect();
+    assert_eq!(sizes[0], 1, "nobody knows yet whether the first message is clean");
+    assert!(sizes.iter().any(|size| *size == 128), "{sizes:?}");
+    stop.cancel();
+    task.await.unwrap();
+    assert_eq!(rig.left("wa.in.p00").await, 0);
+}
+
+#[tokio::test]
+async fn a_stop_finishes_marks_and_gives_the_partition_back() {
+    let rig = Rig::new(1).await;
+    rig.publish(0, &[("a", "plain"), ("b", "plain")]).await;
+    let (stop, task) = rig.start("a");
+    rig.log.until(|log| log.len() == 2).await;
+    stop.cancel();
+    task.await.unwrap();
+    let lease = rig.store.leases(COMPONENT).await.unwrap().remove(0);
+    assert_eq!((lease.owner, lease.published_seq), (None, 2));
+    let (stop, task) = rig.start("b");
+    rig.publish(0, &[("c", "plain")]).await;
+    rig.log.until(|log| log.len() == 3).await;
+    assert_eq!(rig.log.ids(), ["a", "b", "c"]);
+    stop.cancel();
+    task.await.unwrap();
+}
+
+#[tokio::test]
+async fn what_keeps_killing_its_handler_is_parked_and_its_neighbours_go_on() {
+    let rig = Rig::new(2).await;
+    rig.publish(0, &[("a", "plain"), ("poison", "panic"), ("b", "plain"), ("c", "plain")]).await;
+    rig.publish(1, &[("other", "plain")]).await;
+    let (stop, task) = rig.start("a");
+    rig.log.until(|log| log.len() == 4).await;
+    let first = rig.log.ids().into_iter().filter(|id| id != "other").collect::<Vec<_>>();
+    assert_eq!(first, ["a", "b", "c"]);
+    let letters = rig.bus.peek(DEAD_LETTERS_QUEUE, None, 10).await.unwrap();
+    let [(_, letter)] = &letters[..] else { panic!("one dead letter, not {}", letters.len()) };
+    assert_eq!(letter.id, "poison");
+    assert_eq!(letter.headers["wp-reason"], "delivered-too-often");
+    assert_eq!(letter.headers["wp-origin"], "wa.in.p00");
+    stop.cancel();
+    task.await.unwrap();
+    assert_eq!(rig.left("wa.in.p00").await, 0);
+}
+
+#[tokio::test]
+async fn what_fails_for_now_is_tried_again_in_place() {
+    let rig = Rig::new(1).await;
+    rig.publish(0, &[("a", "retry"), ("b", "plain")]).await;
+    let (stop, task) = rig.start("a");
+    rig.log.until(|log| log.len() == 2).await;
+    assert_eq!(rig.log.ids(), ["a", "b"]);
+    stop.cancel();
+    task.await.unwrap();
+    let lease = rig.store.leases(COMPONENT).await.unwrap().remove(0);
+    assert_eq!(lease.published_seq, 2, "a failed attempt uses up no sequence number");
+}
+
+#[tokio::test]
+async fn what_a_later_release_wrote_stays_where_it_is() {
+    let rig = Rig::new(2).await;
+    rig.publish(0, &[("newer", "stop"), ("behind", "plain")]).await;
+    rig.publish(1, &[("other", "plain")]).await;
+    let (stop, task) = rig.start("a");
+    rig.log.until(|log| log.iter().any(|(id, _, _)| id == "other")).await;
+    stop.cancel();
+    task.await.unwrap();
+    assert_eq!(rig.log.ids(), ["other"]);
+    assert_eq!(rig.left("wa.in.p00").await, 2);
+    assert_eq!(rig.left(DEAD_LETTERS_QUEUE).await, 0);
+}
+
+#[tokio::test]
+async fn replicas_share_and_take_over() {
+    let rig = Rig::new(4).await;
+    let owners = || async {
+        let leases = rig.store.leases(COMPONENT).await.unwrap();
+        leases.into_iter().filter_map(|lease| lease.owner).collect::<Vec<_>>()
+    };
+    let (stop_a, task_a) = rig.start("a");
+    eventually(async || owners().await.len() == 4).await;
+    let (stop_b, task_b) = rig.start("b");
+    eventually(async || {
+        let owners = owners().await;
+        owners.len() == 4 && owners.iter().filter(|owner| *owner == "b").count() == 2
+    })
+    .await;
+    for partition in 0..4 {
+        rig.publish(partition, &[(&format!("m{partition}"), "plain")]).await;
+    }
+    rig.log.until(|log| log.len() == 4).await;
+    // A crash: nothing is released, the lease has to run out.
+    task_a.abort();
+    assert!(task_a.await.is_err());
+    for partition in 0..4 {
+        rig.publish(partition, &[(&format!("n{partition}"), "plain")]).await;
+    }
+    rig.log.until(|log| log.len() == 8).await;
+    eventually(async || owners().await == ["b"; 4]).await;
+    drop(stop_a);
+    stop_b.cancel();
+    task_b.await.unwrap();
+    assert_eq!(rig.log.ids().into_iter().collect::<BTreeSet<_>>().len(), 8, "each message once");
+}
+
+async fn eventually(mut holds: impl AsyncFnMut() -> bool) {
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    while !holds().await {
+        assert!(tokio::time::Instant::now() < deadline, "not in time");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
