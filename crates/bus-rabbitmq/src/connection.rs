@@ -1,0 +1,300 @@
+//! Keeps one connection to the broker up: connects, watches, reconnects for ever. lapin's own recovery stays off: it
+//! hides from consumers that what they hold was delivered again.
+//!
+//! Must never retry anything but connecting: what was in flight on a lost connection is the caller's to repeat.
+
+use std::net::{Shutdown, TcpStream};
+use std::os::fd::AsFd;
+use std::pin::pin;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use lapin::runtime::default_runtime;
+use lapin::tcp::OwnedTLSConfig;
+use lapin::uri::{AMQPScheme, AMQPUri};
+use lapin::{AsyncTcpStream, Connection, ConnectionProperties, Event};
+use metrics::{counter, gauge};
+use tokio::sync::watch;
+use tokio::time::{interval, sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+use waypost_bus::BusError;
+
+use crate::config::RabbitConfig;
+use crate::failure::{Failure, reason};
+use crate::metrics::{BLOCKED, CONNECTED, CONNECTS};
+use crate::topology;
+
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// lapin tells of a lost connection by an event, but not in every case.
+const CHECK_EVERY: Duration = Duration::from_millis(500);
+/// For an orderly goodbye; after that the socket is shut.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Why there are two connections: a blocked one writes nothing at all, acknowledgements included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    Publish,
+    Consume,
+}
+
+impl Purpose {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Publish => "publish",
+            Self::Consume => "consume",
+        }
+    }
+}
+
+/// An established connection.
+#[derive(Debug)]
+pub(crate) struct Link {
+    connection: Connection,
+    /// A second handle to lapin's socket.
+    socket: TcpStream,
+    killed: CancellationToken,
+    kill_reason: OnceLock<&'static str>,
+}
+
+impl Link {
+    pub(crate) async fn channel(&self) -> lapin::Result<lapin::Channel> {
+        self.connection.create_channel().await
+    }
+
+    pub(crate) fn is_connected(&self) -> bool {
+        self.connection.status().connected()
+    }
+
+    /// Ends the connection at once and for good. Closing it in lapin's way would leave frames in its queue that may
+    /// still be sent much later, out of order, when a dead network comes back.
+    pub(crate) fn kill(&self, why: &'static str) {
+        self.kill_reason.get_or_init(|| why);
+        // An error means that it is shut already.
+        self.socket.shutdown(Shutdown::Both).ok();
+        self.killed.cancel();
+    }
+
+    async fn close(&self) {
+        let goodbye = self.connection.close(200, "OK".into());
+        if !matches!(timeout(CLOSE_TIMEOUT, goodbye).await, Ok(Ok(()))) {
+            self.kill("the broker did not answer the goodbye");
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum LinkState {
+    Up(Arc<Link>),
+    /// Connected, but the broker takes no publications.
+    Blocked(Arc<Link>, String),
+    /// `refused`: trying again will hardly help (wrong password, no such virtual host).
+    Down {
+        reason: String,
+        refused: bool,
+    },
+}
+
+impl LinkState {
+    pub(crate) fn link(&self) -> Result<Arc<Link>, BusError> {
+        match self {
+            Self::Up(link) | Self::Blocked(link, _) => Ok(link.clone()),
+            Self::Down { reason, .. } => Err(BusError::Unavailable(reason.clone())),
+        }
+    }
+}
+
+pub(crate) struct Supervisor {
+    purpose: Purpose,
+    config: Arc<RabbitConfig>,
+    state: watch::Sender<LinkState>,
+    stop: CancellationToken,
+}
+
+impl Supervisor {
+    pub(crate) fn new(
+        purpose: Purpose,
+        config: Arc<RabbitConfig>,
+        stop: CancellationToken,
+    ) -> (Self, watch::Receiver<LinkState>) {
+        let (state, receiver) =
+            watch::channel(LinkState::Down { reason: "not connected yet".to_owned(), refused: false });
+        (Self { purpose, config, state, stop }, receiver)
+    }
+
+    /// Until `stop`: then the connection is closed in an orderly way.
+    pub(crate) async fn run(self) {
+        let mut pause = FIRST_PAUSE;
+        let mut connected_before = false;
+        loop {
+            let connected = tokio::select! {
+                () = self.stop.cancelled() => break,
+                connected = connect(&self.config, self.purpose) => connected,
+            };
+            match connected {
+                Ok(link) => {
+                    pause = FIRST_PAUSE;
+                    if !self.keep(Arc::new(link), connected_before).await {
+                        break;
+                    }
+                    connected_before = true;
+                }
+                Err(error) => self.down(&error),
+            }
+            // Jitter, so that a fleet does not come back in step.
+            let jittered = pause.mul_f64(0.5 + fastrand::f64() / 2.0);
+            tokio::select! {
+                () = self.stop.cancelled() => break,
+                () = sleep(jittered) => pause = LONGEST_PAUSE.min(pause * 2),
+            }
+        }
+        self.state.send_replace(LinkState::Down { reason: "closed".to_owned(), refused: false });
+    }
+
+    /// Serves one connection until it is lost (true) or to be closed (false).
+    async fn keep(&self, link: Arc<Link>, connected_before: bool) -> bool {
+        let purpose = self.purpose.name();
+        counter!(CONNECTS, "purpose" => purpose).increment(1);
+        gauge!(CONNECTED, "purpose" => purpose).set(1.0);
+        info!(purpose, "connected to the broker");
+        // The broker may have come back empty.
+        if connected_before && self.purpose == Purpose::Publish {
+            topology::restore_exchanges(&link).await;
+        }
+        self.state.send_replace(LinkState::Up(link.clone()));
+        let lost = tokio::select! {
+            () = self.stop.cancelled() => None,
+            lost = self.watch(&link) => Some(lost),
+        };
+        let state = lost.clone().unwrap_or_else(|| "closed".to_owned());
+        self.state.send_replace(LinkState::Down { reason: state, refused: false });
+        gauge!(CONNECTED, "purpose" => purpose).set(0.0);
+        if self.purpose == Purpose::Publish {
+            gauge!(BLOCKED).set(0.0);
+        }
+        match &lost {
+            Some(reason) => {
+                warn!(purpose, reason, "connection to the broker lost");
+                link.kill("connection lost");
+            }
+            None => {
+                link.close().await;
+                info!(purpose, "connection to the broker closed");
+            }
+        }
+        lost.is_some()
+    }
+
+    /// Follows the connection's events until it is lost; gives the reason.
+    async fn watch(&self, link: &Arc<Link>) -> String {
+        let mut events = pin!(link.connection.events_listener());
+        let mut check = interval(CHECK_EVERY);
+        let mut reason_seen = None;
+        loop {
+            tokio::select! {
+                () = link.killed.cancelled() => {
+                    return (*link.kill_reason.get().unwrap_or(&"connection lost")).to_owned();
+                }
+                event = events.next() => match event {
+                    Some(Event::ConnectionBlocked(reason)) => self.blocked(link, reason),
+                    Some(Event::ConnectionUnblocked) => self.unblocked(link),
+                    // Also sent for errors of a single channel.
+                    Some(Event::Error(error)) => reason_seen = Some(reason(&error)),
+                    Some(_) => {}
+                    None => return "connection ended".to_owned(),
+                },
+                _ = check.tick() => {}
+            }
+            if !link.is_connected() {
+                return reason_seen.unwrap_or_else(|| "connection closed".to_owned());
+            }
+        }
+    }
+
+    fn blocked(&self, link: &Arc<Link>, reason: String) {
+        warn!(purpose = self.purpose.name(), reason, "the broker takes no publications");
+        gauge!(BLOCKED).set(1.0);
+        self.state.send_replace(LinkState::Blocked(link.clone(), reason));
+    }
+
+    fn unblocked(&self, link: &Arc<Link>) {
+        info!(purpose = self.purpose.name(), "the broker takes publications again");
+        gauge!(BLOCKED).set(0.0);
+        self.state.send_replace(LinkState::Up(link.clone()));
+    }
+
+    fn down(&self, error: &lapin::Error) {
+        let refused = Failure::of(error) == Failure::Refused;
+        let reason = reason(error);
+        warn!(purpose = self.purpose.name(), reason, "cannot connect to the broker");
+        self.state.send_replace(LinkState::Down { reason, refused });
+    }
+}
+
+async fn connect(config: &RabbitConfig, purpose: Purpose) -> lapin::Result<Link> {
+    let uri = config.uri().map_err(std::io::Error::other)?;
+    let tls = tls_config(config, &uri).await?;
+    let limit = config.connect_timeout;
+    let socket = Arc::new(OnceLock::new());
+    let slot = socket.clone();
+    let runtime = default_runtime()?;
+    let reactor = runtime.clone();
+    let open = async move |uri: AMQPUri, _| {
+        let address = (uri.authority.host.as_str(), uri.authority.port);
+        let stream = timeout(limit, async {
+            let addresses: Vec<_> = tokio::net::lookup_host(address).await?.collect();
+            AsyncTcpStream::connect(&reactor, addresses).await
+        });
+        let stream = stream.await.map_err(|_| timed_out())??;
+        if let AsyncTcpStream::Plain(plain) = &stream {
+            slot.get_or_init(|| plain.get_ref().as_fd().try_clone_to_owned().map(TcpStream::from));
+        }
+        match uri.scheme {
+            AMQPScheme::AMQP => Ok(stream),
+            AMQPScheme::AMQPS => Ok(stream.into_tls(&uri.authority.host, tls.as_ref()).await?),
+        }
+    };
+    let name = format!("{} {}", config.connection_name, purpose.name());
+    let properties = ConnectionProperties::default().with_connection_name(name.into());
+    let connecting = Connection::connector(uri, runtime, open, properties);
+    let connected = timeout(limit, connecting).await;
+    let socket = socket.get().map(|socket| socket.as_ref().map_err(std::io::Error::kind).and_then(clone));
+    match (connected, socket) {
+        (Ok(connected), Some(socket)) => Ok(Link {
+            connection: connected?,
+            socket: socket.map_err(std::io::Error::from)?,
+            killed: CancellationToken::new(),
+            kill_reason: OnceLock::new(),
+        }),
+        (Ok(connected), None) => Err(connected.err().unwrap_or_else(|| std::io::Error::other("no socket").into())),
+        (Err(_), socket) => {
+            // lapin's thread would wait for the silent peer for ever.
+            if let Some(Ok(socket)) = socket {
+                socket.shutdown(Shutdown::Both).ok();
+            }
+            Err(timed_out().into())
+        }
+    }
+}
+
+fn clone(socket: &TcpStream) -> Result<TcpStream, std::io::ErrorKind> {
+    socket.try_clone().map_err(|error| error.kind())
+}
+
+fn timed_out() -> std::io::Error {
+    std::io::Error::new(std::io::ErrorKind::TimedOut, "the broker does not answer")
+}
+
+async fn tls_config(config: &RabbitConfig, uri: &AMQPUri) -> std::io::Result<OwnedTLSConfig> {
+    match (&config.ca_file, &uri.scheme) {
+        (Some(file), AMQPScheme::AMQPS) => {
+            let cert_chain = tokio::fs::read_to_string(file)
+                .await
+                .map_err(|error| std::io::Error::new(error.kind(), format!("ca_file {}: {error}", file.display())))?;
+            Ok(OwnedTLSConfig { identity: None, cert_chain: Some(cert_chain) })
+        }
+        (None, _) | (_, AMQPScheme::AMQP) => Ok(OwnedTLSConfig::default()),
+    }
+}

@@ -1,0 +1,320 @@
+//! One confirm channel and its owner. Publications go out in flights: everything that waits is sent at once, and the
+//! next flight starts when the broker has answered for all of the last.
+//!
+//! Flights never overlap on a channel, because lapin attaches a returned message to whichever confirm of the channel
+//! completes next, which need not be its own: with a flight as the unit, a return is looked up by its message id among
+//! all it can belong to, and an unroutable message is never taken for a confirmed one.
+
+use std::future::ready;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use bytes::Bytes;
+use lapin::message::BasicReturnMessage;
+use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
+use lapin::types::ShortString;
+use lapin::{BasicProperties, Channel, Confirmation, PublisherConfirm};
+use metrics::counter;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::{Instant, timeout, timeout_at};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, warn};
+use waypost_bus::topology::Stream;
+use waypost_bus::{Outcome, Publication};
+
+use crate::connection::{Link, LinkState};
+use crate::failure::{Failure, reason};
+use crate::metrics::CHANNELS_REBUILT;
+use crate::publisher::InFlight;
+use crate::wire;
+
+/// A flight takes no further burst when it has this many publications.
+const FLIGHT_MAX: usize = 512;
+/// To open or close a channel.
+const CHANNEL_TIMEOUT: Duration = Duration::from_secs(2);
+/// After an alarm is over, for the confirms of what was sent before it.
+const UNBLOCKED_GRACE: Duration = Duration::from_secs(10);
+/// A refusal by the broker repeats with every attempt, its log line does not.
+const COMPLAIN_EVERY: Duration = Duration::from_secs(10);
+
+/// Publications of one call.
+pub(crate) struct Burst {
+    pub(crate) publications: Vec<Publication>,
+    pub(crate) deadline: Instant,
+    pub(crate) reply: oneshot::Sender<Vec<Outcome>>,
+    pub(crate) in_flight: InFlight,
+}
+
+pub(crate) struct Lane {
+    state: watch::Receiver<LinkState>,
+    inbox: mpsc::Receiver<Burst>,
+    channel: Option<(Arc<Link>, Channel)>,
+    complained_at: Option<Instant>,
+}
+
+impl Lane {
+    pub(crate) const fn new(state: watch::Receiver<LinkState>, inbox: mpsc::Receiver<Burst>) -> Self {
+        Self { state, inbox, channel: None, complained_at: None }
+    }
+
+    pub(crate) async fn run(mut self, stop: CancellationToken) {
+        while let Some(Some(first)) = stop.run_until_cancelled(self.inbox.recv()).await {
+            let mut number = first.publications.len();
+            let mut bursts = vec![first];
+            while number < FLIGHT_MAX {
+                let Ok(burst) = self.inbox.try_recv() else { break };
+                number += burst.publications.len();
+                bursts.push(burst);
+            }
+            self.fly(bursts).await;
+        }
+        if let Some((_, channel)) = self.channel.take() {
+            close(&channel).await;
+        }
+    }
+
+    async fn fly(&mut self, bursts: Vec<Burst>) {
+        let now = Instant::now();
+        let (late, bursts): (Vec<Burst>, Vec<Burst>) = bursts.into_iter().partition(|burst| burst.deadline <= now);
+        late.into_iter().for_each(never_sent);
+        let Some((link, channel)) = self.open().await else {
+            return bursts.into_iter().for_each(never_sent);
+        };
+        let Some(deadline) = bursts.iter().map(|burst| burst.deadline).max() else { return };
+        let mut replies = Vec::with_capacity(bursts.len());
+        let (mut parcels, mut labels) = (Vec::new(), Vec::new());
+        for burst in bursts {
+            replies.push((burst.publications.len(), burst.reply, burst.in_flight));
+            for publication in burst.publications {
+                let (parcel, label) = pack(publication);
+                parcels.push(parcel);
+                labels.push(label);
+            }
+        }
+        let mut flight = Flight::depart(&channel, &parcels, labels);
+        let in_time = timeout_at(deadline, flight.settle()).await.is_ok();
+        if !in_time {
+            self.overdue(&link, &channel, &mut flight).await;
+        }
+        let (mut outcomes, failure) = flight.outcomes();
+        if let Some(failure) = failure {
+            self.failed(&failure, &parcels, &mut outcomes);
+        }
+        if !channel.status().connected() {
+            self.channel = None;
+            counter!(CHANNELS_REBUILT).increment(1);
+        }
+        let mut outcomes = outcomes.into_iter();
+        for (number, reply, in_flight) in replies {
+            drop(in_flight);
+            // A caller that went away does not need to know.
+            reply.send(outcomes.by_ref().take(number).collect()).ok();
+        }
+    }
+
+    /// The channel, on the connection of now. `None`: publishing is not possible now.
+    async fn open(&mut self) -> Option<(Arc<Link>, Channel)> {
+        let LinkState::Up(link) = self.state.borrow().clone() else { return None };
+        if let Some((used, channel)) = &self.channel
+            && Arc::ptr_eq(used, &link)
+            && channel.status().connected()
+        {
+            return Some((link, channel.clone()));
+        }
+        self.channel = None;
+        let opened = timeout(CHANNEL_TIMEOUT, async {
+            let channel = link.channel().await?;
+            channel.confirm_select(ConfirmSelectOptions::default()).await?;
+            Ok::<Channel, lapin::Error>(channel)
+        });
+        match opened.await {
+            Ok(Ok(channel)) => Some(self.channel.insert((link, channel)).clone()),
+            Ok(Err(error)) => {
+                warn!(reason = reason(&error), "cannot open a publishing channel");
+                None
+            }
+            Err(_) => {
+                link.kill("the broker does not open a channel");
+                None
+            }
+        }
+    }
+
+    /// Confirms are missing. The channel must not be used while frames of this flight may still be on their way: they
+    /// would overtake or repeat what comes later.
+    async fn overdue(&self, link: &Link, channel: &Channel, flight: &mut Flight<'_>) {
+        let mut state = self.state.clone();
+        while matches!(&*state.borrow_and_update(), LinkState::Blocked(..)) {
+            // Nothing is written now. What lapin holds is sent, in order, when the alarm is over.
+            let changed = tokio::select! {
+                () = flight.settle() => return,
+                changed = state.changed() => changed,
+            };
+            if changed.is_err() || timeout(UNBLOCKED_GRACE, flight.settle()).await.is_ok() {
+                return;
+            }
+        }
+        warn!("publishing channel abandoned: confirms are overdue");
+        if !close(channel).await {
+            link.kill("confirms are overdue and the broker does not answer");
+        }
+    }
+
+    /// The channel broke during the flight. Where the broker said why, that is worth more than "unknown".
+    fn failed(&mut self, failure: &lapin::Error, parcels: &[Parcel], outcomes: &mut [Outcome]) {
+        let text = reason(failure);
+        let named = match Failure::of(failure) {
+            Failure::NotFound => Outcome::Returned,
+            Failure::Refused => Outcome::Unavailable,
+            Failure::Mismatch | Failure::Lost => Outcome::Unknown,
+        };
+        if named != Outcome::Unknown && self.complained_at.is_none_or(|at| at.elapsed() > COMPLAIN_EVERY) {
+            self.complained_at = Some(Instant::now());
+            error!(reason = text, "the broker refuses publications");
+        }
+        for (parcel, outcome) in parcels.iter().zip(outcomes) {
+            if *outcome == Outcome::Unknown && text.contains(&format!("'{}'", parcel.stream.name())) {
+                *outcome = named;
+            }
+        }
+    }
+}
+
+fn never_sent(burst: Burst) {
+    let outcomes = vec![Outcome::Unavailable; burst.publications.len()];
+    burst.reply.send(outcomes).ok();
+}
+
+/// True when the broker has answered, so that nothing sent on the channel is on its way any more.
+async fn close(channel: &Channel) -> bool {
+    matches!(timeout(CHANNEL_TIMEOUT, channel.close(200, "OK".into())).await, Ok(Ok(())))
+}
+
+/// A publication, to be sent and to be known again.
+struct Parcel {
+    stream: Stream,
+    key: ShortString,
+    id: String,
+    body: Bytes,
+}
+
+/// Without a label, AMQP cannot carry it.
+fn pack(publication: Publication) -> (Parcel, Option<BasicProperties>) {
+    let Publication { address, message } = publication;
+    let (id, body) = (message.id.clone(), message.body.clone());
+    let key = ShortString::try_new(address.key);
+    let label = key.is_ok().then(|| wire::properties(message)).flatten();
+    (Parcel { stream: address.stream, key: key.unwrap_or_default(), id, body }, label)
+}
+
+impl Parcel {
+    fn is(&self, returned: &BasicReturnMessage) -> bool {
+        let id = returned.delivery.properties.message_id().as_ref().map_or("", ShortString::as_str);
+        self.id == id
+            && self.key == returned.delivery.routing_key
+            && self.stream.name() == returned.delivery.exchange.as_str()
+    }
+}
+
+type Sending<'a> = Pin<Box<dyn Future<Output = lapin::Result<PublisherConfirm>> + Send + 'a>>;
+
+enum Progress<'a> {
+    Sending(Sending<'a>),
+    Sent(PublisherConfirm),
+    Done(Outcome),
+}
+
+/// Publications on their way over one channel.
+struct Flight<'a> {
+    parcels: &'a [Parcel],
+    progress: Vec<Progress<'a>>,
+    returns: Vec<BasicReturnMessage>,
+    failure: Option<lapin::Error>,
+}
+
+impl<'a> Flight<'a> {
+    /// Hands everything to lapin before waiting for anything.
+    fn depart(channel: &'a Channel, parcels: &'a [Parcel], labels: Vec<Option<BasicProperties>>) -> Self {
+        let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
+        let progress = parcels.iter().zip(labels).map(|(parcel, label)| {
+            // What AMQP cannot carry, no broker would store.
+            let Some(label) = label else { return Progress::Done(Outcome::Nacked) };
+            let (exchange, key) = (parcel.stream.name().into(), parcel.key.clone());
+            let mut sending: Sending<'a> = Box::pin(channel.basic_publish(exchange, key, options, &parcel.body, label));
+            // The first poll queues the frames. Nobody needs to be woken: each is polled again when its turn comes,
+            // and tells then if it has failed already.
+            match sending.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+                Poll::Ready(Ok(confirm)) => Progress::Sent(confirm),
+                Poll::Ready(Err(error)) => Progress::Sending(Box::pin(ready(Err(error)))),
+                Poll::Pending => Progress::Sending(sending),
+            }
+        });
+        Self { progress: progress.collect(), parcels, returns: Vec::new(), failure: None }
+    }
+
+    /// Waits for every answer. Cancel-safe: what was answered is kept. One by one, because the wait is over when the
+    /// last has come, and a set of futures would be polled over and over.
+    async fn settle(&mut self) {
+        for progress in &mut self.progress {
+            if let Progress::Sending(sending) = progress {
+                *progress = match sending.await {
+                    Ok(confirm) => Progress::Sent(confirm),
+                    Err(error) => Progress::Done(failed(&mut self.failure, error)),
+                };
+            }
+            if let Progress::Sent(confirm) = progress {
+                *progress = Progress::Done(match confirm.await {
+                    Ok(Confirmation::Ack(returned)) => {
+                        self.returns.extend(returned);
+                        Outcome::Confirmed
+                    }
+                    Ok(Confirmation::Nack(returned)) => {
+                        self.returns.extend(returned);
+                        Outcome::Nacked
+                    }
+                    // The channel confirms, or it would not have been opened.
+                    Ok(Confirmation::NotRequested) => Outcome::Unknown,
+                    Err(error) => failed(&mut self.failure, error),
+                });
+            }
+        }
+    }
+
+    /// What became of each, and the channel's failure if it had one.
+    fn outcomes(self) -> (Vec<Outcome>, Option<lapin::Error>) {
+        let outcome = |progress| match progress {
+            Progress::Sending(_) | Progress::Sent(_) => Outcome::Unknown,
+            Progress::Done(outcome) => outcome,
+        };
+        let mut outcomes: Vec<Outcome> = self.progress.into_iter().map(outcome).collect();
+        attribute(&self.returns, self.parcels, &mut outcomes);
+        (outcomes, self.failure)
+    }
+}
+
+/// Keeps the broker's own words rather than lapin's "channel closed".
+fn failed(known: &mut Option<lapin::Error>, error: lapin::Error) -> Outcome {
+    if known.as_ref().is_none_or(|known| Failure::of(known) == Failure::Lost) {
+        *known = Some(error);
+    }
+    Outcome::Unknown
+}
+
+/// A returned message may come with another one's confirm.
+fn attribute(returns: &[BasicReturnMessage], parcels: &[Parcel], outcomes: &mut [Outcome]) {
+    for returned in returns {
+        let own = |index: &usize| parcels[*index].is(returned) && outcomes[*index] != Outcome::Returned;
+        match (0..parcels.len()).find(own) {
+            Some(index) => outcomes[index] = Outcome::Returned,
+            None => {
+                // Some publication of this flight is not stored, and we cannot tell which.
+                error!("the broker returned a message that was not sent");
+                outcomes.iter_mut().filter(|outcome| **outcome == Outcome::Confirmed).for_each(|outcome| {
+                    *outcome = Outcome::Unknown;
+                });
+            }
+        }
+    }
+}

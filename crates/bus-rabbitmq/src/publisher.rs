@@ -1,0 +1,163 @@
+//! The way out: refuses what cannot be sent now, and hands the rest to the [lanes](crate::lane), one per channel.
+//!
+//! All publications to one address take the same lane, which keeps their order.
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+use std::time::Duration;
+
+use metrics::counter;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
+use tokio::time::{Instant, timeout, timeout_at};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use waypost_bus::{Address, Outcome, Publication};
+
+use crate::config::RabbitConfig;
+use crate::connection::LinkState;
+use crate::lane::{Burst, Lane};
+use crate::metrics::PUBLICATIONS;
+
+/// The unit in which bodies in flight are counted.
+const BYTES_PER_PERMIT: usize = 1024;
+
+pub(crate) struct Publisher {
+    lanes: Vec<mpsc::Sender<Burst>>,
+    hasher: RandomState,
+    state: watch::Receiver<LinkState>,
+    count: Arc<Semaphore>,
+    count_max: u32,
+    bytes: Arc<Semaphore>,
+}
+
+/// Held while publications are in flight.
+pub(crate) struct InFlight {
+    _count: OwnedSemaphorePermit,
+    _bytes: OwnedSemaphorePermit,
+}
+
+impl Publisher {
+    /// The lanes run on `tasks` until `stop`.
+    pub(crate) fn new(
+        config: &RabbitConfig,
+        state: watch::Receiver<LinkState>,
+        tasks: &TaskTracker,
+        stop: &CancellationToken,
+    ) -> Self {
+        let count_max = u32::try_from(config.in_flight_max.min(Semaphore::MAX_PERMITS)).unwrap_or(u32::MAX);
+        let lanes = (0..config.publish_channels).map(|_| {
+            // Every burst holds a permit, so there is always room.
+            let (sender, receiver) = mpsc::channel(count_max as usize);
+            tasks.spawn(Lane::new(state.clone(), receiver).run(stop.clone()));
+            sender
+        });
+        Self {
+            lanes: lanes.collect(),
+            hasher: RandomState::new(),
+            state,
+            count: Arc::new(Semaphore::new(count_max as usize)),
+            count_max,
+            bytes: Arc::new(Semaphore::new(config.in_flight_bytes_max.div_ceil(BYTES_PER_PERMIT))),
+        }
+    }
+
+    pub(crate) async fn publish(&self, batch: Vec<Publication>, limit: Duration) -> Vec<Outcome> {
+        let outcomes = self.send(batch, Instant::now() + limit).await;
+        for (outcome, name) in OUTCOMES {
+            let number = outcomes.iter().filter(|one| **one == outcome).count();
+            if number > 0 {
+                counter!(PUBLICATIONS, "outcome" => name).increment(number as u64);
+            }
+        }
+        outcomes
+    }
+
+    /// Takes nothing more, and waits until nothing is in flight.
+    pub(crate) async fn drain(&self, limit: Duration) {
+        let all = timeout(limit, self.count.acquire_many(self.count_max)).await;
+        self.count.close();
+        drop(all);
+    }
+
+    async fn send(&self, batch: Vec<Publication>, deadline: Instant) -> Vec<Outcome> {
+        if batch.is_empty() {
+            return Vec::new();
+        }
+        let number = batch.len();
+        if !matches!(*self.state.borrow(), LinkState::Up(_)) {
+            return vec![Outcome::Unavailable; number];
+        }
+        let lane = self.lane_of(&batch[0].address);
+        if batch.iter().all(|publication| self.lane_of(&publication.address) == lane) {
+            return match self.start(lane, batch, deadline) {
+                Some(answer) => settled(answer, number, deadline).await,
+                None => vec![Outcome::Unavailable; number],
+            };
+        }
+        self.spread(batch, deadline).await
+    }
+
+    /// Sends a batch that takes several lanes: all are started before any is awaited.
+    async fn spread(&self, batch: Vec<Publication>, deadline: Instant) -> Vec<Outcome> {
+        let mut outcomes = vec![Outcome::Unavailable; batch.len()];
+        let mut parts: Vec<(Vec<usize>, Vec<Publication>)> = Vec::new();
+        parts.resize_with(self.lanes.len(), Default::default);
+        for (index, publication) in batch.into_iter().enumerate() {
+            let (indices, publications) = &mut parts[self.lane_of(&publication.address)];
+            indices.push(index);
+            publications.push(publication);
+        }
+        let mut started = Vec::with_capacity(parts.len());
+        for (lane, (indices, publications)) in parts.into_iter().enumerate() {
+            if let Some(answer) = (!indices.is_empty()).then(|| self.start(lane, publications, deadline)).flatten() {
+                started.push((indices, answer));
+            }
+        }
+        for (indices, answer) in started {
+            let part = settled(answer, indices.len(), deadline).await;
+            for (index, outcome) in indices.into_iter().zip(part) {
+                outcomes[index] = outcome;
+            }
+        }
+        outcomes
+    }
+
+    fn lane_of(&self, address: &Address) -> usize {
+        // The remainder is below the number of lanes.
+        (self.hasher.hash_one(address) % self.lanes.len() as u64) as usize
+    }
+
+    /// `None`: too much is in flight, or the bus is closing.
+    fn start(
+        &self,
+        lane: usize,
+        publications: Vec<Publication>,
+        deadline: Instant,
+    ) -> Option<oneshot::Receiver<Vec<Outcome>>> {
+        let count = u32::try_from(publications.len()).ok()?;
+        let bytes: usize = publications.iter().map(|publication| publication.message.body.len()).sum();
+        let permits = u32::try_from(bytes.div_ceil(BYTES_PER_PERMIT)).ok()?;
+        let in_flight = InFlight {
+            _count: self.count.clone().try_acquire_many_owned(count).ok()?,
+            _bytes: self.bytes.clone().try_acquire_many_owned(permits).ok()?,
+        };
+        let (reply, answer) = oneshot::channel();
+        self.lanes[lane].try_send(Burst { publications, deadline, reply, in_flight }).ok()?;
+        Some(answer)
+    }
+}
+
+async fn settled(answer: oneshot::Receiver<Vec<Outcome>>, number: usize, deadline: Instant) -> Vec<Outcome> {
+    match timeout_at(deadline, answer).await {
+        Ok(Ok(outcomes)) => outcomes,
+        Ok(Err(_)) | Err(_) => vec![Outcome::Unknown; number],
+    }
+}
+
+const OUTCOMES: [(Outcome, &str); 5] = [
+    (Outcome::Confirmed, "confirmed"),
+    (Outcome::Returned, "returned"),
+    (Outcome::Nacked, "nacked"),
+    (Outcome::Unavailable, "unavailable"),
+    (Outcome::Unknown, "unknown"),
+];

@@ -1,0 +1,157 @@
+//! The topology as RabbitMQ's definitions: what an operator imports instead of letting Waypost declare, and what AMQP
+//! cannot set: policies and permissions.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value, json};
+use waypost_bus::{Queue, QueueKind, Topology};
+
+use super::{Argument, arguments, streams};
+
+/// Nothing.
+const NONE: &str = "^$";
+const INGRESS: &str = "waypost-ingress";
+const ROUTER: &str = "waypost-router";
+/// `waypost topology declare`, run by a person or a job.
+const TOPOLOGY: &str = "waypost-topology";
+/// Adds and removes teams while the system runs.
+const ADMIN: &str = "waypost-admin";
+
+/// Definitions for `rabbitmqctl import_definitions`: exchanges, queues, bindings, size policies, and the permissions of
+/// each component's user and of each team's.
+///
+/// Users are not part of it, and no password is: an import would overwrite the ones there are. Create them first
+/// (`rabbitmqctl add_user waypost-ingress`, which asks for the password), as importing permissions of a user that does
+/// not exist fails. They are `waypost-ingress`, `waypost-router`, `waypost-topology`, `waypost-admin` and `team-<team>`.
+pub fn definitions(topology: &Topology, vhost: &str) -> Value {
+    json!({
+        "vhosts": [{ "name": vhost }],
+        "exchanges": streams(topology).into_iter().map(|stream| json!({
+            "name": stream.name(), "vhost": vhost, "type": "direct", "durable": true, "auto_delete": false,
+            "internal": false, "arguments": {},
+        })).collect::<Vec<_>>(),
+        "queues": topology.queues.iter().map(|queue| json!({
+            "name": queue.name, "vhost": vhost, "durable": true, "auto_delete": false,
+            "arguments": json_arguments(queue),
+        })).collect::<Vec<_>>(),
+        "bindings": topology.queues.iter().map(|queue| json!({
+            "source": queue.address.stream.name(), "vhost": vhost, "destination": queue.name,
+            "destination_type": "queue", "routing_key": queue.address.key, "arguments": {},
+        })).collect::<Vec<_>>(),
+        "policies": [
+            policy(vhost, "waypost-work", r"^wa\.", QueueKind::Work),
+            policy(vhost, "waypost-teams", r"^team\.", QueueKind::Team),
+        ],
+        "permissions": permissions(topology, vhost),
+    })
+}
+
+fn json_arguments(queue: &Queue) -> Value {
+    let mut map = Map::new();
+    for (name, value) in arguments(queue) {
+        let value = match value {
+            Argument::Text(text) => json!(text),
+            Argument::Number(number) => json!(number),
+            Argument::Flag(flag) => json!(flag),
+        };
+        map.insert(name.to_owned(), value);
+    }
+    Value::Object(map)
+}
+
+/// Sizes, and nothing else: what must not be lost by a mistake in a policy is an argument.
+fn policy(vhost: &str, name: &str, pattern: &str, kind: QueueKind) -> Value {
+    json!({
+        "vhost": vhost, "name": name, "pattern": pattern, "apply-to": "queues", "priority": 0,
+        "definition": { "max-length": kind.messages_max(), "max-length-bytes": kind.bytes_max() },
+    })
+}
+
+fn permissions(topology: &Topology, vhost: &str) -> Vec<Value> {
+    let user = |user: &str, configure: &str, write: &str, read: &str| json!({ "user": user, "vhost": vhost, "configure": configure, "write": write, "read": read });
+    let everything = r"^(wa|team)\.";
+    let mut permissions = vec![
+        user(INGRESS, NONE, r"^wa\.(events|dead-letters)$", NONE),
+        user(ROUTER, NONE, r"^wa\.(teams|activity|unrouted|dead-letters)$", r"^wa\.((in|st)\..+|account)$"),
+        // Binding needs write on the queue and read on the exchange.
+        user(TOPOLOGY, everything, everything, everything),
+        // Declaring a queue with a dead-letter exchange needs write on that exchange.
+        user(ADMIN, r"^team\.", r"^(team\..+|wa\.dead-letters)$", r"^(team\..+|wa\.teams)$"),
+    ];
+    for team in teams(topology) {
+        permissions.push(user(&format!("team-{team}"), NONE, r"^wa\.send$", &format!(r"^team\.{team}\.")));
+    }
+    permissions
+}
+
+/// The teams that have queues. A team's name has no character that means something in a pattern.
+fn teams(topology: &Topology) -> BTreeSet<&str> {
+    let team_queues = topology.queues.iter().filter(|queue| queue.kind == QueueKind::Team);
+    team_queues.filter_map(|queue| queue.name.split('.').nth(1)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use waypost_bus::Layout;
+    use waypost_domain::{PartitionCount, TeamName};
+
+    use super::*;
+
+    fn example() -> Value {
+        let layout = Layout::new(PartitionCount::new(2).unwrap());
+        let topology = Topology::new(layout, &BTreeSet::from([TeamName::new("vip-desk").unwrap()]), true);
+        definitions(&topology, "waypost")
+    }
+
+    #[test]
+    fn a_partitioned_queue_has_its_safety_keys() {
+        let example = example();
+        assert_eq!(
+            example["queues"][0],
+            json!({
+                "name": "wa.in.p00", "vhost": "waypost", "durable": true, "auto_delete": false,
+                "arguments": {
+                    "x-queue-type": "quorum", "x-delivery-limit": 20, "x-overflow": "reject-publish",
+                    "x-dead-letter-exchange": "wa.dead-letters", "x-dead-letter-routing-key": "dead",
+                    "x-dead-letter-strategy": "at-least-once", "x-single-active-consumer": true,
+                },
+            })
+        );
+        assert_eq!(example["bindings"][0]["routing_key"], "in.p00");
+        assert_eq!(example["exchanges"].as_array().unwrap().len(), 5, "all but wa.send, which has no queue yet");
+    }
+
+    #[test]
+    fn sizes_are_policies() {
+        let example = example();
+        let sizes = |policy: &Value| policy["definition"].clone();
+        assert_eq!(
+            sizes(&example["policies"][0]),
+            json!({ "max-length": 1_000_000, "max-length-bytes": 2_000_000_000 })
+        );
+        assert_eq!(sizes(&example["policies"][1]), json!({ "max-length": 200_000, "max-length-bytes": 500_000_000 }));
+        assert!(example["policies"].as_array().unwrap().iter().all(|policy| policy["apply-to"] == "queues"));
+    }
+
+    #[test]
+    fn users_may_do_their_own_work_only() {
+        let example = example();
+        let rows: Vec<String> = example["permissions"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|row| format!("{} c={} w={} r={}", row["user"], row["configure"], row["write"], row["read"]))
+            .collect();
+        assert_eq!(
+            rows,
+            [
+                r#""waypost-ingress" c="^$" w="^wa\\.(events|dead-letters)$" r="^$""#,
+                r#""waypost-router" c="^$" w="^wa\\.(teams|activity|unrouted|dead-letters)$" r="^wa\\.((in|st)\\..+|account)$""#,
+                r#""waypost-topology" c="^(wa|team)\\." w="^(wa|team)\\." r="^(wa|team)\\.""#,
+                r#""waypost-admin" c="^team\\." w="^(team\\..+|wa\\.dead-letters)$" r="^(team\\..+|wa\\.teams)$""#,
+                r#""team-vip-desk" c="^$" w="^wa\\.send$" r="^team\\.vip-desk\\.""#,
+            ]
+        );
+        assert!(example.get("users").is_none(), "an import would overwrite their passwords");
+    }
+}
