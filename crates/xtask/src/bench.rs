@@ -39,22 +39,22 @@ const LATENCY_SECONDS: f64 = 4.0;
 const STEP_MAX: Duration = Duration::from_secs(300);
 
 #[derive(Debug, Clone, clap::Args)]
-pub struct BenchArgs {
+pub(crate) struct BenchArgs {
     /// Messages per phase
     #[arg(long, default_value_t = 30_000)]
-    pub messages: usize,
+    pub(crate) messages: usize,
     /// Rounds; medians are printed
     #[arg(long, default_value_t = 3)]
-    pub rounds: usize,
+    pub(crate) rounds: usize,
     /// Print JSON only
     #[arg(long)]
-    pub json: bool,
+    pub(crate) json: bool,
     /// Only the signed no-op handler, for the benchmark's own use
     #[arg(long, hide = true)]
-    pub serve_noop: bool,
+    pub(crate) serve_noop: bool,
 }
 
-pub async fn run(args: BenchArgs) -> anyhow::Result<()> {
+pub(crate) async fn run(args: BenchArgs) -> anyhow::Result<()> {
     if args.serve_noop {
         return noop::serve(SECRET.to_owned()).await;
     }
@@ -119,13 +119,15 @@ impl Bench {
         let rules_file = root().join("deploy/rules.toml");
         let rules = RuleSet::parse(&std::fs::read_to_string(&rules_file)?)?;
         let layout = Layout::new(PartitionCount::DEFAULT);
-        let target = |address: waypost_bus::Address| Target { exchange: address.stream.name().into(), key: address.key };
+        let target =
+            |address: waypost_bus::Address| Target { exchange: address.stream.name().into(), key: address.key };
         let inbound = layout.partitions.all().map(|partition| layout.inbound_queue(partition)).collect();
         let inbound_targets = layout.partitions.all().map(|partition| target(layout.inbound(partition))).collect();
         let names = rules.team_names();
         let queues = names.iter().flat_map(|team| Priority::ALL.map(|priority| team_queue(team, priority)));
         let teams: Vec<String> = queues.collect();
-        let team_targets = teams.iter().map(|queue| Target { exchange: "wa.teams".into(), key: queue.clone() }).collect();
+        let team_targets =
+            teams.iter().map(|queue| Target { exchange: "wa.teams".into(), key: queue.clone() }).collect();
         let listen = SocketAddr::from(([127, 0, 0, 1], free_port()));
         let admin = SocketAddr::from(([127, 0, 0, 1], free_port()));
         let config = tempfile::NamedTempFile::new()?;
@@ -136,19 +138,8 @@ impl Bench {
             database.create_database()?,
         );
         std::fs::write(config.path(), text)?;
-        let bench = Self {
-            args,
-            broker,
-            database,
-            url,
-            inbound,
-            inbound_targets,
-            teams,
-            team_targets,
-            config,
-            listen,
-            admin,
-        };
+        let bench =
+            Self { args, broker, database, url, inbound, inbound_targets, teams, team_targets, config, listen, admin };
         let declared = bench.waypost(&["topology", "declare"]).stdout(Stdio::null()).status().await?;
         if declared.success() { Ok(bench) } else { bail!("topology declare failed: {declared}") }
     }
@@ -174,8 +165,7 @@ impl Bench {
         let body = vec![b'x'; BODY_BYTES];
 
         let meter = self.meter(None);
-        let elapsed =
-            bare::publish(&publishing, &self.inbound_targets, messages, usize::from(PREFETCH), &body).await?;
+        let elapsed = bare::publish(&publishing, &self.inbound_targets, messages, usize::from(PREFETCH), &body).await?;
         let publish = meter.stop(self, messages, elapsed).row;
 
         let meter = self.meter(None);
@@ -184,7 +174,8 @@ impl Bench {
         let forward = meter.stop(self, messages, elapsed).row;
         self.purge(&consuming).await?;
 
-        let requests = Arc::new(Requests::new("/webhook", SECRET, (0..messages).map(|n| webhook(&format!("r{round}"), n, ""))));
+        let requests =
+            Arc::new(Requests::new("/webhook", SECRET, (0..messages).map(|n| webhook(&format!("r{round}"), n, ""))));
         let (noop_process, address) = self.start_noop().await?;
         let meter = self.meter(noop_process.id());
         let load = http::send(address, requests.clone(), CONNECTIONS, None).await?;
@@ -257,7 +248,7 @@ impl Bench {
     }
 
     fn database_time(&self) -> Duration {
-        cpu::tree_time(self.database.pid())
+        self.database.pid().map_or(Duration::ZERO, cpu::tree_time)
     }
 
     async fn purge(&self, connection: &lapin::Connection) -> anyhow::Result<()> {
@@ -360,7 +351,8 @@ async fn stop(mut child: Child) -> anyhow::Result<()> {
     if let Some(pid) = child.id().and_then(|pid| i32::try_from(pid).ok()).and_then(rustix::process::Pid::from_raw) {
         rustix::process::kill_process(pid, rustix::process::Signal::TERM)?;
     }
-    let status = tokio::time::timeout(Duration::from_secs(30), child.wait()).await.context("waypost does not end")??;
+    let status =
+        tokio::time::timeout(Duration::from_secs(30), child.wait()).await.context("waypost does not end")??;
     if status.success() { Ok(()) } else { bail!("waypost ended with {status}") }
 }
 

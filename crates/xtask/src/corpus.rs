@@ -23,6 +23,7 @@ use waypost_tests::WebhookClient;
 use crate::corpus::collect::{Collector, topology};
 use crate::corpus::expected::Expected;
 use crate::count::Count;
+use crate::servers::start_rabbitmq;
 
 const LAYOUT: Layout = Layout::new(PartitionCount::DEFAULT);
 const APP_SECRET: &str = "corpus";
@@ -42,6 +43,7 @@ pub(crate) async fn run(folder: &Path) -> anyhow::Result<Count> {
     let bodies = read(folder)?;
     let mut count = Count::default();
     count += on_embedded(&bodies).await.context("embedded")?;
+    count += on_rabbitmq(&bodies).await.context("rabbitmq")?;
     Ok(count)
 }
 
@@ -66,6 +68,14 @@ async fn on_embedded(bodies: &[Body]) -> anyhow::Result<Count> {
     let folder = tempfile::Builder::new().prefix("waypost-corpus-").tempdir()?;
     let bus: Arc<dyn Bus> = EmbeddedBus::open(folder.path(), waypost_bus_embedded::Options::default())?;
     on_bus("embedded", &bus, bodies).await
+}
+
+async fn on_rabbitmq(bodies: &[Body]) -> anyhow::Result<Count> {
+    let node = start_rabbitmq().await?;
+    let vhost = node.create_vhost()?;
+    let config = waypost_bus_rabbitmq::RabbitConfig::new(node.amqp_url(&vhost));
+    let bus: Arc<dyn Bus> = waypost_bus_rabbitmq::RabbitBus::connect(config).await?;
+    on_bus("rabbitmq", &bus, bodies).await
 }
 
 async fn on_bus(name: &str, bus: &Arc<dyn Bus>, bodies: &[Body]) -> anyhow::Result<Count> {

@@ -6,6 +6,7 @@
 // A chore talks to the person at the terminal.
 #![allow(clippy::print_stdout)]
 
+mod bench;
 mod corpus;
 mod lint;
 mod test;
@@ -46,6 +47,11 @@ enum Command {
     Corpus { dir: PathBuf },
     /// Check what only special tools can: protobuf style and compatibility, spelling, licences
     Lint,
+    /// Measure the distance to the broker's own speed, in one run on one private broker
+    ///
+    /// A bare lapin publish loop, a bare consume-publish-acknowledge loop and a signed no-op handler stand beside our
+    /// ingress and our router on PostgreSQL. Release builds; medians of the rounds.
+    Bench(bench::BenchArgs),
 }
 
 fn main() -> ExitCode {
@@ -67,7 +73,8 @@ fn main() -> ExitCode {
     // A server that is starting in the background is stopped as soon as it has started.
     runtime.shutdown_timeout(SHUTDOWN_TIMEOUT);
     match outcome {
-        Ok(count) => {
+        Ok(None) => ExitCode::SUCCESS,
+        Ok(Some(count)) => {
             println!("{count}");
             if count.is_success() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
         }
@@ -78,11 +85,13 @@ fn main() -> ExitCode {
     }
 }
 
-async fn run(command: Command) -> anyhow::Result<Count> {
+/// What was counted, where the command counts.
+async fn run(command: Command) -> anyhow::Result<Option<Count>> {
     match command {
-        Command::Test => test::run().await,
-        Command::Corpus { dir } => corpus::run(&dir).await,
-        Command::Lint => lint::run().await,
+        Command::Test => test::run().await.map(Some),
+        Command::Corpus { dir } => corpus::run(&dir).await.map(Some),
+        Command::Lint => lint::run().await.map(Some),
+        Command::Bench(args) => bench::run(args).await.map(|()| None),
     }
 }
 

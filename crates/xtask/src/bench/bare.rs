@@ -16,23 +16,23 @@ use tokio::task::JoinSet;
 
 /// Where a message goes: exchange and key.
 #[derive(Debug, Clone)]
-pub struct Target {
-    pub exchange: String,
-    pub key: String,
+pub(crate) struct Target {
+    pub(crate) exchange: String,
+    pub(crate) key: String,
 }
 
-pub async fn connect(url: &str) -> anyhow::Result<Connection> {
+pub(crate) async fn connect(url: &str) -> anyhow::Result<Connection> {
     Connection::connect(url, ConnectionProperties::default()).await.context("connect to the broker")
 }
 
-pub async fn confirm_channel(connection: &Connection) -> anyhow::Result<Channel> {
+pub(crate) async fn confirm_channel(connection: &Connection) -> anyhow::Result<Channel> {
     let channel = connection.create_channel().await?;
     channel.confirm_select(ConfirmSelectOptions::default()).await?;
     Ok(channel)
 }
 
 /// Publishes `messages` over the targets, `burst` at a time on each, one channel per target. Returns the time taken.
-pub async fn publish(
+pub(crate) async fn publish(
     connection: &Connection,
     targets: &[Target],
     messages: usize,
@@ -66,20 +66,14 @@ pub async fn publish(
 }
 
 /// Publishes all, then awaits all confirms.
-pub async fn publish_burst<'a>(
+pub(crate) async fn publish_burst<'a>(
     channel: &Channel,
     messages: impl Iterator<Item = (&'a Target, &'a [u8])>,
 ) -> anyhow::Result<()> {
     let publishes = messages.map(|(target, body)| {
         let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
         let properties = BasicProperties::default().with_delivery_mode(2);
-        channel.basic_publish(
-            target.exchange.as_str().into(),
-            target.key.as_str().into(),
-            options,
-            body,
-            properties,
-        )
+        channel.basic_publish(target.exchange.as_str().into(), target.key.as_str().into(), options, body, properties)
     });
     let confirms = join_all(publishes).await;
     for confirm in join_all(confirms.into_iter().collect::<Result<Vec<_>, _>>()?).await {
@@ -92,7 +86,7 @@ pub async fn publish_burst<'a>(
 
 /// Consumes `messages` from the queues, publishes each to one of the targets, acknowledges. Returns the time from the
 /// first delivery to the last acknowledgement.
-pub async fn forward(
+pub(crate) async fn forward(
     consuming: &Connection,
     publishing: &Connection,
     queues: &[String],
@@ -156,7 +150,7 @@ async fn forward_queue(
     Ok(())
 }
 
-pub async fn purge(connection: &Connection, queues: &[String]) -> anyhow::Result<()> {
+pub(crate) async fn purge(connection: &Connection, queues: &[String]) -> anyhow::Result<()> {
     let channel = connection.create_channel().await?;
     for queue in queues {
         channel.queue_purge(queue.as_str().into(), QueuePurgeOptions::default()).await?;
@@ -167,7 +161,7 @@ pub async fn purge(connection: &Connection, queues: &[String]) -> anyhow::Result
 
 /// Publishes at a steady rate to the targets in turn and calls `body` for each message; never waits for a confirm
 /// before the next is due (open loop).
-pub async fn publish_steadily(
+pub(crate) async fn publish_steadily(
     connection: &Connection,
     targets: &[Target],
     rate: f64,
@@ -186,7 +180,13 @@ pub async fn publish_steadily(
         let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
         let properties = BasicProperties::default().with_delivery_mode(2);
         let confirm = channel
-            .basic_publish(target.exchange.as_str().into(), target.key.as_str().into(), options, &body(number), properties)
+            .basic_publish(
+                target.exchange.as_str().into(),
+                target.key.as_str().into(),
+                options,
+                &body(number),
+                properties,
+            )
             .await?;
         confirms.push(confirm);
     }
@@ -200,7 +200,7 @@ pub async fn publish_steadily(
 }
 
 /// Reads `messages` off the queues and records, in microseconds, what `sent` says of each body's age.
-pub async fn measure_latency(
+pub(crate) async fn measure_latency(
     connection: &Connection,
     queues: &[String],
     messages: usize,

@@ -7,7 +7,7 @@ use std::time::Duration;
 const TICK: Duration = Duration::from_millis(10);
 
 /// User and system time of `pid`, its living descendants, and the dead ones it waited for.
-pub fn tree_time(pid: u32) -> Duration {
+pub(crate) fn tree_time(pid: u32) -> Duration {
     let processes = read_all();
     let mut total = 0;
     let mut wanted = vec![pid];
@@ -21,7 +21,7 @@ pub fn tree_time(pid: u32) -> Duration {
 }
 
 /// Of this process alone, without its children.
-pub fn own_time() -> Duration {
+pub(crate) fn own_time() -> Duration {
     let ticks = read_all().get(&std::process::id()).map_or(0, |process| process.own_ticks);
     TICK * u32::try_from(ticks).unwrap_or(u32::MAX)
 }

@@ -13,10 +13,10 @@ use tokio::task::JoinSet;
 use waypost_cloud_api::signature::sign;
 
 /// Whole requests, ready to be written.
-pub struct Requests(Vec<Vec<u8>>);
+pub(crate) struct Requests(Vec<Vec<u8>>);
 
 impl Requests {
-    pub fn new(path: &str, secret: &str, bodies: impl Iterator<Item = Vec<u8>>) -> Self {
+    pub(crate) fn new(path: &str, secret: &str, bodies: impl Iterator<Item = Vec<u8>>) -> Self {
         let request = |body: Vec<u8>| {
             let signature = sign(secret, &body);
             let mut request = format!(
@@ -31,21 +31,21 @@ impl Requests {
         Self(bodies.map(request).collect())
     }
 
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.0.len()
     }
 }
 
 /// How it went.
-pub struct Load {
-    pub elapsed: Duration,
+pub(crate) struct Load {
+    pub(crate) elapsed: Duration,
     /// Of each answer, in microseconds.
-    pub latency: Histogram<u64>,
+    pub(crate) latency: Histogram<u64>,
 }
 
 /// Sends every request once, over `connections`; at `rate` per second where given, else as fast as answers come. Every
 /// answer must be 200.
-pub async fn send(
+pub(crate) async fn send(
     address: SocketAddr,
     requests: Arc<Requests>,
     connections: usize,

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use waypost_cloud_api::signature::{AppSecrets, Provider, verify};
 
 /// Serves on a free port, printed on standard output, until killed.
-pub async fn serve(secret: String) -> anyhow::Result<()> {
+pub(crate) async fn serve(secret: String) -> anyhow::Result<()> {
     let secrets = Arc::new(AppSecrets::new([secret])?);
     let app = Router::new().route("/webhook", post(handle)).with_state(secrets);
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await?;

@@ -10,39 +10,39 @@ use waypost_proto::{encode_event, v1};
 
 /// One phase of one round, or the medians of all.
 #[derive(Debug, Clone, Copy)]
-pub struct Row {
-    pub per_second: f64,
+pub(crate) struct Row {
+    pub(crate) per_second: f64,
     /// Processor microseconds per message.
-    pub client_us: f64,
-    pub broker_us: f64,
-    pub database_us: f64,
+    pub(crate) client_us: f64,
+    pub(crate) broker_us: f64,
+    pub(crate) database_us: f64,
 }
 
 #[derive(Debug, Clone, Copy)]
-pub struct Figures {
-    pub publish: Row,
-    pub forward: Row,
-    pub noop: Row,
-    pub ingress: Row,
-    pub router: Row,
+pub(crate) struct Figures {
+    pub(crate) publish: Row,
+    pub(crate) forward: Row,
+    pub(crate) noop: Row,
+    pub(crate) ingress: Row,
+    pub(crate) router: Row,
 }
 
 /// Milliseconds.
 #[derive(Debug, Clone, Copy)]
-pub struct Latency {
-    pub p50: f64,
-    pub p99: f64,
+pub(crate) struct Latency {
+    pub(crate) p50: f64,
+    pub(crate) p99: f64,
 }
 
-pub struct Report {
-    pub figures: Figures,
-    pub latency: Vec<(&'static str, Latency)>,
+pub(crate) struct Report {
+    pub(crate) figures: Figures,
+    pub(crate) latency: Vec<(&'static str, Latency)>,
     /// Messages per second at which latency was measured.
-    pub rate: f64,
+    pub(crate) rate: f64,
 }
 
 impl Figures {
-    pub fn medians(rounds: Vec<Self>) -> Self {
+    pub(crate) fn medians(rounds: Vec<Self>) -> Self {
         let row = |of: fn(&Self) -> Row| {
             let median = |value: fn(&Row) -> f64| {
                 let mut values: Vec<f64> = rounds.iter().map(|round| value(&of(round))).collect();
@@ -86,14 +86,14 @@ impl Figures {
 }
 
 impl Latency {
-    pub fn of(micros: &Histogram<u64>) -> Self {
+    pub(crate) fn of(micros: &Histogram<u64>) -> Self {
         let millis = |quantile| Duration::from_micros(micros.value_at_quantile(quantile)).as_secs_f64() * 1e3;
         Self { p50: millis(0.5), p99: millis(0.99) }
     }
 }
 
 impl Report {
-    pub fn to_json(&self) -> Value {
+    pub(crate) fn to_json(&self) -> Value {
         let rows = self.figures.rows().map(|(name, row)| {
             let figures = json!({
                 "messages_per_second": row.per_second,
@@ -103,9 +103,10 @@ impl Report {
             });
             (name.to_owned(), figures)
         });
-        let latency = self.latency.iter().map(|(name, latency)| {
-            ((*name).to_owned(), json!({"p50": latency.p50, "p99": latency.p99}))
-        });
+        let latency = self
+            .latency
+            .iter()
+            .map(|(name, latency)| ((*name).to_owned(), json!({"p50": latency.p50, "p99": latency.p99})));
         json!({
             "ratios": {
                 "router_vs_forward": self.figures.router_vs_forward(),
@@ -135,7 +136,7 @@ impl fmt::Display for Report {
 }
 
 /// The event that the ingress would publish for a webhook with one message.
-pub fn event(body: &[u8]) -> Vec<u8> {
+pub(crate) fn event(body: &[u8]) -> Vec<u8> {
     let split = split(body);
     let Some(event) = split.events.into_iter().next() else { return Vec::new() };
     let waypost_cloud_api::webhook::Content::Message(message) = event.content else { return Vec::new() };
@@ -155,15 +156,15 @@ pub fn event(body: &[u8]) -> Vec<u8> {
 }
 
 /// The nanoseconds that a team message's text begins with.
-pub fn stamp_of(body: &[u8]) -> Option<u64> {
+pub(crate) fn stamp_of(body: &[u8]) -> Option<u64> {
     let document: Value = serde_json::from_slice(body).ok()?;
     document.pointer("/message/text")?.as_str()?.get(..20)?.parse().ok()
 }
 
 /// The router's count of handled messages, out of its metrics.
-pub fn handled(metrics: &str) -> usize {
-    let line = metrics.lines().find(|line| {
-        line.starts_with("waypost_worker_handled_total") && line.contains("component=\"router\"")
-    });
+pub(crate) fn handled(metrics: &str) -> usize {
+    let line = metrics
+        .lines()
+        .find(|line| line.starts_with("waypost_worker_handled_total") && line.contains("component=\"router\""));
     line.and_then(|line| line.rsplit(' ').next()?.parse().ok()).unwrap_or(0)
 }
