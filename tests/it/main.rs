@@ -2,5 +2,6 @@
 //! `servers`; the rest runs with a bare `cargo test`.
 
 mod crate_edges;
+mod embedded_run;
 mod tidy;
 mod workspace;

@@ -4,12 +4,12 @@ use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::ExitStatusExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::NamedTempFile;
 
@@ -169,20 +169,32 @@ pub fn waypost() -> anyhow::Result<Command> {
     Ok(command)
 }
 
-/// The program under test: the one named by the environment, else the one beside the running test.
+/// The program under test: the one named by the environment, else a debug build made now, once for each process. (A
+/// program that merely lies there may be older than what is tested.)
 pub fn binary() -> anyhow::Result<PathBuf> {
-    let (path, from) = match std::env::var_os(BINARY_VARIABLE) {
-        Some(path) => (PathBuf::from(path), BINARY_VARIABLE),
-        None => {
-            let test = std::env::current_exe().context("where this test lies")?;
-            // <target>/<profile>/deps/<test>
-            let folder = test.parent().and_then(Path::parent).context("this test lies in a build folder")?;
-            (folder.join("waypost"), "beside this test")
-        }
-    };
-    if !path.is_file() {
-        bail!("no waypost at {} ({from}): build it with `cargo build -p waypost`", path.display());
+    static BUILT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    if let Some(path) = std::env::var_os(BINARY_VARIABLE) {
+        let path = PathBuf::from(path);
+        ensure!(path.is_file(), "no program at {}, which {BINARY_VARIABLE} names", path.display());
+        return Ok(path);
     }
+    let built = BUILT.get_or_init(|| build().map_err(|error| format!("{error:#}")));
+    built.clone().map_err(|error| anyhow!("no waypost to test ({error}): build it, and name it in {BINARY_VARIABLE}"))
+}
+
+fn build() -> anyhow::Result<PathBuf> {
+    let test = std::env::current_exe().context("where this test lies")?;
+    // <target>/debug/deps/<test>
+    let target = test.ancestors().nth(3).context("this test lies in a build folder")?;
+    let status = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+        .args(["build", "--package", "waypost", "--target-dir"])
+        .arg(target)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .status()
+        .context("cannot run cargo")?;
+    ensure!(status.success(), "cargo build: {status}");
+    let path = target.join("debug/waypost");
+    ensure!(path.is_file(), "cargo built no {}", path.display());
     Ok(path)
 }
 
