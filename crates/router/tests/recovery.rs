@@ -1,0 +1,179 @@
+//! A crash between the commit and the publish: the stored decision is published, whatever the rules say by then.
+
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use waypost_bus::{Bus, BusError, Consumer, Depth, Health, Layout, Message, Outcome, Publication, Stream, Topology};
+use waypost_bus_embedded::{EmbeddedBus, Options};
+use waypost_domain::{AliasSet, PartitionCount, PartitionId};
+use waypost_proto::{encode_event, v1};
+use waypost_router::{Router, RouterConfig, RulesFile};
+use waypost_rules::RuleSet;
+use waypost_store::{Store, StoreOptions, StoreUrl};
+use waypost_worker::WorkerConfig;
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The embedded bus with a gate before the teams' queues.
+struct GatedBus {
+    inner: Arc<EmbeddedBus>,
+    shut: AtomicBool,
+    refused: AtomicUsize,
+}
+
+#[async_trait]
+impl Bus for GatedBus {
+    async fn publish(&self, batch: Vec<Publication>, timeout: Duration) -> Vec<Outcome> {
+        let to_teams = batch.iter().any(|publication| publication.address.stream == Stream::Teams);
+        if to_teams && self.shut.load(Ordering::SeqCst) {
+            self.refused.fetch_add(1, Ordering::SeqCst);
+            return vec![Outcome::Unavailable; batch.len()];
+        }
+        self.inner.publish(batch, timeout).await
+    }
+    async fn consume(&self, queue: &str, prefetch: u16) -> Result<Box<dyn Consumer>, BusError> {
+        self.inner.consume(queue, prefetch).await
+    }
+    async fn declare(&self, topology: &Topology) -> Result<(), BusError> {
+        self.inner.declare(topology).await
+    }
+    async fn verify(&self, topology: &Topology) -> Result<Vec<String>, BusError> {
+        self.inner.verify(topology).await
+    }
+    async fn depth(&self, queue: &str) -> Result<Option<Depth>, BusError> {
+        self.inner.depth(queue).await
+    }
+    async fn peek(&self, queue: &str, after: Option<u64>, limit: usize) -> Result<Vec<(u64, Message)>, BusError> {
+        self.inner.peek(queue, after, limit).await
+    }
+    fn health(&self) -> Health {
+        self.inner.health()
+    }
+    async fn close(&self, timeout: Duration) {
+        self.inner.close(timeout).await;
+    }
+}
+
+struct Rig {
+    bus: Arc<GatedBus>,
+    store: Store,
+    layout: Layout,
+    _folder: tempfile::TempDir,
+}
+
+impl Rig {
+    async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let layout = Layout::new(PartitionCount::new(1).unwrap());
+        let inner = EmbeddedBus::open(folder.path(), Options::default()).unwrap();
+        inner.declare(&Topology::new(layout, &rules("a").team_names(), false)).await.unwrap();
+        let url = StoreUrl::sqlite_file(folder.path().join("store.db"));
+        let store = Store::open(&url, StoreOptions::default()).await.unwrap();
+        store.migrate().await.unwrap();
+        let bus = GatedBus { inner, shut: AtomicBool::new(false), refused: AtomicUsize::new(0) };
+        Self { bus: Arc::new(bus), store, layout, _folder: folder }
+    }
+
+    fn start(&self, instance: &'static str, default_team: &str) -> JoinHandle<()> {
+        let router = Router {
+            config: RouterConfig::default(),
+            layout: self.layout,
+            bus: self.bus.clone(),
+            store: self.store.clone(),
+            rules: Arc::new(RulesFile::fixed(rules(default_team))),
+        };
+        let worker = move |component, partitions| WorkerConfig {
+            lease_ttl: Duration::from_millis(500),
+            lease_renew_every: Duration::from_millis(50),
+            ..WorkerConfig::new(component, instance, partitions)
+        };
+        tokio::spawn(async move { router.run(worker, CancellationToken::new()).await })
+    }
+
+    async fn publish(&self, wamids: &[&str]) {
+        let publication = |wamid: &&str| Publication {
+            address: self.layout.inbound(PartitionId(0)),
+            message: Message { id: (*wamid).to_owned(), body: event(wamid), ..Message::default() },
+        };
+        let outcomes = self.bus.inner.publish(wamids.iter().map(publication).collect(), PATIENCE).await;
+        assert!(outcomes.iter().all(|outcome| *outcome == Outcome::Confirmed));
+    }
+
+    /// The wamids and rule sets on a team's queue.
+    async fn on_queue(&self, team: &str) -> Vec<(String, String)> {
+        let messages = self.bus.peek(&format!("team.{team}.normal"), None, 100).await.unwrap();
+        let read = |(_, message): (u64, Message)| {
+            let document: serde_json::Value = serde_json::from_slice(&message.body).unwrap();
+            let text = |path| document.pointer(path).unwrap().as_str().unwrap().to_owned();
+            (text("/message/wamid"), text("/routing/rule_set"))
+        };
+        messages.into_iter().map(read).collect()
+    }
+}
+
+fn rules(default_team: &str) -> RuleSet {
+    let text = format!(
+        "[default]\nteam='{default_team}'\n[handover]\nteam='a'\nbuttons=['h']\n[[teams]]\nname='a'\n[[teams]]\nname='b'\n"
+    );
+    RuleSet::parse(&text).unwrap()
+}
+
+fn event(wamid: &str) -> bytes::Bytes {
+    // Each from somebody else: no conversation binds one to the other.
+    let sender = AliasSet { phone: Some(format!("1555{}", wamid.len())), ..AliasSet::default() };
+    encode_event(v1::Event {
+        kind: v1::EventKind::Message.into(),
+        phone_number_id: "1".to_owned(),
+        key: wamid.to_owned(),
+        contact: Some(sender.into()),
+        json: format!(r#"{{"id":"{wamid}","type":"text","text":{{"body":"hi"}}}}"#).into(),
+        received_at_ms: 1_750_000_000_000,
+        ..v1::Event::default()
+    })
+}
+
+async fn eventually(mut holds: impl AsyncFnMut() -> bool) {
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    while !holds().await {
+        assert!(tokio::time::Instant::now() < deadline, "not in time");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test]
+async fn the_stored_decision_is_published_after_a_crash() {
+    let rig = Rig::new().await;
+    rig.bus.shut.store(true, Ordering::SeqCst);
+    rig.publish(&["w", "ww", "www"]).await;
+    let first = rig.start("one", "a");
+    // Decided and committed, and published to nobody.
+    eventually(async || rig.bus.refused.load(Ordering::SeqCst) > 0).await;
+    first.abort();
+    assert!(first.await.is_err());
+    rig.bus.shut.store(false, Ordering::SeqCst);
+
+    let second = rig.start("two", "b");
+    rig.publish(&["wwww"]).await;
+    eventually(async || rig.on_queue("b").await.iter().any(|(wamid, _)| wamid == "wwww")).await;
+    let (old, new) = (rules("a").version, rules("b").version);
+    let decided = rig.on_queue("a").await;
+    assert_eq!(decided.first(), Some(&("w".to_owned(), old.clone())), "the old decision for what was decided");
+    let everything: Vec<(String, String)> = decided.into_iter().chain(rig.on_queue("b").await).collect();
+    for wamid in ["w", "ww", "www", "wwww"] {
+        let of: Vec<_> = everything.iter().filter(|(found, _)| found == wamid).collect();
+        assert_eq!(of.len(), 1, "{wamid} exactly once: {everything:?}");
+    }
+    assert!(everything.iter().all(|(_, version)| *version == old || *version == new));
+
+    // Meta sends all of it again.
+    rig.publish(&["w", "ww", "www", "wwww", "wwwww"]).await;
+    eventually(async || rig.on_queue("b").await.iter().any(|(wamid, _)| wamid == "wwwww")).await;
+    assert_eq!(rig.on_queue("a").await.len() + rig.on_queue("b").await.len(), 5);
+    second.abort();
+}
