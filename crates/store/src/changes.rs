@@ -3,7 +3,7 @@
 use waypost_domain::{PhoneNumberId, StatusState, Timestamp, WabaId};
 
 use crate::database::{Tx, on_tx};
-use crate::records::{clean, clean_option};
+use crate::records::{clean, clean_option, key};
 use crate::{Batch, Result};
 
 /// Whom a change concerns.
@@ -63,9 +63,9 @@ impl Batch {
             new += on_tx!(&mut self.tx, |db| {
                 let query = sqlx::query(CHANGE)
                     .bind(scope)
-                    .bind(clean(change.waba.as_str()))
-                    .bind(clean(change.number.as_str()))
-                    .bind(clean(&change.key))
+                    .bind(key(change.waba.as_str()))
+                    .bind(key(change.number.as_str()))
+                    .bind(key(&change.key))
                     .bind(clean(&change.field))
                     .bind(change.json.as_slice())
                     .bind(change.received_at.as_millis())
@@ -91,10 +91,10 @@ impl Batch {
                 let mut new = 0;
                 for row in rows {
                     let query = sqlx::query(STATUS_SQLITE)
-                        .bind(clean(row.number.as_str()))
-                        .bind(clean(&row.wamid))
-                        .bind(clean(row.state.as_str()))
-                        .bind(clean(row.participant.as_deref().unwrap_or_default()))
+                        .bind(key(row.number.as_str()))
+                        .bind(key(&row.wamid))
+                        .bind(key(row.state.as_str()))
+                        .bind(key(row.participant.as_deref().unwrap_or_default()))
                         .bind(row.at.map(Timestamp::as_millis))
                         .bind(row.received_at.as_millis())
                         .bind(clean_option(row.callback_data.as_deref()))
@@ -105,10 +105,10 @@ impl Batch {
                 new
             }
             Tx::Postgres(tx) => sqlx::query(STATUS_POSTGRES)
-                .bind(rows.iter().map(|row| clean(row.number.as_str())).collect::<Vec<_>>())
-                .bind(rows.iter().map(|row| clean(&row.wamid)).collect::<Vec<_>>())
-                .bind(rows.iter().map(|row| clean(row.state.as_str())).collect::<Vec<_>>())
-                .bind(rows.iter().map(|row| clean(row.participant.as_deref().unwrap_or_default())).collect::<Vec<_>>())
+                .bind(rows.iter().map(|row| key(row.number.as_str())).collect::<Vec<_>>())
+                .bind(rows.iter().map(|row| key(&row.wamid)).collect::<Vec<_>>())
+                .bind(rows.iter().map(|row| key(row.state.as_str())).collect::<Vec<_>>())
+                .bind(rows.iter().map(|row| key(row.participant.as_deref().unwrap_or_default())).collect::<Vec<_>>())
                 .bind(rows.iter().map(|row| row.at.map(Timestamp::as_millis)).collect::<Vec<_>>())
                 .bind(rows.iter().map(|row| row.received_at.as_millis()).collect::<Vec<_>>())
                 .bind(rows.iter().map(|row| clean_option(row.callback_data.as_deref())).collect::<Vec<_>>())

@@ -272,7 +272,24 @@ async fn open_postgres(connect: &PgConnectOptions, options: &StoreOptions) -> Re
         })
         .connect_with(connect)
         .await?;
+    check_postgres(&pool).await?;
     Ok(Database::Postgres(pool))
+}
+
+/// Whatever a customer writes must be storable, and the statements must be known.
+async fn check_postgres(pool: &PgPool) -> Result<()> {
+    const VERSION_MIN: i32 = 150_000;
+    let sql = "SELECT current_setting('server_encoding'), current_setting('server_version_num')::INT";
+    let (encoding, version): (String, i32) = sqlx::query_as(sql).fetch_one(pool).await?;
+    if encoding != "UTF8" {
+        return Err(StoreError::Invalid(format!("the database's encoding is {encoding}; it must be UTF8")));
+    }
+    if version < VERSION_MIN {
+        return Err(StoreError::Invalid(format!(
+            "the server's version is {version}; PostgreSQL 15 or later is needed"
+        )));
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -3,9 +3,9 @@
 use uuid::Uuid;
 use waypost_domain::{ContactId, DecisionId, NumberName, PhoneNumberId, team::TeamName};
 
-use crate::database::on_tx;
+use crate::database::{Tx, on_tx};
 use crate::inbox::{KnownRecord, known_columns};
-use crate::records::clean;
+use crate::records::{clean, key};
 use crate::{Batch, InboxRow, ReleasedMessage, Result, StoreError, StoredDecision};
 
 /// A message that waits for control of its thread.
@@ -45,6 +45,14 @@ const RELEASED: &str = concat!(
      WHERE h.released_by = $2 ORDER BY h.received_at, i.seq"
 );
 
+const RELEASE_HELD: &str = "UPDATE held SET released_by = $2 WHERE decision_id = $1 AND released_by IS NULL";
+const RELEASE_INBOX: &str = "UPDATE inbox SET rule_set = $2, rule = $3, phase = $4, team = $5, priority = $6, why = $7, \
+     input = $8 WHERE decision_id = $1";
+const INSERT_SQLITE: &str = "INSERT INTO held (decision_id, contact_id, number, key, event, received_at) \
+     VALUES ($1, $2, $3, $4, $5, $6)";
+const INSERT_POSTGRES: &str = "INSERT INTO held (decision_id, contact_id, number, key, event, received_at) \
+     SELECT * FROM unnest($1::UUID[], $2::UUID[], $3::TEXT[], $4::TEXT[], $5::BYTEA[], $6::BIGINT[])";
+
 impl Batch {
     /// What waits for control of this contact's thread on this number, oldest first.
     pub async fn held(&mut self, contact: ContactId, number: &NumberName) -> Result<Vec<HeldMessage>> {
@@ -72,20 +80,21 @@ impl Batch {
 
     /// Gives held messages their decisions. [`StoreError::Retry`] when one was released meanwhile.
     pub async fn release(&mut self, releases: &[HeldRelease]) -> Result<()> {
-        for release in releases {
-            let id: Uuid = DecisionId::of_event(&release.number, &release.key).as_uuid();
+        let mut sorted: Vec<(Uuid, &HeldRelease)> = releases
+            .iter()
+            .map(|release| (DecisionId::of_event(&release.number, &release.key).as_uuid(), release))
+            .collect();
+        sorted.sort_unstable_by_key(|(id, _)| *id);
+        for (id, release) in sorted {
             let decision = &release.decision;
             let released = on_tx!(&mut self.tx, |db| {
-                let sql = "UPDATE held SET released_by = $2 WHERE decision_id = $1 AND released_by IS NULL";
-                let query = sqlx::query(sql).bind(id).bind(release.released_by.as_uuid());
+                let query = sqlx::query(RELEASE_HELD).bind(id).bind(release.released_by.as_uuid());
                 let released = query.execute(&mut *db).await?.rows_affected();
-                let sql = "UPDATE inbox SET rule_set = $2, rule = $3, phase = $4, team = $5, priority = $6, why = $7, \
-                     input = $8 WHERE decision_id = $1";
-                let query = sqlx::query(sql)
+                let query = sqlx::query(RELEASE_INBOX)
                     .bind(id)
-                    .bind(decision.rule_set.as_str())
-                    .bind(decision.rule.as_str())
-                    .bind(decision.phase.as_str())
+                    .bind(clean(&decision.rule_set))
+                    .bind(clean(&decision.rule))
+                    .bind(clean(&decision.phase))
                     .bind(decision.team.as_ref().map(TeamName::as_str))
                     .bind(decision.priority.as_str())
                     .bind(clean(&decision.why))
@@ -100,21 +109,37 @@ impl Batch {
         Ok(())
     }
 
+    /// `rows` in the order of their ids.
     pub(crate) async fn insert_held(&mut self, rows: &[&InboxRow]) -> Result<()> {
-        for row in rows {
-            let Some(event) = &row.held_event else { continue };
-            let sql = "INSERT INTO held (decision_id, contact_id, number, key, event, received_at) \
-                 VALUES ($1, $2, $3, $4, $5, $6)";
-            on_tx!(&mut self.tx, |db| {
-                let query = sqlx::query(sql)
-                    .bind(row.decision_id.as_uuid())
-                    .bind(row.contact.map(ContactId::as_uuid))
-                    .bind(clean(row.number.as_str()))
-                    .bind(clean(&row.key))
-                    .bind(event.as_slice())
-                    .bind(row.received_at.as_millis());
-                query.execute(&mut *db).await.map(drop)?;
-            });
+        let rows: Vec<(&InboxRow, &[u8])> =
+            rows.iter().filter_map(|row| Some((*row, row.held_event.as_deref()?))).collect();
+        if rows.is_empty() {
+            return Ok(());
+        }
+        match &mut self.tx {
+            Tx::Sqlite(tx) => {
+                for (row, event) in rows {
+                    let query = sqlx::query(INSERT_SQLITE)
+                        .bind(row.decision_id.as_uuid())
+                        .bind(row.contact.map(ContactId::as_uuid))
+                        .bind(key(row.number.as_str()))
+                        .bind(clean(&row.key))
+                        .bind(event)
+                        .bind(row.received_at.as_millis());
+                    query.execute(&mut **tx).await?;
+                }
+            }
+            Tx::Postgres(tx) => {
+                sqlx::query(INSERT_POSTGRES)
+                    .bind(rows.iter().map(|(row, _)| row.decision_id.as_uuid()).collect::<Vec<_>>())
+                    .bind(rows.iter().map(|(row, _)| row.contact.map(ContactId::as_uuid)).collect::<Vec<_>>())
+                    .bind(rows.iter().map(|(row, _)| key(row.number.as_str())).collect::<Vec<_>>())
+                    .bind(rows.iter().map(|(row, _)| clean(&row.key)).collect::<Vec<_>>())
+                    .bind(rows.iter().map(|(_, event)| *event).collect::<Vec<_>>())
+                    .bind(rows.iter().map(|(row, _)| row.received_at.as_millis()).collect::<Vec<_>>())
+                    .execute(&mut **tx)
+                    .await?;
+            }
         }
         Ok(())
     }

@@ -11,7 +11,7 @@ use waypost_domain::{
 };
 
 use crate::database::Tx;
-use crate::records::{self, clean, clean_option, unreadable};
+use crate::records::{self, clean, key, unreadable};
 use crate::{Batch, Result, StoreError};
 
 /// What makes an event unique: Meta's id of the number it came to, and its wamid (or another key within the number).
@@ -183,9 +183,7 @@ impl Batch {
                 let ids = records::hex_array(ids.iter().copied());
                 sqlx::query_as(KNOWN_SQLITE).bind(component).bind(ids).fetch_all(&mut **tx).await?
             }
-            Tx::Postgres(tx) => {
-                sqlx::query_as(KNOWN_POSTGRES).bind(component).bind(&ids).fetch_all(&mut **tx).await?
-            }
+            Tx::Postgres(tx) => sqlx::query_as(KNOWN_POSTGRES).bind(component).bind(&ids).fetch_all(&mut **tx).await?,
         };
         if rows.is_empty() {
             return Ok(vec![None; keys.len()]);
@@ -235,12 +233,12 @@ impl Batch {
                         .push_bind(partition)
                         .push_bind(row.seq)
                         .push_bind(row.received_at.as_millis())
-                        .push_bind(clean(row.number.as_str()).into_owned())
+                        .push_bind(key(row.number.as_str()).into_owned())
                         .push_bind(clean(&row.key).into_owned())
                         .push_bind(row.kind)
-                        .push_bind(outcome.map(|one| one.rule_set.clone()))
-                        .push_bind(outcome.map(|one| one.rule.clone()))
-                        .push_bind(outcome.map(|one| one.phase.clone()))
+                        .push_bind(outcome.map(|one| clean(&one.rule_set).into_owned()))
+                        .push_bind(outcome.map(|one| clean(&one.rule).into_owned()))
+                        .push_bind(outcome.map(|one| clean(&one.phase).into_owned()))
                         .push_bind(outcome.and_then(|one| one.team.as_ref()).map(|team| team.as_str().to_owned()))
                         .push_bind(outcome.map(|one| one.priority.as_str()))
                         .push_bind(outcome.map(|one| clean(&one.why).into_owned()))
@@ -267,15 +265,15 @@ impl Batch {
                 .bind(rows.iter().map(|row| row.conversation.map(ConversationId::as_uuid)).collect::<Vec<_>>())
                 .bind(rows.iter().map(|row| row.seq).collect::<Vec<_>>())
                 .bind(rows.iter().map(|row| row.received_at.as_millis()).collect::<Vec<_>>())
-                .bind(rows.iter().map(|row| clean(row.number.as_str())).collect::<Vec<_>>())
+                .bind(rows.iter().map(|row| key(row.number.as_str())).collect::<Vec<_>>())
                 .bind(rows.iter().map(|row| clean(&row.key)).collect::<Vec<_>>())
                 .bind(rows.iter().map(|row| row.kind).collect::<Vec<_>>())
-                .bind(outcomes().map(|one| one.map(|one| one.rule_set.as_str())).collect::<Vec<_>>())
-                .bind(outcomes().map(|one| one.map(|one| one.rule.as_str())).collect::<Vec<_>>())
-                .bind(outcomes().map(|one| one.map(|one| one.phase.as_str())).collect::<Vec<_>>())
+                .bind(outcomes().map(|one| one.map(|one| clean(&one.rule_set))).collect::<Vec<_>>())
+                .bind(outcomes().map(|one| one.map(|one| clean(&one.rule))).collect::<Vec<_>>())
+                .bind(outcomes().map(|one| one.map(|one| clean(&one.phase))).collect::<Vec<_>>())
                 .bind(outcomes().map(|one| one?.team.as_ref().map(TeamName::as_str)).collect::<Vec<_>>())
                 .bind(outcomes().map(|one| one.map(|one| one.priority.as_str())).collect::<Vec<_>>())
-                .bind(outcomes().map(|one| clean_option(one.map(|one| one.why.as_str()))).collect::<Vec<_>>())
+                .bind(outcomes().map(|one| one.map(|one| clean(&one.why))).collect::<Vec<_>>())
                 .bind(outcomes().map(|one| one.map(|one| one.input.as_slice())).collect::<Vec<_>>())
                 .execute(&mut **tx)
                 .await?

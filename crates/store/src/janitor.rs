@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use uuid::Builder;
+
 use crate::database::{Database, on_writer};
 use crate::{INBOX_COMPONENT, Result, Store};
 
@@ -41,12 +43,12 @@ impl Store {
         let resolve = match &self.database {
             Database::Sqlite { .. } => {
                 "UPDATE conversation SET state = 'resolved' WHERE id IN (SELECT id FROM conversation \
-                 WHERE state <> 'resolved' AND active_at < $1 ORDER BY id LIMIT $2)"
+                 WHERE state <> 'resolved' AND active_at < $1 LIMIT $2)"
             }
             // A conversation that a batch has in hand is not idle.
             Database::Postgres(_) => {
                 "UPDATE conversation SET state = 'resolved' WHERE id IN (SELECT id FROM conversation \
-                 WHERE state <> 'resolved' AND active_at < $1 ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED)"
+                 WHERE state <> 'resolved' AND active_at < $1 LIMIT $2 FOR UPDATE SKIP LOCKED)"
             }
         };
         Ok(JanitorReport {
@@ -76,14 +78,7 @@ impl Store {
                     limit,
                 )
                 .await?,
-            conversations: self
-                .sweep(
-                    "DELETE FROM conversation WHERE id IN (SELECT id FROM conversation WHERE state = 'resolved' \
-                     AND active_at < $1 ORDER BY id LIMIT $2)",
-                    before(retention.conversations),
-                    limit,
-                )
-                .await?,
+            conversations: self.sweep_conversations(before(retention.conversations), limit).await?,
             members: self
                 .sweep(
                     "DELETE FROM member WHERE (component, instance) IN (SELECT component, instance FROM member \
@@ -99,23 +94,30 @@ impl Store {
         Ok(on_writer!(self, |db| sqlx::query(sql).bind(before).bind(limit).execute(db).await?.rows_affected()))
     }
 
-    /// By partition, from the lowest sequence number on: rows of a partition were received in about that order, so a
-    /// front row that is young says that nothing is old.
+    /// Ids begin with the time at which they were made: what is younger than `before` need not be looked at.
+    async fn sweep_conversations(&self, before: i64, limit: i64) -> Result<u64> {
+        let sql = "DELETE FROM conversation WHERE id IN (SELECT id FROM conversation WHERE id < $3 \
+             AND state = 'resolved' AND active_at < $1 ORDER BY id LIMIT $2)";
+        let millis = u64::try_from(before).unwrap_or_default();
+        let youngest = Builder::from_unix_timestamp_millis(millis, &[0; 10]).into_uuid();
+        Ok(on_writer!(self, |db| {
+            sqlx::query(sql).bind(before).bind(limit).bind(youngest).execute(db).await?.rows_affected()
+        }))
+    }
+
+    /// By partition, the lowest sequence numbers: rows of a partition were received in about that order, so those that
+    /// are young say that nothing above them is old. Rows that wait for a release are passed over.
     async fn sweep_inbox(&self, before: i64, limit: i64) -> Result<u64> {
         let leases = "SELECT partition, published_seq FROM lease WHERE component = $1";
         let leases: Vec<(i64, i64)> =
             on_writer!(self, |db| sqlx::query_as(leases).bind(INBOX_COMPONENT).fetch_all(db).await?);
-        let front = "SELECT received_at FROM inbox WHERE partition = $1 ORDER BY seq LIMIT 1";
-        let delete = "DELETE FROM inbox WHERE decision_id IN (SELECT i.decision_id FROM inbox i WHERE i.partition = $1 \
-             AND i.seq <= $2 AND i.received_at < $3 AND NOT EXISTS (SELECT 1 FROM held h \
-             WHERE h.decision_id = i.decision_id AND h.released_by IS NULL) ORDER BY i.seq LIMIT $4)";
+        let delete = "DELETE FROM inbox WHERE decision_id IN (SELECT f.decision_id FROM \
+             (SELECT i.decision_id, i.received_at FROM inbox i WHERE i.partition = $1 AND i.seq <= $2 \
+              AND NOT EXISTS (SELECT 1 FROM held h WHERE h.decision_id = i.decision_id AND h.released_by IS NULL) \
+              ORDER BY i.seq LIMIT $4) f WHERE f.received_at < $3)";
         let mut deleted = 0;
         for (partition, published_seq) in leases {
             deleted += on_writer!(self, |db| {
-                let oldest: Option<i64> = sqlx::query_scalar(front).bind(partition).fetch_optional(db).await?;
-                if oldest.is_none_or(|oldest| oldest >= before) {
-                    continue;
-                }
                 let query = sqlx::query(delete).bind(partition).bind(published_seq).bind(before).bind(limit);
                 query.execute(db).await?.rows_affected()
             });

@@ -1,6 +1,6 @@
 //! What Waypost remembers: contacts and their aliases, the inbox with its decisions, conversations, statuses and
 //! other changes, numbers, teams, and who owns which partition. One schema and one behaviour on SQLite (embedded) and
-//! PostgreSQL 15+ (scale-out); the suite in [`suite`] runs on both.
+//! PostgreSQL 15+ (scale-out); the suite (feature `suite`) runs on both.
 //!
 //! The heart is [`Batch`]: one transaction, fenced by a lease, in which a component reads what it needs, decides and
 //! records. This crate carries decisions out; it must never take one about routing, and never publish anything.
@@ -8,6 +8,7 @@
 
 mod batch;
 mod changes;
+mod contact_rows;
 mod contacts;
 mod conversations;
 mod database;
@@ -19,9 +20,16 @@ mod janitor;
 mod lease;
 mod merge;
 mod numbers;
+mod people;
 mod records;
 mod schema;
 mod teams;
+
+#[cfg(any(test, feature = "suite"))]
+pub mod suite;
+
+#[cfg(test)]
+mod sqlite_tests;
 
 pub use batch::{Batch, Fence};
 pub use changes::{ChangeRow, ChangeScope, StatusRow};

@@ -3,7 +3,7 @@
 use waypost_domain::{NumberName, PhoneNumberId, Timestamp, WabaId};
 
 use crate::database::{on_reader, on_writer};
-use crate::records::{clean, unreadable};
+use crate::records::{clean, key, unreadable};
 use crate::{Result, Store};
 
 /// A number, as known.
@@ -21,30 +21,35 @@ pub struct NumberRow {
 const UNKNOWN: &str = "unknown";
 
 impl Store {
-    /// The name of a number; one that nobody named gets `number-<phone_number_id>`, for good.
+    /// The name of a number; one that nobody named gets `number-<phone_number_id>`, for good. Remembers what the webhook
+    /// shows of it.
     pub async fn ensure_number(&self, id: &PhoneNumberId, display: &str, waba: &WabaId) -> Result<NumberName> {
-        let select = "SELECT name FROM number WHERE phone_number_id = $1";
-        let key = clean(id.as_str());
-        let name: Option<String> =
-            on_reader!(self, |db| sqlx::query_scalar(select).bind(key.as_ref()).fetch_optional(db).await?);
-        if let Some(name) = name {
+        let select = "SELECT name, display, waba_id FROM number WHERE phone_number_id = $1";
+        let (id_key, display, waba) = (key(id.as_str()), clean(display), key(waba.as_str()));
+        let known: Option<(String, String, String)> =
+            on_reader!(self, |db| sqlx::query_as(select).bind(id_key.as_ref()).fetch_optional(db).await?);
+        if let Some((name, known_display, known_waba)) = known
+            && (display.is_empty() || display == known_display)
+            && (waba.is_empty() || waba == known_waba)
+        {
             return NumberName::new(name).map_err(|_| unreadable("number name"));
         }
-        let insert = "INSERT INTO number (phone_number_id, name, display, waba_id, since) VALUES ($1, $2, $3, $4, $5) \
-             ON CONFLICT DO NOTHING";
+        let upsert = "INSERT INTO number (phone_number_id, name, display, waba_id, since) VALUES ($1, $2, $3, $4, $5) \
+             ON CONFLICT (phone_number_id) DO UPDATE SET \
+             display = CASE WHEN excluded.display = '' THEN number.display ELSE excluded.display END, \
+             waba_id = CASE WHEN excluded.waba_id = '' THEN number.waba_id ELSE excluded.waba_id END RETURNING name";
         let since = self.now().await?.as_millis();
         let name = auto_name(id);
-        let stored: String = on_writer!(self, |db| {
-            let query = sqlx::query(insert)
-                .bind(key.as_ref())
+        let name: String = on_writer!(self, |db| {
+            let query = sqlx::query_scalar(upsert)
+                .bind(id_key.as_ref())
                 .bind(name.as_str())
-                .bind(clean(display))
-                .bind(clean(waba.as_str()))
+                .bind(display.as_ref())
+                .bind(waba.as_ref())
                 .bind(since);
-            query.execute(db).await.map(drop)?;
-            sqlx::query_scalar(select).bind(key.as_ref()).fetch_one(db).await?
+            query.fetch_one(db).await?
         });
-        NumberName::new(stored).map_err(|_| unreadable("number name"))
+        NumberName::new(name).map_err(|_| unreadable("number name"))
     }
 
     /// Names numbers as configured. A name may move to a new id of Meta's; the old id keeps it too, for its history.
@@ -55,7 +60,7 @@ impl Store {
              WHERE number.name <> excluded.name";
         for (name, id) in numbers {
             on_writer!(self, |db| {
-                let query = sqlx::query(sql).bind(clean(id.as_str())).bind(name.as_str()).bind(since);
+                let query = sqlx::query(sql).bind(key(id.as_str())).bind(name.as_str()).bind(since);
                 query.execute(db).await.map(drop)?;
             });
         }

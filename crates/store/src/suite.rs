@@ -1,0 +1,217 @@
+//! What both databases must do alike: one case per promise. It knows no database; the caller brings an empty one.
+//!
+//! `waypost_store::store_suite!(open)` makes one test of each case, where `open` is an async function that returns a
+//! guard and a [`Store`] on a database that nobody else uses and that has no schema yet.
+
+mod contacts;
+mod conversations;
+mod inbox;
+mod janitor;
+mod kept;
+mod leases;
+mod races;
+mod setup;
+
+use std::time::Duration;
+
+use uuid::Uuid;
+use waypost_domain::team::Priority;
+use waypost_domain::{
+    AliasSet, ContactId, Conversation, ConversationId, NumberName, PartitionId, PhoneNumberId, TeamName, Timestamp,
+};
+
+use crate::{
+    Batch, ContactRecord, EventKey, INBOX_COMPONENT, InboxRow, Lease, Observation, Result, Store, StoreError,
+    StoredDecision,
+};
+
+pub use contacts::*;
+pub use conversations::*;
+pub use inbox::*;
+pub use janitor::*;
+pub use kept::*;
+pub use leases::*;
+pub use races::*;
+pub use setup::*;
+
+/// One `#[tokio::test]` for each case; see [`suite`](crate::suite).
+#[macro_export]
+macro_rules! store_suite {
+    ($open:path) => {
+        $crate::store_suite! { $open;
+            a_schema_is_made_once,
+            the_partition_count_is_fixed,
+            numbers_keep_their_names,
+            teams_are_updated,
+            replicas_come_and_go,
+            a_lease_has_one_owner_and_a_new_epoch_each_time,
+            an_expired_lease_is_free,
+            a_former_owner_writes_nothing,
+            the_published_mark_never_goes_back,
+            the_sequence_goes_on_after_a_takeover,
+            an_event_is_recorded_once,
+            a_dropped_batch_leaves_nothing,
+            two_partitions_cannot_both_record_an_event,
+            what_was_published_is_a_duplicate,
+            a_decision_reads_as_it_was_written,
+            an_id_that_is_not_derived_is_refused,
+            identities_resolve_as_the_table_says,
+            identities_resolve_the_same_in_one_batch,
+            what_is_known_of_a_contact_comes_back,
+            nobody_is_nobody,
+            two_stored_contacts_are_merged_outside_the_batch,
+            a_merge_hands_over_what_is_open,
+            a_merge_happens_once,
+            an_import_updates_a_contact,
+            strange_names_are_stored,
+            one_conversation_is_unresolved,
+            a_resolved_conversation_stays_resolved,
+            a_conversation_may_follow_another_in_one_batch,
+            held_messages_wait_in_order,
+            held_messages_are_released_once,
+            statuses_are_unique_in_any_order,
+            changes_are_unique,
+            idle_conversations_are_resolved,
+            the_janitor_deletes_what_is_old_in_steps,
+            the_janitor_spares_what_is_not_published,
+            the_janitor_spares_held_messages,
+            partitions_meet_the_same_contacts,
+            merges_race_with_batches,
+        }
+    };
+    ($open:path; $($case:ident,)+) => {
+        $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $case() {
+                let (_guard, store) = $open().await;
+                let outcome = $crate::suite::$case(&store).await;
+                store.close().await;
+                outcome.expect(stringify!($case));
+            }
+        )+
+    };
+}
+
+/// As long as no case waits for.
+const TTL: Duration = Duration::from_secs(3600);
+const NUMBER: &str = "106540352242922";
+
+/// The owner of a partition of the inbox, on a fresh schema.
+async fn owner(store: &Store) -> Result<Lease> {
+    store.migrate().await?;
+    owner_of(store, 0).await
+}
+
+async fn owner_of(store: &Store, partition: u16) -> Result<Lease> {
+    let lease = store.acquire_lease(INBOX_COMPONENT, PartitionId(partition), "one", TTL).await?;
+    Ok(lease.expect("the partition is free"))
+}
+
+async fn begin(store: &Store, lease: &Lease) -> Result<Batch> {
+    store.begin_batch(&lease.fence(lease.published_seq, None)).await
+}
+
+fn number() -> PhoneNumberId {
+    PhoneNumberId::new(NUMBER)
+}
+
+fn name(text: &str) -> NumberName {
+    NumberName::new(text).expect("a valid name")
+}
+
+fn at(millis: i64) -> Timestamp {
+    Timestamp::from_millis(millis)
+}
+
+fn event(key: &str) -> EventKey {
+    EventKey { number: number(), key: key.to_owned() }
+}
+
+fn row(key: &str, seq: i64) -> InboxRow {
+    InboxRow {
+        number: number(),
+        key: key.to_owned(),
+        seq,
+        kind: "message",
+        decision_id: event(key).decision_id(),
+        contact: None,
+        conversation: None,
+        received_at: at(1_000 + seq),
+        outcome: Some(decision("billing")),
+        held_event: None,
+    }
+}
+
+fn decision(team: &str) -> StoredDecision {
+    StoredDecision {
+        rule_set: "sha256:1".into(),
+        rule: "r1".into(),
+        phase: "route".into(),
+        team: Some(TeamName::new(team).expect("a valid team")),
+        priority: Priority::Urgent,
+        why: "keyword".into(),
+        input: vec![0, 1, 255],
+    }
+}
+
+/// `"p:1 b:US.a P:US.ENT.x"`: phone, BSUID, parent BSUID.
+fn aliases(text: &str) -> AliasSet {
+    let mut set = AliasSet::default();
+    for word in text.split_whitespace() {
+        let (kind, value) = word.split_once(':').expect("kind:value");
+        let value = Some(value.to_owned());
+        match kind {
+            "p" => set.phone = value,
+            "b" => set.bsuid = value,
+            "P" => set.parent_bsuid = value,
+            other => panic!("no such kind of alias: {other}"),
+        }
+    }
+    set
+}
+
+fn seen(text: &str) -> Observation {
+    Observation { aliases: aliases(text), rotations: vec![], profile_name: None, username: None, at: at(1_000) }
+}
+
+/// A batch of nothing but these observations, with the merges that it asks for.
+async fn observe(store: &Store, lease: &Lease, observations: &[Observation]) -> Result<Vec<Option<ContactRecord>>> {
+    for _ in 0..ATTEMPTS_MAX {
+        let mut batch = begin(store, lease).await?;
+        let error = match batch.contacts(observations).await {
+            Ok(contacts) => {
+                batch.commit().await?;
+                return Ok(contacts);
+            }
+            Err(error) => error,
+        };
+        drop(batch);
+        match error {
+            StoreError::MergeFirst(merges) => merge(store, &merges).await?,
+            StoreError::Retry { .. } => {}
+            other => return Err(other),
+        }
+    }
+    panic!("no end of retries");
+}
+
+async fn merge(store: &Store, merges: &[crate::Merge]) -> Result<()> {
+    match store.merge(merges).await {
+        // A deadlock was broken: the batch that asked will ask again.
+        Err(StoreError::Retry { .. }) => Ok(()),
+        other => other,
+    }
+}
+
+/// Whom `text` names, who must be known.
+async fn contact_of(store: &Store, lease: &Lease, text: &str) -> Result<ContactId> {
+    let contacts = observe(store, lease, &[seen(text)]).await?;
+    Ok(contacts[0].as_ref().expect("it names somebody").id)
+}
+
+const ATTEMPTS_MAX: u32 = 100;
+
+fn conversation(contact: ContactId, number: &str, opened_at: i64) -> Conversation {
+    let id = ConversationId::from_uuid(Uuid::now_v7());
+    Conversation::new(id, contact, name(number), at(opened_at))
+}

@@ -1,0 +1,87 @@
+//! At most one unresolved conversation of a contact on a number, and none that comes back.
+
+use std::time::Duration;
+
+use waypost_domain::conversation::ConversationEvent;
+use waypost_domain::team::Priority;
+use waypost_domain::{ConversationState, TeamName};
+
+use super::{at, begin, contact_of, conversation, name, owner};
+use crate::{Result, Retention, Store, StoreError};
+
+pub async fn one_conversation_is_unresolved(store: &Store) -> Result<()> {
+    let lease = owner(store).await?;
+    let contact = contact_of(store, &lease, "b:a").await?;
+    let other = contact_of(store, &lease, "b:b").await?;
+    let mut talk = conversation(contact, "support", 1_000);
+    talk.team = Some(TeamName::new("billing").expect("a valid team"));
+    talk.priority = Priority::Urgent;
+    talk.apply(ConversationEvent::CustomerWrote { arrived_at: at(2_000), written_at: Some(at(1_500)) });
+    talk.apply(ConversationEvent::Answered { at: at(3_000) });
+    let pairs = [(contact, name("support")), (contact, name("sales")), (other, name("support"))];
+    let mut batch = begin(store, &lease).await?;
+    assert!(batch.conversations(&[]).await?.is_empty());
+    assert!(batch.conversations(&pairs).await?.is_empty());
+    batch.record(&[], std::slice::from_ref(&talk)).await?;
+    batch.commit().await?;
+    let mut batch = begin(store, &lease).await?;
+    let open = batch.conversations(&pairs).await?;
+    assert_eq!(open.into_iter().collect::<Vec<_>>(), [(pairs[0].clone(), talk.clone())]);
+    let second = conversation(contact, "support", 4_000);
+    let outcome = batch.record(&[], &[second]).await;
+    assert!(matches!(outcome, Err(StoreError::Retry { .. })), "{outcome:?}");
+    drop(batch);
+    talk.apply(ConversationEvent::ControlLost { at: at(5_000) });
+    talk.team = None;
+    let mut batch = begin(store, &lease).await?;
+    batch.record(&[], std::slice::from_ref(&talk)).await?;
+    assert_eq!(batch.conversations(&pairs).await?.get(&pairs[0]), Some(&talk));
+    batch.commit().await
+}
+
+pub async fn a_resolved_conversation_stays_resolved(store: &Store) -> Result<()> {
+    let lease = owner(store).await?;
+    let contact = contact_of(store, &lease, "b:a").await?;
+    let mut talk = conversation(contact, "support", 1_000);
+    let mut batch = begin(store, &lease).await?;
+    batch.record(&[], std::slice::from_ref(&talk)).await?;
+    batch.commit().await?;
+    // Read here, resolved by the janitor, written back here.
+    let idle = Duration::from_secs(3600);
+    let report = store.janitor_pass(&retention(), idle, 100).await?;
+    assert_eq!(report.conversations_resolved, 1);
+    talk.apply(ConversationEvent::CustomerWrote { arrived_at: at(2_000), written_at: None });
+    let mut batch = begin(store, &lease).await?;
+    let outcome = batch.record(&[], std::slice::from_ref(&talk)).await;
+    assert!(matches!(outcome, Err(StoreError::Retry { .. })), "{outcome:?}");
+    drop(batch);
+    let mut batch = begin(store, &lease).await?;
+    assert!(batch.conversations(&[(contact, name("support"))]).await?.is_empty());
+    // Saying that it is over is right, twice too.
+    talk.state = ConversationState::Resolved;
+    batch.record(&[], &[talk]).await?;
+    batch.commit().await
+}
+
+pub async fn a_conversation_may_follow_another_in_one_batch(store: &Store) -> Result<()> {
+    let lease = owner(store).await?;
+    let contact = contact_of(store, &lease, "b:a").await?;
+    let mut over = conversation(contact, "support", 1_000);
+    let mut batch = begin(store, &lease).await?;
+    batch.record(&[], std::slice::from_ref(&over)).await?;
+    batch.commit().await?;
+    over.apply(ConversationEvent::Resolved { at: at(2_000) });
+    let next = conversation(contact, "support", 3_000);
+    let mut batch = begin(store, &lease).await?;
+    batch.record(&[], &[next.clone(), over]).await?;
+    batch.commit().await?;
+    let mut batch = begin(store, &lease).await?;
+    let open = batch.conversations(&[(contact, name("support"))]).await?;
+    assert_eq!(open.into_values().collect::<Vec<_>>(), [next]);
+    Ok(())
+}
+
+fn retention() -> Retention {
+    let for_ever = Duration::from_secs(100 * 365 * 24 * 3600);
+    Retention { inbox: for_ever, bodies: for_ever, statuses: for_ever, changes: for_ever, conversations: for_ever }
+}

@@ -1,0 +1,135 @@
+//! What is kept for later: held messages, statuses, changes.
+
+use waypost_domain::{ContactId, PhoneNumberId, StatusState, WabaId};
+
+use super::{at, begin, contact_of, decision, event, name, number, owner, row};
+use crate::{ChangeRow, ChangeScope, HeldMessage, HeldRelease, InboxRow, Lease, Result, StatusRow, Store, StoreError};
+
+fn held_row(key: &str, seq: i64, contact: ContactId) -> InboxRow {
+    let event = Some(key.as_bytes().to_vec());
+    InboxRow { kind: "standby", outcome: None, contact: Some(contact), held_event: event, ..row(key, seq) }
+}
+
+fn release(key: &str, by: &str) -> HeldRelease {
+    let decision = decision("sales");
+    HeldRelease { number: number(), key: key.to_owned(), released_by: event(by).decision_id(), decision }
+}
+
+fn keys(held: &[HeldMessage]) -> Vec<&str> {
+    held.iter().map(|one| one.key.as_str()).collect()
+}
+
+/// A contact with three held messages on the number `support`.
+async fn contact_with_held(store: &Store, lease: &Lease) -> Result<ContactId> {
+    store.name_numbers(&[(name("support"), number()), (name("sales"), PhoneNumberId::new("2"))]).await?;
+    let contact = contact_of(store, lease, "b:a").await?;
+    let mut batch = begin(store, lease).await?;
+    batch.record(&[held_row("c", 3, contact), held_row("a", 1, contact), held_row("b", 2, contact)], &[]).await?;
+    batch.commit().await?;
+    Ok(contact)
+}
+
+pub async fn held_messages_wait_in_order(store: &Store) -> Result<()> {
+    let lease = owner(store).await?;
+    let contact = contact_with_held(store, &lease).await?;
+    let other = contact_of(store, &lease, "b:b").await?;
+    let mut batch = begin(store, &lease).await?;
+    let waiting = batch.held(contact, &name("support")).await?;
+    assert_eq!(keys(&waiting), ["a", "b", "c"]);
+    assert_eq!((waiting[0].event.as_slice(), &waiting[0].number), (b"a".as_slice(), &number()));
+    assert_eq!(batch.held(contact, &name("sales")).await?, []);
+    assert_eq!(batch.held(other, &name("support")).await?, []);
+    let known = batch.known(&[event("a")]).await?;
+    let known = known[0].as_ref().expect("it was recorded");
+    assert_eq!((known.outcome.as_ref(), known.released_by, known.kind.as_str()), (None, None, "standby"));
+    assert_eq!(store.counts().await?.held, 3);
+    Ok(())
+}
+
+pub async fn held_messages_are_released_once(store: &Store) -> Result<()> {
+    let lease = owner(store).await?;
+    let contact = contact_with_held(store, &lease).await?;
+    let mut batch = begin(store, &lease).await?;
+    batch.record(&[row("control", 4)], &[]).await?;
+    batch.release(&[release("b", "control"), release("a", "control")]).await?;
+    assert_eq!(keys(&batch.held(contact, &name("support")).await?), ["c"]);
+    batch.commit().await?;
+    let mut batch = begin(store, &lease).await?;
+    let outcome = batch.release(&[release("c", "late"), release("a", "late")]).await;
+    assert!(matches!(outcome, Err(StoreError::Retry { .. })), "{outcome:?}");
+    drop(batch);
+    let mut batch = begin(store, &lease).await?;
+    assert_eq!(keys(&batch.held(contact, &name("support")).await?), ["c"], "nothing of a failed release stays");
+    let released = batch.released_by(event("control").decision_id()).await?;
+    let events: Vec<_> = released.iter().map(|one| (one.known.event.key.as_str(), one.event.as_slice())).collect();
+    assert_eq!(events, [("a", b"a".as_slice()), ("b", b"b")]);
+    for one in &released {
+        assert_eq!(one.known.outcome, Some(decision("sales")));
+        assert_eq!(one.known.released_by, Some(event("control").decision_id()));
+    }
+    assert_eq!(batch.released_by(event("late").decision_id()).await?, []);
+    Ok(())
+}
+
+fn status(wamid: &str, state: &str, participant: Option<&str>) -> StatusRow {
+    StatusRow {
+        number: number(),
+        wamid: wamid.to_owned(),
+        state: StatusState::parse(state),
+        participant: participant.map(str::to_owned),
+        at: Some(at(1)),
+        received_at: at(2),
+        callback_data: Some("wp1/x/1".into()),
+        error_codes: vec![131_047, 1],
+        json: b"{}".to_vec(),
+    }
+}
+
+pub async fn statuses_are_unique_in_any_order(store: &Store) -> Result<()> {
+    let lease = owner(store).await?;
+    let long = "w".repeat(5_000);
+    // (what comes, how many are new)
+    let batches: [(&[StatusRow], u64); 5] = [
+        (&[], 0),
+        (&[status("a", "read", None), status("a", "sent", None), status("a", "sent", None)], 2),
+        (&[status("a", "sent", None), status("a", "delivered", None), status("b", "sent", None)], 2),
+        (&[status("a", "sent", Some("p1")), status("a", "sent", Some("p2")), status("a", "warning", None)], 3),
+        (&[status(&long, "sent", None), status("", "sent", None), status("\0", "x\0", Some("\0"))], 3),
+    ];
+    for (rows, want) in batches {
+        for want in [want, 0] {
+            let mut batch = begin(store, &lease).await?;
+            assert_eq!(batch.record_statuses(rows).await?, want, "{rows:?}");
+            batch.commit().await?;
+        }
+    }
+    assert_eq!(store.counts().await?.statuses, 10);
+    Ok(())
+}
+
+pub async fn changes_are_unique(store: &Store) -> Result<()> {
+    let lease = owner(store).await?;
+    let change = |waba: &str, key: &str, entry_time: Option<i64>| ChangeRow {
+        scope: ChangeScope::Account,
+        number: PhoneNumberId::default(),
+        waba: WabaId::new(waba),
+        field: "account_update".into(),
+        key: key.to_owned(),
+        json: b"{}".to_vec(),
+        received_at: at(2),
+        entry_time,
+    };
+    let contact_scoped = ChangeRow { scope: ChangeScope::Contact, number: number(), ..change("1", "k", None) };
+    let long = "k".repeat(5_000);
+    let changes = [change("1", "k", Some(5)), change("2", "k", None), contact_scoped, change("1", &long, None)];
+    for want in [4, 0] {
+        let mut batch = begin(store, &lease).await?;
+        assert_eq!(batch.keep_changes(&changes).await?, want);
+        batch.commit().await?;
+    }
+    let mut batch = begin(store, &lease).await?;
+    assert_eq!(batch.keep_changes(&[change("1", "k2", None), change("1", "k2", None)]).await?, 1);
+    batch.commit().await?;
+    assert_eq!(store.counts().await?.changes, 5);
+    Ok(())
+}

@@ -1,0 +1,129 @@
+//! Who may work on which partition, and what happens to those who no longer may.
+
+use std::time::Duration;
+
+use waypost_domain::PartitionId;
+
+use super::{TTL, at, begin, owner, owner_of, row};
+use crate::{INBOX_COMPONENT, Lease, Result, Store, StoreError};
+
+const SHORT: Duration = Duration::from_millis(1);
+const P0: PartitionId = PartitionId(0);
+
+pub async fn replicas_come_and_go(store: &Store) -> Result<()> {
+    store.migrate().await?;
+    assert_eq!(store.join("router", "one", TTL).await?, 1);
+    assert_eq!(store.join("router", "two", TTL).await?, 2);
+    assert_eq!(store.join("router", "two", TTL).await?, 2, "a heartbeat is not a new replica");
+    assert_eq!(store.join("sender", "one", TTL).await?, 1, "components are counted apart");
+    store.leave("router", "two").await?;
+    assert_eq!(store.join("router", "one", TTL).await?, 1);
+    store.join("router", "dead", SHORT).await?;
+    passed(store, SHORT).await?;
+    assert_eq!(store.join("router", "one", TTL).await?, 1, "a replica that fell silent does not count");
+    Ok(())
+}
+
+pub async fn a_lease_has_one_owner_and_a_new_epoch_each_time(store: &Store) -> Result<()> {
+    let first = owner(store).await?;
+    assert_eq!((first.epoch, first.published_seq, first.last_seq), (1, 0, 0));
+    assert_eq!(store.acquire_lease(INBOX_COMPONENT, P0, "two", TTL).await?, None);
+    let other = store.acquire_lease("sender", P0, "two", TTL).await?.expect("each component has its own");
+    assert_eq!(other.epoch, 1);
+    let again = owner_of(store, 0).await?;
+    assert_eq!(again.epoch, 2, "a process that lost its memory gets a new epoch");
+    let late = owner_of(store, 3).await?;
+    let renewed = store.renew_leases(INBOX_COMPONENT, "one", TTL).await?;
+    assert_eq!(sorted(renewed), [(P0, 2), (PartitionId(3), 1)]);
+    assert_eq!(store.renew_leases(INBOX_COMPONENT, "two", TTL).await?, []);
+    store.release_lease(&first).await?;
+    let rows = store.leases(INBOX_COMPONENT).await?;
+    let owners: Vec<_> = rows.iter().map(|row| (row.partition.0, row.owner.as_deref(), row.epoch)).collect();
+    assert_eq!(owners, [(0, Some("one"), 2), (3, Some("one"), 1)], "an old epoch releases nothing");
+    store.release_lease(&late).await?;
+    let taken = store.acquire_lease(INBOX_COMPONENT, PartitionId(3), "two", TTL).await?.expect("it was released");
+    assert_eq!((taken.owner.as_str(), taken.epoch), ("two", 2));
+    Ok(())
+}
+
+pub async fn an_expired_lease_is_free(store: &Store) -> Result<()> {
+    store.migrate().await?;
+    let first = store.acquire_lease(INBOX_COMPONENT, P0, "one", SHORT).await?.expect("it is free");
+    let second = take_over(store, "two").await?;
+    assert_eq!((second.owner.as_str(), second.epoch), ("two", first.epoch + 1));
+    assert_eq!(store.renew_leases(INBOX_COMPONENT, "one", TTL).await?, [], "what was taken over is not renewed");
+    // Nobody took it: the owner may still renew, under the same epoch.
+    let kept = store.acquire_lease(INBOX_COMPONENT, PartitionId(1), "one", SHORT).await?.expect("it is free");
+    passed(store, SHORT).await?;
+    assert_eq!(store.renew_leases(INBOX_COMPONENT, "one", TTL).await?, [(PartitionId(1), kept.epoch)]);
+    assert_eq!(store.acquire_lease(INBOX_COMPONENT, PartitionId(1), "two", TTL).await?, None);
+    Ok(())
+}
+
+pub async fn a_former_owner_writes_nothing(store: &Store) -> Result<()> {
+    store.migrate().await?;
+    let former = store.acquire_lease(INBOX_COMPONENT, P0, "one", SHORT).await?.expect("it is free");
+    let mut batch = begin(store, &former).await?;
+    batch.record(&[row("before", 1)], &[]).await?;
+    batch.commit().await?;
+    let current = take_over(store, "two").await?;
+    let lost = |outcome: Result<()>| matches!(outcome, Err(StoreError::LeaseLost { partition: 0, .. }));
+    assert!(lost(begin(store, &former).await.map(drop)));
+    assert!(lost(store.mark_published(&former.fence(7, None)).await));
+    let thief = Lease { owner: "one".into(), ..current.clone() };
+    assert!(lost(begin(store, &thief).await.map(drop)), "the epoch alone is no proof");
+    let mut batch = begin(store, &current).await?;
+    batch.record(&[row("after", 2)], &[]).await?;
+    batch.commit().await?;
+    assert_eq!(store.leases(INBOX_COMPONENT).await?[0].published_seq, 0);
+    Ok(())
+}
+
+pub async fn the_published_mark_never_goes_back(store: &Store) -> Result<()> {
+    let lease = owner(store).await?;
+    let marks = [(5, Some(at(7)), 5), (3, None, 5), (9, None, 9)];
+    for (given, oldest_at, want) in marks {
+        store.mark_published(&lease.fence(given, oldest_at)).await?;
+        let stored = &store.leases(INBOX_COMPONENT).await?[0];
+        assert_eq!((stored.published_seq, stored.oldest_at), (want, oldest_at), "after {given}");
+    }
+    drop(store.begin_batch(&lease.fence(11, None)).await?);
+    let batch = store.begin_batch(&lease.fence(10, None)).await?;
+    batch.commit().await?;
+    assert_eq!(store.leases(INBOX_COMPONENT).await?[0].published_seq, 10, "a dropped batch marks nothing");
+    Ok(())
+}
+
+pub async fn the_sequence_goes_on_after_a_takeover(store: &Store) -> Result<()> {
+    let lease = owner(store).await?;
+    let mut batch = begin(store, &lease).await?;
+    batch.record(&[row("a", 1), row("b", 2)], &[]).await?;
+    batch.commit().await?;
+    let next = owner_of(store, 0).await?;
+    assert_eq!((next.published_seq, next.last_seq), (0, 2), "what was decided counts, published or not");
+    store.mark_published(&next.fence(9, None)).await?;
+    let next = owner_of(store, 0).await?;
+    assert_eq!((next.published_seq, next.last_seq), (9, 9), "the inbox may have been tidied up below the mark");
+    assert_eq!(owner_of(store, 1).await?.last_seq, 0, "each partition counts for itself");
+    Ok(())
+}
+
+/// Waits until the store's clock has passed a time-out that began before.
+async fn passed(store: &Store, ttl: Duration) -> Result<()> {
+    let until = store.now().await?.plus_millis(i64::try_from(ttl.as_millis()).unwrap_or(i64::MAX));
+    while store.now().await? <= until {
+        tokio::time::sleep(SHORT).await;
+    }
+    Ok(())
+}
+
+async fn take_over(store: &Store, instance: &str) -> Result<Lease> {
+    passed(store, SHORT).await?;
+    let lease = store.acquire_lease(INBOX_COMPONENT, P0, instance, TTL).await?;
+    Ok(lease.expect("the lease ran out"))
+}
+
+fn sorted(mut leases: Vec<(PartitionId, i64)>) -> Vec<(PartitionId, i64)> {
+    leases.sort_unstable();
+    leases
+}

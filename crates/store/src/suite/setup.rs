@@ -1,0 +1,82 @@
+//! Schema, layout, numbers and teams.
+
+use waypost_domain::{PartitionCount, PhoneNumberId, Team, TeamName, WabaId};
+
+use super::name;
+use crate::{Result, SchemaState, Store, StoreError};
+
+pub async fn a_schema_is_made_once(store: &Store) -> Result<()> {
+    assert!(matches!(store.schema_state().await?, SchemaState::Missing { found: None, .. }));
+    let error = store.require_schema().await.expect_err("there is no schema");
+    assert!(error.to_string().contains("waypost migrate"), "{error}");
+    for _ in 0..2 {
+        store.migrate().await?;
+        assert_eq!(store.schema_state().await?, SchemaState::Current);
+    }
+    store.require_schema().await?;
+    store.ping().await?;
+    let before = store.now().await?;
+    assert!(store.now().await? >= before);
+    assert_eq!(store.counts().await?, crate::StoreCounts::default());
+    Ok(())
+}
+
+pub async fn the_partition_count_is_fixed(store: &Store) -> Result<()> {
+    store.migrate().await?;
+    assert_eq!(store.layout().await?, None);
+    let eight = PartitionCount::DEFAULT;
+    store.fix_layout(eight).await?;
+    store.fix_layout(eight).await?;
+    assert_eq!(store.layout().await?, Some(eight));
+    let other = PartitionCount::new(16).expect("16 is valid");
+    let refused = store.fix_layout(other).await;
+    assert!(matches!(refused, Err(StoreError::PartitionCountDiffers { stored: 8, configured: 16 })), "{refused:?}");
+    assert_eq!(store.layout().await?, Some(eight));
+    Ok(())
+}
+
+pub async fn numbers_keep_their_names(store: &Store) -> Result<()> {
+    store.migrate().await?;
+    let (first, second, third) = (PhoneNumberId::new("1"), PhoneNumberId::new("2"), PhoneNumberId::new("3"));
+    let (none, waba) = (WabaId::default(), WabaId::new("w"));
+    store.name_numbers(&[(name("support-es"), first.clone())]).await?;
+    assert_eq!(store.ensure_number(&first, "+1 555", &waba).await?, name("support-es"));
+    assert_eq!(store.ensure_number(&third, "", &none).await?, name("number-3"));
+    assert_eq!(store.ensure_number(&PhoneNumberId::default(), "", &none).await?, name("unknown"));
+    // The name moves on to a new id of Meta's; the old id keeps it, for what still refers to it.
+    store.name_numbers(&[(name("support-es"), second.clone())]).await?;
+    for id in [&first, &second] {
+        assert_eq!(store.ensure_number(id, "", &none).await?, name("support-es"));
+    }
+    // A number that named itself is named later.
+    store.name_numbers(&[(name("sales"), third.clone())]).await?;
+    store.name_numbers(&[(name("sales"), third.clone())]).await?;
+    assert_eq!(store.ensure_number(&third, "", &none).await?, name("sales"));
+    let numbers = store.numbers().await?;
+    assert_eq!(numbers.len(), 4);
+    let shown = numbers.iter().find(|number| number.id == first).expect("it is listed");
+    assert_eq!((shown.display.as_str(), &shown.waba), ("+1 555", &waba), "what a webhook showed is kept");
+    for strange in ["a b\n", "\0", &"9".repeat(3_000), "é"] {
+        let id = PhoneNumberId::new(strange);
+        let name = store.ensure_number(&id, "\0", &none).await?;
+        assert_eq!(store.ensure_number(&id, "", &none).await?, name);
+    }
+    Ok(())
+}
+
+pub async fn teams_are_updated(store: &Store) -> Result<()> {
+    store.migrate().await?;
+    let team = |name: &str, title: Option<&str>, overflow: Option<&str>| Team {
+        name: TeamName::new(name).expect("a valid team"),
+        title: title.map(str::to_owned),
+        staffed: overflow.is_none(),
+        overflow_team: overflow.map(|name| TeamName::new(name).expect("a valid team")),
+    };
+    let teams = [team("billing", Some("Billing"), None), team("sales", None, Some("billing"))];
+    store.upsert_teams(&teams).await?;
+    assert_eq!(store.teams().await?, teams);
+    let changed = team("billing", None, Some("sales"));
+    store.upsert_teams(std::slice::from_ref(&changed)).await?;
+    assert_eq!(store.teams().await?, [changed, teams[1].clone()]);
+    Ok(())
+}
