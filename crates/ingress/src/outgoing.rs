@@ -65,9 +65,9 @@ fn event_publication(post: &Post<'_>, layout: Layout, event: WebhookEvent<'_>) -
     let id = DecisionId::of_event(&event.number, &event.key);
     let (address, person) = match event.content {
         Content::Message(message) | Content::StandbyMessage(message) | Content::Echo(message) => {
-            let InboundMessage { contact, profile_name, username, .. } = message;
+            let InboundMessage { contact, profile_name, username, error_codes, .. } = message;
             let address = layout.inbound(layout.partitions.of_contact(&contact, &event.key));
-            (address, Person { aliases: contact, profile_name, username })
+            (address, Person { aliases: contact, profile_name, username, error_codes })
         }
         Content::ContactChange(change) => {
             let address = layout.inbound(layout.partitions.of_contact(&change.aliases, &event.key));
@@ -99,6 +99,7 @@ fn event_publication(post: &Post<'_>, layout: Layout, event: WebhookEvent<'_>) -
         entry_index: event.position.entry,
         change_index: event.position.change,
         item_index: event.position.item,
+        error_codes: person.error_codes,
     });
     let message = Message {
         id: id.to_string(),
@@ -115,6 +116,7 @@ struct Person {
     aliases: AliasSet,
     profile_name: Option<String>,
     username: Option<String>,
+    error_codes: Vec<i64>,
 }
 
 fn quarantine_publication(body: &Bytes, part: &Quarantined<'_>) -> Publication {

@@ -94,9 +94,9 @@ fn content(kind: v1::EventKind, event: &v1::Event) -> Result<Content, NotAnEvent
         Sender { aliases: event.aliases(), profile_name: some(&event.profile_name), username: some(&event.username) };
     let json = std::str::from_utf8(&event.json).unwrap_or("null");
     match kind {
-        v1::EventKind::Message => Ok(Content::Message(message(decode_message(json, &sender), sender))),
-        v1::EventKind::StandbyMessage => Ok(Content::Standby(message(decode_message(json, &sender), sender))),
-        v1::EventKind::Echo => Ok(Content::Echo(message(decode_echo(json, &sender), sender))),
+        v1::EventKind::Message => Ok(Content::Message(message(decode_message(json, &sender), sender, event))),
+        v1::EventKind::StandbyMessage => Ok(Content::Standby(message(decode_message(json, &sender), sender, event))),
+        v1::EventKind::Echo => Ok(Content::Echo(message(decode_echo(json, &sender), sender, event))),
         v1::EventKind::ContactChange => {
             let change = decode_contact_change(&event.field, json)
                 .unwrap_or_else(|_| ContactChange { aliases: event.aliases(), ..ContactChange::default() });
@@ -113,8 +113,8 @@ fn some(text: &str) -> Option<String> {
 }
 
 /// The message, or, of one that does not decode, what the envelope knows.
-fn message<E>(decoded: Result<InboundMessage, E>, sender: Sender) -> InboundMessage {
-    decoded.unwrap_or_else(|_| InboundMessage {
+fn message<E>(decoded: Result<InboundMessage, E>, sender: Sender, event: &v1::Event) -> InboundMessage {
+    let mut message = decoded.unwrap_or_else(|_| InboundMessage {
         id: None,
         kind: MessageKind::Missing,
         contact: sender.aliases,
@@ -130,5 +130,8 @@ fn message<E>(decoded: Result<InboundMessage, E>, sender: Sender) -> InboundMess
         group_id: None,
         rotation: None,
         error_codes: Vec::new(),
-    })
+    });
+    // Errors that stood beside the message are not in its own JSON.
+    message.error_codes.clone_from(&event.error_codes);
+    message
 }

@@ -66,6 +66,9 @@ struct MessagePart<'a> {
     quoted_wamid: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     written_at_ms: Option<i64>,
+    /// Meta's codes, e.g. 131051: a type that the API does not carry.
+    #[serde(skip_serializing_if = "<[i64]>::is_empty")]
+    error_codes: &'a [i64],
     /// Meta's own JSON of the message.
     raw: Option<&'a RawValue>,
 }
@@ -177,6 +180,7 @@ impl TeamMessage<'_> {
                 }),
                 quoted_wamid: self.message.quoted.as_ref().map(|quoted| quoted.id.as_str()),
                 written_at_ms: self.message.timestamp.map(waypost_domain::Timestamp::as_millis),
+                error_codes: &self.message.error_codes,
                 raw: raw.and_then(|raw| serde_json::from_str(raw).ok()),
             },
             contact: self.contact_part(),

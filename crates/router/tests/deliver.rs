@@ -7,9 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use waypost_bus::{
-    Bus, BusError, Consumer, Depth, Health, Message, Outcome, Publication, Topology,
-};
+use waypost_bus::{Bus, BusError, Consumer, Depth, Health, Message, Outcome, Publication, Topology};
 use waypost_domain::team::Priority;
 use waypost_domain::{TeamName, Timestamp};
 use waypost_router::RouterConfig;

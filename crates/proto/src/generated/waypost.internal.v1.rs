@@ -53,6 +53,9 @@ pub struct Event {
     pub change_index: u32,
     #[prost(uint32, tag = "17")]
     pub item_index: u32,
+    /// Of a message: `errors\[\].code`, its own and those that stood beside it in the change.
+    #[prost(int64, repeated, tag = "18")]
+    pub error_codes: ::prost::alloc::vec::Vec<i64>,
 }
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
