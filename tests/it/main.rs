@@ -2,6 +2,8 @@
 //! `servers`; the rest runs with a bare `cargo test`.
 
 mod crate_edges;
+mod deployment;
+mod duplicates;
 mod embedded_run;
 mod tidy;
 mod workspace;

@@ -1,0 +1,380 @@
+//! A whole Waypost for one test: its own folder, ports and, on servers, virtual host and database. Runs the real
+//! program, and reads queues as a team's tool would. Must know nothing of how the program works inside.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::Context;
+use serde_json::Value;
+#[cfg(feature = "servers")]
+use tokio::sync::mpsc;
+#[cfg(feature = "servers")]
+use tokio::task::JoinSet;
+use waypost_bus::Message;
+use waypost_bus_embedded::BusFile;
+use waypost_cloud_api::samples::{SampleKind, SampleParams, sample};
+use waypost_tests::ports::free_port;
+#[cfg(feature = "servers")]
+use waypost_tests::postgres::PostgresHandle;
+use waypost_tests::process::waypost;
+#[cfg(feature = "servers")]
+use waypost_tests::rabbitmq::NodeHandle;
+use waypost_tests::{WaypostProcess, WaypostSettings, WebhookClient, eventually};
+
+pub(crate) const APP_SECRET: &str = "test_app_secret";
+/// For what was accepted to be routed: on a busy machine, after a restart, with leases that must run out first.
+pub(crate) const ROUTED_DEADLINE: Duration = Duration::from_secs(60);
+const LOOK_AT_MOST: usize = 1_000;
+
+/// Two teams are enough for most tests.
+pub(crate) const RULES: &str = r#"
+[default]
+team = "frontdesk"
+
+[handover]
+team = "people"
+urgency = "urgent"
+words.en = ["agent"]
+
+[[teams]]
+name = "frontdesk"
+
+[[teams]]
+name = "people"
+
+[[teams]]
+name = "billing"
+
+[[rules]]
+id = "invoices"
+team = "billing"
+when = { keyword = ["invoice"] }
+"#;
+/// The queues of [`RULES`] that tests read.
+pub(crate) const QUEUES: [&str; 4] =
+    ["team.frontdesk.normal", "team.people.urgent", "team.billing.normal", "wa.unrouted"];
+
+/// What bus and store run on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Backend {
+    /// Files in the process' own folder.
+    Embedded,
+    /// RabbitMQ and PostgreSQL, the ones that the test run has started.
+    #[cfg(feature = "servers")]
+    Servers,
+}
+
+/// Makes a test of each `async fn(Backend) -> anyhow::Result<()>`, on every backend.
+macro_rules! on_each_backend {
+    ($($name:ident),+ $(,)?) => {
+        mod embedded {
+            $(#[tokio::test]
+            async fn $name() -> anyhow::Result<()> {
+                Box::pin(super::$name($crate::deployment::Backend::Embedded)).await
+            })+
+        }
+
+        #[cfg(feature = "servers")]
+        mod servers {
+            $(#[tokio::test]
+            async fn $name() -> anyhow::Result<()> {
+                Box::pin(super::$name($crate::deployment::Backend::Servers)).await
+            })+
+        }
+    };
+}
+pub(crate) use on_each_backend;
+
+pub(crate) struct Deployment {
+    pub(crate) folder: tempfile::TempDir,
+    webhook_port: u16,
+    admin_port: u16,
+    settings: Vec<(String, String)>,
+    #[cfg(feature = "servers")]
+    servers: Option<Servers>,
+}
+
+#[cfg(feature = "servers")]
+pub(crate) struct Servers {
+    pub(crate) node: NodeHandle,
+    pub(crate) vhost: String,
+    amqp_url: String,
+    postgres_url: String,
+}
+
+impl Deployment {
+    pub(crate) fn new(backend: Backend, rules: &str) -> anyhow::Result<Self> {
+        let folder = tempfile::Builder::new().prefix("waypost-test-").tempdir()?;
+        std::fs::write(folder.path().join("rules.toml"), rules)?;
+        #[cfg(feature = "servers")]
+        let servers = match backend {
+            Backend::Embedded => None,
+            Backend::Servers => Some(Servers::new()?),
+        };
+        #[cfg(not(feature = "servers"))]
+        let Backend::Embedded = backend;
+        let deployment = Self {
+            folder,
+            webhook_port: free_port(),
+            admin_port: free_port(),
+            settings: Vec::new(),
+            #[cfg(feature = "servers")]
+            servers,
+        };
+        std::fs::write(deployment.config_file(), deployment.config())?;
+        Ok(deployment)
+    }
+
+    /// With another configuration key set than the tests' own, e.g. `worker.batch_max`.
+    #[must_use]
+    pub(crate) fn set(mut self, key: &str, value: &str) -> Self {
+        self.settings.push((key.to_owned(), value.to_owned()));
+        self
+    }
+
+    fn config(&self) -> String {
+        // Short leases: after a kill the next process waits for the dead one's.
+        let text = format!(
+            "data_dir = {data:?}\npartitions = 4\n\
+             [ingress]\nlisten = \"127.0.0.1:{webhook}\"\napp_secrets = [\"{APP_SECRET}\"]\nverify_token = \"v\"\n\
+             [admin]\nlisten = \"127.0.0.1:{admin}\"\n\
+             [rules]\nfile = {rules:?}\n\
+             [worker]\nlease_ttl_ms = 3000\nlease_renew_ms = 1000\n",
+            data = self.data_folder(),
+            webhook = self.webhook_port,
+            admin = self.admin_port,
+            rules = self.rules_file(),
+        );
+        #[cfg(feature = "servers")]
+        if let Some(servers) = &self.servers {
+            let (bus, store) = (&servers.amqp_url, &servers.postgres_url);
+            return format!("{text}[bus]\nurl = \"{bus}\"\n[store]\nurl = \"{store}\"\nmigrate = true\n");
+        }
+        text
+    }
+
+    pub(crate) fn data_folder(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    pub(crate) fn rules_file(&self) -> PathBuf {
+        self.folder.path().join("rules.toml")
+    }
+
+    pub(crate) fn config_file(&self) -> PathBuf {
+        self.folder.path().join("waypost.toml")
+    }
+
+    pub(crate) fn webhook_url(&self) -> String {
+        format!("http://127.0.0.1:{}/webhook", self.webhook_port)
+    }
+
+    pub(crate) fn admin_url(&self, path: &str) -> String {
+        format!("http://127.0.0.1:{}{path}", self.admin_port)
+    }
+
+    pub(crate) fn client(&self) -> anyhow::Result<WebhookClient> {
+        WebhookClient::new(self.webhook_url(), APP_SECRET)
+    }
+
+    fn overrides(&self) -> impl Iterator<Item = String> {
+        self.settings.iter().flat_map(|(key, value)| ["--set".to_owned(), format!("{key}={value}")])
+    }
+
+    pub(crate) fn process_settings(&self) -> WaypostSettings {
+        WaypostSettings {
+            config: self.config(),
+            arguments: self.overrides().map(Into::into).collect(),
+            variables: Vec::new(),
+            ready_url: self.admin_url("/readyz"),
+        }
+    }
+
+    /// `waypost run`, ready.
+    pub(crate) async fn start(&self) -> anyhow::Result<WaypostProcess> {
+        WaypostProcess::start(&self.process_settings()).await
+    }
+
+    /// Another command of the program, on this deployment: `words --config FILE …`.
+    pub(crate) fn command(&self, words: &[&str]) -> anyhow::Result<Command> {
+        let mut command = waypost()?;
+        command.args(words).arg("--config").arg(self.config_file()).args(self.overrides());
+        Ok(command)
+    }
+
+    #[cfg(feature = "servers")]
+    pub(crate) fn servers(&self) -> Option<&Servers> {
+        self.servers.as_ref()
+    }
+
+    /// Reads these queues; on RabbitMQ that takes the messages from them.
+    #[cfg_attr(not(feature = "servers"), expect(clippy::unused_async, reason = "a broker must be connected to"))]
+    pub(crate) async fn reader(&self, queues: &[&str]) -> anyhow::Result<Reader> {
+        #[cfg(feature = "servers")]
+        if let Some(servers) = &self.servers {
+            let source = servers.consume(queues).await?;
+            return Ok(Reader { source, read: Vec::new() });
+        }
+        let places = queues.iter().map(|queue| ((*queue).to_owned(), None)).collect();
+        Ok(Reader { source: Source::File { folder: self.data_folder(), places }, read: Vec::new() })
+    }
+}
+
+#[cfg(feature = "servers")]
+impl Servers {
+    fn new() -> anyhow::Result<Self> {
+        let node = NodeHandle::attach_from_env()?;
+        let vhost = node.create_vhost()?;
+        let postgres_url = PostgresHandle::attach_from_env()?.create_database()?;
+        Ok(Self { amqp_url: node.amqp_url(&vhost), node, vhost, postgres_url })
+    }
+
+    /// rabbitmqctl, on this virtual host.
+    pub(crate) fn ctl(&self, words: &[&str]) -> anyhow::Result<String> {
+        let (command, rest) = words.split_first().context("a command")?;
+        let mut arguments = vec![*command, "--vhost", &self.vhost];
+        arguments.extend(rest);
+        self.node.ctl(&arguments)
+    }
+
+    pub(crate) async fn bus(&self) -> anyhow::Result<std::sync::Arc<waypost_bus_rabbitmq::RabbitBus>> {
+        let config = waypost_bus_rabbitmq::RabbitConfig::new(self.amqp_url.clone());
+        Ok(waypost_bus_rabbitmq::RabbitBus::connect(config).await?)
+    }
+
+    async fn consume(&self, queues: &[&str]) -> anyhow::Result<Source> {
+        use waypost_bus::Bus as _;
+        let bus = self.bus().await?;
+        let (sender, arrivals) = mpsc::channel(LOOK_AT_MOST);
+        let mut tasks = JoinSet::new();
+        for queue in queues {
+            let mut consumer = bus.consume(queue, 256).await.with_context(|| (*queue).to_owned())?;
+            let (queue, sender) = ((*queue).to_owned(), sender.clone());
+            tasks.spawn(async move {
+                while let Ok(batch) = consumer.next_batch(256).await {
+                    for delivery in &batch {
+                        let found = Found { queue: queue.clone(), message: delivery.message.clone() };
+                        if sender.send(found).await.is_err() {
+                            return;
+                        }
+                    }
+                    if consumer.ack(batch).await.is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+        Ok(Source::Broker { arrivals, _tasks: tasks, _bus: bus })
+    }
+}
+
+enum Source {
+    File {
+        folder: PathBuf,
+        /// How far each queue was read.
+        places: BTreeMap<String, Option<u64>>,
+    },
+    #[cfg(feature = "servers")]
+    Broker { arrivals: mpsc::Receiver<Found>, _tasks: JoinSet<()>, _bus: std::sync::Arc<waypost_bus_rabbitmq::RabbitBus> },
+}
+
+/// A message and the queue that it was on.
+#[derive(Debug, Clone)]
+pub(crate) struct Found {
+    pub(crate) queue: String,
+    pub(crate) message: Message,
+}
+
+impl Found {
+    /// The team message's document; null when it is none.
+    pub(crate) fn document(&self) -> Value {
+        serde_json::from_slice(&self.message.body).unwrap_or_default()
+    }
+
+    /// A text in the document, by its JSON pointer; empty when absent.
+    pub(crate) fn text(&self, pointer: &str) -> String {
+        self.document().pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
+    }
+
+    pub(crate) fn wamid(&self) -> String {
+        self.text("/message/wamid")
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.message.headers.get(name).map(String::as_str)
+    }
+}
+
+/// Everything that was on some queues, in each queue's order.
+pub(crate) struct Reader {
+    source: Source,
+    read: Vec<Found>,
+}
+
+impl Reader {
+    /// Reads on, and gives all that was read so far.
+    pub(crate) fn look(&mut self) -> anyhow::Result<&[Found]> {
+        match &mut self.source {
+            Source::File { folder, places } => look_at_file(folder, places, &mut self.read)?,
+            #[cfg(feature = "servers")]
+            Source::Broker { arrivals, .. } => {
+                while let Ok(found) = arrivals.try_recv() {
+                    self.read.push(found);
+                }
+            }
+        }
+        Ok(&self.read)
+    }
+
+    /// Waits for `count` messages in all.
+    ///
+    /// # Panics
+    /// When they do not come.
+    pub(crate) async fn wait_for(&mut self, count: usize) -> anyhow::Result<Vec<Found>> {
+        self.wait_until(&format!("{count} messages are there"), |read| read.len() >= count).await
+    }
+
+    /// # Panics
+    /// When it does not become so.
+    pub(crate) async fn wait_until(
+        &mut self,
+        what: &str,
+        mut holds: impl FnMut(&[Found]) -> bool,
+    ) -> anyhow::Result<Vec<Found>> {
+        eventually(what, ROUTED_DEADLINE, async || match self.look() {
+            Ok(read) => holds(read).then(|| Ok(read.to_vec())),
+            Err(error) => Some(Err(error)),
+        })
+        .await
+    }
+}
+
+fn look_at_file(
+    folder: &Path,
+    places: &mut BTreeMap<String, Option<u64>>,
+    read: &mut Vec<Found>,
+) -> anyhow::Result<()> {
+    let file = BusFile::open_read_only(folder)?;
+    for (queue, place) in places {
+        loop {
+            let messages = file.peek(queue, *place, LOOK_AT_MOST)?.with_context(|| format!("no queue {queue}"))?;
+            let Some((last, _)) = messages.last() else { break };
+            *place = Some(*last);
+            read.extend(messages.into_iter().map(|(_, message)| Found { queue: queue.clone(), message }));
+        }
+    }
+    Ok(())
+}
+
+/// A text message of a customer.
+pub(crate) fn text(wamid: &str, from: &str, text: &str) -> Value {
+    let params = SampleParams {
+        wamid: wamid.to_owned(),
+        from: from.to_owned(),
+        text: text.to_owned(),
+        ..SampleParams::default()
+    };
+    sample(SampleKind::Text, &params)
+}
