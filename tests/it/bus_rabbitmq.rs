@@ -1,0 +1,547 @@
+//! The RabbitMQ adapter on a real broker: the bus conformance suite in virtual hosts of the node that the test run has
+//! started, and RabbitMQ's own traps, on a node of the test's own where the whole node suffers.
+
+#![allow(clippy::unwrap_used)]
+
+use std::collections::BTreeSet;
+use std::net::Ipv4Addr;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use lapin::options::{QueueDeclareOptions, QueueDeleteOptions};
+use lapin::types::{AMQPValue, FieldTable};
+use lapin::{Connection, ConnectionProperties};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::{AbortHandle, JoinSet};
+use waypost_bus::conformance::{self, Subject};
+use waypost_bus::topology::Stream;
+use waypost_bus::{Address, Bus, BusError, Consumer, Health, Layout, Message, Outcome, Publication, Topology};
+use waypost_bus_rabbitmq::{RabbitBus, RabbitConfig, topology::definitions};
+use waypost_domain::team::Priority;
+use waypost_domain::{PartitionCount, PartitionId, TeamName};
+use waypost_tests::eventually;
+use waypost_tests::rabbitmq::{NodeHandle, RabbitNode};
+
+waypost_bus::conformance_tests!(VhostSubject::new().await);
+
+const PATIENCE: Duration = Duration::from_secs(60);
+const PUBLISH_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A virtual host of its own on the shared node.
+struct VhostSubject {
+    node: NodeHandle,
+    vhost: String,
+    proxies: Mutex<Vec<(usize, Proxy)>>,
+}
+
+impl VhostSubject {
+    async fn new() -> Self {
+        let node = NodeHandle::attach_from_env().unwrap();
+        Self::on(node).await
+    }
+
+    async fn on(node: NodeHandle) -> Self {
+        let maker = node.clone();
+        let vhost = tokio::task::spawn_blocking(move || maker.create_vhost()).await.unwrap().unwrap();
+        Self { node, vhost, proxies: Mutex::default() }
+    }
+
+    fn url(&self) -> String {
+        self.node.amqp_url(&self.vhost)
+    }
+
+    async fn connect(&self) -> Arc<RabbitBus> {
+        RabbitBus::connect(RabbitConfig::new(self.url())).await.unwrap()
+    }
+
+    /// Someone else's connection.
+    async fn raw(&self) -> Connection {
+        Connection::connect(&self.url(), ConnectionProperties::default()).await.unwrap()
+    }
+}
+
+#[async_trait]
+impl Subject for VhostSubject {
+    async fn open(&self) -> Arc<dyn Bus> {
+        let proxy = Proxy::to(self.node.port()).await;
+        let url = self.url().replace(&format!(":{}/", self.node.port()), &format!(":{}/", proxy.port));
+        let bus: Arc<dyn Bus> = RabbitBus::connect(RabbitConfig::new(url)).await.unwrap();
+        self.proxies.lock().unwrap().push((identity(&bus), proxy));
+        bus
+    }
+
+    async fn crash(&self, bus: Arc<dyn Bus>) {
+        let mut proxies = self.proxies.lock().unwrap();
+        let place = proxies.iter().position(|(of, _)| *of == identity(&bus)).expect("a bus of this subject");
+        proxies.remove(place);
+    }
+
+    async fn restart_broker(&self) -> bool {
+        false
+    }
+
+    async fn delete_queue(&self, queue: &str) {
+        let connection = self.raw().await;
+        let channel = connection.create_channel().await.unwrap();
+        channel.queue_delete(queue.into(), QueueDeleteOptions::default()).await.unwrap();
+        connection.close(200, "OK".into()).await.unwrap();
+    }
+
+    async fn limit_queue(&self, _: &str, _: u64) {
+        // Declaring sets it.
+    }
+
+    fn can_peek(&self) -> bool {
+        false
+    }
+
+    fn patience(&self) -> Duration {
+        PATIENCE
+    }
+}
+
+fn identity(bus: &Arc<dyn Bus>) -> usize {
+    Arc::as_ptr(bus).cast::<()>() as usize
+}
+
+/// Between a client and the broker. Dropping it cuts every connection without a goodbye, and refuses new ones.
+struct Proxy {
+    port: u16,
+    task: AbortHandle,
+}
+
+impl Proxy {
+    async fn to(broker: u16) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let task = tokio::spawn(async move {
+            let mut connections = JoinSet::new();
+            while let Ok((mut client, _)) = listener.accept().await {
+                connections.spawn(async move {
+                    let Ok(mut server) = TcpStream::connect((Ipv4Addr::LOCALHOST, broker)).await else { return };
+                    // Ends with an error when either side dies.
+                    tokio::io::copy_bidirectional(&mut client, &mut server).await.ok();
+                });
+            }
+        });
+        Self { port, task: task.abort_handle() }
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// The suite's own restart case, with a node that may be restarted.
+struct NodeSubject {
+    node: Arc<Mutex<RabbitNode>>,
+    vhost: VhostSubject,
+}
+
+impl NodeSubject {
+    async fn new() -> Self {
+        let node = own_node().await;
+        Self { vhost: VhostSubject::on(node.handle().clone()).await, node: Arc::new(Mutex::new(node)) }
+    }
+
+    async fn on_node(&self, work: impl FnOnce(&mut RabbitNode) + Send + 'static) {
+        let node = self.node.clone();
+        tokio::task::spawn_blocking(move || work(&mut node.lock().unwrap())).await.unwrap();
+    }
+}
+
+#[async_trait]
+impl Subject for NodeSubject {
+    async fn open(&self) -> Arc<dyn Bus> {
+        self.vhost.open().await
+    }
+
+    async fn crash(&self, bus: Arc<dyn Bus>) {
+        self.vhost.crash(bus).await;
+    }
+
+    async fn restart_broker(&self) -> bool {
+        self.on_node(|node| {
+            node.stop().unwrap();
+            node.start_again().unwrap();
+        })
+        .await;
+        true
+    }
+
+    async fn delete_queue(&self, queue: &str) {
+        self.vhost.delete_queue(queue).await;
+    }
+
+    async fn limit_queue(&self, queue: &str, messages_max: u64) {
+        self.vhost.limit_queue(queue, messages_max).await;
+    }
+
+    fn can_peek(&self) -> bool {
+        false
+    }
+
+    fn patience(&self) -> Duration {
+        PATIENCE
+    }
+}
+
+async fn own_node() -> RabbitNode {
+    tokio::task::spawn_blocking(RabbitNode::start).await.unwrap().unwrap()
+}
+
+fn layout() -> Layout {
+    Layout::new(PartitionCount::new(2).unwrap())
+}
+
+fn inbound() -> Address {
+    layout().inbound(PartitionId(0))
+}
+
+fn topology() -> Topology {
+    Topology::new(layout(), &BTreeSet::from([TeamName::new("desk").unwrap()]), true)
+}
+
+fn publication(address: Address, id: &str) -> Publication {
+    let message = Message { id: id.to_owned(), body: Bytes::from_static(b"body"), ..Message::default() };
+    Publication { address, message }
+}
+
+async fn publish_one(bus: &dyn Bus, address: Address, id: &str) -> Outcome {
+    bus.publish(vec![publication(address, id)], PUBLISH_TIMEOUT).await[0]
+}
+
+/// The ids of the next `count` messages, acknowledged.
+async fn take(consumer: &mut dyn Consumer, count: usize) -> Vec<String> {
+    let mut ids = Vec::new();
+    while ids.len() < count {
+        let batch = tokio::time::timeout(PATIENCE, consumer.next_batch(count - ids.len())).await.unwrap().unwrap();
+        ids.extend(batch.iter().map(|delivery| delivery.message.id.clone()));
+        consumer.ack(batch).await.unwrap();
+    }
+    ids
+}
+
+async fn becomes(bus: &dyn Bus, what: &str, check: impl Fn(&Health) -> bool) {
+    eventually(what, PATIENCE, async || check(&bus.health()).then_some(())).await;
+}
+
+/// lapin attaches a returned message to whichever confirm comes next: none of them may be taken for a stored one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_return_is_never_taken_for_a_confirm() {
+    const CALLS: usize = 200;
+    let subject = VhostSubject::new().await;
+    // One channel, so that everything meets there.
+    let bus =
+        RabbitBus::connect(RabbitConfig { publish_channels: 1, ..RabbitConfig::new(subject.url()) }).await.unwrap();
+    bus.declare(&topology()).await.unwrap();
+    let nowhere = Address { stream: Stream::Events, key: "nowhere".to_owned() };
+    let mut calls = JoinSet::new();
+    for call in 0..CALLS {
+        let (bus, nowhere) = (bus.clone(), nowhere.clone());
+        calls.spawn(async move {
+            // The same ids on both addresses: an id alone must not decide.
+            let address = |number: usize| if (call + number).is_multiple_of(3) { nowhere.clone() } else { inbound() };
+            let batch = (0..5).map(|number| publication(address(number), &format!("{call}.{}", number / 2))).collect();
+            let outcomes = bus.publish(batch, PUBLISH_TIMEOUT).await;
+            for (number, outcome) in outcomes.into_iter().enumerate() {
+                let expected = if (call + number).is_multiple_of(3) { Outcome::Returned } else { Outcome::Confirmed };
+                assert_eq!(outcome, expected, "{number} of call {call}");
+            }
+        });
+    }
+    calls.join_all().await;
+}
+
+#[tokio::test]
+async fn other_arguments_are_named_and_never_changed() {
+    let subject = VhostSubject::new().await;
+    let channel_owner = subject.raw().await;
+    let channel = channel_owner.create_channel().await.unwrap();
+    let mut arguments = FieldTable::default();
+    arguments.insert("x-queue-type".into(), AMQPValue::LongString("quorum".into()));
+    arguments.insert("x-delivery-limit".into(), AMQPValue::LongInt(5));
+    channel.queue_declare("wa.in.p00".into(), QueueDeclareOptions::durable(), arguments).await.unwrap();
+
+    let bus = subject.connect().await;
+    match bus.declare(&topology()).await {
+        Err(BusError::TopologyMismatch { queue, difference }) => {
+            assert_eq!(queue, "wa.in.p00");
+            assert!(difference.contains("x-") && difference.contains("received"), "{difference}");
+        }
+        other => panic!("a mismatch answered {other:?}"),
+    }
+    let lines = bus.verify(&topology()).await.unwrap();
+    assert!(lines.iter().any(|line| line.starts_with("queue wa.in.p00 differs: 'x-")), "{lines:?}");
+    assert!(lines.iter().any(|line| line == "queue wa.in.p01 is missing"), "{lines:?}");
+    assert_eq!(bus.depth("wa.in.p00").await.unwrap().unwrap().ready, 0, "it is still there");
+}
+
+#[tokio::test]
+async fn a_queue_deleted_in_use_returns_publications_and_ends_its_consumer() {
+    let subject = VhostSubject::new().await;
+    let bus = subject.connect().await;
+    bus.declare(&topology()).await.unwrap();
+    let mut consumer = bus.consume("wa.in.p00", 10).await.unwrap();
+    subject.delete_queue("wa.in.p00").await;
+    let end = tokio::time::timeout(PATIENCE, consumer.next_batch(1)).await.unwrap();
+    assert!(end.is_err(), "{end:?}");
+    assert_eq!(publish_one(&*bus, inbound(), "lost?").await, Outcome::Returned);
+    assert_eq!(bus.health(), Health::Up);
+}
+
+#[tokio::test]
+async fn a_missing_exchange_returns_and_the_channel_is_rebuilt() {
+    let subject = VhostSubject::new().await;
+    let bus =
+        RabbitBus::connect(RabbitConfig { publish_channels: 1, ..RabbitConfig::new(subject.url()) }).await.unwrap();
+    let only_parking = Topology {
+        queues: topology().queues.into_iter().filter(|queue| queue.address.stream == Stream::Unrouted).collect(),
+    };
+    bus.declare(&only_parking).await.unwrap();
+    assert_eq!(publish_one(&*bus, inbound(), "1").await, Outcome::Returned);
+    assert_eq!(publish_one(&*bus, Address::unrouted(), "2").await, Outcome::Confirmed);
+    // In one flight nothing is claimed to be stored that is not.
+    let batch =
+        vec![publication(Address::unrouted(), "3"), publication(inbound(), "4"), publication(Address::unrouted(), "5")];
+    let outcomes = bus.publish(batch, PUBLISH_TIMEOUT).await;
+    assert_eq!(outcomes[1..], [Outcome::Returned, Outcome::Unknown]);
+    let stored = 1 + usize::from(outcomes[0] == Outcome::Confirmed);
+    assert_eq!(publish_one(&*bus, Address::unrouted(), "6").await, Outcome::Confirmed);
+    let mut consumer = bus.consume("wa.unrouted", 10).await.unwrap();
+    let ids = take(&mut *consumer, stored + 1).await;
+    assert!(ids.contains(&"2".to_owned()) && !ids.contains(&"4".to_owned()), "{ids:?}");
+}
+
+#[tokio::test]
+async fn the_in_flight_bound_refuses_at_once() {
+    let subject = VhostSubject::new().await;
+    let bus = RabbitBus::connect(RabbitConfig { in_flight_max: 10, ..RabbitConfig::new(subject.url()) }).await.unwrap();
+    bus.declare(&topology()).await.unwrap();
+    let batch = |count: usize| (0..count).map(|number| publication(inbound(), &number.to_string())).collect();
+    assert_eq!(bus.publish(batch(11), PUBLISH_TIMEOUT).await, [Outcome::Unavailable; 11]);
+    assert_eq!(bus.publish(batch(10), PUBLISH_TIMEOUT).await, [Outcome::Confirmed; 10]);
+}
+
+#[tokio::test]
+async fn a_wrong_password_and_a_missing_permission_are_said_clearly() {
+    let subject = VhostSubject::new().await;
+    subject.connect().await.declare(&topology()).await.unwrap();
+    let wrong = subject.node.amqp_url_of("guest", "hunter2", &subject.vhost);
+    let error = RabbitBus::connect(RabbitConfig::new(wrong)).await.err().expect("a wrong password is refused");
+    assert!(matches!(&error, BusError::Refused(why) if why.contains("ACCESS_REFUSED")), "{error}");
+    assert!(!error.to_string().contains("hunter2"));
+    let error = RabbitBus::connect(RabbitConfig::new(subject.node.amqp_url("no-such-vhost"))).await.err();
+    assert!(matches!(&error, Some(BusError::Refused(why)) if why.contains("no-such-vhost")), "{error:?}");
+}
+
+/// The definitions as an operator uses them, and each user held to its own work.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn imported_definitions_are_the_topology_and_hold_users_to_their_work() {
+    let node = own_node().await;
+    let subject = VhostSubject::on(node.handle().clone()).await;
+    let (handle, vhost) = (subject.node.clone(), subject.vhost.clone());
+    tokio::task::spawn_blocking(move || import(&handle, &vhost)).await.unwrap();
+
+    let bus = subject.connect().await;
+    assert_eq!(bus.verify(&topology()).await.unwrap(), Vec::<String>::new());
+    bus.declare(&topology()).await.unwrap();
+    for queue in &topology().queues {
+        assert_eq!(publish_one(&*bus, queue.address.clone(), "bound").await, Outcome::Confirmed, "{}", queue.name);
+    }
+
+    let user = async |name: &str| {
+        RabbitBus::connect(RabbitConfig::new(subject.node.amqp_url_of(name, "secret", &subject.vhost))).await.unwrap()
+    };
+    let ingress = user("waypost-ingress").await;
+    assert_eq!(publish_one(&*ingress, inbound(), "in").await, Outcome::Confirmed);
+    assert_eq!(publish_one(&*ingress, Address::unrouted(), "no").await, Outcome::Unavailable);
+    assert_eq!(
+        publish_one(&*ingress, inbound(), "in again").await,
+        Outcome::Confirmed,
+        "the refusal has no after-effect"
+    );
+    refused(ingress.consume("wa.in.p00", 1).await.err(), "wa.in.p00");
+    // What is there need not be declared.
+    ingress.declare(&topology()).await.unwrap();
+    let more = Topology::new(Layout::new(PartitionCount::new(3).unwrap()), &BTreeSet::new(), false);
+    refused(ingress.declare(&more).await.err(), "wa.in.p02");
+
+    let router = user("waypost-router").await;
+    assert_eq!(take(&mut *router.consume("wa.in.p00", 1).await.unwrap(), 1).await, ["bound"]);
+    let team = Address::team(&TeamName::new("desk").unwrap(), Priority::Normal);
+    assert_eq!(publish_one(&*router, team, "routed").await, Outcome::Confirmed);
+    refused(router.consume("team.desk.normal", 1).await.err(), "team.desk.normal");
+
+    let tool = user("team-desk").await;
+    assert_eq!(take(&mut *tool.consume("team.desk.normal", 1).await.unwrap(), 2).await, ["bound", "routed"]);
+    refused(tool.consume("wa.in.p00", 1).await.err(), "wa.in.p00");
+
+    let job = user("waypost-topology").await;
+    job.declare(&more).await.unwrap();
+    let admin = user("waypost-admin").await;
+    let new_team = Topology::new(layout(), &BTreeSet::from([TeamName::new("new").unwrap()]), false);
+    let new_team =
+        Topology { queues: new_team.queues.into_iter().filter(|queue| queue.name.contains("new")).collect() };
+    admin.declare(&new_team).await.unwrap();
+    refused(
+        admin.declare(&Topology::new(Layout { epoch: 2, ..layout() }, &BTreeSet::new(), false)).await.err(),
+        "wa.in.e2.p00",
+    );
+}
+
+fn import(node: &NodeHandle, vhost: &str) {
+    for user in ["waypost-ingress", "waypost-router", "waypost-topology", "waypost-admin", "team-desk"] {
+        node.ctl(&["add_user", user, "secret"]).unwrap();
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("definitions.json");
+    std::fs::write(&file, serde_json::to_vec(&definitions(&topology(), vhost)).unwrap()).unwrap();
+    node.ctl(&["import_definitions", file.to_str().unwrap()]).unwrap();
+    let policies = node.ctl(&["list_policies", "--vhost", vhost]).unwrap();
+    assert!(policies.contains("waypost-work") && policies.contains("waypost-teams"), "{policies}");
+}
+
+fn refused(error: Option<BusError>, named: &str) {
+    assert!(matches!(&error, Some(BusError::Refused(why)) if why.contains(named)), "{named}: {error:?}");
+}
+
+/// Disk alarm: publications are refused at once, consumers go on, and all is well again afterwards.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_alarm_refuses_publications_and_lets_consumers_go_on() {
+    let node = Arc::new(own_node().await);
+    let ctl = async |arguments: &'static [&'static str]| {
+        let node = node.clone();
+        tokio::task::spawn_blocking(move || node.ctl(arguments)).await.unwrap().unwrap()
+    };
+    let subject = VhostSubject::on(node.handle().clone()).await;
+    let bus = subject.connect().await;
+    bus.declare(&topology()).await.unwrap();
+    for number in 0..20 {
+        assert_eq!(publish_one(&*bus, inbound(), &number.to_string()).await, Outcome::Confirmed);
+    }
+    let mut consumer = bus.consume("wa.in.p00", 4).await.unwrap();
+    let first = take(&mut *consumer, 4).await;
+
+    ctl(&["set_disk_free_limit", "9000GB"]).await;
+    // The broker says so when somebody publishes.
+    eventually("health blocked", PATIENCE, async || {
+        let outcome = publish_one(&*bus, inbound(), "during").await;
+        assert!(matches!(outcome, Outcome::Confirmed | Outcome::Unknown | Outcome::Unavailable), "{outcome:?}");
+        matches!(bus.health(), Health::Blocked(_)).then_some(())
+    })
+    .await;
+    let begin = Instant::now();
+    assert_eq!(publish_one(&*bus, inbound(), "refused").await, Outcome::Unavailable);
+    assert!(begin.elapsed() < Duration::from_millis(500), "refused after {:?}", begin.elapsed());
+    let rest = take(&mut *consumer, 16).await;
+    let ids: Vec<String> = first.into_iter().chain(rest).collect();
+    assert_eq!(ids, (0..20).map(|number| number.to_string()).collect::<Vec<_>>());
+
+    ctl(&["set_disk_free_limit", "1MB"]).await;
+    becomes(&*bus, "health up", |health| *health == Health::Up).await;
+    assert_eq!(publish_one(&*bus, inbound(), "after").await, Outcome::Confirmed);
+    eventually("the message after the alarm", PATIENCE, async || {
+        (take(&mut *consumer, 1).await == ["after"]).then_some(())
+    })
+    .await;
+}
+
+/// SIGKILL of the broker under load: nothing confirmed is lost, order holds, and we come back by ourselves.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_killed_broker_costs_nothing_that_was_confirmed() {
+    let subject = NodeSubject::new().await;
+    let bus = subject.vhost.connect().await;
+    bus.declare(&topology()).await.unwrap();
+    let mut consumer = bus.consume("wa.in.p00", 8).await.unwrap();
+    let held = consumer.next_batch(1);
+    assert_eq!(publish_one(&*bus, inbound(), "before").await, Outcome::Confirmed);
+    let held = held.await.unwrap();
+
+    let publisher = bus.clone();
+    let (saw, mut seen) = tokio::sync::mpsc::channel(64);
+    let load = tokio::spawn(async move {
+        let mut confirmed = Vec::new();
+        for number in 0_usize.. {
+            // As a caller does it: again, under the same id, until it is confirmed.
+            loop {
+                let outcome = publish_one(&*publisher, inbound(), &number.to_string()).await;
+                if saw.send(outcome).await.is_err() {
+                    return confirmed;
+                }
+                match outcome {
+                    Outcome::Confirmed => break,
+                    Outcome::Unknown | Outcome::Unavailable => {
+                        tokio::time::sleep(Duration::from_millis(5)).await;
+                    }
+                    Outcome::Returned | Outcome::Nacked => panic!("{outcome:?}"),
+                }
+            }
+            confirmed.push(number.to_string());
+        }
+        confirmed
+    });
+    let until = async |seen: &mut tokio::sync::mpsc::Receiver<Outcome>, wanted: Outcome| {
+        while tokio::time::timeout(PATIENCE, seen.recv()).await.unwrap() != Some(wanted) {}
+    };
+    until(&mut seen, Outcome::Confirmed).await;
+    let watch_seen = async {
+        until(&mut seen, Outcome::Unavailable).await;
+        assert!(matches!(bus.health(), Health::Down(_)));
+    };
+    tokio::join!(watch_seen, subject.on_node(|node| node.kill().unwrap()));
+    assert!(consumer.ack(held).await.is_err(), "acknowledged on a dead connection");
+    assert!(consumer.next_batch(1).await.is_err());
+    drop(consumer);
+
+    let restart = subject.on_node(|node| node.start_again().unwrap());
+    let confirmed_again = async {
+        until(&mut seen, Outcome::Confirmed).await;
+        for _ in 0..50 {
+            until(&mut seen, Outcome::Confirmed).await;
+        }
+    };
+    tokio::join!(restart, confirmed_again);
+    becomes(&*bus, "health up", |health| *health == Health::Up).await;
+    drop(seen);
+    let confirmed = load.await.unwrap();
+
+    let mut consumer = bus.consume("wa.in.p00", 64).await.unwrap();
+    let first = consumer.next_batch(1).await.unwrap();
+    assert_eq!(first[0].message.id, "before");
+    assert!(first[0].redelivered, "it was in our hands before");
+    consumer.ack(first).await.unwrap();
+    let mut stored = Vec::new();
+    while stored.last() != confirmed.last() {
+        let id = take(&mut *consumer, 1).await.remove(0);
+        // What was in doubt may be there twice, side by side.
+        if stored.last() != Some(&id) {
+            stored.push(id);
+        }
+    }
+    assert_eq!(stored, confirmed);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_broker_restart_keeps_everything() {
+    conformance::a_restart_keeps_everything(&NodeSubject::new().await).await;
+}
+
+/// A broker that accepts the connection and then says nothing.
+#[tokio::test]
+async fn a_silent_broker_is_given_up_in_time() {
+    let silent = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let port = silent.local_addr().unwrap().port();
+    let config = RabbitConfig {
+        connect_timeout: Duration::from_millis(300),
+        ..RabbitConfig::new(format!("amqp://guest:guest@127.0.0.1:{port}/x"))
+    };
+    let begin = Instant::now();
+    let error = RabbitBus::connect(config).await.err().expect("nobody answers");
+    assert!(matches!(error, BusError::Unavailable(_)), "{error}");
+    assert!(begin.elapsed() < Duration::from_secs(5), "after {:?}", begin.elapsed());
+}
