@@ -1,22 +1,32 @@
 //! Configuration: defaults < TOML file < `WAYPOST__SECTION__KEY` environment < flags. Every secret may instead be named
 //! by a file (`…_file`). Mistakes are told all at once, each by its field.
 
+mod sections;
+mod value;
+
 use std::collections::BTreeMap;
-use std::fmt;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use figment::Figment;
 use figment::providers::{Env, Format, Toml};
-use secrecy::{ExposeSecret, SecretString};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use figment::value::Value;
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
 use waypost_bus::Layout;
 use waypost_cloud_api::signature::Provider;
 use waypost_domain::{NumberName, PartitionCount, PhoneNumberId};
 use waypost_ingress::{IngressConfig, Limits, SecretSource, TlsFiles};
 use waypost_router::RouterConfig;
 use waypost_worker::WorkerConfig;
+
+use sections::{
+    AdminSection, BusSection, IngressSection, RetentionSection, RouterSection, RulesSection, StoreSection,
+    WorkerSection,
+};
+pub(crate) use sections::{LogFormat, LogSection};
+pub(crate) use value::Secret;
+use value::string_map;
 
 /// The value of `bus.url` and `store.url` that needs nothing installed.
 pub(crate) const EMBEDDED: &str = "embedded";
@@ -45,130 +55,6 @@ pub(crate) struct Config {
     pub(crate) numbers: BTreeMap<String, String>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct LogSection {
-    /// A level, or a filter such as `info,waypost_router=debug`.
-    pub(crate) level: String,
-    pub(crate) format: LogFormat,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum LogFormat {
-    Text,
-    Json,
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct BusSection {
-    /// `embedded`, or `amqp://user:password@host:5672/vhost` (`amqps` for TLS).
-    pub(crate) url: Secret,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) url_file: Option<PathBuf>,
-    /// Whether a starting process creates the queues that are missing. Needs the `configure` permission.
-    pub(crate) declare: bool,
-    pub(crate) heartbeat_s: u16,
-    /// Publications in flight at most, per process.
-    pub(crate) in_flight_max: u32,
-    /// Messages that a team's queue holds at most; the broker's policy or 200,000 where absent.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) team_queue_messages_max: Option<u64>,
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct StoreSection {
-    /// `embedded`, or `postgres://user:password@host:5432/database`.
-    pub(crate) url: Secret,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) url_file: Option<PathBuf>,
-    pub(crate) connections_max: u32,
-    /// Whether a starting process brings the schema up to date. The embedded store always does.
-    pub(crate) migrate: bool,
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct IngressSection {
-    pub(crate) listen: SocketAddr,
-    pub(crate) path: String,
-    /// `meta` or `360dialog`: whose signature header is checked.
-    pub(crate) provider: String,
-    /// The app secrets that sign webhooks; several while one is rotated.
-    #[serde(deserialize_with = "one_or_many")]
-    pub(crate) app_secrets: Vec<Secret>,
-    /// Files that hold one app secret each; read again when they change.
-    #[serde(deserialize_with = "one_or_many")]
-    pub(crate) app_secrets_file: Vec<PathBuf>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) verify_token: Option<Secret>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) verify_token_file: Option<PathBuf>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) tls_certificate_file: Option<PathBuf>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) tls_key_file: Option<PathBuf>,
-    pub(crate) body_bytes_max: usize,
-    pub(crate) header_timeout_ms: u64,
-    pub(crate) body_timeout_ms: u64,
-    pub(crate) connections_max: usize,
-    pub(crate) in_flight_max: usize,
-    pub(crate) publish_timeout_ms: u64,
-    pub(crate) retry_after_s: u32,
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct AdminSection {
-    /// Where `/healthz`, `/readyz` and `/metrics` answer.
-    pub(crate) listen: SocketAddr,
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize, Default)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct RulesSection {
-    /// The rules file (TOML); looked at again twice a second.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) file: Option<PathBuf>,
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct RouterSection {
-    pub(crate) conversation_idle_minutes: u64,
-    pub(crate) full_queue_patience_ms: u64,
-    pub(crate) publish_timeout_ms: u64,
-    /// Whether to publish `wa.activity`: only where somebody reads it.
-    pub(crate) activity: bool,
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct WorkerSection {
-    pub(crate) lease_ttl_ms: u64,
-    pub(crate) lease_renew_ms: u64,
-    pub(crate) batch_max: u16,
-    pub(crate) park_after: u32,
-    pub(crate) idle_flush_ms: u64,
-    pub(crate) drain_timeout_ms: u64,
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct RetentionSection {
-    /// Decisions; at least 8, since Meta sends again for 7 days.
-    pub(crate) inbox_days: u32,
-    /// Bodies of messages that are kept.
-    pub(crate) bodies_days: u32,
-    pub(crate) statuses_days: u32,
-    pub(crate) changes_days: u32,
-    pub(crate) conversations_days: u32,
-    /// How often the janitor passes.
-    pub(crate) every_s: u64,
-}
-
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -189,92 +75,6 @@ impl Default for Config {
     }
 }
 
-impl Default for LogSection {
-    fn default() -> Self {
-        Self { level: "info".to_owned(), format: LogFormat::Text }
-    }
-}
-
-impl Default for BusSection {
-    fn default() -> Self {
-        Self {
-            url: Secret::new(EMBEDDED),
-            url_file: None,
-            declare: true,
-            heartbeat_s: 10,
-            in_flight_max: 16_384,
-            team_queue_messages_max: None,
-        }
-    }
-}
-
-impl Default for StoreSection {
-    fn default() -> Self {
-        Self { url: Secret::new(EMBEDDED), url_file: None, connections_max: 16, migrate: false }
-    }
-}
-
-impl Default for IngressSection {
-    fn default() -> Self {
-        let limits = Limits::default();
-        let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-        Self {
-            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
-            path: "/webhook".to_owned(),
-            provider: "meta".to_owned(),
-            app_secrets: Vec::new(),
-            app_secrets_file: Vec::new(),
-            verify_token: None,
-            verify_token_file: None,
-            tls_certificate_file: None,
-            tls_key_file: None,
-            body_bytes_max: limits.body_bytes_max,
-            header_timeout_ms: millis(limits.header_timeout),
-            body_timeout_ms: millis(limits.body_timeout),
-            connections_max: limits.connections_max,
-            in_flight_max: limits.in_flight_max,
-            publish_timeout_ms: millis(limits.publish_timeout),
-            retry_after_s: limits.retry_after_seconds,
-        }
-    }
-}
-
-impl Default for AdminSection {
-    fn default() -> Self {
-        Self { listen: SocketAddr::from(([127, 0, 0, 1], 9464)) }
-    }
-}
-
-impl Default for RouterSection {
-    fn default() -> Self {
-        Self {
-            conversation_idle_minutes: 24 * 60,
-            full_queue_patience_ms: 2_000,
-            publish_timeout_ms: 5_000,
-            activity: false,
-        }
-    }
-}
-
-impl Default for WorkerSection {
-    fn default() -> Self {
-        Self {
-            lease_ttl_ms: 15_000,
-            lease_renew_ms: 5_000,
-            batch_max: 128,
-            park_after: 5,
-            idle_flush_ms: 1_000,
-            drain_timeout_ms: 20_000,
-        }
-    }
-}
-
-impl Default for RetentionSection {
-    fn default() -> Self {
-        Self { inbox_days: 9, bodies_days: 30, statuses_days: 8, changes_days: 30, conversations_days: 90, every_s: 60 }
-    }
-}
-
 /// What is wrong with the configuration, a line per mistake.
 #[derive(Debug, thiserror::Error)]
 #[error("{}", .0.join("\n"))]
@@ -291,7 +91,9 @@ impl Config {
         }
         figment = figment.merge(Env::prefixed("WAYPOST__").split("__"));
         for (key, value) in overrides {
-            figment = figment.merge((key, value.clone()));
+            // As in the environment: what looks like a number is one.
+            let Ok(value) = value.parse::<Value>();
+            figment = figment.merge((key, value));
         }
         let mut config: Self = figment
             .extract()
@@ -399,7 +201,7 @@ impl Config {
 
     pub(crate) fn ingress_config(&self) -> IngressConfig {
         let section = &self.ingress;
-        let inline = |secret: &Secret| SecretSource::Inline(secret.0.clone());
+        let inline = |secret: &Secret| SecretSource::Inline(secret.inner());
         let mut app_secrets: Vec<_> = section.app_secrets.iter().map(inline).collect();
         app_secrets.extend(section.app_secrets_file.iter().cloned().map(SecretSource::File));
         let verify_token = match (&section.verify_token_file, &section.verify_token) {
@@ -498,90 +300,10 @@ fn describe(error: &figment::Error, file: Option<&Path>) -> String {
     format!("{path}{}{place}", error.kind)
 }
 
-/// Text that is never shown.
-#[derive(Clone)]
-pub(crate) struct Secret(SecretString);
-
-impl Secret {
-    pub(crate) fn new(text: impl Into<String>) -> Self {
-        Self(SecretString::from(text.into()))
-    }
-
-    pub(crate) fn expose(&self) -> &str {
-        self.0.expose_secret()
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("[redacted]")
-    }
-}
-
-impl Serialize for Secret {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let text = if self.expose() == EMBEDDED { EMBEDDED } else { "[redacted]" };
-        serializer.serialize_str(text)
-    }
-}
-
-impl<'de> Deserialize<'de> for Secret {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        scalar(deserializer).map(Self::new)
-    }
-}
-
-/// Environment values that look like numbers arrive as numbers.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Scalar {
-    Text(String),
-    Integer(i64),
-    Unsigned(u64),
-    Float(f64),
-    Bool(bool),
-}
-
-fn scalar<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    Ok(Scalar::deserialize(deserializer)?.into_text())
-}
-
-impl Scalar {
-    fn into_text(self) -> String {
-        match self {
-            Self::Text(text) => text,
-            Self::Integer(number) => number.to_string(),
-            Self::Unsigned(number) => number.to_string(),
-            Self::Float(number) => number.to_string(),
-            Self::Bool(value) => value.to_string(),
-        }
-    }
-}
-
-fn string_map<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, String>, D::Error> {
-    let map = BTreeMap::<String, Scalar>::deserialize(deserializer)?;
-    Ok(map.into_iter().map(|(key, value)| (key, value.into_text())).collect())
-}
-
-fn one_or_many<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
-where
-    D: Deserializer<'de>,
-    T: Deserialize<'de>,
-{
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum OneOrMany<T> {
-        Many(Vec<T>),
-        One(T),
-    }
-    Ok(match OneOrMany::deserialize(deserializer)? {
-        OneOrMany::Many(many) => many,
-        OneOrMany::One(one) => vec![one],
-    })
-}
-
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     fn problems(toml: &str, components: &[Component]) -> Vec<String> {
@@ -636,5 +358,49 @@ mod tests {
         for shown in [toml::to_string(&config).unwrap(), format!("{config:?}")] {
             assert!(!shown.contains("hush"), "{shown}");
         }
+    }
+
+    /// Every key, those included that are absent by default.
+    fn keys() -> BTreeSet<String> {
+        let mut config = Config::default();
+        config.instance = Some(String::new());
+        config.bus.url_file = Some(PathBuf::new());
+        config.bus.team_queue_messages_max = Some(1);
+        config.store.url_file = Some(PathBuf::new());
+        config.ingress.verify_token = Some(Secret::new(""));
+        config.ingress.verify_token_file = Some(PathBuf::new());
+        config.ingress.tls_certificate_file = Some(PathBuf::new());
+        config.ingress.tls_key_file = Some(PathBuf::new());
+        config.rules.file = Some(PathBuf::new());
+        config.numbers.insert("<name>".to_owned(), String::new());
+        let table: toml::Table = toml::from_str(&toml::to_string(&config).unwrap()).unwrap();
+        let mut keys = BTreeSet::new();
+        for (section, value) in table {
+            match value {
+                toml::Value::Table(fields) => keys.extend(fields.keys().map(|field| format!("{section}.{field}"))),
+                _ => drop(keys.insert(section)),
+            }
+        }
+        keys
+    }
+
+    #[test]
+    fn the_readme_lists_every_key_and_no_other() {
+        let readme = include_str!("../../../README.md");
+        let table = readme.split("## Configuration").nth(1).unwrap().split("\n## ").next().unwrap();
+        let rows = table.lines().filter(|line| line.starts_with("| `"));
+        let cells = rows.map(|row| row.split('|').nth(1).unwrap());
+        let listed: BTreeSet<String> =
+            cells.flat_map(|cell| cell.split('`').skip(1).step_by(2)).map(str::to_owned).collect();
+        assert_eq!(listed, keys());
+    }
+
+    #[test]
+    fn the_example_deployment_is_right() {
+        let example = include_str!("../../../deploy/waypost.toml");
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("waypost.toml"), example).unwrap();
+        let config = Config::load(Some(&folder.path().join("waypost.toml")), &[]).unwrap();
+        config.check(&Component::ALL).unwrap();
     }
 }
