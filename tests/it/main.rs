@@ -7,5 +7,6 @@ mod crate_edges;
 mod deployment;
 mod duplicates;
 mod embedded_run;
+mod refusals;
 mod tidy;
 mod workspace;
