@@ -8,5 +8,7 @@ mod deployment;
 mod duplicates;
 mod embedded_run;
 mod refusals;
+#[cfg(feature = "servers")]
+mod store_postgres;
 mod tidy;
 mod workspace;

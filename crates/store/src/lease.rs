@@ -107,8 +107,15 @@ impl Store {
         let expires_at = now.saturating_add(millis(ttl));
         let number = i64::from(partition.0);
         let mut tx = self.begin().await?;
+        // Asked first, because an insert waits for whoever is updating the row that it conflicts with.
+        let exists = "SELECT count(*) FROM lease WHERE component = $1 AND partition = $2";
         let insert = "INSERT INTO lease (component, partition) VALUES ($1, $2) ON CONFLICT DO NOTHING";
-        on_tx!(&mut tx, |db| sqlx::query(insert).bind(component).bind(number).execute(&mut *db).await.map(drop)?);
+        on_tx!(&mut tx, |db| {
+            let rows: i64 = sqlx::query_scalar(exists).bind(component).bind(number).fetch_one(&mut *db).await?;
+            if rows == 0 {
+                sqlx::query(insert).bind(component).bind(number).execute(&mut *db).await.map(drop)?;
+            }
+        });
         let take = match &tx {
             Tx::Sqlite(_) => {
                 "UPDATE lease SET owner = $3, epoch = epoch + 1, expires_at = $4 WHERE component = $1 \

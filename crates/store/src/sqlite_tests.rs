@@ -2,6 +2,7 @@
 
 use tempfile::TempDir;
 
+use crate::database::Database;
 use crate::{Result, Store, StoreOptions, StoreUrl};
 
 async fn open() -> (TempDir, Store) {
@@ -31,10 +32,27 @@ async fn what_was_committed_is_there_after_opening_again() -> Result<()> {
 #[tokio::test]
 async fn the_file_is_kept_safely() {
     let (_folder, store) = open().await;
-    let crate::database::Database::Sqlite { writer, readers } = &store.database else { unreachable!() };
+    let Database::Sqlite { writer, readers } = &store.database else { unreachable!() };
     let mode: String = sqlx::query_scalar("PRAGMA journal_mode").fetch_one(writer).await.unwrap();
     let synchronous: i64 = sqlx::query_scalar("PRAGMA synchronous").fetch_one(writer).await.unwrap();
     assert_eq!((mode.as_str(), synchronous), ("wal", 2), "2 is FULL");
     assert_eq!(writer.options().get_max_connections(), 1);
     assert!(sqlx::query("CREATE TABLE t (a)").execute(readers).await.is_err(), "readers only read");
+}
+
+/// A release knows its own schema and the next one's; beyond that it does not touch the database.
+#[tokio::test]
+async fn a_schema_of_a_later_release_is_told_apart() -> Result<()> {
+    for (version, may_run) in [(102, true), (299, true), (301, false)] {
+        let (_folder, store) = open().await;
+        store.migrate().await?;
+        let Database::Sqlite { writer, .. } = &store.database else { unreachable!() };
+        let sql = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
+             VALUES ($1, 'later', TRUE, x'00', 0)";
+        sqlx::query(sql).bind(version).execute(writer).await?;
+        assert_eq!(store.require_schema().await.is_ok(), may_run, "{version}");
+        let migrated = store.migrate().await;
+        assert_eq!(migrated.is_ok(), may_run, "{version}: {migrated:?}");
+    }
+    Ok(())
 }
