@@ -21,9 +21,10 @@ pub struct RabbitConfig {
     /// Publications to one address share a channel, which keeps their order; a channel that waits for a slow queue
     /// holds up the others on it.
     pub publish_channels: usize,
-    /// Publications that wait for a confirm; above that, publishing is refused at once. No batch may be larger.
+    /// Publications that wait for a confirm; above that, publishing is refused at once. A larger batch must find nothing in flight.
     pub in_flight_max: usize,
-    /// Bytes of bodies that wait for a confirm; above that, publishing is refused at once. No batch may be larger.
+    /// Bytes of bodies that wait for a confirm; above that, publishing is refused at once. A larger batch must find nothing in
+    /// flight.
     pub in_flight_bytes_max: usize,
     /// Certificate authorities in PEM to trust besides those of the system. Read at every connect.
     pub ca_file: Option<PathBuf>,

@@ -4,16 +4,17 @@
 //! Must never retry anything but connecting: what was in flight on a lost connection is the caller's to repeat.
 
 use std::net::{Shutdown, TcpStream};
+use std::ops::Deref;
 use std::os::fd::AsFd;
 use std::pin::pin;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use futures_util::StreamExt;
+use futures_util::{FutureExt, StreamExt};
 use lapin::runtime::default_runtime;
 use lapin::tcp::OwnedTLSConfig;
 use lapin::uri::{AMQPScheme, AMQPUri};
-use lapin::{AsyncTcpStream, Connection, ConnectionProperties, Event};
+use lapin::{AsyncTcpStream, Channel, Connection, ConnectionProperties, Event};
 use metrics::{counter, gauge};
 use tokio::sync::watch;
 use tokio::time::{interval, sleep, timeout};
@@ -30,6 +31,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// lapin tells of a lost connection by an event, but not in every case.
 const CHECK_EVERY: Duration = Duration::from_millis(500);
+const RESTORE_TIMEOUT: Duration = Duration::from_secs(2);
 /// For an orderly goodbye; after that the socket is shut.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 
@@ -60,8 +62,8 @@ pub(crate) struct Link {
 }
 
 impl Link {
-    pub(crate) async fn channel(&self) -> lapin::Result<lapin::Channel> {
-        self.connection.create_channel().await
+    pub(crate) async fn channel(&self) -> lapin::Result<OwnChannel> {
+        self.connection.create_channel().await.map(OwnChannel)
     }
 
     pub(crate) fn is_connected(&self) -> bool {
@@ -82,6 +84,33 @@ impl Link {
         if !matches!(timeout(CLOSE_TIMEOUT, goodbye).await, Ok(Ok(()))) {
             self.kill("the broker did not answer the goodbye");
         }
+    }
+}
+
+/// A channel that is closed when it is dropped. lapin's own way of closing dropped channels ends the whole connection
+/// when anything goes wrong with it, and cancels consumers.
+pub(crate) struct OwnChannel(Channel);
+
+impl OwnChannel {
+    /// True when the broker has answered: then nothing that was sent on the channel is on its way any more.
+    pub(crate) async fn close(&self, limit: Duration) -> bool {
+        matches!(timeout(limit, self.0.close(200, "OK".into())).await, Ok(Ok(())))
+    }
+}
+
+impl Deref for OwnChannel {
+    type Target = Channel;
+
+    fn deref(&self) -> &Channel {
+        &self.0
+    }
+}
+
+impl Drop for OwnChannel {
+    fn drop(&mut self) {
+        // The first poll marks the channel as closing and queues the frame, which is all that is wanted. A result
+        // means that it is closed already.
+        drop(self.0.close(200, "OK".into()).now_or_never());
     }
 }
 
@@ -161,7 +190,8 @@ impl Supervisor {
         info!(purpose, "connected to the broker");
         // The broker may have come back empty.
         if connected_before && self.purpose == Purpose::Publish {
-            topology::restore_exchanges(&link).await;
+            // Not vital: without them, publications are returned.
+            drop(timeout(RESTORE_TIMEOUT, topology::restore_exchanges(&link)).await);
         }
         self.state.send_replace(LinkState::Up(link.clone()));
         let lost = tokio::select! {

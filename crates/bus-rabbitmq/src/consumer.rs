@@ -10,16 +10,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::{FutureExt, StreamExt};
-use lapin::Channel;
 use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions};
 use lapin::types::FieldTable;
 use metrics::counter;
 use tokio::task::yield_now;
-use tokio::time::timeout;
 use tracing::warn;
 use waypost_bus::{BusError, ConsumeEnded, Consumer, Delivery};
 
-use crate::connection::Link;
+use crate::connection::{Link, OwnChannel};
 use crate::failure::{bus_error, consume_ended};
 use crate::metrics::{ACKS_LOST, DELIVERIES, REDELIVERIES};
 use crate::topology::short_name;
@@ -30,7 +28,8 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
 
 pub(crate) struct RabbitConsumer {
     queue: String,
-    channel: Channel,
+    /// Dropped before `deliveries`, as fields are in their order: closing puts everything back, cancelling would not.
+    channel: OwnChannel,
     deliveries: lapin::Consumer,
     /// Taken from the stream and not handed out: a dropped `next_batch` leaves them here.
     waiting: VecDeque<Delivery>,
@@ -122,9 +121,9 @@ impl Consumer for RabbitConsumer {
         let mut tags: Vec<u64> = deliveries.iter().map(Delivery::tag).collect();
         tags.sort_unstable();
         let acks = acks(&mut self.unacknowledged, &tags);
-        for (sent, (tag, multiple)) in acks.iter().enumerate() {
-            if let Err(error) = self.channel.basic_ack(*tag, BasicAckOptions { multiple: *multiple }).await {
-                counter!(ACKS_LOST).increment(if *multiple { tags.len() } else { acks.len() - sent } as u64);
+        for (tag, multiple) in acks {
+            if let Err(error) = self.channel.basic_ack(tag, BasicAckOptions { multiple }).await {
+                counter!(ACKS_LOST).increment(tags.len() as u64);
                 let ended = consume_ended(&error);
                 self.ended = Some(ended.0.clone());
                 return Err(ended);
@@ -134,19 +133,10 @@ impl Consumer for RabbitConsumer {
     }
 
     async fn close(self: Box<Self>) {
-        let closing = timeout(CLOSE_TIMEOUT, self.channel.close(200, "OK".into())).await;
-        if closing.is_err() {
+        // A channel that the broker has closed before needs no goodbye.
+        if self.channel.status().connected() && !self.channel.close(CLOSE_TIMEOUT).await {
             warn!(queue = self.queue, "the broker does not confirm the end of the subscription");
         }
-    }
-}
-
-impl Drop for RabbitConsumer {
-    /// Like a crash, only sooner known to the broker.
-    fn drop(&mut self) {
-        // The first poll marks the channel as closing and queues the frame, which is all that is wanted. An error or
-        // an answer means that it is closed already.
-        drop(self.channel.close(200, "OK".into()).now_or_never());
     }
 }
 

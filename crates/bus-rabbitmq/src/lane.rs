@@ -24,9 +24,9 @@ use tracing::{error, warn};
 use waypost_bus::topology::Stream;
 use waypost_bus::{Outcome, Publication};
 
-use crate::connection::{Link, LinkState};
+use crate::connection::{Link, LinkState, OwnChannel};
 use crate::failure::{Failure, reason};
-use crate::metrics::CHANNELS_REBUILT;
+use crate::metrics::CHANNELS_LOST;
 use crate::publisher::InFlight;
 use crate::wire;
 
@@ -50,7 +50,7 @@ pub(crate) struct Burst {
 pub(crate) struct Lane {
     state: watch::Receiver<LinkState>,
     inbox: mpsc::Receiver<Burst>,
-    channel: Option<(Arc<Link>, Channel)>,
+    channel: Option<(Arc<Link>, OwnChannel)>,
     complained_at: Option<Instant>,
 }
 
@@ -69,9 +69,6 @@ impl Lane {
                 bursts.push(burst);
             }
             self.fly(bursts).await;
-        }
-        if let Some((_, channel)) = self.channel.take() {
-            close(&channel).await;
         }
     }
 
@@ -102,9 +99,10 @@ impl Lane {
         if let Some(failure) = failure {
             self.failed(&failure, &parcels, &mut outcomes);
         }
-        if !channel.status().connected() {
-            self.channel = None;
-            counter!(CHANNELS_REBUILT).increment(1);
+        if channel.status().connected() {
+            self.channel = Some((link, channel));
+        } else {
+            counter!(CHANNELS_LOST).increment(1);
         }
         let mut outcomes = outcomes.into_iter();
         for (number, reply, in_flight) in replies {
@@ -115,22 +113,21 @@ impl Lane {
     }
 
     /// The channel, on the connection of now. `None`: publishing is not possible now.
-    async fn open(&mut self) -> Option<(Arc<Link>, Channel)> {
+    async fn open(&mut self) -> Option<(Arc<Link>, OwnChannel)> {
         let LinkState::Up(link) = self.state.borrow().clone() else { return None };
-        if let Some((used, channel)) = &self.channel
-            && Arc::ptr_eq(used, &link)
+        if let Some((used, channel)) = self.channel.take()
+            && Arc::ptr_eq(&used, &link)
             && channel.status().connected()
         {
-            return Some((link, channel.clone()));
+            return Some((link, channel));
         }
-        self.channel = None;
         let opened = timeout(CHANNEL_TIMEOUT, async {
             let channel = link.channel().await?;
             channel.confirm_select(ConfirmSelectOptions::default()).await?;
-            Ok::<Channel, lapin::Error>(channel)
+            Ok::<OwnChannel, lapin::Error>(channel)
         });
         match opened.await {
-            Ok(Ok(channel)) => Some(self.channel.insert((link, channel)).clone()),
+            Ok(Ok(channel)) => Some((link, channel)),
             Ok(Err(error)) => {
                 warn!(reason = reason(&error), "cannot open a publishing channel");
                 None
@@ -144,7 +141,7 @@ impl Lane {
 
     /// Confirms are missing. The channel must not be used while frames of this flight may still be on their way: they
     /// would overtake or repeat what comes later.
-    async fn overdue(&self, link: &Link, channel: &Channel, flight: &mut Flight<'_>) {
+    async fn overdue(&self, link: &Link, channel: &OwnChannel, flight: &mut Flight<'_>) {
         let mut state = self.state.clone();
         while matches!(&*state.borrow_and_update(), LinkState::Blocked(..)) {
             // Nothing is written now. What lapin holds is sent, in order, when the alarm is over.
@@ -157,7 +154,7 @@ impl Lane {
             }
         }
         warn!("publishing channel abandoned: confirms are overdue");
-        if !close(channel).await {
+        if !channel.close(CHANNEL_TIMEOUT).await {
             link.kill("confirms are overdue and the broker does not answer");
         }
     }
@@ -185,11 +182,6 @@ impl Lane {
 fn never_sent(burst: Burst) {
     let outcomes = vec![Outcome::Unavailable; burst.publications.len()];
     burst.reply.send(outcomes).ok();
-}
-
-/// True when the broker has answered, so that nothing sent on the channel is on its way any more.
-async fn close(channel: &Channel) -> bool {
-    matches!(timeout(CHANNEL_TIMEOUT, channel.close(200, "OK".into())).await, Ok(Ok(())))
 }
 
 /// A publication, to be sent and to be known again.

@@ -28,6 +28,7 @@ pub(crate) struct Publisher {
     count: Arc<Semaphore>,
     count_max: u32,
     bytes: Arc<Semaphore>,
+    bytes_max: u32,
 }
 
 /// Held while publications are in flight.
@@ -44,7 +45,8 @@ impl Publisher {
         tasks: &TaskTracker,
         stop: &CancellationToken,
     ) -> Self {
-        let count_max = u32::try_from(config.in_flight_max.min(Semaphore::MAX_PERMITS)).unwrap_or(u32::MAX);
+        let count_max = limit(config.in_flight_max);
+        let bytes_max = limit(config.in_flight_bytes_max.div_ceil(BYTES_PER_PERMIT));
         let lanes = (0..config.publish_channels).map(|_| {
             // Every burst holds a permit, so there is always room.
             let (sender, receiver) = mpsc::channel(count_max as usize);
@@ -57,7 +59,8 @@ impl Publisher {
             state,
             count: Arc::new(Semaphore::new(count_max as usize)),
             count_max,
-            bytes: Arc::new(Semaphore::new(config.in_flight_bytes_max.div_ceil(BYTES_PER_PERMIT))),
+            bytes: Arc::new(Semaphore::new(bytes_max as usize)),
+            bytes_max,
         }
     }
 
@@ -134,9 +137,10 @@ impl Publisher {
         publications: Vec<Publication>,
         deadline: Instant,
     ) -> Option<oneshot::Receiver<Vec<Outcome>>> {
-        let count = u32::try_from(publications.len()).ok()?;
         let bytes: usize = publications.iter().map(|publication| publication.message.body.len()).sum();
-        let permits = u32::try_from(bytes.div_ceil(BYTES_PER_PERMIT)).ok()?;
+        // What is larger than a bound goes out alone rather than never.
+        let count = limit(publications.len()).min(self.count_max);
+        let permits = limit(bytes.div_ceil(BYTES_PER_PERMIT)).min(self.bytes_max);
         let in_flight = InFlight {
             _count: self.count.clone().try_acquire_many_owned(count).ok()?,
             _bytes: self.bytes.clone().try_acquire_many_owned(permits).ok()?,
@@ -145,6 +149,10 @@ impl Publisher {
         self.lanes[lane].try_send(Burst { publications, deadline, reply, in_flight }).ok()?;
         Some(answer)
     }
+}
+
+fn limit(number: usize) -> u32 {
+    u32::try_from(number.min(Semaphore::MAX_PERMITS)).unwrap_or(u32::MAX)
 }
 
 async fn settled(answer: oneshot::Receiver<Vec<Outcome>>, number: usize, deadline: Instant) -> Vec<Outcome> {

@@ -8,13 +8,13 @@ mod definitions;
 
 use std::collections::BTreeSet;
 
+use lapin::ExchangeKind;
 use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions};
 use lapin::types::{AMQPValue, FieldTable};
-use lapin::{Channel, ExchangeKind};
 use tracing::warn;
 use waypost_bus::{BusError, Depth, Queue, Stream, Topology};
 
-use crate::connection::Link;
+use crate::connection::{Link, OwnChannel};
 use crate::failure::{Failure, bus_error, mismatch, reason};
 
 pub use definitions::definitions;
@@ -174,7 +174,7 @@ fn refused(name: &str, error: &lapin::Error) -> BusError {
 /// The outer error of its methods: no channel can be had. The inner one: the broker's answer.
 struct Checked<'a> {
     link: &'a Link,
-    channel: Option<Channel>,
+    channel: Option<OwnChannel>,
 }
 
 impl<'a> Checked<'a> {
@@ -215,7 +215,7 @@ impl<'a> Checked<'a> {
         }))
     }
 
-    async fn open(&mut self) -> Result<&Channel, BusError> {
+    async fn open(&mut self) -> Result<&OwnChannel, BusError> {
         let usable = self.channel.take().filter(|channel| channel.status().connected());
         let channel = match usable {
             Some(channel) => channel,
