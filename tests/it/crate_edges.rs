@@ -92,7 +92,7 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("clap", &["waypost", "waypost-xtask"]),
     ("figment", &["waypost"]),
     ("anyhow", &["waypost", "waypost-xtask", "waypost-tests"]),
-    ("metrics-exporter-prometheus", &["waypost"]),
+    ("metrics-exporter-prometheus", &["waypost", "waypost-xtask"]),
     ("tracing-subscriber", &["waypost", "waypost-xtask", "waypost-tests"]),
 ];
 
