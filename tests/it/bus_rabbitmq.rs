@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeSet;
+use std::future::pending;
 use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -14,6 +15,7 @@ use lapin::options::{QueueDeclareOptions, QueueDeleteOptions};
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{Connection, ConnectionProperties};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
 use waypost_bus::conformance::{self, Subject};
 use waypost_bus::topology::Stream;
@@ -66,8 +68,7 @@ impl VhostSubject {
 impl Subject for VhostSubject {
     async fn open(&self) -> Arc<dyn Bus> {
         let proxy = Proxy::to(self.node.port()).await;
-        let url = self.url().replace(&format!(":{}/", self.node.port()), &format!(":{}/", proxy.port));
-        let bus: Arc<dyn Bus> = RabbitBus::connect(RabbitConfig::new(url)).await.unwrap();
+        let bus: Arc<dyn Bus> = RabbitBus::connect(RabbitConfig::new(proxy.url(self))).await.unwrap();
         self.proxies.lock().unwrap().push((identity(&bus), proxy));
         bus
     }
@@ -110,23 +111,42 @@ fn identity(bus: &Arc<dyn Bus>) -> usize {
 struct Proxy {
     port: u16,
     task: AbortHandle,
+    hole: Arc<watch::Sender<u32>>,
 }
 
 impl Proxy {
     async fn to(broker: u16) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
+        let hole = Arc::new(watch::Sender::new(0));
+        let swallows = hole.clone();
         let task = tokio::spawn(async move {
             let mut connections = JoinSet::new();
             while let Ok((mut client, _)) = listener.accept().await {
+                let mut swallowed = swallows.subscribe();
                 connections.spawn(async move {
                     let Ok(mut server) = TcpStream::connect((Ipv4Addr::LOCALHOST, broker)).await else { return };
-                    // Ends with an error when either side dies.
-                    tokio::io::copy_bidirectional(&mut client, &mut server).await.ok();
+                    let copied = tokio::select! {
+                        // Ends, with an error, when either side dies.
+                        copied = tokio::io::copy_bidirectional(&mut client, &mut server) => Some(copied),
+                        _ = swallowed.changed() => None,
+                    };
+                    if copied.is_none() {
+                        pending::<()>().await;
+                    }
                 });
             }
         });
-        Self { port, task: task.abort_handle() }
+        Self { port, task: task.abort_handle(), hole }
+    }
+
+    fn url(&self, subject: &VhostSubject) -> String {
+        subject.url().replace(&format!(":{}/", subject.node.port()), &format!(":{}/", self.port))
+    }
+
+    /// From now on the connections there are stay open, and nothing comes through. New ones work.
+    fn swallow(&self) {
+        self.hole.send_modify(|times| *times += 1);
     }
 }
 
@@ -545,4 +565,47 @@ async fn a_silent_broker_is_given_up_in_time() {
     let error = RabbitBus::connect(config).await.err().expect("nobody answers");
     assert!(matches!(error, BusError::Unavailable(_)), "{error}");
     assert!(begin.elapsed() < Duration::from_secs(5), "after {:?}", begin.elapsed());
+}
+
+/// A network that swallows everything: publications end by their time-out, and soon there is a new connection.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_black_hole_costs_one_time_out() {
+    let subject = VhostSubject::new().await;
+    let proxy = Proxy::to(subject.node.port()).await;
+    // The heartbeat is not what saves us.
+    let config = RabbitConfig { heartbeat: Duration::from_secs(60), ..RabbitConfig::new(proxy.url(&subject)) };
+    let bus = RabbitBus::connect(config).await.unwrap();
+    bus.declare(&topology()).await.unwrap();
+    assert_eq!(publish_one(&*bus, inbound(), "1").await, Outcome::Confirmed);
+    proxy.swallow();
+    let begin = Instant::now();
+    let swallowed = bus.publish(vec![publication(inbound(), "2")], Duration::from_millis(300)).await;
+    assert_eq!(swallowed, [Outcome::Unknown]);
+    assert!(begin.elapsed() < Duration::from_secs(2), "ended after {:?}", begin.elapsed());
+    eventually("a confirm on a new connection", PATIENCE, async || {
+        (publish_one(&*bus, inbound(), "3").await == Outcome::Confirmed).then_some(())
+    })
+    .await;
+    assert!(begin.elapsed() < Duration::from_secs(20), "back after {:?}", begin.elapsed());
+    drop(bus);
+    let bus = subject.connect().await;
+    let mut consumer = bus.consume("wa.in.p00", 10).await.unwrap();
+    assert_eq!(take(&mut *consumer, 2).await, ["1", "3"]);
+}
+
+/// The same for a consumer: the heartbeat finds out.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_consumer_in_a_black_hole_ends_by_the_heartbeat() {
+    let subject = VhostSubject::new().await;
+    let proxy = Proxy::to(subject.node.port()).await;
+    let config = RabbitConfig { heartbeat: Duration::from_secs(1), ..RabbitConfig::new(proxy.url(&subject)) };
+    let bus = RabbitBus::connect(config).await.unwrap();
+    bus.declare(&topology()).await.unwrap();
+    let mut consumer = bus.consume("wa.in.p00", 1).await.unwrap();
+    proxy.swallow();
+    let ended = tokio::time::timeout(Duration::from_secs(20), consumer.next_batch(1)).await.unwrap();
+    assert!(ended.is_err(), "{ended:?}");
+    drop(consumer);
+    let consumer = eventually("a new subscription", PATIENCE, async || bus.consume("wa.in.p00", 1).await.ok()).await;
+    consumer.close().await;
 }

@@ -18,8 +18,8 @@ pub struct RabbitConfig {
     pub heartbeat: Duration,
     /// For the TCP connection, the TLS handshake and the AMQP handshake together.
     pub connect_timeout: Duration,
-    /// Publications to one address share a channel, which keeps their order; a channel that waits for a slow queue
-    /// holds up the others on it.
+    /// Publications to one address share a channel, which keeps their order. Addresses that share one wait for each
+    /// other, so there are more than addresses in use; a channel is opened when it is first needed.
     pub publish_channels: usize,
     /// Publications that wait for a confirm; above that, publishing is refused at once. A larger batch must find nothing in flight.
     pub in_flight_max: usize,
@@ -37,7 +37,7 @@ impl RabbitConfig {
             connection_name: "waypost".to_owned(),
             heartbeat: Duration::from_secs(10),
             connect_timeout: Duration::from_secs(5),
-            publish_channels: 16,
+            publish_channels: 64,
             in_flight_max: 8192,
             in_flight_bytes_max: 64 << 20,
             ca_file: None,

@@ -7,7 +7,7 @@ use std::net::{Shutdown, TcpStream};
 use std::ops::Deref;
 use std::os::fd::AsFd;
 use std::pin::pin;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use futures_util::{FutureExt, StreamExt};
@@ -55,8 +55,8 @@ impl Purpose {
 #[derive(Debug)]
 pub(crate) struct Link {
     connection: Connection,
-    /// A second handle to lapin's socket.
-    socket: TcpStream,
+    /// A second handle to lapin's socket, until it is shut.
+    socket: Mutex<Option<TcpStream>>,
     killed: CancellationToken,
     kill_reason: OnceLock<&'static str>,
 }
@@ -70,12 +70,15 @@ impl Link {
         self.connection.status().connected()
     }
 
-    /// Ends the connection at once and for good. Closing it in lapin's way would leave frames in its queue that may
-    /// still be sent much later, out of order, when a dead network comes back.
+    /// Ends the connection at once and for good. Closing it in lapin's way would leave frames in its queue, and an
+    /// ordinary close would leave them in the kernel's: they could arrive much later, behind what replaced them, when a
+    /// dead network comes back.
     pub(crate) fn kill(&self, why: &'static str) {
         self.kill_reason.get_or_init(|| why);
-        // An error means that it is shut already.
-        self.socket.shutdown(Shutdown::Both).ok();
+        let socket = self.socket.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(socket) = socket {
+            shut(&socket);
+        }
         self.killed.cancel();
     }
 
@@ -294,7 +297,7 @@ async fn connect(config: &RabbitConfig, purpose: Purpose) -> lapin::Result<Link>
     match (connected, socket) {
         (Ok(connected), Some(socket)) => Ok(Link {
             connection: connected?,
-            socket: socket.map_err(std::io::Error::from)?,
+            socket: Mutex::new(Some(socket.map_err(std::io::Error::from)?)),
             killed: CancellationToken::new(),
             kill_reason: OnceLock::new(),
         }),
@@ -302,11 +305,20 @@ async fn connect(config: &RabbitConfig, purpose: Purpose) -> lapin::Result<Link>
         (Err(_), socket) => {
             // lapin's thread would wait for the silent peer for ever.
             if let Some(Ok(socket)) = socket {
-                socket.shutdown(Shutdown::Both).ok();
+                shut(&socket);
             }
             Err(timed_out().into())
         }
     }
+}
+
+/// Wakes whoever reads from or writes to the socket, and has the kernel drop what is not sent when it is closed. An
+/// error means that it is shut already.
+fn shut(socket: &TcpStream) {
+    if let Ok(socket) = socket.try_clone().and_then(tokio::net::TcpStream::from_std) {
+        socket.set_zero_linger().ok();
+    }
+    socket.shutdown(Shutdown::Both).ok();
 }
 
 fn clone(socket: &TcpStream) -> Result<TcpStream, std::io::ErrorKind> {
