@@ -36,6 +36,8 @@ const CONNECTIONS: usize = 256;
 const CONTACTS: usize = 5_000;
 const SECRET: &str = "bench-secret";
 const LATENCY_SECONDS: f64 = 4.0;
+/// Of those, not measured: everybody takes up their places.
+const WARM_UP_SECONDS: f64 = 1.5;
 const STEP_MAX: Duration = Duration::from_secs(300);
 
 #[derive(Debug, Clone, clap::Args)]
@@ -202,11 +204,12 @@ impl Bench {
         let publishing = bare::connect(&self.url).await?;
         let forwarding = bare::connect(&self.url).await?;
         self.purge(&consuming).await?;
-        // At most 4 s of messages; a float that small converts exactly.
-        let messages = format!("{:.0}", rate * LATENCY_SECONDS).parse::<usize>()?;
+        let count = |seconds: f64| format!("{:.0}", rate * seconds).parse::<usize>();
+        let (messages, unmeasured) = (count(LATENCY_SECONDS)?, count(WARM_UP_SECONDS)?);
+        let measured = messages - unmeasured;
 
-        let stamp = |_| {
-            let mut body = now_nanos().to_be_bytes().to_vec();
+        let stamp = |n| {
+            let mut body = stamp_of_turn(n, unmeasured).to_be_bytes().to_vec();
             body.resize(BODY_BYTES, b'x');
             body
         };
@@ -214,7 +217,7 @@ impl Bench {
         let (_, _, forward) = tokio::try_join!(
             bare::publish_steadily(&publishing, &self.inbound_targets, rate, messages, stamp),
             bare::forward(&consuming, &forwarding, &self.inbound, &self.team_targets, messages, PREFETCH),
-            bare::measure_latency(&publishing, &self.teams, messages, age),
+            bare::measure_latency(&publishing, &self.teams, measured, age),
         )?;
 
         let bodies = (0..messages).map(|n| webhook("latency", n, ""));
@@ -225,11 +228,11 @@ impl Bench {
         self.purge(&consuming).await?;
 
         let router_process = self.start_component("router").await?;
-        let event = |n| report::event(&webhook("steady", n, &format!("{:020}", now_nanos())));
+        let event = |n| report::event(&webhook("steady", n, &format!("{:020}", stamp_of_turn(n, unmeasured))));
         let age = |body: &[u8]| age_of(report::stamp_of(body)?);
         let (_, router) = tokio::try_join!(
             bare::publish_steadily(&publishing, &self.inbound_targets, rate, messages, event),
-            bare::measure_latency(&consuming, &self.teams, messages, age),
+            bare::measure_latency(&consuming, &self.teams, measured, age),
         )?;
         stop(router_process).await?;
         Ok(vec![
@@ -371,6 +374,12 @@ fn now_nanos() -> u64 {
     u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX)
 }
 
+/// The time now; 0 for a message that is not to be measured.
+fn stamp_of_turn(number: usize, unmeasured: usize) -> u64 {
+    if number < unmeasured { 0 } else { now_nanos() }
+}
+
 fn age_of(sent_nanos: u64) -> Option<Duration> {
+    (sent_nanos > 0).then_some(())?;
     now_nanos().checked_sub(sent_nanos).map(Duration::from_nanos)
 }

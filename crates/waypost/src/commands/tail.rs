@@ -75,7 +75,12 @@ async fn look(config: &Config, team: &TeamName, printer: &mut Printer, follow: b
 
 /// Takes messages from both queues: urgent ones first when both have some.
 async fn consume(config: &Config, team: &TeamName, printer: &mut Printer, follow: bool) -> Result<(), Failure> {
-    let bus: Arc<dyn Bus> = open_bus(config).await?;
+    let bus: Arc<dyn Bus> = open_bus(config).await.map_err(|failure| match failure {
+        Failure::Unavailable(problem) if config.bus_is_embedded() => {
+            Failure::Unavailable(format!("{problem}\nstop that waypost first, or look without --ack"))
+        }
+        other => other,
+    })?;
     let mut consumers = Vec::new();
     for priority in Priority::ALL {
         let queue = team_queue(team, priority);
