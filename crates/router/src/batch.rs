@@ -86,7 +86,8 @@ pub async fn decide_batch(
     let mut decided = Decided::default();
     let mut open = Vec::with_capacity(arrivals.len());
     for (arrival, known) in arrivals.iter().zip(known) {
-        if known.as_ref().is_some_and(|known| known.published && !arrival.inbound.replay) {
+        let published = |known: &KnownEvent| known.published || claim.has_published(known.partition, known.seq);
+        if known.as_ref().is_some_and(published) && !arrival.inbound.replay {
             decided.duplicates += 1;
         } else {
             open.push((arrival, known));

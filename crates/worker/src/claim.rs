@@ -1,5 +1,6 @@
 //! A partition in our hands: the lease, the sequence and the mark of what was published.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
@@ -11,10 +12,15 @@ pub struct Claim {
     lease: Lease,
     /// Up to where everything was published and acknowledged.
     published_seq: i64,
+    /// What was published above that, while something below it may still come back.
+    published_above: BTreeSet<i64>,
     /// The highest sequence number given to an event.
     last_seq: i64,
-    /// The highest sequence number that the batch in hand holds.
-    batch_seq: i64,
+    /// The sequence numbers that the batch in hand holds.
+    batch: Vec<i64>,
+    /// Whether an event that was decided may still have to be published: it comes back before anything new does, but
+    /// not always in its order. A broker puts what is returned a second time behind the rest of what was returned.
+    recovering: bool,
     /// Whether the store has yet to hear of the last batch.
     needs_mark: bool,
     /// When the lease runs out, by our own monotonic clock, unless renewed.
@@ -24,7 +30,16 @@ pub struct Claim {
 impl Claim {
     pub(crate) fn new(lease: Lease, valid_until: watch::Receiver<Instant>) -> Self {
         let (published_seq, last_seq) = (lease.published_seq, lease.last_seq);
-        Self { lease, published_seq, last_seq, batch_seq: published_seq, needs_mark: false, valid_until }
+        Self {
+            lease,
+            published_seq,
+            published_above: BTreeSet::new(),
+            last_seq,
+            batch: Vec::new(),
+            recovering: true,
+            needs_mark: false,
+            valid_until,
+        }
     }
 
     pub const fn partition(&self) -> PartitionId {
@@ -45,19 +60,21 @@ impl Claim {
     }
 
     /// The sequence number of an event that is decided now.
-    pub const fn next_seq(&mut self) -> i64 {
-        self.last_seq += 1;
-        self.covers(self.last_seq);
+    pub fn next_seq(&mut self) -> i64 {
+        self.covers(self.last_seq + 1);
         self.last_seq
     }
 
-    /// The batch holds the event of this sequence number, decided now or earlier. Once the batch is published, so is
-    /// everything up to here: events are decided, and delivered again, in the order of the queue. An event that was
-    /// decided but is not in the batch stays unpublished, whatever its number.
-    pub const fn covers(&mut self, seq: i64) {
-        if seq > self.batch_seq {
-            self.batch_seq = seq;
-        }
+    /// The batch holds the event of this sequence number, decided now or earlier.
+    pub fn covers(&mut self, seq: i64) {
+        self.last_seq = self.last_seq.max(seq);
+        self.batch.push(seq);
+    }
+
+    /// Whether the event of this partition and sequence number was published, as far as we know. The store may know
+    /// of more.
+    pub fn has_published(&self, partition: PartitionId, seq: i64) -> bool {
+        partition == self.lease.partition && (seq <= self.published_seq || self.published_above.contains(&seq))
     }
 
     /// Where the sequence stands, to come back to when a transaction is rolled back.
@@ -65,14 +82,46 @@ impl Claim {
         self.last_seq
     }
 
-    pub const fn rewind(&mut self, position: i64) {
+    pub fn rewind(&mut self, position: i64) {
         self.last_seq = position;
-        self.batch_seq = self.published_seq;
+        self.drop_batch();
+    }
+
+    /// Nothing of the batch in hand counts as published; what was stored of it keeps its sequence numbers.
+    pub(crate) fn drop_batch(&mut self) {
+        self.batch.clear();
+    }
+
+    /// What was in our hands, or in a former owner's, may come back.
+    pub(crate) fn recover(&mut self) {
+        self.drop_batch();
+        self.recovering = true;
+    }
+
+    /// A message has come that nobody held before: nothing comes back any more. What was decided by now was published
+    /// by us, or acknowledged by a former owner who had published it.
+    pub(crate) fn recovered(&mut self) {
+        if self.recovering {
+            self.recovering = false;
+            self.published_seq = self.last_seq;
+            self.published_above.clear();
+        }
     }
 
     /// The batch in hand is published and acknowledged.
-    pub(crate) const fn published(&mut self) {
-        self.published_seq = self.batch_seq;
+    pub(crate) fn published(&mut self) {
+        for seq in self.batch.drain(..) {
+            if self.recovering {
+                self.published_above.insert(seq);
+            } else {
+                // Events are decided in the order of the queue, one batch after the other.
+                self.published_seq = self.published_seq.max(seq);
+            }
+        }
+        while self.published_above.first().is_some_and(|first| *first <= self.published_seq + 1) {
+            let first = self.published_above.pop_first().unwrap_or_default();
+            self.published_seq = self.published_seq.max(first);
+        }
         self.needs_mark = true;
     }
 
@@ -106,5 +155,71 @@ impl Claim {
                 changed = self.valid_until.changed() => if changed.is_err() { return },
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn claim(published_seq: i64, last_seq: i64) -> Claim {
+        let (_, valid_until) = watch::channel(Instant::now());
+        let lease = Lease {
+            component: "router".to_owned(),
+            partition: PartitionId(3),
+            owner: "one".to_owned(),
+            epoch: 1,
+            published_seq,
+            last_seq,
+            expires_at: Timestamp::from_millis(0),
+        };
+        Claim::new(lease, valid_until)
+    }
+
+    fn publish(claim: &mut Claim, seqs: &[i64]) -> i64 {
+        seqs.iter().for_each(|seq| claim.covers(*seq));
+        claim.published();
+        claim.fence(None).published_seq
+    }
+
+    #[test]
+    fn the_mark_passes_nothing_that_may_still_come_back() {
+        let mut claim = claim(10, 14);
+        assert_eq!(publish(&mut claim, &[12]), 10, "11 may come behind");
+        assert!(claim.has_published(PartitionId(3), 12) && !claim.has_published(PartitionId(3), 11));
+        assert!(!claim.has_published(PartitionId(4), 12), "that is another partition's");
+        assert_eq!(claim.next_seq(), 15, "an event that came back undecided");
+        assert_eq!(publish(&mut claim, &[]), 10);
+        assert_eq!(publish(&mut claim, &[11]), 12);
+        claim.recovered();
+        assert_eq!(claim.fence(None).published_seq, 15, "13 and 14 did not come back: they were acknowledged");
+        assert_eq!(claim.next_seq(), 16);
+        assert_eq!(publish(&mut claim, &[]), 16);
+    }
+
+    #[test]
+    fn what_a_failed_batch_stored_keeps_its_numbers() {
+        let mut claim = claim(0, 0);
+        claim.recovered();
+        assert_eq!((claim.next_seq(), claim.next_seq()), (1, 2));
+        claim.recover();
+        assert_eq!(publish(&mut claim, &[2]), 0);
+        assert_eq!(claim.next_seq(), 3);
+        assert_eq!(publish(&mut claim, &[1]), 3);
+    }
+
+    #[test]
+    fn a_rolled_back_transaction_gives_its_numbers_back() {
+        let mut claim = claim(0, 0);
+        claim.recovered();
+        let position = claim.position();
+        claim.next_seq();
+        claim.rewind(position);
+        assert_eq!(publish(&mut claim, &[]), 0);
+        assert_eq!(claim.next_seq(), 1);
+        // It was durable after all: what it decided is known, and no number is given twice.
+        claim.rewind(position);
+        claim.covers(1);
+        assert_eq!(claim.next_seq(), 2);
     }
 }

@@ -62,6 +62,7 @@ impl PartitionRunner {
                 Ended::Resubscribe { after_failure: false } => prefetch = self.config.batch_max,
                 Ended::Resubscribe { after_failure: true } => {
                     prefetch = 1;
+                    self.claim.recover();
                     if let Some(ended) = self.back_off().await {
                         return ended;
                     }
@@ -125,6 +126,9 @@ impl PartitionRunner {
                 }
             };
             let clean = batch.iter().all(|delivery| !delivery.redelivered);
+            if clean {
+                self.claim.recovered();
+            }
             if let Err(ended) = self.settle(consumer, batch).await {
                 return ended;
             }
@@ -161,7 +165,6 @@ impl PartitionRunner {
     /// Tries until it succeeds, the lease is lost, or trying cannot help.
     async fn handle(&mut self, batch: &[Delivery]) -> Result<(), Ended> {
         loop {
-            let position = self.claim.position();
             let attempt = AssertUnwindSafe(self.handler.handle(batch, &mut self.claim)).catch_unwind().await;
             let error = match attempt {
                 Ok(Ok(())) => return Ok(()),
@@ -171,11 +174,10 @@ impl PartitionRunner {
                     ::metrics::counter!(metrics::PANICS, "component" => self.config.component).increment(1);
                     error!(queue = self.queue, "handler panicked");
                     self.handler = (self.parts.handler)(self.claim.partition());
-                    self.claim.rewind(position);
                     return Err(Ended::Resubscribe { after_failure: true });
                 }
             };
-            self.claim.rewind(position);
+            self.claim.drop_batch();
             match error {
                 HandleError::LeaseLost => return Err(Ended::LeaseLost),
                 HandleError::Stop(reason) => {

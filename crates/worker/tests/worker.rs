@@ -153,7 +153,7 @@ async fn batches_come_in_order_and_grow_after_a_clean_start() {
     assert_eq!(rig.log.ids(), ids);
     let sizes: Vec<usize> = rig.log.0.borrow().iter().map(|(_, _, size)| *size).collect();
     assert_eq!(sizes[0], 1, "nobody knows yet whether the first message is clean");
-    assert!(sizes.iter().any(|size| *size == 128), "{sizes:?}");
+    assert!(sizes.contains(&128), "{sizes:?}");
     stop.cancel();
     task.await.unwrap();
     assert_eq!(rig.left("wa.in.p00").await, 0);
