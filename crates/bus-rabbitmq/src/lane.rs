@@ -59,6 +59,7 @@ impl Lane {
         Self { state, inbox, channel: None, complained_at: None }
     }
 
+    /// Until `stop`; what waits then is in doubt for its callers.
     pub(crate) async fn run(mut self, stop: CancellationToken) {
         while let Some(Some(first)) = stop.run_until_cancelled(self.inbox.recv()).await {
             let mut number = first.publications.len();
@@ -76,10 +77,10 @@ impl Lane {
         let now = Instant::now();
         let (late, bursts): (Vec<Burst>, Vec<Burst>) = bursts.into_iter().partition(|burst| burst.deadline <= now);
         late.into_iter().for_each(never_sent);
+        let Some(deadline) = bursts.iter().map(|burst| burst.deadline).max() else { return };
         let Some((link, channel)) = self.open().await else {
             return bursts.into_iter().for_each(never_sent);
         };
-        let Some(deadline) = bursts.iter().map(|burst| burst.deadline).max() else { return };
         let mut replies = Vec::with_capacity(bursts.len());
         let (mut parcels, mut labels) = (Vec::new(), Vec::new());
         for burst in bursts {
@@ -91,8 +92,7 @@ impl Lane {
             }
         }
         let mut flight = Flight::depart(&channel, &parcels, labels);
-        let in_time = timeout_at(deadline, flight.settle()).await.is_ok();
-        if !in_time {
+        if timeout_at(deadline, flight.settle()).await.is_err() {
             self.overdue(&link, &channel, &mut flight).await;
         }
         let (mut outcomes, failure) = flight.outcomes();
