@@ -365,6 +365,7 @@ mod tests {
         let mut config = Config::default();
         config.instance = Some(String::new());
         config.bus.url_file = Some(PathBuf::new());
+        config.bus.ca_file = Some(PathBuf::new());
         config.bus.team_queue_messages_max = Some(1);
         config.store.url_file = Some(PathBuf::new());
         config.ingress.verify_token = Some(Secret::new(""));

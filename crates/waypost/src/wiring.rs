@@ -102,6 +102,7 @@ pub(crate) async fn open_bus(config: &Config) -> Result<Arc<dyn Bus>, Failure> {
     let mut rabbit = RabbitConfig::new(config.bus.url.expose());
     rabbit.heartbeat = Duration::from_secs(u64::from(config.bus.heartbeat_s));
     rabbit.in_flight_max = usize::try_from(config.bus.in_flight_max).unwrap_or(usize::MAX);
+    rabbit.ca_file.clone_from(&config.bus.ca_file);
     rabbit.connection_name = format!("waypost {}", instance(config));
     let bus = RabbitBus::connect(rabbit).await.map_err(|error| Failure::unavailable(format!("bus: {error}")))?;
     Ok(bus)

@@ -32,6 +32,9 @@ pub(crate) struct BusSection {
     pub(crate) url: Secret,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) url_file: Option<PathBuf>,
+    /// Certificate authorities (PEM) for `amqps`, besides those of the system.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) ca_file: Option<PathBuf>,
     /// Whether a starting process creates the queues that are missing. Needs the `configure` permission.
     pub(crate) declare: bool,
     pub(crate) heartbeat_s: u16,
@@ -145,6 +148,7 @@ impl Default for BusSection {
         Self {
             url: Secret::new(EMBEDDED),
             url_file: None,
+            ca_file: None,
             declare: true,
             heartbeat_s: 10,
             in_flight_max: 16_384,
