@@ -362,8 +362,7 @@ mod tests {
 
     /// Every key, those included that are absent by default.
     fn keys() -> BTreeSet<String> {
-        let mut config = Config::default();
-        config.instance = Some(String::new());
+        let mut config = Config { instance: Some(String::new()), ..Config::default() };
         config.bus.url_file = Some(PathBuf::new());
         config.bus.ca_file = Some(PathBuf::new());
         config.bus.team_queue_messages_max = Some(1);
