@@ -4,7 +4,7 @@
 //! before the row was locked is still right if the version is still the one that was read with it; and an alias that
 //! somebody attached meanwhile collides with ours when it is inserted.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use sqlx::QueryBuilder;
 use uuid::Uuid;
@@ -12,7 +12,7 @@ use waypost_domain::{Alias, ContactId};
 
 use crate::database::{Tx, on_tx};
 use crate::people::{Changes, Person};
-use crate::records::unreadable;
+use crate::records::{self, unreadable};
 use crate::{ContactRecord, Result, StoreError};
 
 #[derive(sqlx::FromRow)]
@@ -37,53 +37,95 @@ impl ContactRow {
     }
 }
 
-/// An alias and the contact that owns it.
-#[derive(sqlx::FromRow)]
-pub(crate) struct OwnerRow {
-    pub(crate) kind: String,
-    pub(crate) value: String,
-    pub(crate) has_bsuid: i64,
-    seen_version: i64,
-    version: i64,
-    #[sqlx(flatten)]
-    pub(crate) contact: ContactRow,
+/// Who owns which of the wanted aliases, and what is known of the owners, whose rows are ours until the transaction ends.
+#[derive(Default)]
+pub(crate) struct Owned {
+    pub(crate) aliases: Vec<(Alias, ContactId)>,
+    pub(crate) contacts: Vec<LockedContact>,
 }
 
-/// `s` is the contact as it was when the statement began, `c` as it is once its row is ours: PostgreSQL reads again only
-/// what it locks (<https://www.postgresql.org/docs/15/transaction-iso.html#XACT-READ-COMMITTED>). The rows are locked
-/// after they are sorted.
-const OWNERS_POSTGRES: &str = "SELECT a.kind, a.value, s.version AS seen_version, c.version, c.has_bsuid, c.id, \
-     c.attributes, c.profile_name, c.username, c.language \
-     FROM unnest($1::TEXT[], $2::TEXT[]) AS w(kind, value) JOIN alias a ON a.kind = w.kind AND a.value = w.value \
-     JOIN contact s ON s.id = a.contact_id JOIN contact c ON c.id = a.contact_id ORDER BY c.id \
-     FOR NO KEY UPDATE OF c";
-/// SQLite has one writer: nothing can move between reading and writing.
-const OWNERS_SQLITE: &str = "SELECT a.kind, a.value, c.version AS seen_version, c.version, c.has_bsuid, c.id, \
-     c.attributes, c.profile_name, c.username, c.language \
-     FROM json_each($1) w CROSS JOIN alias a ON a.kind = w.value ->> 0 AND a.value = w.value ->> 1 \
-     JOIN contact c ON c.id = a.contact_id ORDER BY c.id";
+pub(crate) struct LockedContact {
+    pub(crate) record: ContactRecord,
+    pub(crate) has_bsuid: bool,
+}
 
-/// Who owns these aliases. The contacts are ours until the transaction ends.
-pub(crate) async fn lock_owners(tx: &mut Tx, wanted: &BTreeSet<Alias>) -> Result<Vec<OwnerRow>> {
+/// Either an alias, as it was when the statement began, with the version that its owner had then; or an owner, as it is
+/// since its row is locked.
+#[derive(sqlx::FromRow)]
+struct OwnedRow {
+    kind: Option<String>,
+    value: Option<String>,
+    version: i64,
+    has_bsuid: i64,
+    #[sqlx(flatten)]
+    contact: ContactRow,
+}
+
+/// Aliases and owners are told apart instead of joined: the lock then carries nothing but the owner, once. PostgreSQL
+/// waits for a row and reads it again only where it locks it
+/// (<https://www.postgresql.org/docs/15/transaction-iso.html#XACT-READ-COMMITTED>), after they are sorted.
+const OWNED_POSTGRES: &str = "WITH owned AS MATERIALIZED \
+     (SELECT a.kind, a.value, a.contact_id, s.version FROM unnest($1::UUID[]) AS w(id) \
+      JOIN alias a ON a.id = w.id JOIN contact s ON s.id = a.contact_id), \
+     locked AS MATERIALIZED \
+     (SELECT c.id, c.version, c.has_bsuid, c.attributes, c.profile_name, c.username, c.language \
+      FROM (SELECT DISTINCT contact_id FROM owned) o JOIN contact c ON c.id = o.contact_id \
+      ORDER BY c.id FOR NO KEY UPDATE OF c) \
+     SELECT kind, value, version, 0::BIGINT AS has_bsuid, contact_id AS id, '' AS attributes, \
+     NULL AS profile_name, NULL AS username, NULL AS language FROM owned UNION ALL \
+     SELECT NULL, NULL, version, has_bsuid, id, attributes, profile_name, username, language FROM locked";
+/// SQLite has one writer: nothing can move between reading and writing.
+const OWNED_SQLITE: &str = "WITH owned AS MATERIALIZED (SELECT a.kind, a.value, a.contact_id \
+      FROM json_each($1) w CROSS JOIN alias a ON a.id = unhex(w.value)) \
+     SELECT kind, value, 0 AS version, 0 AS has_bsuid, contact_id AS id, '' AS attributes, \
+     NULL AS profile_name, NULL AS username, NULL AS language FROM owned UNION ALL \
+     SELECT NULL, NULL, 0, c.has_bsuid, c.id, c.attributes, c.profile_name, c.username, c.language \
+     FROM (SELECT DISTINCT contact_id FROM owned) o CROSS JOIN contact c ON c.id = o.contact_id";
+
+/// The key of an alias. Its value must be in the stored form: see [`records::key`].
+pub(crate) fn alias_id(alias: &Alias) -> Uuid {
+    /// Never to be changed: it is in every key.
+    const NAMESPACE: Uuid = Uuid::from_u128(0x6d5c_8f0e_3a4b_4d6a_9d64_77a7_9057_0003);
+    let name = [alias.kind().as_bytes(), &[0], alias.value().as_bytes()].concat();
+    Uuid::new_v5(&NAMESPACE, &name)
+}
+
+pub(crate) async fn lock_owners(tx: &mut Tx, wanted: &BTreeSet<Alias>) -> Result<Owned> {
     if wanted.is_empty() {
-        return Ok(vec![]);
+        return Ok(Owned::default());
     }
-    let rows: Vec<OwnerRow> = match tx {
+    let rows: Vec<OwnedRow> = match tx {
         Tx::Sqlite(tx) => {
-            let pairs: Vec<[&str; 2]> = wanted.iter().map(|alias| [alias.kind(), alias.value()]).collect();
-            let pairs = serde_json::json!(pairs).to_string();
-            sqlx::query_as(OWNERS_SQLITE).bind(pairs).fetch_all(&mut **tx).await?
+            let ids = records::hex_array(wanted.iter().map(alias_id));
+            sqlx::query_as(OWNED_SQLITE).bind(ids).fetch_all(&mut **tx).await?
         }
         Tx::Postgres(tx) => {
-            let kinds: Vec<&str> = wanted.iter().map(Alias::kind).collect();
-            let values: Vec<&str> = wanted.iter().map(Alias::value).collect();
-            sqlx::query_as(OWNERS_POSTGRES).bind(kinds).bind(values).fetch_all(&mut **tx).await?
+            let ids: Vec<Uuid> = wanted.iter().map(alias_id).collect();
+            sqlx::query_as(OWNED_POSTGRES).bind(ids).fetch_all(&mut **tx).await?
         }
     };
-    if rows.iter().any(|row| row.version != row.seen_version) {
+    let mut owned = Owned::default();
+    let mut versions = HashMap::new();
+    let mut seen = Vec::with_capacity(rows.len());
+    for row in rows {
+        let id = row.contact.id;
+        match (row.kind, row.value) {
+            (Some(kind), Some(value)) => {
+                let alias = Alias::from_parts(&kind, value).ok_or(unreadable("alias"))?;
+                owned.aliases.push((alias, ContactId::from_uuid(id)));
+                seen.push((id, row.version));
+            }
+            _ => {
+                versions.insert(id, row.version);
+                let (record, has_bsuid) = (row.contact.into_record()?, row.has_bsuid != 0);
+                owned.contacts.push(LockedContact { record, has_bsuid });
+            }
+        }
+    }
+    if seen.iter().any(|(id, version)| versions.get(id) != Some(version)) {
         return Err(StoreError::retry("a contact changed while we waited for it"));
     }
-    Ok(rows)
+    Ok(owned)
 }
 
 pub(crate) async fn write(tx: &mut Tx, changes: &Changes<'_>) -> Result<()> {
@@ -141,17 +183,22 @@ async fn insert_aliases(tx: &mut Tx, aliases: &[(&Alias, ContactId)]) -> Result<
     }
     let inserted = match tx {
         Tx::Sqlite(tx) => {
-            let mut query = QueryBuilder::new("INSERT INTO alias (kind, value, contact_id) ");
+            let mut query = QueryBuilder::new("INSERT INTO alias (id, kind, value, contact_id) ");
             query.push_values(aliases, |mut values, (alias, contact)| {
-                values.push_bind(alias.kind()).push_bind(alias.value().to_owned()).push_bind(contact.as_uuid());
+                values
+                    .push_bind(alias_id(alias))
+                    .push_bind(alias.kind())
+                    .push_bind(alias.value().to_owned())
+                    .push_bind(contact.as_uuid());
             });
             query.push(" ON CONFLICT DO NOTHING");
             query.build().persistent(false).execute(&mut **tx).await?.rows_affected()
         }
         Tx::Postgres(tx) => sqlx::query(
-            "INSERT INTO alias (kind, value, contact_id) SELECT * FROM unnest($1::TEXT[], $2::TEXT[], $3::UUID[]) \
-             ON CONFLICT DO NOTHING",
+            "INSERT INTO alias (id, kind, value, contact_id) \
+             SELECT * FROM unnest($1::UUID[], $2::TEXT[], $3::TEXT[], $4::UUID[]) ON CONFLICT DO NOTHING",
         )
+        .bind(aliases.iter().map(|(alias, _)| alias_id(alias)).collect::<Vec<_>>())
         .bind(aliases.iter().map(|(alias, _)| alias.kind()).collect::<Vec<_>>())
         .bind(aliases.iter().map(|(alias, _)| alias.value()).collect::<Vec<_>>())
         .bind(aliases.iter().map(|(_, contact)| contact.as_uuid()).collect::<Vec<_>>())
@@ -179,17 +226,33 @@ async fn update_contact(tx: &mut Tx, person: &Person) -> Result<()> {
 }
 
 async fn delete_alias(tx: &mut Tx, alias: &Alias) -> Result<()> {
-    let sql = "DELETE FROM alias WHERE kind = $1 AND value = $2";
-    on_tx!(tx, |db| sqlx::query(sql).bind(alias.kind()).bind(alias.value()).execute(&mut *db).await.map(drop)?);
+    let sql = "DELETE FROM alias WHERE id = $1";
+    on_tx!(tx, |db| sqlx::query(sql).bind(alias_id(alias)).execute(&mut *db).await.map(drop)?);
     Ok(())
 }
 
 async fn move_alias(tx: &mut Tx, alias: &Alias, former: ContactId, owner: ContactId) -> Result<()> {
-    let sql = "UPDATE alias SET contact_id = $3 WHERE kind = $1 AND value = $2 AND contact_id = $4";
+    let sql = "UPDATE alias SET contact_id = $2 WHERE id = $1 AND contact_id = $3";
     let moved = on_tx!(tx, |db| {
-        let query =
-            sqlx::query(sql).bind(alias.kind()).bind(alias.value()).bind(owner.as_uuid()).bind(former.as_uuid());
+        let query = sqlx::query(sql).bind(alias_id(alias)).bind(owner.as_uuid()).bind(former.as_uuid());
         query.execute(&mut *db).await?.rows_affected()
     });
     if moved == 1 { Ok(()) } else { Err(StoreError::retry("an alias moved meanwhile")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_key_of_an_alias_is_the_one_of_the_first_release() {
+        let ids = [Alias::Phone("1".into()), Alias::Bsuid("1".into()), Alias::ParentBsuid("1".into())];
+        let ids = ids.map(|alias| alias_id(&alias).to_string());
+        assert_eq!(ids, GOLDEN);
+    }
+    const GOLDEN: [&str; 3] = [
+        "645effd8-5386-5415-908b-6b27de732e39",
+        "52aee5bf-f854-5580-b947-c19eaaaf3f2f",
+        "e5785119-0a60-50e8-87af-d20de11c53bc",
+    ];
 }

@@ -11,8 +11,8 @@ use waypost_domain::{Alias, AliasSet, ContactId, Timestamp};
 
 use crate::contact_rows::{self, ContactRow};
 use crate::database::{Tx, on_reader, on_tx};
-use crate::people::People;
-use crate::records::{clean, clean_option, key, unreadable};
+use crate::people::{People, storable};
+use crate::records::{clean, clean_option, unreadable};
 use crate::{Batch, Result, Store, StoreError};
 
 /// Times that two writers may get in each other's way before we say so.
@@ -66,7 +66,7 @@ impl Batch {
 
 async fn observe(tx: &mut Tx, observations: &[Observation]) -> Result<Vec<Option<ContactRecord>>> {
     let wanted = People::aliases(observations);
-    let mut people = People::new(contact_rows::lock_owners(tx, &wanted).await?)?;
+    let mut people = People::new(contact_rows::lock_owners(tx, &wanted).await?);
     let ids: Vec<Option<ContactId>> = observations.iter().map(|observation| people.observe(observation)).collect();
     if !people.merges().is_empty() {
         return Err(StoreError::MergeFirst(people.merges().to_vec()));
@@ -136,12 +136,12 @@ impl Store {
     /// The contact that these aliases point at today: the first that has an owner, in the order of their authority.
     pub async fn find_contact(&self, aliases: &AliasSet) -> Result<Option<ContactDetails>> {
         let by_alias = "SELECT c.id, c.attributes, c.profile_name, c.username, c.language \
-             FROM alias a JOIN contact c ON c.id = a.contact_id WHERE a.kind = $1 AND a.value = $2";
+             FROM alias a JOIN contact c ON c.id = a.contact_id WHERE a.id = $1";
         let all = "SELECT kind, value FROM alias WHERE contact_id = $1";
-        for alias in aliases.iter() {
-            let found: Option<ContactRow> = on_reader!(self, |db| {
-                sqlx::query_as(by_alias).bind(alias.kind()).bind(key(alias.value())).fetch_optional(db).await?
-            });
+        for alias in storable(aliases).iter() {
+            let id = contact_rows::alias_id(&alias);
+            let found: Option<ContactRow> =
+                on_reader!(self, |db| sqlx::query_as(by_alias).bind(id).fetch_optional(db).await?);
             let Some(row) = found else { continue };
             let aliases: Vec<(String, String)> =
                 on_reader!(self, |db| sqlx::query_as(all).bind(row.id).fetch_all(db).await?);

@@ -7,9 +7,9 @@ use uuid::Uuid;
 use waypost_domain::contact::{Owner, Owners, Resolution, resolve, resolve_rotation};
 use waypost_domain::{Alias, AliasSet, ContactId, Timestamp};
 
-use crate::contact_rows::OwnerRow;
-use crate::records::{clean, key, unreadable};
-use crate::{ContactRecord, Merge, Observation, Result};
+use crate::contact_rows::{LockedContact, Owned};
+use crate::records::{clean, key};
+use crate::{ContactRecord, Merge, Observation};
 
 pub(crate) struct People {
     known: HashMap<ContactId, Person>,
@@ -60,24 +60,20 @@ impl People {
     }
 
     /// From what the store says of those aliases.
-    pub(crate) fn new(rows: Vec<OwnerRow>) -> Result<Self> {
-        let mut owners = HashMap::with_capacity(rows.len());
-        let mut known = HashMap::with_capacity(rows.len());
-        for row in rows {
-            let alias = Alias::from_parts(&row.kind, row.value).ok_or(unreadable("alias"))?;
-            let has_bsuid = row.has_bsuid != 0;
-            let record = row.contact.into_record()?;
-            owners.insert(alias, record.id);
-            known.entry(record.id).or_insert(Person {
-                record,
-                has_bsuid,
-                created_at: Timestamp::default(),
-                lost_alias: false,
-                changed: false,
-            });
+    pub(crate) fn new(owned: Owned) -> Self {
+        let person = |LockedContact { record, has_bsuid }: LockedContact| {
+            let created_at = Timestamp::default();
+            (record.id, Person { record, has_bsuid, created_at, lost_alias: false, changed: false })
+        };
+        let stored: HashMap<Alias, ContactId> = owned.aliases.into_iter().collect();
+        Self {
+            known: owned.contacts.into_iter().map(person).collect(),
+            owners: stored.clone(),
+            stored,
+            same_as: HashMap::new(),
+            touched: BTreeSet::new(),
+            merges: Vec::new(),
         }
-        let (stored, same_as) = (owners.clone(), HashMap::new());
-        Ok(Self { known, owners, stored, same_as, touched: BTreeSet::new(), merges: Vec::new() })
     }
 
     /// Brings the picture up to date; `None` when the observation names nobody.
@@ -238,7 +234,7 @@ impl People {
 }
 
 /// The aliases in the form in which the store has them.
-fn storable(aliases: &AliasSet) -> AliasSet {
+pub(crate) fn storable(aliases: &AliasSet) -> AliasSet {
     let storable = |value: &Option<String>| value.as_deref().map(|value| key(value).into_owned());
     AliasSet {
         phone: storable(&aliases.phone),

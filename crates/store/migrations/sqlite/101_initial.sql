@@ -56,10 +56,10 @@ CREATE TABLE contact (
 ) WITHOUT ROWID;
 
 CREATE TABLE alias (
+    id BLOB PRIMARY KEY,
     contact_id BLOB NOT NULL,
     kind TEXT NOT NULL,
-    value TEXT NOT NULL,
-    PRIMARY KEY (kind, value)
+    value TEXT NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX alias_contact ON alias (contact_id);
 
