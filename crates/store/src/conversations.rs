@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use sqlx::QueryBuilder;
 use uuid::Uuid;
 use waypost_domain::team::{Priority, TeamName};
 use waypost_domain::{ContactId, Conversation, ConversationId, ConversationState, NumberName, Timestamp};
@@ -31,21 +32,22 @@ const OPEN_POSTGRES: &str = "SELECT v.id, v.contact_id, v.number, v.state, v.tea
 const OPEN_SQLITE: &str = "SELECT v.id, v.contact_id, v.number, v.state, v.team, v.priority, v.opened_at, v.active_at, \
      v.last_inbound_at, v.last_outbound_at, v.window_ends_at FROM json_each($1) w CROSS JOIN conversation v \
      ON v.contact_id = unhex(w.value ->> 0) AND v.number = w.value ->> 1 AND v.state <> 'resolved'";
-const SAVE_POSTGRES: &str = "INSERT INTO conversation (id, contact_id, number, state, team, priority, opened_at, \
-     active_at, last_inbound_at, last_outbound_at, window_ends_at) \
-     SELECT * FROM unnest($1::UUID[], $2::UUID[], $3::TEXT[], $4::TEXT[], $5::TEXT[], $6::TEXT[], $7::BIGINT[], \
-     $8::BIGINT[], $9::BIGINT[], $10::BIGINT[], $11::BIGINT[]) \
-     ON CONFLICT (id) DO UPDATE SET state = excluded.state, team = excluded.team, priority = excluded.priority, \
-     active_at = excluded.active_at, last_inbound_at = excluded.last_inbound_at, \
-     last_outbound_at = excluded.last_outbound_at, window_ends_at = excluded.window_ends_at \
-     WHERE conversation.state <> 'resolved' OR excluded.state = 'resolved'";
-const SAVE_SQLITE: &str = "INSERT INTO conversation (id, contact_id, number, state, team, priority, opened_at, \
-     active_at, last_inbound_at, last_outbound_at, window_ends_at) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) \
-     ON CONFLICT (id) DO UPDATE SET state = excluded.state, team = excluded.team, priority = excluded.priority, \
-     active_at = excluded.active_at, last_inbound_at = excluded.last_inbound_at, \
-     last_outbound_at = excluded.last_outbound_at, window_ends_at = excluded.window_ends_at \
-     WHERE conversation.state <> 'resolved' OR excluded.state = 'resolved'";
+/// The janitor may have resolved a conversation since it was read, and a resolved one never opens again: such a row is
+/// not written, and the row count tells.
+macro_rules! unless_resolved {
+    () => {
+        " ON CONFLICT (id) DO UPDATE SET state = excluded.state, team = excluded.team, priority = excluded.priority, \
+         active_at = excluded.active_at, last_inbound_at = excluded.last_inbound_at, \
+         last_outbound_at = excluded.last_outbound_at, window_ends_at = excluded.window_ends_at \
+         WHERE conversation.state <> 'resolved' OR excluded.state = 'resolved'"
+    };
+}
+const SAVE_POSTGRES: &str = concat!(
+    "INSERT INTO conversation (id, contact_id, number, state, team, priority, opened_at, active_at, last_inbound_at, \
+     last_outbound_at, window_ends_at) SELECT * FROM unnest($1::UUID[], $2::UUID[], $3::TEXT[], $4::TEXT[], \
+     $5::TEXT[], $6::TEXT[], $7::BIGINT[], $8::BIGINT[], $9::BIGINT[], $10::BIGINT[], $11::BIGINT[])",
+    unless_resolved!()
+);
 
 impl Batch {
     /// The unresolved conversation of each pair, where there is one.
@@ -95,23 +97,26 @@ impl Batch {
         rows.sort_unstable_by_key(|row| row.id);
         let saved = match &mut self.tx {
             Tx::Sqlite(tx) => {
-                let mut saved = 0;
-                for row in &rows {
-                    let query = sqlx::query(SAVE_SQLITE)
-                        .bind(row.id.as_uuid())
-                        .bind(row.contact.as_uuid())
-                        .bind(row.number.as_str())
-                        .bind(row.state.as_str())
-                        .bind(row.team.as_ref().map(TeamName::as_str))
-                        .bind(row.priority.as_str())
-                        .bind(row.opened_at.as_millis())
-                        .bind(row.active_at.as_millis())
-                        .bind(row.last_inbound_at.map(Timestamp::as_millis))
-                        .bind(row.last_outbound_at.map(Timestamp::as_millis))
-                        .bind(row.window_ends_at.map(Timestamp::as_millis));
-                    saved += query.execute(&mut **tx).await?.rows_affected();
-                }
-                saved
+                let mut query = QueryBuilder::new(
+                    "INSERT INTO conversation (id, contact_id, number, state, team, priority, opened_at, active_at, \
+                     last_inbound_at, last_outbound_at, window_ends_at) ",
+                );
+                query.push_values(&rows, |mut values, row| {
+                    values
+                        .push_bind(row.id.as_uuid())
+                        .push_bind(row.contact.as_uuid())
+                        .push_bind(row.number.as_str())
+                        .push_bind(row.state.as_str())
+                        .push_bind(row.team.as_ref().map(TeamName::as_str))
+                        .push_bind(row.priority.as_str())
+                        .push_bind(row.opened_at.as_millis())
+                        .push_bind(row.active_at.as_millis())
+                        .push_bind(row.last_inbound_at.map(Timestamp::as_millis))
+                        .push_bind(row.last_outbound_at.map(Timestamp::as_millis))
+                        .push_bind(row.window_ends_at.map(Timestamp::as_millis));
+                });
+                query.push(unless_resolved!());
+                query.build().persistent(false).execute(&mut **tx).await?.rows_affected()
             }
             Tx::Postgres(tx) => sqlx::query(SAVE_POSTGRES)
                 .bind(rows.iter().map(|row| row.id.as_uuid()).collect::<Vec<_>>())

@@ -1,5 +1,5 @@
-//! What can go wrong, by what the caller does next. Error texts must never carry values from the database: PostgreSQL
-//! puts whole rows into its details.
+//! What can go wrong, by what the caller does next. Error texts carry the database's message, so that a log line says what
+//! is wrong; never its details, into which PostgreSQL puts whole rows.
 
 use std::fmt;
 
@@ -30,8 +30,8 @@ pub enum StoreError {
     #[error("the transaction must be repeated: {reason}")]
     Retry { reason: &'static str, source: Option<SqlError> },
     /// The database cannot be reached or cannot write: wait, then try again.
-    #[error("the database is unavailable")]
-    Unavailable(#[source] SqlError),
+    #[error("the database is unavailable: {0}")]
+    Unavailable(SqlError),
     /// Upgrade this program: the schema was migrated by a release that it cannot run beside.
     #[error("the schema (version {found}) is from a later release; this one knows {known}: upgrade waypost")]
     SchemaTooNew { found: i64, known: i64 },
@@ -50,8 +50,8 @@ pub enum StoreError {
     #[error("invalid data: {0}")]
     Invalid(String),
     /// A defect or a broken database: a person must look.
-    #[error("the database refused a statement")]
-    Database(#[source] SqlError),
+    #[error("the database refused a statement: {0}")]
+    Database(SqlError),
 }
 
 /// An [`sqlx::Error`] that shows its message only. Details, which quote rows, stay hidden even from `{:?}`.

@@ -47,8 +47,9 @@ impl Store {
             }
             // A conversation that a batch has in hand is not idle.
             Database::Postgres(_) => {
-                "UPDATE conversation SET state = 'resolved' WHERE id IN (SELECT id FROM conversation \
-                 WHERE state <> 'resolved' AND active_at < $1 LIMIT $2 FOR UPDATE SKIP LOCKED)"
+                "WITH idle AS MATERIALIZED (SELECT id FROM conversation \
+                 WHERE state <> 'resolved' AND active_at < $1 LIMIT $2 FOR UPDATE SKIP LOCKED) \
+                 UPDATE conversation SET state = 'resolved' WHERE id IN (SELECT id FROM idle)"
             }
         };
         Ok(JanitorReport {
@@ -113,7 +114,7 @@ impl Store {
             on_writer!(self, |db| sqlx::query_as(leases).bind(INBOX_COMPONENT).fetch_all(db).await?);
         let delete = "DELETE FROM inbox WHERE decision_id IN (SELECT f.decision_id FROM \
              (SELECT i.decision_id, i.received_at FROM inbox i WHERE i.partition = $1 AND i.seq <= $2 \
-              AND NOT EXISTS (SELECT 1 FROM held h WHERE h.decision_id = i.decision_id AND h.released_by IS NULL) \
+              AND (SELECT count(*) FROM held h WHERE h.decision_id = i.decision_id AND h.released_by IS NULL) = 0 \
               ORDER BY i.seq LIMIT $4) f WHERE f.received_at < $3)";
         let mut deleted = 0;
         for (partition, published_seq) in leases {
