@@ -80,35 +80,35 @@ impl Two {
     async fn with(options: StoreOptions) -> Self {
         let database = Database::create();
         let store = database.open(options).await;
-        store.migrate().await.unwrap();
-        store.name_numbers(&[(name("support"), number())]).await.unwrap();
+        store.migrate().await.expect("the store answers");
+        store.name_numbers(&[(name("support"), number())]).await.expect("the store answers");
         let one = lease(&store, 0, "one", TTL).await.expect("it is free");
         let other = lease(&store, 1, "other", TTL).await.expect("it is free");
         Self { database, store, one, other }
     }
 
     async fn batch_of_one(&self) -> Batch {
-        self.store.begin_batch(&self.one.fence(0, None)).await.unwrap()
+        self.store.begin_batch(&self.one.fence(0, None)).await.expect("the store answers")
     }
 
     async fn batch_of_other(&self) -> Batch {
-        self.store.begin_batch(&self.other.fence(0, None)).await.unwrap()
+        self.store.begin_batch(&self.other.fence(0, None)).await.expect("the store answers")
     }
 
     async fn known(&self, text: &str) -> ContactId {
         let mut batch = self.batch_of_one().await;
-        let id = observed(&mut batch, text).await.unwrap();
-        batch.commit().await.unwrap();
+        let id = observed(&mut batch, text).await.expect("the store answers");
+        batch.commit().await.expect("the store answers");
         id
     }
 
     async fn owner(&self, text: &str) -> Option<ContactId> {
-        self.store.find_contact(&aliases(text)).await.unwrap().map(|found| found.contact.id)
+        self.store.find_contact(&aliases(text)).await.expect("the store answers").map(|found| found.contact.id)
     }
 }
 
 async fn lease(store: &Store, partition: u16, instance: &str, ttl: Duration) -> Option<Lease> {
-    store.acquire_lease(INBOX_COMPONENT, PartitionId(partition), instance, ttl).await.unwrap()
+    store.acquire_lease(INBOX_COMPONENT, PartitionId(partition), instance, ttl).await.expect("the store answers")
 }
 
 fn number() -> PhoneNumberId {
@@ -116,7 +116,7 @@ fn number() -> PhoneNumberId {
 }
 
 fn name(text: &str) -> NumberName {
-    NumberName::new(text).unwrap()
+    NumberName::new(text).expect("a valid name")
 }
 
 /// `"p:1 b:a"`: phone and BSUID.
@@ -440,7 +440,7 @@ async fn errors_do_not_quote_rows() {
 }
 
 async fn until_expired(store: &Store) {
-    let now = store.now().await.unwrap();
-    let is_later = async || (store.now().await.unwrap() > now.plus_millis(1)).then_some(());
+    let now = store.now().await.expect("the store answers");
+    let is_later = async || (store.now().await.expect("the store answers") > now.plus_millis(1)).then_some(());
     eventually("the clock moves on", PATIENCE, is_later).await;
 }
