@@ -80,6 +80,15 @@ impl Default for Config {
 #[error("{}", .0.join("\n"))]
 pub(crate) struct ConfigError(pub Vec<String>);
 
+/// Keys whose values are text whatever they look like: a token `0123` must keep its zero.
+const TEXT_KEYS: [&str; 6] =
+    ["data_dir", "instance", "bus.url", "store.url", "ingress.app_secrets", "ingress.verify_token"];
+
+/// Whether a value from the environment or the command line is taken as it is. (A list stays a list.)
+fn is_text(key: &str, value: &str) -> bool {
+    TEXT_KEYS.contains(&key) && !value.starts_with('[')
+}
+
 impl Config {
     /// Reads all layers. `overrides`: flags, as `section.key` and value.
     pub(crate) fn load(file: Option<&Path>, overrides: &[(&str, String)]) -> Result<Self, ConfigError> {
@@ -89,11 +98,21 @@ impl Config {
                 .map_err(|error| ConfigError(vec![format!("config file {}: {error}", file.display())]))?;
             figment = figment.merge(Toml::string(&text));
         }
-        figment = figment.merge(Env::prefixed("WAYPOST__").split("__"));
-        for (key, value) in overrides {
+        let environment = Env::prefixed("WAYPOST__").split("__");
+        figment = figment.merge(environment.clone());
+        for (key, text) in environment.iter() {
+            if is_text(key.as_str(), &text) {
+                figment = figment.merge((key.as_str(), text));
+            }
+        }
+        for (key, text) in overrides {
             // As in the environment: what looks like a number is one.
-            let Ok(value) = value.parse::<Value>();
-            figment = figment.merge((key, value));
+            figment = if is_text(key, text) {
+                figment.merge((key, text))
+            } else {
+                let Ok(value) = text.parse::<Value>();
+                figment.merge((key, value))
+            };
         }
         let mut config: Self = figment
             .extract()

@@ -70,19 +70,20 @@ impl Status {
                 return;
             }
         };
-        if let Err(error) = self.read_leases(&store).await {
+        if let Err(error) = self.read_leases(&store, config.partitions).await {
             self.problems.push(format!("store: {error}"));
         }
         store.close().await;
     }
 
-    async fn read_leases(&mut self, store: &Store) -> Result<(), waypost_store::StoreError> {
+    async fn read_leases(&mut self, store: &Store, partitions: u16) -> Result<(), waypost_store::StoreError> {
         store.require_schema().await?;
         let now = store.now().await?;
-        for component in [ROUTER, STATUSES, ACCOUNT] {
+        for (component, partitions) in [(ROUTER, partitions), (STATUSES, partitions), (ACCOUNT, 1)] {
             let leases = store.leases(component).await?;
-            if leases.is_empty() {
-                self.problems.push(format!("{component}: no partition was ever owned"));
+            let never_owned = usize::from(partitions).saturating_sub(leases.len());
+            if never_owned > 0 {
+                self.problems.push(format!("{component}: {never_owned} of {partitions} partitions were never owned"));
             }
             for lease in leases {
                 let owner = lease.owner.filter(|_| lease.expires_at > now);
