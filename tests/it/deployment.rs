@@ -101,7 +101,7 @@ pub(crate) struct Servers {
     pub(crate) node: NodeHandle,
     pub(crate) vhost: String,
     amqp_url: String,
-    postgres_url: String,
+    pub(crate) postgres_url: String,
 }
 
 impl Deployment {
@@ -277,7 +277,11 @@ enum Source {
         places: BTreeMap<String, Option<u64>>,
     },
     #[cfg(feature = "servers")]
-    Broker { arrivals: mpsc::Receiver<Found>, _tasks: JoinSet<()>, _bus: std::sync::Arc<waypost_bus_rabbitmq::RabbitBus> },
+    Broker {
+        arrivals: mpsc::Receiver<Found>,
+        _tasks: JoinSet<()>,
+        _bus: std::sync::Arc<waypost_bus_rabbitmq::RabbitBus>,
+    },
 }
 
 /// A message and the queue that it was on.

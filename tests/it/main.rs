@@ -1,14 +1,23 @@
 //! Whole-system tests, one binary, so that the harness is linked once. What needs a server is behind the feature
 //! `servers`; the rest runs with a bare `cargo test`.
 
+mod backlog;
 #[cfg(feature = "servers")]
 mod bus_rabbitmq;
+mod cli;
+mod crash;
 mod crate_edges;
 mod deployment;
 mod duplicates;
 mod embedded_run;
 mod refusals;
 #[cfg(feature = "servers")]
+mod replicas;
+mod secrets;
+mod standby;
+#[cfg(feature = "servers")]
 mod store_postgres;
+mod teams;
 mod tidy;
+mod traffic;
 mod workspace;

@@ -1,0 +1,32 @@
+//! The process is killed, with SIGKILL, in the middle of 10,000 messages: whatever was answered 200 is routed, under one
+//! id, in order. As Meta does, the customers send again what was not answered.
+
+use crate::deployment::{Backend, Deployment, on_each_backend};
+use crate::traffic::{RULES, Traffic};
+
+const MESSAGES_EACH: u64 = 1_250;
+const KILL_AT: [usize; 2] = [3_000, 6_500];
+
+on_each_backend!(every_accepted_message_is_routed_once_and_in_order);
+
+/// How many messages may be out of order: RabbitMQ moves one of each partition when the second crash comes before the
+/// router has recovered from the first.
+fn moved_max(backend: Backend) -> usize {
+    match backend {
+        Backend::Embedded => 0,
+        #[cfg(feature = "servers")]
+        Backend::Servers => 4,
+    }
+}
+
+async fn every_accepted_message_is_routed_once_and_in_order(backend: Backend) -> anyhow::Result<()> {
+    let deployment = Deployment::new(backend, RULES)?;
+    let mut waypost = deployment.start().await?;
+    let traffic = Traffic::start(&deployment, MESSAGES_EACH, None)?;
+    for at in KILL_AT {
+        traffic.accepted(at).await;
+        waypost.kill()?;
+        waypost = deployment.start().await?;
+    }
+    traffic.check(&deployment, moved_max(backend)).await
+}
