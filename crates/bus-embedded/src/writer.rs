@@ -320,8 +320,7 @@ fn roll_back(connection: &Connection) {
 }
 
 fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+    Timestamp::from_system_time(SystemTime::now())
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ mod webhook;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
 use axum::Router;
@@ -121,7 +121,7 @@ impl Ingress {
             in_flight: Semaphore::new(limits.in_flight_max),
             readiness: readiness.clone(),
             metrics: metrics.clone(),
-            warned_at_seconds: AtomicU64::new(0),
+            warned_at_ms: AtomicI64::new(0),
             limits: limits.clone(),
         });
         let webhook_path = config.path;

@@ -4,8 +4,8 @@
 //! log what a body holds.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Instant, SystemTime};
 
 use arc_swap::ArcSwap;
 use axum::extract::{Request, State};
@@ -19,6 +19,7 @@ use waypost_bus::{Bus, Layout, Outcome};
 use waypost_cloud_api::signature::{self, AppSecrets, Provider, SignatureError};
 use waypost_cloud_api::webhook::{Split, split};
 use waypost_cloud_api::{handshake, handshake::HandshakeError};
+use waypost_domain::Timestamp;
 
 use crate::body::{Bodies, BodyError};
 use crate::config::Limits;
@@ -27,7 +28,7 @@ use crate::outgoing::{Post, dead_letter_reason, event_kind, publications};
 use crate::ready::Readiness;
 
 /// A bus that is down would otherwise fill the disk with one and the same line.
-const WARNING_SECONDS_MIN: u64 = 10;
+const WARNING_INTERVAL_MIN_MS: i64 = 10_000;
 
 pub(crate) struct Webhook {
     pub(crate) provider: Provider,
@@ -43,7 +44,7 @@ pub(crate) struct Webhook {
     pub(crate) readiness: Arc<Readiness>,
     pub(crate) metrics: Arc<Metrics>,
     /// When a missing confirmation was last logged, in seconds since the epoch.
-    pub(crate) warned_at_seconds: AtomicU64,
+    pub(crate) warned_at_ms: AtomicI64,
 }
 
 /// Meta's subscription handshake.
@@ -106,12 +107,8 @@ impl Webhook {
     async fn publish(&self, body: &Bytes) -> PostOutcome {
         let parts = split(body);
         let tally = tally(&parts);
-        let received_at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let post = Post {
-            body,
-            id: Uuid::now_v7(),
-            received_at_ms: i64::try_from(received_at.as_millis()).unwrap_or(i64::MAX),
-        };
+        let received_at = Timestamp::from_system_time(SystemTime::now());
+        let post = Post { body, id: Uuid::now_v7(), received_at_ms: received_at.as_millis() };
         let batch = publications(&post, self.layout, parts);
         if batch.is_empty() {
             return PostOutcome::Accepted;
@@ -127,17 +124,17 @@ impl Webhook {
         if outcomes.contains(&Outcome::Returned) {
             self.readiness.returned();
         }
-        self.warn_unconfirmed(&outcomes, received_at.as_secs());
+        self.warn_unconfirmed(&outcomes, received_at);
         PostOutcome::Unconfirmed
     }
 
     /// Now and then; the metrics count every one.
-    fn warn_unconfirmed(&self, outcomes: &[Outcome], now_seconds: u64) {
-        let last = self.warned_at_seconds.load(Ordering::Relaxed);
-        if now_seconds.saturating_sub(last) < WARNING_SECONDS_MIN {
+    fn warn_unconfirmed(&self, outcomes: &[Outcome], now: Timestamp) {
+        let last = self.warned_at_ms.load(Ordering::Relaxed);
+        if now.as_millis().saturating_sub(last) < WARNING_INTERVAL_MIN_MS {
             return;
         }
-        let swapped = self.warned_at_seconds.compare_exchange(last, now_seconds, Ordering::Relaxed, Ordering::Relaxed);
+        let swapped = self.warned_at_ms.compare_exchange(last, now.as_millis(), Ordering::Relaxed, Ordering::Relaxed);
         if swapped.is_ok() {
             let outcome = outcomes.iter().find(|outcome| **outcome != Outcome::Confirmed);
             warn!(?outcome, "the bus did not confirm, the webhook is refused");

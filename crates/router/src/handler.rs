@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use tracing::error;
@@ -183,6 +183,5 @@ pub(crate) async fn bury(bus: &dyn Bus, letters: Vec<Publication>, timeout: Dura
 }
 
 fn now() -> Timestamp {
-    let millis = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_millis());
-    Timestamp::from_millis(i64::try_from(millis).unwrap_or(i64::MAX))
+    Timestamp::from_system_time(SystemTime::now())
 }

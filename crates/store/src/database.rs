@@ -170,14 +170,13 @@ impl Store {
 
     /// The clock that leases and retention go by: PostgreSQL's, so that replicas agree; on SQLite the process's own.
     pub async fn now(&self) -> Result<Timestamp> {
-        let millis = match &self.database {
-            Database::Sqlite { .. } => process_clock(),
+        Ok(match &self.database {
+            Database::Sqlite { .. } => Timestamp::from_system_time(std::time::SystemTime::now()),
             Database::Postgres(pool) => {
                 let sql = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::BIGINT";
-                sqlx::query_scalar(sql).fetch_one(pool).await?
+                Timestamp::from_millis(sqlx::query_scalar(sql).fetch_one(pool).await?)
             }
-        };
-        Ok(Timestamp::from_millis(millis))
+        })
     }
 
     /// Closes every connection, waiting for those in use.
@@ -208,11 +207,6 @@ impl Tx {
         }
         Ok(())
     }
-}
-
-fn process_clock() -> i64 {
-    let since_epoch = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX)
 }
 
 async fn open_sqlite(path: &PathBuf, options: &StoreOptions) -> Result<Database> {

@@ -108,11 +108,6 @@ struct Bench {
     admin: SocketAddr,
 }
 
-/// What one phase took.
-struct Measured {
-    row: Row,
-}
-
 impl Bench {
     async fn start(args: BenchArgs) -> anyhow::Result<Self> {
         let broker = RabbitNode::start()?;
@@ -168,12 +163,12 @@ impl Bench {
 
         let meter = self.meter(None);
         let elapsed = bare::publish(&publishing, &self.inbound_targets, messages, usize::from(PREFETCH), &body).await?;
-        let publish = meter.stop(self, messages, elapsed).row;
+        let publish = meter.stop(self, messages, elapsed);
 
         let meter = self.meter(None);
         let (queues, targets) = (&self.inbound, &self.team_targets);
         let elapsed = bare::forward(&consuming, &publishing, queues, targets, messages, PREFETCH).await?;
-        let forward = meter.stop(self, messages, elapsed).row;
+        let forward = meter.stop(self, messages, elapsed);
         self.purge(&consuming).await?;
 
         let requests =
@@ -181,19 +176,19 @@ impl Bench {
         let (noop_process, address) = self.start_noop().await?;
         let meter = self.meter(noop_process.id());
         let load = http::send(address, requests.clone(), CONNECTIONS, None).await?;
-        let noop = meter.stop(self, requests.len(), load.elapsed).row;
+        let noop = meter.stop(self, requests.len(), load.elapsed);
         drop(noop_process);
 
         let ingress_process = self.start_component("ingress").await?;
         let meter = self.meter(ingress_process.id());
         let load = http::send(self.listen, requests.clone(), CONNECTIONS, None).await?;
-        let ingress = meter.stop(self, requests.len(), load.elapsed).row;
+        let ingress = meter.stop(self, requests.len(), load.elapsed);
         stop(ingress_process).await?;
 
         let router_process = self.spawn_component("router")?;
         let meter = self.meter(router_process.id());
         let elapsed = self.wait_until_handled(messages).await?;
-        let router = meter.stop(self, messages, elapsed).row;
+        let router = meter.stop(self, messages, elapsed);
         stop(router_process).await?;
         self.purge(&consuming).await?;
         Ok(Figures { publish, forward, noop, ingress, router })
@@ -331,17 +326,16 @@ struct Meter {
 }
 
 impl Meter {
-    fn stop(self, bench: &Bench, messages: usize, elapsed: Duration) -> Measured {
+    fn stop(self, bench: &Bench, messages: usize, elapsed: Duration) -> Row {
         let per_message = |before: Duration, after: Duration| {
             after.saturating_sub(before).as_secs_f64() * 1e6 / f64::from(u32::try_from(messages).unwrap_or(u32::MAX))
         };
-        let row = Row {
+        Row {
             per_second: f64::from(u32::try_from(messages).unwrap_or(u32::MAX)) / elapsed.as_secs_f64(),
             client_us: per_message(self.client, client_time(self.child)),
             broker_us: per_message(self.broker, bench.broker_time()),
             database_us: per_message(self.database, bench.database_time()),
-        };
-        Measured { row }
+        }
     }
 }
 

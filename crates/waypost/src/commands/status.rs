@@ -212,6 +212,5 @@ fn age_s(now: Timestamp, at: Timestamp) -> f64 {
 }
 
 fn now() -> Timestamp {
-    let elapsed = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    Timestamp::from_millis(i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX))
+    Timestamp::from_system_time(std::time::SystemTime::now())
 }
