@@ -16,6 +16,10 @@ use clap::Parser;
 use cli::{Cli, Command, ConfigCommand, TopologyCommand, WebhookCommand};
 use exit::Failure;
 
+/// Messages are many small allocations that are freed on other threads than they were made on.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     // One TLS provider for the whole process; only a second call could fail.
