@@ -36,7 +36,7 @@ pub use changes::{ChangeRow, ChangeScope, StatusRow};
 pub use contacts::{ContactDetails, ContactRecord, Observation};
 pub use database::{Store, StoreOptions, StoreUrl};
 pub use error::{Merge, SqlError, StoreError};
-pub use explain::{StoreCounts, TeamCount};
+pub use explain::{KeptStatus, StoreCounts, TeamCount};
 pub use held::{HeldMessage, HeldRelease};
 pub use inbox::{EventKey, InboxRow, KnownEvent, ReleasedMessage, StoredDecision};
 pub use janitor::{JanitorReport, Retention};
