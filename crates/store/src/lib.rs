@@ -34,7 +34,7 @@ mod sqlite_tests;
 pub use batch::{Batch, Fence};
 pub use changes::{ChangeRow, ChangeScope, StatusRow};
 pub use contacts::{ContactDetails, ContactRecord, Observation};
-pub use database::{Store, StoreOptions, StoreUrl};
+pub use database::{Clock, Store, StoreOptions, StoreUrl};
 pub use error::{Merge, SqlError, StoreError};
 pub use explain::{KeptStatus, StoreCounts, TeamCount};
 pub use held::{HeldMessage, HeldRelease};

@@ -4,10 +4,10 @@
 //! lease that could not be renewed counts as lost when our own clock says that its time has run out.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Instant;
 
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 use waypost_domain::PartitionId;
@@ -45,6 +45,7 @@ impl Worker {
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             tokio::select! {
+                biased;
                 () = shutdown.cancelled() => break,
                 Some(ended) = self.tasks.join_next_with_id(), if !self.tasks.is_empty() => self.task_ended(ended),
                 _ = ticks.tick() => {
@@ -139,7 +140,7 @@ impl Worker {
         for owned in self.owned.values() {
             owned.stop.cancel();
         }
-        let deadline = tokio::time::Instant::now() + self.config.drain_timeout;
+        let deadline = Instant::now() + self.config.drain_timeout;
         loop {
             match tokio::time::timeout_at(deadline, self.tasks.join_next_with_id()).await {
                 Ok(Some(ended)) => self.task_ended(ended),

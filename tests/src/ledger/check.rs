@@ -112,7 +112,7 @@ impl<'a> Check<'a> {
             for item in &post.items {
                 let ItemKind::Status { state } = &item.kind else { continue };
                 let is_kept = kept.contains(&(item.phone_number_id.as_str(), item.key.as_str(), state.as_str()));
-                if !is_kept && !self.index.is_parked_status(item) {
+                if !is_kept && !self.index.is_parked_status(&item.key, state) {
                     lost.insert(format!("{} {state}", item.key));
                 }
             }

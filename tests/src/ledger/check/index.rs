@@ -50,9 +50,10 @@ impl<'a> Message<'a> {
 
     /// What it is called in a violation.
     pub(super) fn name(&self) -> &'a str {
-        let delivered = || self.delivered.first().or(self.parked.first()).map(|delivery| &delivery.message_id);
+        let came = self.delivered.first().or(self.parked.first());
+        let came = came.map(|delivery| delivery.key.as_ref().unwrap_or(&delivery.message_id));
         let item = self.item.map(|item| &item.key);
-        item.or_else(|| self.decision.map(|decision| &decision.key)).or_else(delivered).map_or("", String::as_str)
+        item.or(self.decision.map(|decision| &decision.key)).or(came).map_or("", String::as_str)
     }
 }
 
@@ -84,9 +85,10 @@ impl<'a> Index<'a> {
         index
     }
 
-    /// The dead letter of a status names the status' own key, which has its wamid in it.
-    pub(super) fn is_parked_status(&self, item: &Item) -> bool {
-        self.parked_keys.iter().any(|key| key.contains(&item.key))
+    /// The dead letter of a status names the status' own key: wamid, state and, in groups, participant.
+    pub(super) fn is_parked_status(&self, wamid: &str, state: &str) -> bool {
+        let begins = format!("{wamid}:{state}");
+        self.parked_keys.iter().any(|key| key.starts_with(&begins))
     }
 
     fn add_posts(&mut self, ledger: &'a Ledger) {
@@ -121,29 +123,28 @@ impl<'a> Index<'a> {
     }
 
     fn add_delivery(&mut self, delivery: &'a DeliveryRecord) {
-        let is_parked = delivery.queue == DEAD_LETTERS_QUEUE;
-        let message = match (&delivery.phone_number_id, &delivery.key) {
-            (Some(number), Some(key)) => self.message(number, key),
+        let id = match (&delivery.phone_number_id, &delivery.key) {
+            (Some(number), Some(key)) => id_of(number, key),
             // Without a key of its own it can only be told by its id: a wamid that Meta left out, damaged bytes.
-            _ if is_parked => match self.messages.get_mut(&delivery.message_id) {
-                Some(message) => message,
-                None => return,
-            },
-            _ => self.by_id(delivery.message_id.clone()),
+            _ => delivery.message_id.clone(),
         };
-        // Statuses and changes are parked under keys that no generator knows.
-        if is_parked {
+        if delivery.queue != DEAD_LETTERS_QUEUE {
+            self.by_id(id).delivered.push(delivery);
+        } else if let Some(message) = self.messages.get_mut(&id) {
+            // Statuses and changes are parked too, under keys that no generator knows.
             message.parked.push(delivery);
-        } else {
-            message.delivered.push(delivery);
         }
     }
 
     fn message(&mut self, number: &str, key: &str) -> &mut Message<'a> {
-        self.by_id(DecisionId::of_event(&PhoneNumberId::new(number), key).to_string())
+        self.by_id(id_of(number, key))
     }
 
     fn by_id(&mut self, id: String) -> &mut Message<'a> {
         self.messages.entry(id.clone()).or_insert_with(|| Message { id, ..Message::default() })
     }
+}
+
+fn id_of(number: &str, key: &str) -> String {
+    DecisionId::of_event(&PhoneNumberId::new(number), key).to_string()
 }
