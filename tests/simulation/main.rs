@@ -1,0 +1,84 @@
+//! The seeded simulation: the router and its worker over a bus that loses, doubles, delays and reorders what it may,
+//! processes that are killed and frozen between any two steps, a store in memory and a given clock. No servers.
+//!
+//! `cargo test` plays a fixed range of seeds; `WAYPOST_SIM_SEEDS=from..to` plays another. The same seed gives the same
+//! run. A seed that fails is printed with the command that plays it again, and with its log.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod broker;
+mod bus;
+mod customers;
+mod process;
+mod replica;
+mod run;
+mod time;
+mod world;
+
+use std::ops::Range;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use run::{Report, run};
+use world::Defect;
+
+const SEEDS: Range<u64> = 0..200;
+const SEEDS_VARIABLE: &str = "WAYPOST_SIM_SEEDS";
+const THREADS: usize = 2;
+
+fn seeds() -> Range<u64> {
+    let Ok(text) = std::env::var(SEEDS_VARIABLE) else { return SEEDS };
+    let (from, to) = text.split_once("..").expect("from..to");
+    from.parse().unwrap()..to.parse().unwrap()
+}
+
+/// Plays `seeds` until `stop_at` of them have failed; the failures, the smallest seed first.
+fn play(seeds: Range<u64>, defect: Defect, stop_at: usize) -> Vec<(u64, Report)> {
+    let next = AtomicU64::new(seeds.start);
+    let failures = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| {
+                while failures.lock().unwrap().len() < stop_at {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if !seeds.contains(&seed) {
+                        break;
+                    }
+                    let report = run(seed, defect);
+                    if !report.is_good() {
+                        failures.lock().unwrap().push((seed, report));
+                    }
+                }
+            });
+        }
+    });
+    let mut failures = failures.into_inner().unwrap();
+    failures.sort_by_key(|(seed, _)| *seed);
+    failures
+}
+
+#[test]
+fn nothing_is_lost_doubled_or_out_of_order() {
+    let failures = play(seeds(), Defect::None, 10);
+    let Some((seed, report)) = failures.first() else { return };
+    let all: Vec<u64> = failures.iter().map(|(seed, _)| *seed).collect();
+    panic!(
+        "{log}\nseed {seed} fails; all that failed: {all:?}\nduring the faults: {so_far}\nat the end: {end}\n\
+         again: {SEEDS_VARIABLE}={seed}..{after} cargo test -p waypost-tests --test simulation",
+        log = report.log,
+        so_far = report.so_far,
+        end = report.at_the_end,
+        after = seed + 1,
+    );
+}
+
+#[test]
+fn a_seed_gives_the_same_run_again() {
+    for seed in 0..6 {
+        let (one, other) = (run(seed, Defect::None), run(seed, Defect::None));
+        let differ = one.log.lines().zip(other.log.lines()).find(|(one, other)| one != other);
+        assert_eq!(differ, None, "seed {seed}");
+        assert_eq!(one.log.len(), other.log.len(), "seed {seed}");
+        assert_eq!(one.at_the_end, other.at_the_end, "seed {seed}");
+    }
+}
