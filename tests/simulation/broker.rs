@@ -2,8 +2,9 @@
 //! and whether it fails, is decided elsewhere.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
-use tokio::sync::watch;
+use tokio::sync::Notify;
 use waypost_bus::{Delivery, Message};
 
 /// Where the broker puts messages that come back while others that came back wait.
@@ -34,7 +35,8 @@ pub(crate) struct Queue {
     places: u64,
     pub(crate) is_full: bool,
     pub(crate) is_missing: bool,
-    changed: watch::Sender<u64>,
+    /// Notify, because it wakes in the order of waiting.
+    changed: Arc<Notify>,
 }
 
 impl Queue {
@@ -55,8 +57,8 @@ impl Queue {
         self.returned.iter().chain(&self.ready).map(|stored| &stored.message)
     }
 
-    pub(crate) fn changes(&self) -> watch::Receiver<u64> {
-        self.changed.subscribe()
+    pub(crate) fn changes(&self) -> Arc<Notify> {
+        self.changed.clone()
     }
 
     pub(crate) fn subscribe(&mut self, consumer: ConsumerId) {
@@ -121,6 +123,6 @@ impl Queue {
 
     /// Wakes whoever waits for a change.
     pub(crate) fn touch(&self) {
-        self.changed.send_modify(|version| *version += 1);
+        self.changed.notify_waiters();
     }
 }

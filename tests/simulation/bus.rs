@@ -2,19 +2,24 @@
 //! port names, and in no others.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tokio::sync::watch;
+use fastrand::Rng;
+use tokio::sync::Notify;
 use waypost_bus::{
     Address, Bus, BusError, ConsumeEnded, Consumer, Delivery, Depth, Health, Message, Outcome, Publication, Topology,
 };
 
 use crate::broker::ConsumerId;
 use crate::process::{Process, Stage};
-use crate::time::{now_ms, sleep_until};
-use crate::world::{Defect, State};
+use crate::time::now_ms;
+use crate::world::{Defect, Rates, chance};
+
+/// What one step takes.
+const STEP_MS: RangeInclusive<u64> = 0..=15;
 
 pub(crate) struct ProcessBus(pub(crate) Arc<Process>);
 
@@ -31,20 +36,18 @@ impl Lane {
     const WELL: Self = Self { arrive: usize::MAX, confirmed: usize::MAX, late: false };
 
     /// Confirmations come in order, and so does what a broken connection lets through.
-    fn new(state: &mut State, count: usize) -> Self {
-        let rate = state.rates.publish_in_doubt;
-        if !state.chance(rate) {
+    fn new(rates: Rates, rng: &mut Rng, count: usize) -> Self {
+        if !chance(rng, rates.publish_in_doubt) {
             return Self::WELL;
         }
-        let arrive = state.rng.usize(0..=count);
-        let confirmed = state.rng.usize(0..=arrive);
-        Self { arrive, confirmed, late: state.rng.bool() }
+        let arrive = rng.usize(0..=count);
+        Self { arrive, confirmed: rng.usize(0..=arrive), late: rng.bool() }
     }
 }
 
 impl ProcessBus {
     /// Everything arrives, or does not, at one instant.
-    fn store(&self, batch: Vec<Publication>) -> Vec<Outcome> {
+    fn store(&self, batch: Vec<Publication>, rng: &mut Rng) -> Vec<Outcome> {
         let world = &self.0.world;
         let mut state = world.state();
         if state.is_down {
@@ -56,7 +59,7 @@ impl ProcessBus {
         }
         let mut lanes: BTreeMap<Address, (Lane, usize)> = BTreeMap::new();
         for (address, count) in counts {
-            let lane = Lane::new(&mut state, count);
+            let lane = Lane::new(state.rates, rng, count);
             lanes.insert(address, (lane, 0));
         }
         let mut late = Vec::new();
@@ -74,7 +77,7 @@ impl ProcessBus {
             outcomes.push(outcome);
             let is_taken = matches!(outcome, Outcome::Confirmed | Outcome::Unknown);
             if is_taken && at < lane.arrive {
-                state.store(&address, message);
+                state.store(&address, message, rng);
             } else if is_taken && lane.late {
                 late.push((address, message));
             }
@@ -87,12 +90,13 @@ impl ProcessBus {
     }
 
     fn store_late(&self, late: Vec<(Address, Message)>) {
-        let (world, slot) = (self.0.world.clone(), self.0.world.slot(20, 400));
+        let process = self.0.clone();
         tokio::spawn(async move {
-            sleep_until(slot).await;
-            let mut state = world.state();
+            let key = format!("{} late {}", process.name, late[0].1.id);
+            let mut rng = process.world.turn(key, 20..=400).await;
+            let mut state = process.world.state();
             for (address, message) in late {
-                state.store(&address, message);
+                state.store(&address, message, &mut rng);
             }
         });
     }
@@ -102,55 +106,41 @@ impl ProcessBus {
 impl Bus for ProcessBus {
     async fn publish(&self, batch: Vec<Publication>, timeout: Duration) -> Vec<Outcome> {
         let process = &self.0;
-        process.step(Stage::Before).await;
         let began_ms = now_ms();
-        let ids: Vec<String> =
-            batch.iter().map(|one| format!("{}>{}", short(&one.message.id), one.address.key)).collect();
-        let slot = process.world.slot(0, 15);
-        sleep_until(slot).await;
-        process.alive().await;
-        let outcomes = self.store(batch);
-        process.log(format_args!("publish {ids:?} {outcomes:?}"));
-        process.step(Stage::After).await;
-        let answer = if outcomes.contains(&Outcome::Unknown) {
-            // Noticed at once when a connection breaks, at the time-out when an answer is lost.
+        let named = |one: &Publication| format!("{}>{}", short(&one.message.id), one.address.key);
+        let what = format!("publish {:?}", batch.iter().map(named).collect::<Vec<_>>());
+        let mut rng = process.step(&what, Stage::Before, STEP_MS).await;
+        let outcomes = self.store(batch, &mut rng);
+        process.log(format_args!("{what} {outcomes:?}"));
+        let mut delay = STEP_MS;
+        if outcomes.contains(&Outcome::Unknown) && rng.bool() {
+            // A broken connection is noticed at once, a lost answer at the time-out.
             let timeout_ms = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
-            let is_noticed = process.world.state().rng.bool();
-            if is_noticed { 0 } else { (began_ms + timeout_ms).saturating_sub(now_ms()) }
-        } else {
-            0
-        };
-        let slot = process.world.slot(answer, answer + 15);
-        sleep_until(slot).await;
-        process.alive().await;
+            let left = (began_ms + timeout_ms).saturating_sub(now_ms());
+            delay = left..=left;
+        }
+        process.step(&what, Stage::After, delay).await;
         outcomes
     }
 
     async fn consume(&self, queue: &str, prefetch: u16) -> Result<Box<dyn Consumer>, BusError> {
         let process = &self.0;
-        process.step(Stage::Before).await;
-        sleep_until(process.world.slot(0, 15)).await;
-        process.alive().await;
+        let what = format!("consume {queue}, prefetch {prefetch}");
+        let mut rng = process.step(&what, Stage::Before, STEP_MS).await;
         let subscribed = {
             let mut state = process.world.state();
-            let rate = state.rates.subscribe_refused;
             let id = state.next_consumer();
-            if state.is_down || state.chance(rate) {
+            if state.is_down || chance(&mut rng, state.rates.subscribe_refused) {
                 return Err(BusError::Unavailable("simulated".to_owned()));
             }
             let Some(found) = state.queue(queue) else { return Err(BusError::NoSuchQueue(queue.to_owned())) };
             found.subscribe(id);
-            SimulatedConsumer {
-                process: process.clone(),
-                queue: queue.to_owned(),
-                id,
-                prefetch,
-                changes: found.changes(),
-            }
+            let changes = found.changes();
+            SimulatedConsumer { process: process.clone(), queue: queue.to_owned(), id, prefetch, changes }
         };
         process.subscribed(queue, subscribed.id);
-        process.log(format_args!("consume {queue}, prefetch {prefetch}"));
-        process.step(Stage::After).await;
+        process.log(&what);
+        process.step(&what, Stage::After, STEP_MS).await;
         Ok(Box::new(subscribed))
     }
 
@@ -182,7 +172,7 @@ struct SimulatedConsumer {
     queue: String,
     id: ConsumerId,
     prefetch: u16,
-    changes: watch::Receiver<u64>,
+    changes: Arc<Notify>,
 }
 
 enum Look {
@@ -192,8 +182,7 @@ enum Look {
 }
 
 impl SimulatedConsumer {
-    fn look(&mut self) -> Look {
-        self.changes.borrow_and_update();
+    fn look(&self) -> Look {
         let mut state = self.process.world.state();
         match state.queue(&self.queue) {
             Some(queue) if !queue.is_subscribed(self.id) => Look::Ended,
@@ -204,11 +193,11 @@ impl SimulatedConsumer {
     }
 
     /// Never more than the prefetch: the worker takes nothing while it holds something.
-    fn take(&self, max: usize) -> Vec<Delivery> {
+    fn take(&self, max: usize, rng: &mut Rng) -> Vec<Delivery> {
         let world = &self.process.world;
         let mut state = world.state();
         let max = max.min(usize::from(self.prefetch));
-        let max = state.rng.usize(1..=max.max(1));
+        let max = rng.usize(1..=max.max(1));
         let Some(queue) = state.queue(&self.queue) else { return Vec::new() };
         let deliveries = queue.deliver(self.id, max);
         if world.defect == Defect::AcknowledgeBeforeCommit {
@@ -227,24 +216,20 @@ impl SimulatedConsumer {
 impl Consumer for SimulatedConsumer {
     async fn next_batch(&mut self, max: usize) -> Result<Vec<Delivery>, ConsumeEnded> {
         loop {
-            self.process.alive().await;
             match self.look() {
                 Look::Ended => return Err(self.ended()),
-                // The sender lives as long as the world.
-                Look::Empty => drop(self.changes.changed().await),
+                // Nothing can change between the look and the wait: there is one thread.
+                Look::Empty => self.changes.notified().await,
                 Look::Something => {
-                    self.process.step(Stage::Before).await;
-                    sleep_until(self.process.world.slot(0, 15)).await;
-                    self.process.alive().await;
-                    let deliveries = self.take(max);
+                    let what = format!("{} delivers", self.queue);
+                    let mut rng = self.process.step(&what, Stage::Before, STEP_MS).await;
+                    let deliveries = self.take(max, &mut rng);
                     if deliveries.is_empty() {
                         continue;
                     }
-                    let ids: Vec<String> = deliveries
-                        .iter()
-                        .map(|one| format!("{}#{}", short(&one.message.id), one.delivery_count))
-                        .collect();
-                    self.process.log(format_args!("{} delivers {ids:?}", self.queue));
+                    let named = |one: &Delivery| format!("{}#{}", short(&one.message.id), one.delivery_count);
+                    let ids: Vec<String> = deliveries.iter().map(named).collect();
+                    self.process.log(format_args!("{what} {ids:?}"));
                     return Ok(deliveries);
                 }
             }
@@ -253,21 +238,16 @@ impl Consumer for SimulatedConsumer {
 
     async fn ack(&mut self, deliveries: Vec<Delivery>) -> Result<(), ConsumeEnded> {
         let places: Vec<u64> = deliveries.iter().map(Delivery::tag).collect();
-        self.process.step(Stage::Before).await;
-        sleep_until(self.process.world.slot(0, 15)).await;
-        self.process.alive().await;
-        let (is_lost, arrives) = {
-            let mut state = self.process.world.state();
-            let rate = state.rates.acknowledge_lost;
-            (state.chance(rate), state.rng.bool())
-        };
+        let what = format!("{} ack of {}", self.queue, places.len());
+        let mut rng = self.process.step(&what, Stage::Before, STEP_MS).await;
+        let is_lost = chance(&mut rng, self.process.world.state().rates.acknowledge_lost);
         let mut is_known = false;
-        if !is_lost || arrives {
+        if !is_lost || rng.bool() {
             let mut state = self.process.world.state();
             is_known = state.queue(&self.queue).is_some_and(|queue| queue.acknowledge(self.id, &places));
         }
-        self.process.log(format_args!("{} ack of {}: {is_known}, lost {is_lost}", self.queue, places.len()));
-        self.process.step(Stage::After).await;
+        self.process.log(format_args!("{what}: {is_known}, connection {}", if is_lost { "lost" } else { "well" }));
+        self.process.step(&what, Stage::After, STEP_MS).await;
         if is_lost {
             self.process.unsubscribe(self.id);
         }
@@ -275,10 +255,9 @@ impl Consumer for SimulatedConsumer {
     }
 
     async fn close(self: Box<Self>) {
-        self.process.step(Stage::Before).await;
-        sleep_until(self.process.world.slot(0, 15)).await;
-        self.process.alive().await;
-        self.process.log(format_args!("{} closed", self.queue));
+        let what = format!("{} close", self.queue);
+        self.process.step(&what, Stage::Before, STEP_MS).await;
+        self.process.log(what);
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use fastrand::Rng;
 use waypost_bus::{Bus, Layout, Message, Outcome, Publication};
 use waypost_domain::{AliasSet, DecisionId, PhoneNumberId};
 use waypost_proto::event::CONTENT_TYPE;
@@ -14,8 +15,8 @@ use waypost_tests::ledger::{Answer, Item, ItemKind, PostRecord};
 use crate::bus::ProcessBus;
 use crate::process::Process;
 use crate::replica::POISON;
-use crate::time::{now_ms, now_ns, sleep_until, wall_clock};
-use crate::world::World;
+use crate::time::{now_ns, wall_clock};
+use crate::world::{World, chance};
 
 const PUBLISH_TIMEOUT: Duration = Duration::from_millis(300);
 const NUMBERS: [&str; 2] = ["106540352240001", "106540352240002"];
@@ -26,10 +27,25 @@ const TEXTS: [&str; 5] = ["hello", "my invoice please", "is anybody there", "an 
 pub(crate) struct Posts(Mutex<Vec<PostRecord>>);
 
 impl Posts {
-    fn add(&self, mut post: PostRecord) {
+    /// A POST under way; its place.
+    fn begin(&self, items: Vec<Item>) -> usize {
         let mut posts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        post.number = u64::try_from(posts.len()).unwrap_or(u64::MAX) + 1;
-        posts.push(post);
+        let place = posts.len();
+        posts.push(PostRecord {
+            number: u64::try_from(place).unwrap_or(u64::MAX) + 1,
+            started_ns: now_ns(),
+            answered_ns: u64::MAX,
+            started_at_ms: wall_clock().as_millis(),
+            answer: Answer::None("under way".to_owned()),
+            signed: true,
+            items,
+        });
+        place
+    }
+
+    fn answer(&self, place: usize, answer: Answer) {
+        let mut posts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        (posts[place].answered_ns, posts[place].answer) = (now_ns(), answer);
     }
 
     pub(crate) fn all(&self) -> Vec<PostRecord> {
@@ -58,43 +74,37 @@ impl Sender {
     pub(crate) async fn run(self) {
         let process = Process::new(format!("ingress{}", self.index), self.world.clone());
         let door = Arc::new(Door { bus: ProcessBus(process), world: self.world.clone(), posts: self.posts.clone() });
+        let name = format!("sender{}", self.index);
         let mut ordinal = 0;
         while ordinal < self.messages {
-            let size = self.world.state().rng.u64(1..=4).min(self.messages - ordinal);
-            let body = self.body(ordinal, size);
+            let mut rng = self.world.turn(format!("{name} writes"), 1..=150).await;
+            let size = rng.u64(1..=4).min(self.messages - ordinal);
+            let body = self.body(&mut rng, ordinal, size);
             ordinal += size;
             while !door.post(&body).await {
-                sleep_until(self.world.slot(10, 200)).await;
+                self.world.turn(format!("{name} tries again"), 10..=200).await;
             }
-            let (again, at_once) = {
-                let mut state = self.world.state();
-                (state.chance(80), state.rng.bool())
-            };
-            if again {
-                let (door, wait) = (door.clone(), self.world.slot(1, if at_once { 20 } else { 1_500 }));
+            if chance(&mut rng, 80) {
+                let (door, key) = (door.clone(), format!("{name} repeats {ordinal}"));
+                let delay = if rng.bool() { 1..=20 } else { 1..=1_500 };
                 tokio::spawn(async move {
-                    sleep_until(wait).await;
+                    door.world.turn(key, delay).await;
                     door.post(&body).await;
                 });
             }
-            sleep_until(self.world.slot(1, 150)).await;
         }
     }
 
-    fn body(&self, first: u64, size: u64) -> Body {
+    fn body(&self, rng: &mut Rng, first: u64, size: u64) -> Body {
         let mut body = Body { items: Vec::new(), publications: Vec::new() };
         for ordinal in first..first + size {
-            let (customer, number, text, kind) = {
-                let mut state = self.world.state();
-                let customer = state.rng.u64(0..self.customers);
-                let number = NUMBERS[state.rng.usize(0..NUMBERS.len())];
-                let text = TEXTS[state.rng.usize(0..TEXTS.len())];
-                let kind = match state.rng.u32(0..100) {
-                    0 => "poison",
-                    1 => "damaged",
-                    _ => "text",
-                };
-                (customer, number, text, kind)
+            let customer = rng.u64(0..self.customers);
+            let number = NUMBERS[rng.usize(0..NUMBERS.len())];
+            let text = TEXTS[rng.usize(0..TEXTS.len())];
+            let kind = match rng.u32(0..100) {
+                0 => "poison",
+                1 => "damaged",
+                _ => "text",
             };
             let contact = format!("1555{:04}{customer:03}", self.index);
             let key = format!("wamid.{}.{ordinal}", self.index);
@@ -148,28 +158,21 @@ struct Door {
 impl Door {
     /// Whether it was answered 200.
     async fn post(&self, body: &Body) -> bool {
-        let (started_ns, started_at_ms) = (now_ns(), wall_clock().as_millis());
+        let place = self.posts.begin(body.items.clone());
         let outcomes = self.bus.publish(body.publications.clone(), PUBLISH_TIMEOUT).await;
         let is_accepted = outcomes.iter().all(|outcome| *outcome == Outcome::Confirmed);
-        let is_told = !self.world.state().chance(10);
+        // Every answer has an instant of its own: what begins later came after it.
+        let mut rng = self.world.turn(format!("answer to {:?}", body.items[0].key), 0..=5).await;
+        let is_told = !chance(&mut rng, 10);
         let answer = match (is_told, is_accepted) {
             (false, _) => Answer::None("reset".to_owned()),
             (true, true) => Answer::Status(200),
             (true, false) => Answer::Status(503),
         };
         let keys: Vec<&str> = body.items.iter().map(|item| item.key.as_str()).collect();
-        self.world.log("sender", format_args!("POST {keys:?} since {}: {answer:?}", started_ns / 1_000_000));
-        let accepted = answer == Answer::Status(200);
-        // Every answer has an instant of its own: what begins then came after it.
-        self.posts.add(PostRecord {
-            number: 0,
-            started_ns,
-            answered_ns: now_ms() * 1_000_000,
-            started_at_ms,
-            answer,
-            signed: true,
-            items: body.items.clone(),
-        });
-        accepted
+        self.world.log("sender", format_args!("POST {} {keys:?}: {answer:?}", place + 1));
+        let is_accepted = answer == Answer::Status(200);
+        self.posts.answer(place, answer);
+        is_accepted
     }
 }

@@ -20,6 +20,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use run::{Report, run};
+use waypost_tests::ledger::Invariant;
 use world::Defect;
 
 const SEEDS: Range<u64> = 0..200;
@@ -45,6 +46,12 @@ fn play(seeds: Range<u64>, defect: Defect, stop_at: usize) -> Vec<(u64, Report)>
                         break;
                     }
                     let report = run(seed, defect);
+                    if seeds.end - seeds.start == 1 {
+                        eprintln!(
+                            "{}\nduring the faults: {}\nat the end: {}",
+                            report.log, report.so_far, report.at_the_end
+                        );
+                    }
                     if !report.is_good() {
                         failures.lock().unwrap().push((seed, report));
                     }
@@ -74,11 +81,27 @@ fn nothing_is_lost_doubled_or_out_of_order() {
 
 #[test]
 fn a_seed_gives_the_same_run_again() {
-    for seed in 0..6 {
+    for seed in 0..60 {
         let (one, other) = (run(seed, Defect::None), run(seed, Defect::None));
         let differ = one.log.lines().zip(other.log.lines()).find(|(one, other)| one != other);
         assert_eq!(differ, None, "seed {seed}");
         assert_eq!(one.log.len(), other.log.len(), "seed {seed}");
         assert_eq!(one.at_the_end, other.at_the_end, "seed {seed}");
+    }
+}
+
+/// Some seed finds each mistake; what breaks is what the mistake endangers.
+#[test]
+fn a_defect_is_found() {
+    let cases = [
+        (Defect::AcknowledgeBeforeCommit, Invariant::I1),
+        (Defect::DropStoredDecision, Invariant::I1),
+        (Defect::CancelWithUnacknowledged, Invariant::I3),
+    ];
+    for (defect, invariant) in cases {
+        let failures = play(SEEDS, defect, 1);
+        let (seed, report) = failures.first().unwrap_or_else(|| panic!("{defect:?} is not found"));
+        let broken = report.at_the_end.of(invariant).next();
+        assert!(broken.is_some(), "{defect:?}, seed {seed}: not {invariant}, but {}", report.at_the_end);
     }
 }

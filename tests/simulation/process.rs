@@ -2,15 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::future::poll_fn;
+use std::ops::RangeInclusive;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 
-use tokio::sync::watch;
+use fastrand::Rng;
+use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
 use crate::broker::ConsumerId;
-use crate::time::{sleep, sleep_until};
+use crate::time::now_ms;
 use crate::world::{Defect, World};
 
 /// Where in a step something strikes.
@@ -32,13 +34,14 @@ pub(crate) enum Strike {
 pub(crate) struct Process {
     pub(crate) name: String,
     pub(crate) world: Arc<World>,
-    frozen: watch::Sender<bool>,
+    thawed: Notify,
     inner: Mutex<Inner>,
 }
 
 #[derive(Default)]
 struct Inner {
     is_dead: bool,
+    is_frozen: bool,
     /// After so many more steps.
     strike: Option<(u32, Stage, Strike)>,
     task: Option<AbortHandle>,
@@ -53,7 +56,7 @@ struct Subscription {
 
 impl Process {
     pub(crate) fn new(name: String, world: Arc<World>) -> Arc<Self> {
-        Arc::new(Self { name, world, frozen: watch::Sender::new(false), inner: Mutex::default() })
+        Arc::new(Self { name, world, thawed: Notify::new(), inner: Mutex::default() })
     }
 
     fn inner(&self) -> std::sync::MutexGuard<'_, Inner> {
@@ -73,7 +76,7 @@ impl Process {
     }
 
     pub(crate) fn is_frozen(&self) -> bool {
-        *self.frozen.borrow()
+        self.inner().is_frozen
     }
 
     pub(crate) fn strike_after(&self, steps: u32, stage: Stage, strike: Strike) {
@@ -141,26 +144,28 @@ impl Process {
 
     /// As SIGSTOP, and SIGCONT after so many milliseconds. The broker misses the heartbeats meanwhile.
     pub(crate) fn freeze(self: &Arc<Self>, for_ms: u64) {
-        if self.frozen.send_replace(true) {
+        if std::mem::replace(&mut self.inner().is_frozen, true) {
             return;
         }
         self.log(format_args!("frozen for {for_ms} ms"));
-        let (process, heartbeat) = (self.clone(), self.world.slot(200, 900));
-        let thaw = self.world.slot(for_ms, for_ms);
+        let process = self.clone();
         tokio::spawn(async move {
-            sleep_until(heartbeat.min(thaw)).await;
-            if heartbeat < thaw {
+            let thaw_ms = now_ms() + for_ms;
+            process.world.turn(format!("{} misses heartbeats", process.name), 200..=900).await;
+            if now_ms() < thaw_ms {
                 process.break_connection();
             }
-            sleep_until(thaw).await;
+            let left = thaw_ms.saturating_sub(now_ms());
+            process.world.turn(format!("{} thaws", process.name), left..=left).await;
             process.thaw();
         });
     }
 
     pub(crate) fn thaw(&self) {
-        if self.frozen.send_replace(false) {
+        if std::mem::take(&mut self.inner().is_frozen) {
             self.log("thawed");
             self.end_subscriptions(|_, subscription| subscription.is_in_limbo);
+            self.thawed.notify_waiters();
         }
     }
 
@@ -170,26 +175,27 @@ impl Process {
         self.thaw();
     }
 
-    /// Does not return while the process is frozen, and never when it is dead.
-    pub(crate) async fn alive(&self) {
-        let mut frozen = self.frozen.subscribe();
-        while *frozen.borrow_and_update() {
-            // The sender is ours: it does not go away.
-            frozen.changed().await.ok();
+    /// Does not return while the process is frozen, and never when it is dead. `what` is about to be done.
+    pub(crate) async fn alive(&self, what: &str) {
+        while self.is_frozen() {
+            self.thawed.notified().await;
             // Who thaws does not do everything at one instant.
-            sleep_until(self.world.slot(0, 20)).await;
+            self.world.turn(format!("{} {what}", self.name), 0..=20).await;
         }
         if self.is_dead() {
             std::future::pending::<()>().await;
         }
     }
 
-    /// Called at each stage of each step.
-    pub(crate) async fn step(self: &Arc<Self>, stage: Stage) {
-        // While a task works on the store, its next step is under way: whoever arrives at the same instant waits.
-        while self.world.store.is_busy() {
-            sleep(1).await;
-        }
+    /// A stage of a step. Whoever comes back has an instant for itself.
+    pub(crate) async fn step(self: &Arc<Self>, what: &str, stage: Stage, delay: RangeInclusive<u64>) -> Rng {
+        let rng = self.world.turn(format!("{} {what}", self.name), delay).await;
+        self.strike(stage);
+        self.alive(what).await;
+        rng
+    }
+
+    fn strike(self: &Arc<Self>, stage: Stage) {
         let strike = {
             let mut inner = self.inner();
             match &mut inner.strike {
@@ -210,7 +216,6 @@ impl Process {
             Some(Strike::Freeze(for_ms)) => self.freeze(for_ms),
             None => {}
         }
-        self.alive().await;
     }
 
     /// Runs `work` as this process: not while it is frozen.
@@ -226,7 +231,7 @@ impl Process {
             if done.await {
                 return;
             }
-            self.alive().await;
+            self.alive("runs").await;
         }
     }
 }

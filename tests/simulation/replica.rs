@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use fastrand::Rng;
 use tokio_util::sync::CancellationToken;
 use waypost_bus::{Delivery, Layout};
 use waypost_domain::PhoneNumberId;
@@ -16,7 +17,7 @@ use waypost_worker::{Claim, HandleError, Handler, Parts, Worker, WorkerConfig};
 
 use crate::bus::ProcessBus;
 use crate::process::{Process, Stage};
-use crate::time::sleep_until;
+use crate::time::sleep;
 use crate::world::{Defect, World};
 
 /// In the key of a message that kills whoever handles it.
@@ -62,15 +63,15 @@ impl Fleet {
     /// Runs one replica, life after life, until `stop`.
     pub(crate) async fn supervise(self: Arc<Self>, index: usize, stop: CancellationToken) {
         for life in 1.. {
-            let start = self.world.slot(1, 400);
+            let mut rng = self.world.turn(format!("r{index}.{life} starts"), 1..=400).await;
             // An ending of its own for the ticks of each replica.
-            sleep_until(start + 2 + u64::try_from(index).unwrap_or(0)).await;
+            sleep(2 + u64::try_from(index).unwrap_or(0)).await;
             if stop.is_cancelled() {
                 return;
             }
             let process = Process::new(format!("r{index}.{life}"), self.world.clone());
             let shutdown = stop.child_token();
-            let worker = self.worker(&process);
+            let worker = self.worker(&process, &mut rng);
             process.log("started");
             let task = tokio::spawn(process.clone().run(worker.run(shutdown.clone())));
             process.runs_as(task.abort_handle());
@@ -81,12 +82,8 @@ impl Fleet {
         }
     }
 
-    fn worker(&self, process: &Arc<Process>) -> Worker {
-        let (text, count) = {
-            let mut state = self.world.state();
-            let index = state.rng.usize(0..self.rules.len());
-            (&self.rules[index], self.layout.partitions)
-        };
+    fn worker(&self, process: &Arc<Process>, rng: &mut Rng) -> Worker {
+        let text = &self.rules[rng.usize(0..self.rules.len())];
         let rules = RuleSet::parse(text).expect("the simulation's rules are valid");
         let router = Router {
             config: RouterConfig {
@@ -107,7 +104,7 @@ impl Fleet {
             idle_flush_after: IDLE_FLUSH,
             publish_timeout: PUBLISH_TIMEOUT,
             drain_timeout: DRAIN_TIMEOUT,
-            ..WorkerConfig::new(ROUTER, process.name.clone(), count)
+            ..WorkerConfig::new(ROUTER, process.name.clone(), self.layout.partitions)
         };
         let parts = Parts {
             bus: router.bus.clone(),
@@ -130,7 +127,8 @@ struct SteppedHandler {
 #[async_trait]
 impl Handler for SteppedHandler {
     async fn handle(&mut self, batch: &[Delivery], claim: &mut Claim) -> Result<(), HandleError> {
-        self.process.step(Stage::Before).await;
+        let what = format!("handle {}", claim.partition());
+        self.process.step(&what, Stage::Before, 0..=5).await;
         if batch.iter().any(|delivery| delivery.message.headers.contains_key(POISON)) {
             self.process.log("panics");
             std::panic::resume_unwind(Box::new(POISON));

@@ -17,7 +17,7 @@ use crate::broker::Returns;
 use crate::customers::{Posts, Sender};
 use crate::process::{Stage, Strike};
 use crate::replica::Fleet;
-use crate::time::{now_ms, runtime, sleep, sleep_until, wall_clock};
+use crate::time::{now_ms, runtime, sleep, wall_clock};
 use crate::world::{Defect, Rates, World};
 
 const RULES: &str = include_str!("rules.toml");
@@ -129,6 +129,7 @@ async fn play(scenario: Scenario, store: Store, defect: Defect) -> Report {
     trouble(&world, &fleet, &scenario).await;
     let so_far = ledger(&world, &posts).await.check_so_far();
 
+    world.turn("heal".to_owned(), 1..=1).await;
     heal(&world, &fleet, &scenario);
     let inbound: Vec<String> = layout.partitions.all().map(|partition| layout.inbound_queue(partition)).collect();
     let until = now_ms() + DRAIN_MS;
@@ -141,6 +142,7 @@ async fn play(scenario: Scenario, store: Store, defect: Defect) -> Report {
     while now_ms() < until && !is_drained(&world, &inbound) {
         sleep(50).await;
     }
+    world.turn("stop".to_owned(), 1..=1).await;
     stop.cancel();
     while replicas.join_next().await.is_some() {}
     let mut ledger = ledger(&world, &posts).await;
@@ -158,14 +160,12 @@ async fn play(scenario: Scenario, store: Store, defect: Defect) -> Report {
 
 /// Everything that goes wrong beside the dice of each step.
 async fn trouble(world: &Arc<World>, fleet: &Arc<Fleet>, scenario: &Scenario) {
-    sleep_until(world.slot(500, 1_000)).await;
+    world.turn("trouble begins".to_owned(), 500..=1_000).await;
     for _ in 0..scenario.troubles {
-        sleep_until(world.slot(20, 700)).await;
-        let (index, kind, steps, stage, long) = {
-            let rng = &mut world.state().rng;
-            let stage = if rng.bool() { Stage::Before } else { Stage::After };
-            (rng.usize(0..scenario.replicas), rng.u32(0..10), rng.u32(0..12), stage, rng.u64(100..3_000))
-        };
+        let mut rng = world.turn("trouble".to_owned(), 20..=700).await;
+        let stage = if rng.bool() { Stage::Before } else { Stage::After };
+        let (index, kind) = (rng.usize(0..scenario.replicas), rng.u32(0..10));
+        let (steps, long) = (rng.u32(0..12), rng.u64(100..3_000));
         let Some(running) = fleet.running(index) else { continue };
         match kind {
             0..=2 => running.process.strike_after(steps, stage, Strike::Kill),
@@ -176,38 +176,39 @@ async fn trouble(world: &Arc<World>, fleet: &Arc<Fleet>, scenario: &Scenario) {
             8 => {
                 world.log("world", format_args!("bus down for {long} ms"));
                 world.state().is_down = true;
-                later(world, long, |world| world.state().is_down = false);
+                later(world, "bus up", long, |world| world.state().is_down = false);
             }
-            _ => queue_trouble(world, long),
+            _ => queue_trouble(world, &mut rng, long),
         }
     }
-    sleep_until(world.slot(100, 1_000)).await;
+    world.turn("trouble ends".to_owned(), 100..=1_000).await;
 }
 
 /// One of the outgoing queues is full or gone for a while.
-fn queue_trouble(world: &Arc<World>, for_ms: u64) {
+fn queue_trouble(world: &Arc<World>, rng: &mut Rng, for_ms: u64) {
     let (name, is_full) = {
         let mut state = world.state();
         let names: Vec<String> = state.queues.keys().filter(|name| name.starts_with("team.")).cloned().collect();
-        let name = names[state.rng.usize(0..names.len())].clone();
-        let is_full = state.rng.bool();
+        let name = names[rng.usize(0..names.len())].clone();
+        let is_full = rng.bool();
         if let Some(queue) = state.queue(&name) {
             (queue.is_full, queue.is_missing) = (is_full, !is_full);
         }
         (name, is_full)
     };
     world.log("world", format_args!("{name} {} for {for_ms} ms", if is_full { "full" } else { "missing" }));
-    later(world, for_ms, move |world| {
+    let key = format!("{name} well");
+    later(world, &key, for_ms, move |world| {
         if let Some(queue) = world.state().queue(&name) {
             (queue.is_full, queue.is_missing) = (false, false);
         }
     });
 }
 
-fn later(world: &Arc<World>, after_ms: u64, what: impl FnOnce(&World) + Send + 'static) {
-    let (world, slot) = (world.clone(), world.slot(after_ms, after_ms));
+fn later(world: &Arc<World>, key: &str, after_ms: u64, what: impl FnOnce(&World) + Send + 'static) {
+    let (world, key) = (world.clone(), key.to_owned());
     tokio::spawn(async move {
-        sleep_until(slot).await;
+        world.turn(key, after_ms..=after_ms).await;
         what(&world);
     });
 }

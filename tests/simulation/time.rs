@@ -1,5 +1,5 @@
-//! Simulated time: it passes only when nothing can run and the store is at rest, and no two things of the bus happen
-//! at the same instant. So the order of everything follows from the seed.
+//! Simulated time: it passes only when nothing can run and the store is at rest, and no two steps happen at the same
+//! instant. So the order of everything follows from the seed.
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
@@ -15,7 +15,7 @@ use waypost_store::Store;
 const EPOCH_MS: i64 = 1_749_854_575_000;
 /// Longer than SQLite takes for anything, in real time.
 const STORE_PATIENCE: Duration = Duration::from_secs(20);
-/// The bus acts at milliseconds that end in this; timers of the program under test have other endings, mostly.
+/// Steps happen at milliseconds that end in this; timers of the program under test have other endings, mostly.
 const SLOT_ENDING: u64 = 3;
 const SLOT_EVERY_MS: u64 = 10;
 

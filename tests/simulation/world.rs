@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use fastrand::Rng;
@@ -9,7 +10,7 @@ use waypost_bus::{Address, Message, Topology};
 use waypost_store::Store;
 
 use crate::broker::{ConsumerId, Queue, Returns};
-use crate::time::{Slots, now_ms};
+use crate::time::{Slots, now_ms, sleep_until};
 
 /// A mistake that is built in on purpose, to see that the ledger finds it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,9 +43,18 @@ pub(crate) struct World {
     state: Mutex<State>,
 }
 
+/// When it was asked for, by whom, and which of several with the same name.
+type TurnKey = (u64, String, u32);
+
+enum Turn {
+    Asked(RangeInclusive<u64>),
+    Granted(u64, Rng),
+}
+
 pub(crate) struct State {
-    pub(crate) rng: Rng,
-    pub(crate) slots: Slots,
+    rng: Rng,
+    slots: Slots,
+    turns: BTreeMap<TurnKey, Turn>,
     pub(crate) queues: BTreeMap<String, Queue>,
     addresses: BTreeMap<Address, String>,
     pub(crate) rates: Rates,
@@ -61,6 +71,7 @@ impl World {
         let state = State {
             rng: Rng::with_seed(seed),
             slots: Slots::default(),
+            turns: BTreeMap::new(),
             queues: queues.collect(),
             addresses: addresses.collect(),
             rates: Rates::default(),
@@ -76,11 +87,24 @@ impl World {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// An instant for one step: at least `delay_min` milliseconds from now, somewhat later mostly.
-    pub(crate) fn slot(&self, delay_min: u64, delay_max: u64) -> u64 {
-        let mut state = self.state();
-        let delay = state.rng.u64(delay_min..=delay_max);
-        state.slots.take(delay)
+    /// Waits for an instant at which nothing else happens, `delay` milliseconds from now or a little later, and gives
+    /// the dice for what happens then.
+    ///
+    /// Whoever asks within the same millisecond is served in the order of `key`, not of asking: that order may hang
+    /// on how fast the store's thread has answered.
+    pub(crate) async fn turn(&self, key: String, delay: RangeInclusive<u64>) -> Rng {
+        let asked_ms = now_ms();
+        let key = {
+            let mut state = self.state();
+            let twins = (0..).find(|twin| !state.turns.contains_key(&(asked_ms, key.clone(), *twin)));
+            let key = (asked_ms, key, twins.unwrap_or(0));
+            state.turns.insert(key.clone(), Turn::Asked(delay));
+            key
+        };
+        sleep_until(asked_ms + 1).await;
+        let (at_ms, rng) = self.state().grant(&key);
+        sleep_until(at_ms).await;
+        rng
     }
 
     pub(crate) fn log(&self, who: &str, what: impl std::fmt::Display) {
@@ -90,8 +114,22 @@ impl World {
 }
 
 impl State {
-    pub(crate) fn chance(&mut self, per_mille: u32) -> bool {
-        per_mille > 0 && self.rng.u32(0..1000) < per_mille
+    fn grant(&mut self, key: &TurnKey) -> (u64, Rng) {
+        let now = now_ms();
+        for ((asked_ms, ..), turn) in &mut self.turns {
+            let Turn::Asked(delay) = turn else { continue };
+            if *asked_ms < now {
+                let mut rng = self.rng.fork();
+                let delay = rng.u64(delay.clone());
+                *turn = Turn::Granted(self.slots.take(delay), rng);
+            }
+        }
+        // Those whose process was killed meanwhile are not fetched.
+        self.turns.retain(|other, _| other.0 + 1 >= now || other == key);
+        match self.turns.remove(key) {
+            Some(Turn::Granted(at_ms, rng)) => (at_ms, rng),
+            Some(Turn::Asked(_)) | None => unreachable!("asked in an earlier millisecond, and fetched once"),
+        }
     }
 
     pub(crate) fn queue(&mut self, name: &str) -> Option<&mut Queue> {
@@ -104,9 +142,8 @@ impl State {
         self.queues.get_mut(name).filter(|queue| !queue.is_missing)
     }
 
-    pub(crate) fn store(&mut self, address: &Address, message: Message) {
-        let twice = self.rates.duplicate;
-        let twice = self.chance(twice);
+    pub(crate) fn store(&mut self, address: &Address, message: Message, rng: &mut Rng) {
+        let twice = chance(rng, self.rates.duplicate);
         if let Some(queue) = self.bound(address) {
             if twice {
                 queue.push(message.clone());
@@ -119,4 +156,8 @@ impl State {
         self.consumers += 1;
         self.consumers
     }
+}
+
+pub(crate) fn chance(rng: &mut Rng, per_mille: u32) -> bool {
+    per_mille > 0 && rng.u32(0..1000) < per_mille
 }
