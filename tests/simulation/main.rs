@@ -33,6 +33,17 @@ fn seeds() -> Range<u64> {
     from.parse().unwrap()..to.parse().unwrap()
 }
 
+/// Names the seed when the simulation itself gives up.
+struct Playing(u64);
+
+impl Drop for Playing {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("the run of seed {} panicked", self.0);
+        }
+    }
+}
+
 /// Plays `seeds` until `stop_at` of them have failed; the failures, the smallest seed first.
 fn play(seeds: Range<u64>, defect: Defect, stop_at: usize) -> Vec<(u64, Report)> {
     let next = AtomicU64::new(seeds.start);
@@ -45,7 +56,9 @@ fn play(seeds: Range<u64>, defect: Defect, stop_at: usize) -> Vec<(u64, Report)>
                     if !seeds.contains(&seed) {
                         break;
                     }
+                    let playing = Playing(seed);
                     let report = run(seed, defect);
+                    drop(playing);
                     if seeds.end - seeds.start == 1 {
                         eprintln!(
                             "{}\nduring the faults: {}\nat the end: {}",

@@ -222,12 +222,14 @@ impl Process {
     pub(crate) async fn run(self: Arc<Self>, work: impl Future<Output = ()>) {
         let mut work = pin!(work);
         loop {
-            let done =
-                poll_fn(
-                    |context| {
-                        if self.is_frozen() { Poll::Ready(false) } else { work.as_mut().poll(context).map(|()| true) }
-                    },
-                );
+            let done = poll_fn(|context| {
+                // A call to the store is finished first: this store has one connection for all.
+                if self.is_frozen() && !self.world.store.is_busy() {
+                    Poll::Ready(false)
+                } else {
+                    work.as_mut().poll(context).map(|()| true)
+                }
+            });
             if done.await {
                 return;
             }
