@@ -1,7 +1,7 @@
 //! The broker's state: queues, who consumes them, what is in whose hands. Every change is one step; when it happens,
 //! and whether it fails, is decided elsewhere.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use tokio::sync::Notify;
@@ -25,13 +25,21 @@ struct Stored {
     deliveries: u32,
 }
 
+struct Subscription {
+    id: ConsumerId,
+    prefetch: usize,
+    /// Its messages until they are acknowledged, in the order in which it got them.
+    hand: Vec<Stored>,
+    /// How many of the hand were looked at already.
+    seen: usize,
+}
+
 #[derive(Default)]
 pub(crate) struct Queue {
     ready: VecDeque<Stored>,
     returned: VecDeque<Stored>,
     /// In the order of subscription; only the first receives anything.
-    consumers: Vec<ConsumerId>,
-    unacknowledged: BTreeMap<ConsumerId, Vec<Stored>>,
+    subscriptions: Vec<Subscription>,
     places: u64,
     pub(crate) is_full: bool,
     pub(crate) is_missing: bool,
@@ -43,12 +51,12 @@ impl Queue {
     pub(crate) fn push(&mut self, message: Message) {
         self.places += 1;
         self.ready.push_back(Stored { message, place: self.places, deliveries: 0 });
-        self.touch();
+        self.fill();
     }
 
     /// Ready and unacknowledged.
     pub(crate) fn depth(&self) -> (usize, usize) {
-        let unacknowledged = self.unacknowledged.values().map(Vec::len).sum();
+        let unacknowledged = self.subscriptions.iter().map(|subscription| subscription.hand.len()).sum();
         (self.ready.len() + self.returned.len(), unacknowledged)
     }
 
@@ -61,68 +69,84 @@ impl Queue {
         self.changed.clone()
     }
 
-    pub(crate) fn subscribe(&mut self, consumer: ConsumerId) {
-        self.consumers.push(consumer);
-        self.unacknowledged.insert(consumer, Vec::new());
-        self.touch();
+    pub(crate) fn subscribe(&mut self, id: ConsumerId, prefetch: u16) {
+        let prefetch = usize::from(prefetch);
+        self.subscriptions.push(Subscription { id, prefetch, hand: Vec::new(), seen: 0 });
+        self.fill();
     }
 
-    pub(crate) fn is_subscribed(&self, consumer: ConsumerId) -> bool {
-        self.consumers.contains(&consumer)
+    pub(crate) fn is_subscribed(&self, id: ConsumerId) -> bool {
+        self.subscriptions.iter().any(|subscription| subscription.id == id)
     }
 
-    /// Whether there is something for this consumer now.
-    pub(crate) fn has_for(&self, consumer: ConsumerId) -> bool {
-        self.consumers.first() == Some(&consumer) && self.ready.len() + self.returned.len() > 0
+    /// Whether this consumer has something in its hand that it has not seen.
+    pub(crate) fn has_for(&self, id: ConsumerId) -> bool {
+        self.subscriptions
+            .iter()
+            .any(|subscription| subscription.id == id && subscription.seen < subscription.hand.len())
     }
 
-    pub(crate) fn deliver(&mut self, consumer: ConsumerId, max: usize) -> Vec<Delivery> {
-        let mut deliveries = Vec::new();
-        let Some(held) = self.unacknowledged.get_mut(&consumer) else { return deliveries };
-        while deliveries.len() < max {
-            let Some(stored) = self.returned.pop_front().or_else(|| self.ready.pop_front()) else { break };
-            let (message, count) = (stored.message.clone(), stored.deliveries);
-            deliveries.push(Delivery::new(message, count, count > 0, stored.place));
-            held.push(stored);
-        }
+    /// Shows a consumer up to `max` more of what it has in its hand.
+    pub(crate) fn deliver(&mut self, id: ConsumerId, max: usize) -> Vec<Delivery> {
+        let Some(subscription) = self.subscription(id) else { return Vec::new() };
+        let show = subscription.hand.iter().skip(subscription.seen).take(max);
+        let deliveries: Vec<Delivery> = show
+            .map(|stored| Delivery::new(stored.message.clone(), stored.deliveries, stored.deliveries > 0, stored.place))
+            .collect();
+        subscription.seen += deliveries.len();
         deliveries
     }
 
     /// `false`: the subscription is over, and nothing is acknowledged.
-    pub(crate) fn acknowledge(&mut self, consumer: ConsumerId, places: &[u64]) -> bool {
-        let Some(held) = self.unacknowledged.get_mut(&consumer) else { return false };
-        held.retain(|stored| !places.contains(&stored.place));
+    pub(crate) fn acknowledge(&mut self, id: ConsumerId, places: &[u64]) -> bool {
+        let Some(subscription) = self.subscription(id) else { return false };
+        let before = subscription.hand.len();
+        subscription.hand.retain(|stored| !places.contains(&stored.place));
+        subscription.seen -= before - subscription.hand.len();
+        self.fill();
         true
     }
 
     /// Ends a subscription; what it held goes back before anybody else receives something.
-    pub(crate) fn unsubscribe(&mut self, consumer: ConsumerId, returns: Returns) {
-        let back = self.take_back(consumer);
+    pub(crate) fn unsubscribe(&mut self, id: ConsumerId, returns: Returns) {
+        let back = self.take_back(id);
         match returns {
             Returns::InPlace => back.into_iter().rev().for_each(|stored| self.ready.push_front(stored)),
             Returns::Behind => self.returned.extend(back),
         }
-        self.touch();
+        self.fill();
     }
 
     /// What a cancel with unacknowledged deliveries does: the rest is given to the next consumer first.
-    pub(crate) fn unsubscribe_overtaken(&mut self, consumer: ConsumerId) {
-        let back = self.take_back(consumer);
+    pub(crate) fn unsubscribe_overtaken(&mut self, id: ConsumerId) {
+        let back = self.take_back(id);
         self.ready.extend(back);
-        self.touch();
+        self.fill();
     }
 
-    fn take_back(&mut self, consumer: ConsumerId) -> Vec<Stored> {
-        self.consumers.retain(|other| *other != consumer);
-        let mut held = self.unacknowledged.remove(&consumer).unwrap_or_default();
-        for stored in &mut held {
+    fn subscription(&mut self, id: ConsumerId) -> Option<&mut Subscription> {
+        self.subscriptions.iter_mut().find(|subscription| subscription.id == id)
+    }
+
+    fn take_back(&mut self, id: ConsumerId) -> Vec<Stored> {
+        let Some(index) = self.subscriptions.iter().position(|subscription| subscription.id == id) else {
+            return Vec::new();
+        };
+        let mut back = self.subscriptions.remove(index).hand;
+        for stored in &mut back {
             stored.deliveries += 1;
         }
-        held
+        back
     }
 
-    /// Wakes whoever waits for a change.
-    pub(crate) fn touch(&self) {
+    /// Puts as much into the active consumer's hand as it may hold, as the broker does at once with every change.
+    fn fill(&mut self) {
+        if let Some(active) = self.subscriptions.first_mut() {
+            while active.hand.len() < active.prefetch {
+                let Some(stored) = self.returned.pop_front().or_else(|| self.ready.pop_front()) else { break };
+                active.hand.push(stored);
+            }
+        }
         self.changed.notify_waiters();
     }
 }

@@ -134,9 +134,9 @@ impl Bus for ProcessBus {
                 return Err(BusError::Unavailable("simulated".to_owned()));
             }
             let Some(found) = state.queue(queue) else { return Err(BusError::NoSuchQueue(queue.to_owned())) };
-            found.subscribe(id);
+            found.subscribe(id, prefetch);
             let changes = found.changes();
-            SimulatedConsumer { process: process.clone(), queue: queue.to_owned(), id, prefetch, changes }
+            SimulatedConsumer { process: process.clone(), queue: queue.to_owned(), id, changes }
         };
         process.subscribed(queue, subscribed.id);
         process.log(&what);
@@ -171,7 +171,6 @@ struct SimulatedConsumer {
     process: Arc<Process>,
     queue: String,
     id: ConsumerId,
-    prefetch: u16,
     changes: Arc<Notify>,
 }
 
@@ -192,14 +191,11 @@ impl SimulatedConsumer {
         }
     }
 
-    /// Never more than the prefetch: the worker takes nothing while it holds something.
     fn take(&self, max: usize, rng: &mut Rng) -> Vec<Delivery> {
         let world = &self.process.world;
         let mut state = world.state();
-        let max = max.min(usize::from(self.prefetch));
-        let max = rng.usize(1..=max.max(1));
         let Some(queue) = state.queue(&self.queue) else { return Vec::new() };
-        let deliveries = queue.deliver(self.id, max);
+        let deliveries = queue.deliver(self.id, rng.usize(1..=max.max(1)));
         if world.defect == Defect::AcknowledgeBeforeCommit {
             let places: Vec<u64> = deliveries.iter().map(Delivery::tag).collect();
             queue.acknowledge(self.id, &places);
