@@ -63,6 +63,19 @@ pub(crate) struct Sender {
     pub(crate) messages: u64,
 }
 
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum What {
+    Text(&'static str),
+    /// Kills whoever handles it.
+    Poison,
+    /// Does not decode.
+    Damaged,
+    Standby,
+    Echo,
+    /// Control of the thread changes hands.
+    Control(&'static str),
+}
+
 /// What is published for one POST.
 #[derive(Clone)]
 struct Body {
@@ -93,6 +106,10 @@ impl Sender {
                 });
             }
         }
+        let last = self.last_words();
+        while !door.post(&last).await {
+            self.world.turn(format!("{name} tries again"), 10..=200).await;
+        }
     }
 
     fn body(&self, rng: &mut Rng, first: u64, size: u64) -> Body {
@@ -100,35 +117,63 @@ impl Sender {
         for ordinal in first..first + size {
             let customer = rng.u64(0..self.customers);
             let number = NUMBERS[rng.usize(0..NUMBERS.len())];
-            let text = TEXTS[rng.usize(0..TEXTS.len())];
-            let kind = match rng.u32(0..100) {
-                0 => "poison",
-                1 => "damaged",
-                _ => "text",
+            let what = match rng.u32(0..100) {
+                0 => What::Poison,
+                1 => What::Damaged,
+                2..=9 => What::Standby,
+                10..=12 => What::Echo,
+                13 => What::Control("control_passed"),
+                14 => What::Control("control_taken"),
+                _ => What::Text(TEXTS[rng.usize(0..TEXTS.len())]),
             };
-            let contact = format!("1555{:04}{customer:03}", self.index);
-            let key = format!("wamid.{}.{ordinal}", self.index);
-            body.publications.push(self.publication(number, &key, &contact, text, kind));
-            body.items.push(Item {
-                phone_number_id: number.to_owned(),
-                key,
-                contact,
-                ordinal,
-                kind: ItemKind::Message,
-            });
+            self.add(&mut body, number, customer, ordinal, what);
         }
         body
     }
 
-    fn publication(&self, number: &str, key: &str, phone: &str, text: &str, kind: &str) -> Publication {
+    /// Control of every thread comes to us, so that everything that was held becomes work.
+    fn last_words(&self) -> Body {
+        let mut body = Body { items: Vec::new(), publications: Vec::new() };
+        for customer in 0..self.customers {
+            for (number, place) in NUMBERS.iter().zip(1..) {
+                let ordinal = self.messages + customer * 2 + place;
+                self.add(&mut body, number, customer, ordinal, What::Control("control_passed"));
+            }
+        }
+        body
+    }
+
+    fn add(&self, body: &mut Body, number: &str, customer: u64, ordinal: u64, what: What) {
+        let contact = format!("1555{:04}{customer:03}", self.index);
+        let key = format!("wamid.{}.{ordinal}", self.index);
+        let kind = match what {
+            What::Text(_) | What::Poison | What::Damaged => ItemKind::Message,
+            What::Standby => ItemKind::Standby,
+            What::Echo => ItemKind::Echo,
+            What::Control(_) => ItemKind::Change,
+        };
+        body.publications.push(self.publication(number, &key, &contact, what));
+        body.items.push(Item { phone_number_id: number.to_owned(), key, contact, ordinal, kind });
+    }
+
+    /// As the ingress publishes it.
+    fn publication(&self, number: &str, key: &str, phone: &str, what: What) -> Publication {
         let aliases = AliasSet { phone: Some(phone.to_owned()), ..AliasSet::default() };
         let partition = self.layout.partitions.of_contact(&aliases, key);
-        let json = format!(r#"{{"from":"{phone}","id":"{key}","type":"text","text":{{"body":"{text}"}}}}"#);
+        let text = |text| format!(r#"{{"from":"{phone}","id":"{key}","type":"text","text":{{"body":"{text}"}}}}"#);
+        let control = |what| format!(r#"{{"messaging_handovers":[{{"wa_id":"{phone}","{what}":{{}}}}]}}"#);
+        let (kind, field, json) = match what {
+            What::Text(said) => (v1::EventKind::Message, "messages", text(said)),
+            What::Poison | What::Damaged => (v1::EventKind::Message, "messages", text("hello")),
+            What::Standby => (v1::EventKind::StandbyMessage, "standby", text("hello")),
+            What::Echo => (v1::EventKind::Echo, "message_echoes", text("hello")),
+            What::Control(how) => (v1::EventKind::ContactChange, "messaging_handovers", control(how)),
+        };
         let event = v1::Event {
-            kind: v1::EventKind::Message.into(),
+            kind: kind.into(),
             phone_number_id: number.to_owned(),
             waba_id: "1".to_owned(),
-            field: "messages".to_owned(),
+            field: field.to_owned(),
             key: key.to_owned(),
             contact: Some(aliases.into()),
             json: json.into(),
@@ -139,10 +184,10 @@ impl Sender {
             id: DecisionId::of_event(&PhoneNumberId::new(number), key).to_string(),
             kind: EVENT_KIND.to_owned(),
             content_type: CONTENT_TYPE.to_owned(),
-            body: if kind == "damaged" { Bytes::from_static(b"\xff") } else { encode_event(event) },
+            body: if what == What::Damaged { Bytes::from_static(b"\xff") } else { encode_event(event) },
             ..Message::default()
         };
-        if kind == "poison" {
+        if what == What::Poison {
             message.headers.insert(POISON.to_owned(), String::new());
         }
         Publication { address: self.layout.inbound(partition), message }
