@@ -10,8 +10,8 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
-use waypost_domain::PartitionId;
-use waypost_store::{LeaseRow, StoreError};
+use waypost_domain::{PartitionId, Timestamp};
+use waypost_store::{Lease, LeaseRow, StoreError};
 
 use crate::claim::Claim;
 use crate::partition::run_partition;
@@ -73,7 +73,27 @@ impl Worker {
                 owned.valid_until.send_replace(asked_at);
             }
         }
+        // Lost by our clock before it ran out in the store: it must not live on in our name, with nobody working.
+        for (partition, epoch) in renewed {
+            if !self.owned.contains_key(&partition) {
+                self.give_back(partition, epoch).await?;
+            }
+        }
         self.share_out(replicas).await
+    }
+
+    async fn give_back(&self, partition: PartitionId, epoch: i64) -> Result<(), StoreError> {
+        warn!(component = self.config.component, %partition, "lease without a task given back");
+        let lease = Lease {
+            component: self.config.component.to_owned(),
+            partition,
+            owner: self.config.instance.clone(),
+            epoch,
+            published_seq: 0,
+            last_seq: 0,
+            expires_at: Timestamp::default(),
+        };
+        self.parts.store.release_lease(&lease).await
     }
 
     async fn share_out(&mut self, replicas: u32) -> Result<(), StoreError> {
@@ -89,7 +109,6 @@ impl Worker {
         if room == 0 {
             return Ok(());
         }
-        // A lease in our own name without a task was lost by our clock before the store's: it is free to us.
         let others = |row: &LeaseRow| row.owner.as_ref().is_some_and(|owner| *owner != self.config.instance);
         let now = self.parts.store.now().await?;
         let leases = self.parts.store.leases(self.config.component).await?;
