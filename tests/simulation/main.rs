@@ -24,7 +24,7 @@ use run::{Report, run};
 use waypost_tests::ledger::Invariant;
 use world::Defect;
 
-const SEEDS: Range<u64> = 0..200;
+const SEEDS: Range<u64> = 0..150;
 const SEEDS_VARIABLE: &str = "WAYPOST_SIM_SEEDS";
 const THREADS: usize = 2;
 

@@ -1,7 +1,7 @@
 //! Every invariant: a small ledger that breaks it, and one that does not.
 
 use waypost_bus::Message;
-use waypost_domain::{DecisionId, PhoneNumberId, TeamName};
+use waypost_domain::{DecisionId, PhoneNumberId};
 use waypost_proto::route::{decode_route_input, encode_route_input};
 use waypost_proto::{EVENT_KIND, encode_event, v1};
 use waypost_rules::{RouteInput, RuleSet};
@@ -358,7 +358,6 @@ fn i10_the_stored_input_gives_the_stored_decision() {
 fn i11_every_decision_is_for_somebody() {
     check(|ledger| store(ledger).decisions[0].outcome = None, &[Invariant::I11], "m0");
     let nobody = |ledger: &mut Ledger| {
-        TeamName::new("nobody").unwrap();
         store(ledger).decisions[0].outcome.as_mut().unwrap().team = Some("nobody".into());
     };
     check(nobody, &[Invariant::I2, Invariant::I10, Invariant::I11], "m0");
