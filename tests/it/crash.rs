@@ -11,7 +11,7 @@ on_each_backend!(every_accepted_message_is_routed_once_and_in_order);
 
 /// How many messages may be out of order: RabbitMQ moves one of each partition when the second crash comes before the
 /// router has recovered from the first.
-fn moved_max(backend: Backend) -> usize {
+fn moved_max(backend: Backend) -> u64 {
     match backend {
         Backend::Embedded => 0,
         #[cfg(feature = "servers")]

@@ -1,14 +1,15 @@
-//! Many customers writing at once, and the account of what became of their messages: each accepted one routed, under
+//! Many customers writing at once, and the ledger of what became of their messages: each accepted one routed, under
 //! one id, in order. Knows what was sent and what came out, nothing of the program between.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use anyhow::ensure;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use waypost_sandbox::{Customers, SandboxConfig, SandboxReport, SentMessage};
+use waypost_sandbox::{Customers, SandboxConfig, SandboxReport};
+use waypost_tests::ledger::{Answer, DeliveryRecord, Item, ItemKind, Ledger, PostRecord};
 
 use crate::deployment::{APP_SECRET, Deployment, Found};
 
@@ -23,21 +24,66 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(50);
 /// Customers that send again whatever is not answered 200.
 pub(crate) struct Traffic {
     senders: JoinSet<SandboxReport>,
-    /// What was answered 200, by wamid.
-    accepted: Arc<Mutex<BTreeMap<String, SentMessage>>>,
+    record: Arc<Record>,
     messages: u64,
+}
+
+/// Every POST, and what was answered 200 so far.
+struct Record {
+    began_at: Instant,
+    posts: Mutex<Posts>,
+}
+
+#[derive(Default)]
+struct Posts {
+    all: Vec<PostRecord>,
+    /// By wamid.
+    accepted: BTreeSet<String>,
+}
+
+impl Record {
+    fn posts(&self) -> MutexGuard<'_, Posts> {
+        self.posts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn add(&self, number: &str, post: &waypost_sandbox::PostRecord) {
+        let ns =
+            |at: Instant| u64::try_from(at.saturating_duration_since(self.began_at).as_nanos()).unwrap_or(u64::MAX);
+        let item = |sent: &waypost_sandbox::SentMessage| Item {
+            phone_number_id: number.to_owned(),
+            key: sent.wamid.clone(),
+            contact: sent.customer.to_string(),
+            ordinal: sent.ordinal.into(),
+            kind: ItemKind::Message,
+        };
+        let mut posts = self.posts();
+        if post.status == Some(200) {
+            posts.accepted.extend(post.messages.iter().map(|sent| sent.wamid.clone()));
+        }
+        let place = posts.all.len();
+        posts.all.push(PostRecord {
+            number: u64::try_from(place).unwrap_or(u64::MAX) + 1,
+            started_ns: ns(post.sent_at),
+            answered_ns: ns(post.answered_at),
+            started_at_ms: 0,
+            answer: post.status.map_or_else(|| Answer::None("no answer".to_owned()), Answer::Status),
+            signed: true,
+            items: post.messages.iter().map(item).collect(),
+        });
+    }
 }
 
 impl Traffic {
     /// `messages_each`: of each of eight senders; with `rate_each`, so many in a second.
     pub(crate) fn start(deployment: &Deployment, messages_each: u64, rate_each: Option<f64>) -> anyhow::Result<Self> {
         waypost_tests::webhook::http_client()?; // installs the TLS provider
-        let accepted = Arc::<Mutex<BTreeMap<String, SentMessage>>>::default();
+        let record = Arc::new(Record { began_at: Instant::now(), posts: Mutex::default() });
         let mut senders = JoinSet::new();
         for seed in 1..=SENDERS {
+            // Customers of one sender only: a contact is a number and a customer.
+            let number = format!("10654035224{seed:04}");
             let config = SandboxConfig {
-                // Customers of one sender only: a contact is a number and a customer.
-                phone_number_id: format!("10654035224{seed:04}"),
+                phone_number_id: number.clone(),
                 messages: messages_each,
                 customers: 50,
                 batch_max: 12,
@@ -50,30 +96,22 @@ impl Traffic {
                 retry_backoff_max: Duration::from_millis(500),
                 ..SandboxConfig::new(deployment.webhook_url(), APP_SECRET)
             };
-            let accepted = Arc::clone(&accepted);
-            let customers = Customers::new(config)?.on_post(move |post| {
-                if post.status == Some(200) {
-                    let mut accepted = accepted.lock().unwrap_or_else(PoisonError::into_inner);
-                    accepted.extend(post.messages.iter().map(|sent| (sent.wamid.clone(), sent.clone())));
-                }
-            });
+            let record = Arc::clone(&record);
+            let customers = Customers::new(config)?.on_post(move |post| record.add(&number, post));
             senders.spawn(customers.run(CancellationToken::new()));
         }
-        Ok(Self { senders, accepted, messages: SENDERS * messages_each })
+        Ok(Self { senders, record, messages: SENDERS * messages_each })
     }
 
     /// Waits until so many messages are accepted.
     pub(crate) async fn accepted(&self, count: usize) {
         let what = format!("{count} messages are accepted");
-        let accepted = async || {
-            let accepted = self.accepted.lock().unwrap_or_else(PoisonError::into_inner).len();
-            (accepted >= count).then_some(())
-        };
+        let accepted = async || (self.record.posts().accepted.len() >= count).then_some(());
         waypost_tests::eventually(&what, SENDING_DEADLINE, accepted).await;
     }
 
     /// Waits until everything is accepted and routed; then `moved_max` messages at most may be out of order.
-    pub(crate) async fn check(mut self, deployment: &Deployment, moved_max: usize) -> anyhow::Result<()> {
+    pub(crate) async fn check(mut self, deployment: &Deployment, moved_max: u64) -> anyhow::Result<()> {
         let senders = &mut self.senders;
         let sending = async {
             while let Some(report) = senders.join_next().await {
@@ -83,7 +121,7 @@ impl Traffic {
             Ok(())
         };
         tokio::time::timeout(SENDING_DEADLINE, sending).await??;
-        let accepted = std::mem::take(&mut *self.accepted.lock().unwrap_or_else(PoisonError::into_inner));
+        let Posts { all, accepted } = std::mem::take(&mut *self.record.posts());
         ensure!(accepted.len() as u64 == self.messages, "{} accepted", accepted.len());
 
         let of = |team: &&str| ["urgent", "normal"].map(|priority| format!("team.{team}.{priority}"));
@@ -91,73 +129,27 @@ impl Traffic {
         let mut names: Vec<&str> = queues.iter().map(String::as_str).collect();
         names.extend(["wa.unrouted", "wa.dead-letters"]);
         let mut reader = deployment.reader(&names).await?;
-        let mut routed = Routed::default();
+        let mut ledger = Ledger { posts: all, ..Ledger::default() };
+        let mut routed = BTreeSet::new();
         let all_routed = reader.wait_until("every accepted message is on a team's queue", |found| {
-            routed.add(found);
-            routed.ids.len() >= accepted.len()
+            for found in &found[ledger.deliveries.len()..] {
+                let delivery = delivery(found, ledger.deliveries.len());
+                routed.extend(delivery.key.clone());
+                ledger.deliveries.push(delivery);
+            }
+            routed.len() >= accepted.len()
         });
         // When the time is over, the check says what is missing.
         if let Ok(found) = tokio::time::timeout(DRAIN_TIMEOUT, all_routed).await {
             found?;
         }
-        routed.check(&accepted, moved_max)
+        let verdict = ledger.check().forgiving_moved(moved_max);
+        ensure!(verdict.counts.parked == 0 && verdict.counts.diverted == 0, "not on a team's queue: {verdict}");
+        verdict.into_result()
     }
 }
 
-/// What came out.
-#[derive(Default)]
-struct Routed {
-    /// How many of the found messages are in.
-    added: usize,
-    /// By wamid.
-    ids: BTreeMap<String, BTreeSet<String>>,
-    /// By queue: each wamid where it came first.
-    order: BTreeMap<String, Vec<String>>,
-    strange: Vec<String>,
-}
-
-impl Routed {
-    fn add(&mut self, found: &[Found]) {
-        for found in &found[self.added..] {
-            let wamid = found.wamid();
-            if !found.queue.starts_with("team.") || wamid.is_empty() {
-                self.strange.push(format!("{}: {:?}", found.queue, found.message.headers));
-                continue;
-            }
-            let ids = self.ids.entry(wamid.clone()).or_default();
-            if ids.is_empty() {
-                self.order.entry(found.queue.clone()).or_default().push(wamid);
-            }
-            ids.insert(found.message.id.clone());
-        }
-        self.added = found.len();
-    }
-
-    fn check(&self, accepted: &BTreeMap<String, SentMessage>, moved_max: usize) -> anyhow::Result<()> {
-        ensure!(self.strange.is_empty(), "not on a team's queue: {:?}", self.strange);
-        let lost: Vec<_> = accepted.keys().filter(|wamid| !self.ids.contains_key(*wamid)).collect();
-        ensure!(lost.is_empty(), "{} were answered 200 and never routed: {lost:?}", lost.len());
-        let doubled: Vec<_> = self.ids.iter().filter(|(_, ids)| ids.len() != 1).collect();
-        ensure!(doubled.is_empty(), "routed under several ids: {doubled:?}");
-        let moved = self.moved(accepted);
-        ensure!(moved.len() <= moved_max, "behind later messages of the same customer: {moved:?}");
-        Ok(())
-    }
-
-    fn moved<'a>(&'a self, accepted: &BTreeMap<String, SentMessage>) -> Vec<&'a str> {
-        let mut moved = Vec::new();
-        for wamids in self.order.values() {
-            let mut newest: BTreeMap<(&str, u32), u32> = BTreeMap::new();
-            for wamid in wamids {
-                let Some(sent) = accepted.get(wamid) else { continue };
-                let sender = wamid.rsplit_once('.').map_or("", |(sender, _)| sender);
-                let newest = newest.entry((sender, sent.customer)).or_default();
-                if sent.ordinal < *newest {
-                    moved.push(wamid.as_str());
-                }
-                *newest = sent.ordinal.max(*newest);
-            }
-        }
-        moved
-    }
+/// `place`: among all that was found, which is in each queue's order.
+fn delivery(found: &Found, place: usize) -> DeliveryRecord {
+    DeliveryRecord::new(&found.queue, u64::try_from(place).unwrap_or(u64::MAX), &found.message, 0, 0)
 }

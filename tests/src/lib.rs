@@ -4,6 +4,7 @@
 //! process id, when its guard is dropped. It never touches a server that it did not start.
 
 pub mod eventually;
+pub mod ledger;
 pub mod ports;
 pub mod postgres;
 pub mod process;

@@ -69,6 +69,8 @@ struct Work<'a> {
     /// Standby messages kept by this very batch.
     held_here: HashMap<Pair, Vec<Inbound>>,
     releases: Vec<HeldRelease>,
+    /// What `releases` holds: until the commit, the store still takes it for waiting.
+    released: HashSet<DecisionId>,
     changes: Vec<ChangeRow>,
     decided: Decided,
 }
@@ -118,6 +120,7 @@ pub async fn decide_batch(
         rows: Vec::new(),
         held_here: HashMap::new(),
         releases: Vec::new(),
+        released: HashSet::new(),
         changes: Vec::new(),
         decided,
     };
@@ -169,9 +172,11 @@ impl Work<'_> {
             }
             // Kept while another app held the thread; now it comes as work.
             (Content::Message(message), None) => {
-                let routed = self.route(arrival, message, contact, true);
-                self.releases.push(release(&routed, routed.id));
-                self.decided.outgoing.push(routed);
+                if self.released.insert(known.decision_id) {
+                    let routed = self.route(arrival, message, contact, true);
+                    self.releases.push(release(&routed, routed.id));
+                    self.decided.outgoing.push(routed);
+                }
             }
             (Content::Standby(_), None) | (Content::Echo(_) | Content::Change(_), _) => {}
         }
@@ -293,6 +298,9 @@ impl Work<'_> {
         waiting.extend(self.held_here.remove(pair).unwrap_or_default());
         for inbound in waiting {
             let Content::Standby(message) = inbound.content.clone() else { continue };
+            if !self.released.insert(inbound.key.decision_id()) {
+                continue;
+            }
             let kept = Arrival { inbound, number: pair.1.clone() };
             let routed = self.route(&kept, &message, Some(contact.clone()), false);
             self.releases.push(release(&routed, released_by));

@@ -6,9 +6,10 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use dashmap::DashMap;
+use tokio::time::Instant;
 use tracing::{error, warn};
 use waypost_bus::{Address, Bus, Message, Outcome, Publication};
 use waypost_domain::team::Priority;

@@ -23,9 +23,9 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 use waypost_bus::{Bus, Layout};
-use waypost_domain::PartitionCount;
+use waypost_domain::{PartitionCount, PartitionId};
 use waypost_store::Store;
-use waypost_worker::{Parts, Worker, WorkerConfig};
+use waypost_worker::{Handler, Parts, Worker, WorkerConfig};
 
 pub use config::RouterConfig;
 pub use handler::RouteHandler;
@@ -49,14 +49,12 @@ impl Router {
     /// Runs until `shutdown`, then drains under the workers' deadline.
     pub async fn run(self, worker: impl Fn(&'static str, PartitionCount) -> WorkerConfig, shutdown: CancellationToken) {
         let layout = self.layout;
-        let shared =
-            handler::Shared::new(self.config.clone(), self.bus.clone(), self.store.clone(), self.rules.clone());
         let inbound = Worker::new(
             worker(ROUTER, layout.partitions),
             Parts {
                 bus: self.bus.clone(),
                 store: self.store.clone(),
-                handler: Arc::new(move |_| Box::new(RouteHandler::new(shared.clone()))),
+                handler: self.handlers(),
                 queue: Arc::new(move |partition| layout.inbound_queue(partition)),
             },
         );
@@ -67,11 +65,14 @@ impl Router {
         tokio::join!(inbound.run(shutdown.clone()), statuses.run(shutdown.clone()), account.run(shutdown),);
     }
 
-    fn recorder(
-        &self,
-        config: WorkerConfig,
-        queue: impl Fn(waypost_domain::PartitionId) -> String + Send + Sync + 'static,
-    ) -> Worker {
+    /// Makes the handlers of the inbound partitions.
+    pub fn handlers(&self) -> Arc<dyn Fn(PartitionId) -> Box<dyn Handler> + Send + Sync> {
+        let shared =
+            handler::Shared::new(self.config.clone(), self.bus.clone(), self.store.clone(), self.rules.clone());
+        Arc::new(move |_| Box::new(RouteHandler::new(shared.clone())))
+    }
+
+    fn recorder(&self, config: WorkerConfig, queue: impl Fn(PartitionId) -> String + Send + Sync + 'static) -> Worker {
         let (bus, store) = (self.bus.clone(), self.store.clone());
         let origin = config.component;
         let parts = Parts {

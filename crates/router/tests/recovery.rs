@@ -1,4 +1,5 @@
-//! A crash between the commit and the publish: the stored decision is published, whatever the rules say by then.
+//! What a batch meets after a crash or after a stretch of silence: decisions that were stored and never published are
+//! published, whatever the rules say by then; what was held is released once.
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 
@@ -97,11 +98,17 @@ impl Rig {
     }
 
     async fn publish(&self, wamids: &[&str]) {
-        let publication = |wamid: &&str| Publication {
+        // Each from somebody else: no conversation binds one to the other.
+        let events: Vec<_> = wamids.iter().map(|wamid| event(wamid, &format!("1555{}", wamid.len()))).collect();
+        self.publish_events(events).await;
+    }
+
+    async fn publish_events(&self, events: Vec<v1::Event>) {
+        let publication = |event: v1::Event| Publication {
             address: self.layout.inbound(PartitionId(0)),
-            message: Message { id: (*wamid).to_owned(), body: event(wamid), ..Message::default() },
+            message: Message { id: event.key.clone(), body: encode_event(event), ..Message::default() },
         };
-        let outcomes = self.bus.inner.publish(wamids.iter().map(publication).collect(), PATIENCE).await;
+        let outcomes = self.bus.inner.publish(events.into_iter().map(publication).collect(), PATIENCE).await;
         assert!(outcomes.iter().all(|outcome| *outcome == Outcome::Confirmed));
     }
 
@@ -124,10 +131,9 @@ fn rules(default_team: &str) -> RuleSet {
     RuleSet::parse(&text).unwrap()
 }
 
-fn event(wamid: &str) -> bytes::Bytes {
-    // Each from somebody else: no conversation binds one to the other.
-    let sender = AliasSet { phone: Some(format!("1555{}", wamid.len())), ..AliasSet::default() };
-    encode_event(v1::Event {
+fn event(wamid: &str, phone: &str) -> v1::Event {
+    let sender = AliasSet { phone: Some(phone.to_owned()), ..AliasSet::default() };
+    v1::Event {
         kind: v1::EventKind::Message.into(),
         phone_number_id: "1".to_owned(),
         key: wamid.to_owned(),
@@ -135,7 +141,7 @@ fn event(wamid: &str) -> bytes::Bytes {
         json: format!(r#"{{"id":"{wamid}","type":"text","text":{{"body":"hi"}}}}"#).into(),
         received_at_ms: 1_750_000_000_000,
         ..v1::Event::default()
-    })
+    }
 }
 
 async fn eventually(mut holds: impl AsyncFnMut() -> bool) {
@@ -175,5 +181,33 @@ async fn the_stored_decision_is_published_after_a_crash() {
     rig.publish(&["w", "ww", "www", "wwww", "wwwww"]).await;
     eventually(async || rig.on_queue("b").await.iter().any(|(wamid, _)| wamid == "wwwww")).await;
     assert_eq!(rig.on_queue("a").await.len() + rig.on_queue("b").await.len(), 5);
+    second.abort();
+}
+
+/// An ordinary message says that the thread is ours, and Meta's word on it stands in the same batch.
+#[tokio::test]
+async fn what_was_held_is_released_once_in_a_batch() {
+    const PHONE: &str = "15550009";
+    let rig = Rig::new().await;
+    let standby = v1::EventKind::StandbyMessage.into();
+    rig.publish_events(vec![v1::Event { kind: standby, ..event("held", PHONE) }]).await;
+    let first = rig.start("one", "a");
+    eventually(async || rig.store.counts().await.unwrap().held == 1).await;
+    first.abort();
+    assert!(first.await.is_err());
+
+    let control = v1::Event {
+        kind: v1::EventKind::ContactChange.into(),
+        field: "messaging_handovers".to_owned(),
+        json: format!(r#"{{"messaging_handovers":[{{"wa_id":"{PHONE}","control_passed":{{}}}}]}}"#).into(),
+        ..event("control", PHONE)
+    };
+    let again = v1::Event { key: "control again".to_owned(), ..control.clone() };
+    let events = vec![event("somebody", "15550001"), event("message", PHONE), control, again, event("last", PHONE)];
+    rig.publish_events(events).await;
+    let second = rig.start("two", "a");
+    eventually(async || rig.on_queue("a").await.iter().any(|(wamid, _)| wamid == "last")).await;
+    let wamids: Vec<String> = rig.on_queue("a").await.into_iter().map(|(wamid, _)| wamid).collect();
+    assert_eq!(wamids, ["somebody", "held", "message", "last"]);
     second.abort();
 }

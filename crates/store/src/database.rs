@@ -21,6 +21,7 @@ pub struct StoreUrl(Target);
 #[derive(Clone)]
 enum Target {
     Sqlite(PathBuf),
+    SqliteMemory,
     Postgres(Box<PgConnectOptions>),
 }
 
@@ -44,6 +45,12 @@ impl StoreUrl {
         Self(Target::Sqlite(path.into()))
     }
 
+    /// A store that is gone when it is closed, for tests. One connection serves everything, so a reading method waits
+    /// for an open [`Batch`](crate::Batch) too.
+    pub const fn sqlite_memory() -> Self {
+        Self(Target::SqliteMemory)
+    }
+
     /// Whether several processes may share the store.
     pub const fn is_shared(&self) -> bool {
         matches!(self.0, Target::Postgres(_))
@@ -55,6 +62,7 @@ impl fmt::Display for StoreUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             Target::Sqlite(path) => write!(f, "sqlite://{}", path.display()),
+            Target::SqliteMemory => f.write_str("sqlite in memory"),
             Target::Postgres(options) => {
                 let database = options.get_database().unwrap_or_else(|| options.get_username());
                 write!(f, "postgres://{}:{}/{database}", options.get_host(), options.get_port())
@@ -69,6 +77,9 @@ impl fmt::Debug for StoreUrl {
     }
 }
 
+/// Reads the time. Leases and retention go by it where the database has no clock of its own.
+pub type Clock = fn() -> Timestamp;
+
 #[derive(Debug, Clone)]
 pub struct StoreOptions {
     /// PostgreSQL: connections of this process. SQLite: readers beside the one writer.
@@ -80,6 +91,8 @@ pub struct StoreOptions {
     /// PostgreSQL: when the server ends a transaction whose client fell silent. Bounds how long a frozen process can
     /// keep its lease row, and so its partition, from the others.
     pub idle_in_transaction_timeout: Duration,
+    /// SQLite's clock; PostgreSQL's is the server's.
+    pub clock: Clock,
 }
 
 impl Default for StoreOptions {
@@ -89,6 +102,7 @@ impl Default for StoreOptions {
             acquire_timeout: Duration::from_secs(10),
             lock_timeout: Duration::from_secs(10),
             idle_in_transaction_timeout: Duration::from_secs(10),
+            clock: || Timestamp::from_system_time(std::time::SystemTime::now()),
         }
     }
 }
@@ -104,7 +118,7 @@ pub struct Store {
 
 #[derive(Clone)]
 pub(crate) enum Database {
-    Sqlite { writer: SqlitePool, readers: SqlitePool },
+    Sqlite { writer: SqlitePool, readers: SqlitePool, clock: Clock },
     Postgres(PgPool),
 }
 
@@ -157,6 +171,7 @@ impl Store {
     pub async fn open(url: &StoreUrl, options: StoreOptions) -> Result<Self> {
         let database = match &url.0 {
             Target::Sqlite(path) => open_sqlite(path, &options).await?,
+            Target::SqliteMemory => open_sqlite_memory(&options).await?,
             Target::Postgres(connect) => open_postgres(connect, &options).await?,
         };
         Ok(Self { database })
@@ -171,7 +186,7 @@ impl Store {
     /// The clock that leases and retention go by: PostgreSQL's, so that replicas agree; on SQLite the process's own.
     pub async fn now(&self) -> Result<Timestamp> {
         Ok(match &self.database {
-            Database::Sqlite { .. } => Timestamp::from_system_time(std::time::SystemTime::now()),
+            Database::Sqlite { clock, .. } => clock(),
             Database::Postgres(pool) => {
                 let sql = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::BIGINT";
                 Timestamp::from_millis(sqlx::query_scalar(sql).fetch_one(pool).await?)
@@ -179,10 +194,18 @@ impl Store {
         })
     }
 
+    /// Whether a call is under way, or was dropped and is still being cleaned up.
+    pub fn is_busy(&self) -> bool {
+        match &self.database {
+            Database::Sqlite { writer, readers, .. } => in_use(writer) || in_use(readers),
+            Database::Postgres(pool) => in_use(pool),
+        }
+    }
+
     /// Closes every connection, waiting for those in use.
     pub async fn close(&self) {
         match &self.database {
-            Database::Sqlite { writer, readers } => {
+            Database::Sqlite { writer, readers, .. } => {
                 readers.close().await;
                 writer.close().await;
             }
@@ -216,20 +239,33 @@ async fn open_sqlite(path: &PathBuf, options: &StoreOptions) -> Result<Database>
         .synchronous(SqliteSynchronous::Full)
         .busy_timeout(options.lock_timeout)
         .disable_statement_logging();
-    let writer = PoolOptions::<Sqlite>::new()
-        .max_connections(1)
-        .acquire_timeout(options.acquire_timeout)
-        .test_before_acquire(false)
-        .idle_timeout(None)
-        .max_lifetime(None)
-        .connect_with(connect.clone().create_if_missing(true))
-        .await?;
+    let writer = sqlite_writer(options).connect_with(connect.clone().create_if_missing(true)).await?;
     let readers = PoolOptions::<Sqlite>::new()
         .max_connections(options.max_connections.max(1))
         .acquire_timeout(options.acquire_timeout)
         .test_before_acquire(false)
         .connect_lazy_with(connect.pragma("query_only", "ON"));
-    Ok(Database::Sqlite { writer, readers })
+    Ok(Database::Sqlite { writer, readers, clock: options.clock })
+}
+
+async fn open_sqlite_memory(options: &StoreOptions) -> Result<Database> {
+    let connect = SqliteConnectOptions::new().in_memory(true).disable_statement_logging();
+    let writer = sqlite_writer(options).connect_with(connect).await?;
+    Ok(Database::Sqlite { readers: writer.clone(), writer, clock: options.clock })
+}
+
+/// One connection, kept for good.
+fn sqlite_writer(options: &StoreOptions) -> PoolOptions<Sqlite> {
+    PoolOptions::new()
+        .max_connections(1)
+        .acquire_timeout(options.acquire_timeout)
+        .test_before_acquire(false)
+        .idle_timeout(None)
+        .max_lifetime(None)
+}
+
+fn in_use<DB: sqlx::Database>(pool: &sqlx::Pool<DB>) -> bool {
+    usize::try_from(pool.size()).unwrap_or(usize::MAX) > pool.num_idle()
 }
 
 async fn open_postgres(connect: &PgConnectOptions, options: &StoreOptions) -> Result<Database> {

@@ -1,6 +1,7 @@
 //! What was decided, for people who ask and for tests that count.
 
-use waypost_domain::TeamName;
+use uuid::Uuid;
+use waypost_domain::{DecisionId, PhoneNumberId, TeamName};
 
 use crate::database::on_reader;
 use crate::inbox::{KnownRecord, known_columns, known_joins};
@@ -28,8 +29,28 @@ pub struct TeamCount {
     pub decisions: u64,
 }
 
+/// A status that is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptStatus {
+    pub wamid: String,
+    pub state: String,
+    /// Empty outside of groups.
+    pub participant: String,
+    pub number: PhoneNumberId,
+}
+
 const DECISION: &str =
     concat!("SELECT ", known_columns!(), " FROM inbox i", known_joins!(), "WHERE i.decision_id = $2");
+
+const EVENTS: &str = concat!(
+    "SELECT ",
+    known_columns!(),
+    " FROM inbox i",
+    known_joins!(),
+    "WHERE i.decision_id > $2 ORDER BY i.decision_id LIMIT $3"
+);
+const STATUSES: &str = "SELECT wamid, state, participant, number FROM status \
+     WHERE (wamid, state, participant) > ($1, $2, $3) ORDER BY wamid, state, participant LIMIT $4";
 
 impl Store {
     /// The event and its decision, if it was ever recorded.
@@ -39,6 +60,30 @@ impl Store {
             sqlx::query_as(DECISION).bind(INBOX_COMPONENT).bind(id).fetch_optional(db).await?
         });
         row.map(KnownRecord::into_known).transpose()
+    }
+
+    /// Up to `limit` recorded events with their decisions, by decision id, above `after`.
+    pub async fn events_after(&self, after: Option<DecisionId>, limit: u32) -> Result<Vec<KnownEvent>> {
+        let after = after.map_or(Uuid::nil(), DecisionId::as_uuid);
+        let rows: Vec<KnownRecord> = on_reader!(self, |db| {
+            sqlx::query_as(EVENTS).bind(INBOX_COMPONENT).bind(after).bind(i64::from(limit)).fetch_all(db).await?
+        });
+        rows.into_iter().map(KnownRecord::into_known).collect()
+    }
+
+    /// Up to `limit` kept statuses, by their key, above `after`.
+    pub async fn statuses_after(&self, after: Option<&KeptStatus>, limit: u32) -> Result<Vec<KeptStatus>> {
+        let (wamid, state, participant) =
+            after.map_or(("", "", ""), |after| (&after.wamid, &after.state, &after.participant));
+        let rows: Vec<(String, String, String, String)> = on_reader!(self, |db| {
+            let query = sqlx::query_as(STATUSES).bind(wamid).bind(state).bind(participant);
+            query.bind(i64::from(limit)).fetch_all(db).await?
+        });
+        let kept = |(wamid, state, participant, number)| {
+            let number = PhoneNumberId::new(number);
+            KeptStatus { wamid, state, participant, number }
+        };
+        Ok(rows.into_iter().map(kept).collect())
     }
 
     pub async fn counts(&self) -> Result<StoreCounts> {

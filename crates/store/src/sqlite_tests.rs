@@ -32,7 +32,7 @@ async fn what_was_committed_is_there_after_opening_again() -> Result<()> {
 #[tokio::test]
 async fn the_file_is_kept_safely() {
     let (_folder, store) = open().await;
-    let Database::Sqlite { writer, readers } = &store.database else { unreachable!() };
+    let Database::Sqlite { writer, readers, .. } = &store.database else { unreachable!() };
     let mode: String = sqlx::query_scalar("PRAGMA journal_mode").fetch_one(writer).await.unwrap();
     let synchronous: i64 = sqlx::query_scalar("PRAGMA synchronous").fetch_one(writer).await.unwrap();
     assert_eq!((mode.as_str(), synchronous), ("wal", 2), "2 is FULL");

@@ -70,6 +70,7 @@ macro_rules! store_suite {
             held_messages_wait_in_order,
             held_messages_are_released_once,
             statuses_are_unique_in_any_order,
+            everything_is_read_in_pages,
             changes_are_unique,
             idle_conversations_are_resolved,
             the_janitor_deletes_what_is_old_in_steps,

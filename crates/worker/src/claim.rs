@@ -1,9 +1,10 @@
 //! A partition in our hands: the lease, the sequence and the mark of what was published.
 
 use std::collections::BTreeSet;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::time::Instant;
 use waypost_domain::{PartitionId, Timestamp};
 use waypost_store::{Fence, Lease};
 
@@ -151,6 +152,7 @@ impl Claim {
                 return;
             };
             tokio::select! {
+                biased;
                 () = tokio::time::sleep(left) => {}
                 changed = self.valid_until.changed() => if changed.is_err() { return },
             }

@@ -4,14 +4,14 @@
 //! lease that could not be renewed counts as lost when our own clock says that its time has run out.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Instant;
 
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
-use waypost_domain::PartitionId;
-use waypost_store::{LeaseRow, StoreError};
+use waypost_domain::{PartitionId, Timestamp};
+use waypost_store::{Lease, LeaseRow, StoreError};
 
 use crate::claim::Claim;
 use crate::partition::run_partition;
@@ -45,6 +45,7 @@ impl Worker {
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             tokio::select! {
+                biased;
                 () = shutdown.cancelled() => break,
                 Some(ended) = self.tasks.join_next_with_id(), if !self.tasks.is_empty() => self.task_ended(ended),
                 _ = ticks.tick() => {
@@ -72,7 +73,27 @@ impl Worker {
                 owned.valid_until.send_replace(asked_at);
             }
         }
+        // Lost by our clock before it ran out in the store: it must not live on in our name, with nobody working.
+        for (partition, epoch) in renewed {
+            if !self.owned.contains_key(&partition) {
+                self.give_back(partition, epoch).await?;
+            }
+        }
         self.share_out(replicas).await
+    }
+
+    async fn give_back(&self, partition: PartitionId, epoch: i64) -> Result<(), StoreError> {
+        warn!(component = self.config.component, %partition, "lease without a task given back");
+        let lease = Lease {
+            component: self.config.component.to_owned(),
+            partition,
+            owner: self.config.instance.clone(),
+            epoch,
+            published_seq: 0,
+            last_seq: 0,
+            expires_at: Timestamp::default(),
+        };
+        self.parts.store.release_lease(&lease).await
     }
 
     async fn share_out(&mut self, replicas: u32) -> Result<(), StoreError> {
@@ -88,7 +109,6 @@ impl Worker {
         if room == 0 {
             return Ok(());
         }
-        // A lease in our own name without a task was lost by our clock before the store's: it is free to us.
         let others = |row: &LeaseRow| row.owner.as_ref().is_some_and(|owner| *owner != self.config.instance);
         let now = self.parts.store.now().await?;
         let leases = self.parts.store.leases(self.config.component).await?;
@@ -139,7 +159,7 @@ impl Worker {
         for owned in self.owned.values() {
             owned.stop.cancel();
         }
-        let deadline = tokio::time::Instant::now() + self.config.drain_timeout;
+        let deadline = Instant::now() + self.config.drain_timeout;
         loop {
             match tokio::time::timeout_at(deadline, self.tasks.join_next_with_id()).await {
                 Ok(Some(ended)) => self.task_ended(ended),

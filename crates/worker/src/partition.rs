@@ -4,9 +4,10 @@
 //! a crash counts against every unacknowledged delivery, so a message that kills its handler must stand alone.
 
 use std::panic::AssertUnwindSafe;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::FutureExt;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 use waypost_bus::dead_letter::dead_letter;

@@ -256,6 +256,26 @@ async fn replicas_share_and_take_over() {
     assert_eq!(rig.log.ids().into_iter().collect::<BTreeSet<_>>().len(), 8, "each message once");
 }
 
+/// A replica that was frozen has lost its tasks by its own clock, and its share may have become smaller meanwhile.
+#[tokio::test]
+async fn a_lease_without_a_task_is_given_back() {
+    let rig = Rig::new(2).await;
+    let ttl = Duration::from_secs(3600);
+    // Somebody else lives, so that one of the two partitions is the share.
+    assert_eq!(rig.store.join(COMPONENT, "other", ttl).await.unwrap(), 1);
+    let stray = rig.store.acquire_lease(COMPONENT, PartitionId(1), "a", ttl).await.unwrap();
+    assert!(stray.is_some());
+    let (stop, task) = rig.start("a");
+    eventually(async || {
+        let leases = rig.store.leases(COMPONENT).await.unwrap();
+        let owners: Vec<Option<&str>> = leases.iter().map(|lease| lease.owner.as_deref()).collect();
+        owners == [Some("a"), None]
+    })
+    .await;
+    stop.cancel();
+    task.await.unwrap();
+}
+
 async fn eventually(mut holds: impl AsyncFnMut() -> bool) {
     let deadline = tokio::time::Instant::now() + PATIENCE;
     while !holds().await {

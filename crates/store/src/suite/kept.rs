@@ -3,7 +3,9 @@
 use waypost_domain::{ContactId, PhoneNumberId, StatusState, WabaId};
 
 use super::{at, begin, contact_of, decision, event, name, number, owner, row};
-use crate::{ChangeRow, ChangeScope, HeldMessage, HeldRelease, InboxRow, Lease, Result, StatusRow, Store, StoreError};
+use crate::{
+    ChangeRow, ChangeScope, HeldMessage, HeldRelease, InboxRow, KeptStatus, Lease, Result, StatusRow, Store, StoreError,
+};
 
 fn held_row(key: &str, seq: i64, contact: ContactId) -> InboxRow {
     let event = Some(key.as_bytes().to_vec());
@@ -104,6 +106,36 @@ pub async fn statuses_are_unique_in_any_order(store: &Store) -> Result<()> {
         }
     }
     assert_eq!(store.counts().await?.statuses, 10);
+    Ok(())
+}
+
+pub async fn everything_is_read_in_pages(store: &Store) -> Result<()> {
+    let lease = owner(store).await?;
+    assert_eq!((store.events_after(None, 9).await?, store.statuses_after(None, 9).await?), (vec![], vec![]));
+    let rows: Vec<InboxRow> = (1..=5).map(|seq| row(&format!("m{seq}"), seq)).collect();
+    let statuses = [status("a", "read", None), status("a", "sent", Some("p1")), status("a", "sent", Some("p2"))];
+    let mut batch = begin(store, &lease).await?;
+    batch.record(&rows, &[]).await?;
+    batch.record_statuses(&statuses).await?;
+    batch.commit().await?;
+    let (mut events, mut after) = (Vec::new(), None);
+    loop {
+        let page = store.events_after(after, 2).await?;
+        let Some(last) = page.last() else { break };
+        after = Some(last.decision_id);
+        events.extend(page);
+    }
+    events.sort_by_key(|event| event.seq);
+    let read: Vec<_> = events.into_iter().map(|event| (event.event.key, event.outcome)).collect();
+    let recorded: Vec<_> = rows.into_iter().map(|row| (row.key, row.outcome)).collect();
+    assert_eq!(read, recorded);
+    let first = store.statuses_after(None, 2).await?;
+    let rest = store.statuses_after(first.last(), 2).await?;
+    let keys = |page: &[KeptStatus]| -> Vec<String> {
+        page.iter().map(|status| format!("{} {} {}", status.wamid, status.state, status.participant)).collect()
+    };
+    assert_eq!((keys(&first), keys(&rest)), (vec!["a read ".to_owned(), "a sent p1".into()], vec!["a sent p2".into()]));
+    assert_eq!(store.statuses_after(rest.last(), 2).await?, vec![]);
     Ok(())
 }
 

@@ -1,0 +1,247 @@
+//! What is recorded. One JSON object per line on disk; a reader must know every field of its own release only.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use waypost_bus::Message;
+use waypost_bus::dead_letter::{ORIGIN_HEADER, REASON_HEADER};
+use waypost_bus::topology::DEAD_LETTERS_QUEUE;
+use waypost_proto::{EVENT_KIND, decode_event};
+
+/// Of `waypost_router`, which the harness does not depend on; a test of its own compares.
+pub(crate) const DIVERTED_HEADER: &str = "wp-diverted";
+pub(crate) const REPLAY_HEADER: &str = "wp-replay";
+/// What is kept of a quarantined body: enough to find a generator's key in it.
+const QUARANTINED_BYTES_MAX: usize = 64 << 10;
+
+/// A line of a ledger file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "entry", content = "of", rename_all = "snake_case")]
+pub enum Entry {
+    Post(PostRecord),
+    Delivery(DeliveryRecord),
+    Decision(DecisionFact),
+    Status(StatusFact),
+    Lease(LeaseFact),
+    Depth(QueueDepth),
+    Text(TextRecord),
+    Marker(String),
+    /// The text of a rules file.
+    RuleSet(String),
+}
+
+/// One attempt at a POST. A body that is sent again is another record with the same items.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PostRecord {
+    /// Unique in the run.
+    pub number: u64,
+    /// Nanoseconds of the generator's monotonic clock: before the first byte was written.
+    pub started_ns: u64,
+    /// After the answer was read, or was given up.
+    pub answered_ns: u64,
+    /// Milliseconds since the epoch, to compare with logs.
+    pub started_at_ms: i64,
+    pub answer: Answer,
+    /// Whether the signature was right.
+    pub signed: bool,
+    pub items: Vec<Item>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Answer {
+    Status(u16),
+    /// Transport error or time-out.
+    None(String),
+}
+
+impl PostRecord {
+    /// Whether what it holds is promised to be routed.
+    pub fn is_accepted(&self) -> bool {
+        self.answer == Answer::Status(200)
+    }
+}
+
+/// A message, or something else that a POST held.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Item {
+    pub phone_number_id: String,
+    /// A message's wamid; of a status the wamid it speaks of; of a malformed part a word that is in it.
+    pub key: String,
+    /// Whose message it is: any name that is the same for all messages of one customer. Order holds per customer and
+    /// number.
+    pub contact: String,
+    /// Which of the customer's messages it is; for people who read a violation.
+    pub ordinal: u64,
+    pub kind: ItemKind,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ItemKind {
+    /// Must be decided and delivered.
+    Message,
+    /// Written while another app holds the thread: must be kept, and is delivered only when control comes to us.
+    Standby,
+    /// Somebody answered outside of Waypost: must be kept.
+    Echo,
+    /// `status.state`, e.g. `delivered`: must be kept.
+    Status { state: String },
+    /// Any other change; its key is not known to the generator, and nothing is checked.
+    Change,
+    /// Signed, but not what its place asks for: must be a dead letter.
+    Malformed,
+}
+
+/// A message that a consumer received.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeliveryRecord {
+    pub queue: String,
+    /// Counted up in the order of receipt in this queue.
+    pub position: u64,
+    pub message_id: String,
+    /// From the body; `None` where it says nothing of the kind.
+    pub phone_number_id: Option<String>,
+    pub key: Option<String>,
+    /// Of a team message: what was decided.
+    pub routing: Option<RoutingNote>,
+    /// Why it is not where it was decided to go.
+    pub diverted: Option<String>,
+    /// On `wa.dead-letters`.
+    pub dead_letter: Option<DeadLetterNote>,
+    /// Whether somebody had it routed again.
+    pub replay: bool,
+    pub received_ns: u64,
+    pub received_at_ms: i64,
+}
+
+/// The `routing` part of a team message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoutingNote {
+    pub rule_set: String,
+    pub rule: String,
+    pub phase: String,
+    /// `None`: decided for nobody.
+    pub team: Option<String>,
+    pub priority: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeadLetterNote {
+    /// A code of `DeadLetterReason`; empty where the header is missing.
+    pub reason: String,
+    pub origin: String,
+    /// The beginning of quarantined bytes; `None` for an event.
+    pub quarantined: Option<String>,
+}
+
+impl DeliveryRecord {
+    /// Reads what a consumer received. `position` counts the messages of `queue`.
+    pub fn new(queue: &str, position: u64, message: &Message, received_ns: u64, received_at_ms: i64) -> Self {
+        let header = |name: &str| message.headers.get(name).cloned();
+        let mut record = Self {
+            queue: queue.to_owned(),
+            position,
+            message_id: message.id.clone(),
+            phone_number_id: None,
+            key: None,
+            routing: None,
+            diverted: header(DIVERTED_HEADER),
+            dead_letter: None,
+            replay: message.headers.contains_key(REPLAY_HEADER),
+            received_ns,
+            received_at_ms,
+        };
+        if message.kind == EVENT_KIND {
+            if let Ok(event) = decode_event(message.body.clone()) {
+                record.phone_number_id = Some(event.phone_number_id);
+                record.key = Some(event.key);
+            }
+        } else if queue != DEAD_LETTERS_QUEUE {
+            record.read_team_message(&message.body);
+        }
+        if queue == DEAD_LETTERS_QUEUE {
+            let beginning = &message.body[..message.body.len().min(QUARANTINED_BYTES_MAX)];
+            record.dead_letter = Some(DeadLetterNote {
+                reason: header(REASON_HEADER).unwrap_or_default(),
+                origin: header(ORIGIN_HEADER).unwrap_or_default(),
+                quarantined: (message.kind != EVENT_KIND).then(|| String::from_utf8_lossy(beginning).into_owned()),
+            });
+        }
+        record
+    }
+
+    fn read_team_message(&mut self, body: &[u8]) {
+        let document: Value = serde_json::from_slice(body).unwrap_or_default();
+        let text = |pointer: &str| document.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
+        self.phone_number_id = text("/phone_number_id");
+        self.key = text("/message/wamid");
+        self.routing = text("/routing/rule_set").map(|rule_set| RoutingNote {
+            rule_set,
+            rule: text("/routing/rule").unwrap_or_default(),
+            phase: text("/routing/phase").unwrap_or_default(),
+            team: text("/routing/team"),
+            priority: text("/routing/priority").unwrap_or_default(),
+        });
+    }
+}
+
+/// A row of the inbox.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DecisionFact {
+    pub phone_number_id: String,
+    pub key: String,
+    pub decision_id: String,
+    pub partition: u16,
+    pub seq: i64,
+    /// The router's word for what it was: `message`, `standby`, `echo`, `change`.
+    pub kind: String,
+    /// At or below its partition's published mark.
+    pub published: bool,
+    /// `None`: nothing was routed.
+    pub outcome: Option<OutcomeFact>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutcomeFact {
+    pub rule_set: String,
+    pub rule: String,
+    pub phase: String,
+    /// `None`: the unrouted queue.
+    pub team: Option<String>,
+    pub priority: String,
+    /// The stored input, hexadecimal; empty when it was erased.
+    pub input: String,
+}
+
+/// A status that is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StatusFact {
+    pub phone_number_id: String,
+    pub wamid: String,
+    pub state: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeaseFact {
+    pub component: String,
+    pub partition: u16,
+    pub owner: Option<String>,
+    pub epoch: i64,
+    pub published_seq: i64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QueueDepth {
+    pub queue: String,
+    pub ready: u64,
+    /// `None` where the bus does not tell.
+    pub unacknowledged: Option<u64>,
+}
+
+/// Something that the program has said.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TextRecord {
+    /// E.g. `log of router-1`, `metrics of router-1`.
+    pub source: String,
+    pub text: String,
+}
