@@ -366,7 +366,7 @@ async fn tail_looks_without_taking() -> anyhow::Result<()> {
     };
     for _ in 0..2 {
         let documents = json_lines(&tail(&["--json"], 0)?)?;
-        let wamids: Vec<_> = documents.iter().map(|document| document["message"]["wamid"].clone()).collect();
+        let wamids: Vec<_> = documents.iter().map(|document| document["data"]["message"]["wamid"].clone()).collect();
         assert_eq!(wamids, ["wamid.0", "wamid.1", "wamid.2"].map(Value::from));
     }
     assert_eq!(json_lines(&tail(&["--json", "--messages", "2"], 0)?)?.len(), 2);
@@ -399,7 +399,7 @@ async fn tail_takes_from_rabbitmq_only_when_told() -> anyhow::Result<()> {
     let mut take = deployment.command(&["tail", "frontdesk"])?;
     take.args(["--json", "--ack", "--messages", "1"]);
     let documents = json_lines(&expect(take, 0)?)?;
-    ensure!(documents.len() == 1 && documents[0]["message"]["wamid"] == "wamid.ONE", "{documents:?}");
+    ensure!(documents.len() == 1 && documents[0]["data"]["message"]["wamid"] == "wamid.ONE", "{documents:?}");
     let mut again = deployment.command(&["tail", "frontdesk"])?;
     again.args(["--ack", "--no-follow"]);
     ensure!(stdout(&expect(again, 0)?).is_empty(), "it was taken");

@@ -299,7 +299,7 @@ impl Found {
 
     /// A text in the document, by its JSON pointer; empty when absent.
     pub(crate) fn text(&self, pointer: &str) -> String {
-        self.document().pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
+        self.document()["data"].pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
     }
 
     pub(crate) fn wamid(&self) -> String {

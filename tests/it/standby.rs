@@ -38,7 +38,7 @@ async fn routed_until(deployment: &Deployment, last: &str) -> anyhow::Result<Vec
 }
 
 fn from_standby(found: &Found) -> bool {
-    found.document()["from_standby"].as_bool().unwrap_or_default()
+    found.document()["data"]["from_standby"].as_bool().unwrap_or_default()
 }
 
 fn expect(found: &[(String, bool)], expected: &[(&str, bool)]) -> anyhow::Result<()> {

@@ -1,6 +1,8 @@
-//! What a team's tools read: one JSON document per message, described by `proto/team-message.schema.json`.
+//! What a team's tools read: one CloudEvent per message in the structured mode, described by
+//! `proto/team-message.schema.json`. Nothing but the ids and types that AMQP has fields for is said outside of the body: a
+//! broker reads a table of headers of every message that has one.
 //!
-//! The message id is the decision's: consumers deduplicate by it. CloudEvents attributes ride along as headers.
+//! The message id is the decision's: consumers deduplicate by it.
 
 use std::collections::BTreeMap;
 
@@ -18,6 +20,8 @@ use crate::inbound::Inbound;
 pub const KIND: &str = "waypost.team-message.v1";
 const SPEC_VERSION: &str = "1.0";
 const EVENT_TYPE: &str = "com.waypost.message.routed.v1";
+/// CloudEvents' JSON format: <https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md>.
+const CONTENT_TYPE: &str = "application/cloudevents+json";
 /// Says that the message was addressed to another team, or to nobody that takes it, and why.
 pub const DIVERTED_HEADER: &str = "wp-diverted";
 
@@ -35,8 +39,19 @@ pub struct TeamMessage<'a> {
 }
 
 #[derive(Serialize)]
-struct Document<'a> {
+struct Envelope<'a> {
+    specversion: &'static str,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    source: String,
     id: DecisionId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    traceparent: Option<String>,
+    data: Document<'a>,
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
     number: &'a str,
     phone_number_id: &'a str,
     /// RFC 3339 would cost a date library on the hot path: milliseconds since the epoch, as everywhere.
@@ -133,29 +148,26 @@ struct RoutingPart<'a> {
 
 impl TeamMessage<'_> {
     pub fn encode(&self) -> Message {
-        let id = self.id.to_string();
-        let mut headers = BTreeMap::new();
-        let mut set = |name: &str, value: String| headers.insert(name.to_owned(), value);
-        set("cloudEvents:specversion", SPEC_VERSION.to_owned());
-        set("cloudEvents:type", EVENT_TYPE.to_owned());
-        set("cloudEvents:source", format!("/numbers/{}", self.inbound.key.number));
-        set("cloudEvents:id", id.clone());
-        if let Some(traceparent) = traceparent(&self.inbound.post_id, &id) {
-            set("traceparent", traceparent);
-        }
+        let envelope = Envelope {
+            specversion: SPEC_VERSION,
+            kind: EVENT_TYPE,
+            source: format!("/numbers/{}", self.inbound.key.number),
+            id: self.id,
+            traceparent: traceparent(&self.inbound.post_id, self.id),
+            data: self.document(),
+        };
         Message {
-            id,
+            id: self.id.to_string(),
             kind: KIND.to_owned(),
-            content_type: "application/json".to_owned(),
-            headers,
-            body: Bytes::from(serde_json::to_vec(&self.document()).unwrap_or_default()),
+            content_type: CONTENT_TYPE.to_owned(),
+            headers: BTreeMap::new(),
+            body: Bytes::from(serde_json::to_vec(&envelope).unwrap_or_default()),
         }
     }
 
     fn document(&self) -> Document<'_> {
         let raw = std::str::from_utf8(&self.inbound.json).ok();
         Document {
-            id: self.id,
             number: self.number.as_str(),
             phone_number_id: self.inbound.key.number.as_str(),
             received_at_ms: self.inbound.received_at.as_millis(),
@@ -217,9 +229,8 @@ impl TeamMessage<'_> {
 }
 
 /// W3C trace context: the trace is the POST, the span this decision. `None` where the POST's id is not a UUID.
-fn traceparent(post_id: &str, decision_id: &str) -> Option<String> {
+fn traceparent(post_id: &str, decision_id: DecisionId) -> Option<String> {
     let trace = uuid::Uuid::try_parse(post_id).ok()?;
-    let span = uuid::Uuid::try_parse(decision_id).ok()?;
-    let (high, _) = span.as_u64_pair();
+    let (high, _) = decision_id.as_uuid().as_u64_pair();
     Some(format!("00-{}-{high:016x}-01", trace.simple()))
 }

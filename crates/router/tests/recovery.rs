@@ -117,7 +117,7 @@ impl Rig {
         let messages = self.bus.peek(&format!("team.{team}.normal"), None, 100).await.unwrap();
         let read = |(_, message): (u64, Message)| {
             let document: serde_json::Value = serde_json::from_slice(&message.body).unwrap();
-            let text = |path| document.pointer(path).unwrap().as_str().unwrap().to_owned();
+            let text = |path| document["data"].pointer(path).unwrap().as_str().unwrap().to_owned();
             (text("/message/wamid"), text("/routing/rule_set"))
         };
         messages.into_iter().map(read).collect()

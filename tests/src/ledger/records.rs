@@ -172,7 +172,7 @@ impl DeliveryRecord {
 
     fn read_team_message(&mut self, body: &[u8]) {
         let document: Value = serde_json::from_slice(body).unwrap_or_default();
-        let text = |pointer: &str| document.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
+        let text = |pointer: &str| document["data"].pointer(pointer).and_then(Value::as_str).map(str::to_owned);
         self.phone_number_id = text("/phone_number_id");
         self.key = text("/message/wamid");
         self.routing = text("/routing/rule_set").map(|rule_set| RoutingNote {

@@ -395,7 +395,7 @@ fn a_ledger_survives_the_disk() {
 #[test]
 fn a_delivery_is_read_off_its_message() {
     let body = format!(
-        r#"{{"phone_number_id":"{NUMBER}","message":{{"wamid":"m"}},"routing":{{"rule_set":"v","rule":"r","phase":"route","team":null,"priority":"normal"}}}}"#
+        r#"{{"data":{{"phone_number_id":"{NUMBER}","message":{{"wamid":"m"}},"routing":{{"rule_set":"v","rule":"r","phase":"route","team":null,"priority":"normal"}}}}}}"#
     );
     let mut message = Message { id: "i".into(), kind: "waypost.team-message.v1".into(), ..Message::default() };
     message.body = body.into_bytes().into();

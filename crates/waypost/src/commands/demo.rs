@@ -301,7 +301,7 @@ impl Tally {
             return Ok(());
         }
         let document: Value = serde_json::from_slice(&message.body).unwrap_or_default();
-        let text = |path: &str| document.pointer(path).and_then(Value::as_str).unwrap_or_default();
+        let text = |path: &str| document["data"].pointer(path).and_then(Value::as_str).unwrap_or_default();
         self.unmatched.push((text("/message/wamid").to_owned(), message.at));
         if !self.json {
             let what = match (text("/message/text"), text("/message/type")) {

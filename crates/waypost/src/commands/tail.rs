@@ -160,7 +160,8 @@ impl Printer {
 /// One line for a person.
 fn summary(priority: Priority, body: &str) -> String {
     let document: serde_json::Value = serde_json::from_str(body).unwrap_or_default();
-    let text = |path: &str| document.pointer(path).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
+    let text =
+        |path: &str| document["data"].pointer(path).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
     let contact = [text("/contact/name"), text("/contact/phone"), text("/contact/user_id")];
     let contact = contact.into_iter().find(|name| !name.is_empty()).unwrap_or_else(|| "unknown".to_owned());
     let what = match (text("/message/text"), text("/message/type")) {

@@ -158,7 +158,7 @@ pub(crate) fn event(body: &[u8]) -> Vec<u8> {
 /// The nanoseconds that a team message's text begins with.
 pub(crate) fn stamp_of(body: &[u8]) -> Option<u64> {
     let document: Value = serde_json::from_slice(body).ok()?;
-    document.pointer("/message/text")?.as_str()?.get(..20)?.parse().ok()
+    document.pointer("/data/message/text")?.as_str()?.get(..20)?.parse().ok()
 }
 
 /// The router's count of handled messages, out of its metrics.
