@@ -106,23 +106,29 @@ pub(crate) struct Servers {
 
 impl Deployment {
     pub(crate) fn new(backend: Backend, rules: &str) -> anyhow::Result<Self> {
-        let folder = tempfile::Builder::new().prefix("waypost-test-").tempdir()?;
-        std::fs::write(folder.path().join("rules.toml"), rules)?;
-        #[cfg(feature = "servers")]
-        let servers = match backend {
-            Backend::Embedded => None,
-            Backend::Servers => Some(Servers::new()?),
-        };
-        #[cfg(not(feature = "servers"))]
-        let Backend::Embedded = backend;
-        let deployment = Self {
-            folder,
+        #[cfg_attr(not(feature = "servers"), expect(unused_mut, reason = "there is one backend"))]
+        let mut deployment = Self {
+            folder: tempfile::Builder::new().prefix("waypost-test-").tempdir()?,
             webhook_port: free_port(),
             admin_port: free_port(),
             settings: Vec::new(),
             #[cfg(feature = "servers")]
-            servers,
+            servers: None,
         };
+        std::fs::write(deployment.rules_file(), rules)?;
+        match backend {
+            Backend::Embedded => {}
+            #[cfg(feature = "servers")]
+            Backend::Servers => deployment.servers = Some(Servers::new()?),
+        }
+        std::fs::write(deployment.config_file(), deployment.config())?;
+        Ok(deployment)
+    }
+
+    /// On servers of the test's own, which it may break.
+    #[cfg(feature = "servers")]
+    pub(crate) fn on(servers: Servers, rules: &str) -> anyhow::Result<Self> {
+        let deployment = Self { servers: Some(servers), ..Self::new(Backend::Embedded, rules)? };
         std::fs::write(deployment.config_file(), deployment.config())?;
         Ok(deployment)
     }
@@ -197,6 +203,31 @@ impl Deployment {
         WaypostProcess::start(&self.process_settings()).await
     }
 
+    /// The same with variables in its environment.
+    #[cfg(feature = "servers")]
+    pub(crate) async fn start_with(&self, variables: &[(&str, &str)]) -> anyhow::Result<WaypostProcess> {
+        WaypostProcess::start(&WaypostSettings { variables: owned(variables), ..self.process_settings() }).await
+    }
+
+    /// One component in a process of its own, ready. An ingress has the webhook's port, so there is one at a time.
+    #[cfg(feature = "servers")]
+    pub(crate) async fn start_component(
+        &self,
+        component: &str,
+        instance: &str,
+        variables: &[(&str, &str)],
+    ) -> anyhow::Result<WaypostProcess> {
+        let admin = free_port();
+        let mut settings = self.process_settings();
+        let instance = format!("instance={instance}");
+        let admin_listen = format!("admin.listen=127.0.0.1:{admin}");
+        let arguments = ["--component", component, "--set", &instance, "--set", &admin_listen];
+        settings.arguments.extend(arguments.map(Into::into));
+        settings.variables = owned(variables);
+        settings.ready_url = format!("http://127.0.0.1:{admin}/readyz");
+        WaypostProcess::start(&settings).await
+    }
+
     /// Another command of the program, on this deployment: `words --config FILE …`.
     pub(crate) fn command(&self, words: &[&str]) -> anyhow::Result<Command> {
         let mut command = waypost()?;
@@ -225,10 +256,30 @@ impl Deployment {
 #[cfg(feature = "servers")]
 impl Servers {
     fn new() -> anyhow::Result<Self> {
+        Self::beside(PostgresHandle::attach_from_env()?.create_database()?)
+    }
+
+    /// The test run's broker, and a database of the test's own.
+    pub(crate) fn beside(postgres_url: String) -> anyhow::Result<Self> {
         let node = NodeHandle::attach_from_env()?;
         let vhost = node.create_vhost()?;
-        let postgres_url = PostgresHandle::attach_from_env()?.create_database()?;
         Ok(Self { amqp_url: node.amqp_url(&vhost), node, vhost, postgres_url })
+    }
+
+    /// The root virtual host of a node of the test's own, and a new database.
+    pub(crate) fn own(node: &NodeHandle, postgres_url: String) -> Self {
+        Self { node: node.clone(), vhost: "/".to_owned(), amqp_url: node.amqp_url("/"), postgres_url }
+    }
+
+    /// The same, for everybody, through something that listens on another port.
+    #[must_use]
+    pub(crate) fn through(self, port: u16) -> Self {
+        Self { amqp_url: self.amqp_url_through(port), ..self }
+    }
+
+    /// The broker's URL, through something that listens on another port.
+    pub(crate) fn amqp_url_through(&self, port: u16) -> String {
+        self.amqp_url.replace(&format!(":{}/", self.node.port()), &format!(":{port}/"))
     }
 
     /// rabbitmqctl, on this virtual host.
@@ -268,6 +319,11 @@ impl Servers {
         }
         Ok(Source::Broker { arrivals, _tasks: tasks, _bus: bus })
     }
+}
+
+#[cfg(feature = "servers")]
+fn owned(variables: &[(&str, &str)]) -> Vec<(String, String)> {
+    variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 
 enum Source {

@@ -10,6 +10,8 @@ mod crate_edges;
 mod deployment;
 mod duplicates;
 mod embedded_run;
+#[cfg(feature = "servers")]
+mod faults;
 mod refusals;
 #[cfg(feature = "servers")]
 mod replicas;

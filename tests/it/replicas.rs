@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use serde_json::Value;
-use waypost_tests::ports::free_port;
-use waypost_tests::{WaypostProcess, WaypostSettings, eventually};
+use waypost_tests::eventually;
 
 use crate::deployment::{Backend, Deployment};
 use crate::traffic::{RULES, Traffic};
@@ -15,22 +14,6 @@ const DEADLINE: Duration = Duration::from_secs(60);
 const MESSAGES_EACH: u64 = 250;
 /// Slow enough for the handover to be in the middle.
 const RATE_EACH: f64 = 30.0;
-
-async fn start(deployment: &Deployment, component: &str, instance: &str) -> anyhow::Result<WaypostProcess> {
-    let admin = free_port();
-    let mut settings = deployment.process_settings();
-    let arguments = [
-        "--component".to_owned(),
-        component.to_owned(),
-        "--set".to_owned(),
-        format!("instance={instance}"),
-        "--set".to_owned(),
-        format!("admin.listen=127.0.0.1:{admin}"),
-    ];
-    settings.arguments.extend(arguments.map(Into::into));
-    let ready_url = format!("http://127.0.0.1:{admin}/readyz");
-    WaypostProcess::start(&WaypostSettings { ready_url, ..settings }).await
-}
 
 /// How many of the router's partitions each instance owns.
 fn owners(deployment: &Deployment) -> anyhow::Result<BTreeMap<String, usize>> {
@@ -45,7 +28,7 @@ fn owners(deployment: &Deployment) -> anyhow::Result<BTreeMap<String, usize>> {
     Ok(owners)
 }
 
-async fn wait_for_owners(deployment: &Deployment, expected: &[(&str, usize)]) {
+pub(crate) async fn wait_for_owners(deployment: &Deployment, expected: &[(&str, usize)]) {
     let expected: BTreeMap<String, usize> = expected.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect();
     let what = format!("the partitions are owned like this: {expected:?}");
     eventually(&what, DEADLINE, async || owners(deployment).is_ok_and(|found| found == expected).then_some(())).await;
@@ -54,11 +37,11 @@ async fn wait_for_owners(deployment: &Deployment, expected: &[(&str, usize)]) {
 #[tokio::test]
 async fn who_ends_hands_over_and_who_comes_gets_a_share() -> anyhow::Result<()> {
     let deployment = Deployment::new(Backend::Servers, RULES)?;
-    let mut one = start(&deployment, "router", "one").await?;
+    let mut one = deployment.start_component("router", "one", &[]).await?;
     wait_for_owners(&deployment, &[("one", 4)]).await;
-    let _two = start(&deployment, "router", "two").await?;
+    let _two = deployment.start_component("router", "two", &[]).await?;
     wait_for_owners(&deployment, &[("one", 2), ("two", 2)]).await;
-    let _ingress = start(&deployment, "ingress", "door").await?;
+    let _ingress = deployment.start_component("ingress", "door", &[]).await?;
 
     let traffic = Traffic::start(&deployment, MESSAGES_EACH, Some(RATE_EACH))?;
     traffic.accepted(600).await;
@@ -66,7 +49,7 @@ async fn who_ends_hands_over_and_who_comes_gets_a_share() -> anyhow::Result<()> 
     ensure!(status.success(), "{status} after SIGTERM");
     wait_for_owners(&deployment, &[("two", 4)]).await;
     traffic.accepted(1_200).await;
-    let _one = start(&deployment, "router", "one").await?;
+    let _one = deployment.start_component("router", "one", &[]).await?;
     wait_for_owners(&deployment, &[("one", 2), ("two", 2)]).await;
-    traffic.check(&deployment, 0).await
+    traffic.check(&deployment).await
 }

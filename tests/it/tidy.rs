@@ -113,3 +113,18 @@ fn offending_files(offends: impl Fn(&str) -> bool) -> Vec<String> {
     }
     found
 }
+
+/// Faults on purpose are for a binary that somebody asks for by name, never for one that is merely built.
+#[test]
+fn nothing_turns_fault_injection_on() {
+    const FAULTS: &str = "fault-injection";
+    for package in workspace::metadata().packages {
+        let turned_on = |feature: &String| feature.ends_with(FAULTS);
+        for (name, features) in &package.features {
+            assert!(name == FAULTS || !features.iter().any(turned_on), "{}: {name}", package.name);
+        }
+        for dependency in &package.dependencies {
+            assert!(!dependency.features.iter().any(turned_on), "{} on {}", package.name, dependency.name);
+        }
+    }
+}

@@ -110,8 +110,8 @@ impl Traffic {
         waypost_tests::eventually(&what, SENDING_DEADLINE, accepted).await;
     }
 
-    /// Waits until everything is accepted and routed; then `moved_max` messages at most may be out of order.
-    pub(crate) async fn check(mut self, deployment: &Deployment, moved_max: u64) -> anyhow::Result<()> {
+    /// Waits until everything is accepted and routed, and holds the ledger to be good.
+    pub(crate) async fn check(mut self, deployment: &Deployment) -> anyhow::Result<()> {
         let senders = &mut self.senders;
         let sending = async {
             while let Some(report) = senders.join_next().await {
@@ -143,7 +143,7 @@ impl Traffic {
         if let Ok(found) = tokio::time::timeout(DRAIN_TIMEOUT, all_routed).await {
             found?;
         }
-        let verdict = ledger.check().forgiving_moved(moved_max);
+        let verdict = ledger.check();
         ensure!(verdict.counts.parked == 0 && verdict.counts.diverted == 0, "not on a team's queue: {verdict}");
         verdict.into_result()
     }

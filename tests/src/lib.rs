@@ -8,6 +8,7 @@ pub mod ledger;
 pub mod ports;
 pub mod postgres;
 pub mod process;
+pub mod proxy;
 pub mod rabbitmq;
 pub mod webhook;
 

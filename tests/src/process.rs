@@ -187,7 +187,7 @@ fn build() -> anyhow::Result<PathBuf> {
     // <target>/debug/deps/<test>
     let target = test.ancestors().nth(3).context("this test lies in a build folder")?;
     let status = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-        .args(["build", "--package", "waypost", "--target-dir"])
+        .args(["build", "--package", "waypost", "--features", "fault-injection", "--target-dir"])
         .arg(target)
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .status()

@@ -40,7 +40,8 @@ const PASSWORD: &str = "guest";
 #[derive(Debug)]
 pub struct RabbitNode {
     handle: NodeHandle,
-    epmd: Child,
+    /// In a cluster the first node's serves all.
+    epmd: Option<Child>,
     server: Option<Child>,
     _folder: TempDir,
 }
@@ -50,22 +51,33 @@ impl RabbitNode {
     pub fn start() -> anyhow::Result<Self> {
         let programs = programs_folder()?;
         let folder = tempfile::Builder::new().prefix("waypost-rabbitmq-").tempdir()?;
-        let port = free_port();
-        let handle = NodeHandle {
-            name: format!("waypost{port}@localhost"),
-            port,
-            dist_port: free_port(),
-            epmd_port: free_port(),
-            folder: folder.path().to_owned(),
-            programs,
-        };
-        handle.write_files()?;
-        let epmd = handle.start_epmd()?;
+        let handle = NodeHandle::new(folder.path(), programs, free_port());
+        handle.write_files(&format!("WAYPOST{}{}", handle.epmd_port, std::process::id()))?;
+        let epmd = Some(handle.start_epmd()?);
         let mut node = Self { handle, epmd, server: None, _folder: folder };
         // Before the node asks for it: Erlang would start one that outlives us.
         ensure!(accepts(node.handle.epmd_port, EPMD_TIMEOUT, || Ok(()))?, "epmd does not accept connections");
         node.start_again()?;
         Ok(node)
+    }
+
+    /// A cluster of so many nodes, the first of which must be dropped last: about half a minute.
+    pub fn start_cluster(nodes: usize) -> anyhow::Result<Vec<Self>> {
+        let first = Self::start()?;
+        let cookie = fs::read_to_string(first.handle.cookie())?;
+        let mut others = Vec::new();
+        for _ in 1..nodes {
+            let folder = tempfile::Builder::new().prefix("waypost-rabbitmq-").tempdir()?;
+            let handle = NodeHandle::new(folder.path(), programs_folder()?, first.handle.epmd_port);
+            handle.write_files(&cookie)?;
+            let mut node = Self { handle, epmd: None, server: None, _folder: folder };
+            node.start_again()?;
+            node.ctl(&["stop_app"])?;
+            node.ctl(&["join_cluster", &first.handle.name])?;
+            node.ctl(&["start_app"])?;
+            others.push(node);
+        }
+        Ok([first].into_iter().chain(others).collect())
     }
 
     /// Starts the node after [`stop`](Self::stop) or [`kill`](Self::kill), on the same port and the same data.
@@ -156,7 +168,9 @@ impl Drop for RabbitNode {
         if let Some(server) = &mut self.server {
             end(server);
         }
-        end(&mut self.epmd);
+        if let Some(epmd) = &mut self.epmd {
+            end(epmd);
+        }
     }
 }
 
@@ -187,6 +201,23 @@ impl NodeHandle {
         let file = PathBuf::from(file);
         let text = fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
         Self::from_text(&text).with_context(|| format!("{} does not describe a node", file.display()))
+    }
+
+    fn new(folder: &Path, programs: PathBuf, epmd_port: u16) -> Self {
+        let port = free_port();
+        let (name, dist_port) = (format!("waypost{port}@localhost"), free_port());
+        Self { name, port, dist_port, epmd_port, folder: folder.to_owned(), programs }
+    }
+
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The node that leads a quorum queue.
+    pub fn leader_of(&self, vhost: &str, queue: &str) -> anyhow::Result<String> {
+        let list = self.ctl(&["list_queues", "--no-table-headers", "--vhost", vhost, "name", "leader"])?;
+        let line = list.lines().find_map(|line| line.strip_prefix(queue)?.strip_prefix('\t'));
+        Ok(line.with_context(|| format!("no leader of {queue} in {list}"))?.trim().to_owned())
     }
 
     /// The file to name in [`NODE_ENV`].
@@ -224,6 +255,12 @@ impl NodeHandle {
         Err(anyhow!("rabbitmqctl {arguments:?} failed ({}): {text}{error}", output.status))
     }
 
+    /// Raises the alarm of a full disk, which blocks whoever publishes, or ends it.
+    pub fn set_disk_alarm(&self, raised: bool) -> anyhow::Result<()> {
+        // More than any disk has, and RabbitMQ's default.
+        self.ctl(&["set_disk_free_limit", if raised { "900000GB" } else { "50MB" }]).map(drop)
+    }
+
     /// A virtual host that nobody else uses; the administrator may do everything in it.
     pub fn create_vhost(&self) -> anyhow::Result<String> {
         for number in 0..VHOSTS_MAX {
@@ -257,21 +294,21 @@ impl NodeHandle {
         self.folder.join("vhosts")
     }
 
+    fn cookie(&self) -> PathBuf {
+        self.folder.join("home/.erlang.cookie")
+    }
+
     fn output(&self) -> PathBuf {
         self.folder.join("output.txt")
     }
 
-    fn write_files(&self) -> anyhow::Result<()> {
+    fn write_files(&self, cookie_text: &str) -> anyhow::Result<()> {
         for folder in ["home", "data", "log", "vhosts"] {
             fs::create_dir(self.folder.join(folder))?;
         }
         // The cookie is the whole security of Erlang's distribution.
-        let mut cookie = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o400)
-            .open(self.folder.join("home/.erlang.cookie"))?;
-        write!(cookie, "WAYPOST{}{}{}", self.port, self.dist_port, std::process::id())?;
+        let mut cookie = OpenOptions::new().write(true).create_new(true).mode(0o400).open(self.cookie())?;
+        cookie.write_all(cookie_text.as_bytes())?;
         fs::write(self.folder.join("plugins"), "[].")?;
         // A small write-ahead log: the default of 512 MiB would be memory that tests never use.
         fs::write(self.folder.join("rabbitmq.conf"), "raft.wal_max_size_bytes = 67108864\nlog.file.level = info\n")?;

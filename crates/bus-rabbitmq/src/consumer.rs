@@ -10,11 +10,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::{FutureExt, StreamExt};
-use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions};
+use lapin::options::{BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicQosOptions};
 use lapin::types::FieldTable;
 use metrics::counter;
 use tokio::task::yield_now;
 use tracing::warn;
+use waypost_bus::fault::{self, Sabotage};
 use waypost_bus::{BusError, ConsumeEnded, Consumer, Delivery};
 
 use crate::connection::{Link, OwnChannel};
@@ -25,6 +26,9 @@ use crate::wire;
 
 /// For the broker to confirm that the channel is closed; without that a dead connection's heartbeat will tell it.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Only for sabotage.
+const LINGER: Duration = Duration::from_secs(2);
 
 pub(crate) struct RabbitConsumer {
     queue: String,
@@ -133,11 +137,26 @@ impl Consumer for RabbitConsumer {
     }
 
     async fn close(self: Box<Self>) {
+        if fault::sabotaged(Sabotage::CancelWithUnacked) {
+            return cancel_and_linger(*self).await;
+        }
         // A channel that the broker has closed before needs no goodbye.
         if self.channel.status().connected() && !self.channel.close(CLOSE_TIMEOUT).await {
             warn!(queue = self.queue, "the broker does not confirm the end of the subscription");
         }
     }
+}
+
+/// Only for sabotage: the next consumer comes before what we hold is given back.
+async fn cancel_and_linger(consumer: RabbitConsumer) {
+    let cancelling = consumer.channel.basic_cancel(consumer.deliveries.tag(), BasicCancelOptions::default());
+    if let Err(error) = cancelling.await {
+        warn!(%error, "not cancelled");
+    }
+    tokio::spawn(async move {
+        tokio::time::sleep(LINGER).await;
+        drop(consumer);
+    });
 }
 
 /// The acknowledgements to send for `tags`, which are sorted, as (tag, multiple). What comes first in `unacknowledged`

@@ -22,7 +22,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 use waypost_bus::topology::Stream;
-use waypost_bus::{Outcome, Publication};
+use waypost_bus::{Outcome, Publication, fault};
 
 use crate::connection::{Link, LinkState, OwnChannel};
 use crate::failure::{Failure, reason};
@@ -36,6 +36,10 @@ const FLIGHT_MAX: usize = 512;
 const CHANNEL_TIMEOUT: Duration = Duration::from_secs(2);
 /// After an alarm is over, for the confirms of what was sent before it.
 const UNBLOCKED_GRACE: Duration = Duration::from_secs(10);
+/// A channel that had a publication refused is replaced so much later. RabbitMQ 3.10 asks a quorum queue's leader, as it
+/// was known when the channel first published there, whether the queue takes anything: where that was a node that had
+/// just died, the channel is refused for ever.
+const REFUSED_RENEW_AFTER: Duration = Duration::from_secs(1);
 /// A refusal by the broker repeats with every attempt, its log line does not.
 const COMPLAIN_EVERY: Duration = Duration::from_secs(10);
 
@@ -52,11 +56,13 @@ pub(crate) struct Lane {
     inbox: mpsc::Receiver<Burst>,
     channel: Option<(Arc<Link>, OwnChannel)>,
     complained_at: Option<Instant>,
+    /// Since when the channel has had publications refused.
+    refused_since: Option<Instant>,
 }
 
 impl Lane {
     pub(crate) const fn new(state: watch::Receiver<LinkState>, inbox: mpsc::Receiver<Burst>) -> Self {
-        Self { state, inbox, channel: None, complained_at: None }
+        Self { state, inbox, channel: None, complained_at: None, refused_since: None }
     }
 
     /// Until `stop`; what waits then is in doubt for its callers.
@@ -92,6 +98,7 @@ impl Lane {
             }
         }
         let mut flight = Flight::depart(&channel, &parcels, labels);
+        fault::point(fault::BUS_BEFORE_CONFIRM);
         if timeout_at(deadline, flight.settle()).await.is_err() {
             self.overdue(&link, &channel, &mut flight).await;
         }
@@ -100,7 +107,7 @@ impl Lane {
             self.failed(&failure, &parcels, &mut outcomes);
         }
         if channel.status().connected() {
-            self.channel = Some((link, channel));
+            self.keep(link, channel, &outcomes);
         } else {
             counter!(CHANNELS_LOST).increment(1);
         }
@@ -112,6 +119,18 @@ impl Lane {
         }
     }
 
+    /// For the next flight, unless it has been refused for too long: dropped then, with nothing on its way.
+    fn keep(&mut self, link: Arc<Link>, channel: OwnChannel, outcomes: &[Outcome]) {
+        if self.refused_since.is_some_and(|since| since.elapsed() > REFUSED_RENEW_AFTER) {
+            self.refused_since = None;
+            return;
+        }
+        if outcomes.contains(&Outcome::Nacked) {
+            self.refused_since.get_or_insert_with(Instant::now);
+        }
+        self.channel = Some((link, channel));
+    }
+
     /// The channel, on the connection of now. `None`: publishing is not possible now.
     async fn open(&mut self) -> Option<(Arc<Link>, OwnChannel)> {
         let LinkState::Up(link) = self.state.borrow().clone() else { return None };
@@ -121,6 +140,7 @@ impl Lane {
         {
             return Some((link, channel));
         }
+        self.refused_since = None;
         let opened = timeout(CHANNEL_TIMEOUT, async {
             let channel = link.channel().await?;
             channel.confirm_select(ConfirmSelectOptions::default()).await?;

@@ -18,6 +18,7 @@
 #[cfg(feature = "conformance")]
 pub mod conformance;
 pub mod dead_letter;
+pub mod fault;
 pub mod message;
 pub mod port;
 pub mod topology;

@@ -15,7 +15,7 @@ use bytes::Bytes;
 use tokio::sync::Semaphore;
 use tracing::{debug, error, warn};
 use uuid::Uuid;
-use waypost_bus::{Bus, Layout, Outcome};
+use waypost_bus::{Bus, Layout, Outcome, fault};
 use waypost_cloud_api::signature::{self, AppSecrets, Provider, SignatureError};
 use waypost_cloud_api::webhook::{Split, split};
 use waypost_cloud_api::{handshake, handshake::HandshakeError};
@@ -114,11 +114,13 @@ impl Webhook {
             return PostOutcome::Accepted;
         }
         let parts_count = batch.len();
+        fault::point(fault::INGRESS_BEFORE_PUBLISH);
         let began_at = Instant::now();
         let outcomes = self.bus.publish(batch, self.limits.publish_timeout).await;
         self.metrics.publish_seconds.record(began_at.elapsed().as_secs_f64());
         if outcomes.len() == parts_count && outcomes.iter().all(|outcome| *outcome == Outcome::Confirmed) {
             self.metrics.confirmed(&tally);
+            fault::point(fault::INGRESS_BEFORE_ANSWER);
             return PostOutcome::Accepted;
         }
         if outcomes.contains(&Outcome::Returned) {

@@ -7,6 +7,7 @@ use std::collections::{HashMap, HashSet};
 
 use bytes::Bytes;
 use uuid::Uuid;
+use waypost_bus::fault::{self, Sabotage};
 use waypost_cloud_api::webhook::{ContactChange, Handover};
 use waypost_domain::conversation::{Conversation, ConversationEvent, ConversationState};
 use waypost_domain::{ContactId, ConversationId, DecisionId, InboundMessage, NumberName, TeamName};
@@ -88,7 +89,10 @@ pub async fn decide_batch(
     let mut decided = Decided::default();
     let mut open = Vec::with_capacity(arrivals.len());
     for (arrival, known) in arrivals.iter().zip(known) {
-        let published = |known: &KnownEvent| known.published || claim.has_published(known.partition, known.seq);
+        let published = |known: &KnownEvent| {
+            let dropped = fault::sabotaged(Sabotage::DropStoredDecision);
+            dropped || known.published || claim.has_published(known.partition, known.seq)
+        };
         if known.as_ref().is_some_and(published) && !arrival.inbound.replay {
             decided.duplicates += 1;
         } else {
@@ -449,6 +453,7 @@ impl Work<'_> {
         if !self.changes.is_empty() {
             self.tx.keep_changes(&self.changes).await?;
         }
+        fault::point(fault::ROUTER_IN_TRANSACTION);
         self.tx.commit().await?;
         Ok(self.decided)
     }

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use async_trait::async_trait;
 use tracing::error;
 use waypost_bus::dead_letter::dead_letter;
-use waypost_bus::{Bus, DeadLetterReason, Delivery, Outcome, Publication};
+use waypost_bus::{Bus, DeadLetterReason, Delivery, Outcome, Publication, fault};
 use waypost_domain::Timestamp;
 use waypost_rules::RuleSet;
 use waypost_store::{Store, StoreError};
@@ -64,7 +64,10 @@ impl Handler for RouteHandler {
         }
         let rules = self.shared.rules.current();
         let decided = self.decide(&rules, claim, &arrivals).await?;
-        self.publish(&rules, claim, decided).await
+        fault::point(fault::ROUTER_AFTER_COMMIT);
+        self.publish(&rules, claim, decided).await?;
+        fault::point(fault::ROUTER_AFTER_PUBLISH);
+        Ok(())
     }
 }
 
@@ -83,6 +86,7 @@ impl RouteHandler {
                     continue;
                 }
             };
+            fault::poison(&inbound.key.key);
             if !seen.insert(inbound.key.clone()) {
                 ::metrics::counter!(metrics::DUPLICATES).increment(1);
                 continue;

@@ -8,6 +8,7 @@
 
 mod bench;
 mod corpus;
+mod faults;
 mod lint;
 mod test;
 
@@ -47,6 +48,11 @@ enum Command {
     Corpus { dir: PathBuf },
     /// Check what only special tools can: protobuf style and compatibility, spelling, licences
     Lint,
+    /// Break the broker, the database, the network and the process under load, and judge what came out
+    ///
+    /// The full forms of the fault suite, one after the other, on private servers: an hour or so. Ends with a table:
+    /// messages, lost, doubled, out of order, longest pause, time to recover.
+    Faults(faults::FaultsArgs),
     /// Measure the distance to the broker's own speed, in one run on one private broker
     ///
     /// A bare lapin publish loop, a bare consume-publish-acknowledge loop and a signed no-op handler stand beside our
@@ -91,6 +97,7 @@ async fn run(command: Command) -> anyhow::Result<Option<Count>> {
         Command::Test => test::run().await.map(Some),
         Command::Corpus { dir } => corpus::run(&dir).await.map(Some),
         Command::Lint => lint::run().await.map(Some),
+        Command::Faults(args) => faults::run(args).await.map(Some),
         Command::Bench(args) => bench::run(args).await.map(|()| None),
     }
 }

@@ -39,7 +39,7 @@ pub(crate) async fn run() -> anyhow::Result<Count> {
     Ok(steps.end())
 }
 
-fn on_workspace(command: &str, arguments: &[&str]) -> Command {
+pub(crate) fn on_workspace(command: &str, arguments: &[&str]) -> Command {
     let mut cargo = cargo(&[command, "--locked"]);
     cargo.args(WORKSPACE).args(arguments);
     cargo
@@ -59,7 +59,7 @@ async fn tools() -> anyhow::Result<()> {
 }
 
 /// The debug build of the program, which lies beside this one.
-fn binary() -> anyhow::Result<PathBuf> {
+pub(crate) fn binary() -> anyhow::Result<PathBuf> {
     let executable = std::env::current_exe().context("where this program lies")?;
     Ok(executable.with_file_name("waypost"))
 }

@@ -1,0 +1,126 @@
+//! `cargo xtask faults`: the fault suite in its full form, one fault after the other, and a table of what each did.
+
+use std::path::Path;
+
+use anyhow::Context;
+use clap::Args;
+use serde::Deserialize;
+use waypost_tests::process::BINARY_VARIABLE;
+
+use crate::count::Count;
+use crate::servers::Servers;
+use crate::steps::Steps;
+use crate::test::{binary, on_workspace};
+
+const REPORT_ENV: &str = "WAYPOST_FAULTS_REPORT";
+const SCALE_ENV: &str = "WAYPOST_FAULTS";
+/// Builds that break a promise on purpose: first, because otherwise the rest would prove nothing.
+const SABOTAGE: &str = "sabotage";
+/// Those of the catalogue that there is something to break for, each a test `fault_NN_…`.
+const FAULTS: [&str; 20] = [
+    SABOTAGE, "01", "02", "03", "04", "05", "06", "07", "08", "09", "10", "11", "13", "14", "15", "16", "24", "25",
+    "26", "27",
+];
+
+#[derive(Args)]
+pub(crate) struct FaultsArgs {
+    /// Run these faults only, e.g. `--only 01 --only 08`
+    #[arg(long, value_name = "NN", value_parser = FAULTS)]
+    only: Vec<String>,
+    /// Run the short forms, those of `cargo xtask test`
+    #[arg(long)]
+    short: bool,
+}
+
+pub(crate) async fn run(args: FaultsArgs) -> anyhow::Result<Count> {
+    let mut steps = Steps::default();
+    let Some(servers) = steps.work("servers", Servers::start()).await else {
+        return Ok(steps.end());
+    };
+    let targets = ["--test", "it", "--bin", "waypost"];
+    if !steps.run("build", on_workspace("build", &targets)).await {
+        return Ok(steps.end());
+    }
+    let folder = tempfile::tempdir()?;
+    let report = folder.path().join("faults.jsonl");
+    let wanted = |fault: &&str| args.only.is_empty() || args.only.iter().any(|only| only == fault);
+    let faults: Vec<&str> = FAULTS.into_iter().filter(wanted).collect();
+    for fault in &faults {
+        let name = if *fault == SABOTAGE { "faults::sabotage::".to_owned() } else { format!("fault_{fault}_") };
+        let mut test = on_workspace("test", &["--test", "it", "--", &name]);
+        test.envs(servers.variables()).env(BINARY_VARIABLE, binary()?).env(REPORT_ENV, &report);
+        test.env(SCALE_ENV, if args.short { "short" } else { "full" });
+        steps.run(&format!("fault {fault}"), test).await;
+    }
+    drop(servers);
+    let lines = read(&report)?;
+    print(&lines);
+    let told = |fault: &&&str| **fault == SABOTAGE || lines.iter().any(|line| line.fault.starts_with(**fault));
+    let untold: Vec<&&str> = faults.iter().filter(|fault| !told(fault)).collect();
+    let every_fault = async {
+        anyhow::ensure!(untold.is_empty(), "no line in the table: {untold:?}");
+        Ok(())
+    };
+    steps.work("every fault has told", every_fault).await;
+    Ok(steps.end())
+}
+
+/// A line of the report.
+#[derive(Debug, Deserialize)]
+struct Line {
+    /// Its number and a few words.
+    fault: String,
+    good: bool,
+    messages: u64,
+    lost: u64,
+    doubled: u64,
+    out_of_order: u64,
+    longest_pause_ms: u64,
+    time_to_recover_ms: u64,
+}
+
+fn read(report: &Path) -> anyhow::Result<Vec<Line>> {
+    // No fault has come so far as to write it.
+    let text = std::fs::read_to_string(report).unwrap_or_default();
+    text.lines().map(|line| serde_json::from_str(line).with_context(|| line.to_owned())).collect()
+}
+
+fn print(lines: &[Line]) {
+    println!(
+        "\n{:<32} {:>9} {:>5} {:>8} {:>13} {:>14} {:>12}",
+        "fault", "messages", "lost", "doubled", "out of order", "longest pause", "recovery"
+    );
+    for line in lines {
+        let seconds = |ms: u64| format!("{:.1} s", ms as f64 / 1000.0);
+        println!(
+            "{:<32} {:>9} {:>5} {:>8} {:>13} {:>14} {:>12}{}",
+            line.fault,
+            line.messages,
+            line.lost,
+            line.doubled,
+            line.out_of_order,
+            seconds(line.longest_pause_ms),
+            seconds(line.time_to_recover_ms),
+            if line.good { "" } else { "  NOT GOOD" }
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("report");
+        let line = r#"{"fault":"01 broker killed","good":true,"messages":5,"lost":0,"doubled":0,"out_of_order":0,
+            "redelivered":1,"longest_pause_ms":9,"time_to_recover_ms":7}"#;
+        std::fs::write(&file, line.replace('\n', "")).unwrap();
+        let lines = read(&file).unwrap();
+        assert_eq!((lines[0].messages, lines[0].longest_pause_ms), (5, 9));
+        std::fs::write(&file, "no line").unwrap();
+        assert!(read(&file).is_err());
+        assert!(read(Path::new("/nonexistent/report")).unwrap().is_empty());
+    }
+}

@@ -1,0 +1,243 @@
+//! One fault's run: load, fault, healing, drain, judgement, and the line in the report.
+
+use std::collections::HashSet;
+use std::io::Write as _;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use serde_json::json;
+use waypost_bus::Bus as _;
+use waypost_bus_rabbitmq::RabbitBus;
+use waypost_domain::{DecisionId, PhoneNumberId};
+use waypost_store::{Store, StoreOptions, StoreUrl};
+use waypost_tests::eventually;
+use waypost_tests::ledger::{self, Answer, DeliveryRecord, Item, ItemKind, Ledger, QueueDepth, StoreFacts, Verdict};
+
+use super::REPORT_ENV;
+use super::load::{Load, RATE};
+use crate::deployment::{Deployment, Found, Reader, text};
+pub(crate) use crate::traffic::RULES;
+
+const TEAMS: [&str; 5] = ["frontdesk", "people", "billing", "support", "vip"];
+const PARTITIONS: u16 = 4;
+/// For load to be accepted, and for a healed system to work again.
+const DEADLINE: Duration = Duration::from_secs(90);
+/// For what was accepted to be routed, once nothing is wrong any more.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(120);
+const QUICK_DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
+
+pub(crate) struct Run<'a> {
+    fault: &'static str,
+    deployment: &'a Deployment,
+    pub(crate) load: Load,
+    /// Looks at the queues, past every proxy.
+    bus: Option<Arc<RabbitBus>>,
+    pub(crate) ledger: Ledger,
+    recovered_in: Duration,
+}
+
+impl<'a> Run<'a> {
+    /// `fault`: its number and a word, e.g. `01 broker killed`. The load begins at once.
+    pub(crate) fn start(fault: &'static str, deployment: &'a Deployment) -> anyhow::Result<Self> {
+        Self::start_at(fault, deployment, RATE)
+    }
+
+    pub(crate) fn start_at(fault: &'static str, deployment: &'a Deployment, rate: f64) -> anyhow::Result<Self> {
+        let load = Load::start(&deployment.webhook_url(), rate)?;
+        let ledger = Ledger { rule_sets: vec![std::fs::read_to_string(deployment.rules_file())?], ..Ledger::default() };
+        Ok(Self { fault, deployment, load, bus: None, ledger, recovered_in: Duration::ZERO })
+    }
+
+    /// Waits until so many more messages are accepted.
+    pub(crate) async fn accepted(&self, count: usize) {
+        let since = Instant::now();
+        let what = format!("{count} more messages are accepted");
+        eventually(&what, DEADLINE, async || (self.load.accepted_since(since) >= count).then_some(())).await;
+    }
+
+    /// The fault is over, as far as we know: waits until something that is sent from now on is accepted, and something
+    /// is routed. Gives how long that took.
+    pub(crate) async fn healed(&mut self) -> anyhow::Result<Duration> {
+        let healed_at = Instant::now();
+        let bus = eventually("the broker can be asked", DEADLINE, async || self.bus().await.ok()).await;
+        let before = routed(&bus).await;
+        let accepted =
+            eventually("something is accepted", DEADLINE, async || self.load.first_accepted_since(healed_at));
+        let accepted_at = accepted.await;
+        let grown = async || {
+            let now = routed(&bus).await?;
+            (now > before.unwrap_or_default()).then(Instant::now)
+        };
+        let routed_at = eventually("something is routed", DEADLINE, grown).await;
+        let took = accepted_at.max(routed_at) - healed_at;
+        self.recovered_in = self.recovered_in.max(took);
+        Ok(took)
+    }
+
+    async fn bus(&mut self) -> anyhow::Result<Arc<RabbitBus>> {
+        if let Some(bus) = &self.bus {
+            return Ok(bus.clone());
+        }
+        let bus = self.deployment.servers().context("servers")?.bus().await?;
+        Ok(self.bus.insert(bus).clone())
+    }
+
+    /// A message of the test's own, by a customer of its own; gives the answer.
+    pub(crate) async fn post(&mut self, wamid: &str, from: &str, said: &str) -> anyhow::Result<u16> {
+        let status = self.deployment.client()?.post(text(wamid, from, said).to_string().as_bytes()).await?;
+        self.add_post(own_item(wamid, from, ItemKind::Message), status, true);
+        Ok(status)
+    }
+
+    /// Records a POST of the test's own that held one message. It says nothing about the order.
+    pub(crate) fn add_post(&mut self, item: Item, status: u16, signed: bool) {
+        let number = 1_000_000 + u64::try_from(self.ledger.posts.len()).unwrap_or_default();
+        self.ledger.posts.push(ledger::PostRecord {
+            number,
+            started_ns: 0,
+            answered_ns: u64::MAX,
+            started_at_ms: 0,
+            answer: Answer::Status(status),
+            signed,
+            items: vec![item],
+        });
+    }
+
+    /// Ends the load, waits for the drain, and holds the ledger to be good. Writes the fault's line in any case.
+    pub(crate) async fn finish(mut self) -> anyhow::Result<(Verdict, Ledger)> {
+        let verdict = self.judge(DRAIN_TIMEOUT).await?;
+        self.report(&verdict)?;
+        verdict.clone().into_result()?;
+        Ok((verdict, self.ledger))
+    }
+
+    /// The same without an opinion and without a line, where it is known that something is missing.
+    pub(crate) async fn judge_quickly(mut self) -> anyhow::Result<(Verdict, Ledger)> {
+        let verdict = self.judge(QUICK_DRAIN_TIMEOUT).await?;
+        Ok((verdict, self.ledger))
+    }
+
+    async fn judge(&mut self, drain_timeout: Duration) -> anyhow::Result<Verdict> {
+        self.load.stop().await?;
+        self.ledger.posts.extend(self.load.records());
+        self.drain(drain_timeout).await?;
+        let url = StoreUrl::parse(&self.deployment.servers().context("servers")?.postgres_url)?;
+        let store = Store::open(&url, StoreOptions::default()).await?;
+        self.ledger.store = Some(StoreFacts::read(&store).await?);
+        store.close().await;
+        Ok(self.ledger.check())
+    }
+
+    /// Reads every queue where a person would, until all that was promised is there or the time is over, and then
+    /// looks whether any queue still holds something.
+    async fn drain(&mut self, timeout: Duration) -> anyhow::Result<()> {
+        let bus = self.bus().await?;
+        let promised = promised(&self.ledger);
+        let queues = read_queues();
+        let names: Vec<&str> = queues.iter().map(String::as_str).collect();
+        let mut reader = self.deployment.reader(&names).await?;
+        let began_at = Instant::now();
+        let mut arrived = HashSet::new();
+        let mut added = 0;
+        while began_at.elapsed() < timeout {
+            let found = reader.look()?;
+            arrived.extend(found[added..].iter().map(|found| found.message.id.clone()));
+            added = found.len();
+            if promised.iter().all(|id| arrived.contains(id)) && self.undrained(&bus).await?.is_empty() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        self.ledger.depths = self.undrained(&bus).await?;
+        self.ledger.deliveries = deliveries(&mut reader)?;
+        Ok(())
+    }
+
+    /// The queues that hold something.
+    async fn undrained(&self, bus: &RabbitBus) -> anyhow::Result<Vec<QueueDepth>> {
+        let mut found = Vec::new();
+        let ours = (0..PARTITIONS).flat_map(|id| [format!("wa.in.p{id:02}"), format!("wa.st.p{id:02}")]);
+        for queue in ours.chain(["wa.account".to_owned()]).chain(read_queues()) {
+            let depth = bus.depth(&queue).await?.unwrap_or_default();
+            if depth.ready > 0 {
+                found.push(QueueDepth { queue, ready: depth.ready, unacknowledged: depth.unacknowledged });
+            }
+        }
+        Ok(found)
+    }
+
+    fn report(&self, verdict: &Verdict) -> anyhow::Result<()> {
+        let counts = &verdict.counts;
+        let line = json!({
+            "fault": self.fault,
+            "good": verdict.is_good(),
+            "messages": counts.messages,
+            "lost": counts.lost,
+            "doubled": counts.doubled,
+            "out_of_order": counts.out_of_order,
+            "redelivered": counts.redelivered,
+            "longest_pause_ms": u64::try_from(self.load.longest_pause().as_millis())?,
+            "time_to_recover_ms": u64::try_from(self.recovered_in.as_millis())?,
+        });
+        eprintln!("{line}");
+        let Some(file) = std::env::var_os(REPORT_ENV) else { return Ok(()) };
+        let mut file = std::fs::OpenOptions::new().create(true).append(true).open(file)?;
+        // One write: tests that run beside each other share the file.
+        file.write_all(format!("{line}\n").as_bytes())?;
+        Ok(())
+    }
+}
+
+/// Ids of the messages that were answered 200.
+fn promised(ledger: &Ledger) -> HashSet<String> {
+    let accepted = ledger.posts.iter().filter(|post| post.is_accepted()).flat_map(|post| &post.items);
+    accepted.filter(|item| item.kind == ItemKind::Message).map(decision_id).collect()
+}
+
+fn decision_id(item: &Item) -> String {
+    DecisionId::of_event(&PhoneNumberId::new(item.phone_number_id.clone()), &item.key).to_string()
+}
+
+fn read_queues() -> Vec<String> {
+    let of = |team: &&str| ["urgent", "normal"].map(|priority| format!("team.{team}.{priority}"));
+    let mut queues: Vec<String> = TEAMS.iter().flat_map(of).collect();
+    queues.extend(["wa.unrouted".to_owned(), "wa.dead-letters".to_owned()]);
+    queues
+}
+
+/// How many messages have come out; `None` when the broker does not say.
+async fn routed(bus: &RabbitBus) -> Option<u64> {
+    let mut sum = 0;
+    for queue in read_queues() {
+        sum += bus.depth(&queue).await.ok()?.unwrap_or_default().ready;
+    }
+    Some(sum)
+}
+
+fn deliveries(reader: &mut Reader) -> anyhow::Result<Vec<DeliveryRecord>> {
+    let record = |(found, position): (&Found, u64)| DeliveryRecord::new(&found.queue, position, &found.message, 0, 0);
+    Ok(reader.look()?.iter().zip(0..).map(record).collect())
+}
+
+/// A message of the test's own, by a customer that the load does not have.
+pub(crate) fn own_item(wamid: &str, from: &str, kind: ItemKind) -> Item {
+    Item {
+        phone_number_id: waypost_cloud_api::samples::SampleParams::default().phone_number_id,
+        key: wamid.to_owned(),
+        contact: from.to_owned(),
+        ordinal: 1,
+        kind,
+    }
+}
+
+/// Waits until `url` answers `wanted`.
+pub(crate) async fn answers(url: &str, wanted: u16) -> anyhow::Result<()> {
+    let http = waypost_tests::webhook::http_client()?;
+    eventually(&format!("{url} answers {wanted}"), DEADLINE, async || {
+        let answer = http.get(url).timeout(Duration::from_secs(2)).send().await.ok()?;
+        (answer.status().as_u16() == wanted).then_some(())
+    })
+    .await;
+    Ok(())
+}

@@ -1,0 +1,102 @@
+//! Builds that break a promise on purpose: the ledger must notice each of them, or it proves nothing.
+
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+use waypost_bus::fault::{ROUTER_AFTER_COMMIT, ROUTER_IN_TRANSACTION, Sabotage, WORKER_AFTER_ACK};
+use waypost_tests::ledger::{Invariant, Verdict};
+use waypost_tests::proxy::FaultProxy;
+use waypost_tests::{WaypostProcess, eventually};
+
+use super::run::{RULES, Run};
+use crate::deployment::{Backend, Deployment};
+use crate::replicas::wait_for_owners;
+
+const DEADLINE: Duration = Duration::from_secs(60);
+const SABOTAGE: &str = "WAYPOST_SABOTAGE";
+const KILLPOINT: &str = "WAYPOST_KILLPOINT";
+
+async fn killed(mut waypost: WaypostProcess) {
+    eventually("it kills itself", DEADLINE, async || waypost.exit_status()).await;
+}
+
+async fn judged(run: Run<'_>) -> anyhow::Result<Verdict> {
+    run.accepted(100).await;
+    let (verdict, _) = run.judge_quickly().await?;
+    Ok(verdict)
+}
+
+fn loses(verdict: &Verdict) -> anyhow::Result<()> {
+    ensure!(verdict.counts.lost > 0 && verdict.of(Invariant::I1).next().is_some(), "the ledger saw nothing: {verdict}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn acknowledging_before_the_commit_is_seen() -> anyhow::Result<()> {
+    let deployment = Deployment::new(Backend::Servers, RULES)?.set("instance", "one");
+    let kill = format!("{ROUTER_IN_TRANSACTION}:20");
+    let variables = [(SABOTAGE, Sabotage::AckBeforeCommit.name()), (KILLPOINT, &kill)];
+    let waypost = deployment.start_with(&variables).await?;
+    let run = Run::start("-- ack before commit", &deployment)?;
+    killed(waypost).await;
+    let _waypost = deployment.start().await?;
+    loses(&judged(run).await?)
+}
+
+#[tokio::test]
+async fn dropping_a_stored_decision_is_seen() -> anyhow::Result<()> {
+    let deployment = Deployment::new(Backend::Servers, RULES)?.set("instance", "one");
+    let kill = format!("{ROUTER_AFTER_COMMIT}:20");
+    let waypost = deployment.start_with(&[(KILLPOINT, &kill)]).await?;
+    let run = Run::start("-- stored decision dropped", &deployment)?;
+    killed(waypost).await;
+    let _waypost = deployment.start_with(&[(SABOTAGE, Sabotage::DropStoredDecision.name())]).await?;
+    loses(&judged(run).await?)
+}
+
+/// Cut off from the database, the first router loses its lease and goes on all the same: the second one then gives the
+/// same sequence numbers again, below a published mark that is not its own.
+#[tokio::test]
+async fn skipping_the_fence_is_seen() -> anyhow::Result<()> {
+    let deployment = Deployment::new(Backend::Servers, RULES)?.set("partitions", "1");
+    let postgres_url = &deployment.servers().context("servers")?.postgres_url;
+    let (server, database) =
+        postgres_url.rsplit_once('@').and_then(|(_, rest)| rest.split_once('/')).context("host and database")?;
+    let proxy = FaultProxy::start(server.parse()?).await?;
+    let through = format!("postgres://postgres@{}/{database}", proxy.address());
+    // Right after an acknowledgement: whatever it has decided is out, and tells the second router nothing. Later than the
+    // first messages, which are fewer than that.
+    let kill = format!("{WORKER_AFTER_ACK}:150");
+    // The environment outranks the file.
+    let variables = [(SABOTAGE, Sabotage::SkipFence.name()), ("WAYPOST__STORE__URL", &through), (KILLPOINT, &kill)];
+    let first = deployment.start_component("router", "first", &variables).await?;
+    let _ingress = deployment.start_component("ingress", "door", &[]).await?;
+    let run = Run::start("-- fence skipped", &deployment)?;
+    run.accepted(100).await;
+    proxy.black_hole();
+    let kill = format!("{ROUTER_AFTER_COMMIT}:5");
+    let second = deployment.start_component("router", "second", &[(KILLPOINT, &kill)]).await?;
+    wait_for_owners(&deployment, &[("second", 1)]).await;
+    proxy.heal();
+    killed(first).await;
+    killed(second).await;
+    let _third = deployment.start_component("router", "third", &[]).await?;
+    loses(&judged(run).await?)
+}
+
+#[tokio::test]
+async fn cancelling_with_unacknowledged_deliveries_is_seen() -> anyhow::Result<()> {
+    let deployment = Deployment::new(Backend::Servers, RULES)?;
+    drop(deployment.start().await?); // the schema, the queues
+    let _ingress = deployment.start_component("ingress", "door", &[]).await?;
+    let run = Run::start_at("-- cancelled", &deployment, 400.0)?;
+    // A backlog, so that the subscription holds something when it ends.
+    run.accepted(2_000).await;
+    let variables = [(SABOTAGE, Sabotage::CancelWithUnacked.name())];
+    let mut first = deployment.start_component("router", "first", &variables).await?;
+    let _second = deployment.start_component("router", "second", &[]).await?;
+    first.terminate(DEADLINE).await?;
+    let verdict = judged(run).await?;
+    ensure!(verdict.counts.out_of_order > 0, "the ledger saw nothing: {verdict}");
+    Ok(())
+}
