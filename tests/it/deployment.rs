@@ -100,7 +100,7 @@ pub(crate) struct Deployment {
 pub(crate) struct Servers {
     pub(crate) node: NodeHandle,
     pub(crate) vhost: String,
-    amqp_url: String,
+    pub(crate) amqp_url: String,
     pub(crate) postgres_url: String,
 }
 

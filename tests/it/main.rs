@@ -12,6 +12,10 @@ mod duplicates;
 mod embedded_run;
 #[cfg(feature = "servers")]
 mod faults;
+mod fuzz;
+#[cfg(feature = "servers")]
+mod interleavings;
+mod ledger;
 mod refusals;
 #[cfg(feature = "servers")]
 mod replicas;

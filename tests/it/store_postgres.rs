@@ -31,23 +31,23 @@ fn options() -> StoreOptions {
     StoreOptions { max_connections: 6, ..StoreOptions::default() }
 }
 
-struct Database {
-    handle: PostgresHandle,
-    url: String,
+pub(crate) struct Database {
+    pub(crate) handle: PostgresHandle,
+    pub(crate) url: String,
 }
 
 impl Database {
-    fn create() -> Self {
+    pub(crate) fn create() -> Self {
         let handle = PostgresHandle::attach_from_env().expect("a PostgreSQL server");
         let url = handle.create_database().expect("a database");
         Self { handle, url }
     }
 
-    async fn open(&self, options: StoreOptions) -> Store {
+    pub(crate) async fn open(&self, options: StoreOptions) -> Store {
         Store::open(&StoreUrl::parse(&self.url).expect("a valid url"), options).await.expect("the store opens")
     }
 
-    fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         self.url.rsplit('/').next().expect("a url ends with a database")
     }
 
@@ -107,25 +107,25 @@ impl Two {
     }
 }
 
-async fn lease(store: &Store, partition: u16, instance: &str, ttl: Duration) -> Option<Lease> {
+pub(crate) async fn lease(store: &Store, partition: u16, instance: &str, ttl: Duration) -> Option<Lease> {
     store.acquire_lease(INBOX_COMPONENT, PartitionId(partition), instance, ttl).await.expect("the store answers")
 }
 
-fn number() -> PhoneNumberId {
+pub(crate) fn number() -> PhoneNumberId {
     PhoneNumberId::new("1")
 }
 
-fn name(text: &str) -> NumberName {
+pub(crate) fn name(text: &str) -> NumberName {
     NumberName::new(text).expect("a valid name")
 }
 
 /// `"p:1 b:a"`: phone and BSUID.
-fn aliases(text: &str) -> AliasSet {
+pub(crate) fn aliases(text: &str) -> AliasSet {
     let of = |kind: &str| text.split_whitespace().find_map(|word| word.strip_prefix(kind)).map(str::to_owned);
     AliasSet { phone: of("p:"), bsuid: of("b:"), parent_bsuid: None }
 }
 
-fn seen(text: &str) -> Observation {
+pub(crate) fn seen(text: &str) -> Observation {
     let at = Timestamp::from_millis(1);
     Observation { aliases: aliases(text), rotations: vec![], profile_name: None, username: None, at }
 }
@@ -135,7 +135,7 @@ async fn observed(batch: &mut Batch, text: &str) -> Result<ContactId, StoreError
     Ok(contacts[0].as_ref().expect("it names somebody").id)
 }
 
-fn row(key: &str, seq: i64) -> InboxRow {
+pub(crate) fn row(key: &str, seq: i64) -> InboxRow {
     let event = EventKey { number: number(), key: key.to_owned() };
     InboxRow {
         number: event.number.clone(),
@@ -439,7 +439,7 @@ async fn errors_do_not_quote_rows() {
     }
 }
 
-async fn until_expired(store: &Store) {
+pub(crate) async fn until_expired(store: &Store) {
     let now = store.now().await.expect("the store answers");
     let is_later = async || (store.now().await.expect("the store answers") > now.plus_millis(1)).then_some(());
     eventually("the clock moves on", PATIENCE, is_later).await;

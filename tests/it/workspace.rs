@@ -28,7 +28,10 @@ pub(crate) fn files(folders: &[&str], extension: &str) -> Vec<PathBuf> {
     while let Some(folder) = waiting.pop() {
         for entry in std::fs::read_dir(&folder).expect("the folder is readable") {
             let path = entry.expect("the entry is readable").path();
-            if path.is_dir() {
+            if path.is_dir() && path.ends_with("target") {
+                // What a build has left there is not ours.
+                continue;
+            } else if path.is_dir() {
                 waiting.push(path);
             } else if path.extension().is_some_and(|found| found == extension) {
                 found.push(path.strip_prefix(&root).expect("it lies in the workspace").to_owned());

@@ -9,7 +9,7 @@ mod config;
 mod connections;
 mod error;
 mod metrics;
-mod outgoing;
+pub mod outgoing;
 mod ready;
 mod reload;
 mod serve;

@@ -22,15 +22,15 @@ const ORIGIN: &str = "ingress";
 const QUARANTINE_NAMESPACE: Uuid = Uuid::from_u128(0x6d5c_8f0e_3a4b_4d6a_9d64_77a7_9057_0002);
 
 /// What all parts of one POST have in common.
-pub(crate) struct Post<'a> {
-    pub(crate) body: &'a Bytes,
-    pub(crate) id: Uuid,
+pub struct Post<'a> {
+    pub body: &'a Bytes,
+    pub id: Uuid,
     /// Milliseconds since the epoch.
-    pub(crate) received_at_ms: i64,
+    pub received_at_ms: i64,
 }
 
 /// One publication for each part, in the order of the POST.
-pub(crate) fn publications(post: &Post<'_>, layout: Layout, split: Split<'_>) -> Vec<Publication> {
+pub fn publications(post: &Post<'_>, layout: Layout, split: Split<'_>) -> Vec<Publication> {
     let mut batch = Vec::with_capacity(split.events.len() + split.quarantined.len());
     for event in split.events {
         batch.push(event_publication(post, layout, event));

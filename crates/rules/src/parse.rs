@@ -108,7 +108,8 @@ impl RuleSet {
     /// Reads and checks a rules file.
     pub fn parse(text: &str) -> Result<Self, RuleErrors> {
         let file: File = toml::from_str(text).map_err(|error| RuleErrors(vec![syntax_error(text, &error)]))?;
-        let mut checker = Checker { text, teams: BTreeSet::new(), staffed: BTreeSet::new(), errors: Vec::new() };
+        let lines = Lines::of(text);
+        let mut checker = Checker { text, lines, teams: BTreeSet::new(), staffed: BTreeSet::new(), errors: Vec::new() };
         let set = checker.check(file);
         match set {
             Some(set) if checker.errors.is_empty() => Ok(set),
@@ -240,16 +241,29 @@ impl<'de> Deserialize<'de> for OneOrMany {
 }
 
 fn syntax_error(text: &str, error: &toml::de::Error) -> RuleError {
-    let line = error.span().map(|span| line_of(text, span.start));
+    let line = error.span().map(|span| Lines::of(text).at(span.start));
     RuleError { line, field: String::new(), problem: error.message().to_owned() }
 }
 
-fn line_of(text: &str, offset: usize) -> usize {
-    text.as_bytes().iter().take(offset).filter(|byte| **byte == b'\n').count() + 1
+/// Where the lines end, because a file of many rules asks for many lines.
+struct Lines {
+    ends: Vec<usize>,
+}
+
+impl Lines {
+    fn of(text: &str) -> Self {
+        Self { ends: text.match_indices('\n').map(|(at, _)| at).collect() }
+    }
+
+    /// The line of the byte at `offset`, from 1.
+    fn at(&self, offset: usize) -> usize {
+        self.ends.partition_point(|end| *end < offset) + 1
+    }
 }
 
 struct Checker<'a> {
     text: &'a str,
+    lines: Lines,
     teams: BTreeSet<TeamName>,
     staffed: BTreeSet<TeamName>,
     errors: Vec<RuleError>,
@@ -310,7 +324,7 @@ impl Checker<'_> {
         for (language, texts) in file.words {
             for text in texts {
                 let field = format!("handover.words.{language}");
-                if let Some(folded) = self.phrase(Some(line_of(self.text, text.span().start)), text.get_ref(), &field) {
+                if let Some(folded) = self.phrase(Some(self.lines.at(text.span().start)), text.get_ref(), &field) {
                     words.push(HandoverWord { language: language.clone(), text: text.into_inner(), folded });
                 }
             }
@@ -328,7 +342,7 @@ impl Checker<'_> {
         let mut ids = BTreeSet::new();
         for rule in file {
             let id = rule.id.get_ref().clone();
-            let line = Some(line_of(self.text, rule.id.span().start));
+            let line = Some(self.lines.at(rule.id.span().start));
             if id.is_empty() || id.len() > 100 {
                 self.error_at(&rule.id, "rules.id", "must be 1 to 100 bytes".to_owned());
             }
@@ -414,7 +428,7 @@ impl Checker<'_> {
     }
 
     fn error_at(&mut self, place: &Spanned<String>, field: &str, problem: String) {
-        let line = Some(line_of(self.text, place.span().start));
+        let line = Some(self.lines.at(place.span().start));
         self.errors.push(RuleError { line, field: field.to_owned(), problem });
     }
 

@@ -9,6 +9,8 @@
 mod bench;
 mod corpus;
 mod faults;
+mod fuzz;
+mod ledger;
 mod lint;
 mod test;
 
@@ -46,6 +48,17 @@ enum Command {
     ///
     /// DIR holds the bodies and `expected.json`, which says what each must become. RabbitMQ is a private node.
     Corpus { dir: PathBuf },
+    /// Try random inputs on everything that strangers write to, and say how many were tried
+    ///
+    /// Builds the targets of tests/fuzz with libFuzzer and runs each for some time. What a run has learnt is kept under
+    /// target/fuzz, so that the next one goes on. A finding is a failure: mend it, and commit the input that is named
+    /// as a case under tests/fuzz/cases/TARGET, where `cargo xtask test` runs it for ever.
+    Fuzz(fuzz::FuzzArgs),
+    /// Judge a run of any deployment: was everything that was answered 200 routed once, and in order?
+    ///
+    /// First `load` and `collect`, side by side or one after the other; then `check`.
+    #[command(subcommand)]
+    Ledger(ledger::LedgerCommand),
     /// Check what only special tools can: protobuf style and compatibility, spelling, licences
     Lint,
     /// Break the broker, the database, the network and the process under load, and judge what came out
@@ -96,6 +109,8 @@ async fn run(command: Command) -> anyhow::Result<Option<Count>> {
     match command {
         Command::Test => test::run().await.map(Some),
         Command::Corpus { dir } => corpus::run(&dir).await.map(Some),
+        Command::Fuzz(args) => fuzz::run(args).await.map(Some),
+        Command::Ledger(command) => ledger::run(command).await,
         Command::Lint => lint::run().await.map(Some),
         Command::Faults(args) => faults::run(args).await.map(Some),
         Command::Bench(args) => bench::run(args).await.map(|()| None),

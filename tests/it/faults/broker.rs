@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use waypost_tests::eventually;
+use waypost_tests::ledger::is_accepted;
 use waypost_tests::postgres::PostgresHandle;
 use waypost_tests::proxy::{FaultProxy, Flow};
 use waypost_tests::rabbitmq::RabbitNode;
 
-use super::load::is_accepted;
 use super::run::{RULES, Run, answers};
 use super::{Scale, blocking, last};
 use crate::deployment::{Backend, Deployment, Servers};

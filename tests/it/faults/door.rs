@@ -10,10 +10,9 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use waypost_tests::eventually;
-use waypost_tests::ledger::ItemKind;
+use waypost_tests::ledger::{ItemKind, Load, LoadConfig};
 
-use super::load::{Load, RATE};
-use super::run::{RULES, Run, own_item};
+use super::run::{RATE, RULES, Run, load_config, own_item};
 use super::{Scale, last};
 use crate::deployment::{Backend, Deployment, text};
 use crate::refusals::{assert_forged_are_refused, resident_kib};
@@ -68,7 +67,11 @@ async fn fault_14_burst() -> anyhow::Result<()> {
     let _waypost = deployment.start().await?;
     let mut run = Run::start("14 burst", &deployment)?;
     run.accepted(200).await;
-    let mut burst = Load::start_from(1_000, &deployment.webhook_url(), RATE * 10.0, 64)?;
+    let mut burst = Load::start(&LoadConfig {
+        first_sender: 1_000,
+        concurrency_each: 64,
+        ..load_config(&deployment, RATE * 10.0)
+    })?;
     last(scale.seconds(4, 60)).await;
     burst.stop().await?;
     run.healed().await?;

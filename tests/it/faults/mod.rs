@@ -7,7 +7,6 @@
 mod broker;
 mod cluster;
 mod door;
-mod load;
 mod process;
 mod run;
 mod sabotage;

@@ -12,12 +12,16 @@ use waypost_bus_rabbitmq::RabbitBus;
 use waypost_domain::{DecisionId, PhoneNumberId};
 use waypost_store::{Store, StoreOptions, StoreUrl};
 use waypost_tests::eventually;
-use waypost_tests::ledger::{self, Answer, DeliveryRecord, Item, ItemKind, Ledger, QueueDepth, StoreFacts, Verdict};
+use waypost_tests::ledger::{
+    self, Answer, DeliveryRecord, Item, ItemKind, Ledger, Load, LoadConfig, QueueDepth, StoreFacts, Verdict,
+};
 
 use super::REPORT_ENV;
-use super::load::{Load, RATE};
-use crate::deployment::{Deployment, Found, Reader, text};
+use crate::deployment::{APP_SECRET, Deployment, Found, Reader, text};
 pub(crate) use crate::traffic::RULES;
+
+/// Distinct messages per second, of all senders together.
+pub(crate) const RATE: f64 = 120.0;
 
 const TEAMS: [&str; 5] = ["frontdesk", "people", "billing", "support", "vip"];
 const PARTITIONS: u16 = 4;
@@ -44,7 +48,7 @@ impl<'a> Run<'a> {
     }
 
     pub(crate) fn start_at(fault: &'static str, deployment: &'a Deployment, rate: f64) -> anyhow::Result<Self> {
-        let load = Load::start(&deployment.webhook_url(), rate)?;
+        let load = Load::start(&load_config(deployment, rate))?;
         let ledger = Ledger { rule_sets: vec![std::fs::read_to_string(deployment.rules_file())?], ..Ledger::default() };
         Ok(Self { fault, deployment, load, bus: None, ledger, recovered_in: Duration::ZERO })
     }
@@ -187,6 +191,10 @@ impl<'a> Run<'a> {
         file.write_all(format!("{line}\n").as_bytes())?;
         Ok(())
     }
+}
+
+pub(crate) fn load_config(deployment: &Deployment, rate: f64) -> LoadConfig {
+    LoadConfig { rate_per_second: Some(rate), ..LoadConfig::new(deployment.webhook_url(), APP_SECRET) }
 }
 
 /// Ids of the messages that were answered 200.

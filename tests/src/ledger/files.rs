@@ -25,6 +25,12 @@ impl LedgerWriter {
         Ok(())
     }
 
+    /// Hands what was written to the operating system.
+    pub fn flush(&mut self) -> anyhow::Result<()> {
+        self.file.flush()?;
+        Ok(())
+    }
+
     pub fn finish(mut self) -> anyhow::Result<()> {
         self.file.flush()?;
         Ok(())

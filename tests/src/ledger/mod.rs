@@ -17,15 +17,19 @@
 //! ```
 
 mod check;
+mod collect;
 mod facts;
 mod files;
+mod load;
 mod records;
 mod verdict;
 
 #[cfg(test)]
 mod tests;
 
+pub use collect::{BusUrl, collect, collected_queues};
 pub use files::LedgerWriter;
+pub use load::{Load, LoadConfig, is_accepted};
 pub use records::{
     Answer, DeadLetterNote, DecisionFact, DeliveryRecord, Entry, Item, ItemKind, LeaseFact, OutcomeFact, PostRecord,
     QueueDepth, RoutingNote, StatusFact, TextRecord,

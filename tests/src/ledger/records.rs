@@ -5,6 +5,7 @@ use serde_json::Value;
 use waypost_bus::Message;
 use waypost_bus::dead_letter::{ORIGIN_HEADER, REASON_HEADER};
 use waypost_bus::topology::DEAD_LETTERS_QUEUE;
+use waypost_domain::{DecisionId, PhoneNumberId};
 use waypost_proto::{EVENT_KIND, decode_event};
 
 /// Of `waypost_router`, which the harness does not depend on; a test of its own compares.
@@ -73,6 +74,13 @@ pub struct Item {
     /// Which of the customer's messages it is; for people who read a violation.
     pub ordinal: u64,
     pub kind: ItemKind,
+}
+
+impl Item {
+    /// The id under which it is routed, whoever does it.
+    pub fn decision_id(&self) -> String {
+        DecisionId::of_event(&PhoneNumberId::new(self.phone_number_id.as_str()), &self.key).to_string()
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,0 +1,28 @@
+//! What must hold for any bytes that somebody sends: one function for each door, called by libFuzzer and by ordinary
+//! tests. It panics when something does not hold, and must never read or write anything but its argument.
+
+pub mod envelope;
+pub mod rules;
+pub mod signature;
+mod tree;
+pub mod webhook;
+
+/// A fuzz target.
+#[derive(Debug, Clone, Copy)]
+pub struct Target {
+    /// Of its binary, and of the folder with its cases.
+    pub name: &'static str,
+    /// Panics on a finding.
+    pub check: fn(&[u8]),
+    /// Good inputs of every kind, to start from.
+    pub seeds: fn() -> Vec<Vec<u8>>,
+    /// What its parsers look for, so that random changes reach their inner parts.
+    pub words: &'static [&'static str],
+}
+
+pub const TARGETS: [Target; 4] = [
+    Target { name: "webhook", check: webhook::check, seeds: webhook::seeds, words: webhook::WORDS },
+    Target { name: "signature", check: signature::check, seeds: signature::seeds, words: signature::WORDS },
+    Target { name: "envelope", check: envelope::check, seeds: envelope::seeds, words: envelope::WORDS },
+    Target { name: "rules", check: rules::check, seeds: rules::seeds, words: rules::WORDS },
+];

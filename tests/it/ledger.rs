@@ -1,0 +1,74 @@
+//! The ledger's own tools on a running deployment: a load with repetitions and forgeries, what came out of it, and the
+//! judgement; and that the judgement is not a matter of course.
+
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+use waypost_bus::Layout;
+use waypost_domain::PartitionCount;
+use waypost_rules::RuleSet;
+use waypost_store::{Store, StoreOptions, StoreUrl};
+use waypost_tests::ledger::{
+    Answer, BusUrl, Invariant, Ledger, LedgerWriter, Load, LoadConfig, StoreFacts, collect, collected_queues,
+};
+
+use crate::deployment::{APP_SECRET, Backend, Deployment, on_each_backend};
+use crate::traffic::RULES;
+
+const MESSAGES: u64 = 400;
+/// Nothing comes any more when nothing has come for so long.
+const IDLE: Duration = Duration::from_secs(4);
+
+on_each_backend!(a_run_is_written_down_and_judged);
+
+async fn a_run_is_written_down_and_judged(backend: Backend) -> anyhow::Result<()> {
+    let deployment = Deployment::new(backend, RULES)?;
+    let _waypost = deployment.start().await?;
+    let folder = tempfile::tempdir()?;
+    let config = LoadConfig {
+        messages: Some(MESSAGES),
+        duplicate_percent: 20,
+        wrongly_signed_percent: 20,
+        ..LoadConfig::new(deployment.webhook_url(), APP_SECRET)
+    };
+    let mut load = Load::start(&config)?;
+    load.finish().await;
+    load.write(&folder.path().join("posts.jsonl"))?;
+    let queues = collected_queues(&RuleSet::parse(RULES)?);
+    let writer = LedgerWriter::create(&folder.path().join("deliveries.jsonl"))?;
+    let layout = Layout::new(PartitionCount::new(4).context("four partitions")?);
+    let collected = collect(&bus_url(&deployment), layout, &queues, IDLE, writer).await?;
+    ensure!(collected >= MESSAGES, "{collected} messages came out");
+
+    let mut ledger = Ledger::read(folder.path())?;
+    let forged: Vec<_> = ledger.posts.iter().filter(|post| !post.signed).collect();
+    ensure!(!forged.is_empty() && forged.iter().all(|post| post.answer == Answer::Status(401)), "{forged:?}");
+    ensure!(!ledger.depths.is_empty() && ledger.depths.iter().all(|depth| depth.ready == 0), "{:?}", ledger.depths);
+    let store = Store::open(&StoreUrl::parse(&store_url(&deployment))?, StoreOptions::default()).await?;
+    ledger.store = Some(StoreFacts::read(&store).await?);
+    store.close().await;
+    ledger.rule_sets.push(RULES.to_owned());
+    let verdict = ledger.check();
+    ensure!(verdict.counts.messages == MESSAGES && verdict.is_good(), "{verdict}");
+
+    let missing = ledger.deliveries.pop().context("something was delivered")?;
+    let verdict = ledger.check();
+    ensure!(verdict.of(Invariant::I1).next().is_some(), "{missing:?} is not missed: {verdict}");
+    Ok(())
+}
+
+fn bus_url(deployment: &Deployment) -> BusUrl {
+    #[cfg(feature = "servers")]
+    if let Some(servers) = deployment.servers() {
+        return BusUrl::parse(&servers.amqp_url);
+    }
+    BusUrl::Embedded(deployment.data_folder())
+}
+
+fn store_url(deployment: &Deployment) -> String {
+    #[cfg(feature = "servers")]
+    if let Some(servers) = deployment.servers() {
+        return servers.postgres_url.clone();
+    }
+    format!("sqlite://{}", deployment.data_folder().join("store.db").display())
+}
