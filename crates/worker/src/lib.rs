@@ -63,7 +63,7 @@ pub struct WorkerConfig {
     /// How long a lease lasts unless renewed.
     pub lease_ttl: Duration,
     pub lease_renew_every: Duration,
-    /// Deliveries in a batch at most, and the prefetch.
+    /// Deliveries in a batch at most. Twice as many are prefetched.
     pub batch_max: u16,
     /// A delivery that failed this often is parked before it is handled.
     pub park_after: u32,

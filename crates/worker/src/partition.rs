@@ -19,6 +19,8 @@ use waypost_bus::{BusError, Consumer, DeadLetterReason, Delivery, Outcome};
 use crate::claim::Claim;
 use crate::{HandleError, Handler, Parts, WorkerConfig, metrics};
 
+/// Batches that may be in hand: the one that is handled, and the next, which is complete when that ends.
+const BATCHES_PREFETCHED: u16 = 2;
 const BACKOFF_MIN: Duration = Duration::from_millis(50);
 const BACKOFF_MAX: Duration = Duration::from_secs(5);
 
@@ -66,7 +68,7 @@ struct PartitionRunner {
 
 impl PartitionRunner {
     async fn run(&mut self) -> Ended {
-        let mut prefetch = self.config.batch_max;
+        let mut prefetch = self.prefetch_max();
         loop {
             let consumer = match self.subscribe(prefetch).await {
                 Ok(consumer) => consumer,
@@ -84,6 +86,10 @@ impl PartitionRunner {
                 ended @ (Ended::Stopped | Ended::LeaseLost) => return ended,
             }
         }
+    }
+
+    const fn prefetch_max(&self) -> u16 {
+        self.config.batch_max.saturating_mul(BATCHES_PREFETCHED)
     }
 
     /// Keeps the partition and leaves its queue alone.
@@ -129,14 +135,15 @@ impl PartitionRunner {
     }
 
     async fn consume_batches(&mut self, consumer: &mut dyn Consumer, prefetch: u16) -> Ended {
-        let is_narrow = prefetch < self.config.batch_max;
+        let is_narrow = prefetch < self.prefetch_max();
+        let batch_max = usize::from(prefetch.min(self.config.batch_max));
         let mut is_first = true;
         loop {
             let batch = tokio::select! {
                 biased;
                 () = self.stop.cancelled() => return Ended::Stopped,
                 () = self.claim.expired() => return Ended::LeaseLost,
-                batch = consumer.next_batch(usize::from(prefetch)) => batch,
+                batch = consumer.next_batch(batch_max) => batch,
                 () = tokio::time::sleep(self.config.idle_flush_after), if self.claim.needs_mark() => {
                     self.mark().await;
                     continue;
@@ -170,7 +177,7 @@ impl PartitionRunner {
             is_first = false;
             self.backoff = BACKOFF_MIN;
             if clean && is_narrow {
-                return Ended::Resubscribe { prefetch: self.config.batch_max };
+                return Ended::Resubscribe { prefetch: self.prefetch_max() };
             }
         }
     }
