@@ -72,7 +72,8 @@ fn work_folder() -> anyhow::Result<PathBuf> {
 async fn build(folder: &Path) -> anyhow::Result<PathBuf> {
     // With a target of its own, the flags are not for build scripts, which nothing links with libFuzzer.
     let host = host().await?;
-    let mut build = cargo(&["build", "--locked", "--release", "--bins", "--manifest-path", "tests/fuzz/Cargo.toml"]);
+    // Not `--locked`: what our crates have come to need since the last run is added to the fuzzers' own lock file.
+    let mut build = cargo(&["build", "--release", "--bins", "--manifest-path", "tests/fuzz/Cargo.toml"]);
     build.args(["--target", &host, "--target-dir"]).arg(folder).env("RUSTFLAGS", FLAGS);
     let status = build.status().await.context("cannot run cargo")?;
     ensure!(status.success(), "the fuzzers do not build: {status}");

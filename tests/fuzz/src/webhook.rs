@@ -23,6 +23,7 @@ use super::tree::{self, Parts};
 
 const LAYOUT: Layout = Layout::new(PartitionCount::DEFAULT);
 static TOPOLOGY: LazyLock<Topology> = LazyLock::new(|| Topology::new(LAYOUT, &BTreeSet::new(), false));
+const CROWD_MAX: usize = 4;
 const RECEIVED_AT_MS: i64 = 1_767_225_600_000;
 
 /// Besides these, the samples' own words are at hand.
@@ -101,12 +102,26 @@ pub fn check(data: &[u8]) {
     }
 }
 
-/// A body of each kind, and one with all of them.
+/// A body of each kind, one with all of them, and one with many items in one change.
 pub fn seeds() -> Vec<Vec<u8>> {
     let params = SampleParams { user_id: Some("US.13491208655302741918".to_owned()), ..SampleParams::default() };
     let mut bodies: Vec<Value> = SampleKind::ALL.iter().map(|kind| sample(*kind, &params)).collect();
     bodies.push(envelope(bodies.clone()));
+    bodies.push(crowded(&bodies));
     bodies.iter().map(|body| body.to_string().into_bytes()).collect()
+}
+
+/// The messages, statuses and echoes of all `bodies` in one change.
+fn crowded(bodies: &[Value]) -> Value {
+    let value = |body: &Value| body["entry"][0]["changes"][0]["value"].clone();
+    let mut crowd = value(&bodies[0]);
+    for list in ["messages", "statuses", "message_echoes", "contacts"] {
+        let all = bodies.iter().flat_map(|body| value(body)[list].as_array().cloned().unwrap_or_default());
+        crowd[list] = all.take(CROWD_MAX).collect();
+    }
+    let mut body = bodies[0].clone();
+    body["entry"][0]["changes"][0]["value"] = crowd;
+    body
 }
 
 /// What the front door publishes for a body.

@@ -88,7 +88,7 @@ async fn fault_01_broker_killed_and_restarted() -> anyhow::Result<()> {
 #[tokio::test]
 async fn fault_03_network_silent_or_cut() -> anyhow::Result<()> {
     let scale = Scale::from_env();
-    let heartbeat = scale.seconds(2, 10);
+    let heartbeat = scale.seconds(1, 10);
     let deployment = Deployment::new(Backend::Servers, RULES)?;
     let servers = deployment.servers().context("servers")?;
     let proxy = FaultProxy::start(([127, 0, 0, 1], servers.node.port()).into()).await?;
@@ -101,7 +101,7 @@ async fn fault_03_network_silent_or_cut() -> anyhow::Result<()> {
         run.accepted(200).await;
         let silent_at = Instant::now();
         proxy.set(to_broker, to_us);
-        last(scale.seconds(8, 60)).await;
+        last(scale.seconds(5, 60)).await;
         // Dead within three heartbeats; from then on refused at once.
         refused_since(&run, silent_at + heartbeat * 3)?;
         proxy.heal();

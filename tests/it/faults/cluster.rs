@@ -1,9 +1,8 @@
-//! A node of a cluster of three dies: 2. Only in the full form: three nodes take most of a minute to start.
+//! A node of a cluster of three dies: 2. Three nodes take half a minute to start.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use waypost_tests::eventually;
 use waypost_tests::postgres::PostgresHandle;
 use waypost_tests::proxy::FaultProxy;
 use waypost_tests::rabbitmq::RabbitNode;
@@ -12,15 +11,11 @@ use super::run::{RULES, Run};
 use super::{Scale, blocking};
 use crate::deployment::{Deployment, Servers};
 
-const DEADLINE: Duration = Duration::from_secs(90);
 const PAUSE_MAX: Duration = Duration::from_secs(30);
-const ROUNDS: usize = 3;
 
 #[tokio::test]
 async fn fault_02_leader_killed() -> anyhow::Result<()> {
-    if Scale::from_env() == Scale::Short {
-        return Ok(());
-    }
+    let scale = Scale::from_env();
     let mut nodes = blocking(|| RabbitNode::start_cluster(3)).await?;
     // Whoever connects gets a node that is there, as behind a service's address.
     let addresses = nodes.iter().map(|node| ([127, 0, 0, 1], node.handle().port()).into()).collect();
@@ -30,19 +25,16 @@ async fn fault_02_leader_killed() -> anyhow::Result<()> {
     let deployment = Deployment::on(servers, RULES)?;
     let _waypost = deployment.start().await?;
     let mut run = Run::start("02 leader killed", &deployment)?;
-    for _ in 0..ROUNDS {
-        run.accepted(500).await;
+    for _ in 0..scale.pick(1, 5) {
+        run.accepted(200).await;
         let leader = nodes[0].handle().leader_of("/", "wa.in.p00")?;
         let index =
             nodes.iter().position(|node| node.handle().name() == leader).context("the leader is one of them")?;
-        let killed_at = Instant::now();
         nodes[index].kill()?;
         // The node stays away: two are enough.
         let back = run.healed().await?;
         ensure!(back <= PAUSE_MAX, "working again only {back:?} after the leader's death");
-        run.accepted(500).await;
-        let what = "what is accepted after the death";
-        eventually(what, DEADLINE, async || run.load.first_accepted_since(killed_at)).await;
+        run.accepted(200).await;
         nodes[index].start_again()?;
         nodes[index].ctl(&["await_online_nodes", "3"])?;
     }

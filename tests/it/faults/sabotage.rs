@@ -64,8 +64,8 @@ async fn skipping_the_fence_is_seen() -> anyhow::Result<()> {
         postgres_url.rsplit_once('@').and_then(|(_, rest)| rest.split_once('/')).context("host and database")?;
     let proxy = FaultProxy::start(server.parse()?).await?;
     let through = format!("postgres://postgres@{}/{database}", proxy.address());
-    // Right after an acknowledgement: whatever it has decided is out, and tells the second router nothing. Later than the
-    // first messages, which are fewer than that.
+    // Right after an acknowledgement: whatever it has decided is out, and tells the second router nothing. And later
+    // than the first messages, which are fewer than that.
     let kill = format!("{WORKER_AFTER_ACK}:150");
     // The environment outranks the file.
     let variables = [(SABOTAGE, Sabotage::SkipFence.name()), ("WAYPOST__STORE__URL", &through), (KILLPOINT, &kill)];

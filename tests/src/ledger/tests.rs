@@ -225,7 +225,6 @@ fn i3_what_came_after_the_200_comes_behind() {
     };
     let verdict = check(swapped, &[Invariant::I3], "m0 behind m1");
     assert_eq!(verdict.counts.out_of_order, 1);
-    assert!(!verdict.clone().forgiving_moved(0).is_good() && verdict.forgiving_moved(1).is_good());
     // Of three, the one that is behind both others is late, not the two.
     let last = |ledger: &mut Ledger| ledger.deliveries[0].position = 9;
     assert_eq!(check(last, &[Invariant::I3], "m0").counts.out_of_order, 1);

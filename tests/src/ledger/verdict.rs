@@ -93,16 +93,6 @@ impl Verdict {
     pub fn of(&self, invariant: Invariant) -> impl Iterator<Item = &Violation> {
         self.violations.iter().filter(move |violation| violation.invariant == invariant)
     }
-
-    /// Forgives up to so many messages out of order, where `crates/README.md` names the limit that moves them. The
-    /// count stays.
-    #[must_use]
-    pub fn forgiving_moved(mut self, moved_max: u64) -> Self {
-        if self.counts.out_of_order <= moved_max {
-            self.violations.retain(|violation| violation.invariant != Invariant::I3);
-        }
-        self
-    }
 }
 
 impl fmt::Display for Verdict {
