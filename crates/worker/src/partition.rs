@@ -95,6 +95,7 @@ impl PartitionRunner {
     /// Keeps the partition and leaves its queue alone.
     async fn idle(&mut self) -> Ended {
         tokio::select! {
+            biased;
             () = self.stop.cancelled() => Ended::Stopped,
             () = self.claim.expired() => Ended::LeaseLost,
         }
