@@ -47,8 +47,13 @@ pub(crate) fn runtime(store: Store) -> Runtime {
 
 fn await_store(store: &Store, handle: &Handle) {
     let began_at = std::time::Instant::now();
-    // A woken task waits in the global queue.
-    while store.is_busy() && handle.metrics().global_queue_depth() == 0 {
+    while store.is_busy() {
+        // A woken task waits in the global queue, and the store's thread may be about to unpark us: until it has, the
+        // clock would move. Something to run keeps this thread from parking at all.
+        if handle.metrics().global_queue_depth() > 0 {
+            handle.spawn(async {});
+            return;
+        }
         assert!(began_at.elapsed() < STORE_PATIENCE, "the store does not answer");
         std::thread::yield_now();
     }
