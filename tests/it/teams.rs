@@ -130,6 +130,9 @@ async fn each_kind_of_rule(backend: Backend) -> anyhow::Result<()> {
         ensure!(routing(found) == *expected, "{}, {said:?}: {:?}, not {expected:?}", kind.name(), routing(found));
         ensure!(!found.text("/routing/why").is_empty(), "{said:?}: it says why");
         ensure!(found.header(DIVERTED).is_none(), "{said:?}: it was not diverted");
+        let raw = &found.document()["data"]["message"]["raw"];
+        let is_text = matches!(kind, SampleKind::Text);
+        ensure!(raw.is_null() == is_text, "{}: Meta's JSON goes along where it says more: {raw}", kind.name());
     }
     Ok(())
 }

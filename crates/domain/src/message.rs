@@ -149,4 +149,6 @@ pub struct InboundMessage {
     pub rotation: Option<Rotation>,
     /// `errors[].code`, in the order given.
     pub error_codes: Vec<i64>,
+    /// A text, of which Meta's JSON says nothing that is not said here.
+    pub is_plain_text: bool,
 }

@@ -4,6 +4,7 @@
 //! Nothing is published here. What comes back has to be, in its order, after the commit.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use uuid::Uuid;
@@ -26,7 +27,7 @@ use crate::inbound::{Content, Inbound};
 /// An event and our name of the number that it came in on.
 #[derive(Debug)]
 pub struct Arrival {
-    pub inbound: Inbound,
+    pub inbound: Arc<Inbound>,
     pub number: NumberName,
 }
 
@@ -34,7 +35,7 @@ pub struct Arrival {
 #[derive(Debug)]
 pub struct Outgoing {
     pub id: DecisionId,
-    pub inbound: Inbound,
+    pub inbound: Arc<Inbound>,
     pub number: NumberName,
     pub contact: Option<ContactRecord>,
     pub conversation: Option<Conversation>,
@@ -68,7 +69,7 @@ struct Work<'a> {
     newcomers: HashSet<ContactId>,
     rows: Vec<InboxRow>,
     /// Standby messages kept by this very batch.
-    held_here: HashMap<Pair, Vec<Inbound>>,
+    held_here: HashMap<Pair, Vec<Arc<Inbound>>>,
     releases: Vec<HeldRelease>,
     /// What `releases` holds: until the commit, the store still takes it for waiting.
     released: HashSet<DecisionId>,
@@ -301,12 +302,12 @@ impl Work<'_> {
         }
         waiting.extend(self.held_here.remove(pair).unwrap_or_default());
         for inbound in waiting {
-            let Content::Standby(message) = inbound.content.clone() else { continue };
+            let Content::Standby(message) = &inbound.content else { continue };
             if !self.released.insert(inbound.key.decision_id()) {
                 continue;
             }
-            let kept = Arrival { inbound, number: pair.1.clone() };
-            let routed = self.route(&kept, &message, Some(contact.clone()), false);
+            let kept = Arrival { inbound: inbound.clone(), number: pair.1.clone() };
+            let routed = self.route(&kept, message, Some(contact.clone()), false);
             self.releases.push(release(&routed, released_by));
             self.decided.outgoing.push(routed);
         }
@@ -477,8 +478,8 @@ fn observation(inbound: &Inbound) -> Observation {
 }
 
 /// A kept standby message; `None` when it does not decode any more, which only a damaged store can bring about.
-fn read_held(event: &[u8]) -> Option<Inbound> {
-    Inbound::from_encoded(Bytes::copy_from_slice(event)).ok()
+fn read_held(event: &[u8]) -> Option<Arc<Inbound>> {
+    Inbound::from_encoded(Bytes::copy_from_slice(event)).ok().map(Arc::new)
 }
 
 fn release(routed: &Outgoing, released_by: DecisionId) -> HeldRelease {

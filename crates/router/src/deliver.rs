@@ -4,7 +4,7 @@
 //! full only the first message for it is tried: that keeps the order of the rest, and a full team costs the others one
 //! round trip, not one per message. A bus in trouble diverts nothing: the batch waits.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -118,14 +118,19 @@ impl Deliverer {
 
     fn settle_round(&self, rules: &RuleSet, pending: &mut Vec<Pending>, round: Vec<Option<Outcome>>) -> Settled {
         let mut settled = Settled { must_wait: false, bus_in_trouble: false };
+        let mut routed: BTreeMap<(TeamName, String), u64> = BTreeMap::new();
         let mut given_up: BTreeSet<Address> = BTreeSet::new();
         let mut rest = Vec::new();
         for (mut item, outcome) in std::mem::take(pending).into_iter().zip(round) {
             let address = item.address();
             match outcome {
                 Some(Outcome::Confirmed) => {
-                    self.full_since.remove(&address);
-                    item.count_confirmed();
+                    if !self.full_since.is_empty() {
+                        self.full_since.remove(&address);
+                    }
+                    if let Target::Team(team) | Target::Overflow(team) = item.target {
+                        *routed.entry((team, item.routed.phase)).or_default() += 1;
+                    }
                     continue;
                 }
                 Some(Outcome::Returned) => settled.must_wait |= !item.divert(rules, "missing"),
@@ -150,6 +155,9 @@ impl Deliverer {
             rest.push(item);
         }
         *pending = rest;
+        for ((team, phase), count) in routed {
+            ::metrics::counter!(metrics::ROUTED, "team" => team.to_string(), "phase" => phase).increment(count);
+        }
         settled
     }
 
@@ -210,11 +218,5 @@ impl Pending {
             }
         }
         true
-    }
-
-    fn count_confirmed(&self) {
-        let (Target::Team(team) | Target::Overflow(team)) = &self.target else { return };
-        let labels = [("team", team.to_string()), ("phase", self.routed.phase.clone())];
-        ::metrics::counter!(metrics::ROUTED, &labels).increment(1);
     }
 }

@@ -93,7 +93,7 @@ impl RouteHandler {
             }
             let names = &self.shared.numbers;
             let number = names.name(&inbound.key.number, &inbound.display_number, &inbound.waba).await?;
-            arrivals.push(Arrival { inbound, number });
+            arrivals.push(Arrival { inbound: Arc::new(inbound), number });
         }
         Ok((arrivals, undecodable))
     }

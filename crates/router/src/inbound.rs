@@ -130,6 +130,7 @@ fn message<E>(decoded: Result<InboundMessage, E>, sender: Sender, event: &v1::Ev
         group_id: None,
         rotation: None,
         error_codes: Vec::new(),
+        is_plain_text: false,
     });
     // Errors that stood beside the message are not in its own JSON.
     message.error_codes.clone_from(&event.error_codes);

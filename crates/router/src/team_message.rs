@@ -84,7 +84,9 @@ struct MessagePart<'a> {
     /// Meta's codes, e.g. 131051: a type that the API does not carry.
     #[serde(skip_serializing_if = "<[i64]>::is_empty")]
     error_codes: &'a [i64],
-    /// Meta's own JSON of the message.
+    /// Meta's own JSON of the message, where it says more than the rest of this document: the broker's work grows with
+    /// every byte, and most messages are a text and nothing else.
+    #[serde(skip_serializing_if = "Option::is_none")]
     raw: Option<&'a RawValue>,
 }
 
@@ -166,7 +168,6 @@ impl TeamMessage<'_> {
     }
 
     fn document(&self) -> Document<'_> {
-        let raw = std::str::from_utf8(&self.inbound.json).ok();
         Document {
             number: self.number.as_str(),
             phone_number_id: self.inbound.key.number.as_str(),
@@ -193,7 +194,7 @@ impl TeamMessage<'_> {
                 quoted_wamid: self.message.quoted.as_ref().map(|quoted| quoted.id.as_str()),
                 written_at_ms: self.message.timestamp.map(waypost_domain::Timestamp::as_millis),
                 error_codes: &self.message.error_codes,
-                raw: raw.and_then(|raw| serde_json::from_str(raw).ok()),
+                raw: self.raw(),
             },
             contact: self.contact_part(),
             conversation: self.conversation.map(|conversation| ConversationPart {
@@ -212,6 +213,16 @@ impl TeamMessage<'_> {
             },
             from_standby: matches!(self.inbound.content, crate::inbound::Content::Standby(_)),
         }
+    }
+
+    fn raw(&self) -> Option<&RawValue> {
+        let aliases = &self.message.contact;
+        let from = self.message.from.as_deref();
+        let is_from_them = from.is_none() || from == aliases.phone.as_deref() || from == aliases.bsuid.as_deref();
+        if self.message.is_plain_text && is_from_them {
+            return None;
+        }
+        std::str::from_utf8(&self.inbound.json).ok().and_then(|json| serde_json::from_str(json).ok())
     }
 
     fn contact_part(&self) -> ContactPart<'_> {

@@ -4,7 +4,7 @@
 //! before the row was locked is still right if the version is still the one that was read with it; and an alias that
 //! somebody attached meanwhile collides with ours when it is inserted.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 use sqlx::QueryBuilder;
 use uuid::Uuid;
@@ -49,38 +49,33 @@ pub(crate) struct LockedContact {
     pub(crate) has_bsuid: bool,
 }
 
-/// Either an alias, as it was when the statement began, with the version that its owner had then; or an owner, as it is
-/// since its row is locked.
+/// An owner, as it is since its row is locked, and which of the wanted aliases were its own when the statement began.
 #[derive(sqlx::FromRow)]
 struct OwnedRow {
-    kind: Option<String>,
-    value: Option<String>,
-    version: i64,
-    has_bsuid: i64,
     #[sqlx(flatten)]
     contact: ContactRow,
+    version: i64,
+    has_bsuid: i64,
+    /// The version that the owner had when the statement began.
+    version_read: i64,
+    /// Places in the list of the wanted, from 0, with spaces between.
+    places: String,
 }
 
-/// Aliases and owners are told apart instead of joined: the lock then carries nothing but the owner, once. PostgreSQL
-/// waits for a row and reads it again only where it locks it
+/// PostgreSQL waits for a row and reads it again only where it locks it
 /// (<https://www.postgresql.org/docs/15/transaction-iso.html#XACT-READ-COMMITTED>), after they are sorted.
 const OWNED_POSTGRES: &str = "WITH owned AS MATERIALIZED \
-     (SELECT a.kind, a.value, a.contact_id, s.version FROM unnest($1::UUID[]) AS w(id) \
-      JOIN alias a ON a.id = w.id JOIN contact s ON s.id = a.contact_id), \
-     locked AS MATERIALIZED \
-     (SELECT c.id, c.version, c.has_bsuid, c.attributes, c.profile_name, c.username, c.language \
-      FROM (SELECT DISTINCT contact_id FROM owned) o JOIN contact c ON c.id = o.contact_id \
-      ORDER BY c.id FOR NO KEY UPDATE OF c) \
-     SELECT kind, value, version, 0::BIGINT AS has_bsuid, contact_id AS id, '' AS attributes, \
-     NULL AS profile_name, NULL AS username, NULL AS language FROM owned UNION ALL \
-     SELECT NULL, NULL, version, has_bsuid, id, attributes, profile_name, username, language FROM locked";
+     (SELECT a.contact_id, s.version, string_agg((w.place - 1)::TEXT, ' ') AS places \
+      FROM unnest($1::UUID[]) WITH ORDINALITY AS w(id, place) \
+      JOIN alias a ON a.id = w.id JOIN contact s ON s.id = a.contact_id GROUP BY a.contact_id, s.version) \
+     SELECT c.id, c.attributes, c.profile_name, c.username, c.language, c.version, c.has_bsuid, \
+     o.version AS version_read, o.places FROM owned o JOIN contact c ON c.id = o.contact_id \
+     ORDER BY c.id FOR NO KEY UPDATE OF c";
 /// SQLite has one writer: nothing can move between reading and writing.
-const OWNED_SQLITE: &str = "WITH owned AS MATERIALIZED (SELECT a.kind, a.value, a.contact_id \
-      FROM json_each($1) w CROSS JOIN alias a ON a.id = unhex(w.value)) \
-     SELECT kind, value, 0 AS version, 0 AS has_bsuid, contact_id AS id, '' AS attributes, \
-     NULL AS profile_name, NULL AS username, NULL AS language FROM owned UNION ALL \
-     SELECT NULL, NULL, 0, c.has_bsuid, c.id, c.attributes, c.profile_name, c.username, c.language \
-     FROM (SELECT DISTINCT contact_id FROM owned) o CROSS JOIN contact c ON c.id = o.contact_id";
+const OWNED_SQLITE: &str = "WITH owned AS MATERIALIZED (SELECT a.contact_id, group_concat(w.key, ' ') AS places \
+      FROM json_each($1) w CROSS JOIN alias a ON a.id = unhex(w.value) GROUP BY a.contact_id) \
+     SELECT c.id, c.attributes, c.profile_name, c.username, c.language, 0 AS version, c.has_bsuid, \
+     0 AS version_read, o.places FROM owned o CROSS JOIN contact c ON c.id = o.contact_id";
 
 /// The key of an alias. Its value must be in the stored form: see [`records::key`].
 pub(crate) fn alias_id(alias: &Alias) -> Uuid {
@@ -104,26 +99,19 @@ pub(crate) async fn lock_owners(tx: &mut Tx, wanted: &BTreeSet<Alias>) -> Result
             sqlx::query_as(OWNED_POSTGRES).bind(ids).fetch_all(&mut **tx).await?
         }
     };
-    let mut owned = Owned::default();
-    let mut versions = HashMap::new();
-    let mut seen = Vec::with_capacity(rows.len());
-    for row in rows {
-        let id = row.contact.id;
-        match (row.kind, row.value) {
-            (Some(kind), Some(value)) => {
-                let alias = Alias::from_parts(&kind, value).ok_or(unreadable("alias"))?;
-                owned.aliases.push((alias, ContactId::from_uuid(id)));
-                seen.push((id, row.version));
-            }
-            _ => {
-                versions.insert(id, row.version);
-                let (record, has_bsuid) = (row.contact.into_record()?, row.has_bsuid != 0);
-                owned.contacts.push(LockedContact { record, has_bsuid });
-            }
-        }
-    }
-    if seen.iter().any(|(id, version)| versions.get(id) != Some(version)) {
+    if rows.iter().any(|row| row.version != row.version_read) {
         return Err(StoreError::retry("a contact changed while we waited for it"));
+    }
+    let wanted: Vec<&Alias> = wanted.iter().collect();
+    let mut owned = Owned::default();
+    for row in rows {
+        let id = ContactId::from_uuid(row.contact.id);
+        for place in row.places.split(' ') {
+            let alias = place.parse().ok().and_then(|place: usize| wanted.get(place));
+            owned.aliases.push(((*alias.ok_or(unreadable("places"))?).clone(), id));
+        }
+        let (record, has_bsuid) = (row.contact.into_record()?, row.has_bsuid != 0);
+        owned.contacts.push(LockedContact { record, has_bsuid });
     }
     Ok(owned)
 }

@@ -1,8 +1,8 @@
 //! Conversations in a batch: the unresolved one of each contact on each number, and what became of it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use sqlx::QueryBuilder;
+use sqlx::{PgConnection, QueryBuilder};
 use uuid::Uuid;
 use waypost_domain::team::{Priority, TeamName};
 use waypost_domain::{ContactId, Conversation, ConversationId, ConversationState, NumberName, Timestamp};
@@ -48,6 +48,14 @@ const SAVE_POSTGRES: &str = concat!(
      $5::TEXT[], $6::TEXT[], $7::BIGINT[], $8::BIGINT[], $9::BIGINT[], $10::BIGINT[], $11::BIGINT[])",
     unless_resolved!()
 );
+
+/// Most are there already, and to update a row takes less than to insert it, find it there and lock it.
+const UPDATE_POSTGRES: &str = "UPDATE conversation SET state = r.state, team = r.team, priority = r.priority, \
+     active_at = r.active_at, last_inbound_at = r.last_inbound_at, last_outbound_at = r.last_outbound_at, \
+     window_ends_at = r.window_ends_at FROM unnest($1::UUID[], $2::TEXT[], $3::TEXT[], $4::TEXT[], $5::BIGINT[], \
+     $6::BIGINT[], $7::BIGINT[], $8::BIGINT[]) AS r(id, state, team, priority, active_at, last_inbound_at, \
+     last_outbound_at, window_ends_at) WHERE conversation.id = r.id \
+     AND (conversation.state <> 'resolved' OR r.state = 'resolved') RETURNING conversation.id";
 
 impl Batch {
     /// The unresolved conversation of each pair, where there is one.
@@ -95,6 +103,13 @@ impl Batch {
             return Ok(());
         }
         rows.sort_unstable_by_key(|row| row.id);
+        if let Tx::Postgres(tx) = &mut self.tx {
+            let updated: HashSet<Uuid> = update(tx, &rows).await?.into_iter().collect();
+            rows.retain(|row| !updated.contains(&row.id.as_uuid()));
+            if rows.is_empty() {
+                return Ok(());
+            }
+        }
         let saved = match &mut self.tx {
             Tx::Sqlite(tx) => {
                 let mut query = QueryBuilder::new(
@@ -140,6 +155,19 @@ impl Batch {
             Err(StoreError::retry("a conversation was resolved meanwhile"))
         }
     }
+}
+
+async fn update(tx: &mut PgConnection, rows: &[&Conversation]) -> Result<Vec<Uuid>> {
+    let query = sqlx::query_scalar(UPDATE_POSTGRES)
+        .bind(rows.iter().map(|row| row.id.as_uuid()).collect::<Vec<_>>())
+        .bind(rows.iter().map(|row| row.state.as_str()).collect::<Vec<_>>())
+        .bind(rows.iter().map(|row| row.team.as_ref().map(TeamName::as_str)).collect::<Vec<_>>())
+        .bind(rows.iter().map(|row| row.priority.as_str()).collect::<Vec<_>>())
+        .bind(rows.iter().map(|row| row.active_at.as_millis()).collect::<Vec<_>>())
+        .bind(rows.iter().map(|row| row.last_inbound_at.map(Timestamp::as_millis)).collect::<Vec<_>>())
+        .bind(rows.iter().map(|row| row.last_outbound_at.map(Timestamp::as_millis)).collect::<Vec<_>>())
+        .bind(rows.iter().map(|row| row.window_ends_at.map(Timestamp::as_millis)).collect::<Vec<_>>());
+    Ok(query.fetch_all(tx).await?)
 }
 
 impl ConversationRow {

@@ -248,6 +248,8 @@ impl Batch {
                 query.build().persistent(false).execute(&mut **tx).await?.rows_affected()
             }
             Tx::Postgres(tx) => {
+                // No ON CONFLICT: a conflict means that all is repeated, and to be ready for one takes each row a look
+                // into the index and a log record more.
                 let outcomes = || rows.iter().map(|row| row.outcome.as_ref());
                 sqlx::query(
                     "INSERT INTO inbox (decision_id, contact_id, conversation_id, partition, seq, received_at, number, \
@@ -257,7 +259,7 @@ impl Batch {
                      FROM unnest($2::UUID[], $3::UUID[], $4::UUID[], $5::BIGINT[], $6::BIGINT[], $7::TEXT[], \
                      $8::TEXT[], $9::TEXT[], $10::TEXT[], $11::TEXT[], $12::TEXT[], $13::TEXT[], $14::TEXT[], \
                      $15::TEXT[], $16::BYTEA[]) AS r(id, contact, conversation, seq, received_at, number, key, kind, \
-                     rule_set, rule, phase, team, priority, why, input) ON CONFLICT DO NOTHING",
+                     rule_set, rule, phase, team, priority, why, input)",
                 )
                 .bind(partition)
                 .bind(rows.iter().map(|row| row.decision_id.as_uuid()).collect::<Vec<_>>())

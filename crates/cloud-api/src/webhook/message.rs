@@ -7,7 +7,7 @@ use waypost_domain::{AliasSet, InboundMessage, MessageKind, Timestamp};
 
 use super::person::Ids;
 use super::{DecodeError, Sender};
-use crate::json::{Json, fields_of, for_each, integer, object, string};
+use crate::json::{Json, Oddities, fields, fields_of, for_each, integer, object, string};
 
 /// Decodes a customer's message. `sender.aliases` is taken as it is; when it names nobody, the message's own `from`
 /// and `from_user_id` count.
@@ -71,7 +71,7 @@ pub(super) fn decode<'a>(
     direction: Direction,
     who: impl FnOnce(&Ids<'a>) -> Sender,
 ) -> Result<InboundMessage, DecodeError> {
-    let (message, _) = Message::read(json).ok_or(DecodeError::NotAnObject)?;
+    let (message, oddities) = Message::read(json).ok_or(DecodeError::NotAnObject)?;
     let own = match direction {
         Direction::Inbound => Ids::read(message.from, message.from_user_id, message.from_parent_user_id),
         Direction::Echo => Ids::read(message.to, message.to_user_id, message.to_parent_user_id),
@@ -83,6 +83,11 @@ pub(super) fn decode<'a>(
     let (tap, tap_title) = tap(message.button, message.interactive);
     let media = [message.image, message.video, message.document, message.audio, message.sticker];
     let [body] = fields_of(message.text, &["body"]);
+    let body = string(body);
+    let is_plain_text = kind == MessageKind::Text
+        && body.is_some()
+        && oddities == Oddities::default()
+        && message.has_nothing_but_text();
     Ok(InboundMessage {
         id: string(message.id),
         kind,
@@ -91,7 +96,7 @@ pub(super) fn decode<'a>(
         profile_name: sender.profile_name,
         username: sender.username,
         timestamp: integer(message.timestamp).map(Timestamp::from_wire),
-        text: string(body).or_else(|| media.iter().find_map(|media| caption(*media))).or(tap_title),
+        text: body.or_else(|| media.iter().find_map(|media| caption(*media))).or(tap_title),
         tap,
         media: media.into_iter().find_map(read_media),
         quoted: quoted(message.context),
@@ -99,7 +104,20 @@ pub(super) fn decode<'a>(
         group_id: string(message.group_id),
         rotation: (!rotation.previous.is_empty() && !rotation.current.is_empty()).then_some(rotation),
         error_codes: error_codes(message.errors),
+        is_plain_text,
     })
+}
+
+impl Message<'_> {
+    /// Beside who wrote to us, and when.
+    fn has_nothing_but_text(&self) -> bool {
+        let names = [self.to, self.to_user_id, self.to_parent_user_id, self.group_id, self.context, self.referral];
+        let media = [self.image, self.video, self.document, self.audio, self.sticker];
+        let others = [self.button, self.interactive, self.system, self.errors];
+        let text = self.text.and_then(|text| fields(text.get(), &["body"]));
+        names.iter().chain(&media).chain(&others).all(Option::is_none)
+            && text.is_some_and(|text| text.oddities == Oddities::default())
+    }
 }
 
 /// `errors[].code`, in order.

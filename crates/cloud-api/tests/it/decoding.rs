@@ -69,6 +69,30 @@ fn texts_taps_and_media() {
     }
 }
 
+/// Whoever reads a plain text may leave Meta's own JSON aside.
+#[test]
+fn plain_texts() {
+    let cases = [
+        (r#""type":"text","text":{"body":"Hi"}"#, true),
+        (r#""type":"text","text":{"body":"Hi"},"context":null"#, true),
+        (r#""type":"text","text":{"body":"Hi"},"context":{"forwarded":true}"#, false),
+        (r#""type":"text","text":{"body":"Hi"},"referral":{"ctwa_clid":"c"}"#, false),
+        (r#""type":"text","text":{"body":"Hi"},"group_id":"g""#, false),
+        (r#""type":"text","text":{"body":"Hi"},"news":{"of":"tomorrow"}"#, false),
+        (r#""type":"text","text":{"body":"Hi"},"text":{"body":"Ho"}"#, false),
+        (r#""type":"text","text":{"body":"Hi","preview_url":true}"#, false),
+        (r#""type":"text","text":{"body":{"no":1}}"#, false),
+        (r#""type":"text","text":"Hi""#, false),
+        (r#""type":"image","image":{"id":"1","caption":"Hi"}"#, false),
+        (r#""type":"hologram","text":{"body":"Hi"}"#, false),
+    ];
+    for (message, want) in cases {
+        let json = format!(r#"{{"from":"49151","id":"m","timestamp":"1",{message}}}"#);
+        let decoded = decode_message(&json, &Sender::default()).expect(message);
+        assert_eq!(decoded.is_plain_text, want, "{message}");
+    }
+}
+
 #[test]
 fn timestamps() {
     let cases = [
