@@ -15,9 +15,6 @@ use crate::mailbox::{Subscription, Work};
 use crate::rows;
 use crate::state::{Next, QueueState, State, Subscriber};
 
-/// A message delivered this often and never acknowledged is parked: it probably kills whoever handles it.
-pub(crate) const DELIVERIES_MAX: u32 = 20;
-
 /// Why nothing was committed.
 #[derive(Debug)]
 pub(crate) enum AttemptError {
@@ -181,7 +178,7 @@ impl Attempt<'_> {
                     None => continue,
                 },
             };
-            if delivery_count >= DELIVERIES_MAX && self.park(name, seq, delivery_count)? {
+            if self.is_too_much(name, delivery_count) && self.park(name, seq, delivery_count)? {
                 continue;
             }
             if let Some(inbox) = self.state.queues.get_mut(name).and_then(|queue| queue.hand_to(receiver, seq)) {
@@ -189,6 +186,11 @@ impl Attempt<'_> {
             }
         }
         Ok(())
+    }
+
+    fn is_too_much(&self, name: &str, delivery_count: u32) -> bool {
+        let queue = self.state.queues.get(name);
+        queue.is_some_and(|queue| delivery_count >= queue.definition.kind.deliveries_max())
     }
 
     /// Moves a message to the dead letters. False where that is not possible: then it is delivered once more, for
@@ -315,7 +317,7 @@ mod tests {
         // There are no dead letters to move it to.
         let mut state = queue(&connection, QueueKind::Work);
         attempt(&connection, &mut state, &[publish(10)], NOW).unwrap();
-        for delivery in 0..DELIVERIES_MAX + 3 {
+        for delivery in 0..QueueKind::Work.deliveries_max() + 3 {
             let done = attempt(&connection, &mut state, &[subscribe(1)], NOW).unwrap();
             assert_eq!(done.handed_out[0].1, Assigned { seq: 1, delivery_count: delivery });
             attempt(&connection, &mut state, &[leave(1)], NOW).unwrap();

@@ -19,10 +19,6 @@ use crate::failure::{Failure, bus_error, mismatch, reason};
 
 pub use definitions::definitions;
 
-/// Deliveries without an acknowledgement after which the broker itself dead-letters: the net below our own limit. A
-/// quorum queue without it puts what comes back at its end.
-const DELIVERY_LIMIT: i32 = 20;
-
 /// An argument of a queue, as AMQP and as JSON need it.
 #[derive(Debug, Clone, PartialEq)]
 enum Argument {
@@ -35,7 +31,8 @@ enum Argument {
 fn arguments(queue: &Queue) -> Vec<(&'static str, Argument)> {
     let mut arguments = vec![
         ("x-queue-type", Argument::Text("quorum")),
-        ("x-delivery-limit", Argument::Number(DELIVERY_LIMIT.into())),
+        // Always there: without it RabbitMQ 3 puts what comes back at the end, and RabbitMQ 4 takes 20.
+        ("x-delivery-limit", Argument::Number(queue.kind.deliveries_max().into())),
         // Full means refused, never dropped. Dead-lettering at least once silently degrades without it.
         ("x-overflow", Argument::Text("reject-publish")),
     ];
@@ -245,13 +242,13 @@ mod tests {
     /// The table of the topology: a change here needs every existing queue to be drained and deleted.
     #[test]
     fn arguments_by_kind() {
-        let safety = "x-queue-type=quorum x-delivery-limit=20 x-overflow=reject-publish";
+        let safety = |limit| format!("x-queue-type=quorum x-delivery-limit={limit} x-overflow=reject-publish");
         let dead = "x-dead-letter-exchange=wa.dead-letters x-dead-letter-routing-key=dead x-dead-letter-strategy=at-least-once";
         let expected = [
-            format!("{safety} {dead} x-single-active-consumer=true"),
-            format!("{safety} {dead}"),
-            format!("{safety} {dead}"),
-            safety.to_owned(),
+            format!("{} {dead} x-single-active-consumer=true", safety(10_000)),
+            format!("{} {dead}", safety(20)),
+            format!("{} {dead}", safety(20)),
+            safety(i32::MAX),
         ];
         for (kind, expected) in KINDS.into_iter().zip(expected) {
             assert_eq!(written(&queue(kind, None)), expected, "{kind:?}");

@@ -83,6 +83,7 @@ macro_rules! conformance_tests {
             a_closed_consumer_returns_what_it_held
             only_the_unacknowledged_come_back
             the_delivery_count_grows
+            what_comes_back_often_is_not_given_up
             a_message_delivered_too_often_is_dead_lettered
             a_dead_letter_keeps_id_and_body_and_says_why
             prefetch_is_never_exceeded

@@ -154,6 +154,20 @@ impl QueueKind {
         }
     }
 
+    /// Deliveries without an acknowledgement after which the bus itself gives a message up. It becomes a dead letter,
+    /// or, in a queue without dead-lettering, is lost.
+    ///
+    /// Every crash counts against all that was in hand. So where a worker of ours finds the culprit itself, the bus is
+    /// only the net below it; and what parks has none below.
+    pub const fn deliveries_max(self) -> u32 {
+        match self {
+            Self::Partitioned => 10_000,
+            Self::Work | Self::Team => 20,
+            // The largest number that every broker reads.
+            Self::Parking => i32::MAX.cast_unsigned(),
+        }
+    }
+
     /// Messages at most, softly.
     pub const fn messages_max(self) -> u64 {
         match self {

@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use waypost_bus::Message;
-use waypost_bus::dead_letter::{ORIGIN_HEADER, REASON_HEADER};
+use waypost_bus::dead_letter::origin;
 use waypost_bus::topology::DEAD_LETTERS_QUEUE;
+use waypost_bus::{DeadLetterReason, Message};
 use waypost_domain::{DecisionId, PhoneNumberId};
 use waypost_proto::{EVENT_KIND, decode_event};
 
@@ -135,7 +135,7 @@ pub struct RoutingNote {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeadLetterNote {
-    /// A code of `DeadLetterReason`; empty where the header is missing.
+    /// A code of `DeadLetterReason`; empty where neither we nor the broker say why.
     pub reason: String,
     pub origin: String,
     /// The beginning of quarantined bytes; `None` for an event.
@@ -170,8 +170,8 @@ impl DeliveryRecord {
         if queue == DEAD_LETTERS_QUEUE {
             let beginning = &message.body[..message.body.len().min(QUARANTINED_BYTES_MAX)];
             record.dead_letter = Some(DeadLetterNote {
-                reason: header(REASON_HEADER).unwrap_or_default(),
-                origin: header(ORIGIN_HEADER).unwrap_or_default(),
+                reason: DeadLetterReason::of(message).map(|reason| reason.code().to_owned()).unwrap_or_default(),
+                origin: origin(message).unwrap_or_default().to_owned(),
                 quarantined: (message.kind != EVENT_KIND).then(|| String::from_utf8_lossy(beginning).into_owned()),
             });
         }

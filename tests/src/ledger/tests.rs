@@ -416,4 +416,7 @@ fn a_delivery_is_read_off_its_message() {
     assert_eq!((read.key.as_deref(), read.phone_number_id.as_deref(), read.replay), (Some("m"), Some(NUMBER), true));
     let note = read.dead_letter.unwrap();
     assert_eq!((note.reason.as_str(), note.quarantined), ("too-deep", None));
+    message.headers = [("x-first-death-reason".to_owned(), "delivery_limit".to_owned())].into();
+    let note = DeliveryRecord::new("wa.dead-letters", 0, &message, 0, 0).dead_letter.unwrap();
+    assert_eq!(note.reason, "delivered-too-often", "the broker's own");
 }

@@ -111,7 +111,7 @@ mod tests {
             json!({
                 "name": "wa.in.p00", "vhost": "waypost", "durable": true, "auto_delete": false,
                 "arguments": {
-                    "x-queue-type": "quorum", "x-delivery-limit": 20, "x-overflow": "reject-publish",
+                    "x-queue-type": "quorum", "x-delivery-limit": 10_000, "x-overflow": "reject-publish",
                     "x-dead-letter-exchange": "wa.dead-letters", "x-dead-letter-routing-key": "dead",
                     "x-dead-letter-strategy": "at-least-once", "x-single-active-consumer": true,
                 },

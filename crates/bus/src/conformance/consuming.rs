@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::DeadLetterReason;
-use crate::dead_letter::{ATTEMPTS_HEADER, DETAIL_HEADER, ORIGIN_HEADER, REASON_HEADER, dead_letter};
+use crate::dead_letter::{ATTEMPTS_HEADER, DETAIL_HEADER, ORIGIN_HEADER, REASON_HEADER, dead_letter, origin};
 use crate::topology::DEAD_LETTERS_QUEUE;
 
 pub async fn a_waiting_consumer_hears_of_a_new_message(subject: &dyn Subject) {
@@ -99,15 +99,30 @@ pub async fn the_delivery_count_grows(subject: &dyn Subject) {
     }
 }
 
+/// A crash says nothing against what was in hand: who consumes decides what is given up.
+pub async fn what_comes_back_often_is_not_given_up(subject: &dyn Subject) {
+    let bus = open_declared(subject).await;
+    let queues = [(PARTITION_QUEUE, partition_address()), (DEAD_LETTERS_QUEUE, Address::dead_letters())];
+    for (queue, address) in queues {
+        publish(&*bus, &address, 0..3).await;
+        for _ in 0..50 {
+            let mut consumer = consume(&*bus, queue, 3).await;
+            let held = take(subject, &mut *consumer, 3).await;
+            assert_eq!(numbers(&held), [0, 1, 2], "{queue}");
+            drop(consumer);
+        }
+    }
+}
+
 pub async fn a_message_delivered_too_often_is_dead_lettered(subject: &dyn Subject) {
     const DELIVERIES_MAX: usize = 30;
     let bus = open_declared(subject).await;
-    publish(&*bus, &partition_address(), [7]).await;
+    publish(&*bus, &team_address(), [7]).await;
     let mut dead_letters = consume(&*bus, DEAD_LETTERS_QUEUE, 1).await;
 
     let mut deliveries = 0;
     let parked = loop {
-        let mut consumer = consume(&*bus, PARTITION_QUEUE, 1).await;
+        let mut consumer = consume(&*bus, TEAM_QUEUE, 1).await;
         let outcome = tokio::time::timeout(subject.patience(), async {
             tokio::select! {
                 held = consumer.next_batch(1) => held.map(Err),
@@ -124,6 +139,8 @@ pub async fn a_message_delivered_too_often_is_dead_lettered(subject: &dyn Subjec
     // The headers are the broker's here; the message is ours, as it was.
     assert_eq!((parked[0].message.id.clone(), parked[0].message.body.clone()), (message(7).id, message(7).body));
     assert!(deliveries >= 5, "parked after {deliveries} deliveries already");
+    assert_eq!(DeadLetterReason::of(&parked[0].message), Some(DeadLetterReason::DeliveredTooOften));
+    assert_eq!(origin(&parked[0].message), Some(TEAM_QUEUE));
     dead_letters.ack(parked).await.expect("the subscription lives");
 }
 
