@@ -9,6 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use fastrand::Rng;
 use tokio::sync::Notify;
+use waypost_bus::dead_letter::REASON_HEADER;
 use waypost_bus::{
     Address, Bus, BusError, ConsumeEnded, Consumer, Delivery, Depth, Health, Message, Outcome, Publication, Topology,
 };
@@ -107,7 +108,10 @@ impl Bus for ProcessBus {
     async fn publish(&self, batch: Vec<Publication>, timeout: Duration) -> Vec<Outcome> {
         let process = &self.0;
         let began_ms = now_ms();
-        let named = |one: &Publication| format!("{}>{}", short(&one.message.id), one.address.key);
+        let named = |one: &Publication| {
+            let reason = one.message.headers.get(REASON_HEADER).map_or("", String::as_str);
+            format!("{}>{} {reason}", short(&one.message.id), one.address.key)
+        };
         let what = format!("publish {:?}", batch.iter().map(named).collect::<Vec<_>>());
         let mut rng = process.step(&what, Stage::Before, STEP_MS).await;
         let outcomes = self.store(batch, &mut rng);

@@ -14,7 +14,7 @@ use waypost_tests::ledger::{Answer, Item, ItemKind, PostRecord};
 
 use crate::bus::ProcessBus;
 use crate::process::Process;
-use crate::replica::POISON;
+use crate::replica::{DEADLY, POISON};
 use crate::time::{now_ns, wall_clock};
 use crate::world::{World, chance};
 
@@ -66,8 +66,10 @@ pub(crate) struct Sender {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum What {
     Text(&'static str),
-    /// Kills whoever handles it.
+    /// Its handler panics.
     Poison,
+    /// The process that handles it dies.
+    Deadly,
     /// Does not decode.
     Damaged,
     Standby,
@@ -117,13 +119,14 @@ impl Sender {
         for ordinal in first..first + size {
             let customer = rng.u64(0..self.customers);
             let number = NUMBERS[rng.usize(0..NUMBERS.len())];
-            let what = match rng.u32(0..100) {
-                0 => What::Poison,
-                1 => What::Damaged,
-                2..=9 => What::Standby,
-                10..=12 => What::Echo,
-                13 => What::Control("control_passed"),
-                14 => What::Control("control_taken"),
+            let what = match rng.u32(0..200) {
+                0 => What::Deadly,
+                1 | 2 => What::Poison,
+                3 => What::Damaged,
+                4..=19 => What::Standby,
+                20..=25 => What::Echo,
+                26 | 27 => What::Control("control_passed"),
+                28 | 29 => What::Control("control_taken"),
                 _ => What::Text(TEXTS[rng.usize(0..TEXTS.len())]),
             };
             self.add(&mut body, number, customer, ordinal, what);
@@ -147,7 +150,7 @@ impl Sender {
         let contact = format!("1555{:04}{customer:03}", self.index);
         let key = format!("wamid.{}.{ordinal}", self.index);
         let kind = match what {
-            What::Text(_) | What::Poison | What::Damaged => ItemKind::Message,
+            What::Text(_) | What::Poison | What::Deadly | What::Damaged => ItemKind::Message,
             What::Standby => ItemKind::Standby,
             What::Echo => ItemKind::Echo,
             What::Control(_) => ItemKind::Change,
@@ -164,7 +167,7 @@ impl Sender {
         let control = |what| format!(r#"{{"messaging_handovers":[{{"wa_id":"{phone}","{what}":{{}}}}]}}"#);
         let (kind, field, json) = match what {
             What::Text(said) => (v1::EventKind::Message, "messages", text(said)),
-            What::Poison | What::Damaged => (v1::EventKind::Message, "messages", text("hello")),
+            What::Poison | What::Deadly | What::Damaged => (v1::EventKind::Message, "messages", text("hello")),
             What::Standby => (v1::EventKind::StandbyMessage, "standby", text("hello")),
             What::Echo => (v1::EventKind::Echo, "message_echoes", text("hello")),
             What::Control(how) => (v1::EventKind::ContactChange, "messaging_handovers", control(how)),
@@ -187,9 +190,12 @@ impl Sender {
             body: if what == What::Damaged { Bytes::from_static(b"\xff") } else { encode_event(event) },
             ..Message::default()
         };
-        if what == What::Poison {
-            message.headers.insert(POISON.to_owned(), String::new());
-        }
+        let mark = match what {
+            What::Poison => Some(POISON),
+            What::Deadly => Some(DEADLY),
+            What::Text(_) | What::Damaged | What::Standby | What::Echo | What::Control(_) => None,
+        };
+        message.headers.extend(mark.map(|mark| (mark.to_owned(), String::new())));
         Publication { address: self.layout.inbound(partition), message }
     }
 }

@@ -46,7 +46,7 @@ impl Drop for Playing {
 }
 
 /// What must have happened somewhere in the fixed range, as the logs say it; or the simulation tests less than it says.
-const EVENTS: [&str; 15] = [
+const EVENTS: [&str; 17] = [
     "killed",
     "is gone",
     "frozen",
@@ -62,6 +62,8 @@ const EVENTS: [&str; 15] = [
     "Unavailable",
     "not handled: partition lease lost",
     ">dead",
+    ">dead handler-panicked",
+    ">dead worker-died",
 ];
 
 /// What came of many seeds.
@@ -90,8 +92,8 @@ fn play(seeds: Range<u64>, defect: Defect, stop_at: usize) -> Played {
                     drop(playing);
                     if seeds.end - seeds.start == 1 {
                         eprintln!(
-                            "{}\nduring the faults: {}\nat the end: {}",
-                            report.log, report.so_far, report.at_the_end
+                            "{}\nduring the faults: {}\nat the end: {}\nparked innocents: {:?}",
+                            report.log, report.so_far, report.at_the_end, report.parked_innocents
                         );
                     }
                     let mut played = played.lock().unwrap();
@@ -121,10 +123,11 @@ fn nothing_is_lost_doubled_or_out_of_order() {
     let all: Vec<u64> = failures.iter().map(|(seed, _)| *seed).collect();
     panic!(
         "{log}\nseed {seed} fails; all that failed: {all:?}\nduring the faults: {so_far}\nat the end: {end}\n\
-         again: {SEEDS_VARIABLE}={seed}..{after} cargo test -p waypost-tests --test simulation",
+         parked innocents: {innocents:?}\nagain: {SEEDS_VARIABLE}={seed}..{after} cargo test -p waypost-tests --test simulation",
         log = report.log,
         so_far = report.so_far,
         end = report.at_the_end,
+        innocents = report.parked_innocents,
         after = seed + 1,
     );
 }

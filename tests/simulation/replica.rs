@@ -20,8 +20,10 @@ use crate::process::{Process, Stage};
 use crate::time::sleep;
 use crate::world::{Defect, World};
 
-/// In the key of a message that kills whoever handles it.
+/// In the headers of a message on which the handler panics.
 pub(crate) const POISON: &str = "POISON";
+/// In the headers of a message that kills the process that handles it.
+pub(crate) const DEADLY: &str = "DEADLY";
 
 /// Short against the defaults, in the same proportions.
 const LEASE_TTL: Duration = Duration::from_millis(1_200);
@@ -113,6 +115,7 @@ impl Fleet {
                 Box::new(SteppedHandler { process: process.clone(), inner: handlers(partition) })
             }),
             queue: Arc::new(move |partition| layout.inbound_queue(partition)),
+            suspects: Arc::default(),
         };
         Worker::new(config, parts)
     }
@@ -129,7 +132,12 @@ impl Handler for SteppedHandler {
     async fn handle(&mut self, batch: &[Delivery], claim: &mut Claim) -> Result<(), HandleError> {
         let what = format!("handle {}", claim.partition());
         self.process.step(&what, Stage::Before, 0..=5).await;
-        if batch.iter().any(|delivery| delivery.message.headers.contains_key(POISON)) {
+        let holds = |mark: &str| batch.iter().any(|delivery| delivery.message.headers.contains_key(mark));
+        if holds(DEADLY) {
+            self.process.kill();
+            std::future::pending::<()>().await;
+        }
+        if holds(POISON) {
             self.process.log("panics");
             std::panic::resume_unwind(Box::new(POISON));
         }

@@ -7,22 +7,25 @@ use std::sync::Arc;
 use fastrand::Rng;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use waypost_bus::{Layout, Topology};
+use waypost_bus::topology::DEAD_LETTERS_QUEUE;
+use waypost_bus::{Layout, Message, Topology};
 use waypost_domain::PartitionCount;
+use waypost_proto::decode_event;
 use waypost_rules::RuleSet;
 use waypost_store::{Store, StoreOptions, StoreUrl};
 use waypost_tests::ledger::{DeliveryRecord, ItemKind, Ledger, QueueDepth, StoreFacts, Verdict};
 
 use crate::broker::Returns;
+use crate::bus::short;
 use crate::customers::{Posts, Sender};
 use crate::process::{Stage, Strike};
-use crate::replica::Fleet;
+use crate::replica::{DEADLY, Fleet, POISON};
 use crate::time::{now_ms, runtime, sleep, wall_clock};
 use crate::world::{Defect, Rates, World};
 
 const RULES: &str = include_str!("rules.toml");
-/// How long everything may take to drain after the healing.
-const DRAIN_MS: u64 = 120_000;
+/// How long everything may take to drain after the healing. A deadly message takes half a minute.
+const DRAIN_MS: u64 = 600_000;
 
 /// What a seed stands for.
 #[derive(Debug, Clone)]
@@ -45,12 +48,14 @@ pub(crate) struct Report {
     pub(crate) so_far: Verdict,
     /// After the healing and the drain: nothing may be missing either.
     pub(crate) at_the_end: Verdict,
+    /// Reasons of dead letters in which there is nothing wrong.
+    pub(crate) parked_innocents: Vec<String>,
     pub(crate) log: String,
 }
 
 impl Report {
     pub(crate) fn is_good(&self) -> bool {
-        self.so_far.is_good() && self.at_the_end.is_good()
+        self.so_far.is_good() && self.at_the_end.is_good() && self.parked_innocents.is_empty()
     }
 }
 
@@ -154,8 +159,9 @@ async fn play(scenario: Scenario, store: Store, defect: Defect) -> Report {
     }
     ledger.depths = inbound.iter().map(|queue| depth(&world, queue)).collect();
     let at_the_end = ledger.check();
+    let parked_innocents = parked_innocents(&world);
     let log = std::mem::take(&mut world.state().log);
-    Report { so_far, at_the_end, log }
+    Report { so_far, at_the_end, parked_innocents, log }
 }
 
 /// Everything that goes wrong beside the dice of each step.
@@ -239,6 +245,17 @@ fn depth(world: &World, name: &str) -> QueueDepth {
     let (ready, unacknowledged) = world.state().queues.get(name).map_or((0, 0), crate::broker::Queue::depth);
     let count = |depth: usize| u64::try_from(depth).unwrap_or(u64::MAX);
     QueueDepth { queue: name.to_owned(), ready: count(ready), unacknowledged: Some(count(unacknowledged)) }
+}
+
+fn parked_innocents(world: &World) -> Vec<String> {
+    let is_innocent = |message: &&Message| {
+        let is_guilty = [POISON, DEADLY].iter().any(|mark| message.headers.contains_key(*mark));
+        !is_guilty && decode_event(message.body.clone()).is_ok()
+    };
+    let parked = |message: &Message| format!("{} {:?}", short(&message.id), message.headers);
+    let state = world.state();
+    let letters = state.queues.get(DEAD_LETTERS_QUEUE).map(|queue| queue.messages().filter(is_innocent).map(parked));
+    letters.into_iter().flatten().collect()
 }
 
 async fn ledger(world: &World, posts: &Posts) -> Ledger {

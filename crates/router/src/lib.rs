@@ -21,6 +21,7 @@ mod handler;
 
 use std::sync::Arc;
 
+use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 use waypost_bus::{Bus, Layout};
 use waypost_domain::{PartitionCount, PartitionId};
@@ -49,6 +50,7 @@ impl Router {
     /// Runs until `shutdown`, then drains under the workers' deadline.
     pub async fn run(self, worker: impl Fn(&'static str, PartitionCount) -> WorkerConfig, shutdown: CancellationToken) {
         let layout = self.layout;
+        let suspects = Arc::default();
         let inbound = Worker::new(
             worker(ROUTER, layout.partitions),
             Parts {
@@ -56,12 +58,14 @@ impl Router {
                 store: self.store.clone(),
                 handler: self.handlers(),
                 queue: Arc::new(move |partition| layout.inbound_queue(partition)),
+                suspects: Arc::clone(&suspects),
             },
         );
-        let statuses = self.recorder(worker(STATUSES, layout.partitions), move |id| layout.statuses_queue(id));
+        let statuses_queue = move |partition| layout.statuses_queue(partition);
+        let statuses = self.recorder(worker(STATUSES, layout.partitions), statuses_queue, &suspects);
         // The account's changes are few: one partition.
         let one = PartitionCount::new(1).unwrap_or(layout.partitions);
-        let account = self.recorder(worker(ACCOUNT, one), move |_| layout.account_queue());
+        let account = self.recorder(worker(ACCOUNT, one), move |_| layout.account_queue(), &suspects);
         tokio::join!(inbound.run(shutdown.clone()), statuses.run(shutdown.clone()), account.run(shutdown),);
     }
 
@@ -72,7 +76,12 @@ impl Router {
         Arc::new(move |_| Box::new(RouteHandler::new(shared.clone())))
     }
 
-    fn recorder(&self, config: WorkerConfig, queue: impl Fn(PartitionId) -> String + Send + Sync + 'static) -> Worker {
+    fn recorder(
+        &self,
+        config: WorkerConfig,
+        queue: impl Fn(PartitionId) -> String + Send + Sync + 'static,
+        suspects: &Arc<Mutex<()>>,
+    ) -> Worker {
         let (bus, store) = (self.bus.clone(), self.store.clone());
         let origin = config.component;
         let parts = Parts {
@@ -80,6 +89,7 @@ impl Router {
             store: self.store.clone(),
             handler: Arc::new(move |_| Box::new(record::RecordHandler::new(bus.clone(), store.clone(), origin))),
             queue: Arc::new(queue),
+            suspects: Arc::clone(suspects),
         };
         Worker::new(config, parts)
     }

@@ -81,7 +81,7 @@ impl Fence {
         lease.fence(lease.published_seq, None)
     }
 
-    fn hold(&self, rows: u64) -> Result<()> {
+    pub(crate) fn hold(&self, rows: u64) -> Result<()> {
         if rows == 1 {
             return Ok(());
         }

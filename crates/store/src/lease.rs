@@ -23,6 +23,16 @@ pub struct Lease {
     /// The highest sequence number given so far: the next event gets one above.
     pub last_seq: i64,
     pub expires_at: Timestamp,
+    /// What the owners before us had in hand when they were last heard of.
+    pub suspect: Option<Suspect>,
+}
+
+/// A message that a partition's owner handles alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Suspect {
+    pub message_id: String,
+    /// How many processes in a row died with it in hand, if the one that wrote this did.
+    pub deaths: u32,
 }
 
 impl Lease {
@@ -119,21 +129,22 @@ impl Store {
         let take = match &tx {
             Tx::Sqlite(_) => {
                 "UPDATE lease SET owner = $3, epoch = epoch + 1, expires_at = $4 WHERE component = $1 \
-                 AND partition = $2 AND (owner IS NULL OR owner = $3 OR expires_at < $5) RETURNING epoch, published_seq"
+                 AND partition = $2 AND (owner IS NULL OR owner = $3 OR expires_at < $5) \
+                 RETURNING epoch, published_seq, suspect, suspect_deaths"
             }
             Tx::Postgres(_) => {
                 "UPDATE lease SET owner = $3, epoch = lease.epoch + 1, expires_at = $4 FROM \
                  (SELECT component, partition FROM lease WHERE component = $1 AND partition = $2 \
                  AND (owner IS NULL OR owner = $3 OR expires_at < $5) FOR UPDATE SKIP LOCKED) free \
                  WHERE lease.component = free.component AND lease.partition = free.partition \
-                 RETURNING lease.epoch, lease.published_seq"
+                 RETURNING lease.epoch, lease.published_seq, lease.suspect, lease.suspect_deaths"
             }
         };
-        let taken: Option<(i64, i64)> = on_tx!(&mut tx, |db| {
+        let taken: Option<(i64, i64, Option<String>, i64)> = on_tx!(&mut tx, |db| {
             let query = sqlx::query_as(take).bind(component).bind(number).bind(instance).bind(expires_at).bind(now);
             query.fetch_optional(&mut *db).await?
         });
-        let Some((epoch, published_seq)) = taken else { return Ok(None) };
+        let Some((epoch, published_seq, suspect, deaths)) = taken else { return Ok(None) };
         // A statement of its own, so that it sees what the former owner committed before we got the row.
         let mut last_seq = published_seq;
         if component == INBOX_COMPONENT {
@@ -151,7 +162,27 @@ impl Store {
             published_seq,
             last_seq,
             expires_at: Timestamp::from_millis(expires_at),
+            suspect: suspect
+                .map(|message_id| Suspect { message_id, deaths: u32::try_from(deaths).unwrap_or(u32::MAX) }),
         }))
+    }
+
+    /// Writes down what is handled alone from now on, for whoever owns the partition after us. Only the owner may.
+    pub async fn mark_suspect(&self, lease: &Lease, suspect: Option<&Suspect>) -> Result<()> {
+        let sql = "UPDATE lease SET suspect = $1, suspect_deaths = $2 \
+             WHERE component = $3 AND partition = $4 AND owner = $5 AND epoch = $6";
+        let partition = i64::from(lease.partition.0);
+        let done = on_writer!(self, |db| {
+            let query = sqlx::query(sql)
+                .bind(suspect.map(|suspect| &suspect.message_id))
+                .bind(suspect.map_or(0, |suspect| i64::from(suspect.deaths)))
+                .bind(&lease.component)
+                .bind(partition)
+                .bind(&lease.owner)
+                .bind(lease.epoch);
+            query.execute(db).await?.rows_affected()
+        });
+        Fence::of(lease).hold(done)
     }
 
     /// Extends every lease that `instance` still owns, and returns those. One that is missing was lost.

@@ -40,7 +40,7 @@ pub use explain::{KeptStatus, StoreCounts, TeamCount};
 pub use held::{HeldMessage, HeldRelease};
 pub use inbox::{EventKey, InboxRow, KnownEvent, ReleasedMessage, StoredDecision};
 pub use janitor::{JanitorReport, Retention};
-pub use lease::{Lease, LeaseRow};
+pub use lease::{Lease, LeaseRow, Suspect};
 pub use numbers::NumberRow;
 pub use schema::SchemaState;
 

@@ -11,12 +11,20 @@ use crate::database::{Database, on_reader, on_writer};
 use crate::{Result, Store, StoreError};
 
 /// (version, name, for SQLite, for PostgreSQL), oldest first. Never edit one that was released: add another.
-const MIGRATIONS: [(i64, &str, &str, &str); 1] = [(
-    101,
-    "initial",
-    include_str!("../migrations/sqlite/101_initial.sql"),
-    include_str!("../migrations/postgres/101_initial.sql"),
-)];
+const MIGRATIONS: [(i64, &str, &str, &str); 2] = [
+    (
+        101,
+        "initial",
+        include_str!("../migrations/sqlite/101_initial.sql"),
+        include_str!("../migrations/postgres/101_initial.sql"),
+    ),
+    (
+        102,
+        "suspect",
+        include_str!("../migrations/sqlite/102_suspect.sql"),
+        include_str!("../migrations/postgres/102_suspect.sql"),
+    ),
+];
 /// What this release needs.
 const KNOWN: i64 = MIGRATIONS[MIGRATIONS.len() - 1].0;
 

@@ -49,6 +49,7 @@ macro_rules! store_suite {
             a_former_owner_writes_nothing,
             the_published_mark_never_goes_back,
             the_sequence_goes_on_after_a_takeover,
+            a_suspect_outlives_its_owner,
             an_event_is_recorded_once,
             a_dropped_batch_leaves_nothing,
             two_partitions_cannot_both_record_an_event,

@@ -141,7 +141,8 @@ impl Config {
         }
         require(self.router.conversation_idle_minutes > 0, "router.conversation_idle_minutes", "must be above 0");
         require(self.worker.batch_max > 0, "worker.batch_max", "must be above 0");
-        require(self.worker.park_after > 0, "worker.park_after", "must be above 0");
+        require(self.worker.park_after_panics > 0, "worker.park_after_panics", "must be above 0");
+        require(self.worker.park_after_deaths > 0, "worker.park_after_deaths", "must be above 0");
         require(
             self.retention.inbox_days >= 8,
             "retention.inbox_days",
@@ -271,7 +272,8 @@ impl Config {
             lease_ttl: Duration::from_millis(section.lease_ttl_ms),
             lease_renew_every: Duration::from_millis(section.lease_renew_ms),
             batch_max: section.batch_max,
-            park_after: section.park_after,
+            park_after_panics: section.park_after_panics,
+            park_after_deaths: section.park_after_deaths,
             idle_flush_after: Duration::from_millis(section.idle_flush_ms),
             drain_timeout: Duration::from_millis(section.drain_timeout_ms),
             ..WorkerConfig::new(component, instance, partitions)

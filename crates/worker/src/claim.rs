@@ -184,6 +184,7 @@ mod tests {
             published_seq,
             last_seq,
             expires_at: Timestamp::from_millis(0),
+            suspect: None,
         };
         Claim::new(lease, valid_until)
     }

@@ -2,10 +2,11 @@
 //!
 //! A [`Worker`] spreads its component's partitions evenly over the replicas ([`ownership`]), subscribes to a
 //! partition's queue only while it holds the lease ([`partition`]), hands batches that never overlap to the component's
-//! [`Handler`], parks what was delivered too often, and drains under a deadline. It must never acknowledge before the
+//! [`Handler`], parks what harms whoever handles it, and drains under a deadline. It must never acknowledge before the
 //! handler's effects are durable, and never know what a component does.
 
 pub mod claim;
+mod evidence;
 pub mod metrics;
 pub mod ownership;
 pub mod partition;
@@ -65,8 +66,11 @@ pub struct WorkerConfig {
     pub lease_renew_every: Duration,
     /// Deliveries in a batch at most. Twice as many are prefetched.
     pub batch_max: u16,
-    /// A delivery that failed this often is parked before it is handled.
-    pub park_after: u32,
+    /// A message on which the handler panicked so often in a row, while it was handled alone, is parked.
+    pub park_after_panics: u32,
+    /// A message that so many processes in a row died with, while it was handled alone, is parked before the next
+    /// handles it.
+    pub park_after_deaths: u32,
     /// After this long without work, what was published is marked so.
     pub idle_flush_after: Duration,
     /// How long a publish to the dead letters may take.
@@ -84,7 +88,8 @@ impl WorkerConfig {
             lease_ttl: Duration::from_secs(15),
             lease_renew_every: Duration::from_secs(5),
             batch_max: 128,
-            park_after: 5,
+            park_after_panics: 5,
+            park_after_deaths: 10,
             idle_flush_after: Duration::from_secs(1),
             publish_timeout: Duration::from_secs(5),
             drain_timeout: Duration::from_secs(20),
@@ -101,4 +106,6 @@ pub struct Parts {
     pub handler: Arc<dyn Fn(PartitionId) -> Box<dyn Handler> + Send + Sync>,
     /// The queue of a partition.
     pub queue: Arc<dyn Fn(PartitionId) -> String + Send + Sync>,
+    /// One for all workers of a process: held while a message is handled that processes have died with.
+    pub suspects: Arc<tokio::sync::Mutex<()>>,
 }

@@ -92,6 +92,7 @@ impl Worker {
             published_seq: 0,
             last_seq: 0,
             expires_at: Timestamp::default(),
+            suspect: None,
         };
         self.parts.store.release_lease(&lease).await
     }

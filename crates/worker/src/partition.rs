@@ -1,22 +1,26 @@
 //! One partition's life in our hands: subscribe, take a batch, handle it, acknowledge it; mark when idle; give it back.
 //!
-//! A crash counts against every unacknowledged delivery, guilty or not, and a broker may put what is returned alone
-//! behind what was returned with it. So all that came back is taken in hand together, which keeps its order, and handled
-//! one by one from the second time on, in order: then the first that comes back is the one that was being handled. Only
-//! that one may be parked.
+//! A broker may put what is returned alone behind what was returned with it. So all that came back is taken in hand
+//! together, which keeps its order. What has come back twice is handled alone, in order, and so is every message of a
+//! batch on which the handler panicked: then it shows which one it was. That one is parked when it has failed often
+//! enough: for panics we count ourselves, and for deaths of the process there is [`Evidence`]. Nothing is parked for its
+//! delivery count, which says only that somebody crashed.
 
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use futures_util::FutureExt;
+use tokio::sync::OwnedMutexGuard;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 use waypost_bus::dead_letter::dead_letter;
 use waypost_bus::fault::{self, Sabotage};
 use waypost_bus::{BusError, Consumer, DeadLetterReason, Delivery, Outcome};
+use waypost_store::StoreError;
 
 use crate::claim::Claim;
+use crate::evidence::Evidence;
 use crate::{HandleError, Handler, Parts, WorkerConfig, metrics};
 
 /// Batches that may be in hand: the one that is handled, and the next, which is complete when that ends.
@@ -24,11 +28,8 @@ const BATCHES_PREFETCHED: u16 = 2;
 const BACKOFF_MIN: Duration = Duration::from_millis(50);
 const BACKOFF_MAX: Duration = Duration::from_secs(5);
 
-/// Deliveries that failed so often are handled one by one.
+/// Deliveries that came back so often are handled alone.
 const ALONE_FROM: u32 = 2;
-/// Far below the count at which the broker itself gives a message up: before it does so with a whole prefetch, the order
-/// is given up, and one message at a time is taken in hand.
-const NARROW_FROM: u32 = 10;
 
 /// Why a subscription was given up.
 enum Ended {
@@ -40,18 +41,17 @@ enum Ended {
     Halted,
     /// Subscribe again, after a back-off.
     Failed,
-    /// Subscribe again at once, with this prefetch.
-    Resubscribe { prefetch: u16 },
 }
 
 /// Runs until `stop` or until the lease is lost. Releases the lease only after the subscription is closed.
 pub(crate) async fn run_partition(config: WorkerConfig, parts: Parts, claim: Claim, stop: CancellationToken) {
     let queue = (parts.queue)(claim.partition());
     let handler = (parts.handler)(claim.partition());
-    let mut runner = PartitionRunner { config, parts, claim, stop, queue, handler, backoff: BACKOFF_MIN };
+    let evidence = Evidence::found_with(claim.lease());
+    let mut runner = PartitionRunner { config, parts, claim, evidence, stop, queue, handler, backoff: BACKOFF_MIN };
     info!(queue = runner.queue, epoch = runner.claim.lease().epoch, "partition taken");
     match runner.run().await {
-        Ended::Stopped | Ended::Halted | Ended::Failed | Ended::Resubscribe { .. } => runner.release().await,
+        Ended::Stopped | Ended::Halted | Ended::Failed => runner.release().await,
         Ended::LeaseLost => warn!(queue = runner.queue, "partition lost"),
     }
 }
@@ -60,6 +60,7 @@ struct PartitionRunner {
     config: WorkerConfig,
     parts: Parts,
     claim: Claim,
+    evidence: Evidence,
     stop: CancellationToken,
     queue: String,
     handler: Box<dyn Handler>,
@@ -68,14 +69,12 @@ struct PartitionRunner {
 
 impl PartitionRunner {
     async fn run(&mut self) -> Ended {
-        let mut prefetch = self.prefetch_max();
         loop {
-            let consumer = match self.subscribe(prefetch).await {
+            let consumer = match self.subscribe().await {
                 Ok(consumer) => consumer,
                 Err(ended) => return ended,
             };
-            match self.consume(consumer, prefetch).await {
-                Ended::Resubscribe { prefetch: next } => prefetch = next,
+            match self.consume(consumer).await {
                 Ended::Failed => {
                     self.claim.recover();
                     if let Some(ended) = self.back_off().await {
@@ -88,10 +87,6 @@ impl PartitionRunner {
         }
     }
 
-    const fn prefetch_max(&self) -> u16 {
-        self.config.batch_max.saturating_mul(BATCHES_PREFETCHED)
-    }
-
     /// Keeps the partition and leaves its queue alone.
     async fn idle(&mut self) -> Ended {
         tokio::select! {
@@ -101,7 +96,8 @@ impl PartitionRunner {
         }
     }
 
-    async fn subscribe(&mut self, prefetch: u16) -> Result<Box<dyn Consumer>, Ended> {
+    async fn subscribe(&mut self) -> Result<Box<dyn Consumer>, Ended> {
+        let prefetch = self.config.batch_max.saturating_mul(BATCHES_PREFETCHED);
         loop {
             if self.stop.is_cancelled() {
                 return Err(Ended::Stopped);
@@ -126,19 +122,20 @@ impl PartitionRunner {
 
     /// Consumes until something ends the subscription, and closes it: with a lost lease by dropping it, so that nothing
     /// is cancelled while deliveries are unacknowledged.
-    async fn consume(&mut self, mut consumer: Box<dyn Consumer>, prefetch: u16) -> Ended {
-        let ended = self.consume_batches(&mut *consumer, prefetch).await;
+    async fn consume(&mut self, mut consumer: Box<dyn Consumer>) -> Ended {
+        let ended = self.consume_batches(&mut *consumer).await;
         match ended {
             Ended::LeaseLost => drop(consumer),
-            Ended::Stopped | Ended::Halted | Ended::Failed | Ended::Resubscribe { .. } => consumer.close().await,
+            Ended::Stopped | Ended::Halted | Ended::Failed => {
+                consumer.close().await;
+                self.settle_evidence().await;
+            }
         }
         ended
     }
 
-    async fn consume_batches(&mut self, consumer: &mut dyn Consumer, prefetch: u16) -> Ended {
-        let is_narrow = prefetch < self.prefetch_max();
-        let batch_max = usize::from(prefetch.min(self.config.batch_max));
-        let mut is_first = true;
+    async fn consume_batches(&mut self, consumer: &mut dyn Consumer) -> Ended {
+        let batch_max = usize::from(self.config.batch_max);
         loop {
             let batch = tokio::select! {
                 biased;
@@ -157,55 +154,65 @@ impl PartitionRunner {
                     return Ended::Failed;
                 }
             };
-            let clean = batch.iter().all(|delivery| !delivery.redelivered);
-            if clean {
+            if batch.iter().all(|delivery| !delivery.redelivered) {
                 self.claim.recovered();
+                self.evidence.acquit();
             }
-            let count = batch.first().map_or(0, |first| first.delivery_count);
-            if !is_narrow && is_first && count >= NARROW_FROM {
-                warn!(queue = self.queue, count, "one message at a time: what comes back has failed very often");
-                return Ended::Resubscribe { prefetch: 1 };
-            }
-            let is_guilty = match (is_narrow, is_first) {
-                // Alone in hand: nobody else's failures count.
-                (true, _) => count >= NARROW_FROM.saturating_add(self.config.park_after),
-                (false, true) => count >= self.config.park_after,
-                (false, false) => false,
-            };
-            if let Err(ended) = self.settle(consumer, batch, is_guilty).await {
+            if let Err(ended) = self.settle(consumer, batch).await {
                 return ended;
-            }
-            is_first = false;
-            self.backoff = BACKOFF_MIN;
-            if clean && is_narrow {
-                return Ended::Resubscribe { prefetch: self.prefetch_max() };
             }
         }
     }
 
-    /// Parks the first when it is guilty, has the rest handled, and acknowledges.
-    async fn settle(
-        &mut self,
-        consumer: &mut dyn Consumer,
-        mut batch: Vec<Delivery>,
-        is_guilty: bool,
-    ) -> Result<(), Ended> {
-        if is_guilty {
-            let parked: Vec<Delivery> = batch.drain(..1).collect();
-            self.park(&parked).await?;
-            self.ack(consumer, parked).await?;
-        }
-        if batch.iter().any(|delivery| delivery.delivery_count >= ALONE_FROM) {
-            for delivery in batch {
-                self.work(consumer, vec![delivery]).await?;
-            }
-        } else if !batch.is_empty() {
-            self.work(consumer, batch).await?;
+    /// Has the batch handled or parked, and acknowledges it.
+    async fn settle(&mut self, consumer: &mut dyn Consumer, batch: Vec<Delivery>) -> Result<(), Ended> {
+        let alone = if batch.iter().any(|delivery| delivery.delivery_count >= ALONE_FROM) {
+            batch
+        } else {
+            self.settle_evidence().await;
+            self.work(consumer, batch).await?
+        };
+        for delivery in alone {
+            self.work_alone(consumer, delivery).await?;
         }
         Ok(())
     }
 
-    async fn work(&mut self, consumer: &mut dyn Consumer, batch: Vec<Delivery>) -> Result<(), Ended> {
+    /// One message, of which the store knows that it is in hand.
+    async fn work_alone(&mut self, consumer: &mut dyn Consumer, delivery: Delivery) -> Result<(), Ended> {
+        let id = delivery.message.id.clone();
+        let deaths = self.evidence.deaths(&id);
+        // Whatever else was in hand at those deaths waits, so that the next one speaks against this message only.
+        let turn = if deaths > 0 { Some(self.take_turn().await?) } else { None };
+        if deaths >= self.config.park_after_deaths {
+            let detail = format!("{deaths} times in a row the process ended while it handled this message");
+            return self.park(consumer, vec![delivery], DeadLetterReason::WorkerDied, deaths, &detail).await;
+        }
+        self.accuse(&id).await?;
+        let mut left = vec![delivery];
+        let mut panics = 0;
+        loop {
+            left = self.work(consumer, left).await?;
+            if left.is_empty() {
+                break;
+            }
+            panics += 1;
+            if panics >= self.config.park_after_panics {
+                let detail = format!("the handler panicked on this message {panics} times in a row");
+                self.park(consumer, left, DeadLetterReason::HandlerPanicked, panics, &detail).await?;
+                break;
+            }
+            if let Some(ended) = self.back_off().await {
+                return Err(ended);
+            }
+        }
+        self.evidence.acquit();
+        drop(turn);
+        Ok(())
+    }
+
+    /// Gives back what the handler panicked on; the rest is handled and acknowledged.
+    async fn work(&mut self, consumer: &mut dyn Consumer, batch: Vec<Delivery>) -> Result<Vec<Delivery>, Ended> {
         let started = Instant::now();
         let component = self.config.component;
         let count = batch.len();
@@ -213,7 +220,9 @@ impl PartitionRunner {
         if fault::sabotaged(Sabotage::AckBeforeCommit) {
             self.ack(consumer, twins(&batch)).await?;
         }
-        self.handle(&batch).await?;
+        if !self.handle(&batch).await? {
+            return Ok(batch);
+        }
         self.ack(consumer, batch).await?;
         fault::point(fault::WORKER_AFTER_ACK);
         self.claim.published();
@@ -221,28 +230,28 @@ impl PartitionRunner {
         ::metrics::histogram!(metrics::BATCH_SIZE, "component" => component)
             .record(f64::from(u32::try_from(count).unwrap_or(u32::MAX)));
         ::metrics::histogram!(metrics::BATCH_SECONDS, "component" => component).record(started.elapsed().as_secs_f64());
-        Ok(())
+        Ok(Vec::new())
     }
 
-    /// Tries until it succeeds, the lease is lost, or trying cannot help.
-    async fn handle(&mut self, batch: &[Delivery]) -> Result<(), Ended> {
+    /// Tries until it succeeds, the lease is lost, or trying cannot help. `false`: the handler panicked.
+    async fn handle(&mut self, batch: &[Delivery]) -> Result<bool, Ended> {
         loop {
             if fault::sabotaged(Sabotage::SkipFence) {
                 self.forge_fence().await;
             }
             let attempt = AssertUnwindSafe(self.handler.handle(batch, &mut self.claim)).catch_unwind().await;
             let error = match attempt {
-                Ok(Ok(())) => return Ok(()),
-                Ok(Err(error)) => error,
-                Err(_) => {
-                    // As a crash of the process would: the deliveries go back, and their count rises.
-                    ::metrics::counter!(metrics::PANICS, "component" => self.config.component).increment(1);
-                    error!(queue = self.queue, "handler panicked");
-                    self.handler = (self.parts.handler)(self.claim.partition());
-                    return Err(Ended::Failed);
-                }
+                Ok(Ok(())) => return Ok(true),
+                Ok(Err(error)) => Some(error),
+                Err(_) => None,
             };
             self.claim.drop_batch();
+            let Some(error) = error else {
+                ::metrics::counter!(metrics::PANICS, "component" => self.config.component).increment(1);
+                error!(queue = self.queue, messages = batch.len(), "handler panicked");
+                self.handler = (self.parts.handler)(self.claim.partition());
+                return Ok(false);
+            };
             match error {
                 HandleError::LeaseLost => return Err(Ended::LeaseLost),
                 HandleError::Stop(reason) => {
@@ -260,36 +269,77 @@ impl PartitionRunner {
         }
     }
 
-    async fn park(&mut self, parked: &[Delivery]) -> Result<(), Ended> {
-        let reason = DeadLetterReason::DeliveredTooOften;
-        let letters: Vec<_> = parked
-            .iter()
-            .map(|delivery| {
-                let detail = "delivered and never acknowledged; it may crash or hang its handler";
-                dead_letter(delivery.message.clone(), reason, &self.queue, delivery.delivery_count, detail)
-            })
-            .collect();
+    /// Makes dead letters of them, and acknowledges. `times`: how often they were seen to do harm.
+    async fn park(
+        &mut self,
+        consumer: &mut dyn Consumer,
+        parked: Vec<Delivery>,
+        reason: DeadLetterReason,
+        times: u32,
+        detail: &str,
+    ) -> Result<(), Ended> {
+        let letter = |delivery: &Delivery| dead_letter(delivery.message.clone(), reason, &self.queue, times, detail);
+        let letters: Vec<_> = parked.iter().map(letter).collect();
         loop {
             let outcomes = self.parts.bus.publish(letters.clone(), self.config.publish_timeout).await;
             if outcomes.iter().all(|outcome| *outcome == Outcome::Confirmed) {
-                let count = u64::try_from(parked.len()).unwrap_or(0);
-                let labels = [("component", self.config.component), ("reason", reason.code())];
-                ::metrics::counter!(metrics::DEAD_LETTERED, &labels).increment(count);
-                error!(queue = self.queue, count, "parked as dead letters");
-                return Ok(());
+                break;
             }
             warn!(queue = self.queue, ?outcomes, "dead letters not stored yet");
             if let Some(ended) = self.back_off().await {
                 return Err(ended);
             }
         }
+        let count = u64::try_from(parked.len()).unwrap_or(0);
+        let labels = [("component", self.config.component), ("reason", reason.code())];
+        ::metrics::counter!(metrics::DEAD_LETTERED, &labels).increment(count);
+        error!(queue = self.queue, count, reason = reason.code(), "parked as dead letters");
+        self.ack(consumer, parked).await?;
+        self.evidence.acquit();
+        Ok(())
     }
 
     async fn ack(&mut self, consumer: &mut dyn Consumer, batch: Vec<Delivery>) -> Result<(), Ended> {
         consumer.ack(batch).await.map_err(|ended| {
             warn!(queue = self.queue, reason = %ended, "subscription ended before the acknowledgement");
             Ended::Failed
-        })
+        })?;
+        self.backoff = BACKOFF_MIN;
+        Ok(())
+    }
+
+    /// Tells the store what is handled alone now. Not before that is durable may it be handled.
+    async fn accuse(&mut self, message_id: &str) -> Result<(), Ended> {
+        loop {
+            if fault::sabotaged(Sabotage::SkipFence) {
+                self.forge_fence().await;
+            }
+            match self.evidence.accuse(&self.parts.store, self.claim.lease(), message_id).await {
+                Ok(()) => return Ok(()),
+                Err(StoreError::LeaseLost { .. }) => return Err(Ended::LeaseLost),
+                Err(error) => warn!(queue = self.queue, %error, "cannot handle a message alone yet"),
+            }
+            if let Some(ended) = self.back_off().await {
+                return Err(ended);
+            }
+        }
+    }
+
+    /// Nothing is handled alone any more. A failure costs a wrong death at most, and only if we die soon.
+    async fn settle_evidence(&mut self) {
+        if let Err(error) = self.evidence.settle(&self.parts.store, self.claim.lease()).await {
+            warn!(queue = self.queue, %error, "evidence not settled");
+        }
+    }
+
+    /// Waits until no other partition of this process handles a message that is suspected of killing it.
+    async fn take_turn(&mut self) -> Result<OwnedMutexGuard<()>, Ended> {
+        tokio::select! {
+            biased;
+            () = self.stop.cancelled() => Err(Ended::Stopped),
+            () = self.claim.expired() => Err(Ended::LeaseLost),
+            turn = self.parts.suspects.clone().lock_owned() => Ok(turn),
+        }
     }
 
     /// Waits a little, longer each time; `Some` when meanwhile it became pointless.

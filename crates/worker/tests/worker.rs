@@ -52,6 +52,15 @@ impl Handler for Recorder {
         for delivery in batch {
             match delivery.message.kind.as_str() {
                 "panic" => panic!("as asked"),
+                "die" => {
+                    let attempt = (format!("{}?", delivery.message.id), claim.partition(), batch.len());
+                    self.log.0.send_modify(|log| log.push(attempt));
+                    std::future::pending().await
+                }
+                "refuse" => {
+                    self.log.0.send_modify(|log| log.push((delivery.message.id.clone(), claim.partition(), 1)));
+                    return Err(HandleError::Retry("as asked".to_owned()));
+                }
                 "stop" => return Err(HandleError::Stop("as asked".to_owned())),
                 "retry" => {
                     let mut failures = self.failures.lock().unwrap();
@@ -99,7 +108,8 @@ impl Rig {
             lease_ttl: Duration::from_millis(1_000),
             lease_renew_every: Duration::from_millis(50),
             idle_flush_after: Duration::from_millis(50),
-            park_after: 3,
+            park_after_panics: 3,
+            park_after_deaths: 3,
             ..WorkerConfig::new(COMPONENT, instance, self.layout.partitions)
         };
         let (store, log, layout) = (self.store.clone(), self.log.clone(), self.layout);
@@ -112,6 +122,7 @@ impl Rig {
             store: self.store.clone(),
             handler: Arc::new(handler),
             queue: Arc::new(move |partition| layout.inbound_queue(partition)),
+            suspects: Arc::default(),
         };
         let stop = CancellationToken::new();
         (stop.clone(), tokio::spawn(Worker::new(config, parts).run(stop)))
@@ -177,7 +188,7 @@ async fn a_stop_finishes_marks_and_gives_the_partition_back() {
 }
 
 #[tokio::test]
-async fn what_keeps_killing_its_handler_is_parked_and_its_neighbours_go_on() {
+async fn what_its_handler_panics_on_is_parked_and_its_neighbours_go_on() {
     let rig = Rig::new(2).await;
     rig.publish(0, &[("a", "plain"), ("poison", "panic"), ("b", "plain"), ("c", "plain")]).await;
     rig.publish(1, &[("other", "plain")]).await;
@@ -188,14 +199,13 @@ async fn what_keeps_killing_its_handler_is_parked_and_its_neighbours_go_on() {
     let letters = rig.bus.peek(DEAD_LETTERS_QUEUE, None, 10).await.unwrap();
     let [(_, letter)] = &letters[..] else { panic!("one dead letter, not {}", letters.len()) };
     assert_eq!(letter.id, "poison");
-    assert_eq!(letter.headers["wp-reason"], "delivered-too-often");
+    assert_eq!(letter.headers["wp-reason"], "handler-panicked");
     assert_eq!(letter.headers["wp-origin"], "wa.in.p00");
     stop.cancel();
     task.await.unwrap();
     assert_eq!(rig.left("wa.in.p00").await, 0);
 }
 
-/// What came back with a culprit has failed as often as the culprit: only the first may be parked for it.
 #[tokio::test]
 async fn several_culprits_cost_their_neighbours_nothing() {
     let rig = Rig::new(1).await;
@@ -213,27 +223,73 @@ async fn several_culprits_cost_their_neighbours_nothing() {
     assert_eq!(rig.left("wa.in.p00").await, 0);
 }
 
-/// The broker would give up all of them together.
+/// What comes back says that somebody crashed, not who is to blame.
 #[tokio::test]
-async fn what_has_failed_very_often_is_taken_one_at_a_time() {
+async fn what_came_back_often_is_handled_alone_and_in_order() {
     let rig = Rig::new(1).await;
     let ids = numbered(20);
     let messages: Vec<_> = ids.iter().map(|id| (id.as_str(), "plain")).collect();
     rig.publish(0, &messages).await;
-    for count in 0..10 {
+    for count in 0..50 {
         let mut crashing = rig.bus.consume("wa.in.p00", 128).await.unwrap();
         let batch = crashing.next_batch(128).await.unwrap();
         assert_eq!((batch.len(), batch[0].delivery_count), (20, count));
     }
     let (stop, task) = rig.start("a");
     rig.log.until(|log| log.len() == 20).await;
-    assert_eq!(rig.log.ids(), ids, "none is parked for what happened to all");
-    let ids = numbered(21);
-    rig.publish(0, &[(&ids[20], "plain")]).await;
-    rig.log.until(|log| log.len() == 21).await;
+    assert_eq!(rig.log.ids(), ids);
+    assert!(rig.log.0.borrow().iter().all(|(_, _, size)| *size == 1), "one by one");
     stop.cancel();
     task.await.unwrap();
     assert_eq!(rig.left(DEAD_LETTERS_QUEUE).await, 0);
+    let lease = rig.store.acquire_lease(COMPONENT, PartitionId(0), "b", PATIENCE).await.unwrap().unwrap();
+    assert_eq!(lease.suspect, None, "nothing is held against the last one");
+}
+
+#[tokio::test]
+async fn what_processes_die_with_is_parked_and_its_neighbours_go_on() {
+    let rig = Rig::new(2).await;
+    rig.publish(0, &[("a", "plain"), ("poison", "die"), ("b", "plain")]).await;
+    rig.publish(1, &[("other", "plain")]).await;
+    // Twice with the whole batch in hand, which proves nothing, and three times with this one alone.
+    for deaths in 1..=5 {
+        let (_stop, task) = rig.start("one");
+        let died = |log: &[(String, PartitionId, usize)]| log.iter().filter(|(id, ..)| id == "poison?").count();
+        rig.log.until(|log| died(log) == deaths).await;
+        assert_eq!(rig.left(DEAD_LETTERS_QUEUE).await, 0);
+        task.abort();
+        assert!(task.await.is_err());
+    }
+    let (stop, task) = rig.start("one");
+    rig.log.until(|log| log.iter().any(|(id, ..)| id == "b")).await;
+    let plain: Vec<String> = rig.log.ids().into_iter().filter(|id| id == "a" || id == "b").collect();
+    assert_eq!(plain, ["a", "b"]);
+    let letters = rig.bus.peek(DEAD_LETTERS_QUEUE, None, 10).await.unwrap();
+    let [(_, letter)] = &letters[..] else { panic!("one dead letter, not {}", letters.len()) };
+    assert_eq!((letter.id.as_str(), letter.headers["wp-reason"].as_str()), ("poison", "worker-died"));
+    assert_eq!(letter.headers["wp-attempts"], "3");
+    stop.cancel();
+    task.await.unwrap();
+}
+
+/// A process that lives to see its end has shown that nothing in its hands kills.
+#[tokio::test]
+async fn an_orderly_end_counts_against_nobody() {
+    let rig = Rig::new(1).await;
+    rig.publish(0, &[("a", "refuse")]).await;
+    for _ in 0..2 {
+        rig.bus.consume("wa.in.p00", 1).await.unwrap().next_batch(1).await.unwrap();
+    }
+    for round in 1..=5 {
+        let (stop, task) = rig.start("one");
+        rig.log.until(|log| log.len() >= round).await;
+        stop.cancel();
+        task.await.unwrap();
+        let lease = rig.store.acquire_lease(COMPONENT, PartitionId(0), "one", PATIENCE).await.unwrap().unwrap();
+        assert_eq!(lease.suspect, None);
+        rig.store.release_lease(&lease).await.unwrap();
+    }
+    assert_eq!((rig.left("wa.in.p00").await, rig.left(DEAD_LETTERS_QUEUE).await), (1, 0));
 }
 
 #[tokio::test]

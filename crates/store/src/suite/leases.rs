@@ -5,7 +5,7 @@ use std::time::Duration;
 use waypost_domain::PartitionId;
 
 use super::{TTL, at, begin, owner, owner_of, row};
-use crate::{INBOX_COMPONENT, Lease, Result, Store, StoreError};
+use crate::{INBOX_COMPONENT, Lease, Result, Store, StoreError, Suspect};
 
 const SHORT: Duration = Duration::from_millis(1);
 const P0: PartitionId = PartitionId(0);
@@ -105,6 +105,22 @@ pub async fn the_sequence_goes_on_after_a_takeover(store: &Store) -> Result<()> 
     let next = owner_of(store, 0).await?;
     assert_eq!((next.published_seq, next.last_seq), (9, 9), "the inbox may have been tidied up below the mark");
     assert_eq!(owner_of(store, 1).await?.last_seq, 0, "each partition counts for itself");
+    Ok(())
+}
+
+pub async fn a_suspect_outlives_its_owner(store: &Store) -> Result<()> {
+    let first = owner(store).await?;
+    assert_eq!(first.suspect, None);
+    let suspect = Suspect { message_id: "5d41402a".to_owned(), deaths: 3 };
+    store.mark_suspect(&first, Some(&suspect)).await?;
+    begin(store, &first).await?.commit().await?;
+    let second = owner_of(store, 0).await?;
+    assert_eq!(second.suspect.as_ref(), Some(&suspect), "neither a batch nor a new owner changes it");
+    let late = store.mark_suspect(&first, None).await;
+    assert!(matches!(late, Err(StoreError::LeaseLost { partition: 0, .. })), "{late:?}");
+    store.mark_suspect(&second, None).await?;
+    store.release_lease(&second).await?;
+    assert_eq!(owner_of(store, 0).await?.suspect, None);
     Ok(())
 }
 

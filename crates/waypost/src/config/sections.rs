@@ -118,7 +118,8 @@ pub(crate) struct WorkerSection {
     pub(crate) lease_ttl_ms: u64,
     pub(crate) lease_renew_ms: u64,
     pub(crate) batch_max: u16,
-    pub(crate) park_after: u32,
+    pub(crate) park_after_panics: u32,
+    pub(crate) park_after_deaths: u32,
     pub(crate) idle_flush_ms: u64,
     pub(crate) drain_timeout_ms: u64,
 }
@@ -211,7 +212,8 @@ impl Default for WorkerSection {
             lease_ttl_ms: 15_000,
             lease_renew_ms: 5_000,
             batch_max: 128,
-            park_after: 5,
+            park_after_panics: 5,
+            park_after_deaths: 10,
             idle_flush_ms: 1_000,
             drain_timeout_ms: 20_000,
         }
