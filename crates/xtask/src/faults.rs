@@ -75,6 +75,7 @@ struct Line {
     lost: u64,
     doubled: u64,
     out_of_order: u64,
+    parked: u64,
     longest_pause_ms: u64,
     time_to_recover_ms: u64,
 }
@@ -87,18 +88,19 @@ fn read(report: &Path) -> anyhow::Result<Vec<Line>> {
 
 fn print(lines: &[Line]) {
     println!(
-        "\n{:<32} {:>9} {:>5} {:>8} {:>13} {:>14} {:>12}",
-        "fault", "messages", "lost", "doubled", "out of order", "longest pause", "recovery"
+        "\n{:<32} {:>9} {:>5} {:>8} {:>13} {:>7} {:>14} {:>12}",
+        "fault", "messages", "lost", "doubled", "out of order", "parked", "longest pause", "recovery"
     );
     for line in lines {
         let seconds = |ms: u64| format!("{:.1} s", ms as f64 / 1000.0);
         println!(
-            "{:<32} {:>9} {:>5} {:>8} {:>13} {:>14} {:>12}{}",
+            "{:<32} {:>9} {:>5} {:>8} {:>13} {:>7} {:>14} {:>12}{}",
             line.fault,
             line.messages,
             line.lost,
             line.doubled,
             line.out_of_order,
+            line.parked,
             seconds(line.longest_pause_ms),
             seconds(line.time_to_recover_ms),
             if line.good { "" } else { "  NOT GOOD" }
@@ -115,7 +117,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("report");
         let line = r#"{"fault":"01 broker killed","good":true,"messages":5,"lost":0,"doubled":0,"out_of_order":0,
-            "redelivered":1,"longest_pause_ms":9,"time_to_recover_ms":7}"#;
+            "redelivered":1,"parked":0,"longest_pause_ms":9,"time_to_recover_ms":7}"#;
         std::fs::write(&file, line.replace('\n', "")).unwrap();
         let lines = read(&file).unwrap();
         assert_eq!((lines[0].messages, lines[0].longest_pause_ms), (5, 9));

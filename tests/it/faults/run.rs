@@ -181,6 +181,7 @@ impl<'a> Run<'a> {
             "doubled": counts.doubled,
             "out_of_order": counts.out_of_order,
             "redelivered": counts.redelivered,
+            "parked": counts.parked,
             "longest_pause_ms": u64::try_from(self.load.longest_pause().as_millis())?,
             "time_to_recover_ms": u64::try_from(self.recovered_in.as_millis())?,
         });
