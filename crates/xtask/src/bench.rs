@@ -3,6 +3,7 @@
 
 mod bare;
 mod cpu;
+mod embedded;
 mod http;
 mod noop;
 mod report;
@@ -14,6 +15,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, bail};
+use hdrhistogram::Histogram;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use waypost_bus::Layout;
@@ -26,18 +28,22 @@ use waypost_tests::postgres::PostgresServer;
 use waypost_tests::rabbitmq::RabbitNode;
 
 use bare::Target;
-use http::Requests;
+use http::{Requests, Schedule};
 use report::{Figures, Latency, Report, Row};
 
 /// The router's own: a batch, and the prefetch of each queue.
 const PREFETCH: u16 = 128;
 const BODY_BYTES: usize = 1024;
-const CONNECTIONS: usize = 256;
+/// As many POSTs under way as the bare loop has publications.
+const CONNECTIONS: usize = PREFETCH as usize * PartitionCount::DEFAULT.get() as usize;
 const CONTACTS: usize = 5_000;
 const SECRET: &str = "bench-secret";
 const LATENCY_SECONDS: f64 = 4.0;
 /// Of those, not measured: everybody takes up their places.
 const WARM_UP_SECONDS: f64 = 1.5;
+/// A quiet hour: what batching costs when there is nothing to batch.
+const QUIET_RATE: f64 = 50.0;
+const QUIET_SECONDS: f64 = 8.0;
 /// The router's metrics, while it works. Rendering them costs it a little.
 const POLL_EVERY: Duration = Duration::from_millis(50);
 const STEP_MAX: Duration = Duration::from_secs(300);
@@ -65,7 +71,7 @@ pub(crate) async fn run(args: BenchArgs) -> anyhow::Result<()> {
     if cfg!(debug_assertions) {
         return run_in_release(&args).await;
     }
-    let bench = Bench::start(args).await?;
+    let bench = Bench::set_up(args).await?;
     let report = bench.measure().await?;
     if bench.args.json {
         println!("{}", serde_json::to_string(&report.to_json())?);
@@ -113,7 +119,7 @@ struct Bench {
 }
 
 impl Bench {
-    async fn start(args: BenchArgs) -> anyhow::Result<Self> {
+    async fn set_up(args: BenchArgs) -> anyhow::Result<Self> {
         let broker = RabbitNode::start()?;
         let database = PostgresServer::start()?;
         let url = broker.amqp_url(&broker.create_vhost()?);
@@ -168,7 +174,9 @@ impl Bench {
         let rate = figures.forward.per_second / 8.0;
         self.say(&format!("latency at {rate:.0} messages per second"));
         let latency = self.latencies(rate).await?;
-        Ok(Report { figures, latency, rate })
+        self.say(&format!("latency at {QUIET_RATE:.0} messages per second"));
+        let quiet = self.quiet_latencies().await?;
+        Ok(Report { figures, latency, rate, quiet, quiet_rate: QUIET_RATE })
     }
 
     async fn round(&self, round: usize) -> anyhow::Result<Figures> {
@@ -181,6 +189,10 @@ impl Bench {
         let meter = self.meter(None);
         let elapsed = bare::publish(&publishing, &self.inbound_targets, messages, usize::from(PREFETCH), &body).await?;
         let publish = meter.stop(self, messages, elapsed);
+
+        let meter = self.meter(None);
+        let elapsed = embedded::publish(messages, usize::from(PREFETCH), &body).await?;
+        let embedded = meter.stop(self, messages, elapsed);
 
         let meter = self.meter(None);
         let (queues, targets) = (&self.inbound, &self.team_targets);
@@ -196,50 +208,37 @@ impl Bench {
         let noop = meter.stop(self, requests.len(), load.elapsed);
         drop(noop_process);
 
-        let ingress_process = self.start_component("ingress").await?;
+        let ingress_process = self.start(&["ingress"]).await?;
         let meter = self.meter(ingress_process.id());
         let load = http::send(self.listen, requests.clone(), CONNECTIONS, None).await?;
         let ingress = meter.stop(self, requests.len(), load.elapsed);
         stop(ingress_process).await?;
 
-        let router_process = self.spawn_component("router")?;
+        let router_process = self.spawn(&["router"])?;
         let meter = self.meter(router_process.id());
         let elapsed = self.wait_until_handled(messages).await?;
         let router = meter.stop(self, messages, elapsed);
         stop(router_process).await?;
         self.purge(&consuming).await?;
-        Ok(Figures { publish, forward, noop, ingress, router })
+        Ok(Figures { publish, embedded, forward, noop, ingress, router })
     }
 
     async fn latencies(&self, rate: f64) -> anyhow::Result<Vec<(&'static str, Latency)>> {
         let consuming = bare::connect(&self.url).await?;
         let publishing = bare::connect(&self.url).await?;
-        let forwarding = bare::connect(&self.url).await?;
         self.purge(&consuming).await?;
-        let count = |seconds: f64| format!("{:.0}", rate * seconds).parse::<usize>();
-        let (messages, unmeasured) = (count(LATENCY_SECONDS)?, count(WARM_UP_SECONDS)?);
+        let (messages, unmeasured) = counts(rate, LATENCY_SECONDS)?;
         let measured = messages - unmeasured;
-
-        let stamp = |n| {
-            let mut body = stamp_of_turn(n, unmeasured).to_be_bytes().to_vec();
-            body.resize(BODY_BYTES, b'x');
-            body
-        };
-        let age = |body: &[u8]| age_of(u64::from_be_bytes(body.get(..8)?.try_into().ok()?));
-        let (_, _, forward) = tokio::try_join!(
-            bare::publish_steadily(&publishing, &self.inbound_targets, rate, messages, stamp),
-            bare::forward(&consuming, &forwarding, &self.inbound, &self.team_targets, messages, PREFETCH),
-            bare::measure_latency(&publishing, &self.teams, measured, age),
-        )?;
+        let forward = self.forward_latency(rate, messages, unmeasured).await?;
 
         let bodies = (0..messages).map(|n| webhook("latency", n, ""));
         let requests = Arc::new(Requests::new("/webhook", SECRET, bodies));
-        let ingress_process = self.start_component("ingress").await?;
-        let load = http::send(self.listen, requests, CONNECTIONS, Some(rate)).await?;
+        let ingress_process = self.start(&["ingress"]).await?;
+        let load = http::send(self.listen, requests, CONNECTIONS, Some(Schedule::soon(rate))).await?;
         stop(ingress_process).await?;
         self.purge(&consuming).await?;
 
-        let router_process = self.start_component("router").await?;
+        let router_process = self.start(&["router"]).await?;
         let event = |n| report::event(&webhook("steady", n, &format!("{:020}", stamp_of_turn(n, unmeasured))));
         let age = |body: &[u8]| age_of(report::stamp_of(body)?);
         let (_, router) = tokio::try_join!(
@@ -252,6 +251,49 @@ impl Bench {
             ("ingress", Latency::of(&load.latency)),
             ("router", Latency::of(&router)),
         ])
+    }
+
+    /// From a publish to a bare loop's other end.
+    async fn forward_latency(&self, rate: f64, messages: usize, unmeasured: usize) -> anyhow::Result<Histogram<u64>> {
+        let consuming = bare::connect(&self.url).await?;
+        let publishing = bare::connect(&self.url).await?;
+        let forwarding = bare::connect(&self.url).await?;
+        let stamp = |n| {
+            let mut body = stamp_of_turn(n, unmeasured).to_be_bytes().to_vec();
+            body.resize(BODY_BYTES, b'x');
+            body
+        };
+        let age = |body: &[u8]| age_of(u64::from_be_bytes(body.get(..8)?.try_into().ok()?));
+        let (_, _, latency) = tokio::try_join!(
+            bare::publish_steadily(&publishing, &self.inbound_targets, rate, messages, stamp),
+            bare::forward(&consuming, &forwarding, &self.inbound, &self.team_targets, messages, PREFETCH),
+            bare::measure_latency(&publishing, &self.teams, messages - unmeasured, age),
+        )?;
+        Ok(latency)
+    }
+
+    /// From a POST to a team's queue, all components in one process, beside a publish to the bare loop's other end.
+    async fn quiet_latencies(&self) -> anyhow::Result<Vec<(&'static str, Latency)>> {
+        let consuming = bare::connect(&self.url).await?;
+        self.purge(&consuming).await?;
+        let (messages, unmeasured) = counts(QUIET_RATE, QUIET_SECONDS)?;
+        let forward = self.forward_latency(QUIET_RATE, messages, unmeasured).await?;
+        self.purge(&consuming).await?;
+
+        let bodies = (0..messages).map(|n| webhook("quiet", n, ""));
+        let requests = Arc::new(Requests::new("/webhook", SECRET, bodies));
+        let process = self.start(&[]).await?;
+        let schedule = Schedule::soon(QUIET_RATE);
+        let age = |body: &[u8]| {
+            let number = report::number_of(body)?;
+            (number >= unmeasured).then(|| schedule.due(number).elapsed())
+        };
+        let (_, post) = tokio::try_join!(
+            http::send(self.listen, requests, usize::from(PREFETCH), Some(schedule)),
+            bare::measure_latency(&consuming, &self.teams, messages - unmeasured, age),
+        )?;
+        stop(process).await?;
+        Ok(vec![("forward", Latency::of(&forward)), ("post_to_team", Latency::of(&post))])
     }
 
     fn meter(&self, child: Option<u32>) -> Meter {
@@ -277,16 +319,19 @@ impl Bench {
         command
     }
 
-    fn spawn_component(&self, component: &str) -> anyhow::Result<Child> {
-        Ok(self.waypost(&["run", "--component", component]).stdin(Stdio::null()).spawn()?)
+    /// A process that runs these components; all where none is named.
+    fn spawn(&self, components: &[&str]) -> anyhow::Result<Child> {
+        let mut arguments = vec!["run"];
+        arguments.extend(components.iter().flat_map(|component| ["--component", component]));
+        Ok(self.waypost(&arguments).stdin(Stdio::null()).spawn()?)
     }
 
-    async fn start_component(&self, component: &str) -> anyhow::Result<Child> {
-        let child = self.spawn_component(component)?;
+    async fn start(&self, components: &[&str]) -> anyhow::Result<Child> {
+        let child = self.spawn(components)?;
         let deadline = Instant::now() + STEP_MAX;
         while self.get("/readyz").await.is_err() {
             if Instant::now() > deadline {
-                bail!("{component} does not become ready");
+                bail!("{components:?} does not become ready");
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
@@ -368,6 +413,12 @@ async fn stop(mut child: Child) -> anyhow::Result<()> {
     let status =
         tokio::time::timeout(Duration::from_secs(30), child.wait()).await.context("waypost does not end")??;
     if status.success() { Ok(()) } else { bail!("waypost ended with {status}") }
+}
+
+/// Messages of so many seconds, and how many of them are not measured.
+fn counts(rate: f64, seconds: f64) -> anyhow::Result<(usize, usize)> {
+    let count = |seconds: f64| format!("{:.0}", rate * seconds).parse::<usize>();
+    Ok((count(seconds)?, count(WARM_UP_SECONDS)?))
 }
 
 /// A webhook with one text message that makes an event of about 1 KB.

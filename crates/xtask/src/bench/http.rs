@@ -36,6 +36,28 @@ impl Requests {
     }
 }
 
+const CONNECTED_WITHIN: Duration = Duration::from_secs(1);
+
+/// When each request is due: an open loop, which does not wait for answers.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Schedule {
+    pub(crate) started: Instant,
+    /// Requests per second.
+    pub(crate) rate: f64,
+}
+
+impl Schedule {
+    /// Begins when the connections are there.
+    pub(crate) fn soon(rate: f64) -> Self {
+        Self { started: Instant::now() + CONNECTED_WITHIN, rate }
+    }
+
+    pub(crate) fn due(&self, number: usize) -> Instant {
+        let number = u32::try_from(number).unwrap_or(u32::MAX);
+        self.started + Duration::from_secs_f64(f64::from(number) / self.rate)
+    }
+}
+
 /// How it went.
 pub(crate) struct Load {
     pub(crate) elapsed: Duration,
@@ -43,13 +65,13 @@ pub(crate) struct Load {
     pub(crate) latency: Histogram<u64>,
 }
 
-/// Sends every request once, over `connections`; at `rate` per second where given, else as fast as answers come. Every
+/// Sends every request once, over `connections`; when it is due by `schedule`, else as fast as answers come. Every
 /// answer must be 200.
 pub(crate) async fn send(
     address: SocketAddr,
     requests: Arc<Requests>,
     connections: usize,
-    rate: Option<f64>,
+    schedule: Option<Schedule>,
 ) -> anyhow::Result<Load> {
     let next = Arc::new(AtomicUsize::new(0));
     let mut sockets = Vec::new();
@@ -61,7 +83,7 @@ pub(crate) async fn send(
     let started = Instant::now();
     let mut tasks = JoinSet::new();
     for socket in sockets {
-        tasks.spawn(send_on(socket, requests.clone(), next.clone(), started, rate));
+        tasks.spawn(send_on(socket, requests.clone(), next.clone(), schedule));
     }
     let mut latency = Histogram::new_with_bounds(1, 900_000_000, 3)?;
     while let Some(done) = tasks.join_next().await {
@@ -74,8 +96,7 @@ async fn send_on(
     mut socket: TcpStream,
     requests: Arc<Requests>,
     next: Arc<AtomicUsize>,
-    started: Instant,
-    rate: Option<f64>,
+    schedule: Option<Schedule>,
 ) -> anyhow::Result<Histogram<u64>> {
     let mut latency = Histogram::new_with_bounds(1, 900_000_000, 3)?;
     let mut answer = vec![0; 4096];
@@ -83,9 +104,9 @@ async fn send_on(
         let number = next.fetch_add(1, Ordering::Relaxed);
         let Some(request) = requests.0.get(number) else { return Ok(latency) };
         let mut due = Instant::now();
-        if let Some(rate) = rate {
+        if let Some(schedule) = schedule {
             // Measured from when it was due, so that a late start is part of the latency.
-            due = started + Duration::from_secs_f64(f64::from(u32::try_from(number)?) / rate);
+            due = schedule.due(number);
             tokio::time::sleep_until(due.into()).await;
         }
         socket.write_all(request).await?;

@@ -21,6 +21,8 @@ pub(crate) struct Row {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Figures {
     pub(crate) publish: Row,
+    /// Durable publishes to the embedded bus, in this process.
+    pub(crate) embedded: Row,
     pub(crate) forward: Row,
     pub(crate) noop: Row,
     pub(crate) ingress: Row,
@@ -39,6 +41,9 @@ pub(crate) struct Report {
     pub(crate) latency: Vec<(&'static str, Latency)>,
     /// Messages per second at which latency was measured.
     pub(crate) rate: f64,
+    /// The bare loop, and from a POST to a team's queue, when there is little to do.
+    pub(crate) quiet: Vec<(&'static str, Latency)>,
+    pub(crate) quiet_rate: f64,
 }
 
 impl Figures {
@@ -58,6 +63,7 @@ impl Figures {
         };
         Self {
             publish: row(|round| round.publish),
+            embedded: row(|round| round.embedded),
             forward: row(|round| round.forward),
             noop: row(|round| round.noop),
             ingress: row(|round| round.ingress),
@@ -65,14 +71,19 @@ impl Figures {
         }
     }
 
-    fn rows(&self) -> [(&'static str, Row); 5] {
+    fn rows(&self) -> [(&'static str, Row); 6] {
         [
             ("publish", self.publish),
+            ("embedded", self.embedded),
             ("noop_handler", self.noop),
             ("ingress", self.ingress),
             ("forward", self.forward),
             ("router", self.router),
         ]
+    }
+
+    fn embedded_vs_publish(&self) -> f64 {
+        self.embedded.per_second / self.publish.per_second
     }
 
     fn router_vs_forward(&self) -> f64 {
@@ -93,6 +104,14 @@ impl Latency {
 }
 
 impl Report {
+    /// How much longer a message takes through all of ours than through a bare loop.
+    fn quiet_p50_vs_forward(&self) -> f64 {
+        match &self.quiet[..] {
+            [(_, forward), (_, ours)] => ours.p50 / forward.p50,
+            _ => f64::NAN,
+        }
+    }
+
     pub(crate) fn to_json(&self) -> Value {
         let rows = self.figures.rows().map(|(name, row)| {
             let figures = json!({
@@ -103,18 +122,24 @@ impl Report {
             });
             (name.to_owned(), figures)
         });
-        let latency = self
-            .latency
-            .iter()
-            .map(|(name, latency)| ((*name).to_owned(), json!({"p50": latency.p50, "p99": latency.p99})));
+        let latency = |of: &[(&'static str, Latency)]| {
+            let entry = |(name, latency): &(&str, Latency)| {
+                ((*name).to_owned(), json!({"p50": latency.p50, "p99": latency.p99}))
+            };
+            of.iter().map(entry).collect::<serde_json::Map<_, _>>()
+        };
         json!({
             "ratios": {
                 "router_vs_forward": self.figures.router_vs_forward(),
                 "ingress_vs_publish": self.figures.ingress_vs_publish(),
+                "embedded_vs_publish": self.figures.embedded_vs_publish(),
+                "quiet_p50_vs_forward": self.quiet_p50_vs_forward(),
             },
             "phases": rows.into_iter().collect::<serde_json::Map<_, _>>(),
-            "latency_ms": latency.collect::<serde_json::Map<_, _>>(),
+            "latency_ms": latency(&self.latency),
             "latency_at_per_second": self.rate,
+            "quiet_latency_ms": latency(&self.quiet),
+            "quiet_latency_at_per_second": self.quiet_rate,
         })
     }
 }
@@ -126,12 +151,23 @@ impl fmt::Display for Report {
             let (client, broker, database) = (row.client_us, row.broker_us, row.database_us);
             writeln!(f, "{name:<14} {:>11.0} {client:>12.1} {broker:>12.1} {database:>12.1}", row.per_second)?;
         }
-        writeln!(f, "\nlatency at {:.0} messages/s     p50 ms     p99 ms", self.rate)?;
-        for (name, latency) in &self.latency {
-            writeln!(f, "{name:<26} {:>10.2} {:>10.2}", latency.p50, latency.p99)?;
+        for (rate, latency) in [(self.rate, &self.latency), (self.quiet_rate, &self.quiet)] {
+            let title = format!("latency at {rate:.0} messages/s");
+            writeln!(f, "\n{title:<26} {:>10} {:>10}", "p50 ms", "p99 ms")?;
+            for (name, latency) in latency {
+                writeln!(f, "{name:<26} {:>10.2} {:>10.2}", latency.p50, latency.p99)?;
+            }
         }
-        writeln!(f, "\nrouter_vs_forward  {:.3}", self.figures.router_vs_forward())?;
-        writeln!(f, "ingress_vs_publish {:.3}", self.figures.ingress_vs_publish())
+        writeln!(f)?;
+        for (name, ratio) in [
+            ("router_vs_forward", self.figures.router_vs_forward()),
+            ("ingress_vs_publish", self.figures.ingress_vs_publish()),
+            ("embedded_vs_publish", self.figures.embedded_vs_publish()),
+            ("quiet_p50_vs_forward", self.quiet_p50_vs_forward()),
+        ] {
+            writeln!(f, "{name:<20} {ratio:>6.3}")?;
+        }
+        Ok(())
     }
 }
 
@@ -159,6 +195,12 @@ pub(crate) fn event(body: &[u8]) -> Vec<u8> {
 pub(crate) fn stamp_of(body: &[u8]) -> Option<u64> {
     let document: Value = serde_json::from_slice(body).ok()?;
     document.pointer("/data/message/text")?.as_str()?.get(..20)?.parse().ok()
+}
+
+/// The number of the webhook that a team message comes from: what its wamid ends in.
+pub(crate) fn number_of(body: &[u8]) -> Option<usize> {
+    let document: Value = serde_json::from_slice(body).ok()?;
+    document.pointer("/data/message/wamid")?.as_str()?.rsplit('.').next()?.parse().ok()
 }
 
 /// The router's count of handled messages, out of its metrics.
