@@ -34,8 +34,7 @@ use report::{Figures, Latency, Report, Row};
 /// The router's own: a batch, and the prefetch of each queue.
 const PREFETCH: u16 = 128;
 const BODY_BYTES: usize = 1024;
-/// As many POSTs under way as the bare loop has publications.
-const CONNECTIONS: usize = PREFETCH as usize * PartitionCount::DEFAULT.get() as usize;
+const CONNECTIONS: usize = 256;
 const CONTACTS: usize = 5_000;
 const SECRET: &str = "bench-secret";
 const LATENCY_SECONDS: f64 = 4.0;
@@ -56,6 +55,9 @@ pub(crate) struct BenchArgs {
     /// Rounds; medians are printed
     #[arg(long, default_value_t = 3)]
     pub(crate) rounds: usize,
+    /// POSTs under way at once
+    #[arg(long, default_value_t = CONNECTIONS)]
+    pub(crate) connections: usize,
     /// Print JSON only
     #[arg(long)]
     pub(crate) json: bool,
@@ -85,8 +87,9 @@ pub(crate) async fn run(args: BenchArgs) -> anyhow::Result<()> {
 async fn run_in_release(args: &BenchArgs) -> anyhow::Result<()> {
     cargo(&["build", "--release", "--quiet", "--package", "waypost", "--package", "waypost-xtask"]).await?;
     let (messages, rounds) = (args.messages.to_string(), args.rounds.to_string());
+    let connections = args.connections.to_string();
     let mut line = vec!["run", "--release", "--quiet", "--package", "waypost-xtask", "--", "bench"];
-    line.extend(["--messages", &messages, "--rounds", &rounds]);
+    line.extend(["--messages", &messages, "--rounds", &rounds, "--connections", &connections]);
     if args.json {
         line.push("--json");
     }
@@ -204,13 +207,13 @@ impl Bench {
             Arc::new(Requests::new("/webhook", SECRET, (0..messages).map(|n| webhook(&format!("r{round}"), n, ""))));
         let (noop_process, address) = self.start_noop().await?;
         let meter = self.meter(noop_process.id());
-        let load = http::send(address, requests.clone(), CONNECTIONS, None).await?;
+        let load = http::send(address, requests.clone(), self.args.connections, None).await?;
         let noop = meter.stop(self, requests.len(), load.elapsed);
         drop(noop_process);
 
         let ingress_process = self.start(&["ingress"]).await?;
         let meter = self.meter(ingress_process.id());
-        let load = http::send(self.listen, requests.clone(), CONNECTIONS, None).await?;
+        let load = http::send(self.listen, requests.clone(), self.args.connections, None).await?;
         let ingress = meter.stop(self, requests.len(), load.elapsed);
         stop(ingress_process).await?;
 
@@ -234,7 +237,7 @@ impl Bench {
         let bodies = (0..messages).map(|n| webhook("latency", n, ""));
         let requests = Arc::new(Requests::new("/webhook", SECRET, bodies));
         let ingress_process = self.start(&["ingress"]).await?;
-        let load = http::send(self.listen, requests, CONNECTIONS, Some(Schedule::soon(rate))).await?;
+        let load = http::send(self.listen, requests, self.args.connections, Some(Schedule::soon(rate))).await?;
         stop(ingress_process).await?;
         self.purge(&consuming).await?;
 
