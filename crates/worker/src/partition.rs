@@ -253,6 +253,12 @@ impl PartitionRunner {
                 return Ok(false);
             };
             match error {
+                // The forgery may have failed, or is out of date.
+                HandleError::LeaseLost if fault::sabotaged(Sabotage::SkipFence) => {
+                    if let Some(ended) = self.back_off().await {
+                        return Err(ended);
+                    }
+                }
                 HandleError::LeaseLost => return Err(Ended::LeaseLost),
                 HandleError::Stop(reason) => {
                     error!(queue = self.queue, reason, "consumer stopped; nothing is lost, a person must act");
