@@ -3,6 +3,7 @@
 //! This crate must never read a clock, do I/O, spawn or draw a random number: whoever calls it passes those in.
 //! Nothing here knows how WhatsApp, a broker or a database writes things down.
 
+pub mod calendar;
 pub mod contact;
 pub mod conversation;
 pub mod ids;
@@ -12,6 +13,7 @@ pub mod status;
 pub mod team;
 pub mod time;
 
+pub use calendar::{Calendar, CalendarName};
 pub use contact::{Alias, AliasSet};
 pub use conversation::{Conversation, ConversationState};
 pub use ids::{ContactId, ConversationId, DecisionId, NumberName, PhoneNumberId, WabaId};

@@ -1,13 +1,15 @@
 //! Teams: who answers. A team's name is part of its queues' names, so it is a slug.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-/// Lowercase letters, digits and `-`, starting with a letter or digit, 1 to 64 characters.
+/// Lowercase letters, digits and `-`, starting with a letter or digit, 1 to 64 characters. Shared, because every rule,
+/// decision and message names one.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct TeamName(String);
+pub struct TeamName(Arc<str>);
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("team name {0:?} must be 1 to 64 characters of a-z, 0-9 and '-', starting with a letter or digit")]
@@ -21,7 +23,7 @@ impl TeamName {
         let slug = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-';
         let valid =
             !name.is_empty() && name.len() <= Self::LENGTH_MAX && name.bytes().all(slug) && !name.starts_with('-');
-        if valid { Ok(Self(name)) } else { Err(InvalidTeamName(name)) }
+        if valid { Ok(Self(name.into())) } else { Err(InvalidTeamName(name)) }
     }
 
     pub fn as_str(&self) -> &str {
@@ -39,7 +41,7 @@ impl TryFrom<String> for TeamName {
 
 impl From<TeamName> for String {
     fn from(name: TeamName) -> Self {
-        name.0
+        name.0.as_ref().to_owned()
     }
 }
 

@@ -1,15 +1,15 @@
 //! Routing inputs as they are stored beside their decision: at most [`INPUT_BYTES_MAX`] encoded.
 
 use prost::Message;
-use waypost_domain::TeamName;
 use waypost_domain::team::Priority;
-use waypost_rules::{OpenConversation, RouteInput};
+use waypost_domain::{TeamName, Timestamp};
+use waypost_rules::{OpenConversation, PreviousTeam, Referral, RouteInput};
 
 use crate::event::InvalidField;
 use crate::v1;
 
 /// The version that this release writes, and the highest that it reads.
-pub const ROUTE_INPUT_VERSION: u32 = 1;
+pub const ROUTE_INPUT_VERSION: u32 = 2;
 /// What a stored input may take.
 pub const INPUT_BYTES_MAX: usize = 2048;
 
@@ -20,10 +20,24 @@ const ATTRIBUTE_BYTES_MAX: usize = 120;
 /// Cuts `input` to what can be stored. The decision is made from the result, so that it can be made again from what
 /// was stored. Attributes that `wanted` (the rules look at them) stay before the others.
 pub fn fit_route_input(mut input: RouteInput, wanted: impl Fn(&str) -> bool) -> RouteInput {
-    input.text = input.text.map(|text| cut(text, TEXT_BYTES_MAX));
     input.reply_id = input.reply_id.map(|id| cut(id, REPLY_ID_BYTES_MAX));
+    let short = |text: Option<String>| text.map(|text| cut(text, ATTRIBUTE_BYTES_MAX));
     input.message_type = cut(input.message_type, ATTRIBUTE_BYTES_MAX);
+    input.reply_template = short(input.reply_template);
+    input.language = short(input.language);
+    input.country = short(input.country);
+    input.zone = short(input.zone);
+    input.contact_key = cut(input.contact_key, ATTRIBUTE_BYTES_MAX);
+    input.referral = input.referral.map(|referral| Referral {
+        source_id: short(referral.source_id),
+        source_type: short(referral.source_type),
+        source_url: short(referral.source_url),
+    });
     let mut attributes = std::mem::take(&mut input.attributes);
+    // The text gets what the rest leaves, less its tag and length.
+    let text = input.text.take();
+    let room = INPUT_BYTES_MAX.saturating_sub(v1::RouteInput::from(&input).encoded_len() + 3);
+    input.text = text.map(|text| cut(text, TEXT_BYTES_MAX.min(room)));
     attributes.retain(|name, value| name.len() + value.len() <= ATTRIBUTE_BYTES_MAX);
     let mut room = INPUT_BYTES_MAX.saturating_sub(v1::RouteInput::from(&input).encoded_len());
     let (first, rest): (Vec<_>, Vec<_>) = attributes.into_iter().partition(|(name, _)| wanted(name));
@@ -57,6 +71,12 @@ pub fn decode_route_input(bytes: &[u8]) -> Result<RouteInput, InvalidField> {
             Priority::parse(&wire.open_priority).ok_or_else(|| invalid("open_priority", "not a priority"))?;
         Some(OpenConversation { team, priority })
     };
+    let previous_team = if wire.previous_team.is_empty() {
+        None
+    } else {
+        let team = TeamName::new(wire.previous_team).map_err(|_| invalid("previous_team", "not a team name"))?;
+        Some(PreviousTeam { team, age_s: wire.previous_team_age_s })
+    };
     Ok(RouteInput {
         number: wire.number,
         message_type: wire.message_type,
@@ -65,6 +85,19 @@ pub fn decode_route_input(bytes: &[u8]) -> Result<RouteInput, InvalidField> {
         attributes: wire.attributes,
         open,
         first_contact: wire.first_contact,
+        reply_template: wire.reply_template,
+        referral: wire.referral.map(|referral| Referral {
+            source_id: referral.source_id,
+            source_type: referral.source_type,
+            source_url: referral.source_url,
+        }),
+        language: wire.language,
+        country: wire.country,
+        received_at: wire.received_at_ms.map(Timestamp::from_millis),
+        zone: wire.zone,
+        previous_team,
+        window_left_s: wire.window_left_s,
+        contact_key: wire.contact_key,
     })
 }
 
@@ -74,6 +107,7 @@ impl From<&RouteInput> for v1::RouteInput {
             Some(open) => (open.team.as_str().to_owned(), open.priority.as_str().to_owned()),
             None => Default::default(),
         };
+        let previous = input.previous_team.as_ref();
         Self {
             version: ROUTE_INPUT_VERSION,
             number: input.number.clone(),
@@ -84,6 +118,20 @@ impl From<&RouteInput> for v1::RouteInput {
             open_team,
             open_priority,
             first_contact: input.first_contact,
+            reply_template: input.reply_template.clone(),
+            referral: input.referral.as_ref().map(|referral| v1::RouteReferral {
+                source_id: referral.source_id.clone(),
+                source_type: referral.source_type.clone(),
+                source_url: referral.source_url.clone(),
+            }),
+            language: input.language.clone(),
+            country: input.country.clone(),
+            zone: input.zone.clone(),
+            received_at_ms: input.received_at.map(Timestamp::as_millis),
+            previous_team: previous.map(|before| before.team.as_str().to_owned()).unwrap_or_default(),
+            previous_team_age_s: previous.map(|before| before.age_s).unwrap_or_default(),
+            window_left_s: input.window_left_s,
+            contact_key: input.contact_key.clone(),
         }
     }
 }
@@ -108,10 +156,33 @@ mod tests {
             attributes: BTreeMap::from([("tier".into(), "gold".into())]),
             open: Some(OpenConversation { team: TeamName::new("vip").unwrap(), priority: Priority::Urgent }),
             first_contact: true,
+            reply_template: Some("welcome".into()),
+            referral: Some(Referral { source_id: Some("1".into()), source_type: None, source_url: Some("u".into()) }),
+            language: Some("es".into()),
+            country: Some("MX".into()),
+            received_at: Some(Timestamp::from_millis(1_700_000_000_123)),
+            zone: Some("America/Mexico_City".into()),
+            previous_team: Some(PreviousTeam { team: TeamName::new("billing").unwrap(), age_s: 60 }),
+            window_left_s: Some(0),
+            contact_key: "0198".into(),
         };
         assert_eq!(decode_route_input(&encode_route_input(&input)).unwrap(), input);
         let bare = RouteInput::default();
         assert_eq!(decode_route_input(&encode_route_input(&bare)).unwrap(), bare);
+    }
+
+    #[test]
+    fn version_1_still_reads() {
+        let wire = b"\x08\x01\x12\x0asupport-es\x1a\x04text\x22\x04hola\x32\x0c\x0a\x04tier\x12\x04gold\x48\x01";
+        let want = RouteInput {
+            number: "support-es".into(),
+            message_type: "text".into(),
+            text: Some("hola".into()),
+            attributes: BTreeMap::from([("tier".into(), "gold".into())]),
+            first_contact: true,
+            ..RouteInput::default()
+        };
+        assert_eq!(decode_route_input(wire).unwrap(), want);
     }
 
     #[test]
@@ -122,6 +193,7 @@ mod tests {
         let input = RouteInput {
             text: Some("ä".repeat(4096)),
             reply_id: Some("r".repeat(1000)),
+            zone: Some("z".repeat(1000)),
             attributes,
             ..RouteInput::default()
         };

@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-const PACKAGE_FILES: [&str; 1] = ["waypost.internal.v1.rs"];
+const PACKAGE_FILES: [&str; 2] = ["waypost.internal.v1.rs", "waypost.rules.v1.rs"];
 
 #[test]
 fn generated_code_is_current() {
@@ -23,7 +23,11 @@ fn generated_code_is_current() {
 
 fn generate(folder: &Path) {
     let root = crate_root().join("../../proto");
-    let sources = ["waypost/internal/v1/event.proto", "waypost/internal/v1/route.proto"];
+    let sources = [
+        "waypost/internal/v1/event.proto",
+        "waypost/internal/v1/route.proto",
+        "waypost/rules/v1/rule_set.proto",
+    ];
     let descriptors = protox::compile(sources.map(|source| root.join(source)), [&root]).unwrap();
     prost_build::Config::new()
         // The webhook item's own JSON is passed on without a copy.

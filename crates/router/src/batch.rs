@@ -13,7 +13,7 @@ use waypost_cloud_api::webhook::{ContactChange, Handover};
 use waypost_domain::conversation::{Conversation, ConversationEvent, ConversationState};
 use waypost_domain::{ContactId, ConversationId, DecisionId, InboundMessage, NumberName, TeamName};
 use waypost_proto::v1::{ActivityKind, ActivityRecord};
-use waypost_rules::RuleSet;
+use waypost_rules::{PreviousTeam, RuleSet};
 use waypost_store::{
     Batch, ChangeRow, ChangeScope, ContactRecord, HeldRelease, InboxRow, KnownEvent, Observation, ReleasedMessage,
     StoreError, StoredDecision,
@@ -21,7 +21,7 @@ use waypost_store::{
 use waypost_worker::Claim;
 
 use crate::config::RouterConfig;
-use crate::decide::decide;
+use crate::decide::{Known, decide};
 use crate::inbound::{Content, Inbound};
 
 /// An event and our name of the number that it came in on.
@@ -332,7 +332,15 @@ impl Work<'_> {
             previous_team = ended;
             conversation
         });
-        let decision = decide(self.rules, &arrival.number, message, contact.as_ref(), open.as_ref());
+        let known = Known {
+            number: &arrival.number,
+            received_at: arrival.inbound.received_at,
+            contact: contact.as_ref(),
+            open: open.as_ref(),
+            previous_team: previous_team.clone(),
+        };
+        let decision = decide(self.rules, message, known);
+        let mut previous_team = previous_team.map(|before| before.team);
         let conversation = pair.and_then(|pair| {
             if wrote {
                 let arrived_at = arrival.inbound.received_at;
@@ -360,7 +368,7 @@ impl Work<'_> {
     }
 
     /// The open conversation, or a new one where there is none or it fell silent; and the team of the one that ended.
-    fn conversation(&mut self, pair: &Pair, arrival: &Arrival) -> (Conversation, Option<TeamName>) {
+    fn conversation(&mut self, pair: &Pair, arrival: &Arrival) -> (Conversation, Option<PreviousTeam>) {
         let at = arrival.inbound.received_at;
         let idle_ms = i64::try_from(self.config.conversation_idle.as_millis()).unwrap_or(i64::MAX);
         let mut previous_team = None;
@@ -369,7 +377,8 @@ impl Work<'_> {
                 return (open.clone(), None);
             }
             let mut over = open.clone();
-            previous_team.clone_from(&over.team);
+            let age_s = at.millis_since(over.active_at).max(0) / 1000;
+            previous_team = over.team.clone().map(|team| PreviousTeam { team, age_s });
             over.apply(ConversationEvent::Resolved { at: over.active_at });
             self.ended.push(over);
         }

@@ -1,19 +1,23 @@
 //! From a message and what we know of its sender to a decision, with the input that made it.
 
-use waypost_domain::{Conversation, ConversationState, InboundMessage, NumberName};
+use waypost_domain::{Conversation, ConversationState, InboundMessage, NumberName, Timestamp};
 use waypost_proto::route::{encode_route_input, fit_route_input};
-use waypost_rules::{OpenConversation, RouteInput, RuleSet};
+use waypost_rules::{OpenConversation, PreviousTeam, Referral, RouteInput, RuleSet};
 use waypost_store::{ContactRecord, StoredDecision};
 
-/// Decides. `open`: the conversation as it was before this message; `None` where there is none or it is over.
-pub fn decide(
-    rules: &RuleSet,
-    number: &NumberName,
-    message: &InboundMessage,
-    contact: Option<&ContactRecord>,
-    open: Option<&Conversation>,
-) -> StoredDecision {
-    let input = fit_route_input(route_input(number, message, contact, open), |name| rules.looks_at(name));
+/// What is known of a message beside itself.
+pub struct Known<'a> {
+    pub number: &'a NumberName,
+    pub received_at: Timestamp,
+    pub contact: Option<&'a ContactRecord>,
+    /// The conversation as it was before this message; `None` where there is none or it is over.
+    pub open: Option<&'a Conversation>,
+    /// Who answered the one before, where this message begins a new one.
+    pub previous_team: Option<PreviousTeam>,
+}
+
+pub fn decide(rules: &RuleSet, message: &InboundMessage, known: Known<'_>) -> StoredDecision {
+    let input = fit_route_input(route_input(message, known), |name| rules.looks_at(name));
     let decision = rules.decide(&input);
     StoredDecision {
         rule_set: decision.rule_set,
@@ -26,21 +30,42 @@ pub fn decide(
     }
 }
 
-fn route_input(
-    number: &NumberName,
-    message: &InboundMessage,
-    contact: Option<&ContactRecord>,
-    open: Option<&Conversation>,
-) -> RouteInput {
+fn route_input(message: &InboundMessage, known: Known<'_>) -> RouteInput {
+    let Known { number, received_at, contact, open, previous_team } = known;
+    let attributes = contact.map(|contact| contact.attributes.clone()).unwrap_or_default();
+    // Contacts have no fields of their own for these two yet.
+    let attribute = |name: &str| attributes.get(name).filter(|value| !value.is_empty()).cloned();
     RouteInput {
         number: number.as_str().to_owned(),
         message_type: message.kind.as_str().to_owned(),
         text: message.text.clone(),
         reply_id: message.tap.as_ref().map(|tap| tap.id.clone()),
-        attributes: contact.map(|contact| contact.attributes.clone()).unwrap_or_default(),
-        open: open.and_then(open_conversation),
+        // Meta names the message that a button belongs to, not its template.
+        reply_template: None,
+        referral: message.referral.as_ref().map(|referral| Referral {
+            source_id: referral.source_id.clone(),
+            source_type: referral.source_type.clone(),
+            source_url: referral.source_url.clone(),
+        }),
+        language: contact.and_then(|contact| contact.language.as_deref()).map(primary_subtag),
+        country: attribute("country").map(|country| country.to_ascii_uppercase()),
+        zone: attribute("zone"),
+        attributes,
+        received_at: Some(received_at),
+        previous_team,
+        window_left_s: open
+            .and_then(|open| open.window_ends_at)
+            .map(|ends_at| ends_at.millis_since(received_at).div_euclid(1000))
+            .filter(|left| *left > 0),
         first_contact: contact.is_none_or(|contact| contact.is_new),
+        contact_key: contact.map(|contact| contact.id.to_string()).unwrap_or_default(),
+        open: open.and_then(open_conversation),
     }
+}
+
+/// `pt` of `pt_BR`.
+fn primary_subtag(language: &str) -> String {
+    language.split(['-', '_']).next().unwrap_or_default().to_ascii_lowercase()
 }
 
 fn open_conversation(conversation: &Conversation) -> Option<OpenConversation> {

@@ -1,66 +1,18 @@
 //! Which team gets a message. Phases in order; the first that has an answer wins:
-//! handover (the customer asks for a person) → bind (the open conversation's team) → route (the rules) → default.
-
-use std::collections::BTreeMap;
-use std::fmt;
+//! handover (the customer asks for a person) → bind (what already runs) → route (the rules) → default. What is decided
+//! is then decorated.
 
 use waypost_domain::TeamName;
 use waypost_domain::team::Priority;
 
-use crate::fold::fold;
-use crate::parse::{Rule, RuleSet, When};
-
-/// Rules look at this many characters of a message: WhatsApp's own limit for a text.
-pub const TEXT_CHARS_MAX: usize = 4096;
-
-/// All that a decision may depend on.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct RouteInput {
-    /// Our name of the number that was written to.
-    pub number: String,
-    /// `messages[].type`, as Meta writes it; empty where missing.
-    pub message_type: String,
-    pub text: Option<String>,
-    /// The id of the button or list row that was tapped.
-    pub reply_id: Option<String>,
-    /// What is known of the customer, e.g. `tier`.
-    pub attributes: BTreeMap<String, String>,
-    /// The conversation that is open, if any.
-    pub open: Option<OpenConversation>,
-    /// Whether we never heard from them before.
-    pub first_contact: bool,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OpenConversation {
-    pub team: TeamName,
-    pub priority: Priority,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Phase {
-    Handover,
-    Bind,
-    Route,
-    Default,
-}
-
-impl Phase {
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Handover => "handover",
-            Self::Bind => "bind",
-            Self::Route => "route",
-            Self::Default => "default",
-        }
-    }
-}
-
-impl fmt::Display for Phase {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
+use crate::compile::RuleSet;
+use crate::describe;
+use crate::evaluate::Facts;
+use crate::fold::{fold, fold_into};
+use crate::index::{Group, Scratch};
+use crate::input::{RouteInput, TEXT_CHARS_MAX};
+use crate::model::{EscalationStep, Phase, Rule, Target};
+use crate::percent;
 
 /// Where a message goes and why. Holds nothing that the customer wrote.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,92 +23,211 @@ pub struct Decision {
     pub phase: Phase,
     pub team: TeamName,
     pub priority: Priority,
+    /// The person asked for, as a customer attribute names them.
+    pub person: Option<String>,
+    pub tags: Vec<String>,
+    pub skills: Vec<String>,
+    pub escalation: Vec<EscalationStep>,
     /// A sentence for the support manager.
     pub why: String,
+}
+
+/// A decision that borrows everything: nothing is allocated for it, and its reason is only put into words when asked.
+#[derive(Debug, Clone, Copy)]
+pub struct Choice<'a> {
+    pub phase: Phase,
+    pub by: By<'a>,
+    pub team: &'a TeamName,
+    pub priority: Priority,
+    pub person: Option<&'a str>,
+    /// Which rules of phase `decorate` apply, in winning order: places in the definition.
+    pub decorated_by: &'a [u32],
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum By<'a> {
+    /// A rule, and which of its alternatives held.
+    Rule { rule: &'a Rule, alternative: usize },
+    /// The conversation is open with the team.
+    OpenConversation,
+    /// The rule set's own handover or default team.
+    RuleSet,
+}
+
+impl<'a> Choice<'a> {
+    pub fn rule_id(&self) -> &'a str {
+        match self.by {
+            By::Rule { rule, .. } => &rule.id,
+            By::OpenConversation | By::RuleSet => self.phase.as_str(),
+        }
+    }
 }
 
 impl RuleSet {
     /// Every input has a decision.
     pub fn decide(&self, input: &RouteInput) -> Decision {
-        let folded = input.text.as_deref().map(|text| fold(text, TEXT_CHARS_MAX)).unwrap_or_default();
-        self.decide_handover(input, &folded)
-            .or_else(|| self.decide_bind(input))
-            .or_else(|| self.decide_route(input, &folded))
-            .unwrap_or_else(|| {
-                let why = "no rule matched".to_owned();
-                self.decision(Phase::Default, Phase::Default.as_str(), &self.default_team, Priority::Normal, why)
-            })
+        let mut scratch = Scratch::default();
+        let choice = self.choose(input, &mut scratch);
+        self.decision(input, &choice)
     }
 
-    fn decide_handover(&self, input: &RouteInput, folded: &str) -> Option<Decision> {
-        let handover = &self.handover;
-        let button = input.reply_id.as_ref().and_then(|id| handover.buttons.iter().find(|button| *button == id));
-        let why = if let Some(button) = button {
-            format!("the customer asked for a person (button \"{button}\")")
-        } else {
-            let word = handover.words.iter().find(|word| folded.contains(&word.folded))?;
-            format!("the customer asked for a person (\"{}\", {})", word.text, word.language)
+    /// The same without a word: allocates nothing once `scratch` has grown to what this rule set needs.
+    pub fn choose<'a>(&'a self, input: &'a RouteInput, scratch: &'a mut Scratch) -> Choice<'a> {
+        let mut folded = std::mem::take(&mut scratch.folded);
+        fold_into(&mut folded, input.text.as_deref().unwrap_or_default(), TEXT_CHARS_MAX);
+        let facts = Facts { input, folded: &folded };
+        self.index.begin(&facts, scratch);
+        let mut first = |group| self.index.first(group, &facts, self, scratch);
+        let by_rule = |(rule, alternative): (u32, u32)| By::Rule {
+            rule: &self.definition.rules[rule as usize],
+            alternative: alternative as usize,
         };
-        let phase = Phase::Handover;
-        Some(self.decision(phase, phase.as_str(), &handover.team, handover.urgency, why))
+        let (phase, by) = if first(Group::Asks).is_some() {
+            (Phase::Handover, first(Group::Phase(Phase::Handover)).map_or(By::RuleSet, by_rule))
+        } else if let Some(found) = first(Group::Phase(Phase::Bind)) {
+            (Phase::Bind, by_rule(found))
+        } else if input.open.as_ref().is_some_and(|open| self.has_team(&open.team)) {
+            (Phase::Bind, By::OpenConversation)
+        } else if let Some(found) = first(Group::Phase(Phase::Route)) {
+            (Phase::Route, by_rule(found))
+        } else {
+            (Phase::Default, first(Group::Phase(Phase::Default)).map_or(By::RuleSet, by_rule))
+        };
+        self.index.all(Group::Phase(Phase::Decorate), &facts, self, scratch);
+        scratch.folded = folded;
+        self.choice(input, phase, by, scratch.found())
     }
 
-    fn decide_bind(&self, input: &RouteInput) -> Option<Decision> {
-        let open = input.open.as_ref()?;
-        if !self.has_team(&open.team) {
-            return None;
-        }
-        let why = format!("the conversation is open with {}", open.team);
-        Some(self.decision(Phase::Bind, Phase::Bind.as_str(), &open.team, open.priority, why))
+    /// What follows from who decided.
+    pub(crate) fn choice<'a>(
+        &'a self,
+        input: &'a RouteInput,
+        phase: Phase,
+        by: By<'a>,
+        decorated_by: &'a [u32],
+    ) -> Choice<'a> {
+        let of_set = match phase {
+            Phase::Handover => (&self.definition.handover.team, self.definition.handover.urgency),
+            Phase::Bind | Phase::Route | Phase::Decorate | Phase::Default => {
+                (&self.definition.default.team, self.definition.default.urgency)
+            }
+        };
+        let open = input.open.as_ref().map(|open| (&open.team, open.priority));
+        let (team, person, own) = match by {
+            By::RuleSet => (of_set.0, None, of_set.1),
+            By::OpenConversation => {
+                let (team, priority) = open.unwrap_or(of_set);
+                (team, None, priority)
+            }
+            By::Rule { rule, .. } => {
+                let fallback = match phase {
+                    Phase::Handover | Phase::Default => of_set.1,
+                    Phase::Bind => open.map(|(_, priority)| priority).unwrap_or_default(),
+                    Phase::Route | Phase::Decorate => Priority::Normal,
+                };
+                let (team, person) = target(rule, input).unwrap_or((of_set.0, None));
+                (team, person, rule.outcome.urgency.unwrap_or(fallback))
+            }
+        };
+        let raised = decorated_by.iter().find_map(|rule| self.definition.rules[*rule as usize].outcome.urgency);
+        Choice { phase, by, team, priority: raised.unwrap_or(own), person, decorated_by }
     }
 
-    fn decide_route(&self, input: &RouteInput, folded: &str) -> Option<Decision> {
-        for rule in &self.rules {
-            if let Some(why) = rule.when.holds(input, folded) {
-                return Some(self.by_rule(rule, why));
+    /// `choice` as it is kept and told. `input` is what it was made from.
+    pub fn decision(&self, input: &RouteInput, choice: &Choice<'_>) -> Decision {
+        let (mut tags, mut skills, mut escalation) = (Vec::new(), Vec::new(), &[][..]);
+        for rule in self.contributors(choice) {
+            add_new(&mut tags, &rule.outcome.tags);
+            add_new(&mut skills, &rule.outcome.skills);
+            if escalation.is_empty() {
+                escalation = &rule.outcome.escalation;
             }
         }
-        None
+        Decision {
+            rule_set: self.version.clone(),
+            rule: choice.rule_id().to_owned(),
+            phase: choice.phase,
+            team: choice.team.clone(),
+            priority: choice.priority,
+            person: choice.person.map(str::to_owned),
+            tags,
+            skills,
+            escalation: escalation.to_vec(),
+            why: self.why(input, choice),
+        }
     }
 
-    fn by_rule(&self, rule: &Rule, why: String) -> Decision {
-        self.decision(Phase::Route, &rule.id, &rule.team, rule.urgency, why)
+    /// The rule that decided and the ones that decorate, in that order.
+    fn contributors<'a>(&'a self, choice: &Choice<'a>) -> impl Iterator<Item = &'a Rule> {
+        let decided = match choice.by {
+            By::Rule { rule, .. } => Some(rule),
+            By::OpenConversation | By::RuleSet => None,
+        };
+        let decorating = choice.decorated_by.iter().map(|rule| &self.definition.rules[*rule as usize]);
+        decided.into_iter().chain(decorating)
     }
 
-    fn decision(&self, phase: Phase, rule: &str, team: &TeamName, priority: Priority, why: String) -> Decision {
-        Decision { rule_set: self.version.clone(), rule: rule.to_owned(), phase, team: team.clone(), priority, why }
+    /// A sentence for the support manager, in the rule set's words and never the customer's.
+    pub fn why(&self, input: &RouteInput, choice: &Choice<'_>) -> String {
+        let folded = fold(input.text.as_deref().unwrap_or_default(), TEXT_CHARS_MAX);
+        let facts = Facts { input, folded: &folded };
+        let mut why = match (choice.phase, choice.by) {
+            (Phase::Handover, _) => describe::asked(&self.definition.handover, &facts),
+            (Phase::Bind, By::OpenConversation) => format!("the conversation is open with {}", choice.team),
+            (Phase::Default, By::RuleSet) => "no rule matched".to_owned(),
+            (Phase::Bind | Phase::Route | Phase::Decorate | Phase::Default, _) => String::new(),
+        };
+        if let By::Rule { rule, alternative } = choice.by {
+            let separator = if why.is_empty() { "" } else { "; " };
+            let reasons = describe::reasons(rule, alternative, &facts);
+            why = format!("{why}{separator}{reasons}");
+        }
+        for (i, rule) in choice.decorated_by.iter().enumerate() {
+            why.push_str(if i == 0 { "; decorated by " } else { ", " });
+            why.push_str(&self.definition.rules[*rule as usize].id);
+        }
+        why
     }
 }
 
-impl When {
-    /// The reason, if every condition that is set holds.
-    fn holds(&self, input: &RouteInput, folded: &str) -> Option<String> {
-        let mut reasons = Vec::new();
-        if !self.keyword.is_empty() {
-            let keyword = self.keyword.iter().find(|keyword| folded.contains(&keyword.folded))?;
-            reasons.push(format!("keyword \"{}\"", keyword.text));
+fn add_new(all: &mut Vec<String>, more: &[Box<str>]) {
+    for one in more {
+        if !all.iter().any(|have| **have == **one) {
+            all.push(one.as_ref().to_owned());
         }
-        if !self.reply.is_empty() {
-            let tapped = input.reply_id.as_ref()?;
-            let reply = self.reply.iter().find(|reply| *reply == tapped)?;
-            reasons.push(format!("reply \"{reply}\""));
+    }
+}
+
+/// The rule's team for this customer, and the person where one is named. `None` for a rule without a target.
+fn target<'a>(rule: &'a Rule, input: &'a RouteInput) -> Option<(&'a TeamName, Option<&'a str>)> {
+    match rule.outcome.target.as_ref()? {
+        Target::Team(team) => Some((team, None)),
+        Target::Person(person) => {
+            let name = input.attributes.get(&*person.attribute).filter(|name| !name.is_empty());
+            Some(match name {
+                Some(name) => (&person.team, Some(name)),
+                None => (person.fallback_team.as_ref().unwrap_or(&person.team), None),
+            })
         }
-        if !self.message_type.is_empty() {
-            let kind = self.message_type.iter().find(|kind| **kind == input.message_type)?;
-            reasons.push(format!("type \"{kind}\""));
+        Target::Split(shares) => {
+            let mut left = percent::bucket(&rule.id, &input.contact_key);
+            for share in shares {
+                if left < share.percent {
+                    return Some((&share.team, None));
+                }
+                left -= share.percent;
+            }
+            shares.last().map(|share| (&share.team, None))
         }
-        for (name, allowed) in &self.attribute {
-            let value = input.attributes.get(name)?;
-            let value = allowed.iter().find(|allowed| *allowed == value)?;
-            reasons.push(format!("{name} is \"{value}\""));
-        }
-        Some(reasons.join(", "))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeMap;
+
+    use crate::input::OpenConversation;
 
     const FILE: &str = r#"
         [default]

@@ -9,9 +9,16 @@ use unicode_normalization::char::is_combining_mark;
 
 /// `" hello world "` of `"Hello, WÖRLD!"`. At most `chars_max` characters of `text` are looked at.
 pub fn fold(text: &str, chars_max: usize) -> String {
-    let end = text.char_indices().nth(chars_max).map_or(text.len(), |(end, _)| end);
-    let mut words = Words::with_capacity(end);
-    let mut rest = &text[..end];
+    let mut folded = String::with_capacity(text.len().min(chars_max.saturating_mul(4)) + 2);
+    fold_into(&mut folded, text, chars_max);
+    folded
+}
+
+/// The same into a string that is used again and again, whose old content goes.
+pub fn fold_into(folded: &mut String, text: &str, chars_max: usize) {
+    let text = first_chars(text, chars_max);
+    let mut words = Words::begin(folded);
+    let mut rest = text;
     // An ASCII character decomposes into itself and moves no mark around it: the tables are asked about the rest only.
     while !rest.is_empty() {
         let (ascii, others) = rest.split_at(rest.bytes().position(|byte| !byte.is_ascii()).unwrap_or(rest.len()));
@@ -24,18 +31,26 @@ pub fn fold(text: &str, chars_max: usize) -> String {
         }
         rest = next;
     }
-    words.end()
+    words.end_word();
+}
+
+/// `text` up to this many characters.
+pub(crate) fn first_chars(text: &str, chars_max: usize) -> &str {
+    if text.len() <= chars_max {
+        return text;
+    }
+    text.char_indices().nth(chars_max).map_or(text, |(end, _)| &text[..end])
 }
 
 /// What was folded so far.
-struct Words {
-    folded: String,
+struct Words<'a> {
+    folded: &'a mut String,
     in_word: bool,
 }
 
-impl Words {
-    fn with_capacity(bytes: usize) -> Self {
-        let mut folded = String::with_capacity(bytes + 2);
+impl<'a> Words<'a> {
+    fn begin(folded: &'a mut String) -> Self {
+        folded.clear();
         folded.push(' ');
         Self { folded, in_word: false }
     }
@@ -71,11 +86,6 @@ impl Words {
             self.folded.push(' ');
             self.in_word = false;
         }
-    }
-
-    fn end(mut self) -> String {
-        self.end_word();
-        self.folded
     }
 }
 
@@ -148,11 +158,13 @@ mod tests {
 
         #[test]
         fn ascii_needs_no_tables(text in "[a-zA-Z0-9 .,'éÅ\u{301}\u{327}\u{338}Ωßﬁ发かい゙ฉั]{0,40}") {
-            let mut by_tables = Words::with_capacity(0);
+            let mut by_tables = String::new();
+            let mut words = Words::begin(&mut by_tables);
             for c in text.chars().nfkd().default_case_fold().nfkd() {
-                by_tables.push(c);
+                words.push(c);
             }
-            prop_assert_eq!(fold(&text, 1000), by_tables.end());
+            words.end_word();
+            prop_assert_eq!(fold(&text, 1000), by_tables);
         }
     }
 }

@@ -1,12 +1,28 @@
-//! Routing rules: parse → check → compile → decide, and say why.
+//! Routing rules: read → check → compile → decide, and say why.
 //!
-//! A [`RuleSet`] is immutable and known by the hash of its text; [`RuleSet::decide`] is a function of its arguments
-//! alone, so that a stored input and a version give the same decision on every machine, at any time. No clock, no
-//! I/O, no randomness here.
+//! A [`Document`] is what people write, as plain data; [`compile`] makes a [`RuleSet`] of it, which is immutable and
+//! known by a hash of what it says. [`RuleSet::decide`] is a function of its arguments alone, so that a stored input and
+//! a version give the same decision on every machine, at any time. No clock, no I/O, no randomness here.
 
-pub mod decide;
+pub mod atom;
+pub mod check;
+mod compile;
+mod decide;
+mod describe;
+mod evaluate;
 pub mod fold;
-pub mod parse;
+mod hours;
+mod index;
+pub mod input;
+pub mod model;
+#[doc(hidden)]
+pub mod naive;
+pub mod percent;
+pub mod toml_form;
 
-pub use decide::{Decision, OpenConversation, Phase, RouteInput};
-pub use parse::{RuleError, RuleErrors, RuleSet};
+pub use check::{Finding, RuleErrors, Severity};
+pub use compile::{RuleSet, compile, content_hash};
+pub use decide::{By, Choice, Decision};
+pub use index::Scratch;
+pub use input::{OpenConversation, PreviousTeam, Referral, RouteInput};
+pub use model::{Definition, Document, Phase, Rule};

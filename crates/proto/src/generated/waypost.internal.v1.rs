@@ -103,6 +103,7 @@ impl EventKind {
         }
     }
 }
+/// Version 2 added everything from `reply_template` on; a version 1 says nothing about those.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct RouteInput {
     #[prost(uint32, tag = "1")]
@@ -130,6 +131,39 @@ pub struct RouteInput {
     pub open_priority: ::prost::alloc::string::String,
     #[prost(bool, tag = "9")]
     pub first_contact: bool,
+    #[prost(string, optional, tag = "10")]
+    pub reply_template: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(message, optional, tag = "11")]
+    pub referral: ::core::option::Option<RouteReferral>,
+    /// The customer's language (primary subtag), country (ISO 3166 alpha-2) and time zone (IANA name).
+    #[prost(string, optional, tag = "12")]
+    pub language: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "13")]
+    pub country: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "14")]
+    pub zone: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(int64, optional, tag = "15")]
+    pub received_at_ms: ::core::option::Option<i64>,
+    /// The team of the conversation before this one, empty for none, and how long ago that ended.
+    #[prost(string, tag = "16")]
+    pub previous_team: ::prost::alloc::string::String,
+    #[prost(int64, tag = "17")]
+    pub previous_team_age_s: i64,
+    #[prost(int64, optional, tag = "18")]
+    pub window_left_s: ::core::option::Option<i64>,
+    /// What tells customers apart in draws (per cent of customers).
+    #[prost(string, tag = "19")]
+    pub contact_key: ::prost::alloc::string::String,
+}
+/// The advertisement that brought the customer here.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RouteReferral {
+    #[prost(string, optional, tag = "1")]
+    pub source_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "2")]
+    pub source_type: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "3")]
+    pub source_url: ::core::option::Option<::prost::alloc::string::String>,
 }
 /// What happened in one transaction, as published on `wa.activity`.
 #[derive(Clone, PartialEq, ::prost::Message)]

@@ -1,0 +1,251 @@
+//! Conditions as plain data: the typed atoms that a rule's `when` is made of. What each of them means for an input is
+//! in `evaluate`; nothing is decided here.
+
+use std::fmt;
+
+use waypost_domain::{CalendarName, TeamName};
+
+use crate::fold::fold;
+
+/// One typed condition. Lists are any-of.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Atom {
+    /// The text has one of these words or phrases.
+    Keyword(Vec<Keyword>),
+    /// The text, as it was written, matches one of these patterns.
+    Regex(Vec<Box<str>>),
+    /// A field has one of these values.
+    Value { field: Field, any_of: Vec<TextMatch> },
+    /// A field has a value, whatever it is.
+    Exists(Field),
+    /// A customer attribute is a number in a range.
+    Range { attribute: Box<str>, range: AmountRange },
+    /// People of this calendar are at work.
+    Open { calendar: CalendarName, zone: ZoneOf },
+    /// The customer's distance to UTC, in minutes.
+    UtcOffset(WholeRange),
+    /// The team of the conversation before this one, and how long ago that was.
+    PreviousTeam { teams: Vec<TeamName>, within_hours: Option<u32> },
+    /// What is left of the customer service window, in minutes, when the message arrives.
+    WindowLeft(WholeRange),
+    /// We never heard from this customer before.
+    FirstContact,
+    /// The customer is among these per cent of all: a stable lot, drawn anew for every seed.
+    Percent(PercentRange),
+}
+
+/// What has one value per message, compared as text.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Field {
+    /// Our name of the number that was written to.
+    Number,
+    /// `messages[].type`, as Meta writes it.
+    MessageType,
+    /// The customer's language: its primary subtag, e.g. `pt`.
+    Language,
+    /// The customer's country, ISO 3166 alpha-2.
+    Country,
+    /// The id of the button or list row that was tapped.
+    Reply,
+    /// The template that the tapped button belongs to.
+    ReplyTemplate,
+    /// The advertisement's id.
+    ReferralId,
+    /// `ad` or `post`.
+    ReferralType,
+    ReferralUrl,
+    /// What is known of the customer, e.g. `tier`.
+    Attribute(Box<str>),
+}
+
+/// A value, or what it begins with. Upper and lower case differ.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TextMatch {
+    pub text: Box<str>,
+    pub prefix: bool,
+}
+
+impl TextMatch {
+    pub fn exact(text: &str) -> Self {
+        Self { text: text.into(), prefix: false }
+    }
+
+    pub fn prefix(text: &str) -> Self {
+        Self { text: text.into(), prefix: true }
+    }
+
+    pub fn holds(&self, value: &str) -> bool {
+        if self.prefix { value.starts_with(&*self.text) } else { *value == *self.text }
+    }
+}
+
+/// A word or a phrase, or what its last word begins with. Case, accents and punctuation make no difference.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Keyword {
+    text: Box<str>,
+    prefix: bool,
+    /// `text` in its folded form: what is looked for in a folded text.
+    needle: Box<str>,
+}
+
+impl Keyword {
+    pub fn word(text: &str) -> Self {
+        Self { text: text.into(), prefix: false, needle: fold(text, usize::MAX).into() }
+    }
+
+    pub fn prefix(text: &str) -> Self {
+        let mut needle = fold(text, usize::MAX);
+        if needle.len() > 1 {
+            needle.pop();
+        }
+        Self { text: text.into(), prefix: true, needle: needle.into() }
+    }
+
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    pub fn is_prefix(&self) -> bool {
+        self.prefix
+    }
+
+    /// The folded words with a space before each, and one behind the last unless that is a prefix.
+    pub fn needle(&self) -> &str {
+        &self.needle
+    }
+
+    /// Whether there is nothing to look for.
+    pub fn is_blank(&self) -> bool {
+        self.needle.trim().is_empty()
+    }
+
+    /// `folded`: a text in its folded form.
+    pub fn holds(&self, folded: &str) -> bool {
+        folded.contains(&*self.needle)
+    }
+}
+
+/// Whose clock a calendar is read by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum ZoneOf {
+    #[default]
+    Calendar,
+    Customer,
+}
+
+/// A number with four decimals, compared exactly. At most 99,999,999,999.9999 either way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Amount(i64);
+
+impl Amount {
+    const SCALE: i64 = 10_000;
+    pub const MAX: Self = Self(999_999_999_999_999);
+
+    /// Plain decimals: `-12.50`. More than four decimals, or more digits than fit, are refused.
+    pub fn parse(text: &str) -> Option<Self> {
+        let amount = Self::parse_value(text)?;
+        let decimals = text.split_once('.').map_or("", |(_, decimals)| decimals);
+        let exact = decimals.bytes().skip(4).all(|byte| byte == b'0');
+        (exact && amount.0.abs() <= Self::MAX.0).then_some(amount)
+    }
+
+    /// A customer's value: decimals behind the fourth are left out, and what is too large counts as the largest.
+    pub fn parse_value(text: &str) -> Option<Self> {
+        let text = text.trim();
+        let (negative, digits) = match text.strip_prefix('-') {
+            Some(rest) => (true, rest),
+            None => (false, text.strip_prefix('+').unwrap_or(text)),
+        };
+        let (whole, decimals) = digits.split_once('.').unwrap_or((digits, ""));
+        let all_digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+        if whole.is_empty() || !all_digits(whole) || !all_digits(decimals) || digits.ends_with('.') {
+            return None;
+        }
+        let mut scaled: i64 = 0;
+        for byte in whole.bytes() {
+            scaled = scaled.saturating_mul(10).saturating_add(i64::from(byte - b'0'));
+        }
+        scaled = scaled.saturating_mul(Self::SCALE);
+        let mut unit = Self::SCALE / 10;
+        for byte in decimals.bytes().take(4) {
+            scaled = scaled.saturating_add(i64::from(byte - b'0') * unit);
+            unit /= 10;
+        }
+        Some(Self(if negative { -scaled } else { scaled }))
+    }
+}
+
+impl fmt::Display for Amount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sign = if self.0 < 0 { "-" } else { "" };
+        let (whole, decimals) = (self.0.unsigned_abs() / 10_000, self.0.unsigned_abs() % 10_000);
+        write!(f, "{sign}{whole}")?;
+        if decimals > 0 {
+            write!(f, ".{}", format!("{decimals:04}").trim_end_matches('0'))?;
+        }
+        Ok(())
+    }
+}
+
+/// Both ends belong to it; an end that is missing is open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AmountRange {
+    pub min: Option<Amount>,
+    pub max: Option<Amount>,
+}
+
+impl AmountRange {
+    pub fn contains(&self, amount: Amount) -> bool {
+        self.min.is_none_or(|min| min <= amount) && self.max.is_none_or(|max| amount <= max)
+    }
+}
+
+/// Both ends belong to it; an end that is missing is open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct WholeRange {
+    pub min: Option<i32>,
+    pub max: Option<i32>,
+}
+
+impl WholeRange {
+    pub fn contains(&self, value: i64) -> bool {
+        self.min.is_none_or(|min| i64::from(min) <= value) && self.max.is_none_or(|max| value <= i64::from(max))
+    }
+}
+
+/// Buckets `from` (of it) to `to` (not of it) of a hundred.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PercentRange {
+    /// Names the draw: the same seed gives a customer the same bucket in every rule.
+    pub seed: Box<str>,
+    pub from: u8,
+    pub to: u8,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_are_exact() {
+        for text in ["0", "12", "-12.5", "0.0001", "99999999999.9999", "-0.25"] {
+            assert_eq!(Amount::parse(text).unwrap().to_string(), text);
+        }
+        assert_eq!(Amount::parse("1.50").unwrap().to_string(), "1.5");
+        for bad in ["", "-", "1e5", "1,5", ".5", "5.", "0.00001", "100000000000", "one", "1.2.3"] {
+            assert_eq!(Amount::parse(bad), None, "{bad}");
+        }
+        assert_eq!(Amount::parse_value(" 1.99999 "), Amount::parse("1.9999"));
+        assert!(Amount::parse_value(&"9".repeat(40)) > Some(Amount::MAX));
+    }
+
+    #[test]
+    fn ranges_hold_their_ends() {
+        let range = AmountRange { min: Amount::parse("10"), max: Amount::parse("20.5") };
+        for (text, inside) in [("9.9999", false), ("10", true), ("20.5", true), ("20.5001", false)] {
+            assert_eq!(range.contains(Amount::parse(text).unwrap()), inside, "{text}");
+        }
+        let open = WholeRange { min: None, max: Some(-1) };
+        assert!(open.contains(i64::MIN) && !open.contains(0));
+    }
+}

@@ -1,0 +1,320 @@
+//! What refuses a rule set: it would decide wrongly, or not at all.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use waypost_domain::calendar::{Calendar, TimeOfDay};
+use waypost_domain::{CalendarName, Team, TeamName};
+
+use super::{ALTERNATIVES_MAX, CONDITIONS_MAX, Finding, PATTERNS_MAX, PHRASE_CHARS_MAX, RULES_MAX};
+use crate::atom::{Atom, Field, Keyword, TextMatch};
+use crate::describe::field_name;
+use crate::evaluate::compile_pattern;
+use crate::hours::Zones;
+use crate::model::{Definition, Phase, Rule, Target};
+
+pub fn errors(definition: &Definition, teams: &[Team], calendars: &[Calendar]) -> Vec<Finding> {
+    let mut checker = Checker {
+        teams: teams.iter().map(|team| (&team.name, team.staffed)).collect(),
+        calendars: calendars.iter().map(|calendar| &calendar.name).collect(),
+        patterns: BTreeSet::new(),
+        rule: None,
+        errors: Vec::new(),
+    };
+    checker.teams(teams);
+    checker.calendars(calendars);
+    checker.staffed(&definition.default.team, "default.team");
+    checker.staffed(&definition.handover.team, "handover.team");
+    checker.handover(definition);
+    checker.rules(&definition.rules);
+    checker.errors
+}
+
+struct Checker<'a> {
+    /// And whether they are staffed.
+    teams: BTreeMap<&'a TeamName, bool>,
+    calendars: BTreeSet<&'a CalendarName>,
+    patterns: BTreeSet<&'a str>,
+    rule: Option<(usize, &'a str)>,
+    errors: Vec<Finding>,
+}
+
+impl<'a> Checker<'a> {
+    /// `field` within the rule at hand, or the whole path outside of rules.
+    fn error(&mut self, field: &str, problem: impl Into<String>) {
+        let path = match self.rule {
+            Some((_, id)) => format!("rules.{id}.{field}"),
+            None => field.to_owned(),
+        };
+        let mut finding = Finding::error(None, &path, problem);
+        finding.rule = self.rule.map(|(_, id)| id.to_owned());
+        finding.rule_at = self.rule.map(|(at, _)| at);
+        self.errors.push(finding);
+    }
+
+    fn teams(&mut self, teams: &[Team]) {
+        let mut seen = BTreeSet::new();
+        for team in teams {
+            let name = &team.name;
+            if !seen.insert(name) {
+                self.error(&format!("teams.{name}"), format!("team {name} is there twice"));
+            }
+            if let Some(overflow) = &team.overflow_team {
+                let field = format!("teams.{name}.overflow_team");
+                self.known_team(overflow, &field);
+                if overflow == name {
+                    self.error(&field, "a team cannot overflow into itself");
+                }
+            }
+        }
+    }
+
+    fn calendars(&mut self, calendars: &[Calendar]) {
+        let zones = Zones::new();
+        let mut seen = BTreeSet::new();
+        for calendar in calendars {
+            let name = &calendar.name;
+            if !seen.insert(name) {
+                self.error(&format!("calendars.{name}"), format!("calendar {name} is there twice"));
+            }
+            if zones.get(&calendar.zone).is_none() {
+                let problem = format!("{:?} is no time zone; they look like Europe/Madrid", calendar.zone);
+                self.error(&format!("calendars.{name}.zone"), problem);
+            }
+            let shifts = calendar.hours.iter().map(|hours| hours.shift);
+            let holidays = calendar.holidays.iter().flat_map(|holiday| holiday.shifts.iter().copied());
+            for shift in shifts.chain(holidays) {
+                if shift.from == shift.to || shift.from == TimeOfDay::END {
+                    let problem = format!("a shift from {} to {}; a whole day is 00:00 to 24:00", shift.from, shift.to);
+                    self.error(&format!("calendars.{name}.hours"), problem);
+                }
+            }
+        }
+    }
+
+    fn handover(&mut self, definition: &Definition) {
+        let handover = &definition.handover;
+        if handover.words.values().all(Vec::is_empty) && handover.buttons.is_empty() {
+            self.error("handover", "at least one word or button is needed");
+        }
+        for (language, words) in &handover.words {
+            self.keywords(words, &format!("handover.words.{language}"));
+        }
+    }
+
+    fn rules(&mut self, rules: &'a [Rule]) {
+        if rules.len() > RULES_MAX {
+            return self.error("rules", format!("{} rules; at most {RULES_MAX}", rules.len()));
+        }
+        let mut ids = HashSet::with_capacity(rules.len());
+        for (at, rule) in rules.iter().enumerate() {
+            self.rule = Some((at, &rule.id));
+            if rule.id.is_empty() || rule.id.len() > 100 {
+                self.error("id", "must be 1 to 100 bytes");
+            }
+            if !ids.insert(&*rule.id) {
+                self.error("id", "this id is there twice");
+            }
+            self.outcome(rule);
+            self.when(rule);
+            if let (Some(from), Some(until)) = (rule.valid_from, rule.valid_until)
+                && until <= from
+            {
+                self.error("valid_until", "is not later than valid_from");
+            }
+        }
+        self.rule = None;
+        if self.patterns.len() > PATTERNS_MAX {
+            let problem = format!("{} different patterns (regex); at most {PATTERNS_MAX}", self.patterns.len());
+            self.error("rules", problem);
+        }
+    }
+
+    fn outcome(&mut self, rule: &Rule) {
+        let outcome = &rule.outcome;
+        match (&outcome.target, rule.phase) {
+            (Some(_), Phase::Decorate) => self.error("team", "a rule of phase decorate adds; it names no team"),
+            (None, Phase::Handover | Phase::Bind | Phase::Route | Phase::Default) => {
+                self.error("team", "say where the message goes: team = \"…\", or split = { … }");
+            }
+            (Some(Target::Team(team)), _) => self.routed_to(team, rule.phase, "team"),
+            (Some(Target::Person(person)), _) => {
+                self.routed_to(&person.team, rule.phase, "team");
+                if let Some(fallback) = &person.fallback_team {
+                    self.routed_to(fallback, rule.phase, "fallback_team");
+                }
+            }
+            (Some(Target::Split(shares)), _) => {
+                for share in shares {
+                    self.routed_to(&share.team, rule.phase, "split");
+                }
+                let sum: u32 = shares.iter().map(|share| u32::from(share.percent)).sum();
+                if sum != 100 {
+                    self.error("split", format!("the parts are {sum} of 100"));
+                }
+            }
+            (None, Phase::Decorate) => {
+                if outcome.tags.is_empty()
+                    && outcome.skills.is_empty()
+                    && outcome.urgency.is_none()
+                    && outcome.escalation.is_empty()
+                {
+                    self.error("tags", "a rule of phase decorate adds something: tags, skills, urgency or escalation");
+                }
+            }
+        }
+        for step in &outcome.escalation {
+            self.known_team(&step.team, "escalation");
+            if let Some(clock) = &step.clock {
+                self.known_calendar(clock, "escalation");
+            }
+        }
+    }
+
+    /// Who asks for a person, or falls through every rule, must reach people.
+    fn routed_to(&mut self, team: &TeamName, phase: Phase, field: &str) {
+        match phase {
+            Phase::Handover => self.staffed(team, field),
+            Phase::Bind | Phase::Route | Phase::Decorate | Phase::Default => self.known_team(team, field),
+        }
+    }
+
+    fn when(&mut self, rule: &'a Rule) {
+        if rule.when.is_empty() || rule.when.iter().any(|conjunct| conjunct.literals().is_empty()) {
+            self.error("when", "needs a condition, such as keyword, reply, type or attribute");
+        }
+        if rule.when.len() > ALTERNATIVES_MAX {
+            self.error("when", format!("{} alternatives; at most {ALTERNATIVES_MAX}", rule.when.len()));
+        }
+        for conjunct in &rule.when {
+            let literals = conjunct.literals();
+            if literals.len() > CONDITIONS_MAX {
+                self.error("when", format!("{} conditions at once; at most {CONDITIONS_MAX}", literals.len()));
+            }
+            for literal in literals {
+                self.atom(&literal.atom);
+            }
+        }
+    }
+
+    fn atom(&mut self, atom: &'a Atom) {
+        match atom {
+            Atom::Keyword(keywords) => self.keywords(keywords, "when.keyword"),
+            Atom::Regex(patterns) => self.patterns(patterns),
+            Atom::Value { field, any_of } => self.values(field, any_of),
+            Atom::Exists(_) | Atom::FirstContact => {}
+            Atom::Range { attribute, range } => {
+                let field = format!("when.attribute.{attribute}");
+                match (range.min, range.max) {
+                    (None, None) => self.error(&field, "needs min, max or both"),
+                    (Some(min), Some(max)) if max < min => self.error(&field, "no number is in this range"),
+                    (Some(_), _) | (None, Some(_)) => {}
+                }
+            }
+            Atom::Open { calendar, .. } => self.known_calendar(calendar, "when"),
+            Atom::UtcOffset(range) | Atom::WindowLeft(range) => {
+                let name =
+                    if matches!(atom, Atom::UtcOffset(_)) { "utc_offset_minutes" } else { "window_left_minutes" };
+                match (range.min, range.max) {
+                    (None, None) => self.error(&format!("when.{name}"), "needs min, max or both"),
+                    (Some(min), Some(max)) if max < min => {
+                        self.error(&format!("when.{name}"), "no number is in this range");
+                    }
+                    (Some(_), _) | (None, Some(_)) => {}
+                }
+            }
+            Atom::PreviousTeam { teams, .. } => {
+                if teams.is_empty() {
+                    self.error("when.previous_team", "needs at least one team");
+                }
+                for team in teams {
+                    self.known_team(team, "when.previous_team");
+                }
+            }
+            Atom::Percent(range) => {
+                if range.from >= range.to || range.to > 100 {
+                    self.error("when.percent", format!("from {} to {} of 100 is nobody", range.from, range.to));
+                }
+            }
+        }
+    }
+
+    fn keywords(&mut self, keywords: &[Keyword], field: &str) {
+        if keywords.is_empty() {
+            self.error(field, "needs at least one word");
+        }
+        for keyword in keywords {
+            if keyword.is_blank() {
+                self.error(field, format!("{:?} has no letter or digit to look for", keyword.text()));
+            } else if keyword.text().chars().count() > PHRASE_CHARS_MAX {
+                self.error(field, format!("longer than {PHRASE_CHARS_MAX} characters"));
+            }
+        }
+    }
+
+    fn patterns(&mut self, patterns: &'a [Box<str>]) {
+        let field = "when.regex";
+        if patterns.is_empty() {
+            self.error(field, "needs at least one pattern");
+        }
+        for pattern in patterns {
+            if !self.patterns.insert(pattern) {
+                continue;
+            }
+            if pattern.chars().count() > PHRASE_CHARS_MAX {
+                self.error(field, format!("longer than {PHRASE_CHARS_MAX} characters"));
+            } else if let Err(error) = compile_pattern(pattern) {
+                let reason = error.to_string();
+                let reason = reason.lines().last().unwrap_or_default().trim_start_matches("error: ");
+                self.error(field, format!("/{pattern}/ is no pattern: {reason}"));
+            }
+        }
+    }
+
+    fn values(&mut self, of: &Field, any_of: &[TextMatch]) {
+        let path = match of {
+            Field::Attribute(name) => format!("when.attribute.{name}"),
+            _ => format!("when.{}", field_name(of).replace(' ', "_")),
+        };
+        if any_of.is_empty() {
+            self.error(&path, "needs at least one value");
+        }
+        for one in any_of {
+            let problem = match of {
+                _ if one.prefix && one.text.is_empty() => "a star alone; say { exists = true }".to_owned(),
+                _ if one.text.chars().count() > PHRASE_CHARS_MAX => {
+                    format!("longer than {PHRASE_CHARS_MAX} characters")
+                }
+                Field::Language if !one.text.bytes().all(|byte| byte.is_ascii_lowercase()) => {
+                    format!("{:?} is no language; they look like \"pt\"", one.text)
+                }
+                Field::Country
+                    if !one.prefix && (one.text.len() != 2 || !one.text.bytes().all(|b| b.is_ascii_uppercase())) =>
+                {
+                    format!("{:?} is no country; they look like \"BR\"", one.text)
+                }
+                _ => continue,
+            };
+            self.error(&path, problem);
+        }
+    }
+
+    fn staffed(&mut self, team: &TeamName, field: &str) {
+        self.known_team(team, field);
+        if self.teams.get(team) == Some(&false) {
+            self.error(field, format!("team {team} is not staffed, and people must answer here"));
+        }
+    }
+
+    fn known_team(&mut self, team: &TeamName, field: &str) {
+        if !self.teams.contains_key(team) {
+            self.error(field, format!("team {team} is not declared; add [[teams]] name = \"{team}\""));
+        }
+    }
+
+    fn known_calendar(&mut self, calendar: &CalendarName, field: &str) {
+        if !self.calendars.contains(calendar) {
+            let problem = format!("calendar {calendar} is not declared; add [[calendars]] name = \"{calendar}\"");
+            self.error(field, problem);
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! From plain data to a rule set that decides. Immutable, replaced as a whole, and known by a hash of what it says:
+//! the same rules in another order, or with other comments, are the same version.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use waypost_domain::{Calendar, Team, TeamName};
+
+use crate::atom::{Atom, Field, TextMatch};
+use crate::check::{self, RuleErrors};
+use crate::evaluate::Surroundings;
+use crate::index::{self, Group, Index};
+use crate::model::{Conjunct, Definition, Document, Literal, Target};
+use crate::toml_form;
+
+/// A checked rule set, ready to decide.
+#[derive(Debug, Clone)]
+pub struct RuleSet {
+    /// The first 12 hexadecimal digits of the SHA-256 of the canonical form of rules, teams and calendars.
+    pub version: String,
+    pub teams: Vec<Team>,
+    pub(crate) definition: Arc<Definition>,
+    /// The rule set's own words and buttons for a person, as conditions.
+    pub(crate) asks: Vec<Conjunct>,
+    pub(crate) around: Surroundings,
+    pub(crate) index: Index,
+    calendars: Vec<Calendar>,
+    team_places: BTreeMap<TeamName, usize>,
+    attributes: BTreeSet<Box<str>>,
+}
+
+/// Checks for errors and builds the index. Warnings are for `check::check`, which also tells places in a file.
+pub fn compile(
+    definition: impl Into<Arc<Definition>>,
+    teams: Vec<Team>,
+    calendars: Vec<Calendar>,
+) -> Result<Arc<RuleSet>, RuleErrors> {
+    let definition = definition.into();
+    let errors = check::errors(&definition, &teams, &calendars);
+    if !errors.is_empty() {
+        return Err(RuleErrors(errors));
+    }
+    Ok(Arc::new(RuleSet::build(definition, teams, calendars)))
+}
+
+impl RuleSet {
+    /// Reads, checks and compiles a rules file (TOML).
+    pub fn parse(text: &str) -> Result<Self, RuleErrors> {
+        let document = toml_form::read(text)?;
+        let mut errors = check::errors(&document.definition, &document.teams, &document.calendars);
+        if !errors.is_empty() {
+            toml_form::locate(text, &mut errors);
+            return Err(RuleErrors(errors));
+        }
+        let Document { definition, teams, calendars } = document;
+        Ok(Self::build(Arc::new(definition), teams, calendars))
+    }
+
+    /// What has no errors.
+    fn build(definition: Arc<Definition>, teams: Vec<Team>, calendars: Vec<Calendar>) -> Self {
+        let asks = asks(&definition);
+        let enabled = definition.rules.iter().filter(|rule| rule.enabled);
+        Self {
+            version: content_hash(&definition, &teams, &calendars),
+            around: Surroundings::new(&calendars, enabled),
+            index: index::build(&definition, &asks),
+            team_places: teams.iter().enumerate().map(|(place, team)| (team.name.clone(), place)).collect(),
+            attributes: attributes(&definition),
+            teams,
+            definition,
+            asks,
+            calendars,
+        }
+    }
+
+    pub fn definition(&self) -> &Arc<Definition> {
+        &self.definition
+    }
+
+    pub fn calendars(&self) -> &[Calendar] {
+        &self.calendars
+    }
+
+    pub fn has_team(&self, name: &TeamName) -> bool {
+        self.team_places.contains_key(name)
+    }
+
+    pub fn team(&self, name: &TeamName) -> Option<&Team> {
+        self.team_places.get(name).map(|place| &self.teams[*place])
+    }
+
+    pub fn team_names(&self) -> BTreeSet<TeamName> {
+        self.team_places.keys().cloned().collect()
+    }
+
+    pub fn default_team(&self) -> &TeamName {
+        &self.definition.default.team
+    }
+
+    /// Whether any rule asks for this attribute of the customer.
+    pub fn looks_at(&self, attribute: &str) -> bool {
+        self.attributes.contains(attribute)
+    }
+
+    pub fn rule_count(&self) -> usize {
+        self.definition.rules.len()
+    }
+
+    pub(crate) fn conjunct(&self, group: Group, rule: u32, alternative: u32) -> &Conjunct {
+        match group {
+            Group::Asks => &self.asks[alternative as usize],
+            Group::Phase(_) => &self.definition.rules[rule as usize].when[alternative as usize],
+        }
+    }
+}
+
+/// The first 12 hexadecimal digits of the SHA-256 of the canonical form. Everything that a decision may depend on is
+/// in it, the calendars and the teams too.
+pub fn content_hash(definition: &Definition, teams: &[Team], calendars: &[Calendar]) -> String {
+    let canonical = toml_form::canonical(definition, teams, calendars);
+    let digest = ring::digest::digest(&ring::digest::SHA256, canonical.as_bytes());
+    digest.as_ref().iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn asks(definition: &Definition) -> Vec<Conjunct> {
+    let handover = &definition.handover;
+    let mut asks = Vec::new();
+    let mut add = |atom: Atom| asks.push(Conjunct::new(vec![Literal::from(atom)]));
+    if !handover.buttons.is_empty() {
+        let any_of = handover.buttons.iter().map(|button| TextMatch::exact(button)).collect();
+        add(Atom::Value { field: Field::Reply, any_of });
+    }
+    let words: Vec<_> = handover.words.values().flatten().cloned().collect();
+    if !words.is_empty() {
+        add(Atom::Keyword(words));
+    }
+    asks
+}
+
+fn attributes(definition: &Definition) -> BTreeSet<Box<str>> {
+    let mut attributes = BTreeSet::new();
+    for rule in &definition.rules {
+        if let Some(Target::Person(person)) = &rule.outcome.target {
+            attributes.insert(person.attribute.clone());
+        }
+        for literal in rule.when.iter().flat_map(|conjunct| conjunct.literals()) {
+            match &literal.atom {
+                Atom::Range { attribute: name, .. }
+                | Atom::Value { field: Field::Attribute(name), .. }
+                | Atom::Exists(Field::Attribute(name)) => {
+                    if !attributes.contains(name) {
+                        attributes.insert(name.clone());
+                    }
+                }
+                Atom::Value { .. }
+                | Atom::Exists(_)
+                | Atom::Keyword(_)
+                | Atom::Regex(_)
+                | Atom::Open { .. }
+                | Atom::UtcOffset(_)
+                | Atom::PreviousTeam { .. }
+                | Atom::WindowLeft(_)
+                | Atom::FirstContact
+                | Atom::Percent(_) => {}
+            }
+        }
+    }
+    attributes
+}

@@ -1,0 +1,162 @@
+//! Conditions in words, for the reason of a decision and for explanations. In the words of the rule's writer, never the
+//! customer's.
+
+use crate::atom::{AmountRange, Atom, Field, Keyword, TextMatch, WholeRange, ZoneOf};
+use crate::evaluate::{Facts, FieldValue};
+use crate::model::{Handover, Literal, Rule};
+
+/// How the customer asked for a person.
+pub(crate) fn asked(handover: &Handover, facts: &Facts<'_>) -> String {
+    let button = facts.input.reply_id.as_ref().and_then(|id| handover.buttons.iter().find(|button| *button == id));
+    if let Some(button) = button {
+        return format!("the customer asked for a person (button \"{button}\")");
+    }
+    let mut words = handover.words.iter().flat_map(|(language, words)| words.iter().map(move |word| (language, word)));
+    match words.find(|(_, word)| word.holds(facts.folded)) {
+        Some((language, word)) => format!("the customer asked for a person ({}, {language})", keyword(word)),
+        None => "the customer asked for a person".to_owned(),
+    }
+}
+
+/// What held, of an alternative that matched.
+pub(crate) fn reasons(rule: &Rule, alternative: usize, facts: &Facts<'_>) -> String {
+    let literals = rule.when.get(alternative).map_or(&[][..], |conjunct| conjunct.literals());
+    let reasons: Vec<String> = literals.iter().map(|literal| reason(literal, facts)).collect();
+    reasons.join(", ")
+}
+
+/// A literal that holds, narrowed to the value that made it hold.
+fn reason(literal: &Literal, facts: &Facts<'_>) -> String {
+    if literal.negated {
+        return condition(literal);
+    }
+    match &literal.atom {
+        Atom::Keyword(keywords) => match keywords.iter().find(|keyword| keyword.holds(facts.folded)) {
+            Some(found) => format!("keyword {}", keyword(found)),
+            None => atom(&literal.atom),
+        },
+        Atom::Value { field, any_of } => match field.of(facts.input) {
+            FieldValue::Known(value) => match any_of.iter().find(|one| one.holds(value)) {
+                Some(found) => is_one_of(field, std::slice::from_ref(found)),
+                None => atom(&literal.atom),
+            },
+            FieldValue::Absent | FieldValue::Unknown => format!("{} unknown", field_name(field)),
+        },
+        other => atom(other),
+    }
+}
+
+/// A condition as it stands in the rule.
+pub(crate) fn condition(literal: &Literal) -> String {
+    match (&literal.atom, literal.negated) {
+        (Atom::Open { calendar, zone }, true) => format!("{calendar} is closed{}", by_clock(*zone)),
+        (Atom::FirstContact, true) => "not the first contact".to_owned(),
+        (other, true) => format!("not {}", atom(other)),
+        (other, false) => atom(other),
+    }
+}
+
+fn atom(atom: &Atom) -> String {
+    match atom {
+        Atom::Keyword(keywords) => format!("keyword {}", join(keywords.iter().map(keyword))),
+        Atom::Regex(patterns) => format!("pattern {}", join(patterns.iter().map(|pattern| format!("/{pattern}/")))),
+        Atom::Value { field, any_of } => is_one_of(field, any_of),
+        Atom::Exists(field) => format!("{} is known", field_name(field)),
+        Atom::Range { attribute, range } => format!("{attribute} {}", amounts(range)),
+        Atom::Open { calendar, zone } => format!("{calendar} is open{}", by_clock(*zone)),
+        Atom::UtcOffset(range) => format!("the customer's clock is {} minutes from UTC", whole(range)),
+        Atom::PreviousTeam { teams, within_hours } => {
+            let teams = join(teams.iter().map(ToString::to_string));
+            match within_hours {
+                Some(hours) => format!("the conversation before was with {teams}, at most {hours} h ago"),
+                None => format!("the conversation before was with {teams}"),
+            }
+        }
+        Atom::WindowLeft(range) => format!("{} minutes left in the window", whole(range)),
+        Atom::FirstContact => "the first contact".to_owned(),
+        Atom::Percent(range) if range.seed.is_empty() => format!("customers {} to {} of 100", range.from, range.to),
+        Atom::Percent(range) => format!("customers {} to {} of 100 ({})", range.from, range.to, range.seed),
+    }
+}
+
+const fn by_clock(zone: ZoneOf) -> &'static str {
+    match zone {
+        ZoneOf::Calendar => "",
+        ZoneOf::Customer => " by the customer's clock",
+    }
+}
+
+fn is_one_of(field: &Field, any_of: &[TextMatch]) -> String {
+    let values = join(any_of.iter().map(text_match));
+    match field {
+        Field::Reply => format!("reply {values}"),
+        Field::MessageType => format!("type {values}"),
+        Field::Number
+        | Field::Language
+        | Field::Country
+        | Field::ReplyTemplate
+        | Field::ReferralId
+        | Field::ReferralType
+        | Field::ReferralUrl
+        | Field::Attribute(_) => format!("{} is {values}", field_name(field)),
+    }
+}
+
+pub(crate) fn field_name(field: &Field) -> &str {
+    match field {
+        Field::Number => "number",
+        Field::MessageType => "type",
+        Field::Language => "language",
+        Field::Country => "country",
+        Field::Reply => "reply",
+        Field::ReplyTemplate => "template",
+        Field::ReferralId => "referral",
+        Field::ReferralType => "referral type",
+        Field::ReferralUrl => "referral address",
+        Field::Attribute(name) => name,
+    }
+}
+
+fn keyword(keyword: &Keyword) -> String {
+    let star = if keyword.is_prefix() { "*" } else { "" };
+    format!("\"{}{star}\"", keyword.text())
+}
+
+fn text_match(one: &TextMatch) -> String {
+    let star = if one.prefix { "*" } else { "" };
+    format!("\"{}{star}\"", one.text)
+}
+
+fn amounts(range: &AmountRange) -> String {
+    match (range.min, range.max) {
+        (Some(min), Some(max)) => format!("from {min} to {max}"),
+        (Some(min), None) => format!("at least {min}"),
+        (None, Some(max)) => format!("at most {max}"),
+        (None, None) => "a number".to_owned(),
+    }
+}
+
+fn whole(range: &WholeRange) -> String {
+    match (range.min, range.max) {
+        (Some(min), Some(max)) => format!("{min} to {max}"),
+        (Some(min), None) => format!("at least {min}"),
+        (None, Some(max)) => format!("at most {max}"),
+        (None, None) => "any number of".to_owned(),
+    }
+}
+
+/// `a`, `a or b`, `a, b or c`; a long list is cut.
+fn join(items: impl Iterator<Item = String>) -> String {
+    const SHOWN_MAX: usize = 8;
+    let mut items: Vec<String> = items.collect();
+    if items.len() > SHOWN_MAX {
+        let rest = items.len() - SHOWN_MAX;
+        items.truncate(SHOWN_MAX);
+        return format!("{} or {rest} more", items.join(", "));
+    }
+    match items.pop() {
+        None => String::new(),
+        Some(last) if items.is_empty() => last,
+        Some(last) => format!("{} or {last}", items.join(", ")),
+    }
+}

@@ -1,0 +1,199 @@
+//! What a condition means for an input: holds, does not, or cannot be told. The one place that says so; the index, the
+//! plain scan and the explanation all ask here.
+
+use std::collections::HashMap;
+
+use regex::Regex;
+use waypost_domain::{Calendar, Timestamp};
+
+use crate::atom::{Amount, TextMatch};
+use crate::atom::{Atom, Field, ZoneOf};
+use crate::fold::first_chars;
+use crate::hours::Clocks;
+use crate::input::{RouteInput, TEXT_CHARS_MAX};
+use crate::model::{Literal, OnUnknown, Rule};
+use crate::percent;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Truth {
+    False,
+    True,
+    /// It is about something that is not known.
+    Unknown,
+}
+
+impl Truth {
+    pub(crate) const fn of(holds: bool) -> Self {
+        if holds { Self::True } else { Self::False }
+    }
+
+    const fn of_known(holds: Option<bool>) -> Self {
+        match holds {
+            Some(holds) => Self::of(holds),
+            None => Self::Unknown,
+        }
+    }
+
+    /// Whether the literal holds, once a rule has said what the unknown means.
+    pub(crate) const fn settle(self, negated: bool, on_unknown: OnUnknown) -> bool {
+        match self {
+            Self::True => !negated,
+            Self::False => negated,
+            Self::Unknown => matches!(on_unknown, OnUnknown::Match),
+        }
+    }
+}
+
+/// What conditions need beside the input.
+#[derive(Debug, Clone)]
+pub(crate) struct Surroundings {
+    pub(crate) clocks: Clocks,
+    pub(crate) patterns: HashMap<Box<str>, Regex, foldhash::fast::FixedState>,
+}
+
+/// How large a compiled pattern may get.
+const PATTERN_BYTES_MAX: usize = 256 * 1024;
+
+/// Linear in the text, whatever the pattern.
+pub(crate) fn compile_pattern(pattern: &str) -> Result<Regex, regex::Error> {
+    regex::RegexBuilder::new(pattern).size_limit(PATTERN_BYTES_MAX).dfa_size_limit(PATTERN_BYTES_MAX).build()
+}
+
+impl Surroundings {
+    /// A pattern that is none is left out: `check` refuses it.
+    pub(crate) fn new<'a>(calendars: &[Calendar], rules: impl Iterator<Item = &'a Rule>) -> Self {
+        let mut patterns: HashMap<Box<str>, Regex, _> = HashMap::default();
+        let atoms = rules.flat_map(|rule| &rule.when).flat_map(|conjunct| conjunct.literals()).map(|l| &l.atom);
+        for atom in atoms {
+            let Atom::Regex(sources) = atom else { continue };
+            for source in sources {
+                if !patterns.contains_key(source)
+                    && let Ok(pattern) = compile_pattern(source)
+                {
+                    patterns.insert(source.clone(), pattern);
+                }
+            }
+        }
+        Self { clocks: Clocks::new(calendars), patterns }
+    }
+}
+
+/// An input with its text made comparable.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Facts<'a> {
+    pub(crate) input: &'a RouteInput,
+    pub(crate) folded: &'a str,
+}
+
+/// What a field is for an input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FieldValue<'a> {
+    Known(&'a str),
+    /// There is none, and that is certain: no button was tapped.
+    Absent,
+    /// There may be one that we do not know of.
+    Unknown,
+}
+
+impl Field {
+    pub(crate) fn of<'a>(&self, input: &'a RouteInput) -> FieldValue<'a> {
+        let certain = |value: Option<&'a String>| value.map_or(FieldValue::Absent, |value| FieldValue::Known(value));
+        let known = |value: Option<&'a String>| value.map_or(FieldValue::Unknown, |value| FieldValue::Known(value));
+        let referral = input.referral.as_ref();
+        match self {
+            Self::Number => FieldValue::Known(&input.number),
+            Self::MessageType => FieldValue::Known(&input.message_type),
+            Self::Language => known(input.language.as_ref()),
+            Self::Country => known(input.country.as_ref()),
+            Self::Reply => certain(input.reply_id.as_ref()),
+            Self::ReplyTemplate if input.reply_id.is_none() => FieldValue::Absent,
+            Self::ReplyTemplate => known(input.reply_template.as_ref()),
+            Self::ReferralId => certain(referral.and_then(|referral| referral.source_id.as_ref())),
+            Self::ReferralType => certain(referral.and_then(|referral| referral.source_type.as_ref())),
+            Self::ReferralUrl => certain(referral.and_then(|referral| referral.source_url.as_ref())),
+            Self::Attribute(name) => known(input.attributes.get(&**name)),
+        }
+    }
+
+    /// Whether it may be [`FieldValue::Unknown`].
+    pub(crate) const fn may_be_unknown(&self) -> bool {
+        match self {
+            Self::Language | Self::Country | Self::ReplyTemplate | Self::Attribute(_) => true,
+            Self::Number | Self::MessageType | Self::Reply => false,
+            Self::ReferralId | Self::ReferralType | Self::ReferralUrl => false,
+        }
+    }
+}
+
+impl FieldValue<'_> {
+    pub(crate) fn is_any_of(self, any_of: &[TextMatch]) -> Truth {
+        match self {
+            Self::Known(value) => Truth::of(any_of.iter().any(|one| one.holds(value))),
+            Self::Absent => Truth::False,
+            Self::Unknown => Truth::Unknown,
+        }
+    }
+
+    pub(crate) const fn exists(self) -> Truth {
+        Truth::of(matches!(self, Self::Known(_)))
+    }
+}
+
+impl Facts<'_> {
+    pub(crate) fn holds(&self, atom: &Atom, around: &Surroundings) -> Truth {
+        let input = self.input;
+        match atom {
+            Atom::Keyword(keywords) => Truth::of(keywords.iter().any(|keyword| keyword.holds(self.folded))),
+            Atom::Regex(sources) => Truth::of(sources.iter().any(|source| self.matches(source, around))),
+            Atom::Value { field, any_of } => field.of(input).is_any_of(any_of),
+            Atom::Exists(field) => field.of(input).exists(),
+            Atom::Range { attribute, range } => {
+                let amount = input.attributes.get(&**attribute).and_then(|value| Amount::parse_value(value));
+                Truth::of_known(amount.map(|amount| range.contains(amount)))
+            }
+            Atom::Open { calendar, zone } => {
+                let Some(at) = input.received_at else { return Truth::Unknown };
+                Truth::of_known(match zone {
+                    ZoneOf::Calendar => around.clocks.is_open(calendar, at),
+                    ZoneOf::Customer => {
+                        input.zone.as_ref().and_then(|zone| around.clocks.is_open_in(calendar, zone, at))
+                    }
+                })
+            }
+            Atom::UtcOffset(range) => {
+                let (Some(zone), Some(at)) = (&input.zone, input.received_at) else { return Truth::Unknown };
+                Truth::of_known(around.clocks.utc_offset_minutes(zone, at).map(|offset| range.contains(offset)))
+            }
+            Atom::PreviousTeam { teams, within_hours } => {
+                Truth::of(input.previous_team.as_ref().is_some_and(|before| {
+                    let recent = within_hours.is_none_or(|hours| before.age_s <= i64::from(hours) * 3600);
+                    recent && teams.contains(&before.team)
+                }))
+            }
+            Atom::WindowLeft(range) => Truth::of(range.contains(input.window_left_s.unwrap_or(0).max(0) / 60)),
+            Atom::FirstContact => Truth::of(input.first_contact),
+            Atom::Percent(range) => {
+                if input.contact_key.is_empty() {
+                    return Truth::Unknown;
+                }
+                Truth::of((range.from..range.to).contains(&percent::bucket(&range.seed, &input.contact_key)))
+            }
+        }
+    }
+
+    fn matches(&self, source: &str, around: &Surroundings) -> bool {
+        let Some(text) = &self.input.text else { return false };
+        around.patterns.get(source).is_some_and(|pattern| pattern.is_match(first_chars(text, TEXT_CHARS_MAX)))
+    }
+
+    pub(crate) fn literal_holds(&self, literal: &Literal, on_unknown: OnUnknown, around: &Surroundings) -> bool {
+        self.holds(&literal.atom, around).settle(literal.negated, on_unknown)
+    }
+}
+
+/// Whether a rule is in force; one with a date is not while the time is unknown.
+pub(crate) fn is_valid_at(rule: &Rule, at: Option<Timestamp>) -> bool {
+    let begun = |from| at.is_some_and(|at| from <= at);
+    let not_over = |until| at.is_some_and(|at| at < until);
+    rule.valid_from.is_none_or(begun) && rule.valid_until.is_none_or(not_over)
+}

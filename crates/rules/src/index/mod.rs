@@ -1,0 +1,282 @@
+//! The index: finds the rows that hold for an input without looking at the others.
+//!
+//! A row is one alternative (a conjunct) of a rule; rows stand in winning order, the phases one behind the other. A row
+//! with a selective condition (a keyword, a button, a rare attribute) is filed in a dictionary under that condition's
+//! values and looked at only when the message has one of them. The others are *broad*: for each field that tells them
+//! apart there is a bitmap per value, in which the rows that do not care are set, so that a conjunction of a few bitmaps
+//! leaves the rows worth looking at. What neither has settled is tested row by row, first row first.
+//!
+//! No words, no I/O, and nothing allocated while an input is looked up. The plain scan in `naive` is the reference: the
+//! index must give what it gives, always.
+
+mod broad;
+mod build;
+mod dictionary;
+
+use std::ops::Range;
+
+use crate::compile::RuleSet;
+use crate::evaluate::{Facts, Truth, is_valid_at};
+use crate::index::broad::Broad;
+use crate::index::dictionary::Dictionaries;
+use crate::model::{OnUnknown, Phase};
+
+pub(crate) use build::{build, winning_order};
+
+/// A stretch of rows that is searched by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Group {
+    /// Whether the customer asks for a person: the rule set's own words and buttons.
+    Asks,
+    Phase(Phase),
+}
+
+impl Group {
+    const COUNT: usize = 6;
+
+    const fn place(self) -> usize {
+        match self {
+            Self::Asks => 0,
+            Self::Phase(Phase::Handover) => 1,
+            Self::Phase(Phase::Bind) => 2,
+            Self::Phase(Phase::Route) => 3,
+            Self::Phase(Phase::Decorate) => 4,
+            Self::Phase(Phase::Default) => 5,
+        }
+    }
+}
+
+/// One alternative of a rule.
+#[derive(Debug, Clone, Copy)]
+struct Row {
+    /// Its place in the definition; in group `Asks`, the alternative stands alone.
+    rule: u32,
+    alternative: u32,
+    tests_at: u32,
+    tests: u16,
+    on_unknown: OnUnknown,
+    /// The rule has a first or a last day.
+    dated: bool,
+}
+
+/// A condition of a row that is left to be tested.
+#[derive(Debug, Clone, Copy)]
+struct Test {
+    /// Where other rows have the same condition: its place among what is remembered.
+    memo: Option<MemoPlace>,
+    literal: u16,
+    negated: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct MemoPlace(std::num::NonZeroU32);
+
+/// A stretch of `Index::postings`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Posting {
+    start: u32,
+    end: u32,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Index {
+    rows: Box<[Row]>,
+    tests: Box<[Test]>,
+    /// By [`Group::place`].
+    groups: [Range<u32>; Group::COUNT],
+    dictionaries: Dictionaries,
+    /// Rows by the value they are filed under, in winning order.
+    postings: Box<[u32]>,
+    broad: Broad,
+    memo_places: usize,
+}
+
+/// What looking up needs besides the index. Kept by the caller from one input to the next, for any rule sets.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    pub(crate) folded: String,
+    hits: Vec<Posting>,
+    memo: Vec<Memo>,
+    lookup: u32,
+    codes: [Option<u16>; broad::FIELDS_MAX],
+    found: Vec<u32>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Memo {
+    lookup: u32,
+    truth: Truth,
+}
+
+impl Scratch {
+    /// What [`Index::all`] found.
+    pub(crate) fn found(&self) -> &[u32] {
+        &self.found
+    }
+}
+
+impl Index {
+    /// Looks the input's words and values up. Before any other question about this input.
+    pub(crate) fn begin(&self, facts: &Facts<'_>, scratch: &mut Scratch) {
+        scratch.lookup = scratch.lookup.wrapping_add(1);
+        if scratch.lookup == 0 {
+            scratch.memo.clear();
+            scratch.lookup = 1;
+        }
+        if scratch.memo.len() < self.memo_places {
+            scratch.memo.resize(self.memo_places, Memo { lookup: 0, truth: Truth::Unknown });
+        }
+        scratch.codes = [None; broad::FIELDS_MAX];
+        scratch.hits.clear();
+        self.dictionaries.look_up(facts, &mut scratch.hits);
+    }
+
+    /// The rule and the alternative that win in a group.
+    pub(crate) fn first(
+        &self,
+        group: Group,
+        facts: &Facts<'_>,
+        set: &RuleSet,
+        scratch: &mut Scratch,
+    ) -> Option<(u32, u32)> {
+        let rows = self.groups[group.place()].clone();
+        if rows.is_empty() {
+            return None;
+        }
+        let mut best = rows.end;
+        for hit in 0..scratch.hits.len() {
+            for &row in self.candidates(scratch.hits[hit], rows.start) {
+                if row >= best {
+                    break;
+                }
+                if self.holds(row, group, facts, set, scratch) {
+                    best = row;
+                    break;
+                }
+            }
+        }
+        self.scan_broad(group, best, facts, set, scratch, |row| {
+            best = row;
+            false
+        });
+        let row = (best < rows.end).then(|| self.rows[best as usize])?;
+        Some((row.rule, row.alternative))
+    }
+
+    /// The rules of a group that hold, in winning order and each once, into [`Scratch::found`].
+    pub(crate) fn all(&self, group: Group, facts: &Facts<'_>, set: &RuleSet, scratch: &mut Scratch) {
+        let mut found = std::mem::take(&mut scratch.found);
+        found.clear();
+        let rows = self.groups[group.place()].clone();
+        if !rows.is_empty() {
+            for hit in 0..scratch.hits.len() {
+                for &row in self.candidates(scratch.hits[hit], rows.start) {
+                    if row >= rows.end {
+                        break;
+                    }
+                    if self.holds(row, group, facts, set, scratch) {
+                        found.push(row);
+                    }
+                }
+            }
+            self.scan_broad(group, rows.end, facts, set, scratch, |row| {
+                found.push(row);
+                true
+            });
+            found.sort_unstable();
+            // A rule's alternatives stand side by side.
+            for row in &mut found {
+                *row = self.rows[*row as usize].rule;
+            }
+            found.dedup();
+        }
+        scratch.found = found;
+    }
+
+    /// The rows of a posting from `start` on.
+    fn candidates(&self, posting: Posting, start: u32) -> &[u32] {
+        let rows = &self.postings[posting.start as usize..posting.end as usize];
+        match rows.first() {
+            Some(first) if *first < start => &rows[rows.partition_point(|row| *row < start)..],
+            Some(_) | None => rows,
+        }
+    }
+
+    /// Calls `found` with the broad rows of a group that hold, up to `end`, until it says `false`.
+    fn scan_broad(
+        &self,
+        group: Group,
+        end: u32,
+        facts: &Facts<'_>,
+        set: &RuleSet,
+        scratch: &mut Scratch,
+        mut found: impl FnMut(u32) -> bool,
+    ) {
+        let places = self.broad.places_of(group.place());
+        if places.is_empty() {
+            return;
+        }
+        for word in places.start / 64..places.end.div_ceil(64) {
+            let first = word * 64;
+            if self.broad.row(first.max(places.start)) >= end {
+                return;
+            }
+            let mut left = self.broad.survivors(word, |field| {
+                let known = scratch.codes[field];
+                known.unwrap_or_else(|| {
+                    let code = self.broad.code(field, facts, set);
+                    scratch.codes[field] = Some(code);
+                    code
+                })
+            });
+            while left != 0 {
+                let place = first + left.trailing_zeros() as usize;
+                left &= left - 1;
+                if place < places.start {
+                    continue;
+                }
+                if place >= places.end {
+                    return;
+                }
+                let row = self.broad.row(place);
+                if row >= end || (self.holds(row, group, facts, set, scratch) && !found(row)) {
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Whether what is left to test of a row holds.
+    fn holds(&self, row: u32, group: Group, facts: &Facts<'_>, set: &RuleSet, scratch: &mut Scratch) -> bool {
+        let row = self.rows[row as usize];
+        if row.tests == 0 && !row.dated {
+            return true;
+        }
+        if row.dated && !is_valid_at(&set.definition.rules[row.rule as usize], facts.input.received_at) {
+            return false;
+        }
+        let tests = &self.tests[row.tests_at as usize..][..usize::from(row.tests)];
+        tests.iter().all(|test| {
+            let evaluate = || {
+                let literals = set.conjunct(group, row.rule, row.alternative).literals();
+                facts.holds(&literals[usize::from(test.literal)].atom, &set.around)
+            };
+            let truth = match test.memo {
+                Some(place) => scratch.remember(place, evaluate),
+                None => evaluate(),
+            };
+            truth.settle(test.negated, row.on_unknown)
+        })
+    }
+}
+
+impl Scratch {
+    fn remember(&mut self, place: MemoPlace, evaluate: impl FnOnce() -> Truth) -> Truth {
+        let lookup = self.lookup;
+        let memo = &mut self.memo[place.0.get() as usize - 1];
+        if memo.lookup != lookup {
+            *memo = Memo { lookup, truth: evaluate() };
+        }
+        memo.truth
+    }
+}

@@ -1,0 +1,65 @@
+//! All that a decision may depend on. The same input and the same rule set give the same decision everywhere and
+//! at any time, so nothing else may be asked.
+
+use std::collections::BTreeMap;
+
+use waypost_domain::team::Priority;
+use waypost_domain::{TeamName, Timestamp};
+
+/// Rules look at this many characters of a message: WhatsApp's own limit for a text.
+pub const TEXT_CHARS_MAX: usize = 4096;
+
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RouteInput {
+    /// Our name of the number that was written to.
+    pub number: String,
+    /// `messages[].type`, as Meta writes it; empty where missing.
+    pub message_type: String,
+    pub text: Option<String>,
+    /// The id of the button or list row that was tapped.
+    pub reply_id: Option<String>,
+    /// The template that the button belongs to, where that is known.
+    pub reply_template: Option<String>,
+    /// The advertisement that brought the customer here.
+    pub referral: Option<Referral>,
+    /// What is known of the customer, e.g. `tier`.
+    pub attributes: BTreeMap<String, String>,
+    /// The primary subtag, lower case, e.g. `pt`.
+    pub language: Option<String>,
+    /// ISO 3166 alpha-2, upper case, e.g. `BR`.
+    pub country: Option<String>,
+    /// `None` in inputs that were stored before rules knew the time.
+    pub received_at: Option<Timestamp>,
+    /// The customer's time zone, as an IANA name.
+    pub zone: Option<String>,
+    /// Who answered the conversation before this one.
+    pub previous_team: Option<PreviousTeam>,
+    /// What was left of the customer service window when the message arrived; `None` where none was open.
+    pub window_left_s: Option<i64>,
+    /// Whether we never heard from them before.
+    pub first_contact: bool,
+    /// What tells customers apart and stays, for draws; empty where the sender is not known.
+    pub contact_key: String,
+    /// The conversation that is open, if any.
+    pub open: Option<OpenConversation>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Referral {
+    pub source_id: Option<String>,
+    pub source_type: Option<String>,
+    pub source_url: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PreviousTeam {
+    pub team: TeamName,
+    /// Seconds from that conversation's end to this message.
+    pub age_s: i64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenConversation {
+    pub team: TeamName,
+    pub priority: Priority,
+}

@@ -1,0 +1,70 @@
+//! The reference: decides by looking at every rule, one after the other. Slow and plain; the index must agree with it on
+//! every input. For tests and benches, not for messages.
+
+use crate::compile::RuleSet;
+use crate::decide::{By, Choice};
+use crate::evaluate::{Facts, is_valid_at};
+use crate::fold::fold;
+use crate::index::winning_order;
+use crate::input::{RouteInput, TEXT_CHARS_MAX};
+use crate::model::{Phase, Rule};
+
+/// A rule set whose rules are put into winning order once, as any scan would.
+pub struct Scan<'a> {
+    set: &'a RuleSet,
+    order: Vec<u32>,
+}
+
+impl<'a> Scan<'a> {
+    pub fn new(set: &'a RuleSet) -> Self {
+        Self { set, order: winning_order(&set.definition) }
+    }
+
+    /// `decorated_by` is where the rules that decorate are put.
+    pub fn choose(&'a self, input: &'a RouteInput, decorated_by: &'a mut Vec<u32>) -> Choice<'a> {
+        let folded = fold(input.text.as_deref().unwrap_or_default(), TEXT_CHARS_MAX);
+        let facts = Facts { input, folded: &folded };
+        let first = |phase| {
+            self.rules_of(phase).find_map(|(_, rule)| {
+                let alternative = self.alternative(rule, &facts)?;
+                Some(By::Rule { rule, alternative })
+            })
+        };
+        let (phase, by) = if self.asks(&facts) {
+            (Phase::Handover, first(Phase::Handover).unwrap_or(By::RuleSet))
+        } else if let Some(by) = first(Phase::Bind) {
+            (Phase::Bind, by)
+        } else if input.open.as_ref().is_some_and(|open| self.set.has_team(&open.team)) {
+            (Phase::Bind, By::OpenConversation)
+        } else if let Some(by) = first(Phase::Route) {
+            (Phase::Route, by)
+        } else {
+            (Phase::Default, first(Phase::Default).unwrap_or(By::RuleSet))
+        };
+        let decorates = |(place, rule): (u32, &Rule)| self.alternative(rule, &facts).map(|_| place);
+        decorated_by.clear();
+        decorated_by.extend(self.rules_of(Phase::Decorate).filter_map(decorates));
+        self.set.choice(input, phase, by, decorated_by)
+    }
+
+    fn asks(&self, facts: &Facts<'_>) -> bool {
+        let handover = &self.set.definition.handover;
+        let tapped = facts.input.reply_id.as_ref().is_some_and(|id| handover.buttons.contains(id));
+        tapped || handover.words.values().flatten().any(|word| word.holds(facts.folded))
+    }
+
+    fn rules_of(&self, phase: Phase) -> impl Iterator<Item = (u32, &'a Rule)> {
+        let rules = &self.set.definition.rules;
+        self.order.iter().map(|place| (*place, &rules[*place as usize])).filter(move |(_, rule)| rule.phase == phase)
+    }
+
+    /// The first alternative of the rule that holds.
+    fn alternative(&self, rule: &Rule, facts: &Facts<'_>) -> Option<usize> {
+        if !is_valid_at(rule, facts.input.received_at) {
+            return None;
+        }
+        rule.when.iter().position(|conjunct| {
+            conjunct.literals().iter().all(|literal| facts.literal_holds(literal, rule.on_unknown, &self.set.around))
+        })
+    }
+}

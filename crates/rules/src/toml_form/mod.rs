@@ -1,0 +1,13 @@
+//! The text form of a rule set: TOML. `read` and `write` are each other's inverse.
+
+mod read;
+mod tree;
+mod when;
+mod write;
+
+pub use read::read;
+pub use tree::locate;
+pub use write::{canonical, write};
+
+#[cfg(test)]
+mod tests;

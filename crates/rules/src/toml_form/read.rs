@@ -1,0 +1,480 @@
+//! Reading a rules file. The shape is checked here, with every mistake's line; what the rules mean is for `check`.
+
+use toml::de::{DeTable, DeValue};
+use waypost_domain::calendar::{Calendar, Date, Holiday, Shift, TimeOfDay, Weekday, WeeklyHours};
+use waypost_domain::team::{Priority, Team};
+use waypost_domain::{TeamName, Timestamp};
+
+use super::tree::{Lines, Reader, Value, join};
+use crate::check::{Finding, RULES_MAX, RuleErrors};
+use crate::input::{OpenConversation, PreviousTeam, Referral, RouteInput};
+use crate::model::{
+    DefaultRoute, Definition, Document, EscalationStep, Expect, Handover, OnUnknown, Outcome, PersonTarget, Phase,
+    Rule, Sample, Share, Target,
+};
+
+pub fn read(text: &str) -> Result<Document, RuleErrors> {
+    let lines = Lines::of(text);
+    let root = DeTable::parse(text).map_err(|error| {
+        let line = error.span().map(|span| lines.at(span.start)).unwrap_or(1);
+        RuleErrors(vec![Finding::error(Some(line), "", error.message().to_owned())])
+    })?;
+    let mut reader = Reader { lines, errors: Vec::new() };
+    let document = reader.document(root.get_ref());
+    match document {
+        Some(document) if reader.errors.is_empty() => Ok(document),
+        _ => Err(RuleErrors(reader.errors)),
+    }
+}
+
+impl Reader {
+    fn document(&mut self, root: &DeTable<'_>) -> Option<Document> {
+        for key in root.keys() {
+            const KNOWN: &[&str] = &["default", "handover", "teams", "calendars", "rules"];
+            if !KNOWN.contains(&key.get_ref().as_ref()) {
+                self.unknown_key(key, "", KNOWN);
+            }
+        }
+        let default = match root.get("default") {
+            Some(value) => self.default(value),
+            None => self.missing("default", "say which team gets what no rule matches: [default] team = \"…\""),
+        };
+        let handover = match root.get("handover") {
+            Some(value) => self.handover(value),
+            None => {
+                self.missing("handover", "say how a customer reaches a person: [handover] team = \"…\", words, buttons")
+            }
+        };
+        let teams = self.items(root, "teams", Self::team);
+        let calendars = self.items(root, "calendars", Self::calendar);
+        let too_many = root.get("rules").and_then(|rules| rules.get_ref().as_array()).map_or(0, |rules| rules.len());
+        if too_many > RULES_MAX {
+            return self.missing("rules", &format!("{too_many} rules; at most {RULES_MAX}"));
+        }
+        let rules = self.items(root, "rules", Self::rule);
+        Some(Document { definition: Definition { handover: handover?, default: default?, rules }, teams, calendars })
+    }
+
+    fn missing<T>(&mut self, field: &str, problem: &str) -> Option<T> {
+        self.errors.push(Finding::error(None, field, problem));
+        None
+    }
+
+    fn items<T>(
+        &mut self,
+        root: &DeTable<'_>,
+        key: &str,
+        mut read: impl FnMut(&mut Self, &Value<'_>) -> Option<T>,
+    ) -> Vec<T> {
+        let Some(value) = root.get(key) else { return Vec::new() };
+        let Some(items) = self.array(value, key) else { return Vec::new() };
+        items.iter().filter_map(|item| read(self, item)).collect()
+    }
+
+    fn default(&mut self, value: &Value<'_>) -> Option<DefaultRoute> {
+        let table = self.table(value, "default")?;
+        let (mut team, mut urgency) = (None, Priority::Normal);
+        for (key, value) in table {
+            match key.get_ref().as_ref() {
+                "team" => team = self.team_name(value, "default.team"),
+                "urgency" => urgency = self.urgency(value, "default.urgency")?,
+                _ => self.unknown_key(key, "default", &["team", "urgency"]),
+            }
+        }
+        self.required(table, value, "default", "team");
+        Some(DefaultRoute { team: team?, urgency })
+    }
+
+    fn handover(&mut self, value: &Value<'_>) -> Option<Handover> {
+        let table = self.table(value, "handover")?;
+        let (mut team, mut urgency) = (None, Priority::Normal);
+        let (mut words, mut buttons) = (std::collections::BTreeMap::new(), Vec::new());
+        for (key, value) in table {
+            match key.get_ref().as_ref() {
+                "team" => team = self.team_name(value, "handover.team"),
+                "urgency" => urgency = self.urgency(value, "handover.urgency").unwrap_or_default(),
+                "buttons" => {
+                    buttons = self.strings(value, "handover.buttons").into_iter().map(str::to_owned).collect();
+                }
+                "words" => {
+                    for (language, value) in self.table(value, "handover.words").into_iter().flatten() {
+                        let field = join("handover.words", language.get_ref());
+                        words.insert(language.get_ref().to_string(), self.keywords(value, &field));
+                    }
+                }
+                _ => self.unknown_key(key, "handover", &["team", "urgency", "words", "buttons"]),
+            }
+        }
+        self.required(table, value, "handover", "team");
+        Some(Handover { team: team?, urgency, words, buttons })
+    }
+
+    fn team(&mut self, value: &Value<'_>) -> Option<Team> {
+        let table = self.table(value, "teams")?;
+        let (mut name, mut title, mut staffed, mut overflow_team) = (None, None, true, None);
+        let prefix = format!("teams.{}", text_of(table, "name"));
+        for (key, value) in table {
+            let field = join(&prefix, key.get_ref());
+            match key.get_ref().as_ref() {
+                "name" => name = self.team_name(value, "teams.name"),
+                "title" => title = self.string(value, &field).map(str::to_owned),
+                "staffed" => staffed = self.bool(value, &field).unwrap_or(true),
+                "overflow_team" => overflow_team = self.team_name(value, &field),
+                _ => self.unknown_key(key, &prefix, &["name", "title", "staffed", "overflow_team"]),
+            }
+        }
+        self.required(table, value, "teams", "name");
+        Some(Team { name: name?, title, staffed, overflow_team })
+    }
+
+    fn calendar(&mut self, value: &Value<'_>) -> Option<Calendar> {
+        let table = self.table(value, "calendars")?;
+        let prefix = format!("calendars.{}", text_of(table, "name"));
+        let (mut name, mut zone, mut hours, mut holidays) = (None, None, Vec::new(), Vec::new());
+        for (key, value) in table {
+            let field = join(&prefix, key.get_ref());
+            match key.get_ref().as_ref() {
+                "name" => name = self.calendar_name(value, &field),
+                "zone" => zone = self.string(value, &field).map(str::to_owned),
+                "hours" => {
+                    for item in self.array(value, &field).into_iter().flat_map(|items| items.iter()) {
+                        hours.extend(self.weekly_hours(item, &field));
+                    }
+                }
+                "holidays" => {
+                    for item in self.array(value, &field).into_iter().flat_map(|items| items.iter()) {
+                        holidays.extend(self.holiday(item, &field));
+                    }
+                }
+                _ => self.unknown_key(key, &prefix, &["name", "zone", "hours", "holidays"]),
+            }
+        }
+        self.required(table, value, "calendars", "name");
+        self.required(table, value, &prefix, "zone");
+        Some(Calendar { name: name?, zone: zone?, hours, holidays })
+    }
+
+    fn weekly_hours(&mut self, value: &Value<'_>, field: &str) -> Option<WeeklyHours> {
+        let table = self.table(value, field)?;
+        let mut days = Vec::new();
+        for key in table.keys() {
+            if !["days", "from", "to"].contains(&key.get_ref().as_ref()) {
+                self.unknown_key(key, field, &["days", "from", "to"]);
+            }
+        }
+        for item in table.get("days").map(Self::one_or_many).unwrap_or_default() {
+            let Some(text) = self.string(item, &join(field, "days")) else { continue };
+            match parse_days(text) {
+                Some(some) => days.extend(some),
+                None => self.error(item, &join(field, "days"), "must be days such as \"mon\" or \"mon-fri\""),
+            }
+        }
+        days.sort_unstable();
+        days.dedup();
+        self.required(table, value, field, "days");
+        Some(WeeklyHours { days, shift: self.shift(table, value, field)? })
+    }
+
+    fn shift(&mut self, table: &DeTable<'_>, value: &Value<'_>, field: &str) -> Option<Shift> {
+        let mut time = |key: &str| {
+            self.required(table, value, field, key);
+            let value = table.get(key)?;
+            let text = self.string(value, &join(field, key))?;
+            let time = TimeOfDay::parse(text);
+            if time.is_none() {
+                self.error(value, &join(field, key), "must be a time such as \"09:30\"");
+            }
+            time
+        };
+        let (from, to) = (time("from"), time("to"));
+        Some(Shift { from: from?, to: to? })
+    }
+
+    fn holiday(&mut self, value: &Value<'_>, field: &str) -> Option<Holiday> {
+        let table = self.table(value, field)?;
+        let (mut date, mut name, mut shifts) = (None, String::new(), Vec::new());
+        for (key, value) in table {
+            let path = join(field, key.get_ref());
+            match key.get_ref().as_ref() {
+                "date" => {
+                    let text = match value.get_ref() {
+                        DeValue::Datetime(date) => date.to_string(),
+                        _ => self.string(value, &path).unwrap_or_default().to_owned(),
+                    };
+                    date = Date::parse(&text);
+                    if date.is_none() {
+                        self.error(value, &path, "must be a date such as 2026-12-25");
+                    }
+                }
+                "name" => name = self.string(value, &path).unwrap_or_default().to_owned(),
+                "hours" => {
+                    for item in Self::one_or_many(value) {
+                        if let Some(table) = self.table(item, &path) {
+                            shifts.extend(self.shift(table, item, &path));
+                        }
+                    }
+                }
+                _ => self.unknown_key(key, field, &["date", "name", "hours"]),
+            }
+        }
+        self.required(table, value, field, "date");
+        Some(Holiday { date: date?, name, shifts })
+    }
+
+    fn rule(&mut self, value: &Value<'_>) -> Option<Rule> {
+        const KNOWN: &[&str] = &[
+            "id",
+            "name",
+            "phase",
+            "priority",
+            "enabled",
+            "valid_from",
+            "valid_until",
+            "when",
+            "on_unknown",
+            "team",
+            "split",
+            "person",
+            "fallback_team",
+            "urgency",
+            "tags",
+            "skills",
+            "escalation",
+            "samples",
+        ];
+        let table = self.table(value, "rules")?;
+        let id = text_of(table, "id");
+        let prefix = format!("rules.{id}");
+        self.required(table, value, "rules", "id");
+        self.required(table, value, &prefix, "when");
+        let mut rule =
+            Rule { outcome: self.outcome(table, value, &prefix), ..Rule::new(id, Target::Split(Vec::new())) };
+        for (key, value) in table {
+            let field = join(&prefix, key.get_ref());
+            match key.get_ref().as_ref() {
+                "id" => drop(self.string(value, "rules.id")),
+                "name" => rule.name = self.string(value, &field).map(Into::into),
+                "phase" => rule.phase = self.word(value, &field, Phase::parse, &Phase::ALL.map(Phase::as_str))?,
+                "priority" => rule.priority = self.integer(value, &field)?,
+                "enabled" => rule.enabled = self.bool(value, &field)?,
+                "valid_from" => rule.valid_from = self.instant(value, &field),
+                "valid_until" => rule.valid_until = self.instant(value, &field),
+                "when" => rule.when = self.when(value, &field),
+                "on_unknown" => rule.on_unknown = self.word(value, &field, OnUnknown::parse, &["no-match", "match"])?,
+                "samples" => {
+                    for item in self.array(value, &field).into_iter().flat_map(|items| items.iter()) {
+                        rule.samples.extend(self.sample(item, &field));
+                    }
+                }
+                known if KNOWN.contains(&known) => {}
+                _ => self.unknown_key(key, &prefix, KNOWN),
+            }
+        }
+        Some(rule)
+    }
+
+    fn outcome(&mut self, table: &DeTable<'_>, rule: &Value<'_>, prefix: &str) -> Outcome {
+        let field = |key: &str| join(prefix, key);
+        let mut team = |key: &str| table.get(key).and_then(|value| self.team_name(value, &join(prefix, key)));
+        let (team, fallback_team) = (team("team"), team("fallback_team"));
+        let person = table.get("person").and_then(|value| self.string(value, &field("person")));
+        let split = table.get("split");
+        let target = match (table.contains_key("team"), person, split) {
+            (true, Some(attribute), None) => team.map(|team| {
+                Target::Person(Box::new(PersonTarget { attribute: attribute.into(), team, fallback_team }))
+            }),
+            (true, None, None) => team.map(Target::Team),
+            (false, None, Some(split)) => Some(Target::Split(self.shares(split, &field("split")))),
+            (false, None, None) => None,
+            (false, Some(_), _) => {
+                self.error(rule, &field("person"), "a person needs the team that they work in: team = \"…\"");
+                None
+            }
+            (true, _, Some(split)) => {
+                self.error(split, &field("split"), "give team or split, not both");
+                None
+            }
+        };
+        if table.contains_key("fallback_team") && person.is_none() {
+            self.error(rule, &field("fallback_team"), "is for rules that name a person: person = \"…\"");
+        }
+        let urgency = table.get("urgency").and_then(|value| self.urgency(value, &field("urgency")));
+        let mut list = |key: &str| -> Vec<Box<str>> {
+            let value = table.get(key);
+            value
+                .map(|value| self.strings(value, &field(key)).into_iter().map(Into::into).collect())
+                .unwrap_or_default()
+        };
+        let (tags, skills) = (list("tags"), list("skills"));
+        let mut escalation = Vec::new();
+        if let Some(value) = table.get("escalation") {
+            for item in self.array(value, &field("escalation")).into_iter().flat_map(|items| items.iter()) {
+                escalation.extend(self.escalation_step(item, &field("escalation")));
+            }
+        }
+        Outcome { target, urgency, tags, skills, escalation }
+    }
+
+    fn shares(&mut self, value: &Value<'_>, field: &str) -> Vec<Share> {
+        let Some(table) = self.table(value, field) else { return Vec::new() };
+        let mut shares = Vec::new();
+        for (name, value) in table {
+            let team = TeamName::new(name.get_ref().as_ref());
+            let percent = self.integer(value, &join(field, name.get_ref()));
+            match (team, percent) {
+                (Ok(team), Some(percent)) => shares.push(Share { team, percent }),
+                (Err(error), _) => self.error(value, field, error.to_string()),
+                (Ok(_), None) => {}
+            }
+        }
+        shares
+    }
+
+    fn escalation_step(&mut self, value: &Value<'_>, field: &str) -> Option<EscalationStep> {
+        let table = self.table(value, field)?;
+        let (mut after_minutes, mut clock, mut team) = (None, None, None);
+        for (key, value) in table {
+            let path = join(field, key.get_ref());
+            match key.get_ref().as_ref() {
+                "after_minutes" => after_minutes = self.integer(value, &path),
+                "clock" => clock = self.calendar_name(value, &path),
+                "team" => team = self.team_name(value, &path),
+                _ => self.unknown_key(key, field, &["after_minutes", "clock", "team"]),
+            }
+        }
+        self.required(table, value, field, "after_minutes");
+        self.required(table, value, field, "team");
+        Some(EscalationStep { after_minutes: after_minutes?, clock, team: team? })
+    }
+
+    fn sample(&mut self, value: &Value<'_>, field: &str) -> Option<Sample> {
+        let table = self.table(value, field)?;
+        let mut input = RouteInput { message_type: "text".into(), ..RouteInput::default() };
+        let mut expect = Expect::ThisRule;
+        let (mut previous, mut age_s, mut open, mut open_urgency) = (None, 0, None, Priority::Normal);
+        for (key, value) in table {
+            let path = join(field, key.get_ref());
+            let text = |reader: &mut Self| reader.string(value, &path).map(str::to_owned);
+            match key.get_ref().as_ref() {
+                "number" => input.number = text(self)?,
+                "type" => input.message_type = text(self)?,
+                "text" => input.text = text(self),
+                "reply" => input.reply_id = text(self),
+                "template" => input.reply_template = text(self),
+                "referral" => input.referral.get_or_insert_default().source_id = text(self),
+                "referral_type" => input.referral.get_or_insert_default().source_type = text(self),
+                "referral_url" => input.referral.get_or_insert_default().source_url = text(self),
+                "referred" if self.bool(value, &path)? => input.referral = input.referral.or(Some(Referral::default())),
+                "referred" => {}
+                "tier" => drop(input.attributes.insert("tier".into(), text(self)?)),
+                "attribute" => {
+                    for (name, value) in self.table(value, &path)? {
+                        let value = self.string(value, &join(&path, name.get_ref()))?;
+                        input.attributes.insert(name.get_ref().to_string(), value.to_owned());
+                    }
+                }
+                "language" => input.language = text(self),
+                "country" => input.country = text(self),
+                "at" => input.received_at = self.instant(value, &path),
+                "zone" => input.zone = text(self),
+                "previous_team" => previous = self.team_name(value, &path),
+                "previous_age_s" => age_s = self.integer(value, &path)?,
+                "window_left_s" => input.window_left_s = self.integer(value, &path),
+                "first_contact" => input.first_contact = self.bool(value, &path)?,
+                "contact" => input.contact_key = text(self)?,
+                "open_team" => open = self.team_name(value, &path),
+                "open_urgency" => open_urgency = self.urgency(value, &path)?,
+                "team" => expect = Expect::Team(self.team_name(value, &path)?),
+                "matches" if self.bool(value, &path)? => {}
+                "matches" => expect = Expect::NotThisRule,
+                _ => self.unknown_key(key, field, SAMPLE_KEYS),
+            }
+        }
+        input.previous_team = previous.map(|team| PreviousTeam { team, age_s });
+        input.open = open.map(|team| OpenConversation { team, priority: open_urgency });
+        for (dependent, needed) in [("previous_age_s", "previous_team"), ("open_urgency", "open_team")] {
+            if table.contains_key(dependent) {
+                self.required(table, value, field, needed);
+            }
+        }
+        Some(Sample { input, expect })
+    }
+
+    fn required(&mut self, table: &DeTable<'_>, value: &Value<'_>, prefix: &str, key: &str) {
+        if !table.contains_key(key) {
+            self.error(value, &join(prefix, key), "is missing");
+        }
+    }
+
+    fn urgency(&mut self, value: &Value<'_>, field: &str) -> Option<Priority> {
+        self.word(value, field, Priority::parse, &["urgent", "normal"])
+    }
+
+    /// One of a few words.
+    fn word<T>(
+        &mut self,
+        value: &Value<'_>,
+        field: &str,
+        parse: impl Fn(&str) -> Option<T>,
+        words: &[&str],
+    ) -> Option<T> {
+        let text = self.string(value, field)?;
+        let word = parse(text);
+        if word.is_none() {
+            self.error(value, field, format!("{text:?} is none of {}", words.join(", ")));
+        }
+        word
+    }
+
+    /// A date and time with its distance to UTC: `2026-12-01T00:00:00+01:00`.
+    fn instant(&mut self, value: &Value<'_>, field: &str) -> Option<Timestamp> {
+        let text = match value.get_ref() {
+            DeValue::Datetime(date) => date.to_string(),
+            _ => self.string(value, field)?.to_owned(),
+        };
+        let instant = text.parse::<jiff::Timestamp>().ok();
+        if instant.is_none() {
+            self.error(value, field, "must be a date and time such as 2026-12-01T00:00:00+01:00");
+        }
+        Some(Timestamp::from_millis(instant?.as_millisecond()))
+    }
+}
+
+const SAMPLE_KEYS: &[&str] = &[
+    "text",
+    "reply",
+    "type",
+    "number",
+    "template",
+    "referral",
+    "referral_type",
+    "referral_url",
+    "referred",
+    "tier",
+    "attribute",
+    "language",
+    "country",
+    "at",
+    "zone",
+    "previous_team",
+    "previous_age_s",
+    "window_left_s",
+    "first_contact",
+    "contact",
+    "open_team",
+    "open_urgency",
+    "team",
+    "matches",
+];
+
+fn text_of<'a>(table: &'a DeTable<'_>, key: &str) -> &'a str {
+    table.get(key).and_then(|value| value.get_ref().as_str()).unwrap_or_default()
+}
+
+/// `mon`, `mon-fri`, `sat-mon`.
+fn parse_days(text: &str) -> Option<Vec<Weekday>> {
+    let Some((first, last)) = text.split_once('-') else { return Some(vec![Weekday::parse(text)?]) };
+    let (first, last) = (Weekday::parse(first)? as usize, Weekday::parse(last)? as usize);
+    let count = (last + 7 - first) % 7 + 1;
+    Some((0..count).map(|n| Weekday::ALL[(first + n) % 7]).collect())
+}

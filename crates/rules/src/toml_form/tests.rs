@@ -1,0 +1,154 @@
+//! What a rules file may say, that it reads back, and how its mistakes are told.
+
+use super::{read, write};
+use crate::RuleSet;
+
+const MINIMAL: &str = "[default]\nteam='a'\n[handover]\nteam='a'\nbuttons=['h']\n[[teams]]\nname='a'\n";
+
+/// Every key of the language.
+const FULL: &str = r#"
+[default]
+team = "a"
+urgency = "urgent"
+[handover]
+team = "a"
+urgency = "urgent"
+buttons = ["h"]
+words = { es = ["persona", "agent*"], de = [{ exact = "c*" }] }
+[[teams]]
+name = "a"
+title = "A \"team\" \\ \u0007"
+[[teams]]
+name = "b"
+staffed = false
+overflow_team = "a"
+[[calendars]]
+name = "office"
+zone = "Europe/Madrid"
+hours = [{ days = "mon-fri", from = "09:00", to = "14:00" }, { days = ["sat", "sun-mon"], from = "22:00", to = "02:00" }]
+holidays = [{ date = 2026-12-25, name = "Christmas" }, { date = "2026-12-24", hours = { from = "09:00", to = "12:00" } }]
+[[rules]]
+id = "one"
+name = "One"
+phase = "default"
+priority = -5
+enabled = false
+valid_from = 2026-01-01T00:00:00+01:00
+valid_until = 2026-02-01T00:00:00Z
+on_unknown = "match"
+person = "account_manager"
+team = "a"
+fallback_team = "b"
+urgency = "normal"
+tags = ["money"]
+skills = ["spanish"]
+escalation = [{ after_minutes = 10, clock = "office", team = "a" }, { after_minutes = 20, team = "b" }]
+when = [
+  { keyword = ["invoice", "fact*", "credit card"], regex = "\\bA[0-9]+", tier = "gold", type = ["text"] },
+  { not = { keyword = "no", country = ["ES", "M*"], first_contact = true }, number = "x", language = "es" },
+  { reply = { exists = true }, template = "welcome", referral = "1", referral_type = "ad", referral_url = "https://x/*" },
+  { open = "office", closed = { calendar = "office", zone = "customer" }, percent = 10, first_contact = false },
+  { utc_offset_minutes = { min = -60 }, window_left_minutes = { max = 30 }, percent = { from = 5, to = 10, seed = "s" } },
+  { previous_team = { team = ["a", "b"], within_hours = 72 }, attribute = { ltv = { min = 0.1, max = "5000" }, "odd name" = { exists = false } } },
+  { keyword = "a", and = [{ keyword = "b" }, { keyword = "c", not = { keyword = "d" } }, { not = { keyword = "e" } }] },
+]
+samples = [
+  { text = "my invoice" },
+  { reply = "x", template = "t", type = "button", team = "b", at = 2026-01-05T10:00:00.5Z, zone = "UTC", tier = "gold" },
+  { matches = false, number = "n", referral = "1", language = "es", country = "ES", previous_team = "a", previous_age_s = 5 },
+  { window_left_s = 60, first_contact = true, contact = "c", open_team = "a", open_urgency = "urgent", referred = true, attribute = { a = "b" } },
+]
+[[rules]]
+id = "split"
+when = { type = "image" }
+split = { a = 30, b = 70 }
+"#;
+
+fn check(name: &str, text: &str, want: &[&str]) {
+    let got = match RuleSet::parse(text) {
+        Ok(_) => vec![],
+        Err(errors) => errors.0.iter().map(ToString::to_string).collect(),
+    };
+    assert_eq!(got, want, "{name}");
+}
+
+#[test]
+fn everything_reads_back() {
+    let document = read(FULL).unwrap();
+    let written = write(&document);
+    assert_eq!(read(&written).unwrap_or_else(|errors| panic!("{errors}\n{written}")), document);
+    assert_eq!(write(&read(&written).unwrap()), written);
+}
+
+#[test]
+fn the_version_is_of_what_is_said_and_not_how() {
+    let version = |text: &str| RuleSet::parse(text).unwrap_or_else(|errors| panic!("{errors}")).version;
+    let rule = |id: &str| format!("[[rules]]\nid='{id}'\nteam='a'\nwhen={{ keyword='{id}' }}\n");
+    let a = version(&format!("{MINIMAL}{}{}", rule("x"), rule("y")));
+    assert_eq!(a.len(), 12);
+    assert_eq!(a, version(&format!("{MINIMAL}# a note\n{}{}", rule("y"), rule("x"))));
+    assert_ne!(a, version(&format!("{MINIMAL}{}", rule("x"))));
+    assert_ne!(a, version(&format!("{MINIMAL}title='T'\n{}{}", rule("x"), rule("y"))));
+}
+
+#[test]
+fn mistakes_are_named_all_at_once() {
+    check("minimal", MINIMAL, &[]);
+    check(
+        "empty",
+        "",
+        &[
+            "default: say which team gets what no rule matches: [default] team = \"…\"",
+            "handover: say how a customer reaches a person: [handover] team = \"…\", words, buttons",
+        ],
+    );
+    check(
+        "shapes",
+        &format!(
+            "{MINIMAL}[[rules]]\nid='r'\nteam='B'\nurgency='now'\nprio=1\nwhen={{ keyword=5, colour='red', percent={{ from='x' }} }}\n[[rules]]\nname='no id'\n"
+        ),
+        &[
+            "line 10: rules.r.team: team name \"B\" must be 1 to 64 characters of a-z, 0-9 and '-', starting with a letter or digit",
+            "line 11: rules.r.urgency: \"now\" is none of urgent, normal",
+            "line 12: rules.r.prio: unknown key; known here: id, name, phase, priority, enabled, valid_from, valid_until, when, on_unknown, team, split, person, fallback_team, urgency, tags, skills, escalation, samples",
+            "line 13: rules.r.when.colour: unknown key; known here: keyword, regex, number, type, language, country, reply, template, referral, referral_type, referral_url, tier, attribute, open, closed, utc_offset_minutes, previous_team, window_left_minutes, first_contact, percent, not, and",
+            "line 13: rules.r.when.keyword: must be a text in quotes, not a number",
+            "line 13: rules.r.when.percent.from: must be a whole number, and not out of range",
+            "line 14: rules.id: is missing",
+            "line 14: rules..when: is missing",
+        ],
+    );
+    check(
+        "meanings",
+        &format!(
+            "{MINIMAL}[[rules]]\nid='r'\nteam='b'\nwhen={{ keyword='!!' }}\n[[rules]]\nid='r'\nteam='a'\nwhen={{}}\n"
+        ),
+        &[
+            "line 10: rules.r.team: team b is not declared; add [[teams]] name = \"b\"",
+            "line 11: rules.r.when.keyword: \"!!\" has no letter or digit to look for",
+            "line 13: rules.r.id: this id is there twice",
+            "line 15: rules.r.when: needs a condition, such as keyword, reply, type or attribute",
+        ],
+    );
+    check(
+        "unstaffed default",
+        "[default]\nteam='a'\n[handover]\nteam='a'\nbuttons=['h']\n[[teams]]\nname='a'\nstaffed=false\n",
+        &[
+            "line 2: default.team: team a is not staffed, and people must answer here",
+            "line 4: handover.team: team a is not staffed, and people must answer here",
+        ],
+    );
+    check(
+        "overflow",
+        &format!("{MINIMAL}overflow_team='a'\n"),
+        &["line 8: teams.a.overflow_team: a team cannot overflow into itself"],
+    );
+}
+
+#[test]
+fn what_is_not_toml_names_the_line() {
+    let error = RuleSet::parse("[default]\nteam = \n").expect_err("not TOML");
+    assert_eq!(error.0[0].line, Some(2));
+    let error = RuleSet::parse(&format!("{MINIMAL}colour='red'\n")).expect_err("an unknown field");
+    assert!(error.to_string().contains("colour"), "{error}");
+}

@@ -1,0 +1,273 @@
+//! Reading `when`: a table of conditions that must all hold, or a list of such tables of which any may.
+
+use toml::de::DeValue;
+use waypost_domain::{CalendarName, TeamName};
+
+use super::tree::{Reader, Value, join};
+use crate::atom::{Amount, AmountRange, Atom, Field, Keyword, PercentRange, TextMatch, WholeRange, ZoneOf};
+use crate::model::{Conjunct, Literal};
+
+/// How deep `and` and `not` may lie in each other.
+const DEPTH_MAX: usize = 8;
+
+const KEYS: &[&str] = &[
+    "keyword",
+    "regex",
+    "number",
+    "type",
+    "language",
+    "country",
+    "reply",
+    "template",
+    "referral",
+    "referral_type",
+    "referral_url",
+    "tier",
+    "attribute",
+    "open",
+    "closed",
+    "utc_offset_minutes",
+    "previous_team",
+    "window_left_minutes",
+    "first_contact",
+    "percent",
+    "not",
+    "and",
+];
+
+/// The fields that have a key of their own.
+pub(super) const FIELD_KEYS: &[(&str, Field)] = &[
+    ("number", Field::Number),
+    ("type", Field::MessageType),
+    ("language", Field::Language),
+    ("country", Field::Country),
+    ("reply", Field::Reply),
+    ("template", Field::ReplyTemplate),
+    ("referral", Field::ReferralId),
+    ("referral_type", Field::ReferralType),
+    ("referral_url", Field::ReferralUrl),
+];
+
+impl Reader {
+    pub(super) fn when(&mut self, value: &Value<'_>, field: &str) -> Vec<Conjunct> {
+        let mut conjuncts = Vec::new();
+        for table in Self::one_or_many(value) {
+            let mut literals = Vec::new();
+            self.conditions(table, field, false, &mut literals, 0);
+            conjuncts.push(Conjunct::new(literals));
+        }
+        conjuncts
+    }
+
+    fn conditions(&mut self, value: &Value<'_>, field: &str, negated: bool, into: &mut Vec<Literal>, depth: usize) {
+        let Some(table) = self.table(value, field) else { return };
+        if depth > DEPTH_MAX {
+            return self.error(value, field, format!("and / not nested deeper than {DEPTH_MAX}"));
+        }
+        for (key, value) in table {
+            let path = join(field, key.get_ref());
+            match key.get_ref().as_ref() {
+                "not" if negated => self.error(value, &path, "not cannot stand in not"),
+                "not" => {
+                    for part in Self::one_or_many(value) {
+                        self.conditions(part, &path, true, into, depth + 1);
+                    }
+                }
+                "and" => {
+                    for part in Self::one_or_many(value) {
+                        self.conditions(part, &path, negated, into, depth + 1);
+                    }
+                }
+                "attribute" => self.attributes(value, &path, negated, into),
+                "tier" => self.field_value(Field::Attribute("tier".into()), value, &path, negated, into),
+                name => match FIELD_KEYS.iter().find(|(key, _)| *key == name) {
+                    Some((_, known)) => self.field_value(known.clone(), value, &path, negated, into),
+                    None if KEYS.contains(&name) => {
+                        if let Some(Literal { negated: opposite, atom }) = self.special(name, value, &path) {
+                            into.push(Literal { negated: negated != opposite, atom });
+                        }
+                    }
+                    None => self.unknown_key(key, field, KEYS),
+                },
+            }
+        }
+    }
+
+    /// The conditions that are not about a field's value.
+    fn special(&mut self, name: &str, value: &Value<'_>, path: &str) -> Option<Literal> {
+        let atom = match name {
+            "keyword" => Atom::Keyword(self.keywords(value, path)),
+            "regex" => Atom::Regex(self.strings(value, path).into_iter().map(Into::into).collect()),
+            "open" => self.open(value, path)?,
+            "closed" => return Some(Literal { negated: true, atom: self.open(value, path)? }),
+            "utc_offset_minutes" => Atom::UtcOffset(self.whole_range(value, path)?),
+            "window_left_minutes" => Atom::WindowLeft(self.whole_range(value, path)?),
+            "previous_team" => self.previous_team(value, path)?,
+            "first_contact" => return Some(Literal { negated: !self.bool(value, path)?, atom: Atom::FirstContact }),
+            "percent" => Atom::Percent(self.percent(value, path)?),
+            _ => return None,
+        };
+        Some(Literal::from(atom))
+    }
+
+    fn attributes(&mut self, value: &Value<'_>, path: &str, negated: bool, into: &mut Vec<Literal>) {
+        let Some(table) = self.table(value, path) else { return };
+        for (name, value) in table {
+            let path = join(path, name.get_ref());
+            self.field_value(Field::Attribute(name.get_ref().as_ref().into()), value, &path, negated, into);
+        }
+    }
+
+    /// `"a"`, `["a", "b*"]`, `{ exists = true }`; of an attribute also `{ min = 1, max = 2 }`.
+    fn field_value(&mut self, of: Field, value: &Value<'_>, path: &str, negated: bool, into: &mut Vec<Literal>) {
+        let Some(table) = value.get_ref().as_table().filter(|table| !table.contains_key("exact")) else {
+            let any_of = self.matches(value, path).into_iter();
+            let any_of = any_of.map(|(text, prefix)| TextMatch { text: text.into(), prefix }).collect();
+            return into.push(Literal { negated, atom: Atom::Value { field: of, any_of } });
+        };
+        // An empty table is a range without ends, for `check` to refuse.
+        let range = table.is_empty() || ["min", "max"].iter().any(|key| table.contains_key(*key));
+        for (key, value) in table {
+            match (key.get_ref().as_ref(), &of) {
+                ("exists", _) => {
+                    let Some(exists) = self.bool(value, &join(path, "exists")) else { continue };
+                    into.push(Literal { negated: negated == exists, atom: Atom::Exists(of.clone()) });
+                }
+                ("min" | "max", Field::Attribute(_)) => {}
+                (_, Field::Attribute(_)) => self.unknown_key(key, path, &["exact", "exists", "min", "max"]),
+                _ => self.unknown_key(key, path, &["exact", "exists"]),
+            }
+        }
+        if let (Field::Attribute(name), true) = (&of, range) {
+            let mut end = |key| table.get(key).and_then(|value| self.amount(value, &join(path, key)));
+            let range = AmountRange { min: end("min"), max: end("max") };
+            into.push(Literal { negated, atom: Atom::Range { attribute: name.clone(), range } });
+        }
+    }
+
+    /// Words or values; a star at the end makes a prefix, `{ exact = "…" }` takes the text as it is.
+    fn matches<'a>(&mut self, value: &'a Value<'_>, path: &str) -> Vec<(&'a str, bool)> {
+        let mut matches = Vec::new();
+        for item in Self::one_or_many(value) {
+            match item.get_ref() {
+                DeValue::Table(table) => match table.get("exact") {
+                    Some(exact) if table.len() == 1 => {
+                        matches.extend(self.string(exact, &join(path, "exact")).map(|text| (text, false)));
+                    }
+                    _ => self.error(item, path, "must be a text in quotes, or { exact = \"…\" }"),
+                },
+                _ => matches.extend(self.string(item, path).map(|text| match text.strip_suffix('*') {
+                    Some(prefix) => (prefix, true),
+                    None => (text, false),
+                })),
+            }
+        }
+        matches
+    }
+
+    pub(super) fn keywords(&mut self, value: &Value<'_>, path: &str) -> Vec<Keyword> {
+        let matches = self.matches(value, path).into_iter();
+        matches.map(|(text, prefix)| if prefix { Keyword::prefix(text) } else { Keyword::word(text) }).collect()
+    }
+
+    /// `"office"` or `{ calendar = "office", zone = "customer" }`.
+    fn open(&mut self, value: &Value<'_>, path: &str) -> Option<Atom> {
+        let Some(table) = value.get_ref().as_table() else {
+            return Some(Atom::Open { calendar: self.calendar_name(value, path)?, zone: ZoneOf::Calendar });
+        };
+        let (mut calendar, mut zone) = (None, ZoneOf::Calendar);
+        for (key, value) in table {
+            let path = join(path, key.get_ref());
+            match key.get_ref().as_ref() {
+                "calendar" => calendar = self.calendar_name(value, &path),
+                "zone" => match self.string(value, &path) {
+                    Some("customer") => zone = ZoneOf::Customer,
+                    Some("calendar") | None => {}
+                    Some(_) => self.error(value, &path, "is neither \"calendar\" nor \"customer\""),
+                },
+                _ => self.unknown_key(key, &path, &["calendar", "zone"]),
+            }
+        }
+        if !table.contains_key("calendar") {
+            self.error(value, path, "name the calendar: { calendar = \"…\" }");
+        }
+        Some(Atom::Open { calendar: calendar?, zone })
+    }
+
+    pub(super) fn calendar_name(&mut self, value: &Value<'_>, path: &str) -> Option<CalendarName> {
+        let name = self.string(value, path)?;
+        CalendarName::new(name).map_err(|error| self.error(value, path, error.to_string())).ok()
+    }
+
+    /// `"billing"`, a list, or `{ team = …, within_hours = 72 }`.
+    fn previous_team(&mut self, value: &Value<'_>, path: &str) -> Option<Atom> {
+        let Some(table) = value.get_ref().as_table() else {
+            return Some(Atom::PreviousTeam { teams: self.teams(value, path), within_hours: None });
+        };
+        let (mut teams, mut within_hours) = (Vec::new(), None);
+        for (key, value) in table {
+            let path = join(path, key.get_ref());
+            match key.get_ref().as_ref() {
+                "team" => teams = self.teams(value, &path),
+                "within_hours" => within_hours = self.integer(value, &path),
+                _ => self.unknown_key(key, &path, &["team", "within_hours"]),
+            }
+        }
+        Some(Atom::PreviousTeam { teams, within_hours })
+    }
+
+    fn teams(&mut self, value: &Value<'_>, path: &str) -> Vec<TeamName> {
+        Self::one_or_many(value).iter().filter_map(|item| self.team_name(item, path)).collect()
+    }
+
+    pub(super) fn team_name(&mut self, value: &Value<'_>, path: &str) -> Option<TeamName> {
+        let name = self.string(value, path)?;
+        TeamName::new(name).map_err(|error| self.error(value, path, error.to_string())).ok()
+    }
+
+    fn whole_range(&mut self, value: &Value<'_>, path: &str) -> Option<WholeRange> {
+        let table = self.table(value, path)?;
+        let mut range = WholeRange { min: None, max: None };
+        for (key, value) in table {
+            match key.get_ref().as_ref() {
+                "min" => range.min = self.integer(value, &join(path, "min")),
+                "max" => range.max = self.integer(value, &join(path, "max")),
+                _ => self.unknown_key(key, path, &["min", "max"]),
+            }
+        }
+        Some(range)
+    }
+
+    /// `10` for the first ten of a hundred, or `{ from = 10, to = 20, seed = "…" }`.
+    fn percent(&mut self, value: &Value<'_>, path: &str) -> Option<PercentRange> {
+        let Some(table) = value.get_ref().as_table() else {
+            return Some(PercentRange { seed: "".into(), from: 0, to: self.integer(value, path)? });
+        };
+        let mut range = PercentRange { seed: "".into(), from: 0, to: 100 };
+        for (key, value) in table {
+            let path = join(path, key.get_ref());
+            match key.get_ref().as_ref() {
+                "from" => range.from = self.integer(value, &path)?,
+                "to" => range.to = self.integer(value, &path)?,
+                "seed" => range.seed = self.string(value, &path)?.into(),
+                _ => self.unknown_key(key, &path, &["from", "to", "seed"]),
+            }
+        }
+        Some(range)
+    }
+
+    /// A number, or one in quotes where it has more digits than a number may.
+    fn amount(&mut self, value: &Value<'_>, path: &str) -> Option<Amount> {
+        let text = match value.get_ref() {
+            DeValue::Integer(number) => number.to_string(),
+            DeValue::Float(number) => number.to_string(),
+            DeValue::String(text) => text.to_string(),
+            DeValue::Boolean(_) | DeValue::Datetime(_) | DeValue::Array(_) | DeValue::Table(_) => String::new(),
+        };
+        let amount = Amount::parse(&text);
+        if amount.is_none() {
+            self.error(value, path, format!("must be a number of at most four decimals, up to {}", Amount::MAX));
+        }
+        amount
+    }
+}

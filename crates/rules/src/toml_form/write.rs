@@ -1,0 +1,405 @@
+//! Writing a rule set as TOML: for people to read and edit, and as the canonical form that its hash is made of. Defaults
+//! are left out, so that what a later release adds changes no hash of a set that does not use it.
+
+use std::fmt::Write as _;
+
+use waypost_domain::calendar::{Calendar, Shift, Weekday};
+use waypost_domain::team::Priority;
+use waypost_domain::{Team, Timestamp};
+
+use super::when::FIELD_KEYS;
+use crate::atom::{Amount, Atom, Field, Keyword, WholeRange, ZoneOf};
+use crate::model::{
+    Conjunct, Definition, Document, EscalationStep, Expect, Literal, OnUnknown, Outcome, Phase, Rule, Sample, Target,
+};
+
+/// Reads back as the same document.
+pub fn write(document: &Document) -> String {
+    let order: Vec<&Rule> = document.definition.rules.iter().collect();
+    write_all(&document.definition, order, &document.teams, &document.calendars)
+}
+
+/// The same text for the same rule set, in whatever order its rules are.
+pub fn canonical(definition: &Definition, teams: &[Team], calendars: &[Calendar]) -> String {
+    let mut order: Vec<&Rule> = definition.rules.iter().collect();
+    order.sort_by(|a, b| a.id.cmp(&b.id));
+    write_all(definition, order, teams, calendars)
+}
+
+fn write_all(definition: &Definition, rules: Vec<&Rule>, teams: &[Team], calendars: &[Calendar]) -> String {
+    let mut out = Out(String::with_capacity(256 * rules.len() + 1024));
+    out.line("[default]");
+    out.text("team", definition.default.team.as_str());
+    out.urgency(definition.default.urgency);
+    out.line("\n[handover]");
+    out.text("team", definition.handover.team.as_str());
+    out.urgency(definition.handover.urgency);
+    out.list("buttons", &definition.handover.buttons);
+    if !definition.handover.words.is_empty() {
+        out.line("\n[handover.words]");
+        for (language, words) in &definition.handover.words {
+            out.pair(&key(language), &array(words.iter().map(keyword)));
+        }
+    }
+    for team in teams {
+        out.line("\n[[teams]]");
+        out.text("name", team.name.as_str());
+        out.some_text("title", team.title.as_deref());
+        if !team.staffed {
+            out.pair("staffed", "false");
+        }
+        out.some_text("overflow_team", team.overflow_team.as_ref().map(|team| team.as_str()));
+    }
+    for calendar in calendars {
+        out.calendar(calendar);
+    }
+    for rule in rules {
+        out.rule(rule);
+    }
+    out.0
+}
+
+struct Out(String);
+
+impl Out {
+    fn line(&mut self, line: &str) {
+        self.0.push_str(line);
+        self.0.push('\n');
+    }
+
+    fn pair(&mut self, key: &str, value: &str) {
+        for part in [key, " = ", value, "\n"] {
+            self.0.push_str(part);
+        }
+    }
+
+    fn text(&mut self, key: &str, value: &str) {
+        self.pair(key, &quote(value));
+    }
+
+    fn some_text(&mut self, key: &str, value: Option<&str>) {
+        if let Some(value) = value {
+            self.text(key, value);
+        }
+    }
+
+    fn list<T: AsRef<str>>(&mut self, key: &str, values: &[T]) {
+        if !values.is_empty() {
+            self.pair(key, &array(values.iter().map(|value| quote(value.as_ref()))));
+        }
+    }
+
+    fn urgency(&mut self, urgency: Priority) {
+        if urgency != Priority::Normal {
+            self.text("urgency", urgency.as_str());
+        }
+    }
+
+    fn instant(&mut self, key: &str, at: Option<Timestamp>) {
+        if let Some(at) = at {
+            self.pair(key, &instant(at));
+        }
+    }
+
+    fn calendar(&mut self, calendar: &Calendar) {
+        self.line("\n[[calendars]]");
+        self.text("name", calendar.name.as_str());
+        self.text("zone", &calendar.zone);
+        let hours = calendar.hours.iter().map(|hours| {
+            let days = array(hours.days.iter().map(|day: &Weekday| quote(day.as_str())));
+            format!("{{ days = {days}, {} }}", shift(&hours.shift))
+        });
+        self.pair("hours", &array(hours));
+        if !calendar.holidays.is_empty() {
+            let holidays = calendar.holidays.iter().map(|holiday| {
+                let hours = array(holiday.shifts.iter().map(|one| format!("{{ {} }}", shift(one))));
+                format!("{{ date = {}, name = {}, hours = {hours} }}", holiday.date, quote(&holiday.name))
+            });
+            self.pair("holidays", &array(holidays));
+        }
+    }
+
+    fn rule(&mut self, rule: &Rule) {
+        self.line("\n[[rules]]");
+        self.text("id", &rule.id);
+        self.some_text("name", rule.name.as_deref());
+        if rule.phase != Phase::Route {
+            self.text("phase", rule.phase.as_str());
+        }
+        if rule.priority != 0 {
+            self.pair("priority", &rule.priority.to_string());
+        }
+        if !rule.enabled {
+            self.pair("enabled", "false");
+        }
+        self.instant("valid_from", rule.valid_from);
+        self.instant("valid_until", rule.valid_until);
+        match rule.when.as_slice() {
+            [one] => self.pair("when", &conjunct(one)),
+            many => self.pair("when", &array(many.iter().map(conjunct))),
+        }
+        if rule.on_unknown != OnUnknown::NoMatch {
+            self.text("on_unknown", rule.on_unknown.as_str());
+        }
+        self.outcome(&rule.outcome);
+        if !rule.samples.is_empty() {
+            self.pair("samples", &array(rule.samples.iter().map(sample)));
+        }
+    }
+
+    fn outcome(&mut self, outcome: &Outcome) {
+        match &outcome.target {
+            None => {}
+            Some(Target::Team(team)) => self.text("team", team.as_str()),
+            Some(Target::Person(person)) => {
+                self.text("team", person.team.as_str());
+                self.text("person", &person.attribute);
+                self.some_text("fallback_team", person.fallback_team.as_ref().map(|team| team.as_str()));
+            }
+            Some(Target::Split(shares)) => {
+                let shares = shares.iter().map(|share| (key(share.team.as_str()), share.percent.to_string()));
+                self.pair("split", &table(shares));
+            }
+        }
+        self.some_text("urgency", outcome.urgency.map(Priority::as_str));
+        self.list("tags", &outcome.tags);
+        self.list("skills", &outcome.skills);
+        if !outcome.escalation.is_empty() {
+            self.pair("escalation", &array(outcome.escalation.iter().map(step)));
+        }
+    }
+}
+
+fn step(step: &EscalationStep) -> String {
+    let mut entries = vec![("after_minutes", step.after_minutes.to_string())];
+    entries.extend(step.clock.iter().map(|clock| ("clock", quote(clock.as_str()))));
+    entries.push(("team", quote(step.team.as_str())));
+    table(entries)
+}
+
+fn shift(shift: &Shift) -> String {
+    format!("from = \"{}\", to = \"{}\"", shift.from, shift.to)
+}
+
+fn instant(at: Timestamp) -> String {
+    jiff::Timestamp::from_millisecond(at.as_millis()).unwrap_or_default().to_string()
+}
+
+/// A key that is there already goes into a table of its own under `and`.
+fn conjunct(conjunct: &Conjunct) -> String {
+    let mut main = Block::default();
+    let mut more: Vec<Block> = Vec::new();
+    for literal in conjunct.literals() {
+        let blocks = std::iter::once(&mut main).chain(&mut more);
+        let mut literal = Some(literal);
+        for block in blocks {
+            literal = literal.and_then(|literal| block.take(literal));
+        }
+        if let Some(literal) = literal {
+            let mut block = Block::default();
+            let _taken = block.take(literal);
+            more.push(block);
+        }
+    }
+    let mut entries = main.entries();
+    if !more.is_empty() {
+        entries.push(("and".to_owned(), array(more.into_iter().map(|block| table(block.entries())))));
+    }
+    table(entries)
+}
+
+/// The conditions of one table, plain and in `not`.
+#[derive(Default)]
+struct Block {
+    plain: Conditions,
+    negated: Conditions,
+}
+
+#[derive(Default)]
+struct Conditions {
+    entries: Vec<(String, String)>,
+    attributes: Vec<(String, String)>,
+}
+
+impl Block {
+    /// Gives the literal back if its key is taken.
+    fn take<'a>(&mut self, literal: &'a Literal) -> Option<&'a Literal> {
+        let (key_text, value, opposite) = condition(&literal.atom, literal.negated);
+        let conditions = if literal.negated && !opposite { &mut self.negated } else { &mut self.plain };
+        let attribute = match &literal.atom {
+            Atom::Value { field: Field::Attribute(name), .. }
+            | Atom::Exists(Field::Attribute(name))
+            | Atom::Range { attribute: name, .. } => Some(name),
+            _ => None,
+        };
+        let (entries, name) = match attribute {
+            Some(name) => (&mut conditions.attributes, key(name)),
+            None => (&mut conditions.entries, key_text.to_owned()),
+        };
+        if entries.iter().any(|(taken, _)| *taken == name) {
+            return Some(literal);
+        }
+        entries.push((name, value));
+        None
+    }
+
+    fn entries(self) -> Vec<(String, String)> {
+        let mut entries = self.plain.entries();
+        let negated = self.negated.entries();
+        if !negated.is_empty() {
+            entries.push(("not".to_owned(), table(negated)));
+        }
+        entries
+    }
+}
+
+impl Conditions {
+    fn entries(self) -> Vec<(String, String)> {
+        let mut entries = self.entries;
+        if !self.attributes.is_empty() {
+            entries.push(("attribute".to_owned(), table(self.attributes)));
+        }
+        entries
+    }
+}
+
+/// Key and value of a condition, and whether they say the opposite by themselves.
+fn condition(atom: &Atom, negated: bool) -> (&'static str, String, bool) {
+    let field_key = |field: &Field| FIELD_KEYS.iter().find(|(_, known)| known == field).map_or("", |(key, _)| key);
+    match atom {
+        Atom::Keyword(keywords) => ("keyword", array(keywords.iter().map(keyword)), false),
+        Atom::Regex(patterns) => ("regex", array(patterns.iter().map(|pattern| quote(pattern))), false),
+        Atom::Value { field, any_of } => {
+            (field_key(field), array(any_of.iter().map(|one| matching(&one.text, one.prefix))), false)
+        }
+        Atom::Exists(field) => (field_key(field), format!("{{ exists = {} }}", !negated), true),
+        Atom::Range { range, .. } => ("", ends(range.min.map(amount), range.max.map(amount)), false),
+        Atom::Open { calendar, zone } => {
+            let key = if negated { "closed" } else { "open" };
+            let value = match zone {
+                ZoneOf::Calendar => quote(calendar.as_str()),
+                ZoneOf::Customer => format!("{{ calendar = {}, zone = \"customer\" }}", quote(calendar.as_str())),
+            };
+            (key, value, true)
+        }
+        Atom::UtcOffset(range) => ("utc_offset_minutes", whole(range), false),
+        Atom::WindowLeft(range) => ("window_left_minutes", whole(range), false),
+        Atom::PreviousTeam { teams, within_hours } => {
+            let teams = array(teams.iter().map(|team| quote(team.as_str())));
+            let value = match within_hours {
+                Some(hours) => format!("{{ team = {teams}, within_hours = {hours} }}"),
+                None => teams,
+            };
+            ("previous_team", value, false)
+        }
+        Atom::FirstContact => ("first_contact", (!negated).to_string(), true),
+        Atom::Percent(range) => {
+            let seed = if range.seed.is_empty() { String::new() } else { format!(", seed = {}", quote(&range.seed)) };
+            ("percent", format!("{{ from = {}, to = {}{seed} }}", range.from, range.to), false)
+        }
+    }
+}
+
+/// Without an end it must still be known as a range.
+fn ends(min: Option<String>, max: Option<String>) -> String {
+    let min = min.map(|min| ("min", min));
+    table(min.into_iter().chain(max.map(|max| ("max", max))))
+}
+
+fn whole(range: &WholeRange) -> String {
+    ends(range.min.map(|min| min.to_string()), range.max.map(|max| max.to_string()))
+}
+
+fn amount(amount: Amount) -> String {
+    quote(&amount.to_string())
+}
+
+fn keyword(keyword: &Keyword) -> String {
+    matching(keyword.text(), keyword.is_prefix())
+}
+
+fn matching(text: &str, prefix: bool) -> String {
+    match prefix {
+        true => quote(&format!("{text}*")),
+        false if text.ends_with('*') => format!("{{ exact = {} }}", quote(text)),
+        false => quote(text),
+    }
+}
+
+fn sample(sample: &Sample) -> String {
+    let input = &sample.input;
+    let mut entries: Vec<(&str, String)> = Vec::new();
+    let mut text = |key: &'static str, value: Option<&str>| {
+        entries.extend(value.map(|value| (key, quote(value))));
+    };
+    text("text", input.text.as_deref());
+    text("type", (input.message_type != "text").then_some(&input.message_type));
+    text("number", (!input.number.is_empty()).then_some(&input.number));
+    text("reply", input.reply_id.as_deref());
+    text("template", input.reply_template.as_deref());
+    if let Some(referral) = &input.referral {
+        text("referral", referral.source_id.as_deref());
+        text("referral_type", referral.source_type.as_deref());
+        text("referral_url", referral.source_url.as_deref());
+    }
+    text("language", input.language.as_deref());
+    text("country", input.country.as_deref());
+    text("zone", input.zone.as_deref());
+    text("contact", (!input.contact_key.is_empty()).then_some(&input.contact_key));
+    text("previous_team", input.previous_team.as_ref().map(|before| before.team.as_str()));
+    text("open_team", input.open.as_ref().map(|open| open.team.as_str()));
+    let urgent = input.open.as_ref().filter(|open| open.priority == Priority::Urgent);
+    text("open_urgency", urgent.map(|open| open.priority.as_str()));
+    if input.referral.is_some() {
+        entries.push(("referred", "true".to_owned()));
+    }
+    if !input.attributes.is_empty() {
+        let attributes = input.attributes.iter().map(|(name, value)| (key(name), quote(value)));
+        entries.push(("attribute", table(attributes)));
+    }
+    entries.extend(input.received_at.map(|at| ("at", instant(at))));
+    entries.extend(input.previous_team.as_ref().map(|before| ("previous_age_s", before.age_s.to_string())));
+    entries.extend(input.window_left_s.map(|left| ("window_left_s", left.to_string())));
+    if input.first_contact {
+        entries.push(("first_contact", "true".to_owned()));
+    }
+    match &sample.expect {
+        Expect::ThisRule => {}
+        Expect::NotThisRule => entries.push(("matches", "false".to_owned())),
+        Expect::Team(team) => entries.push(("team", quote(team.as_str()))),
+    }
+    table(entries)
+}
+
+fn array(items: impl Iterator<Item = String>) -> String {
+    let items: Vec<String> = items.collect();
+    match items.as_slice() {
+        [] => "[]".to_owned(),
+        items => format!("[{}]", items.join(", ")),
+    }
+}
+
+fn table<K: AsRef<str>>(entries: impl IntoIterator<Item = (K, String)>) -> String {
+    let entries: Vec<String> = entries.into_iter().map(|(key, value)| format!("{} = {value}", key.as_ref())).collect();
+    if entries.is_empty() { "{}".to_owned() } else { format!("{{ {} }}", entries.join(", ")) }
+}
+
+fn key(text: &str) -> String {
+    let bare = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
+    if !text.is_empty() && text.bytes().all(bare) { text.to_owned() } else { quote(text) }
+}
+
+fn quote(text: &str) -> String {
+    let mut quoted = String::with_capacity(text.len() + 2);
+    quoted.push('"');
+    for c in text.chars() {
+        match c {
+            '"' => quoted.push_str("\\\""),
+            '\\' => quoted.push_str("\\\\"),
+            c if c.is_control() => drop(write!(quoted, "\\u{:04X}", u32::from(c))),
+            c => quoted.push(c),
+        }
+    }
+    quoted.push('"');
+    quoted
+}

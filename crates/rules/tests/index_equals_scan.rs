@@ -1,0 +1,229 @@
+//! The index gives what the plain scan gives: on random rule sets and random inputs, in every phase. Both are told
+//! apart by who decided, by which alternative, and by what was added.
+
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+use proptest::sample::select;
+use waypost_domain::calendar::{Calendar, Shift, TimeOfDay, Weekday, WeeklyHours};
+use waypost_domain::team::Priority;
+use waypost_domain::{CalendarName, Team, TeamName, Timestamp};
+use waypost_rules::atom::{Amount, AmountRange, Atom, Field, Keyword, PercentRange, TextMatch, WholeRange, ZoneOf};
+use waypost_rules::model::{
+    Conjunct, DefaultRoute, Definition, Document, Handover, Literal, OnUnknown, Outcome, Phase, Rule, Target,
+};
+use waypost_rules::naive::Scan;
+use waypost_rules::{OpenConversation, PreviousTeam, Referral, RouteInput, RuleSet, Scratch, compile, toml_form};
+
+const WORDS: &[&str] = &["invoice", "invo", "in", "order", "credit card", "card", "credit", "é", "发票", "票", "agent"];
+const VALUES: &[&str] = &["gold", "go", "silver", "ES", "es", "text", "image", "pay", "pay:1", "support"];
+const ZONES: &[&str] = &["Europe/Madrid", "America/Lima", "Nowhere/None"];
+
+fn team(name: &str) -> TeamName {
+    TeamName::new(name).unwrap()
+}
+
+fn calendar() -> Calendar {
+    let shift = Shift { from: TimeOfDay::parse("09:00").unwrap(), to: TimeOfDay::parse("17:00").unwrap() };
+    let hours = vec![WeeklyHours { days: Weekday::ALL[..5].to_vec(), shift }];
+    Calendar { name: CalendarName::new("office").unwrap(), zone: "Europe/Madrid".into(), hours, holidays: vec![] }
+}
+
+fn field() -> impl Strategy<Value = Field> {
+    select(vec![
+        Field::Number,
+        Field::MessageType,
+        Field::Language,
+        Field::Country,
+        Field::Reply,
+        Field::ReplyTemplate,
+        Field::ReferralId,
+        Field::ReferralType,
+        Field::ReferralUrl,
+        Field::Attribute("tier".into()),
+        Field::Attribute("ltv".into()),
+    ])
+}
+
+fn keyword() -> impl Strategy<Value = Keyword> {
+    (select(WORDS), any::<bool>())
+        .prop_map(|(text, prefix)| if prefix { Keyword::prefix(text) } else { Keyword::word(text) })
+}
+
+fn text_match() -> impl Strategy<Value = TextMatch> {
+    (select(VALUES), prop::bool::weighted(0.3)).prop_map(|(text, prefix)| TextMatch { text: text.into(), prefix })
+}
+
+fn range() -> impl Strategy<Value = WholeRange> {
+    (option::of(-100..200), option::of(-100..200)).prop_map(|(min, max)| WholeRange { min, max })
+}
+
+fn atom() -> impl Strategy<Value = Atom> {
+    let zone = select(vec![ZoneOf::Calendar, ZoneOf::Customer]);
+    let amount = || option::of((-20..20_i32).prop_map(|n| Amount::parse(&n.to_string()).unwrap()));
+    prop_oneof![
+        4 => vec(keyword(), 1..4).prop_map(Atom::Keyword),
+        5 => (field(), vec(text_match(), 1..3)).prop_map(|(field, any_of)| Atom::Value { field, any_of }),
+        1 => field().prop_map(Atom::Exists),
+        1 => vec(select(vec!["^i", "[0-9]+", "card$"]).prop_map(Into::into), 1..2).prop_map(Atom::Regex),
+        1 => (amount(), amount()).prop_map(|(min, max)| Atom::Range {
+            attribute: "ltv".into(),
+            range: AmountRange { min, max },
+        }),
+        2 => zone.prop_map(|zone| Atom::Open { calendar: calendar().name, zone }),
+        1 => range().prop_map(Atom::UtcOffset),
+        1 => range().prop_map(Atom::WindowLeft),
+        1 => option::of(0..5_u32).prop_map(|within_hours| Atom::PreviousTeam { teams: vec![team("b")], within_hours }),
+        1 => Just(Atom::FirstContact),
+        1 => (0..100_u8, 1..=100_u8).prop_map(|(from, to)| Atom::Percent(PercentRange { seed: "".into(), from, to })),
+    ]
+}
+
+fn conjunct() -> impl Strategy<Value = Conjunct> {
+    let literal = (prop::bool::weighted(0.2), atom()).prop_map(|(negated, atom)| Literal { negated, atom });
+    vec(literal, 1..4).prop_map(Conjunct::new)
+}
+
+fn rule() -> impl Strategy<Value = Rule> {
+    let dates = || option::weighted(0.1, (0..200_000_i64).prop_map(|s| Timestamp::from_millis(s * 1000)));
+    (
+        (select(&Phase::ALL[..]), 0..3_i64, prop::bool::weighted(0.9), dates(), dates()),
+        vec(conjunct(), 1..4),
+        prop_oneof![3 => Just(OnUnknown::NoMatch), 1 => Just(OnUnknown::Match)],
+        option::of(select(&Priority::ALL[..])),
+    )
+        .prop_map(|((phase, priority, enabled, valid_from, valid_until), when, on_unknown, urgency)| {
+            let target = (phase != Phase::Decorate).then(|| Target::Team(team("b")));
+            let tags = vec!["tag".into()];
+            let outcome = Outcome { target, urgency, tags, skills: vec![], escalation: vec![] };
+            let rule = Rule::new("", Target::Team(team("b")));
+            Rule { phase, priority, enabled, valid_from, valid_until, when, on_unknown, outcome, ..rule }
+        })
+}
+
+fn document(rules: usize) -> impl Strategy<Value = Document> {
+    (vec(rule(), 0..rules), vec(keyword(), 0..2), any::<bool>()).prop_map(|(mut rules, words, hands_over)| {
+        for (n, rule) in rules.iter_mut().enumerate() {
+            rule.id = format!("rule-{n}").into();
+            if let (Some(from), Some(until)) = (rule.valid_from, rule.valid_until)
+                && until <= from
+            {
+                rule.valid_until = None;
+            }
+        }
+        let words = if hands_over { words } else { vec![] };
+        let handover = Handover {
+            team: team("a"),
+            urgency: Priority::Urgent,
+            words: (!words.is_empty()).then(|| ("en".to_owned(), words)).into_iter().collect(),
+            buttons: vec!["pay:1".into()],
+        };
+        let default = DefaultRoute { team: team("a"), urgency: Priority::Normal };
+        let plain = |name| Team { name: team(name), title: None, staffed: true, overflow_team: None };
+        let definition = Definition { handover, default, rules };
+        Document { definition, teams: vec![plain("a"), plain("b")], calendars: vec![calendar()] }
+    })
+}
+
+fn input() -> impl Strategy<Value = RouteInput> {
+    let value = || option::of(select(VALUES).prop_map(str::to_owned));
+    let text =
+        option::of(vec(select(&["invoice", "INVOICES", "order", "crédit", "card", "a", "é", "发票", "7"][..]), 0..6));
+    let referral = (value(), value(), value());
+    let referral = option::of(referral.prop_map(|(source_id, source_type, source_url)| Referral {
+        source_id,
+        source_type,
+        source_url,
+    }));
+    (
+        (select(VALUES), select(VALUES), text, value(), value(), referral),
+        (value(), option::of((-20..20_i32).prop_map(|n| n.to_string())), value(), value()),
+        (option::of(0..300_000_i64), option::of(select(ZONES)), option::of(0..20_000_i64)),
+        (option::of(-10..9000_i64), any::<bool>(), "[a-z]{0,2}", prop::bool::weighted(0.2)),
+    )
+        .prop_map(|((number, kind, text, reply_id, reply_template, referral), known, times, rest)| {
+            let (tier, ltv, language, country) = known;
+            let (received_at, zone, age_s) = times;
+            let (window_left_s, first_contact, contact_key, open) = rest;
+            let attribute = |name: &str, value: Option<String>| value.map(|value| (name.to_owned(), value));
+            RouteInput {
+                number: number.into(),
+                message_type: kind.into(),
+                text: text.map(|words| words.join(" ")),
+                reply_id,
+                reply_template,
+                referral,
+                attributes: attribute("tier", tier).into_iter().chain(attribute("ltv", ltv)).collect(),
+                language,
+                country,
+                received_at: received_at.map(|s| Timestamp::from_millis(s * 1000)),
+                zone: zone.map(str::to_owned),
+                previous_team: age_s.map(|age_s| PreviousTeam { team: team("b"), age_s }),
+                window_left_s,
+                first_contact,
+                contact_key,
+                open: open.then(|| OpenConversation { team: team("b"), priority: Priority::Urgent }),
+            }
+        })
+}
+
+/// Keeps what `check` refuses (empty ranges and the like) out of the way.
+fn compiled(document: Document) -> Option<std::sync::Arc<RuleSet>> {
+    let Document { mut definition, teams, calendars } = document;
+    loop {
+        match compile(definition.clone(), teams.clone(), calendars.clone()) {
+            Ok(set) => return Some(set),
+            Err(errors) => {
+                let bad: std::collections::BTreeSet<usize> =
+                    errors.0.iter().filter_map(|error| error.rule_at).collect();
+                if bad.is_empty() {
+                    return None;
+                }
+                let mut place = 0;
+                definition.rules.retain(|_| {
+                    place += 1;
+                    !bad.contains(&(place - 1))
+                });
+            }
+        }
+    }
+}
+
+fn agree(set: &RuleSet, inputs: &[RouteInput], scratch: &mut Scratch) -> Result<(), TestCaseError> {
+    let scan = Scan::new(set);
+    for input in inputs {
+        let mut decorating = Vec::new();
+        let by_scan = set.decision(input, &scan.choose(input, &mut decorating));
+        let by_index = set.decision(input, &set.choose(input, scratch));
+        prop_assert_eq!(&by_index, &by_scan, "{:?}", input);
+    }
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+    #[test]
+    fn on_random_rule_sets(document in document(40), inputs in vec(input(), 1..12)) {
+        let set = compiled(document).unwrap();
+        agree(&set, &inputs, &mut Scratch::default())?;
+    }
+
+    /// Enough rows for bitmaps of several words, and one scratch for two rule sets.
+    #[test]
+    fn on_large_rule_sets(a in document(300), b in document(150), inputs in vec(input(), 4..8)) {
+        let mut scratch = Scratch::default();
+        for document in [a.clone(), b, a] {
+            agree(&compiled(document).unwrap(), &inputs, &mut scratch)?;
+        }
+    }
+
+    #[test]
+    fn a_document_reads_back(document in document(12)) {
+        let written = toml_form::write(&document);
+        let read = toml_form::read(&written).unwrap_or_else(|errors| panic!("{errors}\n{written}"));
+        prop_assert_eq!(read, document, "{}", written);
+    }
+}
