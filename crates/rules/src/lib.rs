@@ -7,9 +7,12 @@
 pub mod atom;
 pub mod check;
 mod compile;
+pub mod coverage;
 mod decide;
 mod describe;
+pub mod diff;
 mod evaluate;
+pub mod explain;
 pub mod fold;
 mod hours;
 mod index;
@@ -18,6 +21,7 @@ pub mod model;
 #[doc(hidden)]
 pub mod naive;
 pub mod percent;
+pub mod samples;
 pub mod toml_form;
 
 pub use check::{Finding, RuleErrors, Severity};

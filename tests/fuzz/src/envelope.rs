@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use waypost_domain::TeamName;
 use waypost_domain::team::Priority;
+use waypost_domain::{TeamName, Timestamp};
 use waypost_proto::route::{INPUT_BYTES_MAX, decode_route_input, encode_route_input, fit_route_input};
 use waypost_proto::{EventError, decode_event, encode_event};
 use waypost_router::inbound::{Inbound, NotAnEvent};
@@ -66,6 +66,12 @@ pub fn seeds() -> Vec<Vec<u8>> {
         attributes: BTreeMap::from([("tier".to_owned(), "gold".to_owned())]),
         open,
         first_contact: true,
+        language: Some("es".to_owned()),
+        zone: Some("Europe/Madrid".to_owned()),
+        received_at: Some(Timestamp::from_millis(1_700_000_000_000)),
+        window_left_s: Some(60),
+        contact_key: "c".to_owned(),
+        ..RouteInput::default()
     };
     seeds.extend([encode_route_input(&RouteInput::default()), encode_route_input(&input)]);
     seeds.sort();

@@ -8,6 +8,7 @@ use std::fmt;
 pub use errors::errors;
 pub use lints::warnings;
 
+use crate::compile::compile;
 use crate::model::Document;
 use crate::toml_form;
 
@@ -80,20 +81,22 @@ impl fmt::Display for RuleErrors {
 
 impl std::error::Error for RuleErrors {}
 
-/// Everything that is to be said about a rules file: errors first, with their lines.
+/// Everything that is to be said about a rules file, with lines: errors; where there are none, warnings.
 pub fn check_text(text: &str) -> Vec<Finding> {
     let document = match toml_form::read(text) {
         Ok(document) => document,
         Err(errors) => return errors.0,
     };
-    let mut findings = check(&document);
+    let mut findings = check(document);
     toml_form::locate(text, &mut findings);
     findings
 }
 
-/// Errors; where there are none, warnings.
-pub fn check(document: &Document) -> Vec<Finding> {
+/// The same of a rule set that came in another form.
+pub fn check(document: Document) -> Vec<Finding> {
     let Document { definition, teams, calendars } = document;
-    let errors = errors(definition, teams, calendars);
-    if errors.is_empty() { warnings(document) } else { errors }
+    match compile(definition, teams, calendars) {
+        Ok(set) => warnings(&set),
+        Err(errors) => errors.0,
+    }
 }

@@ -1,0 +1,133 @@
+//! Why a message was routed as it was, and why the other rules were not asked or did not match: condition by
+//! condition, by the same evaluation that decides.
+
+use crate::compile::RuleSet;
+use crate::decide::Decision;
+use crate::describe;
+use crate::evaluate::{Facts, Truth, is_valid_at};
+use crate::fold::fold;
+use crate::input::{RouteInput, TEXT_CHARS_MAX};
+use crate::model::{OnUnknown, Phase, Rule};
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Explanation {
+    pub decision: Decision,
+    pub rules: Vec<RuleExplanation>,
+}
+
+/// How one rule took the input.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RuleExplanation {
+    pub rule: String,
+    pub phase: Phase,
+    pub priority: i64,
+    pub verdict: Verdict,
+    pub alternatives: Vec<AlternativeExplanation>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// It decided, or it decorates the decision.
+    Applied,
+    /// Its conditions hold, and something before it decided.
+    Outranked,
+    /// At least one condition of every alternative does not hold.
+    Failed,
+    Disabled,
+    /// Before its first day, behind its last one, or the time is not known.
+    NotInForce,
+}
+
+impl Verdict {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Applied => "applied",
+            Self::Outranked => "outranked",
+            Self::Failed => "failed",
+            Self::Disabled => "disabled",
+            Self::NotInForce => "not in force",
+        }
+    }
+}
+
+/// One alternative of a rule: all its conditions must hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AlternativeExplanation {
+    pub holds: bool,
+    pub conditions: Vec<ConditionExplanation>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConditionExplanation {
+    /// In the words of the rule, e.g. `tier is "gold"`.
+    pub condition: String,
+    pub holds: bool,
+    /// It is about something that is not known; the rule's `on_unknown` says what that means.
+    pub unknown: bool,
+}
+
+impl RuleSet {
+    /// `asked`: the ids of the rules to explain; those that do not exist are left out.
+    pub fn explain(&self, input: &RouteInput, asked: &[&str]) -> Explanation {
+        let decision = self.decide(input);
+        let folded = fold(input.text.as_deref().unwrap_or_default(), TEXT_CHARS_MAX);
+        let facts = Facts { input, folded: &folded };
+        let mut scratch = crate::Scratch::default();
+        let decorating = self.choose(input, &mut scratch).decorated_by.to_vec();
+        let find = |id: &&str| self.definition.rules.iter().enumerate().find(|(_, rule)| *rule.id == **id);
+        let rules = asked.iter().filter_map(find).map(|(place, rule)| {
+            let decided = decision.phase == rule.phase && decision.rule == *rule.id;
+            let applied = decided || decorating.iter().any(|decorating| *decorating as usize == place);
+            self.explain_rule(rule, applied, &facts)
+        });
+        Explanation { rules: rules.collect(), decision }
+    }
+
+    fn explain_rule(&self, rule: &Rule, applied: bool, facts: &Facts<'_>) -> RuleExplanation {
+        let alternatives: Vec<AlternativeExplanation> = rule
+            .when
+            .iter()
+            .map(|conjunct| {
+                let conditions: Vec<ConditionExplanation> = conjunct
+                    .literals()
+                    .iter()
+                    .map(|literal| {
+                        let truth = facts.holds(&literal.atom, &self.around);
+                        ConditionExplanation {
+                            condition: describe::condition(literal),
+                            holds: truth.settle(literal.negated, rule.on_unknown),
+                            unknown: truth == Truth::Unknown,
+                        }
+                    })
+                    .collect();
+                AlternativeExplanation { holds: conditions.iter().all(|condition| condition.holds), conditions }
+            })
+            .collect();
+        let verdict = if !rule.enabled {
+            Verdict::Disabled
+        } else if applied {
+            Verdict::Applied
+        } else if !is_valid_at(rule, facts.input.received_at) {
+            Verdict::NotInForce
+        } else if alternatives.iter().any(|alternative| alternative.holds) {
+            Verdict::Outranked
+        } else {
+            Verdict::Failed
+        };
+        let (rule, phase, priority) = (rule.id.as_ref().to_owned(), rule.phase, rule.priority);
+        RuleExplanation { rule, phase, priority, verdict, alternatives }
+    }
+}
+
+impl ConditionExplanation {
+    /// `✓ tier is "gold"`, and what was not known.
+    pub fn line(&self, on_unknown: OnUnknown) -> String {
+        let mark = if self.holds { "✓" } else { "✗" };
+        let unknown = match (self.unknown, on_unknown) {
+            (false, _) => "",
+            (true, OnUnknown::NoMatch) => " (not known, which does not match)",
+            (true, OnUnknown::Match) => " (not known, which matches)",
+        };
+        format!("{mark} {}{unknown}", self.condition)
+    }
+}

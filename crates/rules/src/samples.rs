@@ -1,0 +1,55 @@
+//! A rule's own samples: messages it was written for, and what must become of them. Run whenever a set is saved.
+
+use crate::compile::RuleSet;
+use crate::decide::{By, Decision};
+use crate::index::Scratch;
+use crate::model::{Expect, Phase};
+
+/// A sample that came out otherwise.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SampleFailure {
+    pub rule: String,
+    pub rule_at: usize,
+    /// From 1.
+    pub sample: usize,
+    pub expected: String,
+    pub decision: Decision,
+}
+
+/// What all samples of a set came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SampleReport {
+    pub run: usize,
+    pub failures: Vec<SampleFailure>,
+}
+
+impl RuleSet {
+    /// Runs the samples of every rule that is switched on.
+    pub fn run_samples(&self) -> SampleReport {
+        let mut scratch = Scratch::default();
+        let mut report = SampleReport { run: 0, failures: Vec::new() };
+        for (rule_at, rule) in self.definition.rules.iter().enumerate().filter(|(_, rule)| rule.enabled) {
+            for (number, sample) in (1..).zip(&rule.samples) {
+                report.run += 1;
+                let choice = self.choose(&sample.input, &mut scratch);
+                let applies = match rule.phase {
+                    Phase::Decorate => choice.decorated_by.iter().any(|place| *place as usize == rule_at),
+                    Phase::Handover | Phase::Bind | Phase::Route | Phase::Default => {
+                        matches!(choice.by, By::Rule { rule: decided, .. } if decided.id == rule.id)
+                    }
+                };
+                let (as_expected, expected) = match &sample.expect {
+                    Expect::ThisRule => (applies, "this rule".to_owned()),
+                    Expect::NotThisRule => (!applies, "another rule".to_owned()),
+                    Expect::Team(team) => (choice.team == team, format!("team {team}")),
+                };
+                if !as_expected {
+                    let decision = self.decision(&sample.input, &choice);
+                    let rule = rule.id.as_ref().to_owned();
+                    report.failures.push(SampleFailure { rule, rule_at, sample: number, expected, decision });
+                }
+            }
+        }
+        report
+    }
+}
