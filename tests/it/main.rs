@@ -19,6 +19,7 @@ mod ledger;
 mod refusals;
 #[cfg(feature = "servers")]
 mod replicas;
+mod rules_cli;
 mod secrets;
 mod standby;
 #[cfg(feature = "servers")]

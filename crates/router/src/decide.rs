@@ -37,16 +37,6 @@ fn route_input(message: &InboundMessage, known: Known<'_>) -> RouteInput {
     let attribute = |name: &str| attributes.get(name).filter(|value| !value.is_empty()).cloned();
     RouteInput {
         number: number.as_str().to_owned(),
-        message_type: message.kind.as_str().to_owned(),
-        text: message.text.clone(),
-        reply_id: message.tap.as_ref().map(|tap| tap.id.clone()),
-        // Meta names the message that a button belongs to, not its template.
-        reply_template: None,
-        referral: message.referral.as_ref().map(|referral| Referral {
-            source_id: referral.source_id.clone(),
-            source_type: referral.source_type.clone(),
-            source_url: referral.source_url.clone(),
-        }),
         language: contact.and_then(|contact| contact.language.as_deref()).map(primary_subtag),
         country: attribute("country").map(|country| country.to_ascii_uppercase()),
         zone: attribute("zone"),
@@ -60,6 +50,24 @@ fn route_input(message: &InboundMessage, known: Known<'_>) -> RouteInput {
         first_contact: contact.is_none_or(|contact| contact.is_new),
         contact_key: contact.map(|contact| contact.id.to_string()).unwrap_or_default(),
         open: open.and_then(open_conversation),
+        ..message_input(message)
+    }
+}
+
+/// What a message says by itself, whoever sent it.
+pub fn message_input(message: &InboundMessage) -> RouteInput {
+    RouteInput {
+        message_type: message.kind.as_str().to_owned(),
+        text: message.text.clone(),
+        reply_id: message.tap.as_ref().map(|tap| tap.id.clone()),
+        // Meta names the message that a button belongs to, not its template.
+        reply_template: None,
+        referral: message.referral.as_ref().map(|referral| Referral {
+            source_id: referral.source_id.clone(),
+            source_type: referral.source_type.clone(),
+            source_url: referral.source_url.clone(),
+        }),
+        ..RouteInput::default()
     }
 }
 

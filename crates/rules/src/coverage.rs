@@ -24,10 +24,9 @@ impl Coverage {
         Self { hits: vec![Hits::default(); set.rule_count()] }
     }
 
-    pub fn add(&mut self, set: &RuleSet, choice: &Choice<'_>, at: Option<Timestamp>) {
-        let rules = &set.definition.rules;
+    pub fn add(&mut self, choice: &Choice<'_>, at: Option<Timestamp>) {
         let decided = match choice.by {
-            By::Rule { rule, .. } => rules.iter().position(|one| std::ptr::eq(one, rule)),
+            By::Rule { place, .. } => Some(place),
             By::OpenConversation | By::RuleSet => None,
         };
         for place in decided.into_iter().chain(choice.decorated_by.iter().map(|place| *place as usize)) {

@@ -46,8 +46,8 @@ pub struct Choice<'a> {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum By<'a> {
-    /// A rule, and which of its alternatives held.
-    Rule { rule: &'a Rule, alternative: usize },
+    /// A rule, its place in the definition, and which of its alternatives held.
+    Rule { rule: &'a Rule, place: usize, alternative: usize },
     /// The conversation is open with the team.
     OpenConversation,
     /// The rule set's own handover or default team.
@@ -80,6 +80,7 @@ impl RuleSet {
         let mut first = |group| self.index.first(group, &facts, self, scratch);
         let by_rule = |(rule, alternative): (u32, u32)| By::Rule {
             rule: &self.definition.rules[rule as usize],
+            place: rule as usize,
             alternative: alternative as usize,
         };
         let (phase, by) = if first(Group::Asks).is_some() {
@@ -177,7 +178,7 @@ impl RuleSet {
             (Phase::Default, By::RuleSet) => "no rule matched".to_owned(),
             (Phase::Bind | Phase::Route | Phase::Decorate | Phase::Default, _) => String::new(),
         };
-        if let By::Rule { rule, alternative } = choice.by {
+        if let By::Rule { rule, alternative, .. } = choice.by {
             let separator = if why.is_empty() { "" } else { "; " };
             let reasons = describe::reasons(rule, alternative, &facts);
             why = format!("{why}{separator}{reasons}");

@@ -63,3 +63,9 @@ pub struct OpenConversation {
     pub team: TeamName,
     pub priority: Priority,
 }
+
+/// A date and time with its distance to UTC, e.g. `2026-12-01T09:00:00+01:00`.
+pub fn parse_instant(text: &str) -> Option<Timestamp> {
+    let instant = text.parse::<jiff::Timestamp>().ok()?;
+    Some(Timestamp::from_millis(instant.as_millisecond()))
+}

@@ -25,9 +25,9 @@ impl<'a> Scan<'a> {
         let folded = fold(input.text.as_deref().unwrap_or_default(), TEXT_CHARS_MAX);
         let facts = Facts { input, folded: &folded };
         let first = |phase| {
-            self.rules_of(phase).find_map(|(_, rule)| {
+            self.rules_of(phase).find_map(|(place, rule)| {
                 let alternative = self.alternative(rule, &facts)?;
-                Some(By::Rule { rule, alternative })
+                Some(By::Rule { rule, place: place as usize, alternative })
             })
         };
         let (phase, by) = if self.asks(&facts) {

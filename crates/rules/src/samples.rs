@@ -35,7 +35,7 @@ impl RuleSet {
                 let applies = match rule.phase {
                     Phase::Decorate => choice.decorated_by.iter().any(|place| *place as usize == rule_at),
                     Phase::Handover | Phase::Bind | Phase::Route | Phase::Default => {
-                        matches!(choice.by, By::Rule { rule: decided, .. } if decided.id == rule.id)
+                        matches!(choice.by, By::Rule { place, .. } if place == rule_at)
                     }
                 };
                 let (as_expected, expected) = match &sample.expect {

@@ -1,9 +1,14 @@
 //! The command line.
 
+mod rules;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+pub(crate) use self::rules::{
+    DecideArgs, DiffArgs, DryRunArgs, ExplainArgs, LintArgs, RulesCommand, TestArgs as RulesTestArgs,
+};
 use crate::config::Component;
 use crate::exit::EXIT_CODES;
 
@@ -41,6 +46,9 @@ pub(crate) enum Command {
     Inspect(InspectArgs),
     /// Follow a team's queue from the terminal
     Tail(TailArgs),
+    /// Check, try, explain and compare routing rules; needs no server
+    #[command(subcommand)]
+    Rules(RulesCommand),
     /// Try a webhook endpoint
     #[command(subcommand)]
     Webhook(WebhookCommand),

@@ -58,6 +58,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Status(args) => commands::status::run(args).await,
         Command::Inspect(args) => commands::inspect::run(&args),
         Command::Tail(args) => commands::tail::run(args).await,
+        Command::Rules(command) => commands::rules::run(command),
         Command::Webhook(WebhookCommand::Test(args)) => commands::webhook::test(args).await,
     }
 }

@@ -16,7 +16,7 @@ pub(crate) fn note(text: &str) {
     drop(written);
 }
 
-fn closed_pipe(error: &io::Error) -> Failure {
+pub(crate) fn closed_pipe(error: &io::Error) -> Failure {
     match error.kind() {
         io::ErrorKind::BrokenPipe => Failure::ClosedPipe,
         _ => Failure::failed(format!("cannot write to standard output: {error}")),

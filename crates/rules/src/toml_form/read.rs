@@ -7,7 +7,7 @@ use waypost_domain::{TeamName, Timestamp};
 
 use super::tree::{Lines, Reader, Value, join};
 use crate::check::{Finding, RULES_MAX, RuleErrors};
-use crate::input::{OpenConversation, PreviousTeam, Referral, RouteInput};
+use crate::input::{OpenConversation, PreviousTeam, Referral, RouteInput, parse_instant};
 use crate::model::{
     DefaultRoute, Definition, Document, EscalationStep, Expect, Handover, OnUnknown, Outcome, PersonTarget, Phase,
     Rule, Sample, Share, Target,
@@ -432,11 +432,11 @@ impl Reader {
             DeValue::Datetime(date) => date.to_string(),
             _ => self.string(value, field)?.to_owned(),
         };
-        let instant = text.parse::<jiff::Timestamp>().ok();
+        let instant = parse_instant(&text);
         if instant.is_none() {
             self.error(value, field, "must be a date and time such as 2026-12-01T00:00:00+01:00");
         }
-        Some(Timestamp::from_millis(instant?.as_millisecond()))
+        instant
     }
 }
 

@@ -26,7 +26,7 @@ pub(crate) fn run(args: &InspectArgs) -> Result<(), Failure> {
     if split.quarantined.is_empty() { Ok(()) } else { Err(Failure::Quarantined) }
 }
 
-fn read(file: &Path) -> Result<Vec<u8>, Failure> {
+pub(crate) fn read(file: &Path) -> Result<Vec<u8>, Failure> {
     let mut body = Vec::new();
     let read = if file == Path::new("-") {
         std::io::stdin().lock().take(BODY_BYTES_MAX + 1).read_to_end(&mut body)

@@ -1,0 +1,103 @@
+//! `waypost rules` as a rule writer meets it: what is printed, and with which exit code it ends.
+
+use std::io::Write;
+use std::path::Path;
+use std::process::{Output, Stdio};
+
+use anyhow::{Context, ensure};
+use serde_json::Value;
+use waypost_tests::process::waypost;
+
+const RULES: &str = r#"
+[default]
+team = "frontdesk"
+[handover]
+team = "frontdesk"
+words.en = ["agent"]
+[[teams]]
+name = "frontdesk"
+[[teams]]
+name = "billing"
+[[rules]]
+id = "money"
+team = "billing"
+when = { keyword = ["invoice", "refund*"], not = { tier = "gold" } }
+on_unknown = "match"
+samples = [{ text = "my invoice" }, { text = "my invoice", tier = "gold", matches = false }]
+[[rules]]
+id = "never"
+team = "frontdesk"
+when = { keyword = "invoice", number = "x" }
+"#;
+
+fn run(folder: &Path, words: &[&str], input: &str, code: i32) -> anyhow::Result<Output> {
+    let mut command = waypost()?;
+    command.current_dir(folder).args(words);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    child.stdin.take().context("stdin is piped")?.write_all(input.as_bytes())?;
+    let output = child.wait_with_output()?;
+    let told = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.code() == Some(code), "{words:?}: {}, not {code}\n{told}", output.status);
+    ensure!(!told.contains("panicked"), "{words:?}: {told}");
+    Ok(output)
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn json(output: &Output) -> anyhow::Result<Value> {
+    Ok(serde_json::from_slice(&output.stdout)?)
+}
+
+#[test]
+fn rules_are_checked_tried_explained_and_compared() -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path();
+    let broken = RULES.replace("team = \"billing\"", "team = \"biling\"").replace("not = {", "nott = {");
+    let unlike = RULES.replace("text = \"my invoice\" }", "text = \"hello\" }");
+    let quiet = RULES.replace("\"invoice\", ", "");
+    for (name, text) in [("a", RULES), ("broken", &*broken), ("unlike", &*unlike), ("quiet", &*quiet)] {
+        std::fs::write(path.join(format!("{name}.toml")), text)?;
+    }
+
+    let lint = json(&run(path, &["rules", "lint", "broken.toml", "--json"], "", 3)?)?;
+    let fields: Vec<_> = lint.as_array().context("a list")?.iter().map(|f| (&f["line"], &f["field"])).collect();
+    assert_eq!(fields, [(&Value::from(14), &Value::from("rules.money.when.nott"))]);
+    run(path, &["rules", "lint", "missing.toml"], "", 3)?;
+    run(path, &["rules", "lint", "a.toml"], "", 0)?;
+    let strict = run(path, &["rules", "lint", "unlike.toml", "--strict"], "", 1)?;
+    assert!(stdout(&strict).contains("sample 1 expects this rule"), "{}", stdout(&strict));
+
+    run(path, &["rules", "test", "a.toml"], "", 0)?;
+    let failed = json(&run(path, &["rules", "test", "unlike.toml", "--json"], "", 1)?)?;
+    assert_eq!((&failed["run"], failed["failures"].as_array().map(Vec::len)), (&Value::from(2), Some(1)));
+
+    let inputs = "{\"text\":\"REFUNDS please\"}\n\n{\"text\":\"invoice\",\"tier\":\"gold\"}\n";
+    let decided = run(path, &["rules", "decide", "--rules", "a.toml", "--stats"], inputs, 0)?;
+    let teams: Vec<Value> = stdout(&decided)
+        .lines()
+        .map(|line| Ok(serde_json::from_str::<Value>(line)?["team"].take()))
+        .collect::<anyhow::Result<_>>()?;
+    assert_eq!(teams, ["billing", "frontdesk"]);
+    assert!(String::from_utf8_lossy(&decided.stderr).contains("ns per decision"));
+    let wrong = run(path, &["rules", "decide", "--rules", "a.toml"], "{\"txt\":1}", 3)?;
+    assert!(String::from_utf8_lossy(&wrong.stderr).contains("line 1: unknown field"));
+
+    let words = ["rules", "explain", "--rules", "a.toml", "--text", "invoice", "--attribute", "tier=gold", "--all"];
+    let told = stdout(&run(path, &words, "", 0)?);
+    assert!(told.starts_with("frontdesk (normal), by default of phase default: no rule matched"), "{told}");
+    assert!(told.contains("✗ not tier is \"gold\"") && told.contains("✗ number is \"x\""), "{told}");
+    run(path, &["rules", "explain", "--rules", "a.toml", "--text", "x", "--rule", "none"], "", 3)?;
+
+    run(path, &["rules", "diff", "a.toml", "a.toml"], "", 0)?;
+    let differ = json(&run(path, &["rules", "diff", "a.toml", "quiet.toml", "--json"], "", 1)?)?;
+    assert_eq!(differ["changed"][0]["parts"], serde_json::json!(["when"]));
+
+    let words = ["rules", "dry-run", "--rules", "quiet.toml", "--against", "a.toml", "--json"];
+    let moved = json(&run(path, &words, "{\"text\":\"invoice\"}\n{\"text\":\"refund\"}", 0)?)?;
+    assert_eq!((&moved["inputs"], &moved["moved"]), (&Value::from(2), &Value::from(1)));
+    assert_eq!(moved["moves"][0]["from"], "billing");
+    run(path, &["rules", "dry-run", "--rules", "a.toml"], "{\"text\":\"x\"}", 3)?;
+    Ok(())
+}
