@@ -5,6 +5,7 @@
 
 pub mod event;
 pub mod route;
+pub mod rule_set;
 
 pub use event::{EVENT_KIND, EVENT_VERSION, EventError, decode_event, encode_event};
 
@@ -12,4 +13,10 @@ pub use event::{EVENT_KIND, EVENT_VERSION, EventError, decode_event, encode_even
 pub mod v1 {
     #![allow(missing_docs, clippy::all, reason = "generated")]
     include!("generated/waypost.internal.v1.rs");
+}
+
+/// Package `waypost.rules.v1`.
+pub mod rules_v1 {
+    #![allow(missing_docs, clippy::all, reason = "generated")]
+    include!("generated/waypost.rules.v1.rs");
 }

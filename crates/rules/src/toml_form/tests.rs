@@ -6,63 +6,7 @@ use crate::RuleSet;
 const MINIMAL: &str = "[default]\nteam='a'\n[handover]\nteam='a'\nbuttons=['h']\n[[teams]]\nname='a'\n";
 
 /// Every key of the language.
-const FULL: &str = r#"
-[default]
-team = "a"
-urgency = "urgent"
-[handover]
-team = "a"
-urgency = "urgent"
-buttons = ["h"]
-words = { es = ["persona", "agent*"], de = [{ exact = "c*" }] }
-[[teams]]
-name = "a"
-title = "A \"team\" \\ \u0007"
-[[teams]]
-name = "b"
-staffed = false
-overflow_team = "a"
-[[calendars]]
-name = "office"
-zone = "Europe/Madrid"
-hours = [{ days = "mon-fri", from = "09:00", to = "14:00" }, { days = ["sat", "sun-mon"], from = "22:00", to = "02:00" }]
-holidays = [{ date = 2026-12-25, name = "Christmas" }, { date = "2026-12-24", hours = { from = "09:00", to = "12:00" } }]
-[[rules]]
-id = "one"
-name = "One"
-phase = "default"
-priority = -5
-enabled = false
-valid_from = 2026-01-01T00:00:00+01:00
-valid_until = 2026-02-01T00:00:00Z
-on_unknown = "match"
-person = "account_manager"
-team = "a"
-fallback_team = "b"
-urgency = "normal"
-tags = ["money"]
-skills = ["spanish"]
-escalation = [{ after_minutes = 10, clock = "office", team = "a" }, { after_minutes = 20, team = "b" }]
-when = [
-  { keyword = ["invoice", "fact*", "credit card"], regex = "\\bA[0-9]+", tier = "gold", type = ["text"] },
-  { not = { keyword = "no", country = ["ES", "M*"], first_contact = true }, number = "x", language = "es" },
-  { reply = { exists = true }, template = "welcome", referral = "1", referral_type = "ad", referral_url = "https://x/*" },
-  { open = "office", closed = { calendar = "office", zone = "customer" }, percent = 10, first_contact = false },
-  { utc_offset_minutes = { min = -60 }, window_left_minutes = { max = 30 }, percent = { from = 5, to = 10, seed = "s" } },
-  { previous_team = { team = ["a", "b"], within_hours = 72 }, attribute = { ltv = { min = 0.1, max = "5000" }, "odd name" = { exists = false } } },
-  { keyword = "a", and = [{ keyword = "b" }, { keyword = "c", not = { keyword = "d" } }, { not = { keyword = "e" } }] },
-]
-samples = [
-  { text = "my invoice" },
-  { reply = "x", template = "t", type = "button", team = "b", at = 2026-01-05T10:00:00.5Z, zone = "UTC", tier = "gold" },
-  { matches = false, number = "n", referral = "1", language = "es", country = "ES", previous_team = "a", previous_age_s = 5 },
-  { window_left_s = 60, first_contact = true, contact = "c", open_team = "a", open_urgency = "urgent", referred = true, attribute = { a = "b" } },
-]
-[[rules]]
-id = "split"
-when = { type = "image" }
-split = { a = 30, b = 70 }
-"#;
+const FULL: &str = include_str!("full.toml");
 
 fn check(name: &str, text: &str, want: &[&str]) {
     let got = match RuleSet::parse(text) {

@@ -1,0 +1,97 @@
+//! A rule set in its protobuf form, and back, without loss. Every field that cannot be is named, all of them at once:
+//! `definition.rules[3].when[0].literals[1].range.min`. What the rules mean is for `waypost_rules::check`.
+
+mod read;
+mod write;
+
+use std::fmt;
+
+use waypost_rules::Document;
+
+use crate::rules_v1;
+
+/// A field that holds what it must not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FieldViolation {
+    pub field: String,
+    pub problem: String,
+}
+
+impl fmt::Display for FieldViolation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.field, self.problem)
+    }
+}
+
+/// All that keeps a message from being a rule set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FieldViolations(pub Vec<FieldViolation>);
+
+impl fmt::Display for FieldViolations {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let lines: Vec<String> = self.0.iter().map(ToString::to_string).collect();
+        f.write_str(&lines.join("\n"))
+    }
+}
+
+impl std::error::Error for FieldViolations {}
+
+impl From<&Document> for rules_v1::RuleSetDocument {
+    fn from(document: &Document) -> Self {
+        write::document(document)
+    }
+}
+
+impl TryFrom<rules_v1::RuleSetDocument> for Document {
+    type Error = FieldViolations;
+
+    fn try_from(wire: rules_v1::RuleSetDocument) -> Result<Self, Self::Error> {
+        let mut reader = read::Reader::default();
+        match reader.document(wire) {
+            Some(document) if reader.violations.is_empty() => Ok(document),
+            _ => Err(FieldViolations(reader.violations)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use prost::Message;
+    use waypost_rules::toml_form;
+
+    /// The file that the text form's own tests read: every key of the language.
+    const FULL: &str = include_str!("../../rules/src/toml_form/full.toml");
+    const EXAMPLE: &str = include_str!("../../../deploy/rules.toml");
+
+    #[test]
+    fn every_document_comes_back() {
+        for text in [FULL, EXAMPLE] {
+            let document = toml_form::read(text).unwrap();
+            let bytes = rules_v1::RuleSetDocument::from(&document).encode_to_vec();
+            let wire = rules_v1::RuleSetDocument::decode(bytes.as_slice()).unwrap();
+            assert_eq!(Document::try_from(wire).unwrap(), document);
+        }
+    }
+
+    #[test]
+    fn every_wrong_field_is_named() {
+        let mut wire = rules_v1::RuleSetDocument::from(&toml_form::read(FULL).unwrap());
+        let definition = wire.definition.as_mut().unwrap();
+        definition.handover.as_mut().unwrap().team = "No Slug".into();
+        definition.rules[0].phase = 99;
+        definition.rules[0].when[1].literals[0].atom = None;
+        wire.calendars[0].hours[0].days.push(8);
+        let FieldViolations(violations) = Document::try_from(wire).unwrap_err();
+        let fields: Vec<_> = violations.iter().map(|violation| violation.field.as_str()).collect();
+        let want = [
+            "definition.handover.team",
+            "definition.rules[0].phase",
+            "definition.rules[0].when[1].literals[0].atom",
+            "calendars[0].hours[0].days",
+        ];
+        assert_eq!(fields, want);
+        let FieldViolations(violations) = Document::try_from(rules_v1::RuleSetDocument::default()).unwrap_err();
+        assert_eq!(violations[0].field, "definition");
+    }
+}

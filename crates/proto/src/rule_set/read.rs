@@ -1,0 +1,319 @@
+//! From the protobuf form to a document. Goes on after a mistake, to name them all.
+
+use waypost_domain::calendar::{Calendar, Date, Holiday, Shift, TimeOfDay, Weekday, WeeklyHours};
+use waypost_domain::team::Priority;
+use waypost_domain::{CalendarName, Team, TeamName, Timestamp};
+use waypost_rules::atom::{Amount, AmountRange, Atom, Field, Keyword, PercentRange, TextMatch, WholeRange, ZoneOf};
+use waypost_rules::model::{
+    Conjunct, DefaultRoute, Definition, EscalationStep, Expect, Handover, Literal, OnUnknown, Outcome, PersonTarget,
+    Sample, Share, Target,
+};
+use waypost_rules::{Document, OpenConversation, Phase, PreviousTeam, Referral, RouteInput, Rule};
+
+use super::FieldViolation;
+use crate::rules_v1 as wire;
+
+#[derive(Default)]
+pub(super) struct Reader {
+    pub(super) violations: Vec<FieldViolation>,
+}
+
+impl Reader {
+    fn wrong<T>(&mut self, field: String, problem: impl Into<String>) -> Option<T> {
+        self.violations.push(FieldViolation { field, problem: problem.into() });
+        None
+    }
+
+    pub(super) fn document(&mut self, document: wire::RuleSetDocument) -> Option<Document> {
+        let definition = match document.definition {
+            Some(definition) => self.definition(definition),
+            None => self.wrong("definition".to_owned(), "is missing"),
+        };
+        let teams = document.teams.into_iter().enumerate();
+        let teams = teams.filter_map(|(n, team)| self.team(team, &format!("teams[{n}]"))).collect();
+        let calendars = document.calendars.into_iter().enumerate();
+        let calendars = calendars.filter_map(|(n, one)| self.calendar(one, &format!("calendars[{n}]"))).collect();
+        Some(Document { definition: definition?, teams, calendars })
+    }
+
+    fn definition(&mut self, definition: wire::RuleSetDefinition) -> Option<Definition> {
+        let handover = match definition.handover {
+            Some(handover) => self.handover(handover),
+            None => self.wrong("definition.handover".to_owned(), "is missing"),
+        };
+        let default = match definition.default_route {
+            Some(default) => {
+                let urgency = self.urgency(default.urgency, "definition.default_route.urgency");
+                let team = self.team_name(&default.team, "definition.default_route.team");
+                team.map(|team| DefaultRoute { team, urgency: urgency.unwrap_or_default() })
+            }
+            None => self.wrong("definition.default_route".to_owned(), "is missing"),
+        };
+        let rules = definition.rules.into_iter().enumerate();
+        let rules = rules.filter_map(|(n, rule)| self.rule(rule, &format!("definition.rules[{n}]"))).collect();
+        Some(Definition { handover: handover?, default: default?, rules })
+    }
+
+    fn handover(&mut self, handover: wire::Handover) -> Option<Handover> {
+        let urgency = self.urgency(handover.urgency, "definition.handover.urgency").unwrap_or_default();
+        let mut words = std::collections::BTreeMap::new();
+        for (n, one) in handover.words.into_iter().enumerate() {
+            if words.insert(one.language, keywords(&one.words)).is_some() {
+                self.wrong::<()>(format!("definition.handover.words[{n}].language"), "is there twice");
+            }
+        }
+        let team = self.team_name(&handover.team, "definition.handover.team")?;
+        Some(Handover { team, urgency, words, buttons: handover.buttons })
+    }
+
+    fn team(&mut self, team: wire::Team, at: &str) -> Option<Team> {
+        let name = self.team_name(&team.name, &format!("{at}.name"));
+        let overflow_team = self.some_team(&team.overflow_team, &format!("{at}.overflow_team"));
+        Some(Team { name: name?, title: team.title, staffed: !team.unstaffed, overflow_team })
+    }
+
+    fn calendar(&mut self, calendar: wire::Calendar, at: &str) -> Option<Calendar> {
+        let name = self.calendar_name(&calendar.name, &format!("{at}.name"));
+        let mut hours = Vec::new();
+        for (n, one) in calendar.hours.into_iter().enumerate() {
+            let mut days = Vec::new();
+            for day in one.days {
+                let index = usize::try_from(day).ok().and_then(|day| day.checked_sub(1));
+                match index.and_then(|index| Weekday::ALL.get(index)) {
+                    Some(day) => days.push(*day),
+                    None => drop(self.wrong::<()>(format!("{at}.hours[{n}].days"), "is 1 (Monday) to 7 (Sunday)")),
+                }
+            }
+            let shift = self.shift(one.shift.unwrap_or_default(), &format!("{at}.hours[{n}].shift"));
+            hours.extend(shift.map(|shift| WeeklyHours { days, shift }));
+        }
+        let mut holidays = Vec::new();
+        for (n, one) in calendar.holidays.into_iter().enumerate() {
+            let at = format!("{at}.holidays[{n}]");
+            let shifts =
+                one.shifts.into_iter().filter_map(|shift| self.shift(shift, &format!("{at}.shifts"))).collect();
+            let Some(date) = Date::parse(&one.date) else {
+                self.wrong::<()>(format!("{at}.date"), "must be a date such as 2026-12-25");
+                continue;
+            };
+            holidays.push(Holiday { date, name: one.name, shifts });
+        }
+        Some(Calendar { name: name?, zone: calendar.zone, hours, holidays })
+    }
+
+    fn shift(&mut self, shift: wire::Shift, at: &str) -> Option<Shift> {
+        let time = |minute| u16::try_from(minute).ok().and_then(TimeOfDay::from_minutes);
+        match (time(shift.from_minute), time(shift.to_minute)) {
+            (Some(from), Some(to)) => Some(Shift { from, to }),
+            _ => self.wrong(at.to_owned(), "minutes are 0 to 1440"),
+        }
+    }
+
+    fn rule(&mut self, rule: wire::Rule, at: &str) -> Option<Rule> {
+        let phase = match wire::Phase::try_from(rule.phase) {
+            Ok(wire::Phase::Unspecified | wire::Phase::Route) => Some(Phase::Route),
+            Ok(wire::Phase::Handover) => Some(Phase::Handover),
+            Ok(wire::Phase::Bind) => Some(Phase::Bind),
+            Ok(wire::Phase::Decorate) => Some(Phase::Decorate),
+            Ok(wire::Phase::Default) => Some(Phase::Default),
+            Err(_) => self.wrong(format!("{at}.phase"), "is no phase"),
+        };
+        let on_unknown = match wire::OnUnknown::try_from(rule.on_unknown) {
+            Ok(wire::OnUnknown::Unspecified | wire::OnUnknown::NoMatch) => Some(OnUnknown::NoMatch),
+            Ok(wire::OnUnknown::Match) => Some(OnUnknown::Match),
+            Err(_) => self.wrong(format!("{at}.on_unknown"), "is neither no-match nor match"),
+        };
+        let mut when = Vec::new();
+        for (n, conjunct) in rule.when.into_iter().enumerate() {
+            let literals = conjunct.literals.into_iter().enumerate();
+            let literals = literals.filter_map(|(m, one)| self.literal(one, &format!("{at}.when[{n}].literals[{m}]")));
+            when.push(Conjunct::new(literals.collect()));
+        }
+        let outcome = self.outcome(rule.outcome.unwrap_or_default(), &format!("{at}.outcome"));
+        let samples = rule.samples.into_iter().enumerate();
+        let samples = samples.filter_map(|(n, one)| self.sample(one, &format!("{at}.samples[{n}]"))).collect();
+        Some(Rule {
+            id: rule.id.into(),
+            name: rule.name.map(Into::into),
+            phase: phase?,
+            priority: rule.priority,
+            enabled: !rule.disabled,
+            valid_from: rule.valid_from_ms.map(Timestamp::from_millis),
+            valid_until: rule.valid_until_ms.map(Timestamp::from_millis),
+            when,
+            on_unknown: on_unknown?,
+            outcome,
+            samples,
+        })
+    }
+
+    fn literal(&mut self, literal: wire::Literal, at: &str) -> Option<Literal> {
+        let Some(atom) = literal.atom else { return self.wrong(format!("{at}.atom"), "is missing") };
+        Some(Literal { negated: literal.negated, atom: self.atom(atom, at)? })
+    }
+
+    fn atom(&mut self, atom: wire::literal::Atom, at: &str) -> Option<Atom> {
+        Some(match atom {
+            wire::literal::Atom::Keyword(words) => Atom::Keyword(keywords(&words.any_of)),
+            wire::literal::Atom::Regex(patterns) => Atom::Regex(patterns.any_of.into_iter().map(Into::into).collect()),
+            wire::literal::Atom::Value(value) => {
+                let field = self.field(value.field.unwrap_or_default(), &format!("{at}.value.field"))?;
+                let any_of = value.any_of.into_iter();
+                let any_of = any_of.map(|one| TextMatch { text: one.text.into(), prefix: one.prefix }).collect();
+                Atom::Value { field, any_of }
+            }
+            wire::literal::Atom::Exists(field) => Atom::Exists(self.field(field, &format!("{at}.exists"))?),
+            wire::literal::Atom::Range(range) => {
+                let (min, max) = (self.amount(range.min, at, "min"), self.amount(range.max, at, "max"));
+                Atom::Range { attribute: range.attribute.into(), range: AmountRange { min: min?, max: max? } }
+            }
+            wire::literal::Atom::Open(open) => Atom::Open {
+                calendar: self.calendar_name(&open.calendar, &format!("{at}.open.calendar"))?,
+                zone: if open.in_customer_zone { ZoneOf::Customer } else { ZoneOf::Calendar },
+            },
+            wire::literal::Atom::UtcOffsetMinutes(range) => Atom::UtcOffset(whole(range)),
+            wire::literal::Atom::WindowLeftMinutes(range) => Atom::WindowLeft(whole(range)),
+            wire::literal::Atom::PreviousTeam(before) => {
+                let field = format!("{at}.previous_team.teams");
+                let teams = before.teams.iter().filter_map(|team| self.team_name(team, &field)).collect();
+                Atom::PreviousTeam { teams, within_hours: before.within_hours }
+            }
+            wire::literal::Atom::FirstContact(wire::FirstContact {}) => Atom::FirstContact,
+            wire::literal::Atom::Percent(range) => match (u8::try_from(range.from), u8::try_from(range.to)) {
+                (Ok(from), Ok(to)) => Atom::Percent(PercentRange { seed: range.seed.into(), from, to }),
+                _ => return self.wrong(format!("{at}.percent"), "is 0 to 100"),
+            },
+        })
+    }
+
+    /// Outer `None` for a mistake.
+    fn amount(&mut self, text: Option<String>, at: &str, end: &str) -> Option<Option<Amount>> {
+        let Some(text) = text else { return Some(None) };
+        match Amount::parse(&text) {
+            Some(amount) => Some(Some(amount)),
+            None => self.wrong(format!("{at}.range.{end}"), "must be a number of at most four decimals"),
+        }
+    }
+
+    fn field(&mut self, field: wire::Field, at: &str) -> Option<Field> {
+        Some(match wire::FieldKind::try_from(field.kind) {
+            Ok(wire::FieldKind::Number) => Field::Number,
+            Ok(wire::FieldKind::MessageType) => Field::MessageType,
+            Ok(wire::FieldKind::Language) => Field::Language,
+            Ok(wire::FieldKind::Country) => Field::Country,
+            Ok(wire::FieldKind::Reply) => Field::Reply,
+            Ok(wire::FieldKind::ReplyTemplate) => Field::ReplyTemplate,
+            Ok(wire::FieldKind::ReferralId) => Field::ReferralId,
+            Ok(wire::FieldKind::ReferralType) => Field::ReferralType,
+            Ok(wire::FieldKind::ReferralUrl) => Field::ReferralUrl,
+            Ok(wire::FieldKind::Attribute) => Field::Attribute(field.attribute.into()),
+            Ok(wire::FieldKind::Unspecified) | Err(_) => {
+                return self.wrong(format!("{at}.kind"), "is no kind of field");
+            }
+        })
+    }
+
+    fn outcome(&mut self, outcome: wire::Outcome, at: &str) -> Outcome {
+        let target = match outcome.target {
+            None => None,
+            Some(wire::outcome::Target::Team(team)) => self.team_name(&team, &format!("{at}.team")).map(Target::Team),
+            Some(wire::outcome::Target::Person(person)) => {
+                let fallback_team = self.some_team(&person.fallback_team, &format!("{at}.person.fallback_team"));
+                let team = self.team_name(&person.team, &format!("{at}.person.team"));
+                let attribute = person.attribute.into();
+                team.map(|team| Target::Person(Box::new(PersonTarget { attribute, team, fallback_team })))
+            }
+            Some(wire::outcome::Target::Split(split)) => {
+                let mut shares = Vec::new();
+                for (n, share) in split.shares.into_iter().enumerate() {
+                    let team = self.team_name(&share.team, &format!("{at}.split.shares[{n}].team"));
+                    match u8::try_from(share.percent) {
+                        Ok(percent) => shares.extend(team.map(|team| Share { team, percent })),
+                        Err(_) => drop(self.wrong::<()>(format!("{at}.split.shares[{n}].percent"), "is 0 to 100")),
+                    }
+                }
+                Some(Target::Split(shares))
+            }
+        };
+        let mut escalation = Vec::new();
+        for (n, step) in outcome.escalation.into_iter().enumerate() {
+            let clock = (!step.clock.is_empty())
+                .then(|| self.calendar_name(&step.clock, &format!("{at}.escalation[{n}].clock")))
+                .flatten();
+            let team = self.team_name(&step.team, &format!("{at}.escalation[{n}].team"));
+            escalation.extend(team.map(|team| EscalationStep { after_minutes: step.after_minutes, clock, team }));
+        }
+        Outcome {
+            target,
+            urgency: self.urgency(outcome.urgency, &format!("{at}.urgency")),
+            tags: outcome.tags.into_iter().map(Into::into).collect(),
+            skills: outcome.skills.into_iter().map(Into::into).collect(),
+            escalation,
+        }
+    }
+
+    fn sample(&mut self, sample: wire::Sample, at: &str) -> Option<Sample> {
+        let wire = sample.input.unwrap_or_default();
+        let previous_team = self.some_team(&wire.previous_team, &format!("{at}.input.previous_team"));
+        let open_team = self.some_team(&wire.open_team, &format!("{at}.input.open_team"));
+        let open_urgency = self.urgency(wire.open_urgency, &format!("{at}.input.open_urgency"));
+        let input = RouteInput {
+            number: wire.number,
+            message_type: wire.message_type,
+            text: wire.text,
+            reply_id: wire.reply_id,
+            reply_template: wire.reply_template,
+            referral: wire.referral.map(|referral| Referral {
+                source_id: referral.source_id,
+                source_type: referral.source_type,
+                source_url: referral.source_url,
+            }),
+            attributes: wire.attributes,
+            language: wire.language,
+            country: wire.country,
+            received_at: wire.received_at_ms.map(Timestamp::from_millis),
+            zone: wire.zone,
+            previous_team: previous_team.map(|team| PreviousTeam { team, age_s: wire.previous_team_age_s }),
+            window_left_s: wire.window_left_s,
+            first_contact: wire.first_contact,
+            contact_key: wire.contact_key,
+            open: open_team.map(|team| OpenConversation { team, priority: open_urgency.unwrap_or_default() }),
+        };
+        let expect = match sample.expect {
+            None => Expect::ThisRule,
+            Some(wire::sample::Expect::NotThisRule(wire::NotThisRule {})) => Expect::NotThisRule,
+            Some(wire::sample::Expect::Team(team)) => Expect::Team(self.team_name(&team, &format!("{at}.team"))?),
+        };
+        Some(Sample { input, expect })
+    }
+
+    /// `None` for unspecified.
+    fn urgency(&mut self, urgency: i32, at: &str) -> Option<Priority> {
+        match wire::Urgency::try_from(urgency) {
+            Ok(wire::Urgency::Unspecified) => None,
+            Ok(wire::Urgency::Normal) => Some(Priority::Normal),
+            Ok(wire::Urgency::Urgent) => Some(Priority::Urgent),
+            Err(_) => self.wrong(at.to_owned(), "is neither urgent nor normal"),
+        }
+    }
+
+    fn some_team(&mut self, name: &str, at: &str) -> Option<TeamName> {
+        if name.is_empty() { None } else { self.team_name(name, at) }
+    }
+
+    fn team_name(&mut self, name: &str, at: &str) -> Option<TeamName> {
+        TeamName::new(name).map_or_else(|error| self.wrong(at.to_owned(), error.to_string()), Some)
+    }
+
+    fn calendar_name(&mut self, name: &str, at: &str) -> Option<CalendarName> {
+        CalendarName::new(name).map_or_else(|error| self.wrong(at.to_owned(), error.to_string()), Some)
+    }
+}
+
+fn keywords(words: &[wire::TextMatch]) -> Vec<Keyword> {
+    words.iter().map(|one| if one.prefix { Keyword::prefix(&one.text) } else { Keyword::word(&one.text) }).collect()
+}
+
+fn whole(range: wire::WholeRange) -> WholeRange {
+    WholeRange { min: range.min, max: range.max }
+}
