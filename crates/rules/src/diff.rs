@@ -142,7 +142,7 @@ impl DryRun {
             }
         }
         dry_run.moves = moves.into_values().collect();
-        dry_run.moves.sort_by(|a, b| b.count.cmp(&a.count));
+        dry_run.moves.sort_by_key(|one| std::cmp::Reverse(one.count));
         dry_run
     }
 }

@@ -18,6 +18,15 @@ pub const WORDS: &[&str] = &[
     "reply = ",
     "type = ",
     "attribute = {",
+    "not = {",
+    "and = [",
+    "open = ",
+    "percent = ",
+    "regex = ",
+    "split = {",
+    "samples = [",
+    "[[calendars]]\n",
+    "hours = ",
     "team = ",
     "overflow_team = ",
     "urgency = ",
@@ -69,7 +78,7 @@ pub fn check(data: &[u8]) {
 
 /// The example, and a file with every kind of condition in few words.
 pub fn seeds() -> Vec<Vec<u8>> {
-    vec![EXAMPLE_TEXT.as_bytes().to_vec(), SHORT_TEXT.as_bytes().to_vec()]
+    vec![EXAMPLE_TEXT.as_bytes().to_vec(), SHORT_TEXT.as_bytes().to_vec(), FULL_TEXT.as_bytes().to_vec()]
 }
 
 fn decides_everything(rules: &RuleSet, text: &str) {
@@ -106,6 +115,9 @@ fn inputs(text: &str) -> Vec<RouteInput> {
 pub static EXAMPLE: LazyLock<RuleSet> = LazyLock::new(|| RuleSet::parse(EXAMPLE_TEXT).expect("the example is right"));
 
 const EXAMPLE_TEXT: &str = include_str!("../../../deploy/rules.toml");
+
+/// Every key of the language.
+const FULL_TEXT: &str = include_str!("../../../crates/rules/src/toml_form/full.toml");
 
 const SHORT_TEXT: &str = r#"
 default = { team = "a" }
