@@ -10,6 +10,9 @@ use waypost_rules::{RouteInput, RuleSet};
 
 type Table<K, V> = HashMap<K, V, FixedState>;
 
+/// Which office must be open or closed.
+type Office = (Rank, usize, bool);
+
 /// Place in the winning order, and in the definition.
 type Rank = (u32, u32);
 
@@ -17,8 +20,8 @@ type Rank = (u32, u32);
 pub(crate) struct Floor {
     buttons: Table<Box<str>, Rank>,
     words: Table<Box<str>, Rank>,
-    /// By country, then tier: which office must be open or closed.
-    defaults: Table<Box<str>, Table<Box<str>, Vec<(Rank, usize, bool)>>>,
+    /// By country, then tier.
+    offices: Table<Box<str>, Table<Box<str>, Vec<Office>>>,
 }
 
 impl Floor {
@@ -50,7 +53,7 @@ impl Floor {
                 }
             }
             if let Some((office, open)) = office {
-                let by_tier = floor.defaults.entry(country.into()).or_default();
+                let by_tier = floor.offices.entry(country.into()).or_default();
                 by_tier.entry(tier.into()).or_default().push((rank, office, open));
             }
         }
@@ -72,7 +75,7 @@ impl Floor {
     }
 
     fn tier_and_country(&self, input: &RouteInput) -> Option<Rank> {
-        let by_tier = self.defaults.get(input.country.as_deref()?)?;
+        let by_tier = self.offices.get(input.country.as_deref()?)?;
         let at_s = input.received_at?.as_millis().div_euclid(1000);
         let weekday = (at_s.div_euclid(86_400) + 3).rem_euclid(7);
         let hour = usize::try_from(at_s.rem_euclid(86_400) / 3600).ok()?;

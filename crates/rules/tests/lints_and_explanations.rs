@@ -1,0 +1,112 @@
+//! What is warned about, and how a decision is explained rule by rule.
+
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+use waypost_rules::check::check_text;
+use waypost_rules::diff::Difference;
+use waypost_rules::explain::Verdict;
+use waypost_rules::{RouteInput, RuleSet, Severity, toml_form};
+
+const HEAD: &str = "[default]\nteam='a'\n[handover]\nteam='a'\nwords.en=['agent']\n[[teams]]\nname='a'\n";
+
+fn rule(id: &str, more: &str) -> String {
+    format!("[[rules]]\nid='{id}'\n{more}\n")
+}
+
+fn check(name: &str, rules: &[String], want: &[&str]) {
+    let findings = check_text(&format!("{HEAD}{}", rules.concat()));
+    assert!(findings.iter().all(|finding| finding.severity == Severity::Warning), "{name}: {findings:?}");
+    let got: Vec<String> = findings.iter().map(|finding| format!("{}: {}", finding.field, finding.problem)).collect();
+    assert_eq!(got, want, "{name}");
+}
+
+#[test]
+fn warnings() {
+    let wide = rule("wide", "team='a'\npriority=2\nwhen={ keyword=['invoice','bill'] }");
+    let narrow = |more: &str| rule("narrow", &format!("team='a'\nwhen={{ keyword='bill', number='x' }}\n{more}"));
+    check("reached", &[wide.replace("priority=2", "priority=-2"), narrow("")], &[]);
+    let never = "rules.narrow.when: is never reached: wide always comes first";
+    check("not reached", &[wide.clone(), narrow("")], &[never]);
+    check("another phase", &[wide.clone(), narrow("phase='default'")], &[]);
+    check("not always there", &[format!("{wide}valid_from=2026-01-01T00:00:00Z\n"), narrow("")], &[]);
+    let itself = "rules.r.when: contradicts itself: this can never hold";
+    for when in [
+        "{ country='ES', not={ country='ES' } }",
+        "{ number='a', and=[{ number=['b', 'c'] }] }",
+        "{ attribute={ n={ max=1 } }, and=[{ attribute={ n={ min=2 } } }] }",
+        "{ percent=10, and=[{ percent={ from=10, to=20 } }] }",
+    ] {
+        check(when, &[rule("r", &format!("team='a'\nwhen={when}"))], &[itself]);
+    }
+    check("prefixes may agree", &[rule("r", "team='a'\nwhen={ number='ab', and=[{ number='a*' }] }")], &[]);
+    check(
+        "a language without a way to a person",
+        &[rule("r", "team='a'\nwhen={ language=['en', 'pt'] }")],
+        &["handover.words.pt: rule r expects customers who write pt; add words to ask for a person in it"],
+    );
+    check(
+        "a deep menu",
+        &[rule("r", "team='a'\nwhen={ reply='a:b:c:d' }")],
+        &["rules.r.when.reply: a:b:c:d is 4 menus deep; people follow 3"],
+    );
+    let rows: Vec<String> = (0..11).map(|n| format!("'menu:{n}'")).collect();
+    check(
+        "a wide menu",
+        &[rule("r", &format!("team='a'\nwhen={{ reply=[{}] }}", rows.join(",")))],
+        &["rules: menu menu has 11 rows; people choose from 10"],
+    );
+    check(
+        "a sample that comes out otherwise",
+        &[rule("r", "team='a'\nwhen={ keyword='x' }\nsamples=[{ text='x' }, { text='y' }]")],
+        &["rules.r.samples: sample 2 expects this rule, but default sends it to a (no rule matched)"],
+    );
+}
+
+#[test]
+fn an_explanation_says_which_conditions_held() {
+    let rules = [
+        rule("first", "team='a'\npriority=2\nwhen={ keyword='invoice' }"),
+        rule("second", "team='a'\nwhen=[{ keyword='invoice', tier='gold' }, { keyword='my' }]"),
+        rule("third", "team='a'\nwhen={ keyword='invoice', country='ES' }"),
+        rule("off", "team='a'\nenabled=false\nwhen={ keyword='invoice' }"),
+        rule("later", "team='a'\nvalid_from=2030-01-01T00:00:00Z\nwhen={ keyword='invoice' }"),
+        rule("tag", "phase='decorate'\ntags=['money']\nwhen={ keyword='invoice' }"),
+    ];
+    let set = RuleSet::parse(&format!("{HEAD}{}", rules.concat())).unwrap();
+    let input = RouteInput { text: Some("my invoice".into()), ..RouteInput::default() };
+    let asked = ["first", "second", "third", "off", "later", "tag", "nowhere"];
+    let explanation = set.explain(&input, &asked);
+    assert_eq!(
+        (explanation.decision.rule.as_str(), explanation.decision.tags.as_slice()),
+        ("first", &["money".into()][..])
+    );
+    assert_eq!(explanation.decision.why, "keyword \"invoice\"; decorated by tag");
+    let verdicts: Vec<Verdict> = explanation.rules.iter().map(|rule| rule.verdict).collect();
+    let want = [
+        Verdict::Applied,
+        Verdict::Outranked,
+        Verdict::Failed,
+        Verdict::Disabled,
+        Verdict::NotInForce,
+        Verdict::Applied,
+    ];
+    assert_eq!(verdicts, want);
+    let held: Vec<bool> = explanation.rules[1].alternatives.iter().map(|alternative| alternative.holds).collect();
+    assert_eq!(held, [false, true]);
+    let country = &explanation.rules[2].alternatives[0].conditions[1];
+    assert_eq!((country.condition.as_str(), country.holds, country.unknown), ("country is \"ES\"", false, true));
+}
+
+#[test]
+fn a_difference_names_the_parts() {
+    let read = |rules: &[String]| toml_form::read(&format!("{HEAD}{}", rules.concat())).unwrap();
+    let old = read(&[rule("a", "team='a'\nwhen={ keyword='x' }"), rule("b", "team='a'\nwhen={ keyword='x' }")]);
+    let mut new =
+        read(&[rule("b", "team='a'\npriority=1\nwhen={ keyword='y' }"), rule("c", "team='a'\nwhen={ reply='x' }")]);
+    new.teams[0].title = Some("A".into());
+    let difference = Difference::between(&old, &new);
+    assert_eq!((difference.added, difference.removed), (vec!["c".to_owned()], vec!["a".to_owned()]));
+    assert_eq!(difference.changed[0].parts, ["priority", "when"]);
+    assert_eq!(difference.other, ["teams.a"]);
+    assert!(Difference::between(&old, &old).is_empty());
+}
