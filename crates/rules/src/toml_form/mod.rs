@@ -1,5 +1,6 @@
 //! The text form of a rule set: TOML. `read` and `write` are each other's inverse.
 
+mod calendars;
 mod read;
 mod tree;
 mod when;
