@@ -182,8 +182,12 @@ impl PartitionRunner {
     async fn work_alone(&mut self, consumer: &mut dyn Consumer, delivery: Delivery) -> Result<(), Ended> {
         let id = delivery.message.id.clone();
         let deaths = self.evidence.deaths(&id);
-        // Whatever else was in hand at those deaths waits, so that the next one speaks against this message only.
-        let turn = if deaths > 0 { Some(self.take_turn().await?) } else { None };
+        let mut turn = None;
+        if deaths > 0 {
+            warn!(queue = self.queue, id, deaths, "processes have died with this message in hand");
+            // Whatever else was in hand at those deaths waits, so that the next one speaks against this message only.
+            turn = Some(self.take_turn().await?);
+        }
         if deaths >= self.config.park_after_deaths {
             let detail = format!("{deaths} times in a row the process ended while it handled this message");
             return self.park(consumer, vec![delivery], DeadLetterReason::WorkerDied, deaths, &detail).await;

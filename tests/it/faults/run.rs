@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use serde_json::json;
 use waypost_bus::Bus as _;
 use waypost_bus_rabbitmq::RabbitBus;
@@ -109,10 +109,16 @@ impl<'a> Run<'a> {
     }
 
     /// Ends the load, waits for the drain, and holds the ledger to be good. Writes the fault's line in any case.
-    pub(crate) async fn finish(mut self) -> anyhow::Result<(Verdict, Ledger)> {
+    pub(crate) async fn finish(self) -> anyhow::Result<(Verdict, Ledger)> {
+        self.finish_with_parked(0).await
+    }
+
+    /// The same, where up to so many messages may be dead letters. No fault but a message's own is a reason for that.
+    pub(crate) async fn finish_with_parked(mut self, parked_max: u64) -> anyhow::Result<(Verdict, Ledger)> {
         let verdict = self.judge(DRAIN_TIMEOUT).await?;
         self.report(&verdict)?;
         verdict.clone().into_result()?;
+        ensure!(verdict.counts.parked <= parked_max, "innocent messages are parked: {verdict}");
         Ok((verdict, self.ledger))
     }
 
