@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, ensure};
 use serde_json::json;
 use waypost_bus::Bus as _;
+use waypost_bus::topology::DEAD_LETTERS_QUEUE;
 use waypost_bus_rabbitmq::RabbitBus;
 use waypost_domain::{DecisionId, PhoneNumberId};
 use waypost_store::{Store, StoreOptions, StoreUrl};
@@ -143,18 +144,27 @@ impl<'a> Run<'a> {
     /// looks whether any queue still holds something.
     async fn drain(&mut self, timeout: Duration) -> anyhow::Result<()> {
         let bus = self.bus().await?;
-        let promised = promised(&self.ledger);
+        let mut promised = promised(&self.ledger);
+        let mut malformed = malformed(&self.ledger);
         let queues = read_queues();
         let names: Vec<&str> = queues.iter().map(String::as_str).collect();
         let mut reader = self.deployment.reader(&names).await?;
         let began_at = Instant::now();
-        let mut arrived = HashSet::new();
         let mut added = 0;
         while began_at.elapsed() < timeout {
             let found = reader.look()?;
-            arrived.extend(found[added..].iter().map(|found| found.message.id.clone()));
+            for found in &found[added..] {
+                promised.remove(&found.message.id);
+                if found.queue == DEAD_LETTERS_QUEUE && !malformed.is_empty() {
+                    let letter = DeliveryRecord::new(&found.queue, 0, &found.message, 0, 0).dead_letter;
+                    let text = letter.and_then(|letter| letter.quarantined).unwrap_or_default();
+                    malformed.retain(|key| !text.contains(key));
+                }
+            }
             added = found.len();
-            if promised.iter().all(|id| arrived.contains(id)) && self.undrained(&bus).await?.is_empty() {
+            // A queue without anything ready may have much on the way to us.
+            let is_complete = promised.is_empty() && malformed.is_empty();
+            if is_complete && self.undrained(&bus).await?.is_empty() {
                 break;
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
@@ -208,6 +218,12 @@ pub(crate) fn load_config(deployment: &Deployment, rate: f64) -> LoadConfig {
 fn promised(ledger: &Ledger) -> HashSet<String> {
     let accepted = ledger.posts.iter().filter(|post| post.is_accepted()).flat_map(|post| &post.items);
     accepted.filter(|item| item.kind == ItemKind::Message).map(decision_id).collect()
+}
+
+/// Words in what must be a dead letter.
+fn malformed(ledger: &Ledger) -> Vec<String> {
+    let accepted = ledger.posts.iter().filter(|post| post.is_accepted()).flat_map(|post| &post.items);
+    accepted.filter(|item| item.kind == ItemKind::Malformed).map(|item| item.key.clone()).collect()
 }
 
 fn decision_id(item: &Item) -> String {
