@@ -54,7 +54,7 @@ fn json(output: &Output) -> anyhow::Result<Value> {
 fn rules_are_checked_tried_explained_and_compared() -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     let path = folder.path();
-    let broken = RULES.replace("team = \"billing\"", "team = \"biling\"").replace("not = {", "nott = {");
+    let broken = RULES.replace("team = \"billing\"", "team = \"biling\"").replace("not = {", "neither = {");
     let unlike = RULES.replace("text = \"my invoice\" }", "text = \"hello\" }");
     let quiet = RULES.replace("[\"invoice\", \"refund*\"]", "[\"refund*\"]");
     for (name, text) in [("a", RULES), ("broken", &*broken), ("unlike", &*unlike), ("quiet", &*quiet)] {
@@ -63,7 +63,7 @@ fn rules_are_checked_tried_explained_and_compared() -> anyhow::Result<()> {
 
     let lint = json(&run(path, &["rules", "lint", "broken.toml", "--json"], "", 3)?)?;
     let fields: Vec<_> = lint.as_array().context("a list")?.iter().map(|f| (&f["line"], &f["field"])).collect();
-    assert_eq!(fields, [(&Value::from(14), &Value::from("rules.money.when.nott"))]);
+    assert_eq!(fields, [(&Value::from(14), &Value::from("rules.money.when.neither"))]);
     run(path, &["rules", "lint", "missing.toml"], "", 3)?;
     run(path, &["rules", "lint", "a.toml"], "", 0)?;
     let strict = run(path, &["rules", "lint", "unlike.toml", "--strict"], "", 1)?;

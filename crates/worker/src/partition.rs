@@ -3,7 +3,7 @@
 //! A broker may put what is returned alone behind what was returned with it. So all that came back is taken in hand
 //! together, which keeps its order. What has come back twice is handled alone, in order, and so is every message of a
 //! batch on which the handler panicked: then it shows which one it was. That one is parked when it has failed often
-//! enough: for panics we count ourselves, and for deaths of the process there is [`Evidence`]. Nothing is parked for its
+//! enough: for panics we count ourselves, and for deaths of the process there is `Evidence`. Nothing is parked for its
 //! delivery count, which says only that somebody crashed.
 
 use std::panic::AssertUnwindSafe;

@@ -41,7 +41,7 @@ fn country(n: usize) -> String {
 /// A pronounceable word for each number: as long as words are.
 fn word(mut n: usize) -> String {
     const SYLLABLES: [&str; 16] =
-        ["ba", "ce", "di", "fo", "gu", "ha", "je", "ki", "lo", "mu", "na", "pe", "ri", "so", "tu", "va"];
+        ["ka", "ce", "di", "fi", "gu", "ha", "je", "ki", "lo", "mu", "na", "pe", "ri", "so", "tu", "va"];
     let mut word = String::from("w");
     for _ in 0..3 {
         word.push_str(SYLLABLES[n % 16]);
