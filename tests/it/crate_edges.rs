@@ -40,6 +40,7 @@ const CRATES: &[(&str, Layer)] = &[
     ("waypost-worker", Layer::Kit),
     ("waypost-ingress", Layer::Component),
     ("waypost-router", Layer::Component),
+    ("waypost-admin", Layer::Component),
     ("waypost", Layer::Bin),
     ("waypost-sandbox", Layer::Sandbox),
     ("waypost-xtask", Layer::Dev),
@@ -81,6 +82,7 @@ const TESTS_ONLY: &[(&str, &str)] = &[
     ("waypost-worker", "waypost-bus-embedded"),
     ("waypost-ingress", "waypost-bus-embedded"),
     ("waypost-router", "waypost-bus-embedded"),
+    ("waypost-admin", "waypost-bus-embedded"),
 ];
 
 /// Libraries that belong to one place each, tests and benches apart.
@@ -89,6 +91,7 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("rusqlite", &["waypost-bus-embedded"]),
     ("sqlx", &["waypost-store", "waypost-xtask", "waypost-tests"]),
     ("axum", &["waypost-ingress", "waypost", "waypost-xtask"]),
+    ("tonic", &["waypost-proto", "waypost-admin", "waypost", "waypost-tests"]),
     ("clap", &["waypost", "waypost-xtask"]),
     ("figment", &["waypost"]),
     ("anyhow", &["waypost", "waypost-xtask", "waypost-tests"]),
@@ -107,6 +110,7 @@ const NOT_PURE: &[&str] = &[
     "reqwest",
     "hyper",
     "axum",
+    "tonic",
     "tracing",
     "metrics",
     "tempfile",

@@ -217,12 +217,17 @@ impl Topology {
         }
         queues.push(queue(UNROUTED_QUEUE.to_owned(), Address::unrouted(), QueueKind::Parking));
         queues.push(queue(DEAD_LETTERS_QUEUE.to_owned(), Address::dead_letters(), QueueKind::Parking));
-        for team in teams {
-            for priority in Priority::ALL {
-                queues.push(queue(team_queue(team, priority), Address::team(team, priority), QueueKind::Team));
-            }
-        }
+        queues.extend(Self::of_teams(teams).queues);
         Self { queues }
+    }
+
+    /// The queues of these teams alone.
+    pub fn of_teams(teams: &BTreeSet<TeamName>) -> Self {
+        let of_team = |team| {
+            Priority::ALL
+                .map(|priority| queue(team_queue(team, priority), Address::team(team, priority), QueueKind::Team))
+        };
+        Self { queues: teams.iter().flat_map(of_team).collect() }
     }
 }
 

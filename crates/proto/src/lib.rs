@@ -1,8 +1,11 @@
 //! The internal messages' protobuf code, and their conversion into domain types.
 //!
-//! What the components tell each other over the bus is defined in `/proto`; the code here is generated from it and
-//! committed (`tests/generated.rs` fails when it is stale). This crate must never do I/O or read a clock.
+//! What the components tell each other over the bus, and what the administration is asked (feature `admin`), is defined in
+//! `/proto`; the code here is generated from it and committed (`tests/generated*.rs` fail when it is stale). This crate
+//! must never do I/O or read a clock.
 
+#[cfg(feature = "admin")]
+pub mod admin;
 pub mod event;
 pub mod route;
 pub mod rule_set;
@@ -19,4 +22,11 @@ pub mod v1 {
 pub mod rules_v1 {
     #![allow(missing_docs, clippy::all, reason = "generated")]
     include!("generated/waypost.rules.v1.rs");
+}
+
+/// Package `waypost.admin.v1`.
+#[cfg(feature = "admin")]
+pub mod admin_v1 {
+    #![allow(missing_docs, clippy::all, unused, unreachable_pub, reason = "generated")]
+    include!("generated/waypost.admin.v1.rs");
 }

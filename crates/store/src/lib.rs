@@ -6,7 +6,9 @@
 //! records. This crate carries decisions out; it must never take one about routing, and never publish anything.
 //! No value that names a person reaches a log line or an error text.
 
+mod audit;
 mod batch;
+mod change;
 mod changes;
 mod contact_rows;
 mod contacts;
@@ -24,6 +26,7 @@ mod people;
 mod records;
 mod schema;
 mod teams;
+mod tokens;
 
 #[cfg(any(test, feature = "suite"))]
 pub mod suite;
@@ -31,7 +34,9 @@ pub mod suite;
 #[cfg(test)]
 mod sqlite_tests;
 
+pub use audit::{AuditEntry, AuditHead, AuditRecord, AuditVerdict};
 pub use batch::{Batch, Fence};
+pub use change::{AnsweredRequest, Change};
 pub use changes::{ChangeRow, ChangeScope, StatusRow};
 pub use contacts::{ContactDetails, ContactRecord, Observation};
 pub use database::{Clock, Store, StoreOptions, StoreUrl};
@@ -43,6 +48,8 @@ pub use janitor::{JanitorReport, Retention};
 pub use lease::{Lease, LeaseRow, Suspect};
 pub use numbers::NumberRow;
 pub use schema::SchemaState;
+pub use teams::TeamRow;
+pub use tokens::TokenRow;
 
 /// What every call here returns.
 pub type Result<T, E = StoreError> = std::result::Result<T, E>;

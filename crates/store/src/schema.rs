@@ -11,7 +11,7 @@ use crate::database::{Database, on_reader, on_writer};
 use crate::{Result, Store, StoreError};
 
 /// (version, name, for SQLite, for PostgreSQL), oldest first. Never edit one that was released: add another.
-const MIGRATIONS: [(i64, &str, &str, &str); 2] = [
+const MIGRATIONS: [(i64, &str, &str, &str); 3] = [
     (
         101,
         "initial",
@@ -23,6 +23,12 @@ const MIGRATIONS: [(i64, &str, &str, &str); 2] = [
         "suspect",
         include_str!("../migrations/sqlite/102_suspect.sql"),
         include_str!("../migrations/postgres/102_suspect.sql"),
+    ),
+    (
+        103,
+        "admin",
+        include_str!("../migrations/sqlite/103_admin.sql"),
+        include_str!("../migrations/postgres/103_admin.sql"),
     ),
 ];
 /// What this release needs.

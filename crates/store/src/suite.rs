@@ -3,6 +3,7 @@
 //! `waypost_store::store_suite!(open)` makes one test of each case, where `open` is an async function that returns a
 //! guard and a [`Store`] on a database that nobody else uses and that has no schema yet.
 
+mod admin;
 mod contacts;
 mod conversations;
 mod inbox;
@@ -25,6 +26,7 @@ use crate::{
     StoredDecision,
 };
 
+pub use admin::*;
 pub use contacts::*;
 pub use conversations::*;
 pub use inbox::*;
@@ -43,6 +45,11 @@ macro_rules! store_suite {
             the_partition_count_is_fixed,
             numbers_keep_their_names,
             teams_are_updated,
+            an_audited_change_is_whole_or_nothing,
+            tampering_with_the_audit_log_is_refused_and_found,
+            the_rules_leave_alone_what_the_administration_changed,
+            tokens_are_found_by_their_hash,
+            a_request_is_remembered_with_what_it_did,
             replicas_come_and_go,
             a_lease_has_one_owner_and_a_new_epoch_each_time,
             an_expired_lease_is_free,

@@ -1,0 +1,38 @@
+//! Tokens' secrets: 256 random bits, of which only a hash is kept. A plain SHA-256 is enough: nobody guesses them.
+
+use ring::digest::{SHA256, digest};
+use ring::rand::{SecureRandom, SystemRandom};
+
+/// So that a secret is known for what it is where it turns up.
+const PREFIX: &str = "wpt_";
+
+/// The system gives no random bytes: nothing secret can be made.
+#[derive(Debug, thiserror::Error)]
+#[error("the system gives no random bytes")]
+pub struct NoRandomness;
+
+/// A new secret.
+pub fn generate() -> Result<String, NoRandomness> {
+    let mut bytes = [0; 32];
+    SystemRandom::new().fill(&mut bytes).map_err(|_| NoRandomness)?;
+    Ok(format!("{PREFIX}{}", hex::encode(bytes)))
+}
+
+/// What is stored of a secret, and looked up.
+pub fn hash(secret: &str) -> Vec<u8> {
+    digest(&SHA256, secret.as_bytes()).as_ref().to_vec()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_differ_and_are_not_stored() {
+        let (one, other) = (generate().unwrap(), generate().unwrap());
+        assert_eq!(one.len(), PREFIX.len() + 64);
+        assert_ne!(one, other);
+        assert_eq!(hash(&one), hash(&one));
+        assert_ne!(hash(&one), hash(&other));
+    }
+}
