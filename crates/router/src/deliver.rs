@@ -20,6 +20,7 @@ use waypost_worker::HandleError;
 use crate::config::RouterConfig;
 use crate::metrics;
 use crate::team_message::DIVERTED_HEADER;
+use crate::teams::TeamDirectory;
 
 const PAUSE_MIN: Duration = Duration::from_millis(20);
 const PAUSE_MAX: Duration = Duration::from_millis(500);
@@ -53,13 +54,14 @@ struct Pending {
 pub struct Deliverer {
     bus: Arc<dyn Bus>,
     config: RouterConfig,
+    teams: Arc<TeamDirectory>,
     /// Since when a queue refuses.
     full_since: DashMap<Address, Instant>,
 }
 
 impl Deliverer {
-    pub fn new(bus: Arc<dyn Bus>, config: RouterConfig) -> Self {
-        Self { bus, config, full_since: DashMap::new() }
+    pub fn new(bus: Arc<dyn Bus>, config: RouterConfig, teams: Arc<TeamDirectory>) -> Self {
+        Self { bus, config, teams, full_since: DashMap::new() }
     }
 
     /// Returns when every message is confirmed on a queue that somebody reads. `activity` goes along once, whatever
@@ -73,6 +75,11 @@ impl Deliverer {
         let started = Instant::now();
         let mut pause = PAUSE_MIN;
         let mut pending: Vec<Pending> = messages.into_iter().map(Pending::new).collect();
+        for item in &mut pending {
+            if item.routed.team.as_ref().is_some_and(|team| self.teams.is_over(team)) {
+                item.divert(&self.teams, rules, "over its limits");
+            }
+        }
         while !pending.is_empty() || activity.is_some() {
             let round = self.publish_round(&pending, activity.take()).await;
             let settled = self.settle_round(rules, &mut pending, round);
@@ -133,11 +140,11 @@ impl Deliverer {
                     }
                     continue;
                 }
-                Some(Outcome::Returned) => settled.must_wait |= !item.divert(rules, "missing"),
+                Some(Outcome::Returned) => settled.must_wait |= !item.divert(&self.teams, rules, "missing"),
                 Some(Outcome::Nacked) => {
                     if self.patience_is_over(&address) {
                         given_up.insert(address);
-                        settled.must_wait |= !item.divert(rules, "full");
+                        settled.must_wait |= !item.divert(&self.teams, rules, "full");
                     } else {
                         settled.must_wait = true;
                     }
@@ -148,7 +155,7 @@ impl Deliverer {
                 }
                 None => {
                     if given_up.contains(&address) {
-                        settled.must_wait |= !item.divert(rules, "full");
+                        settled.must_wait |= !item.divert(&self.teams, rules, "full");
                     }
                 }
             }
@@ -194,9 +201,9 @@ impl Pending {
     }
 
     /// On to the next target; `false` when there is none and the message must wait where it is.
-    fn divert(&mut self, rules: &RuleSet, reason: &'static str) -> bool {
+    fn divert(&mut self, teams: &TeamDirectory, rules: &RuleSet, reason: &'static str) -> bool {
         let overflow = match &self.target {
-            Target::Team(team) => rules.team(team).and_then(|team| team.overflow_team.clone()),
+            Target::Team(team) => teams.overflow_of(rules, team),
             Target::Overflow(_) => None,
             Target::Unrouted => {
                 error!(reason, "wa.unrouted does not take messages; they wait in the partition");

@@ -22,6 +22,7 @@ use crate::metrics;
 use crate::numbers::Numbers;
 use crate::rules_file::RulesFile;
 use crate::team_message::TeamMessage;
+use crate::teams::TeamDirectory;
 
 /// Times a transaction is begun again at once: two partitions that met the same contact settle in one or two.
 const ATTEMPTS_MAX: u32 = 8;
@@ -37,9 +38,15 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(config: RouterConfig, bus: Arc<dyn Bus>, store: Store, rules: Arc<RulesFile>) -> Arc<Self> {
+    pub(crate) fn new(
+        config: RouterConfig,
+        bus: Arc<dyn Bus>,
+        store: Store,
+        rules: Arc<RulesFile>,
+        teams: Arc<TeamDirectory>,
+    ) -> Arc<Self> {
         let numbers = Numbers::new(store.clone());
-        let deliverer = Deliverer::new(bus.clone(), config.clone());
+        let deliverer = Deliverer::new(bus.clone(), config.clone(), teams);
         Arc::new(Self { config, bus, store, rules, numbers, deliverer })
     }
 }
@@ -186,6 +193,6 @@ pub(crate) async fn bury(bus: &dyn Bus, letters: Vec<Publication>, timeout: Dura
     Err(HandleError::Retry(format!("dead letters not stored: {outcomes:?}")))
 }
 
-fn now() -> Timestamp {
+pub(crate) fn now() -> Timestamp {
     Timestamp::from_system_time(SystemTime::now())
 }

@@ -16,6 +16,7 @@ pub mod numbers;
 pub mod record;
 pub mod rules_file;
 pub mod team_message;
+pub mod teams;
 
 mod handler;
 
@@ -31,6 +32,7 @@ use waypost_worker::{Handler, Parts, Worker, WorkerConfig};
 pub use config::RouterConfig;
 pub use handler::RouteHandler;
 pub use rules_file::{RulesFile, RulesFileError};
+pub use teams::TeamDirectory;
 
 /// The lease names of the router's three workers.
 pub const ROUTER: &str = "router";
@@ -51,12 +53,13 @@ impl Router {
     pub async fn run(self, worker: impl Fn(&'static str, PartitionCount) -> WorkerConfig, shutdown: CancellationToken) {
         let layout = self.layout;
         let suspects = Arc::default();
+        let teams = Arc::new(TeamDirectory::default());
         let inbound = Worker::new(
             worker(ROUTER, layout.partitions),
             Parts {
                 bus: self.bus.clone(),
                 store: self.store.clone(),
-                handler: self.handlers(),
+                handler: self.handlers_with(teams.clone()),
                 queue: Arc::new(move |partition| layout.inbound_queue(partition)),
                 suspects: Arc::clone(&suspects),
             },
@@ -66,13 +69,23 @@ impl Router {
         // The account's changes are few: one partition.
         let one = PartitionCount::new(1).unwrap_or(layout.partitions);
         let account = self.recorder(worker(ACCOUNT, one), move |_| layout.account_queue(), &suspects);
-        tokio::join!(inbound.run(shutdown.clone()), statuses.run(shutdown.clone()), account.run(shutdown),);
+        tokio::join!(
+            Box::pin(teams.follow(&self.store, &*self.bus, handler::now, shutdown.clone())),
+            inbound.run(shutdown.clone()),
+            statuses.run(shutdown.clone()),
+            account.run(shutdown),
+        );
     }
 
-    /// Makes the handlers of the inbound partitions.
+    /// Makes the handlers of the inbound partitions, which know of teams what the rules say.
     pub fn handlers(&self) -> Arc<dyn Fn(PartitionId) -> Box<dyn Handler> + Send + Sync> {
-        let shared =
-            handler::Shared::new(self.config.clone(), self.bus.clone(), self.store.clone(), self.rules.clone());
+        self.handlers_with(Arc::default())
+    }
+
+    fn handlers_with(&self, teams: Arc<TeamDirectory>) -> Arc<dyn Fn(PartitionId) -> Box<dyn Handler> + Send + Sync> {
+        let (config, bus, store, rules) =
+            (self.config.clone(), self.bus.clone(), self.store.clone(), self.rules.clone());
+        let shared = handler::Shared::new(config, bus, store, rules, teams);
         Arc::new(move |_| Box::new(RouteHandler::new(shared.clone())))
     }
 

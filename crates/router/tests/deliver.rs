@@ -96,7 +96,7 @@ fn routed(id: &str, team: &str) -> Routed {
 
 async fn deliver(bus: &Arc<ScriptedBus>, messages: &[(&str, &str)]) -> Result<(), String> {
     let config = RouterConfig { full_queue_patience: Duration::from_millis(60), ..RouterConfig::default() };
-    let deliverer = Deliverer::new(bus.clone(), config);
+    let deliverer = Deliverer::new(bus.clone(), config, Arc::default());
     let rules = RuleSet::parse(RULES).unwrap();
     let messages = messages.iter().map(|(id, team)| routed(id, team)).collect();
     deliverer.deliver(&rules, messages, None).await.map_err(|error| error.to_string())

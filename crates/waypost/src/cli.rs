@@ -3,8 +3,11 @@
 mod rules;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
+use waypost_admin::Role;
+use waypost_domain::TeamName;
 
 pub(crate) use self::rules::{
     DecideArgs, DiffArgs, DryRunArgs, ExplainArgs, LintArgs, RulesCommand, TestArgs as RulesTestArgs,
@@ -52,6 +55,9 @@ pub(crate) enum Command {
     /// Try a webhook endpoint
     #[command(subcommand)]
     Webhook(WebhookCommand),
+    /// Make and revoke the tokens of the administration, at the store itself
+    #[command(subcommand)]
+    Token(TokenCommand),
 }
 
 #[derive(Debug, Clone, Args)]
@@ -134,11 +140,20 @@ pub(crate) struct CheckArgs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum TopologyCommand {
     /// Create what is missing; never changes or deletes a queue
-    Declare(ConfigArgs),
+    Declare(DeclareArgs),
     /// Say how the broker differs from what is needed; exit code 1 if it does
     Verify(ConfigArgs),
     /// Print RabbitMQ definitions (queues, policies, users' permissions) as JSON, for `rabbitmqctl import_definitions`
     Definitions(ConfigArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DeclareArgs {
+    #[command(flatten)]
+    pub(crate) config: ConfigArgs,
+    /// Create only this team's queues; may be given several times. For teams that the rules do not name
+    #[arg(long, value_name = "TEAM", value_parser = |name: &str| TeamName::new(name))]
+    pub(crate) team: Vec<TeamName>,
 }
 
 #[derive(Debug, Args)]
@@ -227,4 +242,79 @@ pub(crate) struct WebhookTestArgs {
     /// Print the body and its signature instead of sending it
     #[arg(long)]
     pub(crate) print: bool,
+}
+
+/// A token says who calls the administration (gRPC) and what they may do. These commands work on the store that the
+/// configuration names, also while waypost runs; whoever can read the store's secret can use them.
+#[derive(Debug, Subcommand)]
+pub(crate) enum TokenCommand {
+    /// Create a token and print it, once: only its hash is stored
+    Create(TokenCreateArgs),
+    /// List the tokens, without their secrets
+    List(TokenListArgs),
+    /// Make a token worthless, at once
+    Revoke(TokenRevokeArgs),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  waypost token create --config waypost.toml --role operator --title 'Kim, platform' > token
+  waypost token create --config waypost.toml --role agent --team billing --expires 90d
+
+Roles: viewer (looks), editor (keeps customer data current), publisher (changes what is in force), compliance (reads the
+audit log and customer data), operator (runs the system), agent (sees what concerns the --team named). They do not
+include one another.")]
+pub(crate) struct TokenCreateArgs {
+    #[command(flatten)]
+    pub(crate) config: ConfigArgs,
+    /// What it may do; may be given several times
+    #[arg(long, value_name = "ROLE", required = true, value_parser = role)]
+    pub(crate) role: Vec<Role>,
+    /// The team that the role agent is bound to; may be given several times
+    #[arg(long, value_name = "TEAM", value_parser = |name: &str| TeamName::new(name))]
+    pub(crate) team: Vec<TeamName>,
+    /// After this time it is worthless, e.g. 12h or 90d; never when left out
+    #[arg(long, value_name = "TIME", value_parser = lifetime)]
+    pub(crate) expires: Option<Duration>,
+    /// What it is for, for people
+    #[arg(long, default_value = "")]
+    pub(crate) title: String,
+    /// Print JSON: name and secret
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TokenListArgs {
+    #[command(flatten)]
+    pub(crate) config: ConfigArgs,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TokenRevokeArgs {
+    /// Which, as `waypost token list` shows it: tokens/0192…
+    pub(crate) name: String,
+    #[command(flatten)]
+    pub(crate) config: ConfigArgs,
+}
+
+fn role(word: &str) -> Result<Role, String> {
+    Role::parse(word).ok_or_else(|| format!("must be one of {}", Role::ALL.map(Role::as_str).join(", ")))
+}
+
+/// A number and its unit.
+fn lifetime(text: &str) -> Result<Duration, String> {
+    let wrong = || "expected a number and m, h or d, e.g. 90d".to_owned();
+    let unit = text.chars().last().ok_or_else(wrong)?;
+    let seconds: u64 = match unit {
+        'm' => 60,
+        'h' => 60 * 60,
+        'd' => 24 * 60 * 60,
+        _ => return Err(wrong()),
+    };
+    let count: u32 = text[..text.len() - 1].parse().map_err(|_| wrong())?;
+    if count == 0 { Err(wrong()) } else { Ok(Duration::from_secs(seconds * u64::from(count))) }
 }

@@ -5,6 +5,7 @@ mod sections;
 mod value;
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use figment::providers::{Env, Format, Toml};
 use figment::value::Value;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
+use waypost_admin::{GrpcConfig, GrpcLimits};
 use waypost_bus::Layout;
 use waypost_cloud_api::signature::Provider;
 use waypost_domain::{NumberName, PartitionCount, PhoneNumberId};
@@ -21,7 +23,7 @@ use waypost_router::RouterConfig;
 use waypost_worker::WorkerConfig;
 
 use sections::{
-    AdminSection, BusSection, IngressSection, RetentionSection, RouterSection, RulesSection, StoreSection,
+    AdminSection, BusSection, GrpcSection, IngressSection, RetentionSection, RouterSection, RulesSection, StoreSection,
     WorkerSection,
 };
 pub(crate) use sections::{LogFormat, LogSection};
@@ -46,6 +48,7 @@ pub(crate) struct Config {
     pub(crate) store: StoreSection,
     pub(crate) ingress: IngressSection,
     pub(crate) admin: AdminSection,
+    pub(crate) grpc: GrpcSection,
     pub(crate) rules: RulesSection,
     pub(crate) router: RouterSection,
     pub(crate) worker: WorkerSection,
@@ -66,6 +69,7 @@ impl Default for Config {
             store: StoreSection::default(),
             ingress: IngressSection::default(),
             admin: AdminSection::default(),
+            grpc: GrpcSection::default(),
             rules: RulesSection::default(),
             router: RouterSection::default(),
             worker: WorkerSection::default(),
@@ -132,12 +136,13 @@ impl Config {
         require(PartitionCount::new(self.partitions).is_some(), "partitions", "must be 1 to 99");
         require(self.is_bus_url(), "bus.url", "must be \"embedded\", amqp://… or amqps://…");
         require(self.is_store_url(), "store.url", "must be \"embedded\" or postgres://…");
-        let all = Component::ALL.iter().all(|component| components.contains(component));
-        if !all {
+        let together = [Component::Ingress, Component::Router].iter().all(|component| components.contains(component));
+        if !together {
             let hint = "the embedded bus and store serve one process that runs all components; \
                         set an amqp:// and a postgres:// URL, or leave --component out";
             require(!self.bus_is_embedded(), "bus.url", hint);
-            require(!components.contains(&Component::Router) || !self.store_is_embedded(), "store.url", hint);
+            let uses_store = components.contains(&Component::Router) || components.contains(&Component::Admin);
+            require(!uses_store || !self.store_is_embedded(), "store.url", hint);
         }
         require(self.router.conversation_idle_minutes > 0, "router.conversation_idle_minutes", "must be above 0");
         require(self.worker.batch_max > 0, "worker.batch_max", "must be above 0");
@@ -158,6 +163,9 @@ impl Config {
         }
         if components.contains(&Component::Ingress) {
             self.check_ingress(&mut require);
+        }
+        if components.contains(&Component::Admin) {
+            self.check_grpc(components, &mut require);
         }
         if components.contains(&Component::Router) {
             require(self.rules.file.is_some(), "rules.file", "name the rules file");
@@ -180,6 +188,59 @@ impl Config {
         require(ingress.in_flight_max > 0, "ingress.in_flight_max", "must be above 0");
         require(ingress.connections_max > 0, "ingress.connections_max", "must be above 0");
         require(ingress.listen != self.admin.listen || ingress.listen.port() == 0, "admin.listen", "is ingress.listen");
+    }
+
+    fn check_grpc(&self, components: &[Component], require: &mut impl FnMut(bool, &str, &str)) {
+        let grpc = &self.grpc;
+        let Some(listen) = grpc.listen else {
+            // Among others it is simply off.
+            require(components.len() > 1, "grpc.listen", "is needed to run the component admin alone");
+            return;
+        };
+        let has_tls = grpc.tls_certificate_file.is_some() && grpc.tls_key_file.is_some();
+        let tls_pair = grpc.tls_certificate_file.is_some() == grpc.tls_key_file.is_some();
+        require(tls_pair, "grpc.tls_key_file", "certificate and key file go together");
+        let hint = "needs a certificate (grpc.tls_certificate_file), or a loopback address: tokens travel in it";
+        require(has_tls || listen.ip().is_loopback(), "grpc.listen", hint);
+        require(
+            has_tls || grpc.client_ca_file.is_none(),
+            "grpc.client_ca_file",
+            "needs a certificate of the server too",
+        );
+        let is_free = |other: SocketAddr| listen != other || listen.port() == 0;
+        require(
+            is_free(self.admin.listen) && is_free(self.ingress.listen),
+            "grpc.listen",
+            "is taken by another section",
+        );
+        require(grpc.request_bytes_max > 0, "grpc.request_bytes_max", "must be above 0");
+        require(grpc.request_timeout_ms > 0, "grpc.request_timeout_ms", "must be above 0");
+        require(grpc.connections_max > 0, "grpc.connections_max", "must be above 0");
+        require(grpc.streams_max > 0, "grpc.streams_max", "must be above 0");
+        require(grpc.requests_max > 0, "grpc.requests_max", "must be above 0");
+    }
+
+    /// `None`: the administration is off.
+    pub(crate) fn grpc_config(&self) -> Option<GrpcConfig> {
+        let section = &self.grpc;
+        let tls = section.tls_certificate_file.clone().zip(section.tls_key_file.clone());
+        Some(GrpcConfig {
+            listen: section.listen?,
+            tls: tls.map(|(certificate_file, key_file)| waypost_admin::TlsFiles {
+                certificate_file,
+                key_file,
+                client_ca_file: section.client_ca_file.clone(),
+            }),
+            reflection: section.reflection,
+            limits: GrpcLimits {
+                request_bytes_max: section.request_bytes_max,
+                request_timeout: Duration::from_millis(section.request_timeout_ms),
+                connections_max: section.connections_max,
+                streams_max: section.streams_max,
+                requests_max: section.requests_max,
+                ..GrpcLimits::default()
+            },
+        })
     }
 
     pub(crate) fn bus_is_embedded(&self) -> bool {
@@ -302,10 +363,12 @@ pub(crate) enum Component {
     Ingress,
     /// Decides and delivers to the teams' queues; keeps statuses and account events; tidies up.
     Router,
+    /// Answers the administration over gRPC; needs grpc.listen.
+    Admin,
 }
 
 impl Component {
-    pub(crate) const ALL: [Self; 2] = [Self::Ingress, Self::Router];
+    pub(crate) const ALL: [Self; 3] = [Self::Ingress, Self::Router, Self::Admin];
 }
 
 fn describe(error: &figment::Error, file: Option<&Path>) -> String {
@@ -359,6 +422,11 @@ mod tests {
         );
         let subset = problems(GOOD, &[Component::Router]);
         assert!(subset[0].starts_with("bus.url: the embedded bus"), "{subset:?}");
+        let listens = |grpc: &str| problems(&format!("{GOOD}[grpc]\nlisten='{grpc}\n"), &all);
+        assert_eq!(listens("127.0.0.1:9465'"), Vec::<String>::new());
+        assert!(listens("0.0.0.0:9465'")[0].starts_with("grpc.listen: needs a certificate"));
+        assert!(listens("127.0.0.1:9465'\ntls_key_file='k'")[0].starts_with("grpc.tls_key_file: "));
+        assert_eq!(listens("127.0.0.1:9464'"), ["grpc.listen: is taken by another section"]);
         let unknown = problems("[bus]\nulr='x'\n", &all);
         assert!(unknown[0].contains("ulr"), "{unknown:?}");
         let wrong = problems("[worker]\nbatch_max='many'\n", &all);
@@ -392,6 +460,10 @@ mod tests {
         config.ingress.verify_token_file = Some(PathBuf::new());
         config.ingress.tls_certificate_file = Some(PathBuf::new());
         config.ingress.tls_key_file = Some(PathBuf::new());
+        config.grpc.listen = Some(config.admin.listen);
+        config.grpc.tls_certificate_file = Some(PathBuf::new());
+        config.grpc.tls_key_file = Some(PathBuf::new());
+        config.grpc.client_ca_file = Some(PathBuf::new());
         config.rules.file = Some(PathBuf::new());
         config.numbers.insert("<name>".to_owned(), String::new());
         let table: toml::Table = toml::from_str(&toml::to_string(&config).unwrap()).unwrap();

@@ -13,7 +13,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use cli::{Cli, Command, ConfigCommand, TopologyCommand, WebhookCommand};
+use cli::{Cli, Command, ConfigCommand, TokenCommand, TopologyCommand, WebhookCommand};
 use exit::Failure;
 
 /// Messages are many small allocations that are freed on other threads than they were made on.
@@ -59,6 +59,9 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Inspect(args) => commands::inspect::run(&args),
         Command::Tail(args) => commands::tail::run(args).await,
         Command::Rules(command) => commands::rules::run(command),
+        Command::Token(TokenCommand::Create(args)) => commands::token::create(args).await,
+        Command::Token(TokenCommand::List(args)) => commands::token::list(args).await,
+        Command::Token(TokenCommand::Revoke(args)) => commands::token::revoke(args).await,
         Command::Webhook(WebhookCommand::Test(args)) => commands::webhook::test(args).await,
     }
 }

@@ -49,8 +49,16 @@ pub(crate) fn topology(config: &Config, rules: &RuleSet) -> Topology {
     topology_for(config, &rules.team_names())
 }
 
+/// The queues of these teams alone.
+pub(crate) fn team_topology(config: &Config, teams: &BTreeSet<TeamName>) -> Topology {
+    with_limits(config, Topology::of_teams(teams))
+}
+
 fn topology_for(config: &Config, teams: &BTreeSet<TeamName>) -> Topology {
-    let mut topology = Topology::new(config.layout(), teams, config.router.activity);
+    with_limits(config, Topology::new(config.layout(), teams, config.router.activity))
+}
+
+fn with_limits(config: &Config, mut topology: Topology) -> Topology {
     for queue in &mut topology.queues {
         if queue.kind == QueueKind::Team {
             queue.messages_max = config.bus.team_queue_messages_max;
@@ -161,7 +169,11 @@ pub(crate) async fn run_router(
 /// Makes the queues and the teams of a rule set before it is used.
 pub(crate) async fn adopt_rules(config: &Config, bus: &dyn Bus, store: &Store, rules: &RuleSet) -> Result<(), String> {
     if config.bus.declare {
-        bus.declare(&topology(config, rules)).await.map_err(|error| format!("topology: {error}"))?;
+        let mut teams = rules.team_names();
+        // A broken bus may have lost what the administration once declared.
+        let stored = store.teams().await.map_err(|error| format!("teams: {error}"))?;
+        teams.extend(stored.into_iter().map(|team| team.name));
+        bus.declare(&topology_for(config, &teams)).await.map_err(|error| format!("topology: {error}"))?;
     }
     store.upsert_teams(&rules.teams).await.map_err(|error| format!("teams: {error}"))
 }

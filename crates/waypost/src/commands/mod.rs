@@ -8,5 +8,6 @@ pub(crate) mod rules;
 pub(crate) mod run;
 pub(crate) mod status;
 pub(crate) mod tail;
+pub(crate) mod token;
 pub(crate) mod topology;
 pub(crate) mod webhook;

@@ -3,11 +3,14 @@
 use std::sync::Arc;
 
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
+use waypost_admin::{Admin, GrpcConfig, TeamQueues};
 use waypost_bus::Bus;
 use waypost_ingress::Ingress;
 use waypost_router::RulesFile;
+use waypost_store::Store;
 
 use crate::cli::RunArgs;
 use crate::config::{Component, Config};
@@ -38,40 +41,89 @@ async fn run_components(
     render: Arc<dyn Fn() -> String + Send + Sync>,
     shutdown: CancellationToken,
 ) -> Result<(), Failure> {
-    let with_ingress = components.contains(&Component::Ingress);
-    let mut router = None;
-    if components.contains(&Component::Router) {
-        let file = config.rules.file.clone().unwrap_or_default();
-        let rules = Arc::new(RulesFile::open(file).map_err(Failure::config)?);
-        let store = ready_store(config).await?;
-        adopt_rules(config, &*bus, &store, &rules.current()).await.map_err(Failure::failed)?;
-        router = Some((store, rules));
+    let grpc = config.grpc_config().filter(|_| components.contains(&Component::Admin));
+    let with_router = components.contains(&Component::Router);
+    let store = if with_router || grpc.is_some() { Some(ready_store(config).await?) } else { None };
+    let mut tasks = JoinSet::new();
+    if components.contains(&Component::Ingress) {
+        start_ingress(config, &bus, render, &mut tasks, &shutdown).await?;
+    } else if let Some(store) = &store {
+        let (bus, store, stop) = (bus.clone(), store.clone(), shutdown.clone());
+        tasks.spawn(admin::serve(config.admin.listen, bus, store, render, stop));
     }
-    let mut tasks = tokio::task::JoinSet::new();
-    if with_ingress {
-        let ingress = Ingress::bind(config.ingress_config(), bus.clone(), config.layout(), render.clone())
-            .await
-            .map_err(|error| Failure::config(format!("ingress: {error}")))?;
-        info!(listen = %ingress.local_addr(), admin = ?ingress.admin_addr(), path = config.ingress.path, "ingress listens");
-        let stop = shutdown.clone();
-        tasks.spawn(async move {
-            ingress.run(stop).await;
-            Ok(())
-        });
+    if let Some(store) = store.as_ref().filter(|_| with_router) {
+        start_router(config, &bus, store, &mut tasks, &shutdown).await?;
     }
-    if let Some((store, rules)) = router {
-        if !with_ingress {
-            let (bus, store, stop) = (bus.clone(), store.clone(), shutdown.clone());
-            tasks.spawn(admin::serve(config.admin.listen, bus, store, render, stop));
-        }
-        info!(rules = rules.current().version, "router starts");
-        let (config, stop) = (config.clone(), shutdown.clone());
-        tasks.spawn(async move {
-            Box::pin(run_router(config, bus, store.clone(), rules, stop)).await;
-            store.close().await;
-            Ok(())
-        });
+    if let (Some(store), Some(grpc)) = (&store, grpc) {
+        start_grpc(config, grpc, &bus, store, &mut tasks, &shutdown).await?;
     }
+    let outcome = until_ended(tasks, &shutdown).await;
+    if let Some(store) = store {
+        store.close().await;
+    }
+    outcome
+}
+
+type Tasks = JoinSet<Result<(), Failure>>;
+
+async fn start_ingress(
+    config: &Config,
+    bus: &Arc<dyn Bus>,
+    render: Arc<dyn Fn() -> String + Send + Sync>,
+    tasks: &mut Tasks,
+    shutdown: &CancellationToken,
+) -> Result<(), Failure> {
+    let ingress = Ingress::bind(config.ingress_config(), bus.clone(), config.layout(), render)
+        .await
+        .map_err(|error| Failure::config(format!("ingress: {error}")))?;
+    info!(listen = %ingress.local_addr(), admin = ?ingress.admin_addr(), path = config.ingress.path, "ingress listens");
+    let stop = shutdown.clone();
+    tasks.spawn(async move {
+        ingress.run(stop).await;
+        Ok(())
+    });
+    Ok(())
+}
+
+async fn start_router(
+    config: &Config,
+    bus: &Arc<dyn Bus>,
+    store: &Store,
+    tasks: &mut Tasks,
+    shutdown: &CancellationToken,
+) -> Result<(), Failure> {
+    let file = config.rules.file.clone().unwrap_or_default();
+    let rules = Arc::new(RulesFile::open(file).map_err(Failure::config)?);
+    adopt_rules(config, &**bus, store, &rules.current()).await.map_err(Failure::failed)?;
+    info!(rules = rules.current().version, "router starts");
+    let (config, bus, store, stop) = (config.clone(), bus.clone(), store.clone(), shutdown.clone());
+    tasks.spawn(async move {
+        Box::pin(run_router(config, bus, store, rules, stop)).await;
+        Ok(())
+    });
+    Ok(())
+}
+
+async fn start_grpc(
+    config: &Config,
+    grpc: GrpcConfig,
+    bus: &Arc<dyn Bus>,
+    store: &Store,
+    tasks: &mut Tasks,
+    shutdown: &CancellationToken,
+) -> Result<(), Failure> {
+    let queues = TeamQueues { declare: config.bus.declare, messages_max: config.bus.team_queue_messages_max };
+    let (tls, reflection) = (grpc.tls.is_some(), grpc.reflection);
+    let admin = Admin::bind(grpc, bus.clone(), store.clone(), queues)
+        .await
+        .map_err(|error| Failure::config(format!("grpc: {error}")))?;
+    info!(listen = ?admin.local_addr(), tls, reflection, "administration listens");
+    let stop = shutdown.clone();
+    tasks.spawn(async move { admin.run(stop).await.map_err(|error| Failure::failed(format!("grpc: {error}"))) });
+    Ok(())
+}
+
+async fn until_ended(mut tasks: Tasks, shutdown: &CancellationToken) -> Result<(), Failure> {
     let mut outcome = Ok(());
     while let Some(ended) = tasks.join_next().await {
         let ended = ended.unwrap_or_else(|error| Err(Failure::failed(format!("a component failed: {error}"))));

@@ -2,14 +2,18 @@
 
 use waypost_bus_rabbitmq::topology::definitions as rabbitmq_definitions;
 
-use crate::cli::ConfigArgs;
+use crate::cli::{ConfigArgs, DeclareArgs};
 use crate::exit::Failure;
 use crate::output;
-use crate::wiring::{load_config, open_bus, rules_of, topology};
+use crate::wiring::{load_config, open_bus, rules_of, team_topology, topology};
 
-pub(crate) async fn declare(args: ConfigArgs) -> Result<(), Failure> {
-    let config = load_config(&args)?;
-    let topology = topology(&config, &rules_of(&config)?);
+pub(crate) async fn declare(args: DeclareArgs) -> Result<(), Failure> {
+    let config = load_config(&args.config)?;
+    let topology = if args.team.is_empty() {
+        topology(&config, &rules_of(&config)?)
+    } else {
+        team_topology(&config, &args.team.into_iter().collect())
+    };
     let bus = open_bus(&config).await?;
     let declared = bus.declare(&topology).await;
     bus.close(std::time::Duration::from_secs(5)).await;

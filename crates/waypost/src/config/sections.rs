@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use waypost_admin::GrpcLimits;
 use waypost_ingress::Limits;
 
 use super::EMBEDDED;
@@ -92,6 +93,29 @@ pub(crate) struct IngressSection {
 pub(crate) struct AdminSection {
     /// Where `/healthz`, `/readyz` and `/metrics` answer.
     pub(crate) listen: SocketAddr,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct GrpcSection {
+    /// Where the administration answers; off where absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) listen: Option<SocketAddr>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) tls_certificate_file: Option<PathBuf>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) tls_key_file: Option<PathBuf>,
+    /// Certificate authorities (PEM) of the callers: with it, each needs a certificate besides its token.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) client_ca_file: Option<PathBuf>,
+    pub(crate) reflection: bool,
+    pub(crate) request_bytes_max: usize,
+    pub(crate) request_timeout_ms: u64,
+    pub(crate) connections_max: usize,
+    /// Calls under way on one connection.
+    pub(crate) streams_max: u32,
+    /// Calls under way on all connections.
+    pub(crate) requests_max: usize,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize, Default)]
@@ -192,6 +216,24 @@ impl Default for IngressSection {
 impl Default for AdminSection {
     fn default() -> Self {
         Self { listen: SocketAddr::from(([127, 0, 0, 1], 9464)) }
+    }
+}
+
+impl Default for GrpcSection {
+    fn default() -> Self {
+        let limits = GrpcLimits::default();
+        Self {
+            listen: None,
+            tls_certificate_file: None,
+            tls_key_file: None,
+            client_ca_file: None,
+            reflection: false,
+            request_bytes_max: limits.request_bytes_max,
+            request_timeout_ms: u64::try_from(limits.request_timeout.as_millis()).unwrap_or(u64::MAX),
+            connections_max: limits.connections_max,
+            streams_max: limits.streams_max,
+            requests_max: limits.requests_max,
+        }
     }
 }
 

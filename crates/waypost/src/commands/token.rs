@@ -1,0 +1,125 @@
+//! `waypost token`: the tokens of the administration, made and revoked at the store itself.
+
+use comfy_table::{Table, presets};
+use serde_json::{Value, json};
+use uuid::Uuid;
+use waypost_admin::{NewToken, create_token, revoke_token};
+use waypost_domain::Timestamp;
+use waypost_store::{Store, StoreError, TokenRow};
+
+use crate::cli::{TokenCreateArgs, TokenListArgs, TokenRevokeArgs};
+use crate::config::Config;
+use crate::exit::Failure;
+use crate::output;
+use crate::wiring::{load_config, open_store};
+
+/// Who the audit log says it was.
+const ACTOR: &str = "cli";
+const LIST_PAGE: u32 = 500;
+const TITLE_CHARS_MAX: usize = 200;
+
+pub(crate) async fn create(args: TokenCreateArgs) -> Result<(), Failure> {
+    let store = usable_store(&load_config(&args.config)?).await?;
+    let now = store.now().await.map_err(failed)?;
+    let lifetime_ms = |lifetime: std::time::Duration| i64::try_from(lifetime.as_millis()).unwrap_or(i64::MAX);
+    let mut new = NewToken {
+        title: args.title,
+        roles: args.role,
+        teams: args.team,
+        expires_at: args.expires.map(|lifetime| now.plus_millis(lifetime_ms(lifetime))),
+    };
+    new.roles.sort_unstable();
+    new.roles.dedup();
+    if new.title.chars().count() > TITLE_CHARS_MAX || new.title.contains(char::is_control) {
+        return Err(Failure::config("--title: at most 200 characters, no control characters"));
+    }
+    if let Some((field, problem)) = new.problems(now).into_iter().next() {
+        return Err(Failure::config(format!("{field}: {problem}")));
+    }
+    let (id, secret) = create_token(&store, ACTOR, &new).await.map_err(failed)?;
+    store.close().await;
+    if args.json {
+        return output::line(&json!({ "name": format!("tokens/{id}"), "secret": secret }).to_string());
+    }
+    output::note(&format!("tokens/{id} was created; this is its secret, shown only now:"));
+    output::line(&secret)
+}
+
+pub(crate) async fn list(args: TokenListArgs) -> Result<(), Failure> {
+    let store = usable_store(&load_config(&args.config)?).await?;
+    let mut tokens: Vec<TokenRow> = Vec::new();
+    loop {
+        let page = store.tokens_after(tokens.last().map(|token| token.id), LIST_PAGE).await.map_err(failed)?;
+        let is_last = page.len() < LIST_PAGE as usize;
+        tokens.extend(page);
+        if is_last {
+            break;
+        }
+    }
+    let now = store.now().await.map_err(failed)?;
+    store.close().await;
+    if args.json {
+        let tokens: Vec<Value> = tokens.iter().map(|token| as_json(token, now)).collect();
+        return output::line(&Value::from(tokens).to_string());
+    }
+    let mut table = Table::new();
+    table.load_preset(presets::NOTHING).set_header(["NAME", "ROLES", "TEAMS", "STATE", "TITLE"]);
+    for token in &tokens {
+        let name = format!("tokens/{}", token.id);
+        table.add_row([&name, &token.roles, &token.teams, state(token, now), &token.title]);
+    }
+    output::line(table.to_string().trim_end())
+}
+
+pub(crate) async fn revoke(args: TokenRevokeArgs) -> Result<(), Failure> {
+    let id = args.name.strip_prefix("tokens/").unwrap_or(&args.name);
+    let id = Uuid::try_parse(id).map_err(|_| Failure::config(format!("{}: expected tokens/ID", args.name)))?;
+    let store = usable_store(&load_config(&args.config)?).await?;
+    let revoked = revoke_token(&store, ACTOR, id).await.map_err(failed)?;
+    store.close().await;
+    if revoked {
+        output::line(&format!("tokens/{id} is revoked"))
+    } else {
+        Err(Failure::failed(format!("tokens/{id} does not exist, or was revoked before")))
+    }
+}
+
+async fn usable_store(config: &Config) -> Result<Store, Failure> {
+    let store = open_store(config).await?;
+    if config.store_is_embedded() || config.store.migrate {
+        store.migrate().await.map_err(failed)?;
+    }
+    store.require_schema().await.map_err(failed)?;
+    Ok(store)
+}
+
+fn failed(error: StoreError) -> Failure {
+    match error {
+        StoreError::Unavailable(_) => Failure::unavailable(format!("store: {error}")),
+        other => Failure::failed(format!("store: {other}")),
+    }
+}
+
+fn state(token: &TokenRow, now: Timestamp) -> &'static str {
+    if token.revoked_at.is_some() {
+        "revoked"
+    } else if token.expires_at.is_some_and(|end| end <= now) {
+        "expired"
+    } else {
+        "valid"
+    }
+}
+
+fn as_json(token: &TokenRow, now: Timestamp) -> Value {
+    let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+    json!({
+        "name": format!("tokens/{}", token.id),
+        "title": token.title,
+        "roles": words(&token.roles),
+        "teams": words(&token.teams),
+        "state": state(token, now),
+        "created_at_ms": token.created_at.as_millis(),
+        "expires_at_ms": token.expires_at.map(Timestamp::as_millis),
+        "revoked_at_ms": token.revoked_at.map(Timestamp::as_millis),
+    })
+}
