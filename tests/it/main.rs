@@ -1,6 +1,7 @@
 //! Whole-system tests, one binary, so that the harness is linked once. What needs a server is behind the feature
 //! `servers`; the rest runs with a bare `cargo test`.
 
+mod admin;
 mod backlog;
 #[cfg(feature = "servers")]
 mod bus_rabbitmq;

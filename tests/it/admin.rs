@@ -1,0 +1,7 @@
+//! The administration as its callers meet it, over TLS, on the real program: who may do what, what a mistake is answered
+//! with, and what the audit log says afterwards.
+
+mod access;
+mod audit;
+mod server;
+mod teams;

@@ -1,0 +1,43 @@
+//! The audit log: every change is in it, and whoever alters it is found out.
+
+use sqlx::Connection as _;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use waypost_proto::admin_v1 as v1;
+use waypost_proto::admin_v1::audit_service_client::AuditServiceClient;
+
+use super::server::{AdminServer, teams};
+
+#[tokio::test]
+async fn changes_are_recorded_and_tampering_is_found() -> anyhow::Result<()> {
+    let server = AdminServer::start().await?;
+    let publisher = server.caller("publisher").await?;
+    let team = v1::Team { title: "Night shift".to_owned(), ..v1::Team::default() };
+    let create = v1::CreateTeamRequest { team_id: "night".to_owned(), team: Some(team), ..Default::default() };
+    teams(&publisher).create_team(create).await?;
+    let delete = v1::DeleteTeamRequest { name: "teams/night".to_owned(), ..Default::default() };
+    teams(&publisher).delete_team(delete).await?;
+
+    let mut audit = AuditServiceClient::new(server.caller("compliance").await?);
+    let of_team = v1::ListAuditRecordsRequest { resource: "teams/night".to_owned(), ..Default::default() };
+    let records = audit.list_audit_records(of_team).await?.into_inner().audit_records;
+    let methods: Vec<&str> = records.iter().map(|record| record.method.as_str()).collect();
+    assert_eq!(methods, ["TeamService/DeleteTeam", "TeamService/CreateTeam"]);
+    assert!(records[0].before.contains("Night shift") && records[0].after.is_empty(), "{records:?}");
+    assert!(records[1].before.is_empty() && records[1].after.contains("Night shift"), "{records:?}");
+    assert!(records.iter().all(|record| record.actor.starts_with("tokens/")), "{records:?}");
+
+    let verify = v1::VerifyAuditChainRequest::default();
+    let verdict = audit.verify_audit_chain(verify).await?.into_inner();
+    // Two tokens, and a team that came and went.
+    assert_eq!((verdict.valid, verdict.verified, verdict.next_seq, verdict.head_seq), (true, 4, 0, 4));
+
+    let file = server.folder.path().join("data/store.db");
+    let mut store = SqliteConnection::connect_with(&SqliteConnectOptions::new().filename(file)).await?;
+    sqlx::query("DROP TRIGGER audit_no_update").execute(&mut store).await?;
+    let seq: i64 = records[1].name.trim_start_matches("auditRecords/").parse()?;
+    sqlx::query("UPDATE audit SET actor = 'tokens/somebody' WHERE seq = $1").bind(seq).execute(&mut store).await?;
+    let verdict = audit.verify_audit_chain(verify).await?.into_inner();
+    assert!(!verdict.valid);
+    assert_eq!(verdict.broken_record, records[1].name);
+    Ok(())
+}
