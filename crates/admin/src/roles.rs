@@ -84,6 +84,12 @@ pub const METHODS: &[(&str, Access)] = &[
     ("grpc.reflection.v1.ServerReflection/ServerReflectionInfo", STAFF),
     ("waypost.admin.v1.AuditService/ListAuditRecords", AUDITS),
     ("waypost.admin.v1.AuditService/VerifyAuditChain", AUDITS),
+    ("waypost.admin.v1.DeadLetterService/ListDeadLetters", OPERATES),
+    ("waypost.admin.v1.DeadLetterService/SummarizeDeadLetters", STAFF),
+    ("waypost.admin.v1.DeadLetterService/ReplayDeadLetters", OPERATES),
+    ("waypost.admin.v1.DeadLetterService/DiscardDeadLetters", OPERATES),
+    ("waypost.admin.v1.DecisionService/GetDecision", EVERYBODY),
+    ("waypost.admin.v1.DecisionService/ListDecisions", EVERYBODY),
     ("waypost.admin.v1.TeamService/GetTeam", EVERYBODY),
     ("waypost.admin.v1.TeamService/ListTeams", EVERYBODY),
     ("waypost.admin.v1.TeamService/CreateTeam", CHANGES_TEAMS),
@@ -126,7 +132,7 @@ mod tests {
     fn what_changes_something_is_for_few() {
         for (name, access) in METHODS.iter().filter(|(name, _)| name.starts_with("waypost.")) {
             let method = name.rsplit('/').next().unwrap();
-            let reads = ["Get", "List", "Verify"].iter().any(|verb| method.starts_with(verb));
+            let reads = ["Get", "List", "Verify", "Summarize"].iter().any(|verb| method.starts_with(verb));
             let Access::AnyOf(roles) = access else { panic!("{name} is open") };
             assert!(!roles.is_empty(), "{name}");
             assert!(reads || !roles.contains(&Viewer) && !roles.contains(&Role::Agent), "{name}");

@@ -2,6 +2,8 @@
 //! store.
 
 pub(crate) mod audit;
+pub(crate) mod dead_letters;
+pub(crate) mod decisions;
 pub(crate) mod teams;
 pub(crate) mod tokens;
 

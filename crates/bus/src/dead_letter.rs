@@ -21,6 +21,33 @@ pub const ATTEMPTS_HEADER: &str = "wp-attempts";
 const BROKERS_REASON_HEADER: &str = "x-first-death-reason";
 const BROKERS_ORIGIN_HEADER: &str = "x-first-death-queue";
 
+/// The header of a message that somebody took out of the dead letters or `wa.unrouted` to have it handled again.
+pub const REPLAY_HEADER: &str = "wp-replay";
+
+/// `letter` as it was, on the way back to the queue that it came from. `None` where it came from no queue.
+pub fn replay(mut letter: Message) -> Option<Publication> {
+    let address = Address::of_queue(origin(&letter)?)?;
+    for header in [REASON_HEADER, DETAIL_HEADER, ORIGIN_HEADER, ATTEMPTS_HEADER] {
+        letter.headers.remove(header);
+    }
+    letter.headers.retain(|name, _| !name.starts_with("x-"));
+    letter.headers.insert(REPLAY_HEADER.to_owned(), "1".to_owned());
+    Some(Publication { address, message: letter })
+}
+
+/// `letter` once more, as it is, with what the broker said of it in words that outlive the publication.
+pub fn park_again(mut letter: Message) -> Publication {
+    let reason = DeadLetterReason::of(&letter).map(|reason| reason.code().to_owned());
+    let origin = origin(&letter).map(str::to_owned);
+    for (header, value) in [(REASON_HEADER, reason), (ORIGIN_HEADER, origin)] {
+        if let Some(value) = value {
+            letter.headers.insert(header.to_owned(), value);
+        }
+    }
+    letter.headers.retain(|name, _| !name.starts_with("x-"));
+    Publication { address: Address::dead_letters(), message: letter }
+}
+
 /// Why. A closed list, so that dead letters can be counted and replayed by reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum DeadLetterReason {
@@ -142,6 +169,29 @@ mod tests {
             message.headers.insert("x-first-death-reason".to_owned(), word.to_owned());
             message.headers.insert("x-first-death-queue".to_owned(), "team.vip.urgent".to_owned());
             assert_eq!((DeadLetterReason::of(&message), origin(&message)), (expected, Some("team.vip.urgent")));
+        }
+    }
+
+    #[test]
+    fn a_dead_letter_goes_back_as_it_was() {
+        let message = Message { id: "1".to_owned(), body: "x".into(), ..Message::default() };
+        let letter = |origin| dead_letter(message.clone(), DeadLetterReason::DeliveredTooOften, origin, 5, "").message;
+        let back = replay(letter("wa.in.p03")).unwrap();
+        assert_eq!((back.address.stream.name(), back.address.key.as_str()), ("wa.events", "in.p03"));
+        let want = [(REPLAY_HEADER.to_owned(), "1".to_owned())].into();
+        assert_eq!(back.message, Message { headers: want, ..message.clone() });
+        assert_eq!(replay(letter("ingress")), None);
+        assert_eq!(replay(message.clone()), None);
+        // One that the broker itself gave up keeps its reason when it is only put back, and loses it when replayed.
+        let mut given_up = message.clone();
+        given_up.headers.insert("x-first-death-reason".to_owned(), "delivery_limit".to_owned());
+        given_up.headers.insert("x-first-death-queue".to_owned(), "team.vip.urgent".to_owned());
+        let parked = park_again(given_up.clone()).message;
+        assert!(!parked.headers.keys().any(|name| name.starts_with("x-")), "{parked:?}");
+        assert_eq!(DeadLetterReason::of(&parked), Some(DeadLetterReason::DeliveredTooOften));
+        for letter in [given_up, parked] {
+            let back = replay(letter).unwrap();
+            assert_eq!((back.address.key.as_str(), back.message.headers.len()), ("team.vip.urgent", 1));
         }
     }
 }

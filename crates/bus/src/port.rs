@@ -9,7 +9,7 @@ use crate::message::{Delivery, Message};
 use crate::topology::{Address, Topology};
 
 /// A message and where it shall go.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Publication {
     pub address: Address,
     pub message: Message,

@@ -52,6 +52,19 @@ impl Address {
         Self { stream: Stream::Teams, key: team_queue(team, priority) }
     }
 
+    /// The address of a partitioned queue, the account's, or a team's, by its name; `None` for any other.
+    pub fn of_queue(name: &str) -> Option<Self> {
+        if name.starts_with("team.") {
+            return Some(Self { stream: Stream::Teams, key: name.to_owned() });
+        }
+        let key = match name.strip_prefix("wa.")? {
+            "account" => "ac",
+            key if key.starts_with("in.") || key.starts_with("st.") => key,
+            _ => return None,
+        };
+        Some(Self { stream: Stream::Events, key: key.to_owned() })
+    }
+
     pub fn activity() -> Self {
         Self { stream: Stream::Activity, key: "activity".to_owned() }
     }
@@ -264,6 +277,15 @@ mod tests {
                 "wa.teams team.billing.normal team.billing.normal",
             ]
         );
+    }
+
+    #[test]
+    fn a_queue_s_name_leads_to_its_address() {
+        let teams = BTreeSet::from([TeamName::new("billing").unwrap()]);
+        for queue in Topology::new(Layout::new(PartitionCount::DEFAULT), &teams, true).queues {
+            let want = (queue.kind != QueueKind::Parking && queue.kind != QueueKind::Work).then_some(queue.address);
+            assert_eq!(Address::of_queue(&queue.name), want, "{}", queue.name);
+        }
     }
 
     #[test]

@@ -2,14 +2,12 @@
 //! that does not decode as expected is still somebody's message, and goes to the default team as it is.
 
 use bytes::Bytes;
+use waypost_bus::dead_letter::REPLAY_HEADER;
 use waypost_bus::{Delivery, Message};
 use waypost_cloud_api::webhook::{ContactChange, Sender, decode_contact_change, decode_echo, decode_message};
 use waypost_domain::{AliasSet, InboundMessage, MessageKind, PhoneNumberId, Timestamp, WabaId};
 use waypost_proto::{EventError, decode_event, v1};
 use waypost_store::EventKey;
-
-/// The header of a message that somebody took out of the dead letters or `wa.unrouted` to have it routed again.
-pub const REPLAY_HEADER: &str = "wp-replay";
 
 /// One event of a batch.
 #[derive(Debug, Clone)]

@@ -55,7 +55,11 @@ const STATUSES: &str = "SELECT wamid, state, participant, number FROM status \
 impl Store {
     /// The event and its decision, if it was ever recorded.
     pub async fn decision(&self, event: &EventKey) -> Result<Option<KnownEvent>> {
-        let id = event.decision_id().as_uuid();
+        self.decision_of(event.decision_id()).await
+    }
+
+    pub async fn decision_of(&self, id: DecisionId) -> Result<Option<KnownEvent>> {
+        let id = id.as_uuid();
         let row: Option<KnownRecord> = on_reader!(self, |db| {
             sqlx::query_as(DECISION).bind(INBOX_COMPONENT).bind(id).fetch_optional(db).await?
         });

@@ -503,6 +503,1318 @@ pub mod audit_service_server {
     }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DeadLetter {
+    /// `deadLetters/{message}` or `unrouted/{message}`; the last part is the message's own id.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// A code, such as `undecodable-event`; of an unrouted message the word `unrouted`.
+    #[prost(string, tag = "2")]
+    pub reason: ::prost::alloc::string::String,
+    /// For people.
+    #[prost(string, tag = "3")]
+    pub detail: ::prost::alloc::string::String,
+    /// The queue, or the component, that gave up.
+    #[prost(string, tag = "4")]
+    pub origin: ::prost::alloc::string::String,
+    #[prost(uint32, tag = "5")]
+    pub attempts: u32,
+    /// What the body is.
+    #[prost(string, tag = "6")]
+    pub kind: ::prost::alloc::string::String,
+    #[prost(int64, tag = "7")]
+    pub body_bytes: i64,
+}
+impl ::prost::Name for DeadLetter {
+    const NAME: &'static str = "DeadLetter";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.DeadLetter".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.DeadLetter".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListDeadLettersRequest {
+    #[prost(enumeration = "Parking", tag = "1")]
+    pub parking: i32,
+    /// At most this many; 50 when 0, never more than 500.
+    #[prost(int32, tag = "2")]
+    pub page_size: i32,
+    /// `next_page_token` of the page before.
+    #[prost(string, tag = "3")]
+    pub page_token: ::prost::alloc::string::String,
+}
+impl ::prost::Name for ListDeadLettersRequest {
+    const NAME: &'static str = "ListDeadLettersRequest";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.ListDeadLettersRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.ListDeadLettersRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListDeadLettersResponse {
+    #[prost(message, repeated, tag = "1")]
+    pub dead_letters: ::prost::alloc::vec::Vec<DeadLetter>,
+    /// Empty on the last page.
+    #[prost(string, tag = "2")]
+    pub next_page_token: ::prost::alloc::string::String,
+}
+impl ::prost::Name for ListDeadLettersResponse {
+    const NAME: &'static str = "ListDeadLettersResponse";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.ListDeadLettersResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.ListDeadLettersResponse".into()
+    }
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SummarizeDeadLettersRequest {
+    #[prost(enumeration = "Parking", tag = "1")]
+    pub parking: i32,
+}
+impl ::prost::Name for SummarizeDeadLettersRequest {
+    const NAME: &'static str = "SummarizeDeadLettersRequest";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.SummarizeDeadLettersRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.SummarizeDeadLettersRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct SummarizeDeadLettersResponse {
+    #[prost(message, repeated, tag = "1")]
+    pub reasons: ::prost::alloc::vec::Vec<ReasonCount>,
+    /// Only this many messages from the front were looked at.
+    #[prost(int64, tag = "2")]
+    pub examined: i64,
+}
+impl ::prost::Name for SummarizeDeadLettersResponse {
+    const NAME: &'static str = "SummarizeDeadLettersResponse";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.SummarizeDeadLettersResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.SummarizeDeadLettersResponse".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReasonCount {
+    #[prost(string, tag = "1")]
+    pub reason: ::prost::alloc::string::String,
+    #[prost(int64, tag = "2")]
+    pub count: i64,
+}
+impl ::prost::Name for ReasonCount {
+    const NAME: &'static str = "ReasonCount";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.ReasonCount".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.ReasonCount".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReplayDeadLettersRequest {
+    #[prost(enumeration = "Parking", tag = "1")]
+    pub parking: i32,
+    /// Only those with this reason; all when empty.
+    #[prost(string, tag = "2")]
+    pub reason: ::prost::alloc::string::String,
+    /// Only these, by the last part of their names; all when empty.
+    #[prost(string, repeated, tag = "3")]
+    pub message_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Of how many messages from the front the ones to replay are picked: 1 to 500. Compulsory. The others among them go to
+    /// the end of the queue.
+    #[prost(int32, tag = "4")]
+    pub examine_max: i32,
+}
+impl ::prost::Name for ReplayDeadLettersRequest {
+    const NAME: &'static str = "ReplayDeadLettersRequest";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.ReplayDeadLettersRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.ReplayDeadLettersRequest".into()
+    }
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReplayDeadLettersResponse {
+    /// Back in their queues.
+    #[prost(int64, tag = "1")]
+    pub replayed: i64,
+    /// Still parked: what was not meant, and what cannot be replayed because its queue is full or unknown.
+    #[prost(int64, tag = "2")]
+    pub left: i64,
+}
+impl ::prost::Name for ReplayDeadLettersResponse {
+    const NAME: &'static str = "ReplayDeadLettersResponse";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.ReplayDeadLettersResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.ReplayDeadLettersResponse".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DiscardDeadLettersRequest {
+    #[prost(enumeration = "Parking", tag = "1")]
+    pub parking: i32,
+    /// Only those with this reason; all when empty.
+    #[prost(string, tag = "2")]
+    pub reason: ::prost::alloc::string::String,
+    /// Only these, by the last part of their names; all when empty.
+    #[prost(string, repeated, tag = "3")]
+    pub message_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Of how many messages from the front the ones to discard are picked: 1 to 500. Compulsory. The others among them go to
+    /// the end of the queue.
+    #[prost(int32, tag = "4")]
+    pub examine_max: i32,
+    /// Compulsory: why, for the audit log. At most 200 characters, and nothing that names a customer.
+    #[prost(string, tag = "5")]
+    pub justification: ::prost::alloc::string::String,
+}
+impl ::prost::Name for DiscardDeadLettersRequest {
+    const NAME: &'static str = "DiscardDeadLettersRequest";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.DiscardDeadLettersRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.DiscardDeadLettersRequest".into()
+    }
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DiscardDeadLettersResponse {
+    #[prost(int64, tag = "1")]
+    pub discarded: i64,
+    #[prost(int64, tag = "2")]
+    pub left: i64,
+}
+impl ::prost::Name for DiscardDeadLettersResponse {
+    const NAME: &'static str = "DiscardDeadLettersResponse";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.DiscardDeadLettersResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.DiscardDeadLettersResponse".into()
+    }
+}
+/// Which queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum Parking {
+    Unspecified = 0,
+    DeadLetters = 1,
+    Unrouted = 2,
+}
+impl Parking {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "PARKING_UNSPECIFIED",
+            Self::DeadLetters => "PARKING_DEAD_LETTERS",
+            Self::Unrouted => "PARKING_UNROUTED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "PARKING_UNSPECIFIED" => Some(Self::Unspecified),
+            "PARKING_DEAD_LETTERS" => Some(Self::DeadLetters),
+            "PARKING_UNROUTED" => Some(Self::Unrouted),
+            _ => None,
+        }
+    }
+}
+/// Generated client implementations.
+pub mod dead_letter_service_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// Lists parked messages, has them handled again, or throws them away.
+    ///
+    /// The embedded bus shows a queue without touching it. RabbitMQ cannot: there ListDeadLetters and SummarizeDeadLetters
+    /// answer FAILED_PRECONDITION with the reason NOT_ON_THIS_BUS; replaying and discarding work on both.
+    #[derive(Debug, Clone)]
+    pub struct DeadLetterServiceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl<T> DeadLetterServiceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> DeadLetterServiceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            DeadLetterServiceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// Parked messages from the front of the queue, without their bodies.
+        pub async fn list_dead_letters(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListDeadLettersRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListDeadLettersResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/waypost.admin.v1.DeadLetterService/ListDeadLetters",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "waypost.admin.v1.DeadLetterService",
+                        "ListDeadLetters",
+                    ),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// How many there are for each reason.
+        pub async fn summarize_dead_letters(
+            &mut self,
+            request: impl tonic::IntoRequest<super::SummarizeDeadLettersRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::SummarizeDeadLettersResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/waypost.admin.v1.DeadLetterService/SummarizeDeadLetters",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "waypost.admin.v1.DeadLetterService",
+                        "SummarizeDeadLetters",
+                    ),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// Puts dead letters back into the queue that they came from, to be handled as if they had just come; and unrouted
+        /// messages into the queue of the team that was decided for, under the same id. A dead letter that came from no queue,
+        /// such as a webhook body that could not be read, cannot be replayed.
+        pub async fn replay_dead_letters(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ReplayDeadLettersRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ReplayDeadLettersResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/waypost.admin.v1.DeadLetterService/ReplayDeadLetters",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "waypost.admin.v1.DeadLetterService",
+                        "ReplayDeadLetters",
+                    ),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// Throws parked messages away. The audit log keeps who did it, why, and which they were.
+        pub async fn discard_dead_letters(
+            &mut self,
+            request: impl tonic::IntoRequest<super::DiscardDeadLettersRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::DiscardDeadLettersResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/waypost.admin.v1.DeadLetterService/DiscardDeadLetters",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "waypost.admin.v1.DeadLetterService",
+                        "DiscardDeadLetters",
+                    ),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod dead_letter_service_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with DeadLetterServiceServer.
+    #[async_trait]
+    pub trait DeadLetterService: std::marker::Send + std::marker::Sync + 'static {
+        /// Parked messages from the front of the queue, without their bodies.
+        async fn list_dead_letters(
+            &self,
+            request: tonic::Request<super::ListDeadLettersRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListDeadLettersResponse>,
+            tonic::Status,
+        >;
+        /// How many there are for each reason.
+        async fn summarize_dead_letters(
+            &self,
+            request: tonic::Request<super::SummarizeDeadLettersRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::SummarizeDeadLettersResponse>,
+            tonic::Status,
+        >;
+        /// Puts dead letters back into the queue that they came from, to be handled as if they had just come; and unrouted
+        /// messages into the queue of the team that was decided for, under the same id. A dead letter that came from no queue,
+        /// such as a webhook body that could not be read, cannot be replayed.
+        async fn replay_dead_letters(
+            &self,
+            request: tonic::Request<super::ReplayDeadLettersRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ReplayDeadLettersResponse>,
+            tonic::Status,
+        >;
+        /// Throws parked messages away. The audit log keeps who did it, why, and which they were.
+        async fn discard_dead_letters(
+            &self,
+            request: tonic::Request<super::DiscardDeadLettersRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::DiscardDeadLettersResponse>,
+            tonic::Status,
+        >;
+    }
+    /// Lists parked messages, has them handled again, or throws them away.
+    ///
+    /// The embedded bus shows a queue without touching it. RabbitMQ cannot: there ListDeadLetters and SummarizeDeadLetters
+    /// answer FAILED_PRECONDITION with the reason NOT_ON_THIS_BUS; replaying and discarding work on both.
+    #[derive(Debug)]
+    pub struct DeadLetterServiceServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> DeadLetterServiceServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for DeadLetterServiceServer<T>
+    where
+        T: DeadLetterService,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/waypost.admin.v1.DeadLetterService/ListDeadLetters" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListDeadLettersSvc<T: DeadLetterService>(pub Arc<T>);
+                    impl<
+                        T: DeadLetterService,
+                    > tonic::server::UnaryService<super::ListDeadLettersRequest>
+                    for ListDeadLettersSvc<T> {
+                        type Response = super::ListDeadLettersResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListDeadLettersRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as DeadLetterService>::list_dead_letters(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListDeadLettersSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/waypost.admin.v1.DeadLetterService/SummarizeDeadLetters" => {
+                    #[allow(non_camel_case_types)]
+                    struct SummarizeDeadLettersSvc<T: DeadLetterService>(pub Arc<T>);
+                    impl<
+                        T: DeadLetterService,
+                    > tonic::server::UnaryService<super::SummarizeDeadLettersRequest>
+                    for SummarizeDeadLettersSvc<T> {
+                        type Response = super::SummarizeDeadLettersResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::SummarizeDeadLettersRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as DeadLetterService>::summarize_dead_letters(
+                                        &inner,
+                                        request,
+                                    )
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = SummarizeDeadLettersSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/waypost.admin.v1.DeadLetterService/ReplayDeadLetters" => {
+                    #[allow(non_camel_case_types)]
+                    struct ReplayDeadLettersSvc<T: DeadLetterService>(pub Arc<T>);
+                    impl<
+                        T: DeadLetterService,
+                    > tonic::server::UnaryService<super::ReplayDeadLettersRequest>
+                    for ReplayDeadLettersSvc<T> {
+                        type Response = super::ReplayDeadLettersResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ReplayDeadLettersRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as DeadLetterService>::replay_dead_letters(
+                                        &inner,
+                                        request,
+                                    )
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ReplayDeadLettersSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/waypost.admin.v1.DeadLetterService/DiscardDeadLetters" => {
+                    #[allow(non_camel_case_types)]
+                    struct DiscardDeadLettersSvc<T: DeadLetterService>(pub Arc<T>);
+                    impl<
+                        T: DeadLetterService,
+                    > tonic::server::UnaryService<super::DiscardDeadLettersRequest>
+                    for DiscardDeadLettersSvc<T> {
+                        type Response = super::DiscardDeadLettersResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::DiscardDeadLettersRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as DeadLetterService>::discard_dead_letters(
+                                        &inner,
+                                        request,
+                                    )
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = DiscardDeadLettersSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for DeadLetterServiceServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "waypost.admin.v1.DeadLetterService";
+    impl<T> tonic::server::NamedService for DeadLetterServiceServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Decision {
+    /// `decisions/{decision}`; the last part is also the id of the message that the team gets.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// Meta's id of the message: the wamid, or another key that makes the event unique under its number.
+    #[prost(string, tag = "2")]
+    pub message_id: ::prost::alloc::string::String,
+    /// Meta's id of the number that was written to.
+    #[prost(string, tag = "3")]
+    pub phone_number_id: ::prost::alloc::string::String,
+    /// What the event is: message, echo, change ...
+    #[prost(string, tag = "4")]
+    pub kind: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "5")]
+    pub receive_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// `contacts/{contact}`; empty where the event concerns nobody.
+    #[prost(string, tag = "6")]
+    pub contact: ::prost::alloc::string::String,
+    #[prost(string, tag = "7")]
+    pub conversation_id: ::prost::alloc::string::String,
+    /// Whether something was routed. Where not, the fields below are empty.
+    #[prost(bool, tag = "8")]
+    pub routed: bool,
+    /// `teams/{team}`; empty for the unrouted queue.
+    #[prost(string, tag = "9")]
+    pub team: ::prost::alloc::string::String,
+    #[prost(string, tag = "10")]
+    pub rule_set: ::prost::alloc::string::String,
+    #[prost(string, tag = "11")]
+    pub rule: ::prost::alloc::string::String,
+    #[prost(string, tag = "12")]
+    pub phase: ::prost::alloc::string::String,
+    /// `urgent` or `normal`.
+    #[prost(string, tag = "13")]
+    pub priority: ::prost::alloc::string::String,
+    /// The reason, for people.
+    #[prost(string, tag = "14")]
+    pub why: ::prost::alloc::string::String,
+    /// Whether it is certain that the team's queue has it.
+    #[prost(bool, tag = "15")]
+    pub published: bool,
+}
+impl ::prost::Name for Decision {
+    const NAME: &'static str = "Decision";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.Decision".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.Decision".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetDecisionRequest {
+    /// `decisions/{decision}`; or else `message_id`.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub message_id: ::prost::alloc::string::String,
+    /// Of `message_id`: the number that was written to. Where empty, all numbers are tried.
+    #[prost(string, tag = "3")]
+    pub phone_number_id: ::prost::alloc::string::String,
+}
+impl ::prost::Name for GetDecisionRequest {
+    const NAME: &'static str = "GetDecisionRequest";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.GetDecisionRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.GetDecisionRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetDecisionResponse {
+    #[prost(message, optional, tag = "1")]
+    pub decision: ::core::option::Option<Decision>,
+}
+impl ::prost::Name for GetDecisionResponse {
+    const NAME: &'static str = "GetDecisionResponse";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.GetDecisionResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.GetDecisionResponse".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListDecisionsRequest {
+    /// At most this many; 50 when 0, never more than 500.
+    #[prost(int32, tag = "1")]
+    pub page_size: i32,
+    /// `next_page_token` of the page before.
+    #[prost(string, tag = "2")]
+    pub page_token: ::prost::alloc::string::String,
+}
+impl ::prost::Name for ListDecisionsRequest {
+    const NAME: &'static str = "ListDecisionsRequest";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.ListDecisionsRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.ListDecisionsRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListDecisionsResponse {
+    #[prost(message, repeated, tag = "1")]
+    pub decisions: ::prost::alloc::vec::Vec<Decision>,
+    /// Empty on the last page.
+    #[prost(string, tag = "2")]
+    pub next_page_token: ::prost::alloc::string::String,
+}
+impl ::prost::Name for ListDecisionsResponse {
+    const NAME: &'static str = "ListDecisionsResponse";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.ListDecisionsResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.ListDecisionsResponse".into()
+    }
+}
+/// Generated client implementations.
+pub mod decision_service_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// Reads what was decided. No message's text is shown, and no name or number of a customer.
+    #[derive(Debug, Clone)]
+    pub struct DecisionServiceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl<T> DecisionServiceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> DecisionServiceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            DecisionServiceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// One decision, by its own name or by the message's id.
+        pub async fn get_decision(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetDecisionRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetDecisionResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/waypost.admin.v1.DecisionService/GetDecision",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("waypost.admin.v1.DecisionService", "GetDecision"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// Decisions by name; names are hashes, so the order says nothing about time. An agent sees those in favour of the
+        /// teams that its token is bound to, so a page may hold fewer than asked for.
+        pub async fn list_decisions(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListDecisionsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListDecisionsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/waypost.admin.v1.DecisionService/ListDecisions",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("waypost.admin.v1.DecisionService", "ListDecisions"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod decision_service_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with DecisionServiceServer.
+    #[async_trait]
+    pub trait DecisionService: std::marker::Send + std::marker::Sync + 'static {
+        /// One decision, by its own name or by the message's id.
+        async fn get_decision(
+            &self,
+            request: tonic::Request<super::GetDecisionRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetDecisionResponse>,
+            tonic::Status,
+        >;
+        /// Decisions by name; names are hashes, so the order says nothing about time. An agent sees those in favour of the
+        /// teams that its token is bound to, so a page may hold fewer than asked for.
+        async fn list_decisions(
+            &self,
+            request: tonic::Request<super::ListDecisionsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListDecisionsResponse>,
+            tonic::Status,
+        >;
+    }
+    /// Reads what was decided. No message's text is shown, and no name or number of a customer.
+    #[derive(Debug)]
+    pub struct DecisionServiceServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> DecisionServiceServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for DecisionServiceServer<T>
+    where
+        T: DecisionService,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/waypost.admin.v1.DecisionService/GetDecision" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetDecisionSvc<T: DecisionService>(pub Arc<T>);
+                    impl<
+                        T: DecisionService,
+                    > tonic::server::UnaryService<super::GetDecisionRequest>
+                    for GetDecisionSvc<T> {
+                        type Response = super::GetDecisionResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetDecisionRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as DecisionService>::get_decision(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetDecisionSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/waypost.admin.v1.DecisionService/ListDecisions" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListDecisionsSvc<T: DecisionService>(pub Arc<T>);
+                    impl<
+                        T: DecisionService,
+                    > tonic::server::UnaryService<super::ListDecisionsRequest>
+                    for ListDecisionsSvc<T> {
+                        type Response = super::ListDecisionsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListDecisionsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as DecisionService>::list_decisions(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListDecisionsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for DecisionServiceServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "waypost.admin.v1.DecisionService";
+    impl<T> tonic::server::NamedService for DecisionServiceServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Team {
     /// `teams/{team}`; the last part is 1 to 64 characters of a-z, 0-9 and `-`.
     #[prost(string, tag = "1")]

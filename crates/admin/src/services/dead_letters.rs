@@ -1,0 +1,293 @@
+//! Parked messages. A message leaves its place only when another copy of it is confirmed elsewhere, or when the record
+//! of its end is committed: whatever breaks in between leaves it parked, at worst twice.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout_at};
+use tonic::{Request, Response, Status};
+use uuid::Uuid;
+use waypost_bus::dead_letter::{ATTEMPTS_HEADER, DETAIL_HEADER, ORIGIN_HEADER, REASON_HEADER, replay};
+use waypost_bus::topology::{DEAD_LETTERS_QUEUE, UNROUTED_QUEUE};
+use waypost_bus::{Address, BusError, Consumer, Delivery, Message, Outcome, Publication};
+use waypost_domain::DecisionId;
+use waypost_proto::admin_v1 as v1;
+use waypost_proto::admin_v1::dead_letter_service_server::DeadLetterService;
+
+use super::audit_entry;
+use crate::errors::{Violations, invalid};
+use crate::fields::check_title;
+use crate::gate::Caller;
+use crate::{Shared, errors, page};
+
+const EXAMINED_MAX: u16 = 500;
+/// Messages that a summary looks at.
+const SUMMARIZED_MAX: usize = 100_000;
+const PEEKED_AT_ONCE: usize = 500;
+/// How long a queue that says that it holds messages may take to hand them over.
+const CONSUME_TIMEOUT: Duration = Duration::from_secs(5);
+const PUBLISH_TIMEOUT: Duration = Duration::from_secs(5);
+const DIVERTED_HEADER: &str = "wp-diverted";
+/// The reason of every message on `wa.unrouted`; the detail says more.
+const UNROUTED: &str = "unrouted";
+
+pub(crate) struct DeadLetters {
+    pub(crate) shared: Shared,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Parking {
+    DeadLetters,
+    Unrouted,
+}
+
+impl Parking {
+    fn read(parking: i32) -> Result<Self, Status> {
+        match v1::Parking::try_from(parking) {
+            Ok(v1::Parking::DeadLetters) => Ok(Self::DeadLetters),
+            Ok(v1::Parking::Unrouted) => Ok(Self::Unrouted),
+            Ok(v1::Parking::Unspecified) | Err(_) => Err(invalid("parking", "must be dead letters or unrouted")),
+        }
+    }
+
+    const fn queue(self) -> &'static str {
+        match self {
+            Self::DeadLetters => DEAD_LETTERS_QUEUE,
+            Self::Unrouted => UNROUTED_QUEUE,
+        }
+    }
+
+    const fn collection(self) -> &'static str {
+        match self {
+            Self::DeadLetters => "deadLetters",
+            Self::Unrouted => "unrouted",
+        }
+    }
+
+    fn address(self) -> Address {
+        match self {
+            Self::DeadLetters => Address::dead_letters(),
+            Self::Unrouted => Address::unrouted(),
+        }
+    }
+
+    fn reason(self, message: &Message) -> &str {
+        match self {
+            Self::DeadLetters => message.headers.get(REASON_HEADER).map_or("", String::as_str),
+            Self::Unrouted => UNROUTED,
+        }
+    }
+
+    fn wire(self, message: &Message) -> v1::DeadLetter {
+        let header = |name: &str| message.headers.get(name).cloned().unwrap_or_default();
+        let (detail, origin) = match self {
+            Self::DeadLetters => (header(DETAIL_HEADER), header(ORIGIN_HEADER)),
+            Self::Unrouted => (header(DIVERTED_HEADER), "router".to_owned()),
+        };
+        v1::DeadLetter {
+            name: format!("{}/{}", self.collection(), message.id),
+            reason: self.reason(message).to_owned(),
+            detail,
+            origin,
+            attempts: header(ATTEMPTS_HEADER).parse().unwrap_or_default(),
+            kind: message.kind.clone(),
+            body_bytes: i64::try_from(message.body.len()).unwrap_or(i64::MAX),
+        }
+    }
+}
+
+/// Which of the parked messages are meant.
+struct Choice {
+    parking: Parking,
+    reason: String,
+    message_ids: Vec<String>,
+    examine_max: u16,
+}
+
+impl Choice {
+    fn read(parking: i32, reason: String, message_ids: Vec<String>, examine_max: i32) -> Result<Self, Status> {
+        let parking = Parking::read(parking)?;
+        let examine_max = u16::try_from(examine_max).ok().filter(|max| (1..=EXAMINED_MAX).contains(max));
+        let examine_max = examine_max.ok_or_else(|| invalid("examine_max", "must be 1 to 500"))?;
+        Ok(Self { parking, reason, message_ids, examine_max })
+    }
+
+    fn means(&self, message: &Message) -> bool {
+        let of_reason = self.reason.is_empty() || self.parking.reason(message) == self.reason;
+        of_reason && (self.message_ids.is_empty() || self.message_ids.contains(&message.id))
+    }
+}
+
+#[tonic::async_trait]
+impl DeadLetterService for DeadLetters {
+    async fn list_dead_letters(
+        &self,
+        request: Request<v1::ListDeadLettersRequest>,
+    ) -> Result<Response<v1::ListDeadLettersResponse>, Status> {
+        let request = request.get_ref();
+        let parking = Parking::read(request.parking)?;
+        let size = page::size(request.page_size)?;
+        let after = page::place(parking.collection(), &request.page_token)?;
+        let after = after.map(|place| place.parse()).transpose().map_err(|_| page::bad_token())?;
+        let limit = usize::try_from(size + 1).unwrap_or(usize::MAX);
+        let mut peeked = self.peek(parking, after, limit).await?;
+        let next = page::cut(&mut peeked, size, |(place, _)| place.to_string());
+        let next_page_token = next.map(|place| page::token(parking.collection(), &place)).unwrap_or_default();
+        let dead_letters = peeked.iter().map(|(_, message)| parking.wire(message)).collect();
+        Ok(Response::new(v1::ListDeadLettersResponse { dead_letters, next_page_token }))
+    }
+
+    async fn summarize_dead_letters(
+        &self,
+        request: Request<v1::SummarizeDeadLettersRequest>,
+    ) -> Result<Response<v1::SummarizeDeadLettersResponse>, Status> {
+        let parking = Parking::read(request.get_ref().parking)?;
+        let mut counts: BTreeMap<String, i64> = BTreeMap::new();
+        let (mut examined, mut after) = (0, None);
+        while examined < SUMMARIZED_MAX {
+            let peeked = self.peek(parking, after, PEEKED_AT_ONCE).await?;
+            let Some((last, _)) = peeked.last() else { break };
+            after = Some(*last);
+            examined += peeked.len();
+            for (_, message) in &peeked {
+                *counts.entry(parking.reason(message).to_owned()).or_default() += 1;
+            }
+        }
+        let reasons = counts.into_iter().map(|(reason, count)| v1::ReasonCount { reason, count }).collect();
+        let examined = i64::try_from(examined).unwrap_or(i64::MAX);
+        Ok(Response::new(v1::SummarizeDeadLettersResponse { reasons, examined }))
+    }
+
+    async fn replay_dead_letters(
+        &self,
+        request: Request<v1::ReplayDeadLettersRequest>,
+    ) -> Result<Response<v1::ReplayDeadLettersResponse>, Status> {
+        let caller = Caller::of(&request)?;
+        let request = request.into_inner();
+        let choice =
+            Choice::read(request.parking, request.reason.clone(), request.message_ids.clone(), request.examine_max)?;
+        let (mut consumer, deliveries) = self.take(&choice).await?;
+        let mut publications = Vec::with_capacity(deliveries.len());
+        for delivery in deliveries.iter().filter(|delivery| choice.means(&delivery.message)) {
+            publications.extend(self.way_back(choice.parking, &delivery.message).await?);
+        }
+        let ids: Vec<String> = publications.iter().map(|publication| publication.message.id.clone()).collect();
+        let outcomes = self.shared.bus.publish(publications, PUBLISH_TIMEOUT).await;
+        let confirmed = |(id, outcome): (String, Outcome)| (outcome == Outcome::Confirmed).then_some(id);
+        let replayed: Vec<String> = ids.into_iter().zip(outcomes).filter_map(confirmed).collect();
+        let answer = v1::ReplayDeadLettersResponse {
+            replayed: i64::try_from(replayed.len()).unwrap_or(i64::MAX),
+            left: i64::try_from(deliveries.len() - replayed.len()).unwrap_or(i64::MAX),
+        };
+        if !replayed.is_empty() {
+            let asked = v1::ReplayDeadLettersRequest { message_ids: replayed.clone(), ..request };
+            self.record(&caller, "DeadLetterService/ReplayDeadLetters", choice.parking, &asked).await?;
+        }
+        self.put_back(&mut *consumer, choice.parking, deliveries, &replayed).await?;
+        consumer.close().await;
+        Ok(Response::new(answer))
+    }
+
+    async fn discard_dead_letters(
+        &self,
+        request: Request<v1::DiscardDeadLettersRequest>,
+    ) -> Result<Response<v1::DiscardDeadLettersResponse>, Status> {
+        let caller = Caller::of(&request)?;
+        let request = request.into_inner();
+        let mut violations = Violations::default();
+        violations.require(!request.justification.trim().is_empty(), "justification", "is needed");
+        check_title(&mut violations, "justification", &request.justification);
+        violations.check()?;
+        let choice =
+            Choice::read(request.parking, request.reason.clone(), request.message_ids.clone(), request.examine_max)?;
+        let (mut consumer, deliveries) = self.take(&choice).await?;
+        let meant = deliveries.iter().filter(|delivery| choice.means(&delivery.message));
+        let discarded: Vec<String> = meant.map(|delivery| delivery.message.id.clone()).collect();
+        let answer = v1::DiscardDeadLettersResponse {
+            discarded: i64::try_from(discarded.len()).unwrap_or(i64::MAX),
+            left: i64::try_from(deliveries.len() - discarded.len()).unwrap_or(i64::MAX),
+        };
+        if !discarded.is_empty() {
+            let asked = v1::DiscardDeadLettersRequest { message_ids: discarded.clone(), ..request };
+            self.record(&caller, "DeadLetterService/DiscardDeadLetters", choice.parking, &asked).await?;
+        }
+        self.put_back(&mut *consumer, choice.parking, deliveries, &discarded).await?;
+        consumer.close().await;
+        Ok(Response::new(answer))
+    }
+}
+
+impl DeadLetters {
+    async fn peek(&self, parking: Parking, after: Option<u64>, limit: usize) -> Result<Vec<(u64, Message)>, Status> {
+        self.shared.bus.peek(parking.queue(), after, limit).await.map_err(|problem| match problem {
+            BusError::Unsupported(_) => errors::bus(&BusError::Unsupported(
+                "RabbitMQ cannot show messages without delivering them; replaying and discarding work",
+            )),
+            other => errors::bus(&other),
+        })
+    }
+
+    /// What is at the front of the queue, in hand: as many as wait now, and no more than are to be examined.
+    async fn take(&self, choice: &Choice) -> Result<(Box<dyn Consumer>, Vec<Delivery>), Status> {
+        let bus = &self.shared.bus;
+        let queue = choice.parking.queue();
+        let depth = bus.depth(queue).await.map_err(|problem| errors::bus(&problem))?.unwrap_or_default();
+        let wanted = usize::from(choice.examine_max).min(usize::try_from(depth.ready).unwrap_or(usize::MAX));
+        let mut consumer = bus.consume(queue, choice.examine_max).await.map_err(|problem| errors::bus(&problem))?;
+        let deadline = Instant::now() + CONSUME_TIMEOUT;
+        let mut deliveries = Vec::with_capacity(wanted);
+        while deliveries.len() < wanted {
+            // Somebody else may have taken the rest meanwhile.
+            let Ok(batch) = timeout_at(deadline, consumer.next_batch(wanted - deliveries.len())).await else { break };
+            deliveries.extend(batch.map_err(|problem| errors::bus(&BusError::Unavailable(problem.to_string())))?);
+        }
+        Ok((consumer, deliveries))
+    }
+
+    /// Where a parked message belongs; `None` where that is not known.
+    async fn way_back(&self, parking: Parking, message: &Message) -> Result<Option<Publication>, Status> {
+        match parking {
+            Parking::DeadLetters => Ok(replay(message.clone())),
+            Parking::Unrouted => {
+                let Ok(id) = Uuid::try_parse(&message.id) else { return Ok(None) };
+                let event = self.shared.store.decision_of(DecisionId::from_uuid(id)).await.map_err(errors::store)?;
+                let Some(outcome) = event.and_then(|event| event.outcome) else { return Ok(None) };
+                let mut message = message.clone();
+                message.headers.remove(DIVERTED_HEADER);
+                let address = outcome.team.map(|team| Address::team(&team, outcome.priority));
+                Ok(address.map(|address| Publication { address, message }))
+            }
+        }
+    }
+
+    async fn record<M: prost::Name>(
+        &self,
+        caller: &Caller,
+        method: &str,
+        parking: Parking,
+        done: &M,
+    ) -> Result<(), Status> {
+        let change = self.shared.store.begin_change().await.map_err(errors::store)?;
+        let entry = audit_entry(caller, method, parking.collection(), None, Some(done));
+        change.commit(&[entry]).await.map_err(errors::store)
+    }
+
+    /// Takes what is done with from the queue. The rest goes to its end, as a new message, and not back to its place:
+    /// a broker that counts what comes back would one day throw it away.
+    async fn put_back(
+        &self,
+        consumer: &mut dyn Consumer,
+        parking: Parking,
+        deliveries: Vec<Delivery>,
+        done: &[String],
+    ) -> Result<(), Status> {
+        let (done, rest): (Vec<Delivery>, Vec<Delivery>) =
+            deliveries.into_iter().partition(|delivery| done.contains(&delivery.message.id));
+        let again = |delivery: &Delivery| Publication { address: parking.address(), message: delivery.message.clone() };
+        let outcomes = self.shared.bus.publish(rest.iter().map(again).collect(), PUBLISH_TIMEOUT).await;
+        // What was not confirmed stays unacknowledged, and so where it is.
+        let kept = rest.into_iter().zip(outcomes).filter(|(_, outcome)| *outcome == Outcome::Confirmed);
+        let settled = done.into_iter().chain(kept.map(|(delivery, _)| delivery)).collect();
+        consumer.ack(settled).await.map_err(|problem| errors::bus(&BusError::Unavailable(problem.to_string())))
+    }
+}

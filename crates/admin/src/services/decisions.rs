@@ -1,0 +1,108 @@
+//! Decisions, as they were stored. Never shows what a customer wrote.
+
+use tonic::{Request, Response, Status};
+use uuid::Uuid;
+use waypost_domain::{DecisionId, PhoneNumberId, TeamName};
+use waypost_proto::admin_v1 as v1;
+use waypost_proto::admin_v1::decision_service_server::DecisionService;
+use waypost_store::{EventKey, KnownEvent};
+
+use crate::errors::{self, Violations, not_found};
+use crate::fields::{team_name, uuid_of, wire_time};
+use crate::gate::Caller;
+use crate::{Shared, page};
+
+pub(crate) struct Decisions {
+    pub(crate) shared: Shared,
+}
+
+#[tonic::async_trait]
+impl DecisionService for Decisions {
+    async fn get_decision(
+        &self,
+        request: Request<v1::GetDecisionRequest>,
+    ) -> Result<Response<v1::GetDecisionResponse>, Status> {
+        let caller = Caller::of(&request)?;
+        let request = request.get_ref();
+        let (by_name, by_message) = (!request.name.is_empty(), !request.message_id.is_empty());
+        let mut violations = Violations::default();
+        violations.require(by_name != by_message, "name", "give either this or message_id");
+        let is_alone = request.phone_number_id.is_empty() || by_message;
+        violations.require(is_alone, "phone_number_id", "goes with message_id");
+        violations.check()?;
+        let (asked, found) = if by_name {
+            let id = DecisionId::from_uuid(uuid_of("name", "decisions", &request.name)?);
+            (&request.name, self.shared.store.decision_of(id).await.map_err(errors::store)?)
+        } else {
+            (&request.message_id, self.of_message(&request.message_id, &request.phone_number_id).await?)
+        };
+        let event = found.filter(|event| may_see(&caller, event)).ok_or_else(|| not_found(asked))?;
+        Ok(Response::new(v1::GetDecisionResponse { decision: Some(wire(event)) }))
+    }
+
+    async fn list_decisions(
+        &self,
+        request: Request<v1::ListDecisionsRequest>,
+    ) -> Result<Response<v1::ListDecisionsResponse>, Status> {
+        let caller = Caller::of(&request)?;
+        let request = request.get_ref();
+        let size = page::size(request.page_size)?;
+        let after = page::place("decisions", &request.page_token)?;
+        let after = after.map(|id| Uuid::try_parse(&id).map(DecisionId::from_uuid));
+        let after = after.transpose().map_err(|_| page::bad_token())?;
+        let mut events = self.shared.store.events_after(after, size + 1).await.map_err(errors::store)?;
+        let next = page::cut(&mut events, size, |event| event.decision_id.to_string());
+        let next_page_token = next.map(|place| page::token("decisions", &place)).unwrap_or_default();
+        let decisions = events.into_iter().filter(|event| may_see(&caller, event)).map(wire).collect();
+        Ok(Response::new(v1::ListDecisionsResponse { decisions, next_page_token }))
+    }
+}
+
+impl Decisions {
+    /// The decision's id is made of both ids, so without a number each is tried.
+    async fn of_message(&self, message_id: &str, phone_number_id: &str) -> Result<Option<KnownEvent>, Status> {
+        let numbers = if phone_number_id.is_empty() {
+            let numbers = self.shared.store.numbers().await.map_err(errors::store)?;
+            numbers.into_iter().map(|number| number.id).collect()
+        } else {
+            vec![PhoneNumberId::new(phone_number_id)]
+        };
+        for number in numbers {
+            let event = EventKey { number, key: message_id.to_owned() };
+            if let Some(found) = self.shared.store.decision(&event).await.map_err(errors::store)? {
+                return Ok(Some(found));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// Who is bound to teams sees what was decided in their favour.
+fn may_see(caller: &Caller, event: &KnownEvent) -> bool {
+    let team = event.outcome.as_ref().and_then(|outcome| outcome.team.as_ref());
+    caller.bound_to.is_none() || team.is_some_and(|team| caller.may_see(team))
+}
+
+fn wire(event: KnownEvent) -> v1::Decision {
+    let mut decision = v1::Decision {
+        name: format!("decisions/{}", event.decision_id),
+        message_id: event.event.key,
+        phone_number_id: event.event.number.as_str().to_owned(),
+        kind: event.kind,
+        receive_time: Some(wire_time(event.received_at)),
+        contact: event.contact.map(|id| format!("contacts/{id}")).unwrap_or_default(),
+        conversation_id: event.conversation.map(|id| id.to_string()).unwrap_or_default(),
+        published: event.published,
+        ..v1::Decision::default()
+    };
+    if let Some(outcome) = event.outcome {
+        decision.routed = true;
+        decision.team = outcome.team.as_ref().map(|team: &TeamName| team_name(team)).unwrap_or_default();
+        decision.rule_set = outcome.rule_set;
+        decision.rule = outcome.rule;
+        decision.phase = outcome.phase;
+        decision.priority = outcome.priority.as_str().to_owned();
+        decision.why = outcome.why;
+    }
+    decision
+}
