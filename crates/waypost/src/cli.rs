@@ -1,5 +1,6 @@
 //! The command line.
 
+mod admin;
 mod rules;
 
 use std::path::PathBuf;
@@ -12,6 +13,7 @@ use waypost_domain::TeamName;
 pub(crate) use self::rules::{
     DecideArgs, DiffArgs, DryRunArgs, ExplainArgs, LintArgs, RulesCommand, TestArgs as RulesTestArgs,
 };
+pub(crate) use self::admin::*;
 use crate::config::Component;
 use crate::exit::EXIT_CODES;
 
@@ -55,6 +57,18 @@ pub(crate) enum Command {
     /// Try a webhook endpoint
     #[command(subcommand)]
     Webhook(WebhookCommand),
+    /// Look at teams and change them, through the running administration
+    #[command(subcommand)]
+    Teams(TeamsCommand),
+    /// Which team got a message, by which rule, and why
+    #[command(subcommand)]
+    Decisions(DecisionsCommand),
+    /// Look at parked messages, have them handled again, or throw them away
+    #[command(subcommand)]
+    DeadLetters(DeadLettersCommand),
+    /// Who changed what; and whether the record of it is whole
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Make and revoke the tokens of the administration, at the store itself
     #[command(subcommand)]
     Token(TokenCommand),

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::process::ExitCode;
 
+use tonic::{Code, Status};
+
 use crate::config::ConfigError;
 
 /// Why a command did not succeed.
@@ -16,6 +18,8 @@ pub(crate) enum Failure {
     Quarantined,
     /// 5: a server (bus, store, webhook) cannot be reached.
     Unavailable(String),
+    /// 6: the administration does not let this token do that.
+    Denied(String),
     /// Nobody reads our output any more: not a failure.
     ClosedPipe,
 }
@@ -27,7 +31,8 @@ pub(crate) const EXIT_CODES: &str = "Exit codes:
   2  the command line is wrong
   3  the configuration or an input file is wrong
   4  inspect: something was quarantined
-  5  a server (bus, store, webhook) cannot be reached";
+  5  a server (bus, store, webhook, administration) cannot be reached
+  6  the administration does not let this token do that";
 
 impl Failure {
     pub(crate) fn failed(problem: impl fmt::Display) -> Self {
@@ -48,6 +53,7 @@ impl Failure {
             Self::Config(_) => 3,
             Self::Quarantined => 4,
             Self::Unavailable(_) => 5,
+            Self::Denied(_) => 6,
             Self::ClosedPipe => 0,
         })
     }
@@ -55,8 +61,23 @@ impl Failure {
     /// What to tell; `None` where all was told.
     pub(crate) fn message(&self) -> Option<&str> {
         match self {
-            Self::Failed(problem) | Self::Config(problem) | Self::Unavailable(problem) => Some(problem),
+            Self::Failed(problem) | Self::Config(problem) | Self::Unavailable(problem) | Self::Denied(problem) => {
+                Some(problem)
+            }
             Self::Quarantined | Self::ClosedPipe => None,
+        }
+    }
+}
+
+/// What the administration answered.
+impl From<Status> for Failure {
+    fn from(status: Status) -> Self {
+        let told = status.message().to_owned();
+        match status.code() {
+            Code::InvalidArgument | Code::OutOfRange => Self::Config(told),
+            Code::Unauthenticated | Code::PermissionDenied => Self::Denied(told),
+            Code::Unavailable | Code::DeadlineExceeded | Code::ResourceExhausted => Self::Unavailable(told),
+            code => Self::Failed(format!("{code:?}: {told}")),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Parked messages. A message leaves its place only when another copy of it is confirmed elsewhere, or when the record
 //! of its end is committed: whatever breaks in between leaves it parked, at worst twice.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
@@ -167,20 +167,22 @@ impl DeadLetterService for DeadLetters {
         let choice =
             Choice::read(request.parking, request.reason.clone(), request.message_ids.clone(), request.examine_max)?;
         let (mut consumer, deliveries) = self.take(&choice).await?;
-        let mut publications = Vec::with_capacity(deliveries.len());
-        for delivery in deliveries.iter().filter(|delivery| choice.means(&delivery.message)) {
-            publications.extend(self.way_back(choice.parking, &delivery.message).await?);
+        let (mut places, mut publications) = (Vec::new(), Vec::new());
+        for (place, delivery) in deliveries.iter().enumerate().filter(|(_, one)| choice.means(&one.message)) {
+            if let Some(publication) = self.way_back(choice.parking, &delivery.message).await? {
+                places.push(place);
+                publications.push(publication);
+            }
         }
-        let ids: Vec<String> = publications.iter().map(|publication| publication.message.id.clone()).collect();
         let outcomes = self.shared.bus.publish(publications, PUBLISH_TIMEOUT).await;
-        let confirmed = |(id, outcome): (String, Outcome)| (outcome == Outcome::Confirmed).then_some(id);
-        let replayed: Vec<String> = ids.into_iter().zip(outcomes).filter_map(confirmed).collect();
+        let confirmed = |(place, outcome)| (outcome == Outcome::Confirmed).then_some(place);
+        let replayed: BTreeSet<usize> = places.into_iter().zip(outcomes).filter_map(confirmed).collect();
         let answer = v1::ReplayDeadLettersResponse {
             replayed: i64::try_from(replayed.len()).unwrap_or(i64::MAX),
             left: i64::try_from(deliveries.len() - replayed.len()).unwrap_or(i64::MAX),
         };
         if !replayed.is_empty() {
-            let asked = v1::ReplayDeadLettersRequest { message_ids: replayed.clone(), ..request };
+            let asked = v1::ReplayDeadLettersRequest { message_ids: ids(&deliveries, &replayed), ..request };
             self.record(&caller, "DeadLetterService/ReplayDeadLetters", choice.parking, &asked).await?;
         }
         self.put_back(&mut *consumer, choice.parking, deliveries, &replayed).await?;
@@ -201,14 +203,14 @@ impl DeadLetterService for DeadLetters {
         let choice =
             Choice::read(request.parking, request.reason.clone(), request.message_ids.clone(), request.examine_max)?;
         let (mut consumer, deliveries) = self.take(&choice).await?;
-        let meant = deliveries.iter().filter(|delivery| choice.means(&delivery.message));
-        let discarded: Vec<String> = meant.map(|delivery| delivery.message.id.clone()).collect();
+        let meant = deliveries.iter().enumerate().filter(|(_, delivery)| choice.means(&delivery.message));
+        let discarded: BTreeSet<usize> = meant.map(|(place, _)| place).collect();
         let answer = v1::DiscardDeadLettersResponse {
             discarded: i64::try_from(discarded.len()).unwrap_or(i64::MAX),
             left: i64::try_from(deliveries.len() - discarded.len()).unwrap_or(i64::MAX),
         };
         if !discarded.is_empty() {
-            let asked = v1::DiscardDeadLettersRequest { message_ids: discarded.clone(), ..request };
+            let asked = v1::DiscardDeadLettersRequest { message_ids: ids(&deliveries, &discarded), ..request };
             self.record(&caller, "DeadLetterService/DiscardDeadLetters", choice.parking, &asked).await?;
         }
         self.put_back(&mut *consumer, choice.parking, deliveries, &discarded).await?;
@@ -272,22 +274,28 @@ impl DeadLetters {
         change.commit(&[entry]).await.map_err(errors::store)
     }
 
-    /// Takes what is done with from the queue. The rest goes to its end, as a new message, and not back to its place:
-    /// a broker that counts what comes back would one day throw it away.
+    /// Takes what is done with, by its place in `deliveries`, from the queue. The rest goes to its end, as a new message,
+    /// and not back to its place: a broker that counts what comes back would one day throw it away.
     async fn put_back(
         &self,
         consumer: &mut dyn Consumer,
         parking: Parking,
         deliveries: Vec<Delivery>,
-        done: &[String],
+        done: &BTreeSet<usize>,
     ) -> Result<(), Status> {
-        let (done, rest): (Vec<Delivery>, Vec<Delivery>) =
-            deliveries.into_iter().partition(|delivery| done.contains(&delivery.message.id));
+        let (mut settled, mut rest) = (Vec::new(), Vec::new());
+        for (place, delivery) in deliveries.into_iter().enumerate() {
+            if done.contains(&place) { settled.push(delivery) } else { rest.push(delivery) }
+        }
         let again = |delivery: &Delivery| Publication { address: parking.address(), message: delivery.message.clone() };
         let outcomes = self.shared.bus.publish(rest.iter().map(again).collect(), PUBLISH_TIMEOUT).await;
         // What was not confirmed stays unacknowledged, and so where it is.
         let kept = rest.into_iter().zip(outcomes).filter(|(_, outcome)| *outcome == Outcome::Confirmed);
-        let settled = done.into_iter().chain(kept.map(|(delivery, _)| delivery)).collect();
+        settled.extend(kept.map(|(delivery, _)| delivery));
         consumer.ack(settled).await.map_err(|problem| errors::bus(&BusError::Unavailable(problem.to_string())))
     }
+}
+
+fn ids(deliveries: &[Delivery], places: &BTreeSet<usize>) -> Vec<String> {
+    places.iter().filter_map(|place| deliveries.get(*place)).map(|delivery| delivery.message.id.clone()).collect()
 }

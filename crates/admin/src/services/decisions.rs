@@ -1,4 +1,4 @@
-//! Decisions, as they were stored. Never shows what a customer wrote.
+//! Decisions, as they were stored. Must never show what a customer wrote.
 
 use tonic::{Request, Response, Status};
 use uuid::Uuid;

@@ -1448,7 +1448,8 @@ pub mod decision_service_client {
     )]
     use tonic::codegen::*;
     use tonic::codegen::http::Uri;
-    /// Reads what was decided. No message's text is shown, and no name or number of a customer.
+    /// Reads what was decided. No message's text and no customer's name is shown; but a wamid, Meta's id of a message, has the
+    /// customer's number encoded in it.
     #[derive(Debug, Clone)]
     pub struct DecisionServiceClient<T> {
         inner: tonic::client::Grpc<T>,
@@ -1606,7 +1607,8 @@ pub mod decision_service_server {
             tonic::Status,
         >;
     }
-    /// Reads what was decided. No message's text is shown, and no name or number of a customer.
+    /// Reads what was decided. No message's text and no customer's name is shown; but a wamid, Meta's id of a message, has the
+    /// customer's number encoded in it.
     #[derive(Debug)]
     pub struct DecisionServiceServer<T> {
         inner: Arc<T>,

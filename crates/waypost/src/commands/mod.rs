@@ -1,13 +1,18 @@
 //! One file per command.
 
+pub(crate) mod audit;
 pub(crate) mod config;
+pub(crate) mod dead_letters;
+pub(crate) mod decisions;
 pub(crate) mod demo;
 pub(crate) mod inspect;
 pub(crate) mod migrate;
 pub(crate) mod rules;
+mod remote;
 pub(crate) mod run;
 pub(crate) mod status;
 pub(crate) mod tail;
+pub(crate) mod teams;
 pub(crate) mod token;
 pub(crate) mod topology;
 pub(crate) mod webhook;

@@ -1,0 +1,105 @@
+//! `waypost teams`.
+
+use prost_types::{Duration, FieldMask};
+use waypost_proto::admin_v1 as v1;
+use waypost_proto::admin_v1::team_service_client::TeamServiceClient;
+
+use super::remote::{Server, connect, pages, print_list, print_one};
+use crate::cli::{ServerArgs, TeamCreateArgs, TeamDeleteArgs, TeamFields, TeamNameArgs, TeamUpdateArgs, TeamsCommand};
+use crate::exit::Failure;
+use crate::output;
+
+pub(crate) async fn run(command: TeamsCommand) -> Result<(), Failure> {
+    match command {
+        TeamsCommand::List(args) => list(args).await,
+        TeamsCommand::Get(args) => get(args).await,
+        TeamsCommand::Create(args) => create(args).await,
+        TeamsCommand::Update(args) => update(args).await,
+        TeamsCommand::Delete(args) => delete(args).await,
+    }
+}
+
+async fn client(args: &ServerArgs) -> Result<TeamServiceClient<Server>, Failure> {
+    Ok(TeamServiceClient::new(connect(args).await?))
+}
+
+async fn list(args: ServerArgs) -> Result<(), Failure> {
+    let client = client(&args).await?;
+    let teams = pages(usize::MAX, |page_size, page_token| {
+        let mut client = client.clone();
+        async move {
+            let page = client.list_teams(v1::ListTeamsRequest { page_size, page_token }).await?.into_inner();
+            Ok((page.teams, page.next_page_token))
+        }
+    });
+    let fields = ["name", "title", "staffed", "max_waiting", "max_wait", "overflow_team", "parent", "state"];
+    print_list(args.json, &teams.await?, &fields)
+}
+
+async fn get(args: TeamNameArgs) -> Result<(), Failure> {
+    let request = v1::GetTeamRequest { name: name(&args.team) };
+    let team = client(&args.server).await?.get_team(request).await?.into_inner().team;
+    print_one(args.server.json, &team.unwrap_or_default())
+}
+
+async fn create(args: TeamCreateArgs) -> Result<(), Failure> {
+    let (team, _) = fields(&args.fields);
+    let request = v1::CreateTeamRequest {
+        team_id: args.team.trim_start_matches("teams/").to_owned(),
+        team: Some(team),
+        validate_only: args.fields.validate_only,
+        request_id: args.request_id.unwrap_or_default(),
+    };
+    let team = client(&args.server).await?.create_team(request).await?.into_inner().team;
+    print_one(args.server.json, &team.unwrap_or_default())
+}
+
+async fn update(args: TeamUpdateArgs) -> Result<(), Failure> {
+    let (team, paths) = fields(&args.fields);
+    if paths.is_empty() {
+        return Err(Failure::config("nothing to change: give at least one field, e.g. --title"));
+    }
+    let request = v1::UpdateTeamRequest {
+        team: Some(v1::Team { name: name(&args.team), etag: args.etag, ..team }),
+        update_mask: Some(FieldMask { paths }),
+        validate_only: args.fields.validate_only,
+    };
+    let team = client(&args.server).await?.update_team(request).await?.into_inner().team;
+    print_one(args.server.json, &team.unwrap_or_default())
+}
+
+async fn delete(args: TeamDeleteArgs) -> Result<(), Failure> {
+    let name = name(&args.team);
+    let request = v1::DeleteTeamRequest { name: name.clone(), etag: args.etag, validate_only: args.validate_only };
+    client(&args.server).await?.delete_team(request).await?;
+    let done = if args.validate_only { "could be deleted" } else { "is deleted" };
+    if args.server.json { output::line("{}") } else { output::line(&format!("{name} {done}")) }
+}
+
+/// The full name of a team that may have been given without its collection. Nothing stays nothing.
+fn name(team: &str) -> String {
+    if team.is_empty() || team.starts_with("teams/") { team.to_owned() } else { format!("teams/{team}") }
+}
+
+/// The fields that were given, and their names.
+fn fields(given: &TeamFields) -> (v1::Team, Vec<String>) {
+    let seconds = |seconds: u32| Duration { seconds: i64::from(seconds), nanos: 0 };
+    let team = v1::Team {
+        title: given.title.clone().unwrap_or_default(),
+        staffed: given.staffed.unwrap_or_default(),
+        max_waiting: given.max_waiting.unwrap_or_default(),
+        max_wait: given.max_wait_s.map(seconds),
+        overflow_team: given.overflow_team.as_deref().map(name).unwrap_or_default(),
+        parent: given.parent.as_deref().map(name).unwrap_or_default(),
+        ..v1::Team::default()
+    };
+    let present = [
+        ("title", given.title.is_some()),
+        ("staffed", given.staffed.is_some()),
+        ("max_waiting", given.max_waiting.is_some()),
+        ("max_wait", given.max_wait_s.is_some()),
+        ("overflow_team", given.overflow_team.is_some()),
+        ("parent", given.parent.is_some()),
+    ];
+    (team, present.iter().filter(|(_, is_given)| *is_given).map(|(field, _)| (*field).to_owned()).collect())
+}
