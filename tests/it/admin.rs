@@ -3,5 +3,6 @@
 
 mod access;
 mod audit;
+mod commands;
 mod server;
 mod teams;

@@ -3,6 +3,7 @@
 //! Everything it starts listens on 127.0.0.1 only, keeps its data in a folder of its own, and is stopped, by its own
 //! process id, when its guard is dropped. It never touches a server that it did not start.
 
+pub mod admin;
 pub mod eventually;
 pub mod ledger;
 pub mod ports;
@@ -12,6 +13,7 @@ pub mod proxy;
 pub mod rabbitmq;
 pub mod webhook;
 
+pub use admin::AdminServer;
 pub use eventually::eventually;
 pub use process::{WaypostProcess, WaypostSettings};
 pub use webhook::WebhookClient;

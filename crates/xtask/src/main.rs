@@ -10,6 +10,7 @@ mod bench;
 mod corpus;
 mod faults;
 mod fuzz;
+mod interop;
 mod ledger;
 mod lint;
 mod test;
@@ -61,6 +62,11 @@ enum Command {
     Ledger(ledger::LedgerCommand),
     /// Check what only special tools can: protobuf style and compatibility, spelling, licences
     Lint,
+    /// Administer a running waypost with a client that another language's tools generated
+    ///
+    /// Python's gRPC tools, from its package registry into a temporary folder, make the client from /proto; it calls the
+    /// server over TLS and checks answers and refusals.
+    Interop,
     /// Break the broker, the database, the network and the process under load, and judge what came out
     ///
     /// The full forms of the fault suite, one after the other, on private servers: an hour or so. Ends with a table:
@@ -111,6 +117,7 @@ async fn run(command: Command) -> anyhow::Result<Option<Count>> {
         Command::Corpus { dir } => corpus::run(&dir).await.map(Some),
         Command::Fuzz(args) => fuzz::run(args).await.map(Some),
         Command::Ledger(command) => ledger::run(command).await,
+        Command::Interop => interop::run().await.map(Some),
         Command::Lint => lint::run().await.map(Some),
         Command::Faults(args) => faults::run(args).await.map(Some),
         Command::Bench(args) => bench::run(args).await.map(|()| None),

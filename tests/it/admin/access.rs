@@ -2,6 +2,7 @@
 
 use tonic::client::Grpc;
 use tonic::codegen::http::uri::PathAndQuery;
+use tonic::transport::Identity;
 use tonic::{Code, Request, Status};
 use tonic_prost::ProstCodec;
 use waypost_proto::admin::descriptors;
@@ -125,7 +126,8 @@ async fn tokens_are_made_used_and_revoked() -> anyhow::Result<()> {
 #[tokio::test]
 async fn a_client_certificate_is_needed_where_it_is_asked_for() -> anyhow::Result<()> {
     let server = AdminServer::start_with("client_ca_file = \"{ca}\"\nreflection = true").await?;
-    let identity = server.client_identity()?;
+    let (certificate, key) = server.client_certificate()?;
+    let identity = Identity::from_pem(certificate, key);
     let health = "/grpc.health.v1.Health/Check";
     let grpc = async |identity| {
         let mut grpc = Grpc::new(server.connect(identity).await?);

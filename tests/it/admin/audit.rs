@@ -31,7 +31,7 @@ async fn changes_are_recorded_and_tampering_is_found() -> anyhow::Result<()> {
     // Two tokens, and a team that came and went.
     assert_eq!((verdict.valid, verdict.verified, verdict.next_seq, verdict.head_seq), (true, 4, 0, 4));
 
-    let file = server.folder.path().join("data/store.db");
+    let file = server.data_dir().join("store.db");
     let mut store = SqliteConnection::connect_with(&SqliteConnectOptions::new().filename(file)).await?;
     sqlx::query("DROP TRIGGER audit_no_update").execute(&mut store).await?;
     let seq: i64 = records[1].name.trim_start_matches("auditRecords/").parse()?;

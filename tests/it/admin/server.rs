@@ -1,10 +1,7 @@
-//! A running administration with a certificate of its own, and its callers.
+//! The callers of a running administration.
 
-use std::path::{Path, PathBuf};
+use std::ops::Deref;
 
-use anyhow::{Context, ensure};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use tempfile::TempDir;
 use tonic::metadata::MetadataValue;
 use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
@@ -12,40 +9,8 @@ use tonic::transport::{Certificate, Channel, ClientTlsConfig, Identity};
 use tonic::{Request, Status};
 use tonic_types::StatusExt as _;
 use waypost_proto::admin_v1::team_service_client::TeamServiceClient;
-use waypost_tests::ports::free_port;
-use waypost_tests::process::waypost;
-use waypost_tests::{WaypostProcess, WaypostSettings, WebhookClient};
 
-pub(super) const APP_SECRET: &str = "test_app_secret";
-
-const RULES: &str = r#"
-[default]
-team = "frontdesk"
-
-[handover]
-team = "frontdesk"
-words.en = ["agent"]
-
-[[teams]]
-name = "frontdesk"
-
-[[teams]]
-name = "billing"
-
-[[rules]]
-id = "invoices"
-team = "billing"
-when = { keyword = ["invoice"] }
-"#;
-
-/// All components in one process on the embedded bus and store.
-pub(super) struct AdminServer {
-    pub(super) folder: TempDir,
-    _process: WaypostProcess,
-    port: u16,
-    webhook_url: String,
-    certificates: Certificates,
-}
+pub(super) struct AdminServer(waypost_tests::AdminServer);
 
 pub(super) type Caller = InterceptedService<Channel, Bearer>;
 
@@ -64,50 +29,24 @@ impl Interceptor for Bearer {
     }
 }
 
+impl Deref for AdminServer {
+    type Target = waypost_tests::AdminServer;
+
+    fn deref(&self) -> &waypost_tests::AdminServer {
+        &self.0
+    }
+}
+
 impl AdminServer {
     pub(super) async fn start() -> anyhow::Result<Self> {
         Self::start_with("").await
     }
 
-    /// `more`: further lines of section `[grpc]`. `{ca}` in it is the authority's file.
+    /// `more`: further lines of section `[grpc]`.
     pub(super) async fn start_with(more: &str) -> anyhow::Result<Self> {
-        // The program's own TLS needs none; ours does.
+        // Other tests of this program may have installed it.
         rustls::crypto::ring::default_provider().install_default().ok();
-        let folder = tempfile::tempdir()?;
-        let certificates = Certificates::new(folder.path())?;
-        let rules = folder.path().join("rules.toml");
-        std::fs::write(&rules, RULES)?;
-        let (port, webhook, admin) = (free_port(), free_port(), free_port());
-        let more = more.replace("{ca}", &certificates.ca_file.display().to_string());
-        let config = format!(
-            "data_dir = {data:?}\n\
-             [ingress]\nlisten = \"127.0.0.1:{webhook}\"\napp_secrets = [\"{APP_SECRET}\"]\nverify_token = \"v\"\n\
-             [admin]\nlisten = \"127.0.0.1:{admin}\"\n[rules]\nfile = {rules:?}\n\
-             [grpc]\nlisten = \"127.0.0.1:{port}\"\ntls_certificate_file = {certificate:?}\ntls_key_file = {key:?}\n\
-             {more}\n",
-            data = folder.path().join("data"),
-            certificate = certificates.certificate_file,
-            key = certificates.key_file,
-        );
-        let ready_url = format!("http://127.0.0.1:{admin}/readyz");
-        let process = WaypostProcess::start(&WaypostSettings { config, ready_url, ..Default::default() }).await?;
-        let webhook_url = format!("http://127.0.0.1:{webhook}/webhook");
-        Ok(Self { folder, _process: process, port, webhook_url, certificates })
-    }
-
-    pub(super) fn webhook(&self) -> anyhow::Result<WebhookClient> {
-        WebhookClient::new(self.webhook_url.clone(), APP_SECRET)
-    }
-
-    /// A new token's name and secret, as `waypost token create` prints them.
-    pub(super) fn token(&self, arguments: &[&str]) -> anyhow::Result<(String, String)> {
-        let mut command = waypost()?;
-        command.args(["token", "create", "--json", "--data-dir"]).arg(self.folder.path().join("data")).args(arguments);
-        let output = command.output()?;
-        ensure!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
-        let token: serde_json::Value = serde_json::from_slice(&output.stdout)?;
-        let text = |field: &str| token[field].as_str().map(str::to_owned).context("a text");
-        Ok((text("name")?, text("secret")?))
+        waypost_tests::AdminServer::start(more).await.map(Self)
     }
 
     /// A caller with a new token that has this role.
@@ -122,19 +61,13 @@ impl AdminServer {
     }
 
     pub(super) async fn connect(&self, identity: Option<Identity>) -> anyhow::Result<Channel> {
-        let ca = Certificate::from_pem(std::fs::read(&self.certificates.ca_file)?);
+        let ca = Certificate::from_pem(std::fs::read(self.ca_file())?);
         let mut tls = ClientTlsConfig::new().ca_certificate(ca).domain_name("localhost");
         if let Some(identity) = identity {
             tls = tls.identity(identity);
         }
-        let endpoint = Channel::from_shared(format!("https://127.0.0.1:{}", self.port))?;
+        let endpoint = Channel::from_shared(format!("https://127.0.0.1:{}", self.port()))?;
         Ok(endpoint.tls_config(tls)?.connect().await?)
-    }
-
-    /// A certificate of the authority that the server trusts.
-    pub(super) fn client_identity(&self) -> anyhow::Result<Identity> {
-        let (certificate, key) = self.certificates.issue("client")?;
-        Ok(Identity::from_pem(certificate, key))
     }
 }
 
@@ -148,34 +81,4 @@ pub(super) fn told(status: &Status) -> Vec<String> {
     let fields = details.bad_request().into_iter().flat_map(|bad| bad.field_violations.iter());
     let reason = details.error_info().map(|info| info.reason.clone());
     fields.map(|violation| violation.field.clone()).chain(reason).collect()
-}
-
-struct Certificates {
-    issuer: CertifiedIssuer<'static, KeyPair>,
-    ca_file: PathBuf,
-    certificate_file: PathBuf,
-    key_file: PathBuf,
-}
-
-impl Certificates {
-    fn new(folder: &Path) -> anyhow::Result<Self> {
-        let mut authority = CertificateParams::new(Vec::<String>::new())?;
-        authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let issuer = CertifiedIssuer::self_signed(authority, KeyPair::generate()?)?;
-        let file = |name: &str| folder.join(name);
-        let (ca_file, certificate_file, key_file) = (file("ca.pem"), file("server.pem"), file("server.key"));
-        std::fs::write(&ca_file, issuer.pem())?;
-        let certificates = Self { issuer, ca_file, certificate_file, key_file };
-        let (certificate, key) = certificates.issue("localhost")?;
-        std::fs::write(&certificates.certificate_file, certificate)?;
-        std::fs::write(&certificates.key_file, key)?;
-        Ok(certificates)
-    }
-
-    /// Certificate and key, PEM.
-    fn issue(&self, name: &str) -> anyhow::Result<(String, String)> {
-        let key = KeyPair::generate()?;
-        let certificate = CertificateParams::new(vec![name.to_owned()])?.signed_by(&key, &self.issuer)?;
-        Ok((certificate.pem(), key.serialize_pem()))
-    }
 }

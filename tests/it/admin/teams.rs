@@ -143,7 +143,7 @@ async fn invoice(server: &AdminServer, number: usize) -> anyhow::Result<()> {
 
 fn waiting(server: &AdminServer, team: &str) -> usize {
     let mut tail = waypost().expect("the program is built");
-    tail.args(["tail", team, "--no-follow", "--json", "--data-dir"]).arg(server.folder.path().join("data"));
+    tail.args(["tail", team, "--no-follow", "--json", "--data-dir"]).arg(server.data_dir());
     let output = tail.output().expect("it runs");
     String::from_utf8_lossy(&output.stdout).lines().filter(|line| serde_json::from_str::<Value>(line).is_ok()).count()
 }

@@ -1,0 +1,83 @@
+//! `cargo xtask interop`: the administration, as a client sees it that shares no code with the server. Python's gRPC
+//! tools, in a folder that is gone afterwards, make the client from `/proto`; `tests/interop/client.py` uses it.
+
+use std::path::Path;
+
+use anyhow::{Context, ensure};
+use tokio::process::Command;
+use waypost_tests::AdminServer;
+use waypost_tests::process::BINARY_VARIABLE;
+
+use crate::count::Count;
+use crate::debian;
+use crate::steps::{Steps, root};
+
+/// What the client needs, at the versions that it was written against.
+const PACKAGES: [&str; 3] = ["grpcio==1.76.0", "grpcio-tools==1.76.0", "grpcio-status==1.76.0"];
+
+pub(crate) async fn run() -> anyhow::Result<Count> {
+    let folder = tempfile::Builder::new().prefix("waypost-interop-").tempdir()?;
+    let mut steps = Steps::default();
+    if steps.work("install grpcio-tools", install(folder.path())).await.is_none() {
+        return Ok(steps.end());
+    }
+    if !steps.run("generate the client", generate(folder.path())?).await {
+        return Ok(steps.end());
+    }
+    // The program that was named, or one that is built now.
+    let binary = std::env::var_os(BINARY_VARIABLE);
+    println!("\n== start waypost ({})", if binary.is_some() { "as named" } else { "built now" });
+    let server = AdminServer::start("").await?;
+    steps.run("call waypost from Python", client(folder.path(), &server)?).await;
+    Ok(steps.end())
+}
+
+/// An own environment: nothing of the machine's Python is used or changed.
+async fn install(folder: &Path) -> anyhow::Result<()> {
+    let venv = folder.join("venv");
+    let make = || {
+        let mut python = Command::new("python3");
+        python.args(["-m", "venv"]).arg(&venv);
+        python
+    };
+    // Debian's python3 comes without what a virtual environment needs.
+    if !make().status().await.is_ok_and(|status| status.success()) {
+        debian::install(&["python3", "python3-venv"]).await.context("python3 with venv is needed")?;
+        let status = make().status().await?;
+        ensure!(status.success(), "python3 -m venv: {status}");
+    }
+    let mut pip = Command::new(venv.join("bin/python"));
+    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--only-binary", ":all:"]);
+    let status = pip.args(PACKAGES).status().await?;
+    ensure!(status.success(), "pip install: {status}");
+    Ok(())
+}
+
+fn generate(folder: &Path) -> anyhow::Result<Command> {
+    let proto = root().join("proto");
+    let generated = folder.join("generated");
+    std::fs::create_dir(&generated)?;
+    let mut protoc = Command::new(folder.join("venv/bin/python"));
+    protoc.args(["-m", "grpc_tools.protoc", "-I"]).arg(&proto);
+    for option in ["--python_out", "--grpc_python_out"] {
+        protoc.arg(format!("{option}={}", generated.display()));
+    }
+    let mut files: Vec<_> = std::fs::read_dir(proto.join("waypost/admin/v1"))?
+        .map(|file| Ok(file?.path()))
+        .collect::<anyhow::Result<_>>()?;
+    files.sort();
+    protoc.args(files);
+    Ok(protoc)
+}
+
+fn client(folder: &Path, server: &AdminServer) -> anyhow::Result<Command> {
+    let mut python = Command::new(folder.join("venv/bin/python"));
+    python.arg(root().join("tests/interop/client.py"));
+    python.env("PYTHONPATH", folder.join("generated"));
+    python.env("WAYPOST_ADDRESS", format!("localhost:{}", server.port())).env("WAYPOST_CA", server.ca_file());
+    for role in ["publisher", "viewer", "compliance"] {
+        let (_, secret) = server.token(&["--role", role])?;
+        python.env(format!("WAYPOST_TOKEN_{}", role.to_uppercase()), secret);
+    }
+    Ok(python)
+}

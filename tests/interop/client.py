@@ -1,0 +1,157 @@
+"""Administers a running waypost with a generated client, and checks what it answers.
+
+Run by `cargo xtask interop`, which generates the client and names the server, its authority and the tokens in the
+environment. Ends with a line of counts.
+"""
+
+import os
+import sys
+import traceback
+import uuid
+
+import grpc
+from google.rpc import error_details_pb2
+from grpc_status import rpc_status
+from waypost.admin.v1 import audit_pb2, audit_pb2_grpc, teams_pb2, teams_pb2_grpc
+
+DEADLINE_S = 20
+
+
+class Client:
+    """The services, called with the token of a role, or with none."""
+
+    def __init__(self, channel, token):
+        self.metadata = [("authorization", f"Bearer {token}")] if token else []
+        self.teams = teams_pb2_grpc.TeamServiceStub(channel)
+        self.audit = audit_pb2_grpc.AuditServiceStub(channel)
+
+    def call(self, method, request):
+        return method(request, metadata=self.metadata, timeout=DEADLINE_S)
+
+    def refused(self, method, request, code):
+        """The refusal's fields and reasons; anything but this code is a failure."""
+        try:
+            answer = self.call(method, request)
+        except grpc.RpcError as error:
+            assert error.code() == code, f"{error.code()}, not {code}: {error.details()}"
+            return named(error)
+        raise AssertionError(f"not refused with {code}: {answer}")
+
+
+def named(error):
+    names = []
+    for detail in rpc_status.from_call(error).details:
+        bad_request, info = error_details_pb2.BadRequest(), error_details_pb2.ErrorInfo()
+        if detail.Unpack(bad_request):
+            names += [violation.field for violation in bad_request.field_violations]
+        if detail.Unpack(info):
+            names.append(info.reason)
+    return names
+
+
+def a_team_is_created_and_updated_with_its_etag(roles):
+    publisher = roles["publisher"]
+    request = teams_pb2.CreateTeamRequest(team_id="python", request_id=str(uuid.uuid4()))
+    request.team.title = "From Python"
+    made = publisher.call(publisher.teams.CreateTeam, request).team
+    assert made.name == "teams/python" and made.state == teams_pb2.TEAM_STATE_ACTIVE, made
+    again = publisher.call(publisher.teams.CreateTeam, request).team
+    assert again.etag == made.etag, "a repeated request was carried out twice"
+    publisher.refused(publisher.teams.CreateTeam, teams_pb2.CreateTeamRequest(team_id="python", team=made),
+                      grpc.StatusCode.ALREADY_EXISTS)
+
+    update = teams_pb2.UpdateTeamRequest(team=made)
+    update.team.title, update.team.staffed = "Changed", True
+    update.update_mask.paths.append("title")
+    after = publisher.call(publisher.teams.UpdateTeam, update).team
+    assert (after.title, after.staffed) == ("Changed", False), after
+    reasons = publisher.refused(publisher.teams.UpdateTeam, update, grpc.StatusCode.ABORTED)
+    assert reasons == ["ETAG_MISMATCH"], reasons
+
+
+def nobody_is_let_in_without_a_token(roles):
+    request = teams_pb2.ListTeamsRequest()
+    reasons = roles["nobody"].refused(roles["nobody"].teams.ListTeams, request, grpc.StatusCode.UNAUTHENTICATED)
+    assert reasons == ["TOKEN_MISSING"], reasons
+    reasons = roles["stranger"].refused(roles["stranger"].teams.ListTeams, request, grpc.StatusCode.UNAUTHENTICATED)
+    assert reasons == ["TOKEN_INVALID"], reasons
+
+
+def a_role_that_may_not_is_refused(roles):
+    viewer = roles["viewer"]
+    assert len(viewer.call(viewer.teams.ListTeams, teams_pb2.ListTeamsRequest()).teams) >= 2
+    reasons = viewer.refused(viewer.teams.CreateTeam, teams_pb2.CreateTeamRequest(team_id="mine"),
+                             grpc.StatusCode.PERMISSION_DENIED)
+    assert reasons == ["ROLE_MISSING"], reasons
+
+
+def mistakes_name_the_field(roles):
+    publisher, invalid = roles["publisher"], grpc.StatusCode.INVALID_ARGUMENT
+    teams = publisher.teams
+    fields = publisher.refused(teams.ListTeams, teams_pb2.ListTeamsRequest(page_token="nonsense"), invalid)
+    assert fields == ["page_token"], fields
+    fields = publisher.refused(teams.ListTeams, teams_pb2.ListTeamsRequest(page_size=-1), invalid)
+    assert fields == ["page_size"], fields
+    update = teams_pb2.UpdateTeamRequest(team=teams_pb2.Team(name="teams/billing"))
+    fields = publisher.refused(teams.UpdateTeam, update, invalid)
+    assert fields == ["update_mask"], fields
+    update.update_mask.paths.extend(["title", "etag"])
+    fields = publisher.refused(teams.UpdateTeam, update, invalid)
+    assert fields == ["update_mask"], fields
+    fields = publisher.refused(teams.GetTeam, teams_pb2.GetTeamRequest(name="billing"), invalid)
+    assert fields == ["name"], fields
+
+
+def pages_follow_one_another(roles):
+    viewer, names, token = roles["viewer"], [], ""
+    for _ in range(10):
+        page = viewer.call(viewer.teams.ListTeams, teams_pb2.ListTeamsRequest(page_size=1, page_token=token))
+        names += [team.name for team in page.teams]
+        token = page.next_page_token
+        if not token:
+            break
+    assert not token and names == sorted(set(names)) and "teams/billing" in names, names
+
+
+def the_audit_log_is_whole(roles):
+    compliance = roles["compliance"]
+    verdict = compliance.call(compliance.audit.VerifyAuditChain, audit_pb2.VerifyAuditChainRequest())
+    assert verdict.valid and verdict.verified > 0, verdict
+    request = audit_pb2.ListAuditRecordsRequest(resource="teams/python")
+    records = compliance.call(compliance.audit.ListAuditRecords, request).audit_records
+    assert [record.method for record in records] == ["TeamService/UpdateTeam", "TeamService/CreateTeam"], records
+
+
+CHECKS = [
+    a_team_is_created_and_updated_with_its_etag,
+    nobody_is_let_in_without_a_token,
+    a_role_that_may_not_is_refused,
+    mistakes_name_the_field,
+    pages_follow_one_another,
+    the_audit_log_is_whole,
+]
+
+
+def main():
+    with open(os.environ["WAYPOST_CA"], "rb") as file:
+        credentials = grpc.ssl_channel_credentials(file.read())
+    failed = 0
+    with grpc.secure_channel(os.environ["WAYPOST_ADDRESS"], credentials) as channel:
+        roles = {role: Client(channel, os.environ[f"WAYPOST_TOKEN_{role.upper()}"])
+                 for role in ["publisher", "viewer", "compliance"]}
+        roles["nobody"], roles["stranger"] = Client(channel, None), Client(channel, "wpt_0")
+        for check in CHECKS:
+            try:
+                check(roles)
+                print(f"test {check.__name__} ... ok")
+            except Exception:  # pylint: disable=broad-except
+                failed += 1
+                print(f"test {check.__name__} ... FAILED")
+                traceback.print_exc()
+    verdict = "FAILED" if failed else "ok"
+    print(f"test result: {verdict}. {len(CHECKS) - failed} passed; {failed} failed;")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,139 @@
+//! The commands that call the administration, and what becomes of parked messages.
+
+use std::process::Output;
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+use serde_json::Value;
+use waypost_cloud_api::samples::{SampleKind, SampleParams, envelope, sample};
+use waypost_tests::eventually;
+use waypost_tests::process::waypost;
+
+use super::server::AdminServer;
+
+const ROUTED_WITHIN: Duration = Duration::from_secs(20);
+
+/// The command line of a person with a token.
+struct Terminal<'a> {
+    server: &'a AdminServer,
+    token_file: std::path::PathBuf,
+}
+
+impl<'a> Terminal<'a> {
+    fn new(server: &'a AdminServer, role: &str) -> anyhow::Result<Self> {
+        let (_, secret) = server.token(&["--role", role])?;
+        let token_file = server.folder().join(format!("{role}.token"));
+        std::fs::write(&token_file, format!("{secret}\n"))?;
+        Ok(Self { server, token_file })
+    }
+
+    fn run(&self, words: &[&str]) -> anyhow::Result<Output> {
+        let mut command = waypost()?;
+        command.args(words).args(["--server", &format!("https://localhost:{}", self.server.port())]);
+        command.arg("--token-file").arg(&self.token_file).arg("--ca").arg(self.server.ca_file());
+        Ok(command.output()?)
+    }
+
+    fn json(&self, words: &[&str]) -> anyhow::Result<Value> {
+        let output = self.run(&[words, &["--json"]].concat())?;
+        ensure!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
+        Ok(serde_json::from_slice(&output.stdout)?)
+    }
+
+    /// Must fail with this exit code; gives what it says.
+    fn fails(&self, words: &[&str], code: i32) -> anyhow::Result<String> {
+        let output = self.run(words)?;
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        ensure!(output.status.code() == Some(code), "{words:?}: {}, not {code}: {told}", output.status);
+        Ok(told)
+    }
+}
+
+async fn post(server: &AdminServer, wamid: &str, text: &str) -> anyhow::Result<()> {
+    let params = SampleParams { wamid: wamid.to_owned(), text: text.to_owned(), ..SampleParams::default() };
+    let body = envelope([sample(SampleKind::Text, &params)]).to_string();
+    ensure!(server.webhook()?.post(body.as_bytes()).await? == 200);
+    Ok(())
+}
+
+#[tokio::test]
+async fn every_verb_works_and_tells_its_failures_apart() -> anyhow::Result<()> {
+    let server = AdminServer::start().await?;
+    let publisher = Terminal::new(&server, "publisher")?;
+    let made = publisher.json(&["teams", "create", "vip", "--title", "VIP", "--staffed", "true"])?;
+    assert_eq!((&made["name"], &made["state"]), (&"teams/vip".into(), &"TEAM_STATE_ACTIVE".into()));
+    let after = publisher.json(&["teams", "update", "vip", "--overflow-team", "billing", "--max-waiting", "5"])?;
+    assert_eq!((&after["title"], &after["max_waiting"]), (&"VIP".into(), &5.into()));
+    let etag = made["etag"].as_str().context("an etag")?;
+    let stale = publisher.fails(&["teams", "update", "vip", "--title", "x", "--etag", etag], 1)?;
+    assert!(stale.contains("Aborted"), "{stale}");
+    assert!(publisher.fails(&["teams", "create", "VIP"], 3)?.contains("team_id"));
+    assert!(publisher.fails(&["teams", "update", "vip"], 3)?.contains("--title"));
+    publisher.fails(&["audit", "list"], 6)?;
+    let listed = publisher.run(&["teams", "list"])?;
+    let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
+    assert!(listed.contains("teams/vip") && listed.contains("teams/billing"), "{listed}");
+    assert_eq!(publisher.json(&["teams", "delete", "vip"])?, serde_json::json!({}));
+    assert!(publisher.fails(&["teams", "get", "vip"], 1)?.contains("NotFound"));
+
+    let compliance = Terminal::new(&server, "compliance")?;
+    let records = compliance.json(&["audit", "list", "--resource", "teams/vip"])?;
+    assert_eq!(records.as_array().map(Vec::len), Some(3), "{records}");
+    let verdict = compliance.json(&["audit", "verify"])?;
+    assert_eq!((&verdict["valid"], &verdict["broken_record"]), (&true.into(), &"".into()), "{verdict}");
+
+    let mut unreachable = waypost()?;
+    unreachable.args(["teams", "list", "--server", "https://localhost:1"]);
+    assert_eq!(unreachable.output()?.status.code(), Some(5));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_decision_says_why() -> anyhow::Result<()> {
+    let server = AdminServer::start().await?;
+    post(&server, "wamid.why", "my invoice").await?;
+    let viewer = Terminal::new(&server, "viewer")?;
+    let get = ["decisions", "get", "wamid.why"];
+    let decision = eventually("the decision is there", ROUTED_WITHIN, async || viewer.json(&get).ok()).await;
+    assert_eq!((&decision["team"], &decision["rule"]), (&"teams/billing".into(), &"invoices".into()));
+    assert!(decision["why"].as_str().is_some_and(|why| !why.is_empty()), "{decision}");
+    assert!(!decision.to_string().contains("my invoice"), "{decision}");
+    let name = decision["name"].as_str().context("a name")?;
+    assert_eq!(viewer.json(&["decisions", "get", name])?["message_id"], "wamid.why");
+    assert_eq!(viewer.json(&["decisions", "list"])?.as_array().map(Vec::len), Some(1));
+    viewer.fails(&["decisions", "get", "wamid.other"], 1)?;
+    viewer.fails(&["decisions", "get", "decisions/1"], 3)?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn parked_messages_are_listed_and_discarded() -> anyhow::Result<()> {
+    let server = AdminServer::start().await?;
+    let client = server.webhook()?;
+    for number in 0..3 {
+        ensure!(client.post(format!("not json {number}").as_bytes()).await? == 200, "kept as a dead letter");
+    }
+    let operator = Terminal::new(&server, "operator")?;
+    let letters = operator.json(&["dead-letters", "list"])?;
+    let names: Vec<&str> =
+        letters.as_array().into_iter().flatten().filter_map(|letter| letter["name"].as_str()).collect();
+    assert_eq!(names.len(), 3, "{letters}");
+    assert_eq!(letters[0]["reason"], "unparseable-body");
+    let reasons = || operator.json(&["dead-letters", "summary"]).map(|summary| summary["reasons"].clone());
+    assert_eq!(reasons()?, serde_json::json!([{ "reason": "unparseable-body", "count": "3" }]));
+
+    // They came from no queue, so they stay.
+    let replayed = operator.json(&["dead-letters", "replay"])?;
+    assert_eq!((&replayed["replayed"], &replayed["left"]), (&"0".into(), &"3".into()));
+    assert!(operator.fails(&["dead-letters", "discard", "--justification", " "], 3)?.contains("justification"));
+    let id = names[1].rsplit('/').next().context("an id")?;
+    let discarded = operator.json(&["dead-letters", "discard", "--id", id, "--justification", "a scan"])?;
+    assert_eq!((&discarded["discarded"], &discarded["left"]), (&"1".into(), &"2".into()));
+    let rest = operator.json(&["dead-letters", "list"])?;
+    assert!(rest.as_array().map(Vec::len) == Some(2) && !rest.to_string().contains(id), "{rest}");
+
+    let records = operator.json(&["audit", "list", "--resource", "deadLetters"])?;
+    let after = records[0]["after"].as_str().context("what was done")?;
+    assert!(after.contains(id) && after.contains("a scan"), "{after}");
+    Ok(())
+}

@@ -1,0 +1,137 @@
+//! A `waypost` that answers the administration over TLS, with certificates of its own, and tokens for its callers.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, ensure};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use tempfile::TempDir;
+
+use crate::ports::free_port;
+use crate::process::waypost;
+use crate::{WaypostProcess, WaypostSettings, WebhookClient};
+
+const APP_SECRET: &str = "test_app_secret";
+
+/// Two teams, so that one can be told from the other.
+const RULES: &str = r#"
+[default]
+team = "frontdesk"
+
+[handover]
+team = "frontdesk"
+words.en = ["agent"]
+
+[[teams]]
+name = "frontdesk"
+
+[[teams]]
+name = "billing"
+
+[[rules]]
+id = "invoices"
+team = "billing"
+when = { keyword = ["invoice"] }
+"#;
+
+/// All components in one process on the embedded bus and store.
+pub struct AdminServer {
+    folder: TempDir,
+    _process: WaypostProcess,
+    port: u16,
+    webhook_url: String,
+    certificates: Certificates,
+}
+
+impl AdminServer {
+    /// `more`: further lines of section `[grpc]`; `{ca}` in them is the authority's file.
+    pub async fn start(more: &str) -> anyhow::Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let certificates = Certificates::new(folder.path())?;
+        let rules = folder.path().join("rules.toml");
+        std::fs::write(&rules, RULES)?;
+        let (port, webhook, admin) = (free_port(), free_port(), free_port());
+        let more = more.replace("{ca}", &certificates.ca_file.display().to_string());
+        let config = format!(
+            "data_dir = {data:?}\n\
+             [ingress]\nlisten = \"127.0.0.1:{webhook}\"\napp_secrets = [\"{APP_SECRET}\"]\nverify_token = \"v\"\n\
+             [admin]\nlisten = \"127.0.0.1:{admin}\"\n[rules]\nfile = {rules:?}\n\
+             [grpc]\nlisten = \"127.0.0.1:{port}\"\ntls_certificate_file = {certificate:?}\ntls_key_file = {key:?}\n\
+             {more}\n",
+            data = folder.path().join("data"),
+            certificate = certificates.certificate_file,
+            key = certificates.key_file,
+        );
+        let ready_url = format!("http://127.0.0.1:{admin}/readyz");
+        let process = WaypostProcess::start(&WaypostSettings { config, ready_url, ..Default::default() }).await?;
+        let webhook_url = format!("http://127.0.0.1:{webhook}/webhook");
+        Ok(Self { folder, _process: process, port, webhook_url, certificates })
+    }
+
+    pub const fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Where the embedded bus and store keep their files.
+    pub fn data_dir(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// For a file of the caller's; gone with the server.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// What the server's certificate, for `localhost`, is checked by.
+    pub fn ca_file(&self) -> &Path {
+        &self.certificates.ca_file
+    }
+
+    pub fn webhook(&self) -> anyhow::Result<WebhookClient> {
+        WebhookClient::new(self.webhook_url.clone(), APP_SECRET)
+    }
+
+    /// A new token's name and secret, as `waypost token create` prints them.
+    pub fn token(&self, arguments: &[&str]) -> anyhow::Result<(String, String)> {
+        let mut command = waypost()?;
+        command.args(["token", "create", "--json", "--data-dir"]).arg(self.data_dir()).args(arguments);
+        let output = command.output()?;
+        ensure!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+        let token: serde_json::Value = serde_json::from_slice(&output.stdout)?;
+        let text = |field: &str| token[field].as_str().map(str::to_owned).context("a text");
+        Ok((text("name")?, text("secret")?))
+    }
+
+    /// Certificate and key, PEM, of the authority that the server trusts.
+    pub fn client_certificate(&self) -> anyhow::Result<(String, String)> {
+        self.certificates.issue("client")
+    }
+}
+
+struct Certificates {
+    issuer: CertifiedIssuer<'static, KeyPair>,
+    ca_file: PathBuf,
+    certificate_file: PathBuf,
+    key_file: PathBuf,
+}
+
+impl Certificates {
+    fn new(folder: &Path) -> anyhow::Result<Self> {
+        let mut authority = CertificateParams::new(Vec::<String>::new())?;
+        authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let issuer = CertifiedIssuer::self_signed(authority, KeyPair::generate()?)?;
+        let file = |name: &str| folder.join(name);
+        let (ca_file, certificate_file, key_file) = (file("ca.pem"), file("server.pem"), file("server.key"));
+        std::fs::write(&ca_file, issuer.pem())?;
+        let certificates = Self { issuer, ca_file, certificate_file, key_file };
+        let (certificate, key) = certificates.issue("localhost")?;
+        std::fs::write(&certificates.certificate_file, certificate)?;
+        std::fs::write(&certificates.key_file, key)?;
+        Ok(certificates)
+    }
+
+    fn issue(&self, name: &str) -> anyhow::Result<(String, String)> {
+        let key = KeyPair::generate()?;
+        let certificate = CertificateParams::new(vec![name.to_owned()])?.signed_by(&key, &self.issuer)?;
+        Ok((certificate.pem(), key.serialize_pem()))
+    }
+}
