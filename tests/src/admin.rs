@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use tempfile::TempDir;
 
 use crate::ports::free_port;
@@ -118,6 +118,8 @@ impl Certificates {
     fn new(folder: &Path) -> anyhow::Result<Self> {
         let mut authority = CertificateParams::new(Vec::<String>::new())?;
         authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        // An issuer with the name of what it issues would look like the latter's own signature.
+        authority.distinguished_name.push(DnType::CommonName, "waypost test authority");
         let issuer = CertifiedIssuer::self_signed(authority, KeyPair::generate()?)?;
         let file = |name: &str| folder.join(name);
         let (ca_file, certificate_file, key_file) = (file("ca.pem"), file("server.pem"), file("server.key"));
@@ -131,7 +133,9 @@ impl Certificates {
 
     fn issue(&self, name: &str) -> anyhow::Result<(String, String)> {
         let key = KeyPair::generate()?;
-        let certificate = CertificateParams::new(vec![name.to_owned()])?.signed_by(&key, &self.issuer)?;
+        let mut params = CertificateParams::new(vec![name.to_owned()])?;
+        params.distinguished_name.push(DnType::CommonName, name);
+        let certificate = params.signed_by(&key, &self.issuer)?;
         Ok((certificate.pem(), key.serialize_pem()))
     }
 }
