@@ -10,10 +10,10 @@ use clap::{Args, Parser, Subcommand};
 use waypost_admin::Role;
 use waypost_domain::TeamName;
 
+pub(crate) use self::admin::*;
 pub(crate) use self::rules::{
     DecideArgs, DiffArgs, DryRunArgs, ExplainArgs, LintArgs, RulesCommand, TestArgs as RulesTestArgs,
 };
-pub(crate) use self::admin::*;
 use crate::config::Component;
 use crate::exit::EXIT_CODES;
 

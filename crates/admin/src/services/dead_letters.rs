@@ -7,9 +7,9 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
-use waypost_bus::dead_letter::{ATTEMPTS_HEADER, DETAIL_HEADER, ORIGIN_HEADER, REASON_HEADER, replay};
+use waypost_bus::dead_letter::{ATTEMPTS_HEADER, DETAIL_HEADER, origin, park_again, replay};
 use waypost_bus::topology::{DEAD_LETTERS_QUEUE, UNROUTED_QUEUE};
-use waypost_bus::{Address, BusError, Consumer, Delivery, Message, Outcome, Publication};
+use waypost_bus::{Address, BusError, Consumer, DeadLetterReason, Delivery, Message, Outcome, Publication};
 use waypost_domain::DecisionId;
 use waypost_proto::admin_v1 as v1;
 use waypost_proto::admin_v1::dead_letter_service_server::DeadLetterService;
@@ -64,16 +64,17 @@ impl Parking {
         }
     }
 
-    fn address(self) -> Address {
+    /// Puts `message` at the end of the queue that it is in.
+    fn again(self, message: Message) -> Publication {
         match self {
-            Self::DeadLetters => Address::dead_letters(),
-            Self::Unrouted => Address::unrouted(),
+            Self::DeadLetters => park_again(message),
+            Self::Unrouted => Publication { address: Address::unrouted(), message },
         }
     }
 
     fn reason(self, message: &Message) -> &str {
         match self {
-            Self::DeadLetters => message.headers.get(REASON_HEADER).map_or("", String::as_str),
+            Self::DeadLetters => DeadLetterReason::of(message).map_or("", DeadLetterReason::code),
             Self::Unrouted => UNROUTED,
         }
     }
@@ -81,7 +82,7 @@ impl Parking {
     fn wire(self, message: &Message) -> v1::DeadLetter {
         let header = |name: &str| message.headers.get(name).cloned().unwrap_or_default();
         let (detail, origin) = match self {
-            Self::DeadLetters => (header(DETAIL_HEADER), header(ORIGIN_HEADER)),
+            Self::DeadLetters => (header(DETAIL_HEADER), origin(message).unwrap_or_default().to_owned()),
             Self::Unrouted => (header(DIVERTED_HEADER), "router".to_owned()),
         };
         v1::DeadLetter {
@@ -287,8 +288,8 @@ impl DeadLetters {
         for (place, delivery) in deliveries.into_iter().enumerate() {
             if done.contains(&place) { settled.push(delivery) } else { rest.push(delivery) }
         }
-        let again = |delivery: &Delivery| Publication { address: parking.address(), message: delivery.message.clone() };
-        let outcomes = self.shared.bus.publish(rest.iter().map(again).collect(), PUBLISH_TIMEOUT).await;
+        let again = rest.iter().map(|delivery| parking.again(delivery.message.clone())).collect();
+        let outcomes = self.shared.bus.publish(again, PUBLISH_TIMEOUT).await;
         // What was not confirmed stays unacknowledged, and so where it is.
         let kept = rest.into_iter().zip(outcomes).filter(|(_, outcome)| *outcome == Outcome::Confirmed);
         settled.extend(kept.map(|(delivery, _)| delivery));
