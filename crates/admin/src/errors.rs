@@ -27,6 +27,11 @@ impl Violations {
         }
     }
 
+    /// Field and problem of each.
+    pub(crate) fn into_pairs(self) -> impl Iterator<Item = (String, String)> {
+        self.0.into_iter().map(|violation| (violation.field, violation.description))
+    }
+
     pub(crate) fn check(self) -> Result<(), Status> {
         if self.0.is_empty() {
             return Ok(());

@@ -84,6 +84,8 @@ pub const METHODS: &[(&str, Access)] = &[
     ("grpc.reflection.v1.ServerReflection/ServerReflectionInfo", STAFF),
     ("waypost.admin.v1.AuditService/ListAuditRecords", AUDITS),
     ("waypost.admin.v1.AuditService/VerifyAuditChain", AUDITS),
+    ("waypost.admin.v1.ContactService/GetContact", Access::AnyOf(&[Editor, Compliance])),
+    ("waypost.admin.v1.ContactService/BatchUpsertContacts", Access::AnyOf(&[Editor])),
     ("waypost.admin.v1.DeadLetterService/ListDeadLetters", OPERATES),
     ("waypost.admin.v1.DeadLetterService/SummarizeDeadLetters", STAFF),
     ("waypost.admin.v1.DeadLetterService/ReplayDeadLetters", OPERATES),

@@ -13,9 +13,20 @@ pub struct NoRandomness;
 
 /// A new secret.
 pub fn generate() -> Result<String, NoRandomness> {
+    Ok(format!("{PREFIX}{}", hex::encode(random()?)))
+}
+
+/// 256 random bits.
+pub(crate) fn random() -> Result<[u8; 32], NoRandomness> {
     let mut bytes = [0; 32];
     SystemRandom::new().fill(&mut bytes).map_err(|_| NoRandomness)?;
-    Ok(format!("{PREFIX}{}", hex::encode(bytes)))
+    Ok(bytes)
+}
+
+/// A word that stands for a personal value: the same for the same value, and of no use without the key.
+pub(crate) fn pseudonym(key: &[u8], value: &str) -> String {
+    let tag = ring::hmac::sign(&ring::hmac::Key::new(ring::hmac::HMAC_SHA256, key), value.as_bytes());
+    format!("pseudonym:{}", hex::encode(&tag.as_ref()[..16]))
 }
 
 /// What is stored of a secret, and looked up.

@@ -17,6 +17,7 @@ use tracing::warn;
 use waypost_bus::Bus;
 use waypost_proto::admin::DESCRIPTOR_SET;
 use waypost_proto::admin_v1::audit_service_server::AuditServiceServer;
+use waypost_proto::admin_v1::contact_service_server::ContactServiceServer;
 use waypost_proto::admin_v1::dead_letter_service_server::DeadLetterServiceServer;
 use waypost_proto::admin_v1::decision_service_server::DecisionServiceServer;
 use waypost_proto::admin_v1::team_service_server::TeamServiceServer;
@@ -28,6 +29,7 @@ use crate::config::{GrpcConfig, TeamQueues, TlsFiles};
 use crate::connection::Connection;
 use crate::gate::Gate;
 use crate::services::audit::Audit;
+use crate::services::contacts::Contacts;
 use crate::services::dead_letters::DeadLetters;
 use crate::services::decisions::Decisions;
 use crate::services::teams::Teams;
@@ -126,9 +128,10 @@ fn routes(config: &GrpcConfig, shared: Shared) -> Result<Routes, BindError> {
     let tokens = TokenServiceServer::new(Tokens { shared: shared.clone() }).max_decoding_message_size(bytes);
     let audit = AuditServiceServer::new(Audit { shared: shared.clone() }).max_decoding_message_size(bytes);
     let decisions = DecisionServiceServer::new(Decisions { shared: shared.clone() }).max_decoding_message_size(bytes);
+    let contacts = ContactServiceServer::new(Contacts { shared: shared.clone() }).max_decoding_message_size(bytes);
     let dead_letters = DeadLetterServiceServer::new(DeadLetters { shared }).max_decoding_message_size(bytes);
-    let routes =
-        Routes::new(teams).add_service(tokens).add_service(audit).add_service(decisions).add_service(dead_letters);
+    let routes = Routes::new(teams).add_service(tokens).add_service(audit).add_service(decisions).add_service(contacts);
+    let routes = routes.add_service(dead_letters);
     if !config.reflection {
         return Ok(routes);
     }

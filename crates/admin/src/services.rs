@@ -2,6 +2,7 @@
 //! store.
 
 pub(crate) mod audit;
+pub(crate) mod contacts;
 pub(crate) mod dead_letters;
 pub(crate) mod decisions;
 pub(crate) mod teams;

@@ -13,7 +13,7 @@ use crate::contact_rows::{self, ContactRow};
 use crate::database::{Tx, on_reader, on_tx};
 use crate::people::{People, storable};
 use crate::records::{clean, clean_option, unreadable};
-use crate::{Batch, Result, Store, StoreError};
+use crate::{Batch, Change, Result, Store, StoreError};
 
 /// Times that two writers may get in each other's way before we say so.
 const ATTEMPTS_MAX: u32 = 10;
@@ -133,25 +133,102 @@ impl Store {
         Ok(record.id)
     }
 
+    pub async fn contact(&self, id: ContactId) -> Result<Option<ContactDetails>> {
+        let by_id = "SELECT id, attributes, profile_name, username, language FROM contact \
+             WHERE id = $1 AND merged_into IS NULL";
+        let found: Option<ContactRow> =
+            on_reader!(self, |db| sqlx::query_as(by_id).bind(id.as_uuid()).fetch_optional(db).await?);
+        match found {
+            Some(row) => self.details(row).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    async fn details(&self, row: ContactRow) -> Result<ContactDetails> {
+        let all = "SELECT kind, value FROM alias WHERE contact_id = $1";
+        let aliases: Vec<(String, String)> =
+            on_reader!(self, |db| sqlx::query_as(all).bind(row.id).fetch_all(db).await?);
+        let aliases = aliases
+            .into_iter()
+            .map(|(kind, value)| Alias::from_parts(&kind, value).ok_or(unreadable("alias")))
+            .collect::<Result<_>>()?;
+        Ok(ContactDetails { contact: row.into_record()?, aliases })
+    }
+
     /// The contact that these aliases point at today: the first that has an owner, in the order of their authority.
     pub async fn find_contact(&self, aliases: &AliasSet) -> Result<Option<ContactDetails>> {
         let by_alias = "SELECT c.id, c.attributes, c.profile_name, c.username, c.language \
              FROM alias a JOIN contact c ON c.id = a.contact_id WHERE a.id = $1";
-        let all = "SELECT kind, value FROM alias WHERE contact_id = $1";
         for alias in storable(aliases).iter() {
             let id = contact_rows::alias_id(&alias);
             let found: Option<ContactRow> =
                 on_reader!(self, |db| sqlx::query_as(by_alias).bind(id).fetch_optional(db).await?);
             let Some(row) = found else { continue };
-            let aliases: Vec<(String, String)> =
-                on_reader!(self, |db| sqlx::query_as(all).bind(row.id).fetch_all(db).await?);
-            let aliases = aliases
-                .into_iter()
-                .map(|(kind, value)| Alias::from_parts(&kind, value).ok_or(unreadable("alias")))
-                .collect::<Result<_>>()?;
-            return Ok(Some(ContactDetails { contact: row.into_record()?, aliases }));
+            return self.details(row).await.map(Some);
         }
         Ok(None)
+    }
+}
+
+/// What another system knows of a person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ContactUpsert {
+    pub aliases: AliasSet,
+    /// Merged over those known; an empty value removes one.
+    pub attributes: BTreeMap<String, String>,
+    pub language: Option<String>,
+}
+
+/// A contact before and after.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UpsertedContact {
+    pub before: ContactRecord,
+    /// `is_new` tells whether there was nobody before.
+    pub after: ContactRecord,
+}
+
+impl Change {
+    /// Creates or updates contacts, in their order. [`StoreError::MergeFirst`] when two turn out to be one: drop this
+    /// change, merge, begin again.
+    pub async fn upsert_contacts(&mut self, rows: &[ContactUpsert]) -> Result<Vec<UpsertedContact>> {
+        let observation = |row: &ContactUpsert| Observation {
+            aliases: row.aliases.clone(),
+            rotations: vec![],
+            profile_name: None,
+            username: None,
+            at: self.now,
+        };
+        let observations: Vec<Observation> = rows.iter().map(observation).collect();
+        let records = observe(&mut self.tx, &observations).await?;
+        // Two rows may speak of the same person: the second goes on from the first.
+        let mut latest: BTreeMap<ContactId, ContactRecord> = BTreeMap::new();
+        let mut upserted = Vec::with_capacity(rows.len());
+        for (row, record) in rows.iter().zip(records) {
+            let record = record.ok_or_else(|| StoreError::Invalid("a contact needs at least one alias".into()))?;
+            let before = latest.remove(&record.id).unwrap_or(record);
+            let mut after = before.clone();
+            for (name, value) in &row.attributes {
+                if value.is_empty() {
+                    after.attributes.remove(name);
+                } else {
+                    after.attributes.insert(clean(name).into_owned(), clean(value).into_owned());
+                }
+            }
+            if let Some(language) = &row.language {
+                after.language = Some(clean(language).into_owned());
+            }
+            latest.insert(after.id, ContactRecord { is_new: false, ..after.clone() });
+            upserted.push(UpsertedContact { before, after });
+        }
+        let sql = "UPDATE contact SET attributes = $2, language = $3 WHERE id = $1";
+        for record in latest.values() {
+            let text = attributes_text(&record.attributes);
+            on_tx!(&mut self.tx, |db| {
+                let query = sqlx::query(sql).bind(record.id.as_uuid()).bind(text).bind(record.language.as_deref());
+                query.execute(&mut *db).await.map(drop)?;
+            });
+        }
+        Ok(upserted)
     }
 }
 

@@ -38,7 +38,7 @@ pub use audit::{AuditEntry, AuditHead, AuditRecord, AuditVerdict};
 pub use batch::{Batch, Fence};
 pub use change::{AnsweredRequest, Change};
 pub use changes::{ChangeRow, ChangeScope, StatusRow};
-pub use contacts::{ContactDetails, ContactRecord, Observation};
+pub use contacts::{ContactDetails, ContactRecord, ContactUpsert, Observation, UpsertedContact};
 pub use database::{Clock, Store, StoreOptions, StoreUrl};
 pub use error::{Merge, SqlError, StoreError};
 pub use explain::{KeptStatus, StoreCounts, TeamCount};

@@ -116,6 +116,13 @@ impl Store {
         Ok(value.and_then(|value| value.parse().ok()).and_then(PartitionCount::new))
     }
 
+    /// The key of this deployment's pseudonyms: `fresh`, 32 random bytes, unless there is one. For good.
+    pub async fn pseudonym_key(&self, fresh: [u8; 32]) -> Result<Vec<u8>> {
+        let fresh: String = fresh.iter().map(|byte| format!("{byte:02x}")).collect();
+        let stored = self.fix_setting("pseudonym_key", &fresh).await?;
+        Ok(stored.into_bytes())
+    }
+
     /// Sets `name` unless it is set, and returns what it is.
     async fn fix_setting(&self, name: &str, value: &str) -> Result<String> {
         let insert = "INSERT INTO setting (name, value) VALUES ($1, $2) ON CONFLICT DO NOTHING";

@@ -60,6 +60,9 @@ pub(crate) enum Command {
     /// Look at teams and change them, through the running administration
     #[command(subcommand)]
     Teams(TeamsCommand),
+    /// Look at a contact, or take over contacts from a CRM
+    #[command(subcommand)]
+    Contacts(ContactsCommand),
     /// Which team got a message, by which rule, and why
     #[command(subcommand)]
     Decisions(DecisionsCommand),

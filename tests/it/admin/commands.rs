@@ -137,3 +137,44 @@ async fn parked_messages_are_listed_and_discarded() -> anyhow::Result<()> {
     assert!(after.contains(id) && after.contains("a scan"), "{after}");
     Ok(())
 }
+
+#[tokio::test]
+async fn contacts_are_imported_and_rejects_listed() -> anyhow::Result<()> {
+    let server = AdminServer::start().await?;
+    let editor = Terminal::new(&server, "editor")?;
+    let file = |name: &str| server.folder().join(name);
+    let csv = "phone,tier,time_zone,country\n15550000001,gold,Europe/Madrid,ES\nnone,gold,,\n15550000002,,,\"A, B\"\n";
+    std::fs::write(file("crm.csv"), csv)?;
+    let path = file("crm.csv").display().to_string();
+    let told = editor.run(&["contacts", "import", &path, "--json"])?;
+    ensure!(told.status.code() == Some(3), "{told:?}");
+    let told: Value = serde_json::from_slice(&told.stdout)?;
+    assert_eq!((&told["rows"], &told["created"], &told["updated"]), (&3.into(), &2.into(), &0.into()), "{told}");
+    assert_eq!((&told["rejects"][0]["line"], &told["rejects"][0]["field"]), (&3.into(), &"phone".into()), "{told}");
+
+    let get = |phone: &str| editor.json(&["contacts", "get", "--phone", phone]);
+    let first = get("15550000001")?;
+    assert_eq!((&first["tier"], &first["time_zone"]), (&"gold".into(), &"Europe/Madrid".into()));
+    assert_eq!(first["attributes"], serde_json::json!({ "country": "ES" }));
+    assert_eq!(get("15550000002")?["attributes"]["country"], "A, B");
+    let name = first["name"].as_str().context("a name")?.to_owned();
+
+    // What is empty changes nothing, an attribute that is given as empty goes, and the first line is passed over.
+    let lines =
+        "not looked at\n{\"phone\":\"+15550000001\",\"language\":\"es\",\"attributes\":{\"country\":\"\",\"crm\":7}}\n";
+    std::fs::write(file("crm.jsonl"), lines)?;
+    let path = file("crm.jsonl").display().to_string();
+    let told = editor.json(&["contacts", "import", &path, "--from-line", "2"])?;
+    assert_eq!((&told["created"], &told["updated"]), (&0.into(), &1.into()), "{told}");
+    let after = editor.json(&["contacts", "get", &name])?;
+    assert_eq!((&after["tier"], &after["language"]), (&"gold".into(), &"es".into()));
+    assert_eq!(after["attributes"], serde_json::json!({ "crm": "7" }));
+
+    // The audit log names nobody.
+    let records = Terminal::new(&server, "compliance")?.json(&["audit", "list", "--resource", &name])?;
+    assert_eq!(records.as_array().map(Vec::len), Some(2), "{records}");
+    let records = records.to_string();
+    assert!(records.contains("pseudonym:") && !records.contains("15550000001"), "{records}");
+    assert!(editor.fails(&["contacts", "get", "--phone", "15550000009"], 1)?.contains("NotFound"));
+    Ok(())
+}

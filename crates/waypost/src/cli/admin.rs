@@ -123,6 +123,54 @@ pub(crate) struct TeamDeleteArgs {
 }
 
 #[derive(Debug, Subcommand)]
+pub(crate) enum ContactsCommand {
+    /// Show what is known of a contact
+    Get(ContactGetArgs),
+    /// Create and update contacts from a file
+    Import(ContactsImportArgs),
+}
+
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("which").required(true).args(["name", "phone", "bsuid"]))]
+pub(crate) struct ContactGetArgs {
+    /// contacts/ID
+    pub(crate) name: Option<String>,
+    /// By phone number (digits)
+    #[arg(long, value_name = "DIGITS")]
+    pub(crate) phone: Option<String>,
+    /// By Meta's business-scoped user id
+    #[arg(long, value_name = "ID")]
+    pub(crate) bsuid: Option<String>,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "A CSV file (*.csv) begins with the names of its columns; any other file has one JSON object a line.
+Columns: phone, bsuid, parent_bsuid (at least one of these), language, tier, time_zone; any other column is an attribute
+of that name. In JSON, attributes may also be an object of that name. What is empty changes nothing.
+
+  phone,tier,time_zone,country
+  34600000000,gold,Europe/Madrid,ES
+
+Rows that are wrong are listed with their line and why, and the others are carried out; the exit code is then 3. An
+import that broke off says how to go on; beginning anew does no harm either."
+)]
+pub(crate) struct ContactsImportArgs {
+    /// FILE.csv, or a file of JSON lines
+    pub(crate) file: PathBuf,
+    /// Begin at this line of the file
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) from_line: u64,
+    /// Check every row, change nothing
+    #[arg(long)]
+    pub(crate) validate_only: bool,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+}
+
+#[derive(Debug, Subcommand)]
 pub(crate) enum DecisionsCommand {
     /// List decisions, in no order of time
     List(DecisionsListArgs),

@@ -1,0 +1,222 @@
+//! Contacts, as a CRM knows them. The audit log gets pseudonyms of what names a person or was said of one.
+
+use std::collections::BTreeMap;
+
+use tonic::{Request, Response, Status};
+use waypost_domain::{Alias, AliasSet, ContactId};
+use waypost_proto::admin_v1 as v1;
+use waypost_proto::admin_v1::contact_service_server::ContactService;
+use waypost_store::{AuditEntry, ContactDetails, ContactRecord, ContactUpsert, StoreError, UpsertedContact};
+
+use super::audit_entry;
+use crate::errors::{Violations, invalid, not_found};
+use crate::fields::uuid_of;
+use crate::gate::Caller;
+use crate::secret::{pseudonym, random};
+use crate::{Shared, errors};
+
+const ROWS_MAX: usize = 200;
+const ALIAS_CHARS_MAX: usize = 256;
+const ATTRIBUTES_MAX: usize = 64;
+const NAME_CHARS_MAX: usize = 64;
+const VALUE_CHARS_MAX: usize = 256;
+/// Two partitions and we may get in each other's way; it settles in one or two.
+const ATTEMPTS_MAX: u32 = 10;
+/// Fields of their own here, attributes for the rules.
+const TIER: &str = "tier";
+const ZONE: &str = "zone";
+
+pub(crate) struct Contacts {
+    pub(crate) shared: Shared,
+}
+
+#[tonic::async_trait]
+impl ContactService for Contacts {
+    async fn get_contact(
+        &self,
+        request: Request<v1::GetContactRequest>,
+    ) -> Result<Response<v1::GetContactResponse>, Status> {
+        let request = request.into_inner();
+        let given = [&request.name, &request.phone, &request.bsuid].iter().filter(|text| !text.is_empty()).count();
+        if given != 1 {
+            return Err(invalid("name", "give exactly one of name, phone and bsuid"));
+        }
+        let found = if request.name.is_empty() {
+            let some = |text: String| (!text.is_empty()).then_some(text);
+            let aliases = AliasSet { phone: some(request.phone), bsuid: some(request.bsuid), parent_bsuid: None };
+            self.shared.store.find_contact(&aliases).await
+        } else {
+            self.shared.store.contact(ContactId::from_uuid(uuid_of("name", "contacts", &request.name)?)).await
+        };
+        // An alias is not repeated in the answer, which may be logged.
+        let contact = found.map_err(errors::store)?.ok_or_else(|| not_found("the contact"))?;
+        Ok(Response::new(v1::GetContactResponse { contact: Some(wire_details(contact)) }))
+    }
+
+    async fn batch_upsert_contacts(
+        &self,
+        request: Request<v1::BatchUpsertContactsRequest>,
+    ) -> Result<Response<v1::BatchUpsertContactsResponse>, Status> {
+        let caller = Caller::of(&request)?;
+        let request = request.into_inner();
+        if request.contacts.is_empty() || request.contacts.len() > ROWS_MAX {
+            return Err(invalid("contacts", format!("must be 1 to {ROWS_MAX}")));
+        }
+        let mut answer = v1::BatchUpsertContactsResponse::default();
+        let (mut rows, mut places) = (Vec::new(), Vec::new());
+        for (place, contact) in request.contacts.into_iter().enumerate() {
+            let problems = problems(&contact);
+            if problems.is_empty() {
+                rows.push(row(contact));
+                places.push(place);
+            } else {
+                answer.rejected += 1;
+            }
+            answer.results.push(v1::UpsertedContact { name: String::new(), problems });
+        }
+        if request.validate_only || rows.is_empty() {
+            return Ok(Response::new(answer));
+        }
+        for (place, upserted) in places.into_iter().zip(self.upsert(&caller, &rows).await?) {
+            let count = if upserted.after.is_new { &mut answer.created } else { &mut answer.updated };
+            *count += 1;
+            answer.results[place].name = name(upserted.after.id);
+        }
+        Ok(Response::new(answer))
+    }
+}
+
+impl Contacts {
+    async fn upsert(&self, caller: &Caller, rows: &[ContactUpsert]) -> Result<Vec<UpsertedContact>, Status> {
+        let store = &self.shared.store;
+        let fresh = random().map_err(|error| Status::internal(error.to_string()))?;
+        let key = store.pseudonym_key(fresh).await.map_err(errors::store)?;
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            match self.try_upsert(caller, rows, &key).await {
+                Ok(upserted) => return Ok(upserted),
+                Err(StoreError::MergeFirst(merges)) if attempt < ATTEMPTS_MAX => {
+                    store.merge(&merges).await.map_err(errors::store)?;
+                }
+                Err(StoreError::Retry { .. }) if attempt < ATTEMPTS_MAX => {}
+                Err(other) => return Err(errors::store(other)),
+            }
+        }
+    }
+
+    async fn try_upsert(
+        &self,
+        caller: &Caller,
+        rows: &[ContactUpsert],
+        key: &[u8],
+    ) -> Result<Vec<UpsertedContact>, StoreError> {
+        let mut change = self.shared.store.begin_change().await?;
+        let upserted = change.upsert_contacts(rows).await?;
+        let changed = |(row, one): (&ContactUpsert, &UpsertedContact)| {
+            (one.after.is_new || one.before != one.after).then(|| entry(caller, row, one, key))
+        };
+        let entries: Vec<AuditEntry> = rows.iter().zip(&upserted).filter_map(changed).collect();
+        change.commit(&entries).await?;
+        Ok(upserted)
+    }
+}
+
+/// What is wrong with a row. Repeats nothing of it.
+fn problems(contact: &v1::Contact) -> Vec<v1::ContactProblem> {
+    let mut violations = Violations::default();
+    let aliases = [("phone", &contact.phone), ("bsuid", &contact.bsuid), ("parent_bsuid", &contact.parent_bsuid)];
+    violations.require(aliases.iter().any(|(_, value)| !value.is_empty()), "phone", "an alias is needed");
+    for (field, value) in aliases {
+        violations.require(value.chars().count() <= ALIAS_CHARS_MAX && is_plain(value), field, "is not an alias");
+    }
+    let is_digits = contact.phone.bytes().all(|byte| byte.is_ascii_digit());
+    violations.require(is_digits && contact.phone.len() <= 15, "phone", "must be at most 15 digits, without +");
+    let short = [("language", &contact.language), ("tier", &contact.tier), ("time_zone", &contact.time_zone)];
+    for (field, value) in short {
+        let is_short = value.chars().count() <= NAME_CHARS_MAX && is_plain(value);
+        violations.require(is_short, field, "must be at most 64 characters, without control characters");
+    }
+    violations.require(contact.name.is_empty(), "name", "is output only; contacts are found by their aliases");
+    violations.require(contact.attributes.len() <= ATTRIBUTES_MAX, "attributes", "are more than 64");
+    for (name, value) in &contact.attributes {
+        let name_is_good = !name.is_empty() && name.chars().count() <= NAME_CHARS_MAX && is_plain(name);
+        let value_is_good = value.chars().count() <= VALUE_CHARS_MAX && is_plain(value);
+        violations.require(name_is_good && value_is_good, "attributes", "one is too long, or has control characters");
+        violations.require(name != TIER && name != ZONE, "attributes", "tier and zone have fields of their own");
+    }
+    let problem = |(field, description)| v1::ContactProblem { field, description };
+    violations.into_pairs().map(problem).collect()
+}
+
+fn is_plain(text: &str) -> bool {
+    !text.chars().any(char::is_control)
+}
+
+fn row(contact: v1::Contact) -> ContactUpsert {
+    let some = |text: String| (!text.is_empty()).then_some(text);
+    let mut attributes = contact.attributes;
+    for (name, value) in [(TIER, contact.tier), (ZONE, contact.time_zone)] {
+        attributes.extend(some(value).map(|value| (name.to_owned(), value)));
+    }
+    ContactUpsert {
+        aliases: AliasSet {
+            phone: some(contact.phone),
+            bsuid: some(contact.bsuid),
+            parent_bsuid: some(contact.parent_bsuid),
+        },
+        attributes,
+        language: some(contact.language),
+    }
+}
+
+fn name(id: ContactId) -> String {
+    format!("contacts/{id}")
+}
+
+fn wire(record: ContactRecord) -> v1::Contact {
+    let mut attributes = record.attributes;
+    v1::Contact {
+        name: name(record.id),
+        language: record.language.unwrap_or_default(),
+        tier: attributes.remove(TIER).unwrap_or_default(),
+        time_zone: attributes.remove(ZONE).unwrap_or_default(),
+        attributes,
+        profile_name: record.profile_name.unwrap_or_default(),
+        username: record.username.unwrap_or_default(),
+        ..v1::Contact::default()
+    }
+}
+
+/// With one alias of each kind: a person may have several, since old ones are kept for what still refers to them.
+fn wire_details(details: ContactDetails) -> v1::Contact {
+    let mut contact = wire(details.contact);
+    for alias in details.aliases {
+        match alias {
+            Alias::Phone(value) => contact.phone = value,
+            Alias::Bsuid(value) => contact.bsuid = value,
+            Alias::ParentBsuid(value) => contact.parent_bsuid = value,
+        }
+    }
+    contact
+}
+
+fn entry(caller: &Caller, row: &ContactUpsert, upserted: &UpsertedContact, key: &[u8]) -> AuditEntry {
+    let hide = |value: Option<&String>| value.map(|value| pseudonym(key, value)).unwrap_or_default();
+    let audited = |record: &ContactRecord| {
+        let contact = wire(record.clone());
+        let attributes: BTreeMap<String, String> =
+            contact.attributes.iter().map(|(name, value)| (name.clone(), pseudonym(key, value))).collect();
+        let (profile_name, username) = (String::new(), String::new());
+        v1::Contact { attributes, profile_name, username, ..contact }
+    };
+    let after = v1::Contact {
+        phone: hide(row.aliases.phone.as_ref()),
+        bsuid: hide(row.aliases.bsuid.as_ref()),
+        parent_bsuid: hide(row.aliases.parent_bsuid.as_ref()),
+        ..audited(&upserted.after)
+    };
+    let before = (!upserted.after.is_new).then(|| audited(&upserted.before));
+    let resource = name(upserted.after.id);
+    audit_entry(caller, "ContactService/BatchUpsertContacts", &resource, before.as_ref(), Some(&after))
+}
