@@ -24,6 +24,7 @@ mod merge;
 mod numbers;
 mod people;
 mod records;
+mod rule_sets;
 mod schema;
 mod teams;
 mod tokens;
@@ -47,6 +48,7 @@ pub use inbox::{EventKey, InboxRow, KnownEvent, ReleasedMessage, StoredDecision}
 pub use janitor::{JanitorReport, Retention};
 pub use lease::{Lease, LeaseRow, Suspect};
 pub use numbers::NumberRow;
+pub use rule_sets::{Activation, InForce, RuleSetRow, TrialRow};
 pub use schema::SchemaState;
 pub use teams::TeamRow;
 pub use tokens::TokenRow;

@@ -11,7 +11,7 @@ use crate::database::{Database, on_reader, on_writer};
 use crate::{Result, Store, StoreError};
 
 /// (version, name, for SQLite, for PostgreSQL), oldest first. Never edit one that was released: add another.
-const MIGRATIONS: [(i64, &str, &str, &str); 3] = [
+const MIGRATIONS: [(i64, &str, &str, &str); 4] = [
     (
         101,
         "initial",
@@ -29,6 +29,12 @@ const MIGRATIONS: [(i64, &str, &str, &str); 3] = [
         "admin",
         include_str!("../migrations/sqlite/103_admin.sql"),
         include_str!("../migrations/postgres/103_admin.sql"),
+    ),
+    (
+        104,
+        "rule sets",
+        include_str!("../migrations/sqlite/104_rule_sets.sql"),
+        include_str!("../migrations/postgres/104_rule_sets.sql"),
     ),
 ];
 /// What this release needs.

@@ -11,6 +11,7 @@ mod janitor;
 mod kept;
 mod leases;
 mod races;
+mod rule_sets;
 mod setup;
 
 use std::time::Duration;
@@ -34,6 +35,7 @@ pub use janitor::*;
 pub use kept::*;
 pub use leases::*;
 pub use races::*;
+pub use rule_sets::*;
 pub use setup::*;
 
 /// One `#[tokio::test]` for each case; see [`suite`](crate::suite).
@@ -50,6 +52,8 @@ macro_rules! store_suite {
             the_rules_leave_alone_what_the_administration_changed,
             tokens_are_found_by_their_hash,
             a_request_is_remembered_with_what_it_did,
+            versions_of_rules_are_kept,
+            rules_are_activated_one_change_after_the_other,
             replicas_come_and_go,
             a_lease_has_one_owner_and_a_new_epoch_each_time,
             an_expired_lease_is_free,
