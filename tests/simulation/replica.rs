@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use waypost_bus::{Delivery, Layout};
 use waypost_domain::PhoneNumberId;
 use waypost_proto::decode_event;
-use waypost_router::{ROUTER, Router, RouterConfig, RulesFile};
+use waypost_router::{ROUTER, Router, RouterConfig, Rules};
 use waypost_rules::RuleSet;
 use waypost_store::EventKey;
 use waypost_worker::{Claim, HandleError, Handler, Parts, Worker, WorkerConfig};
@@ -96,7 +96,7 @@ impl Fleet {
             layout: self.layout,
             bus: Arc::new(ProcessBus(process.clone())),
             store: self.world.store.clone(),
-            rules: Arc::new(RulesFile::fixed(rules)),
+            rules: Arc::new(Rules::fixed(rules)),
         };
         let (layout, handlers, process) = (self.layout, router.handlers(), process.clone());
         let config = WorkerConfig {

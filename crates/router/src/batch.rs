@@ -13,7 +13,7 @@ use waypost_cloud_api::webhook::{ContactChange, Handover};
 use waypost_domain::conversation::{Conversation, ConversationEvent, ConversationState};
 use waypost_domain::{ContactId, ConversationId, DecisionId, InboundMessage, NumberName, TeamName};
 use waypost_proto::v1::{ActivityKind, ActivityRecord};
-use waypost_rules::{PreviousTeam, RuleSet};
+use waypost_rules::PreviousTeam;
 use waypost_store::{
     Batch, ChangeRow, ChangeScope, ContactRecord, HeldRelease, InboxRow, KnownEvent, Observation, ReleasedMessage,
     StoreError, StoredDecision,
@@ -23,6 +23,7 @@ use waypost_worker::Claim;
 use crate::config::RouterConfig;
 use crate::decide::{Known, decide};
 use crate::inbound::{Content, Inbound};
+use crate::rules::RulesInForce;
 
 /// An event and our name of the number that it came in on.
 #[derive(Debug)]
@@ -58,7 +59,7 @@ type Pair = (ContactId, NumberName);
 
 /// The batch while its transaction is open.
 struct Work<'a> {
-    rules: &'a RuleSet,
+    rules: &'a RulesInForce,
     config: &'a RouterConfig,
     claim: &'a mut Claim,
     tx: Batch,
@@ -79,7 +80,7 @@ struct Work<'a> {
 
 /// Decides `arrivals`, which hold no key twice. `tx` was begun with the claim's fence. On an error nothing is stored.
 pub async fn decide_batch(
-    rules: &RuleSet,
+    rules: &RulesInForce,
     config: &RouterConfig,
     claim: &mut Claim,
     mut tx: Batch,

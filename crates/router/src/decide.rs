@@ -2,8 +2,11 @@
 
 use waypost_domain::{Conversation, ConversationState, InboundMessage, NumberName, Timestamp};
 use waypost_proto::route::{encode_route_input, fit_route_input};
-use waypost_rules::{OpenConversation, PreviousTeam, Referral, RouteInput, RuleSet};
+use waypost_rules::{Decision, OpenConversation, PreviousTeam, Referral, RouteInput, Scratch};
 use waypost_store::{ContactRecord, StoredDecision};
+
+use crate::metrics;
+use crate::rules::RulesInForce;
 
 /// What is known of a message beside itself.
 pub struct Known<'a> {
@@ -16,9 +19,11 @@ pub struct Known<'a> {
     pub previous_team: Option<PreviousTeam>,
 }
 
-pub fn decide(rules: &RuleSet, message: &InboundMessage, known: Known<'_>) -> StoredDecision {
-    let input = fit_route_input(route_input(message, known), |name| rules.looks_at(name));
-    let decision = rules.decide(&input);
+pub fn decide(rules: &RulesInForce, message: &InboundMessage, known: Known<'_>) -> StoredDecision {
+    let set = rules.for_message(known.number, known.contact.map(|contact| contact.id));
+    let input = fit_route_input(route_input(message, known), |name| set.looks_at(name));
+    let decision = set.decide(&input);
+    look_on(rules, &input, &decision);
     StoredDecision {
         rule_set: decision.rule_set,
         rule: decision.rule,
@@ -28,6 +33,16 @@ pub fn decide(rules: &RuleSet, message: &InboundMessage, known: Known<'_>) -> St
         why: decision.why,
         input: encode_route_input(&input),
     }
+}
+
+/// Counts what the rules in the shadow would do otherwise.
+fn look_on(rules: &RulesInForce, input: &RouteInput, decision: &Decision) {
+    let Some(shadow) = rules.shadow() else { return };
+    let mut scratch = Scratch::default();
+    let choice = shadow.choose(input, &mut scratch);
+    let (from, to) = (decision.team.to_string(), choice.team.to_string());
+    let outcome = if from == to && decision.priority == choice.priority { "same" } else { "moved" };
+    ::metrics::counter!(metrics::SHADOW, "outcome" => outcome, "from" => from, "to" => to).increment(1);
 }
 
 fn route_input(message: &InboundMessage, known: Known<'_>) -> RouteInput {

@@ -14,11 +14,11 @@ use tracing::{error, warn};
 use waypost_bus::{Address, Bus, Message, Outcome, Publication};
 use waypost_domain::team::Priority;
 use waypost_domain::{TeamName, Timestamp};
-use waypost_rules::RuleSet;
 use waypost_worker::HandleError;
 
 use crate::config::RouterConfig;
 use crate::metrics;
+use crate::rules::RulesInForce;
 use crate::team_message::DIVERTED_HEADER;
 use crate::teams::TeamDirectory;
 
@@ -68,7 +68,7 @@ impl Deliverer {
     /// becomes of it.
     pub async fn deliver(
         &self,
-        rules: &RuleSet,
+        rules: &RulesInForce,
         messages: Vec<Routed>,
         mut activity: Option<Publication>,
     ) -> Result<(), HandleError> {
@@ -123,7 +123,7 @@ impl Deliverer {
         round
     }
 
-    fn settle_round(&self, rules: &RuleSet, pending: &mut Vec<Pending>, round: Vec<Option<Outcome>>) -> Settled {
+    fn settle_round(&self, rules: &RulesInForce, pending: &mut Vec<Pending>, round: Vec<Option<Outcome>>) -> Settled {
         let mut settled = Settled { must_wait: false, bus_in_trouble: false };
         let mut routed: BTreeMap<(TeamName, String), u64> = BTreeMap::new();
         let mut given_up: BTreeSet<Address> = BTreeSet::new();
@@ -201,7 +201,7 @@ impl Pending {
     }
 
     /// On to the next target; `false` when there is none and the message must wait where it is.
-    fn divert(&mut self, teams: &TeamDirectory, rules: &RuleSet, reason: &'static str) -> bool {
+    fn divert(&mut self, teams: &TeamDirectory, rules: &RulesInForce, reason: &'static str) -> bool {
         let overflow = match &self.target {
             Target::Team(team) => teams.overflow_of(rules, team),
             Target::Overflow(_) => None,

@@ -9,7 +9,6 @@ use tracing::error;
 use waypost_bus::dead_letter::dead_letter;
 use waypost_bus::{Bus, DeadLetterReason, Delivery, Outcome, Publication, fault};
 use waypost_domain::Timestamp;
-use waypost_rules::RuleSet;
 use waypost_store::{Store, StoreError};
 use waypost_worker::{Claim, HandleError, Handler};
 
@@ -20,7 +19,7 @@ use crate::deliver::{Deliverer, Routed};
 use crate::inbound::{Content, Inbound, NotAnEvent};
 use crate::metrics;
 use crate::numbers::Numbers;
-use crate::rules_file::RulesFile;
+use crate::rules::{Rules, RulesInForce};
 use crate::team_message::TeamMessage;
 use crate::teams::TeamDirectory;
 
@@ -32,7 +31,7 @@ pub(crate) struct Shared {
     config: RouterConfig,
     bus: Arc<dyn Bus>,
     store: Store,
-    rules: Arc<RulesFile>,
+    rules: Arc<Rules>,
     numbers: Numbers,
     deliverer: Deliverer,
 }
@@ -42,7 +41,7 @@ impl Shared {
         config: RouterConfig,
         bus: Arc<dyn Bus>,
         store: Store,
-        rules: Arc<RulesFile>,
+        rules: Arc<Rules>,
         teams: Arc<TeamDirectory>,
     ) -> Arc<Self> {
         let numbers = Numbers::new(store.clone());
@@ -105,7 +104,12 @@ impl RouteHandler {
         Ok((arrivals, undecodable))
     }
 
-    async fn decide(&self, rules: &RuleSet, claim: &mut Claim, arrivals: &[Arrival]) -> Result<Decided, HandleError> {
+    async fn decide(
+        &self,
+        rules: &RulesInForce,
+        claim: &mut Claim,
+        arrivals: &[Arrival],
+    ) -> Result<Decided, HandleError> {
         let oldest_at = arrivals.iter().map(|arrival| arrival.inbound.received_at).min();
         let position = claim.position();
         let mut attempt = 0;
@@ -128,7 +132,7 @@ impl RouteHandler {
         }
     }
 
-    async fn publish(&self, rules: &RuleSet, claim: &Claim, decided: Decided) -> Result<(), HandleError> {
+    async fn publish(&self, rules: &RulesInForce, claim: &Claim, decided: Decided) -> Result<(), HandleError> {
         if decided.duplicates > 0 {
             ::metrics::counter!(metrics::DUPLICATES).increment(decided.duplicates);
         }

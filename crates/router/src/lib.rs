@@ -14,7 +14,7 @@ pub mod inbound;
 pub mod metrics;
 pub mod numbers;
 pub mod record;
-pub mod rules_file;
+pub mod rules;
 pub mod team_message;
 pub mod teams;
 
@@ -31,7 +31,7 @@ use waypost_worker::{Handler, Parts, Worker, WorkerConfig};
 
 pub use config::RouterConfig;
 pub use handler::RouteHandler;
-pub use rules_file::{RulesFile, RulesFileError};
+pub use rules::{Rules, RulesError, RulesInForce};
 pub use teams::TeamDirectory;
 
 /// The lease names of the router's three workers.
@@ -45,7 +45,7 @@ pub struct Router {
     pub layout: Layout,
     pub bus: Arc<dyn Bus>,
     pub store: Store,
-    pub rules: Arc<RulesFile>,
+    pub rules: Arc<Rules>,
 }
 
 impl Router {

@@ -18,5 +18,7 @@ pub const ACTIVITY_LOST: &str = "waypost_router_activity_lost_total";
 pub const UNDECODABLE: &str = "waypost_router_undecodable_total";
 /// Histogram: seconds from the ingress' receipt to the confirmed team queue.
 pub const ROUTE_SECONDS: &str = "waypost_router_route_seconds";
-/// Counter: rule files read, by `outcome` (`loaded`, `refused`).
+/// Counter: messages that rules in the shadow looked at, by `outcome` (`same`, `moved`) and the teams `from` and `to`.
+pub const SHADOW: &str = "waypost_router_shadow_total";
+/// Counter: rules read, by `outcome` (`loaded`, `refused`).
 pub const RULES_READ: &str = "waypost_router_rules_read_total";

@@ -11,8 +11,9 @@ use waypost_bus::topology::team_queue;
 use waypost_bus::{Bus, BusError};
 use waypost_domain::team::Priority;
 use waypost_domain::{TeamName, Timestamp};
-use waypost_rules::RuleSet;
 use waypost_store::{Store, StoreError, TeamRow};
+
+use crate::rules::RulesInForce;
 
 const POLL_EVERY: Duration = Duration::from_secs(1);
 
@@ -31,7 +32,7 @@ struct Entry {
 
 impl TeamDirectory {
     /// Who gets the messages that `team` does not take.
-    pub fn overflow_of(&self, rules: &RuleSet, team: &TeamName) -> Option<TeamName> {
+    pub fn overflow_of(&self, rules: &RulesInForce, team: &TeamName) -> Option<TeamName> {
         match self.teams.load().get(team) {
             Some(entry) => entry.overflow_team.clone(),
             None => rules.team(team).and_then(|team| team.overflow_team.clone()),

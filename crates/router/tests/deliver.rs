@@ -10,9 +10,9 @@ use async_trait::async_trait;
 use waypost_bus::{Bus, BusError, Consumer, Depth, Health, Message, Outcome, Publication, Topology};
 use waypost_domain::team::Priority;
 use waypost_domain::{TeamName, Timestamp};
-use waypost_router::RouterConfig;
 use waypost_router::deliver::{Deliverer, Routed};
 use waypost_router::team_message::DIVERTED_HEADER;
+use waypost_router::{RouterConfig, RulesInForce};
 use waypost_rules::RuleSet;
 
 const RULES: &str = "[default]\nteam='desk'\n[handover]\nteam='desk'\nbuttons=['h']\n[[teams]]\nname='desk'\n\
@@ -97,7 +97,7 @@ fn routed(id: &str, team: &str) -> Routed {
 async fn deliver(bus: &Arc<ScriptedBus>, messages: &[(&str, &str)]) -> Result<(), String> {
     let config = RouterConfig { full_queue_patience: Duration::from_millis(60), ..RouterConfig::default() };
     let deliverer = Deliverer::new(bus.clone(), config, Arc::default());
-    let rules = RuleSet::parse(RULES).unwrap();
+    let rules = RulesInForce::only(RuleSet::parse(RULES).unwrap());
     let messages = messages.iter().map(|(id, team)| routed(id, team)).collect();
     deliverer.deliver(&rules, messages, None).await.map_err(|error| error.to_string())
 }

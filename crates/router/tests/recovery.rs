@@ -14,7 +14,7 @@ use waypost_bus::{Bus, BusError, Consumer, Depth, Health, Layout, Message, Outco
 use waypost_bus_embedded::{EmbeddedBus, Options};
 use waypost_domain::{AliasSet, PartitionCount, PartitionId};
 use waypost_proto::{encode_event, v1};
-use waypost_router::{Router, RouterConfig, RulesFile};
+use waypost_router::{Router, RouterConfig, Rules};
 use waypost_rules::RuleSet;
 use waypost_store::{Store, StoreOptions, StoreUrl};
 use waypost_worker::WorkerConfig;
@@ -87,7 +87,7 @@ impl Rig {
             layout: self.layout,
             bus: self.bus.clone(),
             store: self.store.clone(),
-            rules: Arc::new(RulesFile::fixed(rules(default_team))),
+            rules: Arc::new(Rules::fixed(rules(default_team))),
         };
         let worker = move |component, partitions| WorkerConfig {
             lease_ttl: Duration::from_millis(500),

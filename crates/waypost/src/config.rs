@@ -167,9 +167,6 @@ impl Config {
         if components.contains(&Component::Admin) {
             self.check_grpc(components, &mut require);
         }
-        if components.contains(&Component::Router) {
-            require(self.rules.file.is_some(), "rules.file", "name the rules file");
-        }
         if problems.is_empty() { Ok(()) } else { Err(ConfigError(problems)) }
     }
 
@@ -417,7 +414,6 @@ mod tests {
                 "partitions: must be 1 to 99",
                 "ingress.app_secrets: at least one app secret (or ingress.app_secrets_file) is needed",
                 "ingress.verify_token: the handshake's token (or ingress.verify_token_file) is needed",
-                "rules.file: name the rules file",
             ]
         );
         let subset = problems(GOOD, &[Component::Router]);

@@ -54,7 +54,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Migrate(args) => commands::migrate::run(args).await,
         Command::Topology(TopologyCommand::Declare(args)) => commands::topology::declare(args).await,
         Command::Topology(TopologyCommand::Verify(args)) => commands::topology::verify(args).await,
-        Command::Topology(TopologyCommand::Definitions(args)) => commands::topology::definitions(&args),
+        Command::Topology(TopologyCommand::Definitions(args)) => commands::topology::definitions(args).await,
         Command::Status(args) => commands::status::run(args).await,
         Command::Inspect(args) => commands::inspect::run(&args),
         Command::Tail(args) => commands::tail::run(args).await,

@@ -11,14 +11,15 @@ use waypost_bus::{Bus, QueueKind, Topology};
 use waypost_bus_embedded::EmbeddedBus;
 use waypost_bus_rabbitmq::{RabbitBus, RabbitConfig};
 use waypost_domain::TeamName;
-use waypost_router::{Router, RulesFile};
-use waypost_rules::RuleSet;
+use waypost_router::{Router, Rules, RulesError, RulesInForce};
 use waypost_store::{Retention, Store, StoreError, StoreOptions, StoreUrl};
 
 use crate::cli::ConfigArgs;
 use crate::config::Config;
 use crate::exit::Failure;
 
+const NO_RULES: &str = "no rules are active, and rules.file names none";
+const RULES_EVERY: Duration = Duration::from_millis(500);
 pub(crate) const STORE_FILE: &str = "store.db";
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 /// Rows that the janitor deletes in one transaction.
@@ -36,16 +37,50 @@ pub(crate) fn load_config(args: &ConfigArgs) -> Result<Config, Failure> {
     Ok(Config::load(args.config.as_deref(), &overrides)?)
 }
 
-/// The rules that the configuration names.
-pub(crate) fn rules_of(config: &Config) -> Result<RuleSet, Failure> {
-    let Some(file) = &config.rules.file else {
-        return Err(Failure::config("configuration:\nrules.file: name the rules file; it declares the teams"));
-    };
-    RulesFile::open(file).map(|rules| (*rules.current()).clone()).map_err(Failure::config)
+/// The rules in force: the file that the configuration names, else what was activated.
+pub(crate) async fn rules_of(config: &Config) -> Result<Arc<RulesInForce>, Failure> {
+    if let Some(file) = &config.rules.file {
+        return Rules::open_file(file).map(|rules| rules.current()).map_err(Failure::config);
+    }
+    let store = open_store(config).await?;
+    store.require_schema().await.map_err(|error| Failure::failed(format!("store: {error}")))?;
+    let rules = Rules::open_store(store.clone()).await;
+    store.close().await;
+    match rules.map_err(Failure::failed)? {
+        Some(rules) => Ok(rules.current()),
+        None => Err(Failure::failed(NO_RULES)),
+    }
+}
+
+/// The same for a process that goes on to follow them. Waits for the first activation; `None` when told to stop before.
+pub(crate) async fn open_rules(
+    config: &Config,
+    store: &Store,
+    shutdown: &CancellationToken,
+) -> Result<Option<Arc<Rules>>, Failure> {
+    if let Some(file) = &config.rules.file {
+        return Rules::open_file(file).map(|rules| Some(Arc::new(rules))).map_err(Failure::config);
+    }
+    let mut is_told = false;
+    loop {
+        match Rules::open_store(store.clone()).await {
+            Ok(Some(rules)) => return Ok(Some(Arc::new(rules))),
+            Ok(None) if is_told => {}
+            Ok(None) => {
+                is_told = true;
+                warn!("{NO_RULES}: messages wait in the partitions' queues");
+            }
+            Err(RulesError::Store(error)) if error.is_transient() => warn!(%error, "rules not read yet"),
+            Err(error) => return Err(Failure::failed(error)),
+        }
+        if shutdown.run_until_cancelled(tokio::time::sleep(RULES_EVERY)).await.is_none() {
+            return Ok(None);
+        }
+    }
 }
 
 /// All queues that this configuration needs.
-pub(crate) fn topology(config: &Config, rules: &RuleSet) -> Topology {
+pub(crate) fn topology(config: &Config, rules: &RulesInForce) -> Topology {
     topology_for(config, &rules.team_names())
 }
 
@@ -143,7 +178,7 @@ pub(crate) async fn run_router(
     config: Config,
     bus: Arc<dyn Bus>,
     store: Store,
-    rules: Arc<RulesFile>,
+    rules: Arc<Rules>,
     shutdown: CancellationToken,
 ) {
     let instance = instance(&config);
@@ -155,7 +190,7 @@ pub(crate) async fn run_router(
         rules: rules.clone(),
     };
     let worker = |component, partitions| config.worker_config(component, &instance, partitions);
-    let new_rules = |set: Arc<RuleSet>| {
+    let new_rules = |set: Arc<RulesInForce>| {
         let (bus, store, config) = (bus.clone(), store.clone(), &config);
         async move { adopt_rules(config, &*bus, &store, &set).await }
     };
@@ -167,7 +202,12 @@ pub(crate) async fn run_router(
 }
 
 /// Makes the queues and the teams of a rule set before it is used.
-pub(crate) async fn adopt_rules(config: &Config, bus: &dyn Bus, store: &Store, rules: &RuleSet) -> Result<(), String> {
+pub(crate) async fn adopt_rules(
+    config: &Config,
+    bus: &dyn Bus,
+    store: &Store,
+    rules: &RulesInForce,
+) -> Result<(), String> {
     if config.bus.declare {
         let mut teams = rules.team_names();
         // A broken bus may have lost what the administration once declared.
@@ -175,7 +215,10 @@ pub(crate) async fn adopt_rules(config: &Config, bus: &dyn Bus, store: &Store, r
         teams.extend(stored.into_iter().map(|team| team.name));
         bus.declare(&topology_for(config, &teams)).await.map_err(|error| format!("topology: {error}"))?;
     }
-    store.upsert_teams(&rules.teams).await.map_err(|error| format!("teams: {error}"))
+    for set in rules.routing() {
+        store.upsert_teams(&set.teams).await.map_err(|error| format!("teams: {error}"))?;
+    }
+    Ok(())
 }
 
 async fn run_janitor(config: &Config, store: &Store, instance: &str, shutdown: CancellationToken) {

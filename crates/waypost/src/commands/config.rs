@@ -1,6 +1,8 @@
 //! `waypost config`: the configuration in force, and what is wrong with it.
 
-use waypost_rules::RuleSet;
+use std::sync::Arc;
+
+use waypost_router::{Rules, RulesInForce};
 
 use crate::cli::{CheckArgs, ConfigArgs};
 use crate::config::{Component, Config};
@@ -16,9 +18,9 @@ pub(crate) fn check(args: &CheckArgs) -> Result<(), Failure> {
     output::line(&match rules {
         Some(rules) => format!(
             "configuration is good; rules {} with {} rules for {} teams",
-            rules.version,
-            rules.rule_count(),
-            rules.teams.len()
+            rules.active().version,
+            rules.active().rule_count(),
+            rules.active().teams.len()
         ),
         None => "configuration is good".to_owned(),
     })
@@ -30,7 +32,7 @@ pub(crate) fn show(args: &ConfigArgs) -> Result<(), Failure> {
     output::line(shown.trim_end())
 }
 
-fn check_rules(config: &Config) -> Result<Option<RuleSet>, Failure> {
+fn check_rules(config: &Config) -> Result<Option<Arc<RulesInForce>>, Failure> {
     let Some(file) = &config.rules.file else { return Ok(None) };
-    waypost_router::RulesFile::open(file).map(|rules| Some((*rules.current()).clone())).map_err(Failure::config)
+    Rules::open_file(file).map(|rules| Some(rules.current())).map_err(Failure::config)
 }

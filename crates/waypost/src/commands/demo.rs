@@ -14,7 +14,7 @@ use waypost_bus::{Bus, Delivery};
 use waypost_cloud_api::signature::Provider;
 use waypost_domain::team::Priority;
 use waypost_ingress::{Ingress, IngressConfig, Limits, SecretSource};
-use waypost_router::RulesFile;
+use waypost_router::Rules;
 use waypost_rules::RuleSet;
 use waypost_sandbox::{Customers, SandboxConfig, SandboxReport};
 use waypost_store::Store;
@@ -70,8 +70,8 @@ type SentAt = Arc<Mutex<BTreeMap<String, Instant>>>;
 pub(crate) async fn run(args: DemoArgs) -> Result<(), Failure> {
     let folder = tempfile::tempdir().map_err(|error| Failure::failed(format!("no temporary folder: {error}")))?;
     let rules = match &args.rules {
-        Some(file) => RulesFile::open(file).map_err(Failure::config)?,
-        None => RulesFile::fixed(RuleSet::parse(SAMPLE_RULES).map_err(Failure::failed)?),
+        Some(file) => Rules::open_file(file).map_err(Failure::config)?,
+        None => Rules::fixed(RuleSet::parse(SAMPLE_RULES).map_err(Failure::failed)?),
     };
     let config = demo_config(folder.path());
     let metrics = start_metrics()?;
@@ -112,7 +112,7 @@ struct World {
     config: Config,
     bus: Arc<dyn Bus>,
     store: Store,
-    rules: Arc<RulesFile>,
+    rules: Arc<Rules>,
     shutdown: CancellationToken,
 }
 
@@ -128,7 +128,7 @@ impl World {
         self.seed_contacts(&sandbox).await?;
         if !self.args.json {
             let folder = self.config.data_dir.display();
-            output::line(&format!("webhook {url}   data {folder}   rules {}", self.rules.current().version))?;
+            output::line(&format!("webhook {url}   data {folder}   rules {}", self.rules.current().active().version))?;
         }
         // The parts outlive the customers: they are stopped once everything has arrived.
         let stop_parts = CancellationToken::new();

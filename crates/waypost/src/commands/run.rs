@@ -9,13 +9,13 @@ use tracing::{info, warn};
 use waypost_admin::{Admin, GrpcConfig, TeamQueues};
 use waypost_bus::Bus;
 use waypost_ingress::Ingress;
-use waypost_router::RulesFile;
+use waypost_router::Rules;
 use waypost_store::Store;
 
 use crate::cli::RunArgs;
 use crate::config::{Component, Config};
 use crate::exit::Failure;
-use crate::wiring::{adopt_rules, load_config, open_bus, ready_store, run_router, start_metrics};
+use crate::wiring::{adopt_rules, load_config, open_bus, open_rules, ready_store, run_router, start_metrics};
 use crate::{admin, logging};
 
 pub(crate) async fn run(args: RunArgs) -> Result<(), Failure> {
@@ -92,15 +92,16 @@ async fn start_router(
     tasks: &mut Tasks,
     shutdown: &CancellationToken,
 ) -> Result<(), Failure> {
-    let file = config.rules.file.clone().unwrap_or_default();
-    let rules = Arc::new(RulesFile::open(file).map_err(Failure::config)?);
-    adopt_rules(config, &**bus, store, &rules.current()).await.map_err(Failure::failed)?;
-    info!(rules = rules.current().version, "router starts");
+    // What a file says can be told before anything starts; an activation may come at any time.
+    let rules = match &config.rules.file {
+        Some(_) => open_rules(config, store, shutdown).await?,
+        None => None,
+    };
+    if let Some(rules) = &rules {
+        adopt_rules(config, &**bus, store, &rules.current()).await.map_err(Failure::failed)?;
+    }
     let (config, bus, store, stop) = (config.clone(), bus.clone(), store.clone(), shutdown.clone());
-    tasks.spawn(async move {
-        Box::pin(run_router(config, bus, store, rules, stop)).await;
-        Ok(())
-    });
+    tasks.spawn(Box::pin(route(config, bus, store, rules, stop)));
     Ok(())
 }
 
@@ -134,6 +135,27 @@ async fn until_ended(mut tasks: Tasks, shutdown: &CancellationToken) -> Result<(
         outcome = outcome.and(ended);
     }
     outcome
+}
+
+/// Runs the router once there are rules.
+async fn route(
+    config: Config,
+    bus: Arc<dyn Bus>,
+    store: Store,
+    rules: Option<Arc<Rules>>,
+    shutdown: CancellationToken,
+) -> Result<(), Failure> {
+    let rules = match rules {
+        Some(rules) => rules,
+        None => {
+            let Some(rules) = open_rules(&config, &store, &shutdown).await? else { return Ok(()) };
+            adopt_rules(&config, &*bus, &store, &rules.current()).await.map_err(Failure::failed)?;
+            rules
+        }
+    };
+    info!(rules = rules.current().active().version, "router starts");
+    Box::pin(run_router(config, bus, store, rules, shutdown)).await;
+    Ok(())
 }
 
 /// SIGTERM or Ctrl-C drains; a second one ends at once.

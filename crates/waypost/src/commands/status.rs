@@ -103,7 +103,7 @@ impl Status {
     }
 
     async fn read_queues(&mut self, config: &Config) {
-        let topology = match rules_of(config) {
+        let topology = match rules_of(config).await {
             Ok(rules) => topology(config, &rules),
             Err(failure) => {
                 self.problems.push(failure.message().unwrap_or("no rules").to_owned());

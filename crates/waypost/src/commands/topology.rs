@@ -10,7 +10,7 @@ use crate::wiring::{load_config, open_bus, rules_of, team_topology, topology};
 pub(crate) async fn declare(args: DeclareArgs) -> Result<(), Failure> {
     let config = load_config(&args.config)?;
     let topology = if args.team.is_empty() {
-        topology(&config, &rules_of(&config)?)
+        topology(&config, &*rules_of(&config).await?)
     } else {
         team_topology(&config, &args.team.into_iter().collect())
     };
@@ -23,7 +23,7 @@ pub(crate) async fn declare(args: DeclareArgs) -> Result<(), Failure> {
 
 pub(crate) async fn verify(args: ConfigArgs) -> Result<(), Failure> {
     let config = load_config(&args)?;
-    let topology = topology(&config, &rules_of(&config)?);
+    let topology = topology(&config, &*rules_of(&config).await?);
     let bus = open_bus(&config).await?;
     let differences = bus.verify(&topology).await;
     bus.close(std::time::Duration::from_secs(5)).await;
@@ -37,9 +37,9 @@ pub(crate) async fn verify(args: ConfigArgs) -> Result<(), Failure> {
     Err(Failure::failed(format!("the topology differs in {} places", differences.len())))
 }
 
-pub(crate) fn definitions(args: &ConfigArgs) -> Result<(), Failure> {
-    let config = load_config(args)?;
-    let topology = topology(&config, &rules_of(&config)?);
+pub(crate) async fn definitions(args: ConfigArgs) -> Result<(), Failure> {
+    let config = load_config(&args)?;
+    let topology = topology(&config, &*rules_of(&config).await?);
     let definitions = rabbitmq_definitions(&topology, &crate::wiring::vhost(&config));
     let text = serde_json::to_string_pretty(&definitions).map_err(Failure::failed)?;
     output::line(&text)

@@ -121,7 +121,7 @@ pub(crate) struct GrpcSection {
 #[derive(Debug, Clone, Serialize, Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct RulesSection {
-    /// The rules file (TOML); looked at again twice a second.
+    /// The rules file (TOML); looked at again twice a second. Without one, the versions in the store that are active.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) file: Option<PathBuf>,
 }
