@@ -74,6 +74,8 @@ const STAFF: Access = Access::AnyOf(&[Viewer, Editor, Publisher, Compliance, Ope
 const EVERYBODY: Access = Access::AnyOf(&Role::ALL);
 const CHANGES_TEAMS: Access = Access::AnyOf(&[Publisher, Operator]);
 const OPERATES: Access = Access::AnyOf(&[Operator]);
+const EDITS: Access = Access::AnyOf(&[Editor, Publisher]);
+const PUBLISHES: Access = Access::AnyOf(&[Publisher]);
 const AUDITS: Access = Access::AnyOf(&[Compliance, Operator]);
 
 /// Every method that can be called, by its path without the leading `/`.
@@ -92,6 +94,16 @@ pub const METHODS: &[(&str, Access)] = &[
     ("waypost.admin.v1.DeadLetterService/DiscardDeadLetters", OPERATES),
     ("waypost.admin.v1.DecisionService/GetDecision", EVERYBODY),
     ("waypost.admin.v1.DecisionService/ListDecisions", EVERYBODY),
+    ("waypost.admin.v1.RuleSetService/GetRuleSet", STAFF),
+    ("waypost.admin.v1.RuleSetService/ListRuleSets", STAFF),
+    ("waypost.admin.v1.RuleSetService/CreateRuleSet", EDITS),
+    ("waypost.admin.v1.RuleSetService/CheckRuleSet", EDITS),
+    ("waypost.admin.v1.RuleSetService/DiffRuleSets", STAFF),
+    ("waypost.admin.v1.RuleSetService/ExplainRuleSet", STAFF),
+    ("waypost.admin.v1.RuleSetService/DryRunRuleSet", EDITS),
+    ("waypost.admin.v1.RuleSetService/GetActivation", STAFF),
+    ("waypost.admin.v1.RuleSetService/ListActivations", STAFF),
+    ("waypost.admin.v1.RuleSetService/ActivateRuleSet", PUBLISHES),
     ("waypost.admin.v1.TeamService/GetTeam", EVERYBODY),
     ("waypost.admin.v1.TeamService/ListTeams", EVERYBODY),
     ("waypost.admin.v1.TeamService/CreateTeam", CHANGES_TEAMS),
@@ -134,7 +146,8 @@ mod tests {
     fn what_changes_something_is_for_few() {
         for (name, access) in METHODS.iter().filter(|(name, _)| name.starts_with("waypost.")) {
             let method = name.rsplit('/').next().unwrap();
-            let reads = ["Get", "List", "Verify", "Summarize"].iter().any(|verb| method.starts_with(verb));
+            let reads =
+                ["Get", "List", "Verify", "Summarize", "Diff", "Explain"].iter().any(|verb| method.starts_with(verb));
             let Access::AnyOf(roles) = access else { panic!("{name} is open") };
             assert!(!roles.is_empty(), "{name}");
             assert!(reads || !roles.contains(&Viewer) && !roles.contains(&Role::Agent), "{name}");

@@ -39,6 +39,19 @@ pub struct KeptStatus {
     pub number: PhoneNumberId,
 }
 
+/// A stored input and whom it was decided for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DecidedInput {
+    pub decision_id: DecisionId,
+    /// `None`: the unrouted queue.
+    pub team: Option<TeamName>,
+    /// Never empty.
+    pub input: Vec<u8>,
+}
+
+/// The newest of a partition, along its index.
+const DECIDED_LAST: &str = "SELECT decision_id, team, input FROM inbox WHERE partition = $1 AND rule IS NOT NULL \
+     ORDER BY seq DESC LIMIT $2";
 const DECISION: &str =
     concat!("SELECT ", known_columns!(), " FROM inbox i", known_joins!(), "WHERE i.decision_id = $2");
 
@@ -64,6 +77,35 @@ impl Store {
             sqlx::query_as(DECISION).bind(INBOX_COMPONENT).bind(id).fetch_optional(db).await?
         });
         row.map(KnownRecord::into_known).transpose()
+    }
+
+    /// The decision with this id, if it was ever recorded.
+    pub async fn decision_by_id(&self, id: DecisionId) -> Result<Option<KnownEvent>> {
+        let row: Option<KnownRecord> = on_reader!(self, |db| {
+            sqlx::query_as(DECISION).bind(INBOX_COMPONENT).bind(id.as_uuid()).fetch_optional(db).await?
+        });
+        row.map(KnownRecord::into_known).transpose()
+    }
+
+    /// About the last `limit` decisions, an equal part of each partition's, whose inputs were not erased.
+    pub async fn decided_last(&self, limit: u32) -> Result<Vec<DecidedInput>> {
+        let Some(partitions) = self.layout().await? else { return Ok(vec![]) };
+        let share = limit.div_ceil(u32::from(partitions.get()));
+        let mut all = Vec::new();
+        for partition in partitions.all() {
+            let number = i64::from(partition.0);
+            let rows: Vec<(Uuid, Option<String>, Option<Vec<u8>>)> = on_reader!(self, |db| {
+                sqlx::query_as(DECIDED_LAST).bind(number).bind(i64::from(share)).fetch_all(db).await?
+            });
+            for (id, team, input) in rows {
+                let input = input.unwrap_or_default();
+                if !input.is_empty() {
+                    let decision_id = DecisionId::from_uuid(id);
+                    all.push(DecidedInput { decision_id, team: records::team(team)?, input });
+                }
+            }
+        }
+        Ok(all)
     }
 
     /// Up to `limit` recorded events with their decisions, by decision id, above `after`.

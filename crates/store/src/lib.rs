@@ -42,7 +42,7 @@ pub use changes::{ChangeRow, ChangeScope, StatusRow};
 pub use contacts::{ContactDetails, ContactRecord, ContactUpsert, Observation, UpsertedContact};
 pub use database::{Clock, Store, StoreOptions, StoreUrl};
 pub use error::{Merge, SqlError, StoreError};
-pub use explain::{KeptStatus, StoreCounts, TeamCount};
+pub use explain::{DecidedInput, KeptStatus, StoreCounts, TeamCount};
 pub use held::{HeldMessage, HeldRelease};
 pub use inbox::{EventKey, InboxRow, KnownEvent, ReleasedMessage, StoredDecision};
 pub use janitor::{JanitorReport, Retention};

@@ -4,9 +4,9 @@
 use sqlx::FromRow;
 use waypost_domain::{NumberName, Timestamp};
 
-use crate::database::{on_reader, on_tx, on_writer};
+use crate::database::{on_reader, on_tx};
 use crate::records::{clean, timestamp, unreadable};
-use crate::{Result, Store, StoreError};
+use crate::{Change, Result, Store, StoreError};
 
 /// A version, as it was pushed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -118,38 +118,6 @@ const ACTIVATION: &str = "SELECT revision, at, active, trial, trial_percent, tri
      FROM rule_activation";
 
 impl Store {
-    /// Keeps a version as a draft and returns it. What says the same as one that is there already is that one.
-    ///
-    /// [`StoreError::Retry`] when somebody else pushed at the same moment.
-    pub async fn push_rule_set(&self, hash: &str, text: &str, by: &str, reason: &str) -> Result<RuleSetRow> {
-        let now = self.now().await?.as_millis();
-        let by_hash = format!("{RULE_SET} WHERE hash = $1");
-        let insert = "INSERT INTO rule_set (number, created_at, hash, text, created_by, reason) \
-             SELECT coalesce(max(number), 0) + 1, $1, $2, $3, $4, $5 FROM rule_set";
-        let mut tx = self.begin().await?;
-        let record: RuleSetRecord = on_tx!(&mut tx, |db| {
-            let query = || sqlx::query_as(sqlx::AssertSqlSafe(by_hash.clone())).bind(hash);
-            match query().fetch_optional(&mut *db).await? {
-                Some(known) => known,
-                None => {
-                    let made = sqlx::query(insert).bind(now).bind(hash).bind(clean(text)).bind(clean(by));
-                    made.bind(clean(reason)).execute(&mut *db).await.map(drop)?;
-                    query().fetch_one(&mut *db).await?
-                }
-            }
-        });
-        tx.commit().await?;
-        Ok(record.into())
-    }
-
-    /// A draft was found to be without errors. Of one that is checked already, the first time stays.
-    pub async fn mark_rule_set_checked(&self, number: i64) -> Result<()> {
-        let now = self.now().await?.as_millis();
-        let sql = "UPDATE rule_set SET checked_at = coalesce(checked_at, $1) WHERE number = $2";
-        on_writer!(self, |db| sqlx::query(sql).bind(now).bind(number).execute(db).await.map(drop)?);
-        Ok(())
-    }
-
     pub async fn rule_set(&self, number: i64) -> Result<Option<RuleSetRow>> {
         let sql = format!("{RULE_SET} WHERE number = $1");
         let record: Option<RuleSetRecord> =
@@ -189,13 +157,47 @@ impl Store {
         });
         records.into_iter().map(ActivationRecord::into_activation).collect()
     }
+}
 
-    /// Puts other versions in force. `known`: the revision that the caller saw, 0 for none.
-    ///
-    /// [`StoreError::Retry`] when that is not the last one any more; [`StoreError::Invalid`] when a version is missing or
-    /// a draft.
-    pub async fn activate(&self, known: i64, in_force: &InForce, by: &str, reason: &str) -> Result<Activation> {
-        let now = self.now().await?.as_millis();
+impl Change {
+    /// Keeps a version as a draft and returns it. What says the same as one that is there already is that one.
+    pub async fn push_rule_set(&mut self, hash: &str, text: &str, by: &str, reason: &str) -> Result<RuleSetRow> {
+        let by_hash = format!("{RULE_SET} WHERE hash = $1");
+        let insert = "INSERT INTO rule_set (number, created_at, hash, text, created_by, reason) \
+             SELECT coalesce(max(number), 0) + 1, $1, $2, $3, $4, $5 FROM rule_set";
+        let now = self.now.as_millis();
+        let record: RuleSetRecord = on_tx!(&mut self.tx, |db| {
+            let query = || sqlx::query_as(sqlx::AssertSqlSafe(by_hash.clone())).bind(hash);
+            match query().fetch_optional(&mut *db).await? {
+                Some(known) => known,
+                None => {
+                    let made = sqlx::query(insert).bind(now).bind(hash).bind(clean(text)).bind(clean(by));
+                    made.bind(clean(reason)).execute(&mut *db).await.map(drop)?;
+                    query().fetch_one(&mut *db).await?
+                }
+            }
+        });
+        Ok(record.into())
+    }
+
+    /// A draft was found to be without errors. Of one that is checked already, the first time stays.
+    pub async fn mark_rule_set_checked(&mut self, number: i64) -> Result<()> {
+        let sql = "UPDATE rule_set SET checked_at = coalesce(checked_at, $1) WHERE number = $2";
+        let now = self.now.as_millis();
+        on_tx!(&mut self.tx, |db| sqlx::query(sql).bind(now).bind(number).execute(&mut *db).await.map(drop)?);
+        Ok(())
+    }
+
+    /// What is in force; `None` before the first activation.
+    pub async fn activation(&mut self) -> Result<Option<Activation>> {
+        let sql = format!("{ACTIVATION} ORDER BY revision DESC LIMIT 1");
+        let record: Option<ActivationRecord> =
+            on_tx!(&mut self.tx, |db| sqlx::query_as(sqlx::AssertSqlSafe(sql)).fetch_optional(&mut *db).await?);
+        record.map(ActivationRecord::into_activation).transpose()
+    }
+
+    /// Puts other versions in force. [`StoreError::Invalid`] when one is missing or a draft.
+    pub async fn activate(&mut self, in_force: &InForce, by: &str, reason: &str) -> Result<Activation> {
         let trial = in_force.trial.as_ref();
         let percent = trial.map_or(0, |trial| trial.percent);
         if percent > 100 {
@@ -204,16 +206,12 @@ impl Store {
         let numbers: Vec<&str> =
             trial.map(|trial| trial.numbers.iter().map(NumberName::as_str).collect()).unwrap_or_default();
         let numbers = serde_json::Value::from(numbers).to_string();
-        let last = "SELECT max(revision) FROM rule_activation";
+        let revision = self.activation().await?.map_or(0, |last| last.revision) + 1;
         let checked = "SELECT count(*) FROM rule_set WHERE number = $1 AND checked_at IS NOT NULL";
         let insert = "INSERT INTO rule_activation (revision, at, active, trial, trial_percent, trial_numbers, shadow, \
              made_by, reason) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
-        let mut tx = self.begin().await?;
-        on_tx!(&mut tx, |db| {
-            let found: Option<i64> = sqlx::query_scalar(last).fetch_one(&mut *db).await?;
-            if found.unwrap_or_default() != known {
-                return Err(StoreError::retry("somebody else activated rules meanwhile"));
-            }
+        let now = self.now;
+        on_tx!(&mut self.tx, |db| {
             for number in in_force.numbers() {
                 let rows: i64 = sqlx::query_scalar(checked).bind(number).fetch_one(&mut *db).await?;
                 if rows == 0 {
@@ -221,8 +219,8 @@ impl Store {
                 }
             }
             let query = sqlx::query(insert)
-                .bind(known + 1)
-                .bind(now)
+                .bind(revision)
+                .bind(now.as_millis())
                 .bind(in_force.active)
                 .bind(trial.map(|trial| trial.rule_set))
                 .bind(i64::from(percent))
@@ -232,10 +230,8 @@ impl Store {
                 .bind(clean(reason));
             query.execute(&mut *db).await.map(drop)?;
         });
-        tx.commit().await?;
         let (by, reason) = (clean(by).into_owned(), clean(reason).into_owned());
-        let at = Timestamp::from_millis(now);
-        Ok(Activation { revision: known + 1, in_force: in_force.clone(), at, by, reason })
+        Ok(Activation { revision, in_force: in_force.clone(), at: now, by, reason })
     }
 }
 

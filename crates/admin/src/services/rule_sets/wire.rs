@@ -1,0 +1,94 @@
+//! Rule sets as the interface shows them.
+
+use waypost_domain::team::Priority;
+use waypost_proto::admin_v1 as v1;
+use waypost_rules::explain::{Explanation, RuleExplanation};
+use waypost_rules::{Finding, Severity};
+use waypost_store::{Activation, RuleSetRow};
+
+use crate::fields::{team_name, wire_time};
+
+/// Findings in one answer; the first of thousands say enough.
+pub(super) const FINDINGS_MAX: usize = 200;
+
+pub(super) fn name(number: i64) -> String {
+    format!("{}/{number}", super::COLLECTION)
+}
+
+pub(super) fn rule_set(row: RuleSetRow) -> v1::RuleSet {
+    let state = if row.checked_at.is_some() { v1::RuleSetState::Checked } else { v1::RuleSetState::Draft };
+    v1::RuleSet {
+        // One that was only tried out has no name.
+        name: if row.number > 0 { name(row.number) } else { String::new() },
+        version: row.hash,
+        text: row.text,
+        state: state.into(),
+        create_time: Some(wire_time(row.created_at)),
+        creator: row.created_by,
+        reason: row.reason,
+    }
+}
+
+pub(super) fn activation(activation: &Activation) -> v1::Activation {
+    let in_force = &activation.in_force;
+    let trial = in_force.trial.as_ref().map(|trial| v1::Trial {
+        rule_set: name(trial.rule_set),
+        percent: trial.percent.into(),
+        numbers: trial.numbers.iter().map(|number| format!("numbers/{number}")).collect(),
+    });
+    v1::Activation {
+        revision: activation.revision,
+        active: name(in_force.active),
+        trial,
+        shadow: in_force.shadow.map(name).unwrap_or_default(),
+        create_time: Some(wire_time(activation.at)),
+        creator: activation.by.clone(),
+        reason: activation.reason.clone(),
+        etag: activation.revision.to_string(),
+    }
+}
+
+pub(super) fn findings(findings: &[Finding]) -> Vec<v1::Finding> {
+    let finding = |finding: &Finding| v1::Finding {
+        severity: match finding.severity {
+            Severity::Error => v1::Severity::Error,
+            Severity::Warning => v1::Severity::Warning,
+        }
+        .into(),
+        line: finding.line.and_then(|line| u32::try_from(line).ok()).unwrap_or_default(),
+        rule: finding.rule.clone().unwrap_or_default(),
+        field: finding.field.clone(),
+        problem: finding.problem.clone(),
+    };
+    findings.iter().take(FINDINGS_MAX).map(finding).collect()
+}
+
+pub(super) fn explanation(version: String, explanation: Explanation) -> v1::ExplainRuleSetResponse {
+    let decision = explanation.decision;
+    v1::ExplainRuleSetResponse {
+        version,
+        team: team_name(&decision.team),
+        rule: decision.rule,
+        phase: decision.phase.to_string(),
+        urgent: decision.priority == Priority::Urgent,
+        why: decision.why,
+        rules: explanation.rules.into_iter().map(rule).collect(),
+    }
+}
+
+fn rule(rule: RuleExplanation) -> v1::RuleExplanation {
+    let alternatives = rule.alternatives.into_iter().map(|alternative| v1::AlternativeExplanation {
+        holds: alternative.holds,
+        conditions: alternative
+            .conditions
+            .into_iter()
+            .map(|one| v1::ConditionExplanation { condition: one.condition, holds: one.holds, unknown: one.unknown })
+            .collect(),
+    });
+    v1::RuleExplanation {
+        rule: rule.rule,
+        phase: rule.phase.to_string(),
+        verdict: rule.verdict.as_str().to_owned(),
+        alternatives: alternatives.collect(),
+    }
+}
