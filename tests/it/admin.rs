@@ -4,5 +4,6 @@
 mod access;
 mod audit;
 mod commands;
+mod rule_sets;
 mod server;
 mod teams;

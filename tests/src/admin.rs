@@ -46,15 +46,24 @@ impl AdminServer {
     /// `more`: further lines of section `[grpc]`; `{ca}` in them is the authority's file.
     pub async fn start(more: &str) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
-        let certificates = Certificates::new(folder.path())?;
         let rules = folder.path().join("rules.toml");
         std::fs::write(&rules, RULES)?;
+        Self::start_in(folder, &format!("[rules]\nfile = {rules:?}\n"), more).await
+    }
+
+    /// One that decides by what is activated.
+    pub async fn start_without_rules() -> anyhow::Result<Self> {
+        Self::start_in(tempfile::tempdir()?, "", "").await
+    }
+
+    async fn start_in(folder: TempDir, rules: &str, more: &str) -> anyhow::Result<Self> {
+        let certificates = Certificates::new(folder.path())?;
         let (port, webhook, admin) = (free_port(), free_port(), free_port());
         let more = more.replace("{ca}", &certificates.ca_file.display().to_string());
         let config = format!(
             "data_dir = {data:?}\n\
              [ingress]\nlisten = \"127.0.0.1:{webhook}\"\napp_secrets = [\"{APP_SECRET}\"]\nverify_token = \"v\"\n\
-             [admin]\nlisten = \"127.0.0.1:{admin}\"\n[rules]\nfile = {rules:?}\n\
+             [admin]\nlisten = \"127.0.0.1:{admin}\"\n{rules}\
              [grpc]\nlisten = \"127.0.0.1:{port}\"\ntls_certificate_file = {certificate:?}\ntls_key_file = {key:?}\n\
              {more}\n",
             data = folder.path().join("data"),

@@ -1,6 +1,7 @@
 //! The command line.
 
 mod admin;
+pub(crate) mod rule_sets;
 mod rules;
 
 use std::path::PathBuf;
@@ -11,6 +12,7 @@ use waypost_admin::Role;
 use waypost_domain::TeamName;
 
 pub(crate) use self::admin::*;
+pub(crate) use self::rule_sets::RuleSetsCommand;
 pub(crate) use self::rules::{
     DecideArgs, DiffArgs, DryRunArgs, ExplainArgs, LintArgs, RulesCommand, TestArgs as RulesTestArgs,
 };
@@ -63,6 +65,9 @@ pub(crate) enum Command {
     /// Look at a contact, or take over contacts from a CRM
     #[command(subcommand)]
     Contacts(ContactsCommand),
+    /// Keep, compare and activate versions of the rules, through the running administration
+    #[command(subcommand)]
+    RuleSets(RuleSetsCommand),
     /// Which team got a message, by which rule, and why
     #[command(subcommand)]
     Decisions(DecisionsCommand),

@@ -61,6 +61,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Rules(command) => commands::rules::run(command),
         Command::Teams(command) => Box::pin(commands::teams::run(command)).await,
         Command::Contacts(command) => Box::pin(commands::contacts::run(command)).await,
+        Command::RuleSets(command) => Box::pin(commands::rule_sets::run(command)).await,
         Command::Decisions(command) => Box::pin(commands::decisions::run(command)).await,
         Command::DeadLetters(command) => Box::pin(commands::dead_letters::run(command)).await,
         Command::Audit(command) => Box::pin(commands::audit::run(command)).await,

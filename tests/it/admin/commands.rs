@@ -14,34 +14,34 @@ use super::server::AdminServer;
 const ROUTED_WITHIN: Duration = Duration::from_secs(20);
 
 /// The command line of a person with a token.
-struct Terminal<'a> {
+pub(super) struct Terminal<'a> {
     server: &'a AdminServer,
     token_file: std::path::PathBuf,
 }
 
 impl<'a> Terminal<'a> {
-    fn new(server: &'a AdminServer, role: &str) -> anyhow::Result<Self> {
+    pub(super) fn new(server: &'a AdminServer, role: &str) -> anyhow::Result<Self> {
         let (_, secret) = server.token(&["--role", role])?;
         let token_file = server.folder().join(format!("{role}.token"));
         std::fs::write(&token_file, format!("{secret}\n"))?;
         Ok(Self { server, token_file })
     }
 
-    fn run(&self, words: &[&str]) -> anyhow::Result<Output> {
+    pub(super) fn run(&self, words: &[&str]) -> anyhow::Result<Output> {
         let mut command = waypost()?;
         command.args(words).args(["--server", &format!("https://localhost:{}", self.server.port())]);
         command.arg("--token-file").arg(&self.token_file).arg("--ca").arg(self.server.ca_file());
         Ok(command.output()?)
     }
 
-    fn json(&self, words: &[&str]) -> anyhow::Result<Value> {
+    pub(super) fn json(&self, words: &[&str]) -> anyhow::Result<Value> {
         let output = self.run(&[words, &["--json"]].concat())?;
         ensure!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
         Ok(serde_json::from_slice(&output.stdout)?)
     }
 
     /// Must fail with this exit code; gives what it says.
-    fn fails(&self, words: &[&str], code: i32) -> anyhow::Result<String> {
+    pub(super) fn fails(&self, words: &[&str], code: i32) -> anyhow::Result<String> {
         let output = self.run(words)?;
         let told = String::from_utf8_lossy(&output.stderr).into_owned();
         ensure!(output.status.code() == Some(code), "{words:?}: {}, not {code}: {told}", output.status);
@@ -49,7 +49,7 @@ impl<'a> Terminal<'a> {
     }
 }
 
-async fn post(server: &AdminServer, wamid: &str, text: &str) -> anyhow::Result<()> {
+pub(super) async fn post(server: &AdminServer, wamid: &str, text: &str) -> anyhow::Result<()> {
     let params = SampleParams { wamid: wamid.to_owned(), text: text.to_owned(), ..SampleParams::default() };
     let body = envelope([sample(SampleKind::Text, &params)]).to_string();
     ensure!(server.webhook()?.post(body.as_bytes()).await? == 200);

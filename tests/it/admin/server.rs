@@ -49,6 +49,10 @@ impl AdminServer {
         waypost_tests::AdminServer::start(more).await.map(Self)
     }
 
+    pub(super) async fn start_without_rules() -> anyhow::Result<Self> {
+        waypost_tests::AdminServer::start_without_rules().await.map(Self)
+    }
+
     /// A caller with a new token that has this role.
     pub(super) async fn caller(&self, role: &str) -> anyhow::Result<Caller> {
         let (_, secret) = self.token(&["--role", role])?;

@@ -1,0 +1,194 @@
+//! Versions of the rules: pushed, checked, compared, put in force, taken back; and what the router makes of them.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+use serde_json::{Value, json};
+use waypost_tests::eventually;
+
+use super::commands::{Terminal, post};
+use super::server::AdminServer;
+
+const WITHIN: Duration = Duration::from_secs(20);
+
+const RULES: &str = r#"
+[default]
+team = "frontdesk"
+
+[handover]
+team = "frontdesk"
+words.en = ["agent"]
+
+[[teams]]
+name = "frontdesk"
+
+[[teams]]
+name = "billing"
+
+[[rules]]
+id = "invoices"
+team = "billing"
+when = { keyword = ["invoice"] }
+"#;
+
+struct Scene<'a> {
+    server: &'a AdminServer,
+    editor: Terminal<'a>,
+    publisher: Terminal<'a>,
+    viewer: Terminal<'a>,
+}
+
+impl<'a> Scene<'a> {
+    fn new(server: &'a AdminServer) -> anyhow::Result<Self> {
+        let terminal = |role| Terminal::new(server, role);
+        Ok(Self { server, editor: terminal("editor")?, publisher: terminal("publisher")?, viewer: terminal("viewer")? })
+    }
+
+    fn file(&self, name: &str, text: &str) -> anyhow::Result<PathBuf> {
+        let path = self.server.folder().join(name);
+        std::fs::write(&path, text)?;
+        Ok(path)
+    }
+
+    fn push(&self, name: &str, text: &str) -> anyhow::Result<Value> {
+        let file = self.file(name, text)?;
+        let pushed = self.editor.json(&["rule-sets", "push", file.to_str().context("a name")?, "--reason", name])?;
+        Ok(pushed["rule_set"].clone())
+    }
+
+    async fn decision(&self, wamid: &str) -> Value {
+        let get = ["decisions", "get", wamid];
+        eventually("the decision is there", WITHIN, async || self.viewer.json(&get).ok()).await
+    }
+
+    /// Posts messages until one is decided by this version; gives its decision.
+    async fn decided_by(&self, version: &Value, prefix: &str) -> anyhow::Result<Value> {
+        let mut number = 0;
+        let decided = eventually("the version decides", WITHIN, async || {
+            number += 1;
+            let wamid = format!("wamid.{prefix}.{number}");
+            post(self.server, &wamid, "my invoice").await.ok()?;
+            Some(self.decision(&wamid).await).filter(|decision| decision["rule_set"] == *version)
+        });
+        Ok(decided.await)
+    }
+}
+
+#[tokio::test]
+async fn a_version_is_pushed_checked_activated_compared_and_taken_back() -> anyhow::Result<()> {
+    let server = AdminServer::start_without_rules().await?;
+    let scene = Scene::new(&server)?;
+    let (editor, publisher, viewer) = (&scene.editor, &scene.publisher, &scene.viewer);
+    post(&server, "wamid.early", "my invoice").await?;
+    assert!(viewer.fails(&["rule-sets", "active"], 1)?.contains("NotFound"), "nothing is active");
+
+    let first = scene.push("first.toml", RULES)?;
+    assert_eq!((&first["name"], &first["state"]), (&json!("ruleSets/1"), &json!("RULE_SET_STATE_CHECKED")));
+    assert_eq!(scene.push("again.toml", &format!("# a comment\n{RULES}"))?["name"], first["name"], "the same rules");
+    editor.fails(&["rule-sets", "activate", "1"], 6)?;
+    let active = publisher.json(&["rule-sets", "activate", "1", "--reason", "go"])?;
+    assert_eq!((&active["active"], &active["revision"]), (&json!("ruleSets/1"), &json!("1")));
+    let early = scene.decision("wamid.early").await;
+    assert_eq!((&early["team"], &early["rule_set"]), (&json!("teams/billing"), &first["version"]));
+
+    let second = scene.push("second.toml", &RULES.replace("team = \"billing\"\nwhen", "team = \"frontdesk\"\nwhen"))?;
+    let difference = viewer.json(&["rule-sets", "diff", "1", "2"])?;
+    assert_eq!(difference["changed"], json!([{ "rule": "invoices", "parts": ["team"] }]));
+    let run = editor.json(&["rule-sets", "dry-run", "2"])?;
+    assert_eq!((&run["messages"], &run["moved"]), (&json!("1"), &json!("1")), "{run}");
+    assert_eq!(
+        (&run["moves"][0]["from"], &run["moves"][0]["to"]),
+        (&json!("teams/billing"), &json!("teams/frontdesk"))
+    );
+    assert_eq!(run["moves"][0]["examples"], json!([early["name"]]));
+
+    let stale = publisher.fails(&["rule-sets", "activate", "2", "--etag", "0"], 1)?;
+    assert!(stale.contains("Aborted") && stale.contains("etag"), "{stale}");
+    publisher.json(&["rule-sets", "activate", "2", "--etag", "1"])?;
+    let moved = scene.decided_by(&second["version"], "second").await?;
+    // The conversation stays with its team, whatever the new rules say.
+    assert_eq!((&moved["team"], &moved["phase"]), (&json!("teams/billing"), &json!("bind")));
+
+    let id = early["name"].as_str().context("a name")?;
+    let explained = viewer.json(&["rule-sets", "explain", "--decision", id])?;
+    assert_eq!((&explained["version"], &explained["team"]), (&first["version"], &json!("teams/billing")));
+    assert_eq!(explained["rules"][0]["verdict"], "applied", "{explained}");
+    let text = viewer.json(&["rule-sets", "explain", "--text", "hello", "--rule", "invoices"])?;
+    assert_eq!((&text["version"], &text["rules"][0]["verdict"]), (&second["version"], &json!("failed")));
+
+    let back = publisher.json(&["rule-sets", "rollback"])?;
+    assert_eq!((&back["active"], &back["revision"]), (&json!("ruleSets/1"), &json!("3")));
+    scene.decided_by(&first["version"], "back").await?;
+    let history = viewer.json(&["rule-sets", "history"])?;
+    let reasons: Vec<_> = history.as_array().into_iter().flatten().map(|one| one["reason"].as_str()).collect();
+    assert_eq!(reasons, [Some("back to revision 1"), Some(""), Some("go")]);
+    let text = viewer.run(&["rule-sets", "get", "1", "--text"])?;
+    assert_eq!(String::from_utf8_lossy(&text.stdout).trim(), RULES.trim());
+
+    let compliance = Terminal::new(&server, "compliance")?;
+    let records = compliance.json(&["audit", "list", "--resource", "activation"])?;
+    assert_eq!(records.as_array().map(Vec::len), Some(3), "{records}");
+    assert_eq!(compliance.json(&["audit", "verify"])?["valid"], true);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_version_is_tried_on_some_and_looks_on_for_all() -> anyhow::Result<()> {
+    let server = AdminServer::start_without_rules().await?;
+    let scene = Scene::new(&server)?;
+    let publisher = &scene.publisher;
+    let first = scene.push("first.toml", RULES)?;
+    let second = scene.push("second.toml", &RULES.replace("\"invoice\"", "\"invoice\", \"bill\""))?;
+    let active = publisher.json(&["rule-sets", "activate", "1", "--trial", "2", "--percent", "100"])?;
+    assert_eq!(active["trial"]["percent"], 100);
+    scene.decided_by(&second["version"], "all").await?;
+    publisher.json(&["rule-sets", "activate", "1"])?;
+    scene.decided_by(&first["version"], "none").await?;
+    let number = scene.decision("wamid.none.1").await["phone_number_id"].clone();
+    let name = format!("number-{}", number.as_str().context("an id")?);
+    publisher.json(&["rule-sets", "activate", "1", "--trial", "2", "--number", &name])?;
+    scene.decided_by(&second["version"], "number").await?;
+
+    let shadowed = publisher.json(&["rule-sets", "shadow", "2"])?;
+    assert_eq!((&shadowed["shadow"], &shadowed["trial"]["rule_set"]), (&json!("ruleSets/2"), &json!("ruleSets/2")));
+    let ended = publisher.json(&["rule-sets", "shadow", "none"])?;
+    ensure!(ended["shadow"] == "", "{ended}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_is_wrong_is_named_and_nothing_is_kept() -> anyhow::Result<()> {
+    let server = AdminServer::start_without_rules().await?;
+    let scene = Scene::new(&server)?;
+    let (editor, publisher) = (&scene.editor, &scene.publisher);
+    let push = |name: &str, text: &str, code| -> anyhow::Result<String> {
+        let file = scene.file(name, text)?;
+        editor.fails(&["rule-sets", "push", file.to_str().context("a name")?], code)
+    };
+    assert!(push("syntax.toml", "[default", 3)?.contains("text: line 1"));
+    let wrong = push("type.toml", &RULES.replace("[\"invoice\"]", "7"), 3)?;
+    assert!(wrong.contains("text: ") && wrong.contains("keyword"), "{wrong}");
+    assert_eq!(editor.json(&["rule-sets", "list"])?, json!([]), "nothing was kept");
+
+    // A draft may hold errors; it is kept, and cannot be activated.
+    push("draft.toml", &RULES.replace("team = \"billing\"\nwhen", "team = \"nobody\"\nwhen"), 1)?;
+    let draft = publisher.fails(&["rule-sets", "activate", "1"], 1)?;
+    assert!(draft.contains("draft"), "{draft}");
+    scene.push("good.toml", RULES)?;
+    let cases: [(&[&str], i32, &str); 7] = [
+        (&["rule-sets", "activate", "x"], 3, "activation.active"),
+        (&["rule-sets", "activate", "9"], 1, "ruleSets/9"),
+        (&["rule-sets", "activate", "2", "--trial", "2"], 3, "activation.trial"),
+        (&["rule-sets", "activate", "2", "--trial", "2", "--percent", "101"], 3, "activation.trial.percent"),
+        (&["rule-sets", "activate", "2", "--trial", "2", "--number", "nowhere"], 3, "activation.trial.numbers"),
+        (&["rule-sets", "explain", "--text", "x", "--rule-set", "2", "--rule", "none"], 3, "rules"),
+        (&["rule-sets", "rollback"], 1, "nothing to go back to"),
+    ];
+    for (words, code, told) in cases {
+        let said = publisher.fails(words, code)?;
+        assert!(said.contains(told), "{words:?}: {said}");
+    }
+    assert!(publisher.fails(&["rule-sets", "active"], 1)?.contains("NotFound"), "nothing was activated");
+    Ok(())
+}
