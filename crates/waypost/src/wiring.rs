@@ -89,6 +89,11 @@ pub(crate) fn team_topology(config: &Config, teams: &BTreeSet<TeamName>) -> Topo
     with_limits(config, Topology::of_teams(teams))
 }
 
+/// What messages come in on, whatever the rules say.
+pub(crate) fn topology_without_teams(config: &Config) -> Topology {
+    topology_for(config, &BTreeSet::new())
+}
+
 fn topology_for(config: &Config, teams: &BTreeSet<TeamName>) -> Topology {
     with_limits(config, Topology::new(config.layout(), teams, config.router.activity))
 }

@@ -15,7 +15,9 @@ use waypost_store::Store;
 use crate::cli::RunArgs;
 use crate::config::{Component, Config};
 use crate::exit::Failure;
-use crate::wiring::{adopt_rules, load_config, open_bus, open_rules, ready_store, run_router, start_metrics};
+use crate::wiring::{
+    adopt_rules, load_config, open_bus, open_rules, ready_store, run_router, start_metrics, topology_without_teams,
+};
 use crate::{admin, logging};
 
 pub(crate) async fn run(args: RunArgs) -> Result<(), Failure> {
@@ -97,8 +99,14 @@ async fn start_router(
         Some(_) => open_rules(config, store, shutdown).await?,
         None => None,
     };
-    if let Some(rules) = &rules {
-        adopt_rules(config, &**bus, store, &rules.current()).await.map_err(Failure::failed)?;
+    match &rules {
+        Some(rules) => adopt_rules(config, &**bus, store, &rules.current()).await.map_err(Failure::failed)?,
+        // What comes in waits in its partition until there are rules.
+        None if config.bus.declare => {
+            let queues = topology_without_teams(config);
+            bus.declare(&queues).await.map_err(|error| Failure::failed(format!("topology: {error}")))?;
+        }
+        None => {}
     }
     let (config, bus, store, stop) = (config.clone(), bus.clone(), store.clone(), shutdown.clone());
     tasks.spawn(Box::pin(route(config, bus, store, rules, stop)));
