@@ -34,6 +34,56 @@ pub enum Atom {
     Percent(PercentRange),
 }
 
+/// What an atom wants to see word for word, so that the rules for a message can be looked up by it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Selective<'a> {
+    /// One of these words or phrases in the text.
+    Words(&'a [Keyword]),
+    /// One of these values in the field.
+    Values(&'a Field, &'a [TextMatch]),
+}
+
+impl Atom {
+    /// `None`: a condition that has to be asked of every message.
+    pub(crate) fn selective(&self) -> Option<Selective<'_>> {
+        match self {
+            Self::Keyword(keywords) => Some(Selective::Words(keywords)),
+            Self::Value { field, any_of } => Some(Selective::Values(field, any_of)),
+            Self::Regex(_)
+            | Self::Exists(_)
+            | Self::Range { .. }
+            | Self::Open { .. }
+            | Self::UtcOffset(_)
+            | Self::PreviousTeam { .. }
+            | Self::WindowLeft(_)
+            | Self::FirstContact
+            | Self::Percent(_) => None,
+        }
+    }
+
+    /// The field whose whole value says whether this holds, and the values that it names.
+    pub(crate) fn whole_values(&self) -> Option<(&Field, &[TextMatch])> {
+        if let Self::Exists(field) = self {
+            return Some((field, &[]));
+        }
+        match self.selective()? {
+            Selective::Values(field, any_of) if any_of.iter().all(|one| !one.prefix) => Some((field, any_of)),
+            Selective::Values(..) | Selective::Words(_) => None,
+        }
+    }
+
+    /// The customer attribute that this looks at.
+    pub(crate) fn attribute(&self) -> Option<&str> {
+        let (Self::Range { attribute: name, .. }
+        | Self::Value { field: Field::Attribute(name), .. }
+        | Self::Exists(Field::Attribute(name))) = self
+        else {
+            return None;
+        };
+        Some(name)
+    }
+}
+
 /// What has one value per message, compared as text.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Field {

@@ -144,24 +144,10 @@ fn attributes(definition: &Definition) -> BTreeSet<Box<str>> {
             attributes.insert(person.attribute.clone());
         }
         for literal in rule.when.iter().flat_map(|conjunct| conjunct.literals()) {
-            match &literal.atom {
-                Atom::Range { attribute: name, .. }
-                | Atom::Value { field: Field::Attribute(name), .. }
-                | Atom::Exists(Field::Attribute(name)) => {
-                    if !attributes.contains(name) {
-                        attributes.insert(name.clone());
-                    }
-                }
-                Atom::Value { .. }
-                | Atom::Exists(_)
-                | Atom::Keyword(_)
-                | Atom::Regex(_)
-                | Atom::Open { .. }
-                | Atom::UtcOffset(_)
-                | Atom::PreviousTeam { .. }
-                | Atom::WindowLeft(_)
-                | Atom::FirstContact
-                | Atom::Percent(_) => {}
+            if let Some(name) = literal.atom.attribute()
+                && !attributes.contains(name)
+            {
+                attributes.insert(name.into());
             }
         }
     }

@@ -26,19 +26,9 @@ pub(super) enum Source {
 impl Source {
     /// The source that could answer this condition.
     pub(super) fn of(atom: &Atom) -> Self {
-        match atom {
-            Atom::Value { field, any_of } if any_of.iter().all(|one| !one.prefix) => Self::Values(field.clone()),
-            Atom::Exists(field) => Self::Values(field.clone()),
-            Atom::Value { .. }
-            | Atom::Keyword(_)
-            | Atom::Regex(_)
-            | Atom::Range { .. }
-            | Atom::Open { .. }
-            | Atom::UtcOffset(_)
-            | Atom::PreviousTeam { .. }
-            | Atom::WindowLeft(_)
-            | Atom::FirstContact
-            | Atom::Percent(_) => Self::Condition(atom.clone()),
+        match atom.whole_values() {
+            Some((field, _)) => Self::Values(field.clone()),
+            None => Self::Condition(atom.clone()),
         }
     }
 }
@@ -185,18 +175,5 @@ impl BitField {
 
 /// The values that a condition names.
 pub(super) fn values(atom: &Atom) -> &[TextMatch] {
-    match atom {
-        Atom::Value { any_of, .. } if any_of.iter().all(|one| !one.prefix) => any_of,
-        Atom::Value { .. }
-        | Atom::Exists(_)
-        | Atom::Keyword(_)
-        | Atom::Regex(_)
-        | Atom::Range { .. }
-        | Atom::Open { .. }
-        | Atom::UtcOffset(_)
-        | Atom::PreviousTeam { .. }
-        | Atom::WindowLeft(_)
-        | Atom::FirstContact
-        | Atom::Percent(_) => &[],
-    }
+    atom.whole_values().map_or(&[], |(_, values)| values)
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 use std::ops::Range;
 
-use crate::atom::{Atom, Field};
+use crate::atom::{Atom, Field, Selective};
 use crate::index::broad::{Broad, BroadRow, FIELDS_MAX, Source, VALUES_MAX, values};
 use crate::index::dictionary::{Dictionaries, Table};
 use crate::index::{Group, Index, MemoPlace, Posting, Row, Test};
@@ -56,8 +56,8 @@ pub(crate) fn build(definition: &Definition, asks: &[Conjunct]) -> Index {
         }
     }
     let sources = sources(&broad);
+    let answered: BTreeSet<&Source> = sources.iter().collect();
     for row in &broad {
-        let answered: BTreeSet<&Source> = sources.iter().collect();
         left[row.row as usize].retain(|literal| {
             let source = Source::of(&row.literals[usize::from(*literal)].atom);
             !answered.contains(&source)
@@ -140,27 +140,19 @@ fn frequencies<'a>(drafts: &[Draft<'a>]) -> Table<Key<'a>, u32> {
     let mut frequencies = Table::default();
     frequencies.reserve(drafts.len());
     for literal in drafts.iter().flat_map(|draft| draft.conjunct.literals()).filter(|literal| !literal.negated) {
-        match &literal.atom {
-            Atom::Keyword(keywords) => {
+        match literal.atom.selective() {
+            Some(Selective::Words(keywords)) => {
                 for key in keywords.iter().flat_map(|keyword| words(keyword.needle(), keyword.is_prefix())) {
                     *frequencies.entry(key).or_default() += 1;
                 }
             }
-            Atom::Value { field, any_of } => {
+            Some(Selective::Values(field, any_of)) => {
                 for one in any_of {
                     *frequencies.entry(Key { field: Some(field), text: &one.text, prefix: one.prefix }).or_default() +=
                         1;
                 }
             }
-            Atom::Exists(_)
-            | Atom::Regex(_)
-            | Atom::Range { .. }
-            | Atom::Open { .. }
-            | Atom::UtcOffset(_)
-            | Atom::PreviousTeam { .. }
-            | Atom::WindowLeft(_)
-            | Atom::FirstContact
-            | Atom::Percent(_) => {}
+            None => {}
         }
     }
     frequencies
@@ -178,8 +170,8 @@ fn words(needle: &str, prefix: bool) -> impl Iterator<Item = Key<'_>> {
 /// Calls `file` with the keys under which a row with this literal is found: one for each of its values, and of a
 /// phrase its rarest word.
 fn keys<'a>(literal: &'a Literal, frequencies: &Table<Key<'a>, u32>, mut file: impl FnMut(Key<'a>)) {
-    match &literal.atom {
-        Atom::Keyword(keywords) => {
+    match literal.atom.selective() {
+        Some(Selective::Words(keywords)) => {
             for keyword in keywords {
                 let rarity = |key: &Key<'a>| (key.prefix, frequencies.get(key).copied().unwrap_or_default());
                 if let Some(key) = words(keyword.needle(), keyword.is_prefix()).min_by_key(rarity) {
@@ -187,20 +179,12 @@ fn keys<'a>(literal: &'a Literal, frequencies: &Table<Key<'a>, u32>, mut file: i
                 }
             }
         }
-        Atom::Value { field, any_of } => {
+        Some(Selective::Values(field, any_of)) => {
             for one in any_of {
                 file(Key { field: Some(field), text: &one.text, prefix: one.prefix });
             }
         }
-        Atom::Exists(_)
-        | Atom::Regex(_)
-        | Atom::Range { .. }
-        | Atom::Open { .. }
-        | Atom::UtcOffset(_)
-        | Atom::PreviousTeam { .. }
-        | Atom::WindowLeft(_)
-        | Atom::FirstContact
-        | Atom::Percent(_) => {}
+        None => {}
     }
 }
 
@@ -227,28 +211,19 @@ fn fileable(literal: &Literal, on_unknown: OnUnknown) -> Option<(bool, bool)> {
     if literal.negated {
         return None;
     }
-    match &literal.atom {
-        Atom::Keyword(keywords) => {
+    match literal.atom.selective()? {
+        Selective::Words(keywords) => {
             let single = |needle: &str| needle.split_ascii_whitespace().nth(1).is_none();
             let blank = keywords.iter().any(|keyword| keyword.is_blank());
             (!blank).then(|| (true, keywords.iter().all(|keyword| single(keyword.needle()))))
         }
-        Atom::Value { field, .. } => {
+        Selective::Values(field, _) => {
             if field.may_be_unknown() && matches!(on_unknown, OnUnknown::Match) {
                 return None;
             }
             let rare = matches!(field, Field::Reply | Field::ReplyTemplate | Field::ReferralId | Field::ReferralUrl);
             Some((rare, true))
         }
-        Atom::Exists(_)
-        | Atom::Regex(_)
-        | Atom::Range { .. }
-        | Atom::Open { .. }
-        | Atom::UtcOffset(_)
-        | Atom::PreviousTeam { .. }
-        | Atom::WindowLeft(_)
-        | Atom::FirstContact
-        | Atom::Percent(_) => None,
     }
 }
 
