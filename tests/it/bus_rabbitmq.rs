@@ -4,7 +4,6 @@
 #![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeSet;
-use std::future::pending;
 use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -14,9 +13,7 @@ use bytes::Bytes;
 use lapin::options::{QueueDeclareOptions, QueueDeleteOptions};
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{Connection, ConnectionProperties};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
-use tokio::task::{AbortHandle, JoinSet};
+use tokio::task::JoinSet;
 use waypost_bus::conformance::{self, Subject};
 use waypost_bus::topology::Stream;
 use waypost_bus::{Address, Bus, BusError, Consumer, Health, Layout, Message, Outcome, Publication, Topology};
@@ -24,7 +21,10 @@ use waypost_bus_rabbitmq::{RabbitBus, RabbitConfig, topology::definitions};
 use waypost_domain::team::Priority;
 use waypost_domain::{PartitionCount, PartitionId, TeamName};
 use waypost_tests::eventually;
+use waypost_tests::proxy::FaultProxy;
 use waypost_tests::rabbitmq::{NodeHandle, RabbitNode};
+
+mod outages;
 
 waypost_bus::conformance_tests!(VhostSubject::new().await);
 
@@ -35,7 +35,7 @@ const PUBLISH_TIMEOUT: Duration = Duration::from_secs(5);
 struct VhostSubject {
     node: NodeHandle,
     vhost: String,
-    proxies: Mutex<Vec<(usize, Proxy)>>,
+    proxies: Mutex<Vec<(usize, FaultProxy)>>,
 }
 
 impl VhostSubject {
@@ -54,6 +54,14 @@ impl VhostSubject {
         self.node.amqp_url(&self.vhost)
     }
 
+    async fn proxy(&self) -> FaultProxy {
+        FaultProxy::start((Ipv4Addr::LOCALHOST, self.node.port()).into()).await.unwrap()
+    }
+
+    fn url_of(&self, proxy: &FaultProxy) -> String {
+        self.url().replace(&format!(":{}/", self.node.port()), &format!(":{}/", proxy.port()))
+    }
+
     async fn connect(&self) -> Arc<RabbitBus> {
         RabbitBus::connect(RabbitConfig::new(self.url())).await.unwrap()
     }
@@ -67,8 +75,8 @@ impl VhostSubject {
 #[async_trait]
 impl Subject for VhostSubject {
     async fn open(&self) -> Arc<dyn Bus> {
-        let proxy = Proxy::to(self.node.port()).await;
-        let bus: Arc<dyn Bus> = RabbitBus::connect(RabbitConfig::new(proxy.url(self))).await.unwrap();
+        let proxy = self.proxy().await;
+        let bus: Arc<dyn Bus> = RabbitBus::connect(RabbitConfig::new(self.url_of(&proxy))).await.unwrap();
         self.proxies.lock().unwrap().push((identity(&bus), proxy));
         bus
     }
@@ -105,55 +113,6 @@ impl Subject for VhostSubject {
 
 fn identity(bus: &Arc<dyn Bus>) -> usize {
     Arc::as_ptr(bus).cast::<()>() as usize
-}
-
-/// Between a client and the broker. Dropping it cuts every connection without a goodbye, and refuses new ones.
-struct Proxy {
-    port: u16,
-    task: AbortHandle,
-    hole: Arc<watch::Sender<u32>>,
-}
-
-impl Proxy {
-    async fn to(broker: u16) -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let hole = Arc::new(watch::Sender::new(0));
-        let swallows = hole.clone();
-        let task = tokio::spawn(async move {
-            let mut connections = JoinSet::new();
-            while let Ok((mut client, _)) = listener.accept().await {
-                let mut swallowed = swallows.subscribe();
-                connections.spawn(async move {
-                    let Ok(mut server) = TcpStream::connect((Ipv4Addr::LOCALHOST, broker)).await else { return };
-                    let copied = tokio::select! {
-                        // Ends, with an error, when either side dies.
-                        copied = tokio::io::copy_bidirectional(&mut client, &mut server) => Some(copied),
-                        _ = swallowed.changed() => None,
-                    };
-                    if copied.is_none() {
-                        pending::<()>().await;
-                    }
-                });
-            }
-        });
-        Self { port, task: task.abort_handle(), hole }
-    }
-
-    fn url(&self, subject: &VhostSubject) -> String {
-        subject.url().replace(&format!(":{}/", subject.node.port()), &format!(":{}/", self.port))
-    }
-
-    /// From now on the connections there are stay open, and nothing comes through. New ones work.
-    fn swallow(&self) {
-        self.hole.send_modify(|times| *times += 1);
-    }
-}
-
-impl Drop for Proxy {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
 }
 
 /// The suite's own restart case, with a node that may be restarted.
@@ -429,183 +388,4 @@ fn import(node: &NodeHandle, vhost: &str) {
 
 fn refused(error: Option<BusError>, named: &str) {
     assert!(matches!(&error, Some(BusError::Refused(why)) if why.contains(named)), "{named}: {error:?}");
-}
-
-/// Disk alarm: publications are refused at once, consumers go on, and all is well again afterwards.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_alarm_refuses_publications_and_lets_consumers_go_on() {
-    let node = Arc::new(own_node().await);
-    let ctl = async |arguments: &'static [&'static str]| {
-        let node = node.clone();
-        tokio::task::spawn_blocking(move || node.ctl(arguments)).await.unwrap().unwrap()
-    };
-    let subject = VhostSubject::on(node.handle().clone()).await;
-    let bus = subject.connect().await;
-    bus.declare(&topology()).await.unwrap();
-    for number in 0..20 {
-        assert_eq!(publish_one(&*bus, inbound(), &number.to_string()).await, Outcome::Confirmed);
-    }
-    let mut consumer = bus.consume("wa.in.p00", 4).await.unwrap();
-    let first = take(&mut *consumer, 4).await;
-
-    ctl(&["set_disk_free_limit", "9000GB"]).await;
-    // The broker says so when somebody publishes.
-    eventually("health blocked", PATIENCE, async || {
-        let outcome = publish_one(&*bus, inbound(), "during").await;
-        assert!(matches!(outcome, Outcome::Confirmed | Outcome::Unknown | Outcome::Unavailable), "{outcome:?}");
-        matches!(bus.health(), Health::Blocked(_)).then_some(())
-    })
-    .await;
-    let begin = Instant::now();
-    assert_eq!(publish_one(&*bus, inbound(), "refused").await, Outcome::Unavailable);
-    assert!(begin.elapsed() < Duration::from_millis(500), "refused after {:?}", begin.elapsed());
-    let rest = take(&mut *consumer, 16).await;
-    let ids: Vec<String> = first.into_iter().chain(rest).collect();
-    assert_eq!(ids, (0..20).map(|number| number.to_string()).collect::<Vec<_>>());
-
-    ctl(&["set_disk_free_limit", "1MB"]).await;
-    becomes(&*bus, "health up", |health| *health == Health::Up).await;
-    assert_eq!(publish_one(&*bus, inbound(), "after").await, Outcome::Confirmed);
-    eventually("the message after the alarm", PATIENCE, async || {
-        (take(&mut *consumer, 1).await == ["after"]).then_some(())
-    })
-    .await;
-}
-
-/// SIGKILL of the broker under load: nothing confirmed is lost, order holds, and we come back by ourselves.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_killed_broker_costs_nothing_that_was_confirmed() {
-    let subject = NodeSubject::new().await;
-    let bus = subject.vhost.connect().await;
-    bus.declare(&topology()).await.unwrap();
-    let mut consumer = bus.consume("wa.in.p00", 8).await.unwrap();
-    let held = consumer.next_batch(1);
-    assert_eq!(publish_one(&*bus, inbound(), "before").await, Outcome::Confirmed);
-    let held = held.await.unwrap();
-
-    let publisher = bus.clone();
-    let (saw, mut seen) = tokio::sync::mpsc::channel(64);
-    let load = tokio::spawn(async move {
-        let mut confirmed = Vec::new();
-        for number in 0_usize.. {
-            // As a caller does it: again, under the same id, until it is confirmed.
-            loop {
-                let outcome = publish_one(&*publisher, inbound(), &number.to_string()).await;
-                if saw.send(outcome).await.is_err() {
-                    return confirmed;
-                }
-                match outcome {
-                    Outcome::Confirmed => break,
-                    Outcome::Unknown | Outcome::Unavailable => {
-                        tokio::time::sleep(Duration::from_millis(5)).await;
-                    }
-                    Outcome::Returned | Outcome::Nacked => panic!("{outcome:?}"),
-                }
-            }
-            confirmed.push(number.to_string());
-        }
-        confirmed
-    });
-    let until = async |seen: &mut tokio::sync::mpsc::Receiver<Outcome>, wanted: Outcome| {
-        while tokio::time::timeout(PATIENCE, seen.recv()).await.unwrap() != Some(wanted) {}
-    };
-    until(&mut seen, Outcome::Confirmed).await;
-    let watch_seen = async {
-        until(&mut seen, Outcome::Unavailable).await;
-        assert!(matches!(bus.health(), Health::Down(_)));
-    };
-    tokio::join!(watch_seen, subject.on_node(|node| node.kill().unwrap()));
-    assert!(consumer.ack(held).await.is_err(), "acknowledged on a dead connection");
-    assert!(consumer.next_batch(1).await.is_err());
-    drop(consumer);
-
-    let restart = subject.on_node(|node| node.start_again().unwrap());
-    let confirmed_again = async {
-        until(&mut seen, Outcome::Confirmed).await;
-        for _ in 0..50 {
-            until(&mut seen, Outcome::Confirmed).await;
-        }
-    };
-    tokio::join!(restart, confirmed_again);
-    becomes(&*bus, "health up", |health| *health == Health::Up).await;
-    drop(seen);
-    let confirmed = load.await.unwrap();
-
-    let mut consumer = bus.consume("wa.in.p00", 64).await.unwrap();
-    let first = consumer.next_batch(1).await.unwrap();
-    assert_eq!(first[0].message.id, "before");
-    assert!(first[0].redelivered, "it was in our hands before");
-    consumer.ack(first).await.unwrap();
-    let mut stored = Vec::new();
-    while stored.last() != confirmed.last() {
-        let id = take(&mut *consumer, 1).await.remove(0);
-        // What was in doubt may be there twice, side by side.
-        if stored.last() != Some(&id) {
-            stored.push(id);
-        }
-    }
-    assert_eq!(stored, confirmed);
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_broker_restart_keeps_everything() {
-    conformance::a_restart_keeps_everything(&NodeSubject::new().await).await;
-}
-
-/// A broker that accepts the connection and then says nothing.
-#[tokio::test]
-async fn a_silent_broker_is_given_up_in_time() {
-    let silent = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-    let port = silent.local_addr().unwrap().port();
-    let config = RabbitConfig {
-        connect_timeout: Duration::from_millis(300),
-        ..RabbitConfig::new(format!("amqp://guest:guest@127.0.0.1:{port}/x"))
-    };
-    let begin = Instant::now();
-    let error = RabbitBus::connect(config).await.err().expect("nobody answers");
-    assert!(matches!(error, BusError::Unavailable(_)), "{error}");
-    assert!(begin.elapsed() < Duration::from_secs(5), "after {:?}", begin.elapsed());
-}
-
-/// A network that swallows everything: publications end by their time-out, and soon there is a new connection.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_black_hole_costs_one_time_out() {
-    let subject = VhostSubject::new().await;
-    let proxy = Proxy::to(subject.node.port()).await;
-    // The heartbeat is not what saves us.
-    let config = RabbitConfig { heartbeat: Duration::from_secs(60), ..RabbitConfig::new(proxy.url(&subject)) };
-    let bus = RabbitBus::connect(config).await.unwrap();
-    bus.declare(&topology()).await.unwrap();
-    assert_eq!(publish_one(&*bus, inbound(), "1").await, Outcome::Confirmed);
-    proxy.swallow();
-    let begin = Instant::now();
-    let swallowed = bus.publish(vec![publication(inbound(), "2")], Duration::from_millis(300)).await;
-    assert_eq!(swallowed, [Outcome::Unknown]);
-    assert!(begin.elapsed() < Duration::from_secs(2), "ended after {:?}", begin.elapsed());
-    eventually("a confirm on a new connection", PATIENCE, async || {
-        (publish_one(&*bus, inbound(), "3").await == Outcome::Confirmed).then_some(())
-    })
-    .await;
-    assert!(begin.elapsed() < Duration::from_secs(20), "back after {:?}", begin.elapsed());
-    drop(bus);
-    let bus = subject.connect().await;
-    let mut consumer = bus.consume("wa.in.p00", 10).await.unwrap();
-    assert_eq!(take(&mut *consumer, 2).await, ["1", "3"]);
-}
-
-/// The same for a consumer: the heartbeat finds out.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_consumer_in_a_black_hole_ends_by_the_heartbeat() {
-    let subject = VhostSubject::new().await;
-    let proxy = Proxy::to(subject.node.port()).await;
-    let config = RabbitConfig { heartbeat: Duration::from_secs(1), ..RabbitConfig::new(proxy.url(&subject)) };
-    let bus = RabbitBus::connect(config).await.unwrap();
-    bus.declare(&topology()).await.unwrap();
-    let mut consumer = bus.consume("wa.in.p00", 1).await.unwrap();
-    proxy.swallow();
-    let ended = tokio::time::timeout(Duration::from_secs(20), consumer.next_batch(1)).await.unwrap();
-    assert!(ended.is_err(), "{ended:?}");
-    drop(consumer);
-    let consumer = eventually("a new subscription", PATIENCE, async || bus.consume("wa.in.p00", 1).await.ok()).await;
-    consumer.close().await;
 }

@@ -40,6 +40,8 @@ struct Faults {
     cuts: u64,
     /// Counts half-closes in the same way.
     half_closes: u64,
+    /// And how often the connections of the moment fell silent.
+    silences: u64,
 }
 
 /// Listens on 127.0.0.1 until dropped; then every connection is cut.
@@ -83,6 +85,11 @@ impl FaultProxy {
         self.set(Flow::Swallow, Flow::Swallow);
     }
 
+    /// The connections of this moment are silent for good; new ones work.
+    pub fn black_hole_open(&self) {
+        self.faults.send_modify(|faults| faults.silences += 1);
+    }
+
     /// So much later in each direction.
     pub fn delay(&self, each_way: Duration) {
         self.set(Flow::Delay(each_way), Flow::Delay(each_way));
@@ -110,6 +117,7 @@ impl FaultProxy {
             *faults = Faults {
                 cuts: faults.cuts + u64::from(swallowed),
                 half_closes: faults.half_closes,
+                silences: faults.silences,
                 ..Faults::default()
             };
         });
@@ -150,10 +158,17 @@ async fn serve(client: TcpStream, servers: Arc<[SocketAddr]>, mut faults: watch:
     let (from_client, to_client) = tokio::io::split(client);
     let (from_server, to_server) = tokio::io::split(server);
     let up = forward(from_client, to_server, faults.clone(), |faults| faults.to_server, before.half_closes);
+    let mut silences = faults.clone();
+    let is_cut = |faults: &Faults| faults.cuts > before.cuts;
     let down = forward(from_server, to_client, faults.clone(), |faults| faults.to_client, u64::MAX);
-    tokio::select! {
+    let is_silent = tokio::select! {
         _ = async { tokio::join!(up, down) } => return,
-        _ = faults.wait_for(|faults| faults.cuts > before.cuts) => {}
+        _ = faults.wait_for(is_cut) => false,
+        _ = silences.wait_for(|faults| faults.silences > before.silences) => true,
+    };
+    if is_silent {
+        // The second handles keep both sockets open.
+        drop(faults.wait_for(is_cut).await);
     }
     resets.into_iter().flatten().for_each(|socket| reset_std(&socket));
 }
@@ -290,6 +305,21 @@ mod tests {
             let mut client = TcpStream::connect(proxy.address()).await.unwrap();
             echo(&mut client, b"healed").await.unwrap();
         }
+    }
+
+    #[tokio::test]
+    async fn a_black_hole_may_leave_new_connections_alone() {
+        let (_server, proxy, mut client) = start().await;
+        echo(&mut client, b"hello").await.unwrap();
+        proxy.black_hole_open();
+        client.write_all(b"lost").await.unwrap();
+        hears_nothing(&mut client).await;
+        let mut late = TcpStream::connect(proxy.address()).await.unwrap();
+        echo(&mut late, b"hello").await.unwrap();
+        proxy.cut();
+        let mut buffer = [0; 16];
+        let ended = tokio::time::timeout(SOON, client.read(&mut buffer)).await.unwrap();
+        assert!(ended.is_err(), "a reset: {ended:?}");
     }
 
     #[tokio::test]

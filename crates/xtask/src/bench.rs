@@ -7,12 +7,13 @@ mod embedded;
 mod http;
 mod noop;
 mod report;
+mod sent;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use hdrhistogram::Histogram;
@@ -30,12 +31,12 @@ use waypost_tests::rabbitmq::RabbitNode;
 use bare::Target;
 use http::{Requests, Schedule};
 use report::{Figures, Latency, Report, Row};
+use sent::{age_of, stamp_of_turn, webhook};
 
 /// The router's own: a batch, and the prefetch of each queue.
 const PREFETCH: u16 = 128;
 const BODY_BYTES: usize = 1024;
 const CONNECTIONS: usize = 256;
-const CONTACTS: usize = 5_000;
 const SECRET: &str = "bench-secret";
 const LATENCY_SECONDS: f64 = 4.0;
 /// Of those, not measured: everybody takes up their places.
@@ -422,29 +423,4 @@ async fn stop(mut child: Child) -> anyhow::Result<()> {
 fn counts(rate: f64, seconds: f64) -> anyhow::Result<(usize, usize)> {
     let count = |seconds: f64| format!("{:.0}", rate * seconds).parse::<usize>();
     Ok((count(seconds)?, count(WARM_UP_SECONDS)?))
-}
-
-/// A webhook with one text message that makes an event of about 1 KB.
-fn webhook(run: &str, number: usize, mark: &str) -> Vec<u8> {
-    let contact = number % CONTACTS;
-    let filler = "where is my order, please? ".repeat(18);
-    format!(
-        r#"{{"object":"whatsapp_business_account","entry":[{{"id":"102290129340398","changes":[{{"field":"messages","value":{{"messaging_product":"whatsapp","metadata":{{"display_phone_number":"15550783881","phone_number_id":"106540352242922"}},"contacts":[{{"profile":{{"name":"Customer {contact}"}},"wa_id":"1650555{contact:04}","user_id":"US.1349120865530274{contact:04}"}}],"messages":[{{"from":"1650555{contact:04}","from_user_id":"US.1349120865530274{contact:04}","id":"wamid.{run}.{number}","timestamp":"1749416383","type":"text","text":{{"body":"{mark} {filler}"}}}}]}}}}]}}]}}"#
-    )
-    .into_bytes()
-}
-
-fn now_nanos() -> u64 {
-    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX)
-}
-
-/// The time now; 0 for a message that is not to be measured.
-fn stamp_of_turn(number: usize, unmeasured: usize) -> u64 {
-    if number < unmeasured { 0 } else { now_nanos() }
-}
-
-fn age_of(sent_nanos: u64) -> Option<Duration> {
-    (sent_nanos > 0).then_some(())?;
-    now_nanos().checked_sub(sent_nanos).map(Duration::from_nanos)
 }
