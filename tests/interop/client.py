@@ -4,17 +4,45 @@ Run by `cargo xtask interop`, which generates the client and names the server, i
 environment. Ends with a line of counts.
 """
 
+import hashlib
+import hmac
+import json
 import os
 import sys
+import time
 import traceback
+import urllib.request
 import uuid
 
 import grpc
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
-from waypost.admin.v1 import audit_pb2, audit_pb2_grpc, teams_pb2, teams_pb2_grpc
+from waypost.admin.v1 import audit_pb2, audit_pb2_grpc, decisions_pb2, decisions_pb2_grpc
+from waypost.admin.v1 import rule_sets_pb2, rule_sets_pb2_grpc, teams_pb2, teams_pb2_grpc
 
 DEADLINE_S = 20
+# Between two looks, while something is on its way.
+POLL_EVERY_S = 0.1
+
+RULES = """
+[default]
+team = "frontdesk"
+
+[handover]
+team = "frontdesk"
+words.en = ["agent"]
+
+[[teams]]
+name = "frontdesk"
+
+[[teams]]
+name = "billing"
+
+[[rules]]
+id = "invoices"
+team = "%s"
+when = { keyword = ["invoice"] }
+"""
 
 
 class Client:
@@ -24,6 +52,8 @@ class Client:
         self.metadata = [("authorization", f"Bearer {token}")] if token else []
         self.teams = teams_pb2_grpc.TeamServiceStub(channel)
         self.audit = audit_pb2_grpc.AuditServiceStub(channel)
+        self.decisions = decisions_pb2_grpc.DecisionServiceStub(channel)
+        self.rule_sets = rule_sets_pb2_grpc.RuleSetServiceStub(channel)
 
     def call(self, method, request):
         return method(request, metadata=self.metadata, timeout=DEADLINE_S)
@@ -47,6 +77,107 @@ def named(error):
         if detail.Unpack(info):
             names.append(info.reason)
     return names
+
+
+def eventually(what, look):
+    """What `look` gives as soon as it gives something."""
+    until = time.monotonic() + DEADLINE_S
+    while time.monotonic() < until:
+        found = look()
+        if found:
+            return found
+        time.sleep(POLL_EVERY_S)
+    raise AssertionError(f"not within {DEADLINE_S} s: {what}")
+
+
+def write(customer, text):
+    """A customer's message, as the platform would post it; gives the message's id."""
+    message_id = f"wamid.{uuid.uuid4().hex}"
+    value = {
+        "messaging_product": "whatsapp",
+        "metadata": {"display_phone_number": "15550783881", "phone_number_id": "106540352242922"},
+        "contacts": [{"profile": {"name": "Customer"}, "wa_id": customer}],
+        "messages": [{"from": customer, "id": message_id, "timestamp": str(int(time.time())), "type": "text",
+                      "text": {"body": text}}],
+    }
+    entry = {"id": "102290129340398", "changes": [{"field": "messages", "value": value}]}
+    body = json.dumps({"object": "whatsapp_business_account", "entry": [entry]}).encode()
+    signature = hmac.new(os.environ["WAYPOST_APP_SECRET"].encode(), body, hashlib.sha256).hexdigest()
+    request = urllib.request.Request(os.environ["WAYPOST_WEBHOOK"], body, {
+        "Content-Type": "application/json", "X-Hub-Signature-256": f"sha256={signature}"})
+    with urllib.request.urlopen(request, timeout=DEADLINE_S) as answer:
+        assert answer.status == 200, answer.status
+    return message_id
+
+
+def decision_of(viewer, message_id):
+    def look():
+        try:
+            request = decisions_pb2.GetDecisionRequest(message_id=message_id)
+            return viewer.call(viewer.decisions.GetDecision, request).decision
+        except grpc.RpcError as error:
+            assert error.code() == grpc.StatusCode.NOT_FOUND, error.details()
+            return None
+    return eventually("the decision is there", look)
+
+
+def activate(publisher, rule_set, etag=""):
+    request = rule_sets_pb2.ActivateRuleSetRequest(reason="interop", etag=etag, request_id=str(uuid.uuid4()))
+    request.activation.active = rule_set.name
+    return publisher.call(publisher.rule_sets.ActivateRuleSet, request).activation
+
+
+def decides(viewer, rule_set, team):
+    """Every process follows an activation: new customers' messages go to `team`."""
+    def look():
+        customer = "1650555" + f"{uuid.uuid4().int % 10_000:04}"
+        decision = decision_of(viewer, write(customer, "my invoice"))
+        return decision.rule_set == rule_set.version and decision.team == team
+    eventually(f"{rule_set.name} decides", look)
+
+
+def a_rule_set_is_created_checked_activated_explained_and_taken_back(roles):
+    publisher, viewer = roles["publisher"], roles["viewer"]
+    create = rule_sets_pb2.CreateRuleSetRequest(text=RULES % "nowhere", reason="interop")
+    made = publisher.call(publisher.rule_sets.CreateRuleSet, create)
+    errors = [finding for finding in made.findings if finding.severity == rule_sets_pb2.SEVERITY_ERROR]
+    assert [(error.rule, error.field) for error in errors] == [("invoices", "rules.invoices.team")], errors
+    request = rule_sets_pb2.ActivateRuleSetRequest()
+    request.activation.active = made.rule_set.name
+    reasons = publisher.refused(publisher.rule_sets.ActivateRuleSet, request, grpc.StatusCode.FAILED_PRECONDITION)
+    assert reasons == ["NOT_CHECKED"], reasons
+
+    versions = []
+    for team in ["billing", "frontdesk"]:
+        create = rule_sets_pb2.CreateRuleSetRequest(text=RULES % team, request_id=str(uuid.uuid4()))
+        version = publisher.call(publisher.rule_sets.CreateRuleSet, create).rule_set
+        check = rule_sets_pb2.CheckRuleSetRequest(name=version.name)
+        checked = publisher.call(publisher.rule_sets.CheckRuleSet, check)
+        assert checked.rule_set.state == rule_sets_pb2.RULE_SET_STATE_CHECKED, checked
+        versions.append(version)
+    first, second = versions
+    publisher.refused(publisher.rule_sets.CreateRuleSet, rule_sets_pb2.CreateRuleSetRequest(text="[default"),
+                      grpc.StatusCode.INVALID_ARGUMENT)
+    diff = viewer.call(viewer.rule_sets.DiffRuleSets,
+                       rule_sets_pb2.DiffRuleSetsRequest(base=first.name, name=second.name))
+    assert [(change.rule, list(change.parts)) for change in diff.changed] == [("invoices", ["team"])], diff
+
+    activation = activate(publisher, first)
+    decides(viewer, first, "teams/billing")
+    explain = rule_sets_pb2.ExplainRuleSetRequest(text="Where is my invoice?", rules=["invoices"])
+    explained = viewer.call(viewer.rule_sets.ExplainRuleSet, explain)
+    assert (explained.version, explained.team, explained.rule) == (first.version, "teams/billing", "invoices"), explained
+    assert [(rule.rule, rule.verdict) for rule in explained.rules] == [("invoices", "applied")], explained
+
+    activate(publisher, second, activation.etag)
+    decides(viewer, second, "teams/frontdesk")
+    request.activation.active, request.etag = first.name, activation.etag
+    reasons = publisher.refused(publisher.rule_sets.ActivateRuleSet, request, grpc.StatusCode.ABORTED)
+    assert reasons == ["ETAG_MISMATCH"], reasons
+    activate(publisher, first)
+    decides(viewer, first, "teams/billing")
+    history = viewer.call(viewer.rule_sets.ListActivations, rule_sets_pb2.ListActivationsRequest()).activations
+    assert [one.active for one in history] == [first.name, second.name, first.name], history
 
 
 def a_team_is_created_and_updated_with_its_etag(roles):
@@ -122,7 +253,9 @@ def the_audit_log_is_whole(roles):
     assert [record.method for record in records] == ["TeamService/UpdateTeam", "TeamService/CreateTeam"], records
 
 
+# In this order: the teams of the first one's rules are what the others find.
 CHECKS = [
+    a_rule_set_is_created_checked_activated_explained_and_taken_back,
     a_team_is_created_and_updated_with_its_etag,
     nobody_is_let_in_without_a_token,
     a_role_that_may_not_is_refused,

@@ -10,7 +10,8 @@ use crate::ports::free_port;
 use crate::process::waypost;
 use crate::{WaypostProcess, WaypostSettings, WebhookClient};
 
-const APP_SECRET: &str = "test_app_secret";
+/// What webhooks are signed with.
+pub const APP_SECRET: &str = "test_app_secret";
 
 /// Two teams, so that one can be told from the other.
 const RULES: &str = r#"
@@ -93,6 +94,10 @@ impl AdminServer {
     /// What the server's certificate, for `localhost`, is checked by.
     pub fn ca_file(&self) -> &Path {
         &self.certificates.ca_file
+    }
+
+    pub fn webhook_url(&self) -> &str {
+        &self.webhook_url
     }
 
     pub fn webhook(&self) -> anyhow::Result<WebhookClient> {

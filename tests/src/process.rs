@@ -169,10 +169,16 @@ pub fn waypost() -> anyhow::Result<Command> {
     Ok(command)
 }
 
+static BUILT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+
+/// Has [`binary`] give what the caller has built, unless the environment names another.
+pub fn use_built(path: PathBuf) {
+    BUILT.get_or_init(|| Ok(path));
+}
+
 /// The program under test: the one named by the environment, else a debug build made now, once for each process. (A
 /// program that merely lies there may be older than what is tested.)
 pub fn binary() -> anyhow::Result<PathBuf> {
-    static BUILT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     if let Some(path) = std::env::var_os(BINARY_VARIABLE) {
         let path = PathBuf::from(path);
         ensure!(path.is_file(), "no program at {}, which {BINARY_VARIABLE} names", path.display());
