@@ -94,4 +94,29 @@ mod tests {
         let FieldViolations(violations) = Document::try_from(rules_v1::RuleSetDocument::default()).unwrap_err();
         assert_eq!(violations[0].field, "definition");
     }
+
+    /// What the text form cannot say, or says in one order only.
+    #[test]
+    fn nothing_is_lost_between_the_forms() {
+        let full = || rules_v1::RuleSetDocument::from(&toml_form::read(FULL).unwrap());
+        let mut wire = full();
+        wire.calendars[0].hours[0].days = vec![5, 1, 5];
+        for rule in &mut wire.definition.as_mut().unwrap().rules {
+            if let Some(rules_v1::outcome::Target::Split(split)) = &mut rule.outcome.as_mut().unwrap().target {
+                split.shares.reverse();
+            }
+        }
+        let document = Document::try_from(wire).unwrap();
+        assert_eq!(toml_form::read(&toml_form::write(&document)).unwrap(), document);
+
+        let mut wire = full();
+        let rule = &mut wire.definition.as_mut().unwrap().rules[0];
+        let share = rules_v1::Share { team: "vip".into(), percent: 50 };
+        let split = rules_v1::Split { shares: vec![share.clone(), share] };
+        rule.outcome.as_mut().unwrap().target = Some(rules_v1::outcome::Target::Split(split));
+        rule.valid_from_ms = Some(i64::MIN);
+        let FieldViolations(violations) = Document::try_from(wire).unwrap_err();
+        let fields: Vec<_> = violations.iter().map(|violation| violation.field.as_str()).collect();
+        assert_eq!(fields, ["definition.rules[0].outcome.split.shares", "definition.rules[0].valid_from_ms"]);
+    }
 }

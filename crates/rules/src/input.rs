@@ -67,5 +67,31 @@ pub struct OpenConversation {
 /// A date and time with its distance to UTC, e.g. `2026-12-01T09:00:00+01:00`.
 pub fn parse_instant(text: &str) -> Option<Timestamp> {
     let instant = text.parse::<jiff::Timestamp>().ok()?;
-    Some(Timestamp::from_millis(instant.as_millisecond()))
+    let instant = Timestamp::from_millis(instant.as_millisecond());
+    can_be_said(instant).then_some(instant)
+}
+
+/// Whether both forms of a rule set can say it: it lies in the years 0 to 9999.
+pub fn can_be_said(instant: Timestamp) -> bool {
+    // The last is jiff's own.
+    (-62_167_219_200_000..=253_402_207_200_999).contains(&instant.as_millis())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn instants_are_of_years_with_four_digits() {
+        for (text, millis) in [
+            ("0000-01-01T00:00:00Z", Some(-62_167_219_200_000)),
+            ("9999-12-30T22:00:00.999999999Z", Some(253_402_207_200_999)),
+            ("2026-12-01T09:00:00+01:00", Some(1_796_112_000_000)),
+            ("-000001-12-31T23:59:59Z", None),
+            ("9999-12-30T22:00:01Z", None),
+            ("tomorrow", None),
+        ] {
+            assert_eq!(parse_instant(text).map(Timestamp::as_millis), millis, "{text}");
+        }
+    }
 }

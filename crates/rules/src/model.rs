@@ -197,7 +197,7 @@ impl Outcome {
 pub enum Target {
     Team(TeamName),
     Person(Box<PersonTarget>),
-    /// Parts of a hundred, by the customer's bucket of the draw that the rule's id names.
+    /// Parts of a hundred, by the customer's bucket of the draw that the rule's id names. By team, each once.
     Split(Vec<Share>),
 }
 

@@ -4,6 +4,7 @@ use waypost_domain::calendar::{Calendar, Date, Holiday, Shift, TimeOfDay, Weekda
 use waypost_domain::team::Priority;
 use waypost_domain::{CalendarName, Team, TeamName, Timestamp};
 use waypost_rules::atom::{Amount, AmountRange, Atom, Field, Keyword, PercentRange, TextMatch, WholeRange, ZoneOf};
+use waypost_rules::input::can_be_said;
 use waypost_rules::model::{
     Conjunct, DefaultRoute, Definition, EscalationStep, Expect, Handover, Literal, OnUnknown, Outcome, PersonTarget,
     Sample, Share, Target,
@@ -84,6 +85,8 @@ impl Reader {
                     None => drop(self.wrong::<()>(format!("{at}.hours[{n}].days"), "is 1 (Monday) to 7 (Sunday)")),
                 }
             }
+            days.sort_unstable();
+            days.dedup();
             let shift = self.shift(one.shift.unwrap_or_default(), &format!("{at}.hours[{n}].shift"));
             hours.extend(shift.map(|shift| WeeklyHours { days, shift }));
         }
@@ -138,8 +141,8 @@ impl Reader {
             phase: phase?,
             priority: rule.priority,
             enabled: !rule.disabled,
-            valid_from: rule.valid_from_ms.map(Timestamp::from_millis),
-            valid_until: rule.valid_until_ms.map(Timestamp::from_millis),
+            valid_from: self.instant(rule.valid_from_ms, &format!("{at}.valid_from_ms")),
+            valid_until: self.instant(rule.valid_until_ms, &format!("{at}.valid_until_ms")),
             when,
             on_unknown: on_unknown?,
             outcome,
@@ -232,6 +235,10 @@ impl Reader {
                         Err(_) => drop(self.wrong::<()>(format!("{at}.split.shares[{n}].percent"), "is 0 to 100")),
                     }
                 }
+                shares.sort_by(|a, b| a.team.cmp(&b.team));
+                if shares.windows(2).any(|pair| pair[0].team == pair[1].team) {
+                    self.wrong::<()>(format!("{at}.split.shares"), "names a team twice");
+                }
                 Some(Target::Split(shares))
             }
         };
@@ -271,7 +278,7 @@ impl Reader {
             attributes: wire.attributes,
             language: wire.language,
             country: wire.country,
-            received_at: wire.received_at_ms.map(Timestamp::from_millis),
+            received_at: self.instant(wire.received_at_ms, &format!("{at}.input.received_at_ms")),
             zone: wire.zone,
             previous_team: previous_team.map(|team| PreviousTeam { team, age_s: wire.previous_team_age_s }),
             window_left_s: wire.window_left_s,
@@ -295,6 +302,11 @@ impl Reader {
             Ok(wire::Urgency::Urgent) => Some(Priority::Urgent),
             Err(_) => self.wrong(at.to_owned(), "is neither urgent nor normal"),
         }
+    }
+
+    fn instant(&mut self, millis: Option<i64>, at: &str) -> Option<Timestamp> {
+        let instant = Timestamp::from_millis(millis?);
+        if can_be_said(instant) { Some(instant) } else { self.wrong(at.to_owned(), "is not in the years 0 to 9999") }
     }
 
     fn some_team(&mut self, name: &str, at: &str) -> Option<TeamName> {

@@ -232,6 +232,8 @@ impl Reader {
                 (Ok(_), None) => {}
             }
         }
+        // A table has no order of its own, and who gets which part of the draw must not depend on one.
+        shares.sort_by(|a, b| a.team.cmp(&b.team));
         shares
     }
 
