@@ -92,6 +92,7 @@ pub(crate) struct Deployment {
     webhook_port: u16,
     admin_port: u16,
     settings: Vec<(String, String)>,
+    has_rules_file: bool,
     #[cfg(feature = "servers")]
     servers: Option<Servers>,
 }
@@ -112,6 +113,7 @@ impl Deployment {
             webhook_port: free_port(),
             admin_port: free_port(),
             settings: Vec::new(),
+            has_rules_file: true,
             #[cfg(feature = "servers")]
             servers: None,
         };
@@ -140,18 +142,26 @@ impl Deployment {
         self
     }
 
+    /// One that decides by what is activated.
+    #[cfg(feature = "servers")]
+    pub(crate) fn without_rules_file(mut self) -> anyhow::Result<Self> {
+        self.has_rules_file = false;
+        std::fs::write(self.config_file(), self.config())?;
+        Ok(self)
+    }
+
     fn config(&self) -> String {
+        let rules = if self.has_rules_file { format!("file = {:?}\n", self.rules_file()) } else { String::new() };
         // Short leases: after a kill the next process waits for the dead one's.
         let text = format!(
             "data_dir = {data:?}\npartitions = 4\n\
              [ingress]\nlisten = \"127.0.0.1:{webhook}\"\napp_secrets = [\"{APP_SECRET}\"]\nverify_token = \"v\"\n\
              [admin]\nlisten = \"127.0.0.1:{admin}\"\n\
-             [rules]\nfile = {rules:?}\n\
+             [rules]\n{rules}\
              [worker]\nlease_ttl_ms = 3000\nlease_renew_ms = 1000\n",
             data = self.data_folder(),
             webhook = self.webhook_port,
             admin = self.admin_port,
-            rules = self.rules_file(),
         );
         #[cfg(feature = "servers")]
         if let Some(servers) = &self.servers {

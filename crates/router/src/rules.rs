@@ -130,6 +130,11 @@ impl Rules {
         self.current.load_full()
     }
 
+    /// Puts others in force, for every batch that begins from now on.
+    pub fn replace(&self, rules: Arc<RulesInForce>) {
+        self.current.store(rules);
+    }
+
     /// Follows the source until `shutdown`; calls `changed` with all new rules before they are used, so that the queues
     /// of new teams are there first. When `changed` fails, they are tried again at the next look.
     pub async fn follow<F>(&self, shutdown: CancellationToken, changed: impl Fn(Arc<RulesInForce>) -> F)
@@ -155,7 +160,7 @@ impl Rules {
             follower.saw(found.mark);
             info!(version = rules.active.version, rules = rules.active.rule_count(), "new rules in force");
             ::metrics::counter!(metrics::RULES_READ, "outcome" => "loaded").increment(1);
-            self.current.store(rules);
+            self.replace(rules);
         }
     }
 }

@@ -1,10 +1,12 @@
 //! What a batch meets after a crash or after a stretch of silence: decisions that were stored and never published are
-//! published, whatever the rules say by then; what was held is released once.
+//! published, whatever the rules say by then; what was held is released once. And a batch keeps the rules that it began
+//! with, however often they change meanwhile.
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -14,16 +16,18 @@ use waypost_bus::{Bus, BusError, Consumer, Depth, Health, Layout, Message, Outco
 use waypost_bus_embedded::{EmbeddedBus, Options};
 use waypost_domain::{AliasSet, PartitionCount, PartitionId};
 use waypost_proto::{encode_event, v1};
-use waypost_router::{Router, RouterConfig, Rules};
+use waypost_router::{Router, RouterConfig, Rules, RulesInForce};
 use waypost_rules::RuleSet;
 use waypost_store::{Store, StoreOptions, StoreUrl};
 use waypost_worker::WorkerConfig;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The embedded bus with a gate before the teams' queues.
+/// The embedded bus with a gate before the teams' queues, and a book of what goes through it.
 struct GatedBus {
     inner: Arc<EmbeddedBus>,
+    /// Of each batch for the teams: the versions of the rules that its messages name.
+    versions: Mutex<Vec<BTreeSet<String>>>,
     shut: AtomicBool,
     refused: AtomicUsize,
 }
@@ -35,6 +39,10 @@ impl Bus for GatedBus {
         if to_teams && self.shut.load(Ordering::SeqCst) {
             self.refused.fetch_add(1, Ordering::SeqCst);
             return vec![Outcome::Unavailable; batch.len()];
+        }
+        if to_teams {
+            let versions = batch.iter().map(|publication| version(&publication.message)).collect();
+            self.versions.lock().unwrap().push(versions);
         }
         self.inner.publish(batch, timeout).await
     }
@@ -77,21 +85,27 @@ impl Rig {
         let url = StoreUrl::sqlite_file(folder.path().join("store.db"));
         let store = Store::open(&url, StoreOptions::default()).await.unwrap();
         store.migrate().await.unwrap();
-        let bus = GatedBus { inner, shut: AtomicBool::new(false), refused: AtomicUsize::new(0) };
+        let versions = Mutex::default();
+        let bus = GatedBus { inner, versions, shut: AtomicBool::new(false), refused: AtomicUsize::new(0) };
         Self { bus: Arc::new(bus), store, layout, _folder: folder }
     }
 
     fn start(&self, instance: &'static str, default_team: &str) -> JoinHandle<()> {
+        self.start_with(instance, Arc::new(Rules::fixed(rules(default_team))))
+    }
+
+    fn start_with(&self, instance: &'static str, rules: Arc<Rules>) -> JoinHandle<()> {
         let router = Router {
             config: RouterConfig::default(),
             layout: self.layout,
             bus: self.bus.clone(),
             store: self.store.clone(),
-            rules: Arc::new(Rules::fixed(rules(default_team))),
+            rules,
         };
         let worker = move |component, partitions| WorkerConfig {
             lease_ttl: Duration::from_millis(500),
             lease_renew_every: Duration::from_millis(50),
+            batch_max: 16,
             ..WorkerConfig::new(component, instance, partitions)
         };
         tokio::spawn(async move { router.run(worker, CancellationToken::new()).await })
@@ -122,6 +136,11 @@ impl Rig {
         };
         messages.into_iter().map(read).collect()
     }
+}
+
+fn version(message: &Message) -> String {
+    let document: serde_json::Value = serde_json::from_slice(&message.body).unwrap();
+    document["data"]["routing"]["rule_set"].as_str().unwrap().to_owned()
 }
 
 fn rules(default_team: &str) -> RuleSet {
@@ -210,4 +229,36 @@ async fn what_was_held_is_released_once_in_a_batch() {
     let wamids: Vec<String> = rig.on_queue("a").await.into_iter().map(|(wamid, _)| wamid).collect();
     assert_eq!(wamids, ["somebody", "held", "message", "last"]);
     second.abort();
+}
+
+#[tokio::test]
+async fn a_batch_keeps_the_rules_that_it_began_with() {
+    const MESSAGES: usize = 640;
+    let rig = Rig::new().await;
+    let events = (0..MESSAGES).map(|n| event(&format!("w{n}"), &format!("1555{n:07}"))).collect();
+    rig.publish_events(events).await;
+    let current = Arc::new(Rules::fixed(rules("a")));
+    let others = ["a", "b"].map(|team| Arc::new(RulesInForce::only(rules(team))));
+    let (changing, is_over) = (current.clone(), Arc::new(AtomicBool::new(false)));
+    let over = is_over.clone();
+    // As often as a processor can: also between two messages of a batch.
+    let changes = std::thread::spawn(move || {
+        while !over.load(Ordering::Relaxed) {
+            others.iter().for_each(|rules| changing.replace(rules.clone()));
+        }
+    });
+    let router = rig.start_with("one", current);
+    let routed = async || {
+        let depth = async |team: &str| rig.bus.depth(&format!("team.{team}.normal")).await.unwrap().unwrap().ready;
+        depth("a").await + depth("b").await
+    };
+    eventually(async || routed().await == MESSAGES as u64).await;
+    is_over.store(true, Ordering::Relaxed);
+    changes.join().unwrap();
+    router.abort();
+    let batches = rig.bus.versions.lock().unwrap().clone();
+    assert!(batches.len() >= MESSAGES / 16, "{} batches", batches.len());
+    assert!(batches.iter().all(|versions| versions.len() == 1), "mixed: {batches:?}");
+    let all: BTreeSet<String> = batches.into_iter().flatten().collect();
+    assert_eq!(all, BTreeSet::from([rules("a").version, rules("b").version]), "they did not change");
 }

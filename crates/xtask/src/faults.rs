@@ -17,9 +17,9 @@ const SCALE_ENV: &str = "WAYPOST_FAULTS";
 /// Builds that break a promise on purpose: first, because the rest proves nothing unless the ledger notices them.
 const SABOTAGE: &str = "sabotage";
 /// Those of the catalogue that there is something to break for yet, each a test `fault_NN_…`.
-const FAULTS: [&str; 20] = [
-    SABOTAGE, "01", "02", "03", "04", "05", "06", "07", "08", "09", "10", "11", "13", "14", "15", "16", "24", "25",
-    "26", "27",
+const FAULTS: [&str; 21] = [
+    SABOTAGE, "01", "02", "03", "04", "05", "06", "07", "08", "09", "10", "11", "13", "14", "15", "16", "24", "24b",
+    "25", "26", "27",
 ];
 
 #[derive(Args)]

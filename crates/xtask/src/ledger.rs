@@ -10,7 +10,9 @@ use waypost_bus::Layout;
 use waypost_domain::PartitionCount;
 use waypost_rules::RuleSet;
 use waypost_store::{Store, StoreOptions, StoreUrl};
-use waypost_tests::ledger::{BusUrl, Ledger, LedgerWriter, Load, LoadConfig, StoreFacts, collect, collected_queues};
+use waypost_tests::ledger::{
+    BusUrl, Ledger, LedgerWriter, Load, LoadConfig, StoreFacts, activated_rule_sets, collect, collected_queues,
+};
 
 use crate::count::Count;
 
@@ -38,7 +40,7 @@ pub(crate) enum LedgerCommand {
     ///
     /// Reads every *.jsonl file of the folder, the decisions in the store, and the rules. Prints what was counted, and
     /// every violation with the ids concerned; fails when there is one. Without --store and --rules, what rests on them is
-    /// not checked, and the verdict says so.
+    /// not checked, and the verdict says so. Versions that were activated are in the store: no need for --rules.
     #[command(after_help = CHECK_EXAMPLE)]
     Check(CheckArgs),
 }
@@ -105,7 +107,7 @@ pub(crate) struct CheckArgs {
     /// `postgres://…`, or `sqlite://PATH` of the embedded store
     #[arg(long, value_name = "URL")]
     store: Option<String>,
-    /// The rules that were in force; repeat it for each set that was
+    /// A rules file that was in force; repeat it for each
     #[arg(long, value_name = "FILE")]
     rules: Vec<PathBuf>,
     /// The run was stopped in the middle: nothing is missed yet, but what came out must be right
@@ -177,6 +179,7 @@ async fn check(args: CheckArgs) -> anyhow::Result<Count> {
         let store = Store::open(&StoreUrl::parse(url)?, StoreOptions::default()).await?;
         store.require_schema().await?;
         ledger.store = Some(StoreFacts::read(&store).await?);
+        ledger.rule_sets.extend(activated_rule_sets(&store).await?);
         store.close().await;
     }
     let verdict = if args.so_far { ledger.check_so_far() } else { ledger.check() };

@@ -12,6 +12,7 @@ mod run;
 mod sabotage;
 mod store;
 mod teams;
+mod versions;
 
 use std::time::Duration;
 

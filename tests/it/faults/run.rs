@@ -15,9 +15,11 @@ use waypost_store::{Store, StoreOptions, StoreUrl};
 use waypost_tests::eventually;
 use waypost_tests::ledger::{
     self, Answer, DeliveryRecord, Item, ItemKind, Ledger, Load, LoadConfig, QueueDepth, StoreFacts, Verdict,
+    activated_rule_sets,
 };
 
 use super::REPORT_ENV;
+use super::versions::Timing;
 use crate::deployment::{APP_SECRET, Deployment, Found, Reader, text};
 pub(crate) use crate::traffic::RULES;
 
@@ -40,6 +42,8 @@ pub(crate) struct Run<'a> {
     bus: Option<Arc<RabbitBus>>,
     pub(crate) ledger: Ledger,
     recovered_in: Duration,
+    /// Where the store notes when it decided.
+    pub(crate) timing: Option<Timing>,
 }
 
 impl<'a> Run<'a> {
@@ -51,7 +55,7 @@ impl<'a> Run<'a> {
     pub(crate) fn start_at(fault: &'static str, deployment: &'a Deployment, rate: f64) -> anyhow::Result<Self> {
         let load = Load::start(&load_config(deployment, rate))?;
         let ledger = Ledger { rule_sets: vec![std::fs::read_to_string(deployment.rules_file())?], ..Ledger::default() };
-        Ok(Self { fault, deployment, load, bus: None, ledger, recovered_in: Duration::ZERO })
+        Ok(Self { fault, deployment, load, bus: None, ledger, recovered_in: Duration::ZERO, timing: None })
     }
 
     /// Waits until so many more messages are accepted.
@@ -135,7 +139,12 @@ impl<'a> Run<'a> {
         self.drain(drain_timeout).await?;
         let url = StoreUrl::parse(&self.deployment.servers().context("servers")?.postgres_url)?;
         let store = Store::open(&url, StoreOptions::default()).await?;
-        self.ledger.store = Some(StoreFacts::read(&store).await?);
+        let mut facts = StoreFacts::read(&store).await?;
+        if let Some(timing) = &self.timing {
+            self.recovered_in = timing.note(&mut facts).await?;
+        }
+        self.ledger.store = Some(facts);
+        self.ledger.rule_sets.extend(activated_rule_sets(&store).await?);
         store.close().await;
         Ok(self.ledger.check())
     }

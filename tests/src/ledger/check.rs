@@ -2,6 +2,7 @@
 
 mod index;
 mod order;
+mod versions;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -24,6 +25,7 @@ pub(super) fn check(ledger: &Ledger, drained: bool) -> Verdict {
     check.i7_drained_and_explained();
     check.i9_nothing_personal();
     check.i10_decided_the_same_again();
+    check.i10_decided_by_what_was_in_force();
     check.i11_decided_for_somebody();
     check.verdict.violations.sort();
     check.verdict.violations.dedup();

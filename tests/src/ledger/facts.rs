@@ -1,13 +1,18 @@
 //! Reading the store's side of the account, from either database.
 
-use waypost_domain::TeamName;
-use waypost_store::{KnownEvent, Store};
+use std::collections::BTreeMap;
 
-use super::{DecisionFact, LeaseFact, OutcomeFact, StatusFact, StoreFacts};
+use anyhow::Context;
+use waypost_domain::{NumberName, TeamName};
+use waypost_store::{Activation, KnownEvent, Store};
+
+use super::{ActivationFact, DecisionFact, LeaseFact, OutcomeFact, StatusFact, StoreFacts, TrialFact};
 
 /// The components whose leases are read.
 const COMPONENTS: [&str; 3] = ["router", "statuses", "account"];
 const PAGE_ROWS: u32 = 1_000;
+/// Every process has new rules in force within 2 s, and ends the batch that it has begun.
+const IN_FORCE_WITHIN_MS: i64 = 2_000 + 1_000;
 
 impl StoreFacts {
     /// Reads everything, in pages.
@@ -24,6 +29,7 @@ impl StoreFacts {
                 });
             }
         }
+        facts.activations = activations(store).await?;
         let mut after = None;
         loop {
             let page = store.events_after(after, PAGE_ROWS).await?;
@@ -46,6 +52,45 @@ impl StoreFacts {
     }
 }
 
+/// The texts of the versions that ever were in force.
+pub async fn activated_rule_sets(store: &Store) -> anyhow::Result<Vec<String>> {
+    Ok(versions(store).await?.into_values().map(|(_, text)| text).collect())
+}
+
+/// Hash and text of each version that was activated or tried, by its number.
+async fn versions(store: &Store) -> anyhow::Result<BTreeMap<i64, (String, String)>> {
+    let mut versions = BTreeMap::new();
+    for activation in store.activations(None, u32::MAX).await? {
+        let in_force = activation.in_force;
+        for number in [Some(in_force.active), in_force.trial.map(|trial| trial.rule_set)].into_iter().flatten() {
+            if !versions.contains_key(&number) {
+                let row = store.rule_set(number).await?.context("a version that was activated is gone")?;
+                versions.insert(number, (row.hash, row.text));
+            }
+        }
+    }
+    Ok(versions)
+}
+
+async fn activations(store: &Store) -> anyhow::Result<Vec<ActivationFact>> {
+    let versions = versions(store).await?;
+    let hash = |number: i64| versions.get(&number).map(|(hash, _)| hash.clone()).unwrap_or_default();
+    let mut activations = store.activations(None, u32::MAX).await?;
+    activations.reverse();
+    let fact = |Activation { revision, in_force, at, .. }: Activation| ActivationFact {
+        revision,
+        at_ms: at.as_millis(),
+        alone_from_ms: at.as_millis() + IN_FORCE_WITHIN_MS,
+        active: hash(in_force.active),
+        trial: in_force.trial.map(|trial| TrialFact {
+            version: hash(trial.rule_set),
+            percent: trial.percent,
+            numbers: trial.numbers.iter().map(NumberName::to_string).collect(),
+        }),
+    };
+    Ok(activations.into_iter().map(fact).collect())
+}
+
 fn decision_fact(event: KnownEvent) -> DecisionFact {
     DecisionFact {
         phone_number_id: event.event.number.as_str().to_owned(),
@@ -63,5 +108,6 @@ fn decision_fact(event: KnownEvent) -> DecisionFact {
             priority: outcome.priority.as_str().to_owned(),
             input: hex::encode(&outcome.input),
         }),
+        made: None,
     }
 }

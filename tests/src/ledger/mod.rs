@@ -28,11 +28,12 @@ mod verdict;
 mod tests;
 
 pub use collect::{BusUrl, collect, collected_queues};
+pub use facts::activated_rule_sets;
 pub use files::LedgerWriter;
 pub use load::{Load, LoadConfig, is_accepted};
 pub use records::{
-    Answer, DeadLetterNote, DecisionFact, DeliveryRecord, Entry, Item, ItemKind, LeaseFact, OutcomeFact, PostRecord,
-    QueueDepth, RoutingNote, StatusFact, TextRecord,
+    ActivationFact, Answer, DeadLetterNote, DecisionFact, DeliveryRecord, Entry, Item, ItemKind, LeaseFact, MadeFact,
+    OutcomeFact, PostRecord, QueueDepth, RoutingNote, StatusFact, TextRecord, TrialFact,
 };
 pub use verdict::{Counts, Invariant, Verdict, Violation};
 
@@ -49,7 +50,7 @@ pub struct Ledger {
     pub texts: Vec<TextRecord>,
     /// What must be in none of the texts: phone numbers, names, words that the generator has seeded.
     pub markers: Vec<String>,
-    /// The text of every rules file that was in force.
+    /// The text of every rules file, or version in the store, that was in force.
     pub rule_sets: Vec<String>,
 }
 
@@ -59,6 +60,8 @@ pub struct StoreFacts {
     pub decisions: Vec<DecisionFact>,
     pub statuses: Vec<StatusFact>,
     pub leases: Vec<LeaseFact>,
+    /// In their order; empty where the rules come from a file.
+    pub activations: Vec<ActivationFact>,
 }
 
 impl Ledger {
@@ -79,6 +82,7 @@ impl Ledger {
             Entry::Decision(decision) => self.store.get_or_insert_default().decisions.push(decision),
             Entry::Status(status) => self.store.get_or_insert_default().statuses.push(status),
             Entry::Lease(lease) => self.store.get_or_insert_default().leases.push(lease),
+            Entry::Activation(activation) => self.store.get_or_insert_default().activations.push(activation),
             Entry::Depth(depth) => self.depths.push(depth),
             Entry::Text(text) => self.texts.push(text),
             Entry::Marker(marker) => self.markers.push(marker),
@@ -104,6 +108,7 @@ impl StoreFacts {
     pub fn entries(&self) -> impl Iterator<Item = Entry> + '_ {
         let decisions = self.decisions.iter().cloned().map(Entry::Decision);
         let statuses = self.statuses.iter().cloned().map(Entry::Status);
-        decisions.chain(statuses).chain(self.leases.iter().cloned().map(Entry::Lease))
+        let leases = self.leases.iter().cloned().map(Entry::Lease);
+        decisions.chain(statuses).chain(leases).chain(self.activations.iter().cloned().map(Entry::Activation))
     }
 }

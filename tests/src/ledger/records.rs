@@ -23,6 +23,7 @@ pub enum Entry {
     Decision(DecisionFact),
     Status(StatusFact),
     Lease(LeaseFact),
+    Activation(ActivationFact),
     Depth(QueueDepth),
     Text(TextRecord),
     Marker(String),
@@ -207,6 +208,42 @@ pub struct DecisionFact {
     pub published: bool,
     /// `None`: nothing was routed.
     pub outcome: Option<OutcomeFact>,
+    /// Where the run has recorded it.
+    pub made: Option<MadeFact>,
+}
+
+/// When a decision was made, and what tells which version had to make it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MadeFact {
+    /// By the store's clock, milliseconds since the epoch.
+    pub at_ms: i64,
+    /// The same for all decisions of one batch, and for no other.
+    pub transaction: String,
+    /// Our name of the number that was written to.
+    pub number: String,
+    /// `None`: of nobody.
+    pub contact: Option<String>,
+}
+
+/// A change of the versions in force.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ActivationFact {
+    pub revision: i64,
+    /// By the store's clock, milliseconds since the epoch, before it was committed.
+    pub at_ms: i64,
+    /// From then on nobody decides by what was in force before.
+    pub alone_from_ms: i64,
+    pub active: String,
+    pub trial: Option<TrialFact>,
+}
+
+/// A version that decides for some.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrialFact {
+    pub version: String,
+    pub percent: u8,
+    /// By their names.
+    pub numbers: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
