@@ -11,6 +11,7 @@ mod crate_edges;
 mod deployment;
 mod duplicates;
 mod embedded_run;
+mod extras;
 #[cfg(feature = "servers")]
 mod faults;
 mod fuzz;

@@ -31,6 +31,9 @@ name = "billing"
 [[rules]]
 id = "invoices"
 team = "billing"
+tags = ["money"]
+skills = ["accounting"]
+escalation = [{ after_minutes = 30, team = "frontdesk" }]
 when = { keyword = ["invoice"] }
 "#;
 

@@ -7,6 +7,7 @@
 #[cfg(feature = "admin")]
 pub mod admin;
 pub mod event;
+pub mod extras;
 pub mod route;
 pub mod rule_set;
 

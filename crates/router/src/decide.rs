@@ -1,6 +1,7 @@
 //! From a message and what we know of its sender to a decision, with the input that made it.
 
 use waypost_domain::{Conversation, ConversationState, InboundMessage, NumberName, Timestamp};
+use waypost_proto::extras::encode_extras;
 use waypost_proto::route::{encode_route_input, fit_route_input};
 use waypost_rules::{Decision, OpenConversation, PreviousTeam, Referral, RouteInput, Scratch};
 use waypost_store::{ContactRecord, StoredDecision};
@@ -25,6 +26,7 @@ pub fn decide(rules: &RulesInForce, message: &InboundMessage, known: Known<'_>) 
     let decision = set.decide(&input);
     look_on(rules, &input, &decision);
     StoredDecision {
+        extras: encode_extras(&decision),
         rule_set: decision.rule_set,
         rule: decision.rule,
         phase: decision.phase.as_str().to_owned(),

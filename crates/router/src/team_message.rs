@@ -9,9 +9,12 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use serde::Serialize;
 use serde_json::value::RawValue;
+use tracing::error;
 use waypost_bus::Message;
 use waypost_domain::message::TapSource;
 use waypost_domain::{Conversation, DecisionId, InboundMessage, NumberName, TeamName};
+use waypost_proto::extras::decode_extras;
+use waypost_proto::v1::{DecisionEscalationStep, DecisionExtras};
 use waypost_store::{ContactRecord, StoredDecision};
 
 use crate::inbound::Inbound;
@@ -146,17 +149,42 @@ struct RoutingPart<'a> {
     team: Option<&'a str>,
     priority: &'static str,
     why: &'a str,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    tags: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    person: Option<PersonPart<'a>>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    skills: &'a [String],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    escalation: Vec<EscalationPart<'a>>,
+}
+
+#[derive(Serialize)]
+struct PersonPart<'a> {
+    name: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    fallback_team: &'a str,
+}
+
+#[derive(Serialize)]
+struct EscalationPart<'a> {
+    after_minutes: u32,
+    /// A calendar.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    clock: &'a str,
+    team: &'a str,
 }
 
 impl TeamMessage<'_> {
     pub fn encode(&self) -> Message {
+        let extras = self.extras();
         let envelope = Envelope {
             specversion: SPEC_VERSION,
             kind: EVENT_TYPE,
             source: format!("/numbers/{}", self.inbound.key.number),
             id: self.id,
             traceparent: traceparent(&self.inbound.post_id, self.id),
-            data: self.document(),
+            data: self.document(&extras),
         };
         Message {
             id: self.id.to_string(),
@@ -167,7 +195,15 @@ impl TeamMessage<'_> {
         }
     }
 
-    fn document(&self) -> Document<'_> {
+    /// Read from what is stored, whether it was stored just now or by a process that is gone.
+    fn extras(&self) -> DecisionExtras {
+        decode_extras(&self.decision.extras).unwrap_or_else(|error| {
+            error!(decision_id = %self.id, %error, "what else was decided is not told");
+            DecisionExtras::default()
+        })
+    }
+
+    fn document<'a>(&'a self, extras: &'a DecisionExtras) -> Document<'a> {
         Document {
             number: self.number.as_str(),
             phone_number_id: self.inbound.key.number.as_str(),
@@ -210,6 +246,11 @@ impl TeamMessage<'_> {
                 team: self.decision.team.as_ref().map(TeamName::as_str),
                 priority: self.decision.priority.as_str(),
                 why: &self.decision.why,
+                tags: &extras.tags,
+                person: (!extras.person.is_empty())
+                    .then_some(PersonPart { name: &extras.person, fallback_team: &extras.fallback_team }),
+                skills: &extras.skills,
+                escalation: extras.escalation.iter().map(EscalationPart::from).collect(),
             },
             from_standby: matches!(self.inbound.content, crate::inbound::Content::Standby(_)),
         }
@@ -236,6 +277,12 @@ impl TeamMessage<'_> {
             username: self.message.username.as_deref(),
             attributes: self.contact.map(|contact| &contact.attributes).filter(|attributes| !attributes.is_empty()),
         }
+    }
+}
+
+impl<'a> From<&'a DecisionEscalationStep> for EscalationPart<'a> {
+    fn from(step: &'a DecisionEscalationStep) -> Self {
+        Self { after_minutes: step.after_minutes, clock: &step.clock, team: &step.team }
     }
 }
 

@@ -22,6 +22,7 @@ use waypost_store::{Store, StoreOptions, StoreUrl};
 use waypost_worker::WorkerConfig;
 
 const PATIENCE: Duration = Duration::from_secs(30);
+const BATCH_MAX: u16 = 8;
 
 /// The embedded bus with a gate before the teams' queues, and a book of what goes through it.
 struct GatedBus {
@@ -105,7 +106,7 @@ impl Rig {
         let worker = move |component, partitions| WorkerConfig {
             lease_ttl: Duration::from_millis(500),
             lease_renew_every: Duration::from_millis(50),
-            batch_max: 16,
+            batch_max: BATCH_MAX,
             ..WorkerConfig::new(component, instance, partitions)
         };
         tokio::spawn(async move { router.run(worker, CancellationToken::new()).await })
@@ -233,7 +234,7 @@ async fn what_was_held_is_released_once_in_a_batch() {
 
 #[tokio::test]
 async fn a_batch_keeps_the_rules_that_it_began_with() {
-    const MESSAGES: usize = 640;
+    const MESSAGES: usize = 192;
     let rig = Rig::new().await;
     let events = (0..MESSAGES).map(|n| event(&format!("w{n}"), &format!("1555{n:07}"))).collect();
     rig.publish_events(events).await;
@@ -257,7 +258,7 @@ async fn a_batch_keeps_the_rules_that_it_began_with() {
     changes.join().unwrap();
     router.abort();
     let batches = rig.bus.versions.lock().unwrap().clone();
-    assert!(batches.len() >= MESSAGES / 16, "{} batches", batches.len());
+    assert!(batches.len() >= MESSAGES / usize::from(BATCH_MAX), "{} batches", batches.len());
     assert!(batches.iter().all(|versions| versions.len() == 1), "mixed: {batches:?}");
     let all: BTreeSet<String> = batches.into_iter().flatten().collect();
     assert_eq!(all, BTreeSet::from([rules("a").version, rules("b").version]), "they did not change");

@@ -25,6 +25,8 @@ pub struct Decision {
     pub priority: Priority,
     /// The person asked for, as a customer attribute names them.
     pub person: Option<String>,
+    /// Who answers instead of that person, where the rule says so.
+    pub fallback_team: Option<TeamName>,
     pub tags: Vec<String>,
     pub skills: Vec<String>,
     pub escalation: Vec<EscalationStep>,
@@ -59,6 +61,17 @@ impl<'a> Choice<'a> {
         match self.by {
             By::Rule { rule, .. } => &rule.id,
             By::OpenConversation | By::RuleSet => self.phase.as_str(),
+        }
+    }
+
+    /// Who answers instead of the person asked for.
+    fn fallback_team(&self) -> Option<&'a TeamName> {
+        match self.by {
+            By::Rule { rule, .. } if self.person.is_some() => match rule.outcome.target.as_ref()? {
+                Target::Person(person) => person.fallback_team.as_ref(),
+                Target::Team(_) | Target::Split(_) => None,
+            },
+            By::Rule { .. } | By::OpenConversation | By::RuleSet => None,
         }
     }
 }
@@ -151,6 +164,7 @@ impl RuleSet {
             team: choice.team.clone(),
             priority: choice.priority,
             person: choice.person.map(str::to_owned),
+            fallback_team: choice.fallback_team().cloned(),
             tags,
             skills,
             escalation: escalation.to_vec(),

@@ -47,7 +47,7 @@ const RELEASED: &str = concat!(
 
 const RELEASE_HELD: &str = "UPDATE held SET released_by = $2 WHERE decision_id = $1 AND released_by IS NULL";
 const RELEASE_INBOX: &str = "UPDATE inbox SET rule_set = $2, rule = $3, phase = $4, team = $5, priority = $6, why = $7, \
-     input = $8 WHERE decision_id = $1";
+     input = $8, extras = $9 WHERE decision_id = $1";
 const INSERT_SQLITE: &str = "INSERT INTO held (decision_id, contact_id, number, key, event, received_at) \
      VALUES ($1, $2, $3, $4, $5, $6)";
 const INSERT_POSTGRES: &str = "INSERT INTO held (decision_id, contact_id, number, key, event, received_at) \
@@ -98,7 +98,8 @@ impl Batch {
                     .bind(decision.team.as_ref().map(TeamName::as_str))
                     .bind(decision.priority.as_str())
                     .bind(clean(&decision.why))
-                    .bind(decision.input.as_slice());
+                    .bind(decision.input.as_slice())
+                    .bind(decision.some_extras());
                 query.execute(&mut *db).await.map(drop)?;
                 released
             });

@@ -39,6 +39,15 @@ pub struct StoredDecision {
     pub why: String,
     /// The encoded input. Empty once it was erased.
     pub input: Vec<u8>,
+    /// What else was decided, encoded; empty where there is nothing.
+    pub extras: Vec<u8>,
+}
+
+impl StoredDecision {
+    /// `None`, not empty bytes, is what is stored for nothing.
+    pub(crate) fn some_extras(&self) -> Option<&[u8]> {
+        (!self.extras.is_empty()).then_some(self.extras.as_slice())
+    }
 }
 
 /// An event to record.
@@ -93,7 +102,7 @@ macro_rules! known_columns {
     () => {
         "i.decision_id, i.number, i.key, i.partition, i.seq, coalesce(l.published_seq, 0) AS published_seq, i.kind, \
          i.contact_id, i.conversation_id, i.received_at, i.rule_set, i.rule, i.phase, i.team, i.priority, i.why, \
-         i.input, h.released_by"
+         i.input, i.extras, h.released_by"
     };
 }
 /// Joins the lease of component `$1` and the held message, if any.
@@ -124,6 +133,7 @@ pub(crate) struct KnownRecord {
     priority: Option<String>,
     why: Option<String>,
     input: Option<Vec<u8>>,
+    extras: Option<Vec<u8>>,
     released_by: Option<Uuid>,
 }
 
@@ -139,6 +149,7 @@ impl KnownRecord {
                 priority: self.priority.as_deref().and_then(Priority::parse).ok_or(unreadable("priority"))?,
                 why: self.why.unwrap_or_default(),
                 input: self.input.unwrap_or_default(),
+                extras: self.extras.unwrap_or_default(),
             }),
         };
         Ok(KnownEvent {
@@ -222,7 +233,7 @@ impl Batch {
             Tx::Sqlite(tx) => {
                 let mut query = QueryBuilder::new(
                     "INSERT INTO inbox (decision_id, contact_id, conversation_id, partition, seq, received_at, number, \
-                     key, kind, rule_set, rule, phase, team, priority, why, input) ",
+                     key, kind, rule_set, rule, phase, team, priority, why, input, extras) ",
                 );
                 query.push_values(rows, |mut values, row| {
                     let outcome = row.outcome.as_ref();
@@ -242,7 +253,8 @@ impl Batch {
                         .push_bind(outcome.and_then(|one| one.team.as_ref()).map(|team| team.as_str().to_owned()))
                         .push_bind(outcome.map(|one| one.priority.as_str()))
                         .push_bind(outcome.map(|one| clean(&one.why).into_owned()))
-                        .push_bind(outcome.map(|one| one.input.clone()));
+                        .push_bind(outcome.map(|one| one.input.clone()))
+                        .push_bind(outcome.and_then(StoredDecision::some_extras).map(<[u8]>::to_vec));
                 });
                 query.push(" ON CONFLICT DO NOTHING");
                 query.build().persistent(false).execute(&mut **tx).await?.rows_affected()
@@ -253,13 +265,13 @@ impl Batch {
                 let outcomes = || rows.iter().map(|row| row.outcome.as_ref());
                 sqlx::query(
                     "INSERT INTO inbox (decision_id, contact_id, conversation_id, partition, seq, received_at, number, \
-                     key, kind, rule_set, rule, phase, team, priority, why, input) \
+                     key, kind, rule_set, rule, phase, team, priority, why, input, extras) \
                      SELECT r.id, r.contact, r.conversation, $1, r.seq, r.received_at, r.number, r.key, r.kind, \
-                     r.rule_set, r.rule, r.phase, r.team, r.priority, r.why, r.input \
+                     r.rule_set, r.rule, r.phase, r.team, r.priority, r.why, r.input, r.extras \
                      FROM unnest($2::UUID[], $3::UUID[], $4::UUID[], $5::BIGINT[], $6::BIGINT[], $7::TEXT[], \
                      $8::TEXT[], $9::TEXT[], $10::TEXT[], $11::TEXT[], $12::TEXT[], $13::TEXT[], $14::TEXT[], \
-                     $15::TEXT[], $16::BYTEA[]) AS r(id, contact, conversation, seq, received_at, number, key, kind, \
-                     rule_set, rule, phase, team, priority, why, input)",
+                     $15::TEXT[], $16::BYTEA[], $17::BYTEA[]) AS r(id, contact, conversation, seq, received_at, number, \
+                     key, kind, rule_set, rule, phase, team, priority, why, input, extras)",
                 )
                 .bind(partition)
                 .bind(rows.iter().map(|row| row.decision_id.as_uuid()).collect::<Vec<_>>())
@@ -277,6 +289,7 @@ impl Batch {
                 .bind(outcomes().map(|one| one.map(|one| one.priority.as_str())).collect::<Vec<_>>())
                 .bind(outcomes().map(|one| one.map(|one| clean(&one.why))).collect::<Vec<_>>())
                 .bind(outcomes().map(|one| one.map(|one| one.input.as_slice())).collect::<Vec<_>>())
+                .bind(outcomes().map(|one| one.and_then(StoredDecision::some_extras)).collect::<Vec<_>>())
                 .execute(&mut **tx)
                 .await?
                 .rows_affected()

@@ -11,7 +11,7 @@ use crate::database::{Database, on_reader, on_writer};
 use crate::{Result, Store, StoreError};
 
 /// (version, name, for SQLite, for PostgreSQL), oldest first. Never edit one that was released: add another.
-const MIGRATIONS: [(i64, &str, &str, &str); 4] = [
+const MIGRATIONS: [(i64, &str, &str, &str); 5] = [
     (
         101,
         "initial",
@@ -35,6 +35,12 @@ const MIGRATIONS: [(i64, &str, &str, &str); 4] = [
         "rule sets",
         include_str!("../migrations/sqlite/104_rule_sets.sql"),
         include_str!("../migrations/postgres/104_rule_sets.sql"),
+    ),
+    (
+        105,
+        "extras",
+        include_str!("../migrations/sqlite/105_extras.sql"),
+        include_str!("../migrations/postgres/105_extras.sql"),
     ),
 ];
 /// What this release needs.

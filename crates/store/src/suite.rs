@@ -164,6 +164,7 @@ fn decision(team: &str) -> StoredDecision {
         priority: Priority::Urgent,
         why: "keyword".into(),
         input: vec![0, 1, 255],
+        extras: vec![],
     }
 }
 

@@ -98,6 +98,9 @@ async fn a_decision_says_why() -> anyhow::Result<()> {
     assert_eq!((&decision["team"], &decision["rule"]), (&"teams/billing".into(), &"invoices".into()));
     assert!(decision["why"].as_str().is_some_and(|why| !why.is_empty()), "{decision}");
     assert!(!decision.to_string().contains("my invoice"), "{decision}");
+    let extras = ["tags", "skills", "escalation"].map(|field| decision[field].clone());
+    let step = serde_json::json!({ "after_minutes": 30, "clock": "", "team": "teams/frontdesk" });
+    assert_eq!(extras, [["money"].into(), ["accounting"].into(), vec![step].into()] as [Value; 3], "{decision}");
     let name = decision["name"].as_str().context("a name")?;
     assert_eq!(viewer.json(&["decisions", "get", name])?["message_id"], "wamid.why");
     assert_eq!(viewer.json(&["decisions", "list"])?.as_array().map(Vec::len), Some(1));

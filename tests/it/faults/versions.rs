@@ -57,7 +57,7 @@ async fn fault_24b_versions_swapped() -> anyhow::Result<()> {
         for (in_force, decides) in steps {
             versions.activate(in_force).await?;
             versions.decides(decides).await?;
-            last(scale.seconds(3, 8)).await;
+            last(scale.seconds(2, 8)).await;
         }
     }
     run.healed().await?;

@@ -1,10 +1,13 @@
 //! Decisions, as they were stored. Must never show what a customer wrote.
 
 use tonic::{Request, Response, Status};
+use tracing::error;
 use uuid::Uuid;
 use waypost_domain::{DecisionId, PhoneNumberId, TeamName};
 use waypost_proto::admin_v1 as v1;
 use waypost_proto::admin_v1::decision_service_server::DecisionService;
+use waypost_proto::extras::decode_extras;
+use waypost_proto::v1::DecisionEscalationStep;
 use waypost_store::{EventKey, KnownEvent};
 
 use crate::errors::{self, Violations, not_found};
@@ -103,6 +106,26 @@ fn wire(event: KnownEvent) -> v1::Decision {
         decision.phase = outcome.phase;
         decision.priority = outcome.priority.as_str().to_owned();
         decision.why = outcome.why;
+        add_extras(&mut decision, &outcome.extras);
     }
     decision
+}
+
+/// What cannot be read is left out, and told to whoever runs this.
+fn add_extras(decision: &mut v1::Decision, stored: &[u8]) {
+    let extras = match decode_extras(stored) {
+        Ok(extras) => extras,
+        Err(error) => return error!(decision = decision.name, %error, "stored decision cannot be read"),
+    };
+    let team = |name: String| if name.is_empty() { name } else { format!("teams/{name}") };
+    let step = |step: DecisionEscalationStep| v1::EscalationStep {
+        after_minutes: step.after_minutes.try_into().unwrap_or(i32::MAX),
+        clock: step.clock,
+        team: team(step.team),
+    };
+    decision.tags = extras.tags;
+    decision.person = (!extras.person.is_empty())
+        .then(|| v1::AssignedPerson { name: extras.person, fallback_team: team(extras.fallback_team) });
+    decision.skills = extras.skills;
+    decision.escalation = extras.escalation.into_iter().map(step).collect();
 }

@@ -1850,7 +1850,7 @@ pub mod dead_letter_service_server {
         const NAME: &'static str = SERVICE_NAME;
     }
 }
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Decision {
     /// `decisions/{decision}`; the last part is also the id of the message that the team gets.
     #[prost(string, tag = "1")]
@@ -1892,6 +1892,18 @@ pub struct Decision {
     /// Whether it is certain that the team's queue has it.
     #[prost(bool, tag = "15")]
     pub published: bool,
+    /// What the rules say about the message.
+    #[prost(string, repeated, tag = "16")]
+    pub tags: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Who is asked for; absent for nobody in particular.
+    #[prost(message, optional, tag = "17")]
+    pub person: ::core::option::Option<AssignedPerson>,
+    /// What whoever answers must be able to do.
+    #[prost(string, repeated, tag = "18")]
+    pub skills: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// What is to happen while nobody answers, in this order.
+    #[prost(message, repeated, tag = "19")]
+    pub escalation: ::prost::alloc::vec::Vec<EscalationStep>,
 }
 impl ::prost::Name for Decision {
     const NAME: &'static str = "Decision";
@@ -1901,6 +1913,46 @@ impl ::prost::Name for Decision {
     }
     fn type_url() -> ::prost::alloc::string::String {
         "/waypost.admin.v1.Decision".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AssignedPerson {
+    /// As the customer's attribute names them.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// `teams/{team}`: who answers instead of that person; empty where the rule names nobody.
+    #[prost(string, tag = "2")]
+    pub fallback_team: ::prost::alloc::string::String,
+}
+impl ::prost::Name for AssignedPerson {
+    const NAME: &'static str = "AssignedPerson";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.AssignedPerson".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.AssignedPerson".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct EscalationStep {
+    #[prost(int32, tag = "1")]
+    pub after_minutes: i32,
+    /// The calendar whose working time counts; empty: every minute.
+    #[prost(string, tag = "2")]
+    pub clock: ::prost::alloc::string::String,
+    /// `teams/{team}`
+    #[prost(string, tag = "3")]
+    pub team: ::prost::alloc::string::String,
+}
+impl ::prost::Name for EscalationStep {
+    const NAME: &'static str = "EscalationStep";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.EscalationStep".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.EscalationStep".into()
     }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1924,7 +1976,7 @@ impl ::prost::Name for GetDecisionRequest {
         "/waypost.admin.v1.GetDecisionRequest".into()
     }
 }
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct GetDecisionResponse {
     #[prost(message, optional, tag = "1")]
     pub decision: ::core::option::Option<Decision>,
@@ -2722,6 +2774,18 @@ pub struct ExplainRuleSetResponse {
     pub why: ::prost::alloc::string::String,
     #[prost(message, repeated, tag = "7")]
     pub rules: ::prost::alloc::vec::Vec<RuleExplanation>,
+    /// What the rules say about the message.
+    #[prost(string, repeated, tag = "8")]
+    pub tags: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Who is asked for; absent for nobody in particular.
+    #[prost(message, optional, tag = "9")]
+    pub person: ::core::option::Option<AssignedPerson>,
+    /// What whoever answers must be able to do.
+    #[prost(string, repeated, tag = "10")]
+    pub skills: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// What is to happen while nobody answers, in this order.
+    #[prost(message, repeated, tag = "11")]
+    pub escalation: ::prost::alloc::vec::Vec<EscalationStep>,
 }
 impl ::prost::Name for ExplainRuleSetResponse {
     const NAME: &'static str = "ExplainRuleSetResponse";

@@ -165,6 +165,32 @@ pub struct RouteReferral {
     #[prost(string, optional, tag = "3")]
     pub source_url: ::core::option::Option<::prost::alloc::string::String>,
 }
+/// What a decision says beside its team and priority, as it is stored; nothing is stored where it says nothing.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct DecisionExtras {
+    #[prost(string, repeated, tag = "1")]
+    pub tags: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// The person asked for; empty for none.
+    #[prost(string, tag = "2")]
+    pub person: ::prost::alloc::string::String,
+    /// Who answers instead of that person.
+    #[prost(string, tag = "3")]
+    pub fallback_team: ::prost::alloc::string::String,
+    #[prost(string, repeated, tag = "4")]
+    pub skills: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(message, repeated, tag = "5")]
+    pub escalation: ::prost::alloc::vec::Vec<DecisionEscalationStep>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DecisionEscalationStep {
+    #[prost(uint32, tag = "1")]
+    pub after_minutes: u32,
+    /// The calendar whose working time counts; empty: every minute.
+    #[prost(string, tag = "2")]
+    pub clock: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub team: ::prost::alloc::string::String,
+}
 /// What happened in one transaction, as published on `wa.activity`.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Activity {

@@ -82,7 +82,12 @@ pub async fn what_was_published_is_a_duplicate(store: &Store) -> Result<()> {
 pub async fn a_decision_reads_as_it_was_written(store: &Store) -> Result<()> {
     let lease = owner(store).await?;
     let unrouted = StoredDecision { team: None, input: vec![], ..decision("billing") };
-    let large = StoredDecision { input: vec![7; 100_000], why: "a\0b äöå 🙂".into(), ..decision("sales") };
+    let large = StoredDecision {
+        input: vec![7; 100_000],
+        why: "a\0b äöå 🙂".into(),
+        extras: vec![0, 255],
+        ..decision("sales")
+    };
     let long = "w".repeat(5_000);
     let rows = [
         row("routed", 1),

@@ -3,6 +3,7 @@
 use waypost_domain::team::Priority;
 use waypost_proto::admin_v1 as v1;
 use waypost_rules::explain::{Explanation, RuleExplanation};
+use waypost_rules::model::EscalationStep;
 use waypost_rules::{Finding, Severity};
 use waypost_store::{Activation, RuleSetRow};
 
@@ -65,6 +66,15 @@ pub(super) fn findings(findings: &[Finding]) -> Vec<v1::Finding> {
 
 pub(super) fn explanation(version: String, explanation: Explanation) -> v1::ExplainRuleSetResponse {
     let decision = explanation.decision;
+    let person = decision.person.map(|name| v1::AssignedPerson {
+        name,
+        fallback_team: decision.fallback_team.as_ref().map(team_name).unwrap_or_default(),
+    });
+    let step = |step: &EscalationStep| v1::EscalationStep {
+        after_minutes: step.after_minutes.try_into().unwrap_or(i32::MAX),
+        clock: step.clock.as_ref().map(ToString::to_string).unwrap_or_default(),
+        team: team_name(&step.team),
+    };
     v1::ExplainRuleSetResponse {
         version,
         team: team_name(&decision.team),
@@ -73,6 +83,10 @@ pub(super) fn explanation(version: String, explanation: Explanation) -> v1::Expl
         urgent: decision.priority == Priority::Urgent,
         why: decision.why,
         rules: explanation.rules.into_iter().map(rule).collect(),
+        tags: decision.tags,
+        person,
+        skills: decision.skills,
+        escalation: decision.escalation.iter().map(step).collect(),
     }
 }
 

@@ -50,6 +50,7 @@ pub(super) fn decision_json(decision: &Decision) -> Value {
         "team": decision.team,
         "urgency": decision.priority.as_str(),
         "person": decision.person,
+        "fallback_team": decision.fallback_team,
         "tags": decision.tags,
         "skills": decision.skills,
         "escalation": steps.collect::<Vec<_>>(),

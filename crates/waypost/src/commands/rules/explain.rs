@@ -85,6 +85,13 @@ fn text_of(explanation: &Explanation, rules: &RuleSet) -> String {
     }
     if let Some(person) = &decision.person {
         text.push_str(&format!("\nperson: {person}"));
+        if let Some(team) = &decision.fallback_team {
+            text.push_str(&format!(", else {team}"));
+        }
+    }
+    for step in &decision.escalation {
+        let clock = step.clock.as_ref().map(|clock| format!(" of {clock}")).unwrap_or_default();
+        text.push_str(&format!("\nafter {} minutes{clock}: {}", step.after_minutes, step.team));
     }
     for rule in &explanation.rules {
         let definition = rules.definition().rules.iter().find(|one| *one.id == *rule.rule);
