@@ -93,11 +93,25 @@ fn rules_are_checked_tried_explained_and_compared() -> anyhow::Result<()> {
     run(path, &["rules", "diff", "a.toml", "a.toml"], "", 0)?;
     let differ = json(&run(path, &["rules", "diff", "a.toml", "quiet.toml", "--json"], "", 1)?)?;
     assert_eq!(differ["changed"][0]["parts"], serde_json::json!(["when"]));
+    let mixed = run(path, &["rules", "diff", "3", "a.toml"], "", 3)?;
+    assert!(String::from_utf8_lossy(&mixed.stderr).contains("3 is a version and a.toml a file"));
 
     let words = ["rules", "dry-run", "--rules", "quiet.toml", "--against", "a.toml", "--json"];
     let moved = json(&run(path, &words, "{\"text\":\"invoice\"}\n{\"text\":\"refund\"}", 0)?)?;
     assert_eq!((&moved["inputs"], &moved["moved"]), (&Value::from(2), &Value::from(1)));
     assert_eq!(moved["moves"][0]["from"], "billing");
     run(path, &["rules", "dry-run", "--rules", "a.toml"], "{\"text\":\"x\"}", 3)?;
+    // What is for the server alone, with a file; and the other way round.
+    for words in [
+        &["rules", "dry-run"][..],
+        &["rules", "dry-run", "4", "--rules", "a.toml"],
+        &["rules", "dry-run", "4", "--inputs", "x.jsonl"],
+        &["rules", "dry-run", "--rules", "a.toml", "--base", "3"],
+        &["rules", "explain"],
+        &["rules", "explain", "--rules", "a.toml", "--decision", "x"],
+        &["rules", "explain", "--text", "x", "--language", "pt"],
+    ] {
+        run(path, words, "", 2)?;
+    }
     Ok(())
 }

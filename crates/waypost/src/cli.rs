@@ -1,8 +1,8 @@
 //! The command line.
 
 mod admin;
-pub(crate) mod rule_sets;
 mod rules;
+pub(crate) mod versions;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -12,7 +12,6 @@ use waypost_admin::Role;
 use waypost_domain::TeamName;
 
 pub(crate) use self::admin::*;
-pub(crate) use self::rule_sets::RuleSetsCommand;
 pub(crate) use self::rules::{
     DecideArgs, DiffArgs, DryRunArgs, ExplainArgs, LintArgs, RulesCommand, TestArgs as RulesTestArgs,
 };
@@ -53,7 +52,7 @@ pub(crate) enum Command {
     Inspect(InspectArgs),
     /// Follow a team's queue from the terminal
     Tail(TailArgs),
-    /// Check, try, explain and compare routing rules; needs no server
+    /// Check, try, explain and compare routing rules: files without a server, versions on it; activate them
     #[command(subcommand)]
     Rules(RulesCommand),
     /// Try a webhook endpoint
@@ -65,9 +64,6 @@ pub(crate) enum Command {
     /// Look at a contact, or take over contacts from a CRM
     #[command(subcommand)]
     Contacts(ContactsCommand),
-    /// Keep, compare and activate versions of the rules, through the running administration
-    #[command(subcommand)]
-    RuleSets(RuleSetsCommand),
     /// Which team got a message, by which rule, and why
     #[command(subcommand)]
     Decisions(DecisionsCommand),

@@ -53,7 +53,7 @@ impl<'a> Scene<'a> {
 
     fn push(&self, name: &str, text: &str) -> anyhow::Result<Value> {
         let file = self.file(name, text)?;
-        let pushed = self.editor.json(&["rule-sets", "push", file.to_str().context("a name")?, "--reason", name])?;
+        let pushed = self.editor.json(&["rules", "push", file.to_str().context("a name")?, "--reason", name])?;
         Ok(pushed["rule_set"].clone())
     }
 
@@ -81,21 +81,24 @@ async fn a_version_is_pushed_checked_activated_compared_and_taken_back() -> anyh
     let scene = Scene::new(&server)?;
     let (editor, publisher, viewer) = (&scene.editor, &scene.publisher, &scene.viewer);
     post(&server, "wamid.early", "my invoice").await?;
-    assert!(viewer.fails(&["rule-sets", "active"], 1)?.contains("NotFound"), "nothing is active");
+    assert!(viewer.fails(&["rules", "active"], 1)?.contains("NotFound"), "nothing is active");
 
     let first = scene.push("first.toml", RULES)?;
     assert_eq!((&first["name"], &first["state"]), (&json!("ruleSets/1"), &json!("RULE_SET_STATE_CHECKED")));
     assert_eq!(scene.push("again.toml", &format!("# a comment\n{RULES}"))?["name"], first["name"], "the same rules");
-    editor.fails(&["rule-sets", "activate", "1"], 6)?;
-    let active = publisher.json(&["rule-sets", "activate", "1", "--reason", "go"])?;
+    editor.fails(&["rules", "activate", "1"], 6)?;
+    let active = publisher.json(&["rules", "activate", "1", "--reason", "go"])?;
     assert_eq!((&active["active"], &active["revision"]), (&json!("ruleSets/1"), &json!("1")));
     let early = scene.decision("wamid.early").await;
     assert_eq!((&early["team"], &early["rule_set"]), (&json!("teams/billing"), &first["version"]));
 
     let second = scene.push("second.toml", &RULES.replace("team = \"billing\"\nwhen", "team = \"frontdesk\"\nwhen"))?;
-    let difference = viewer.json(&["rule-sets", "diff", "1", "2"])?;
-    assert_eq!(difference["changed"], json!([{ "rule": "invoices", "parts": ["team"] }]));
-    let run = editor.json(&["rule-sets", "dry-run", "2"])?;
+    let differ = viewer.run(&["rules", "diff", "1", "ruleSets/2", "--json"])?;
+    ensure!(differ.status.code() == Some(1), "{differ:?}");
+    let differ: Value = serde_json::from_slice(&differ.stdout)?;
+    assert_eq!(differ["changed"], json!([{ "rule": "invoices", "parts": ["team"] }]));
+    viewer.json(&["rules", "diff", "1", "1"])?;
+    let run = editor.json(&["rules", "dry-run", "2"])?;
     assert_eq!((&run["messages"], &run["moved"]), (&json!("1"), &json!("1")), "{run}");
     assert_eq!(
         (&run["moves"][0]["from"], &run["moves"][0]["to"]),
@@ -103,27 +106,29 @@ async fn a_version_is_pushed_checked_activated_compared_and_taken_back() -> anyh
     );
     assert_eq!(run["moves"][0]["examples"], json!([early["name"]]));
 
-    let stale = publisher.fails(&["rule-sets", "activate", "2", "--etag", "0"], 1)?;
+    let stale = publisher.fails(&["rules", "activate", "2", "--etag", "0"], 1)?;
     assert!(stale.contains("Aborted") && stale.contains("etag"), "{stale}");
-    publisher.json(&["rule-sets", "activate", "2", "--etag", "1"])?;
+    publisher.json(&["rules", "activate", "2", "--etag", "1"])?;
     let moved = scene.decided_by(&second["version"], "second").await?;
     // The conversation stays with its team, whatever the new rules say.
     assert_eq!((&moved["team"], &moved["phase"]), (&json!("teams/billing"), &json!("bind")));
 
     let id = early["name"].as_str().context("a name")?;
-    let explained = viewer.json(&["rule-sets", "explain", "--decision", id])?;
+    let explained = viewer.json(&["rules", "explain", "--decision", id, "--all"])?;
     assert_eq!((&explained["version"], &explained["team"]), (&first["version"], &json!("teams/billing")));
     assert_eq!(explained["rules"][0]["verdict"], "applied", "{explained}");
-    let text = viewer.json(&["rule-sets", "explain", "--text", "hello", "--rule", "invoices"])?;
+    let by_wamid = viewer.json(&["rules", "explain", "--decision", "wamid.early", "--rule-set", "2"])?;
+    assert_eq!((&by_wamid["team"], &by_wamid["rules"]), (&json!("teams/frontdesk"), &json!([])), "{by_wamid}");
+    let text = viewer.json(&["rules", "explain", "--text", "hello", "--rule", "invoices"])?;
     assert_eq!((&text["version"], &text["rules"][0]["verdict"]), (&second["version"], &json!("failed")));
 
-    let back = publisher.json(&["rule-sets", "rollback"])?;
+    let back = publisher.json(&["rules", "rollback"])?;
     assert_eq!((&back["active"], &back["revision"]), (&json!("ruleSets/1"), &json!("3")));
     scene.decided_by(&first["version"], "back").await?;
-    let history = viewer.json(&["rule-sets", "history"])?;
+    let history = viewer.json(&["rules", "history"])?;
     let reasons: Vec<_> = history.as_array().into_iter().flatten().map(|one| one["reason"].as_str()).collect();
     assert_eq!(reasons, [Some("back to revision 1"), Some(""), Some("go")]);
-    let text = viewer.run(&["rule-sets", "get", "1", "--text"])?;
+    let text = viewer.run(&["rules", "get", "1", "--text"])?;
     assert_eq!(String::from_utf8_lossy(&text.stdout).trim(), RULES.trim());
 
     let compliance = Terminal::new(&server, "compliance")?;
@@ -140,19 +145,19 @@ async fn a_version_is_tried_on_some_and_looks_on_for_all() -> anyhow::Result<()>
     let publisher = &scene.publisher;
     let first = scene.push("first.toml", RULES)?;
     let second = scene.push("second.toml", &RULES.replace("\"invoice\"", "\"invoice\", \"bill\""))?;
-    let active = publisher.json(&["rule-sets", "activate", "1", "--trial", "2", "--percent", "100"])?;
+    let active = publisher.json(&["rules", "activate", "1", "--trial", "2", "--percent", "100"])?;
     assert_eq!(active["trial"]["percent"], 100);
     scene.decided_by(&second["version"], "all").await?;
-    publisher.json(&["rule-sets", "activate", "1"])?;
+    publisher.json(&["rules", "activate", "1"])?;
     scene.decided_by(&first["version"], "none").await?;
     let number = scene.decision("wamid.none.1").await["phone_number_id"].clone();
     let name = format!("number-{}", number.as_str().context("an id")?);
-    publisher.json(&["rule-sets", "activate", "1", "--trial", "2", "--number", &name])?;
+    publisher.json(&["rules", "activate", "1", "--trial", "2", "--number", &name])?;
     scene.decided_by(&second["version"], "number").await?;
 
-    let shadowed = publisher.json(&["rule-sets", "shadow", "2"])?;
+    let shadowed = publisher.json(&["rules", "shadow", "2"])?;
     assert_eq!((&shadowed["shadow"], &shadowed["trial"]["rule_set"]), (&json!("ruleSets/2"), &json!("ruleSets/2")));
-    let ended = publisher.json(&["rule-sets", "shadow", "none"])?;
+    let ended = publisher.json(&["rules", "shadow", "none"])?;
     ensure!(ended["shadow"] == "", "{ended}");
     Ok(())
 }
@@ -164,31 +169,34 @@ async fn what_is_wrong_is_named_and_nothing_is_kept() -> anyhow::Result<()> {
     let (editor, publisher) = (&scene.editor, &scene.publisher);
     let push = |name: &str, text: &str, code| -> anyhow::Result<String> {
         let file = scene.file(name, text)?;
-        editor.fails(&["rule-sets", "push", file.to_str().context("a name")?], code)
+        editor.fails(&["rules", "push", file.to_str().context("a name")?], code)
     };
     assert!(push("syntax.toml", "[default", 3)?.contains("text: line 1"));
     let wrong = push("type.toml", &RULES.replace("[\"invoice\"]", "7"), 3)?;
     assert!(wrong.contains("text: ") && wrong.contains("keyword"), "{wrong}");
-    assert_eq!(editor.json(&["rule-sets", "list"])?, json!([]), "nothing was kept");
+    assert_eq!(editor.json(&["rules", "list"])?, json!([]), "nothing was kept");
 
     // A draft may hold errors; it is kept, and cannot be activated.
     push("draft.toml", &RULES.replace("team = \"billing\"\nwhen", "team = \"nobody\"\nwhen"), 1)?;
-    let draft = publisher.fails(&["rule-sets", "activate", "1"], 1)?;
+    let draft = publisher.fails(&["rules", "activate", "1"], 1)?;
     assert!(draft.contains("draft"), "{draft}");
     scene.push("good.toml", RULES)?;
-    let cases: [(&[&str], i32, &str); 7] = [
-        (&["rule-sets", "activate", "x"], 3, "activation.active"),
-        (&["rule-sets", "activate", "9"], 1, "ruleSets/9"),
-        (&["rule-sets", "activate", "2", "--trial", "2"], 3, "activation.trial"),
-        (&["rule-sets", "activate", "2", "--trial", "2", "--percent", "101"], 3, "activation.trial.percent"),
-        (&["rule-sets", "activate", "2", "--trial", "2", "--number", "nowhere"], 3, "activation.trial.numbers"),
-        (&["rule-sets", "explain", "--text", "x", "--rule-set", "2", "--rule", "none"], 3, "rules"),
-        (&["rule-sets", "rollback"], 1, "nothing to go back to"),
+    let cases: [(&[&str], i32, &str); 10] = [
+        (&["rules", "activate", "x"], 3, "activation.active"),
+        (&["rules", "activate", "9"], 1, "ruleSets/9"),
+        (&["rules", "activate", "2", "--trial", "2"], 3, "activation.trial"),
+        (&["rules", "activate", "2", "--trial", "2", "--percent", "101"], 3, "activation.trial.percent"),
+        (&["rules", "activate", "2", "--trial", "2", "--number", "nowhere"], 3, "activation.trial.numbers"),
+        (&["rules", "explain", "--text", "x", "--rule-set", "2", "--rule", "none"], 3, "rules"),
+        (&["rules", "rollback"], 1, "nothing to go back to"),
+        (&["rules", "dry-run", "9"], 6, "role"),
+        (&["rules", "dry-run", "good.toml"], 3, "--rules good.toml"),
+        (&["rules", "diff", "1", "9"], 1, "ruleSets/9"),
     ];
     for (words, code, told) in cases {
         let said = publisher.fails(words, code)?;
         assert!(said.contains(told), "{words:?}: {said}");
     }
-    assert!(publisher.fails(&["rule-sets", "active"], 1)?.contains("NotFound"), "nothing was activated");
+    assert!(publisher.fails(&["rules", "active"], 1)?.contains("NotFound"), "nothing was activated");
     Ok(())
 }

@@ -9,7 +9,6 @@ pub(crate) mod demo;
 pub(crate) mod inspect;
 pub(crate) mod migrate;
 mod remote;
-pub(crate) mod rule_sets;
 pub(crate) mod rules;
 pub(crate) mod run;
 pub(crate) mod status;

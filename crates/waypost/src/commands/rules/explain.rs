@@ -1,4 +1,6 @@
-//! `waypost rules explain`: who gets a message and why, and why a rule did not.
+//! `waypost rules explain --rules FILE`: who gets a message and why, and why a rule did not.
+
+use std::path::Path;
 
 use serde_json::json;
 use waypost_cloud_api::webhook::{Content, split};
@@ -14,11 +16,11 @@ use crate::commands::inspect;
 use crate::exit::Failure;
 use crate::output;
 
-pub(super) fn run(args: &ExplainArgs) -> Result<(), Failure> {
-    let rules = read_rules(&args.rules)?;
+pub(super) fn run(file: &Path, args: &ExplainArgs) -> Result<(), Failure> {
+    let rules = read_rules(file)?;
     let known = |id: &&String| rules.definition().rules.iter().any(|rule| *rule.id == **id);
     if let Some(unknown) = args.rule.iter().find(|id| !known(id)) {
-        return Err(Failure::config(format!("{} has no rule {unknown:?}", args.rules.display())));
+        return Err(Failure::config(format!("{} has no rule {unknown:?}", file.display())));
     }
     let asked: Vec<&str> = if args.all {
         rules.definition().rules.iter().map(|rule| &*rule.id).collect()
@@ -27,7 +29,7 @@ pub(super) fn run(args: &ExplainArgs) -> Result<(), Failure> {
     };
     for input in messages(args)? {
         let explanation = rules.explain(&with_arguments(input, args)?, &asked);
-        output::line(&if args.json { json_of(&explanation) } else { text_of(&explanation, &rules) })?;
+        output::line(&if args.server.json { json_of(&explanation) } else { text_of(&explanation, &rules) })?;
     }
     Ok(())
 }

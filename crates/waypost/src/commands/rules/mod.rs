@@ -1,10 +1,11 @@
-//! `waypost rules`: check, try, explain and compare rule sets, without any server.
+//! `waypost rules`: check, try, explain and compare rule sets, as files without any server, or as versions on it.
 
 mod check;
 mod compare;
 mod decide;
 mod explain;
 mod inputs;
+mod versions;
 
 use std::path::Path;
 
@@ -16,14 +17,29 @@ use crate::exit::Failure;
 /// As much as the router reads.
 const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
-pub(crate) fn run(command: RulesCommand) -> Result<(), Failure> {
+pub(crate) async fn run(command: RulesCommand) -> Result<(), Failure> {
     match command {
         RulesCommand::Lint(args) => check::lint(&args),
         RulesCommand::Test(args) => check::test(&args),
         RulesCommand::Decide(args) => decide::run(&args),
-        RulesCommand::Explain(args) => explain::run(&args),
-        RulesCommand::Diff(args) => compare::diff(&args),
-        RulesCommand::DryRun(args) => compare::dry_run(&args),
+        RulesCommand::Explain(args) => match &args.rules {
+            Some(file) => explain::run(file, &args),
+            None => versions::explain(args).await,
+        },
+        RulesCommand::Diff(args) => compare::diff(args).await,
+        RulesCommand::DryRun(args) => match (&args.rules, &args.rule_set) {
+            (Some(file), _) => compare::dry_run(file, &args),
+            (None, version) => versions::dry_run(version.as_deref().unwrap_or_default(), &args).await,
+        },
+        RulesCommand::List(args) => versions::list(args).await,
+        RulesCommand::Get(args) => versions::get(args).await,
+        RulesCommand::Push(args) => versions::push(args).await,
+        RulesCommand::Check(args) => versions::check(args).await,
+        RulesCommand::Active(args) => versions::active(args).await,
+        RulesCommand::Activate(args) => versions::activate(args).await,
+        RulesCommand::Shadow(args) => versions::shadow(args).await,
+        RulesCommand::Rollback(args) => versions::rollback(args).await,
+        RulesCommand::History(args) => versions::history(args).await,
     }
 }
 

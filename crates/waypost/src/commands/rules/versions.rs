@@ -1,41 +1,25 @@
-//! `waypost rule-sets`.
+//! `waypost rules` for the versions that a running server keeps.
 
 use waypost_proto::admin_v1 as v1;
+use waypost_proto::admin_v1::decision_service_client::DecisionServiceClient;
 use waypost_proto::admin_v1::rule_set_service_client::RuleSetServiceClient;
 
-use super::remote::{Server, connect, pages, print_list, print_one};
-use crate::cli::ServerArgs;
-use crate::cli::rule_sets::{
-    ActivateArgs, ChangeArgs, DiffArgs, DryRunArgs, ExplainArgs, GetArgs, PushArgs, RollbackArgs, RuleSetsCommand,
-    ShadowArgs, VersionArgs,
-};
+use crate::cli::versions::{ActivateArgs, ChangeArgs, GetArgs, PushArgs, RollbackArgs, ShadowArgs, VersionArgs};
+use crate::cli::{DiffArgs, DryRunArgs, ExplainArgs, ServerArgs};
+use crate::commands::remote::{Server, connect, pages, print_list, print_one};
 use crate::exit::Failure;
 use crate::output;
 
+/// The text of a large set, or the explanation of all its rules.
+const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
+
 type Client = RuleSetServiceClient<Server>;
 
-pub(crate) async fn run(command: RuleSetsCommand) -> Result<(), Failure> {
-    match command {
-        RuleSetsCommand::List(args) => list(args).await,
-        RuleSetsCommand::Get(args) => get(args).await,
-        RuleSetsCommand::Push(args) => push(args).await,
-        RuleSetsCommand::Check(args) => check(args).await,
-        RuleSetsCommand::Diff(args) => diff(args).await,
-        RuleSetsCommand::Explain(args) => explain(args).await,
-        RuleSetsCommand::DryRun(args) => dry_run(args).await,
-        RuleSetsCommand::Active(args) => active(args).await,
-        RuleSetsCommand::Activate(args) => activate(args).await,
-        RuleSetsCommand::Shadow(args) => shadow(args).await,
-        RuleSetsCommand::Rollback(args) => rollback(args).await,
-        RuleSetsCommand::History(args) => history(args).await,
-    }
-}
-
 async fn client(args: &ServerArgs) -> Result<Client, Failure> {
-    Ok(RuleSetServiceClient::new(connect(args).await?))
+    Ok(RuleSetServiceClient::new(connect(args).await?).max_decoding_message_size(ANSWER_BYTES_MAX))
 }
 
-async fn list(args: ServerArgs) -> Result<(), Failure> {
+pub(super) async fn list(args: ServerArgs) -> Result<(), Failure> {
     let client = client(&args).await?;
     let versions = pages(usize::MAX, |page_size, page_token| {
         let mut client = client.clone();
@@ -47,7 +31,7 @@ async fn list(args: ServerArgs) -> Result<(), Failure> {
     print_list(args.json, &versions.await?, &["name", "version", "state", "create_time", "creator", "reason"])
 }
 
-async fn get(args: GetArgs) -> Result<(), Failure> {
+pub(super) async fn get(args: GetArgs) -> Result<(), Failure> {
     let server = &args.of.server;
     let request = v1::GetRuleSetRequest { name: name(&args.of.rule_set) };
     let rule_set = client(server).await?.get_rule_set(request).await?.into_inner().rule_set.unwrap_or_default();
@@ -55,7 +39,7 @@ async fn get(args: GetArgs) -> Result<(), Failure> {
 }
 
 /// Keeps the file and checks it, so that it can be activated when it is good.
-async fn push(args: PushArgs) -> Result<(), Failure> {
+pub(super) async fn push(args: PushArgs) -> Result<(), Failure> {
     let text = std::fs::read_to_string(&args.file)
         .map_err(|error| Failure::config(format!("{}: {error}", args.file.display())))?;
     let mut client = client(&args.server).await?;
@@ -77,7 +61,7 @@ async fn push(args: PushArgs) -> Result<(), Failure> {
     print_checked(args.server.json, &rule_set, findings)
 }
 
-async fn check(args: VersionArgs) -> Result<(), Failure> {
+pub(super) async fn check(args: VersionArgs) -> Result<(), Failure> {
     let request = v1::CheckRuleSetRequest { name: name(&args.rule_set) };
     let checked = client(&args.server).await?.check_rule_set(request).await?.into_inner();
     let rule_set = v1::RuleSet { text: String::new(), ..checked.rule_set.unwrap_or_default() };
@@ -101,21 +85,31 @@ fn print_checked(json: bool, rule_set: &v1::RuleSet, findings: Vec<v1::Finding>)
     if errors == 0 { Ok(()) } else { Err(Failure::failed(format!("{errors} errors"))) }
 }
 
-async fn diff(args: DiffArgs) -> Result<(), Failure> {
-    let server = &args.of.server;
-    let request = v1::DiffRuleSetsRequest { base: name(&args.base), name: name(&args.of.rule_set) };
-    let difference = client(server).await?.diff_rule_sets(request).await?.into_inner();
-    print_one(server.json, &difference)
+/// A number, or the name of a version; a file may be called anything else.
+pub(super) fn is_version(text: &str) -> bool {
+    let number = text.strip_prefix("ruleSets/").unwrap_or(text);
+    !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-async fn explain(args: ExplainArgs) -> Result<(), Failure> {
+pub(super) async fn difference(args: &DiffArgs) -> Result<v1::DiffRuleSetsResponse, Failure> {
+    let request = v1::DiffRuleSetsRequest { base: name(&args.old), name: name(&args.new) };
+    Ok(client(&args.server).await?.diff_rule_sets(request).await?.into_inner())
+}
+
+pub(super) async fn explain(args: ExplainArgs) -> Result<(), Failure> {
     use v1::explain_rule_set_request::Message;
+    let server = connect(&args.server).await?;
     let message = match (args.text, args.decision) {
         (Some(text), _) => Message::Text(text),
-        (None, id) => Message::Decision(in_collection("decisions", &id.unwrap_or_default())),
+        (None, id) => Message::Decision(decision_name(server.clone(), id.unwrap_or_default()).await?),
     };
+    let is_asked = args.all || !args.rule.is_empty();
     let request = v1::ExplainRuleSetRequest { name: name(&args.rule_set), message: Some(message), rules: args.rule };
-    let explained = client(&args.server).await?.explain_rule_set(request).await?.into_inner();
+    let mut client = RuleSetServiceClient::new(server).max_decoding_message_size(ANSWER_BYTES_MAX);
+    let mut explained = client.explain_rule_set(request).await?.into_inner();
+    if !is_asked {
+        explained.rules.clear();
+    }
     if args.server.json {
         return print_one(true, &explained);
     }
@@ -136,18 +130,32 @@ async fn explain(args: ExplainArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn dry_run(args: DryRunArgs) -> Result<(), Failure> {
-    let server = &args.of.server;
-    let request =
-        v1::DryRunRuleSetRequest { name: name(&args.of.rule_set), base: name(&args.base), messages: args.messages };
-    let run = client(server).await?.dry_run_rule_set(request).await?.into_inner();
-    if server.json {
+/// The name of a decision that may be given by its own id or by the message's.
+async fn decision_name(server: Server, id: String) -> Result<String, Failure> {
+    if id.starts_with("decisions/") {
+        return Ok(id);
+    }
+    if uuid::Uuid::try_parse(&id).is_ok() {
+        return Ok(in_collection("decisions", &id));
+    }
+    let request = v1::GetDecisionRequest { message_id: id, ..v1::GetDecisionRequest::default() };
+    let decision = DecisionServiceClient::new(server).get_decision(request).await?.into_inner().decision;
+    Ok(decision.unwrap_or_default().name)
+}
+
+pub(super) async fn dry_run(version: &str, args: &DryRunArgs) -> Result<(), Failure> {
+    if !is_version(version) {
+        return Err(Failure::config(format!("{version} is no version; to try a file, give --rules {version}")));
+    }
+    let request = v1::DryRunRuleSetRequest { name: name(version), base: name(&args.base), messages: args.messages };
+    let run = client(&args.server).await?.dry_run_rule_set(request).await?.into_inner();
+    if args.server.json {
         return print_one(true, &run);
     }
     output::line(&format!("of the last {} messages, {} would move", run.messages, run.moved))?;
     for one in &run.moves {
         let examples = one.examples.join(" ");
-        output::line(&format!("{} -> {}  {}  e.g. {examples}", one.from, one.to, one.messages))?;
+        output::line(&format!("  {} → {}: {} (e.g. {examples})", one.from, one.to, one.messages))?;
     }
     Ok(())
 }
@@ -156,12 +164,12 @@ async fn in_force(client: &mut Client) -> Result<v1::Activation, Failure> {
     Ok(client.get_activation(v1::GetActivationRequest {}).await?.into_inner().activation.unwrap_or_default())
 }
 
-async fn active(args: ServerArgs) -> Result<(), Failure> {
+pub(super) async fn active(args: ServerArgs) -> Result<(), Failure> {
     let activation = in_force(&mut client(&args).await?).await?;
     print_one(args.json, &activation)
 }
 
-async fn activate(args: ActivateArgs) -> Result<(), Failure> {
+pub(super) async fn activate(args: ActivateArgs) -> Result<(), Failure> {
     let trial = args.trial.map(|version| v1::Trial {
         rule_set: name(&version),
         percent: args.percent,
@@ -172,7 +180,7 @@ async fn activate(args: ActivateArgs) -> Result<(), Failure> {
     put_in_force(&mut client(server).await?, server.json, activation, args.change).await
 }
 
-async fn shadow(args: ShadowArgs) -> Result<(), Failure> {
+pub(super) async fn shadow(args: ShadowArgs) -> Result<(), Failure> {
     let server = &args.of.server;
     let mut client = client(server).await?;
     let current = in_force(&mut client).await?;
@@ -183,7 +191,7 @@ async fn shadow(args: ShadowArgs) -> Result<(), Failure> {
     put_in_force(&mut client, server.json, v1::Activation { shadow, ..current }, change).await
 }
 
-async fn rollback(args: RollbackArgs) -> Result<(), Failure> {
+pub(super) async fn rollback(args: RollbackArgs) -> Result<(), Failure> {
     let mut client = client(&args.server).await?;
     let request = v1::ListActivationsRequest { page_size: 2, page_token: String::new() };
     let last = client.list_activations(request).await?.into_inner().activations;
@@ -217,7 +225,7 @@ async fn put_in_force(
     print_one(json, &activation)
 }
 
-async fn history(args: ServerArgs) -> Result<(), Failure> {
+pub(super) async fn history(args: ServerArgs) -> Result<(), Failure> {
     let client = client(&args).await?;
     let changes = pages(usize::MAX, |page_size, page_token| {
         let mut client = client.clone();
