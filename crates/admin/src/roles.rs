@@ -72,7 +72,7 @@ use Role::{Compliance, Editor, Operator, Publisher, Viewer};
 /// All but agents, who see only their teams' part.
 const STAFF: Access = Access::AnyOf(&[Viewer, Editor, Publisher, Compliance, Operator]);
 const EVERYBODY: Access = Access::AnyOf(&Role::ALL);
-const CHANGES_TEAMS: Access = Access::AnyOf(&[Publisher, Operator]);
+const SETS_UP: Access = Access::AnyOf(&[Publisher, Operator]);
 const OPERATES: Access = Access::AnyOf(&[Operator]);
 const EDITS: Access = Access::AnyOf(&[Editor, Publisher]);
 const PUBLISHES: Access = Access::AnyOf(&[Publisher]);
@@ -94,6 +94,9 @@ pub const METHODS: &[(&str, Access)] = &[
     ("waypost.admin.v1.DeadLetterService/DiscardDeadLetters", OPERATES),
     ("waypost.admin.v1.DecisionService/GetDecision", EVERYBODY),
     ("waypost.admin.v1.DecisionService/ListDecisions", EVERYBODY),
+    ("waypost.admin.v1.NumberService/GetNumber", STAFF),
+    ("waypost.admin.v1.NumberService/ListNumbers", STAFF),
+    ("waypost.admin.v1.NumberService/UpdateNumber", SETS_UP),
     ("waypost.admin.v1.RuleSetService/GetRuleSet", STAFF),
     ("waypost.admin.v1.RuleSetService/ListRuleSets", STAFF),
     ("waypost.admin.v1.RuleSetService/CreateRuleSet", EDITS),
@@ -101,14 +104,15 @@ pub const METHODS: &[(&str, Access)] = &[
     ("waypost.admin.v1.RuleSetService/DiffRuleSets", STAFF),
     ("waypost.admin.v1.RuleSetService/ExplainRuleSet", STAFF),
     ("waypost.admin.v1.RuleSetService/DryRunRuleSet", EDITS),
+    ("waypost.admin.v1.RuleSetService/GetCoverage", STAFF),
     ("waypost.admin.v1.RuleSetService/GetActivation", STAFF),
     ("waypost.admin.v1.RuleSetService/ListActivations", STAFF),
     ("waypost.admin.v1.RuleSetService/ActivateRuleSet", PUBLISHES),
     ("waypost.admin.v1.TeamService/GetTeam", EVERYBODY),
     ("waypost.admin.v1.TeamService/ListTeams", EVERYBODY),
-    ("waypost.admin.v1.TeamService/CreateTeam", CHANGES_TEAMS),
-    ("waypost.admin.v1.TeamService/UpdateTeam", CHANGES_TEAMS),
-    ("waypost.admin.v1.TeamService/DeleteTeam", CHANGES_TEAMS),
+    ("waypost.admin.v1.TeamService/CreateTeam", SETS_UP),
+    ("waypost.admin.v1.TeamService/UpdateTeam", SETS_UP),
+    ("waypost.admin.v1.TeamService/DeleteTeam", SETS_UP),
     ("waypost.admin.v1.TokenService/GetToken", OPERATES),
     ("waypost.admin.v1.TokenService/ListTokens", OPERATES),
     ("waypost.admin.v1.TokenService/CreateToken", OPERATES),

@@ -5,6 +5,7 @@ pub(crate) mod audit;
 pub(crate) mod contacts;
 pub(crate) mod dead_letters;
 pub(crate) mod decisions;
+pub(crate) mod numbers;
 pub(crate) mod rule_sets;
 pub(crate) mod teams;
 pub(crate) mod tokens;

@@ -32,7 +32,7 @@ pub(crate) struct Shared {
     bus: Arc<dyn Bus>,
     store: Store,
     rules: Arc<Rules>,
-    numbers: Numbers,
+    numbers: Arc<Numbers>,
     deliverer: Deliverer,
 }
 
@@ -43,8 +43,8 @@ impl Shared {
         store: Store,
         rules: Arc<Rules>,
         teams: Arc<TeamDirectory>,
+        numbers: Arc<Numbers>,
     ) -> Arc<Self> {
-        let numbers = Numbers::new(store.clone());
         let deliverer = Deliverer::new(bus.clone(), config.clone(), teams);
         Arc::new(Self { config, bus, store, rules, numbers, deliverer })
     }

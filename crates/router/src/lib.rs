@@ -31,6 +31,7 @@ use waypost_worker::{Handler, Parts, Worker, WorkerConfig};
 
 pub use config::RouterConfig;
 pub use handler::RouteHandler;
+pub use numbers::Numbers;
 pub use rules::{Rules, RulesError, RulesInForce};
 pub use teams::TeamDirectory;
 
@@ -54,12 +55,13 @@ impl Router {
         let layout = self.layout;
         let suspects = Arc::default();
         let teams = Arc::new(TeamDirectory::default());
+        let numbers = Arc::new(Numbers::new(self.store.clone()));
         let inbound = Worker::new(
             worker(ROUTER, layout.partitions),
             Parts {
                 bus: self.bus.clone(),
                 store: self.store.clone(),
-                handler: self.handlers_with(teams.clone()),
+                handler: self.handlers_with(teams.clone(), numbers.clone()),
                 queue: Arc::new(move |partition| layout.inbound_queue(partition)),
                 suspects: Arc::clone(&suspects),
             },
@@ -71,6 +73,7 @@ impl Router {
         let account = self.recorder(worker(ACCOUNT, one), move |_| layout.account_queue(), &suspects);
         tokio::join!(
             Box::pin(teams.follow(&self.store, &*self.bus, handler::now, shutdown.clone())),
+            Box::pin(numbers.follow(shutdown.clone())),
             inbound.run(shutdown.clone()),
             statuses.run(shutdown.clone()),
             account.run(shutdown),
@@ -79,13 +82,17 @@ impl Router {
 
     /// Makes the handlers of the inbound partitions, which know of teams what the rules say.
     pub fn handlers(&self) -> Arc<dyn Fn(PartitionId) -> Box<dyn Handler> + Send + Sync> {
-        self.handlers_with(Arc::default())
+        self.handlers_with(Arc::default(), Arc::new(Numbers::new(self.store.clone())))
     }
 
-    fn handlers_with(&self, teams: Arc<TeamDirectory>) -> Arc<dyn Fn(PartitionId) -> Box<dyn Handler> + Send + Sync> {
+    fn handlers_with(
+        &self,
+        teams: Arc<TeamDirectory>,
+        numbers: Arc<Numbers>,
+    ) -> Arc<dyn Fn(PartitionId) -> Box<dyn Handler> + Send + Sync> {
         let (config, bus, store, rules) =
             (self.config.clone(), self.bus.clone(), self.store.clone(), self.rules.clone());
-        let shared = handler::Shared::new(config, bus, store, rules, teams);
+        let shared = handler::Shared::new(config, bus, store, rules, teams, numbers);
         Arc::new(move |_| Box::new(RouteHandler::new(shared.clone())))
     }
 

@@ -30,10 +30,20 @@ impl Coverage {
             By::OpenConversation | By::RuleSet => None,
         };
         for place in decided.into_iter().chain(choice.decorated_by.iter().map(|place| *place as usize)) {
-            let hits = &mut self.hits[place];
-            hits.count += 1;
-            hits.last = hits.last.max(at);
+            self.hit(place, at);
         }
+    }
+
+    /// One more hit of the rule at `place` in the definition.
+    pub fn hit(&mut self, place: usize, at: Option<Timestamp>) {
+        let hits = &mut self.hits[place];
+        hits.count += 1;
+        hits.last = hits.last.max(at);
+    }
+
+    /// By the rules' places in the definition.
+    pub fn hits(&self) -> &[Hits] {
+        &self.hits
     }
 
     /// The enabled rules that nothing has hit since `since`.

@@ -11,7 +11,7 @@ use crate::database::{Database, on_reader, on_writer};
 use crate::{Result, Store, StoreError};
 
 /// (version, name, for SQLite, for PostgreSQL), oldest first. Never edit one that was released: add another.
-const MIGRATIONS: [(i64, &str, &str, &str); 5] = [
+const MIGRATIONS: [(i64, &str, &str, &str); 6] = [
     (
         101,
         "initial",
@@ -41,6 +41,12 @@ const MIGRATIONS: [(i64, &str, &str, &str); 5] = [
         "extras",
         include_str!("../migrations/sqlite/105_extras.sql"),
         include_str!("../migrations/postgres/105_extras.sql"),
+    ),
+    (
+        106,
+        "numbers",
+        include_str!("../migrations/sqlite/106_numbers.sql"),
+        include_str!("../migrations/postgres/106_numbers.sql"),
     ),
 ];
 /// What this release needs.

@@ -2,19 +2,19 @@
 
 mod admin;
 mod rules;
+mod token;
 pub(crate) mod versions;
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
-use waypost_admin::Role;
 use waypost_domain::TeamName;
 
 pub(crate) use self::admin::*;
 pub(crate) use self::rules::{
     DecideArgs, DiffArgs, DryRunArgs, ExplainArgs, LintArgs, RulesCommand, TestArgs as RulesTestArgs,
 };
+pub(crate) use self::token::*;
 use crate::config::Component;
 use crate::exit::EXIT_CODES;
 
@@ -61,6 +61,9 @@ pub(crate) enum Command {
     /// Look at teams and change them, through the running administration
     #[command(subcommand)]
     Teams(TeamsCommand),
+    /// Names of ours for the business's numbers
+    #[command(subcommand)]
+    Numbers(NumbersCommand),
     /// Look at a contact, or take over contacts from a CRM
     #[command(subcommand)]
     Contacts(ContactsCommand),
@@ -73,7 +76,7 @@ pub(crate) enum Command {
     /// Who changed what; and whether the record of it is whole
     #[command(subcommand)]
     Audit(AuditCommand),
-    /// Make and revoke the tokens of the administration, at the store itself
+    /// Make and revoke the tokens of the administration: at the store itself, or over a running server
     #[command(subcommand)]
     Token(TokenCommand),
 }
@@ -260,79 +263,4 @@ pub(crate) struct WebhookTestArgs {
     /// Print the body and its signature instead of sending it
     #[arg(long)]
     pub(crate) print: bool,
-}
-
-/// A token says who calls the administration (gRPC) and what they may do. These commands work on the store that the
-/// configuration names, also while waypost runs; whoever can read the store's secret can use them.
-#[derive(Debug, Subcommand)]
-pub(crate) enum TokenCommand {
-    /// Create a token and print it, once: only its hash is stored
-    Create(TokenCreateArgs),
-    /// List the tokens, without their secrets
-    List(TokenListArgs),
-    /// Make a token worthless, at once
-    Revoke(TokenRevokeArgs),
-}
-
-#[derive(Debug, Args)]
-#[command(after_help = "Examples:
-  waypost token create --config waypost.toml --role operator --title 'Kim, platform' > token
-  waypost token create --config waypost.toml --role agent --team billing --expires 90d
-
-Roles: viewer (looks), editor (keeps customer data current), publisher (changes what is in force), compliance (reads the
-audit log and customer data), operator (runs the system), agent (sees what concerns the --team named). They do not
-include one another.")]
-pub(crate) struct TokenCreateArgs {
-    #[command(flatten)]
-    pub(crate) config: ConfigArgs,
-    /// What it may do; may be given several times
-    #[arg(long, value_name = "ROLE", required = true, value_parser = role)]
-    pub(crate) role: Vec<Role>,
-    /// The team that the role agent is bound to; may be given several times
-    #[arg(long, value_name = "TEAM", value_parser = |name: &str| TeamName::new(name))]
-    pub(crate) team: Vec<TeamName>,
-    /// After this time it is worthless, e.g. 12h or 90d; never when left out
-    #[arg(long, value_name = "TIME", value_parser = lifetime)]
-    pub(crate) expires: Option<Duration>,
-    /// What it is for, for people
-    #[arg(long, default_value = "")]
-    pub(crate) title: String,
-    /// Print JSON: name and secret
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct TokenListArgs {
-    #[command(flatten)]
-    pub(crate) config: ConfigArgs,
-    /// Print JSON
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct TokenRevokeArgs {
-    /// Which, as `waypost token list` shows it: tokens/0192…
-    pub(crate) name: String,
-    #[command(flatten)]
-    pub(crate) config: ConfigArgs,
-}
-
-fn role(word: &str) -> Result<Role, String> {
-    Role::parse(word).ok_or_else(|| format!("must be one of {}", Role::ALL.map(Role::as_str).join(", ")))
-}
-
-/// A number and its unit.
-fn lifetime(text: &str) -> Result<Duration, String> {
-    let wrong = || "expected a number and m, h or d, e.g. 90d".to_owned();
-    let unit = text.chars().last().ok_or_else(wrong)?;
-    let seconds: u64 = match unit {
-        'm' => 60,
-        'h' => 60 * 60,
-        'd' => 24 * 60 * 60,
-        _ => return Err(wrong()),
-    };
-    let count: u32 = text[..text.len() - 1].parse().map_err(|_| wrong())?;
-    if count == 0 { Err(wrong()) } else { Ok(Duration::from_secs(seconds * u64::from(count))) }
 }

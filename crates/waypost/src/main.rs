@@ -13,7 +13,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use cli::{Cli, Command, ConfigCommand, TokenCommand, TopologyCommand, WebhookCommand};
+use cli::{Cli, Command, ConfigCommand, TopologyCommand, WebhookCommand};
 use exit::Failure;
 
 /// Messages are many small allocations that are freed on other threads than they were made on.
@@ -60,13 +60,12 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Tail(args) => commands::tail::run(args).await,
         Command::Rules(command) => Box::pin(commands::rules::run(command)).await,
         Command::Teams(command) => Box::pin(commands::teams::run(command)).await,
+        Command::Numbers(command) => Box::pin(commands::numbers::run(command)).await,
         Command::Contacts(command) => Box::pin(commands::contacts::run(command)).await,
         Command::Decisions(command) => Box::pin(commands::decisions::run(command)).await,
         Command::DeadLetters(command) => Box::pin(commands::dead_letters::run(command)).await,
         Command::Audit(command) => Box::pin(commands::audit::run(command)).await,
-        Command::Token(TokenCommand::Create(args)) => commands::token::create(args).await,
-        Command::Token(TokenCommand::List(args)) => commands::token::list(args).await,
-        Command::Token(TokenCommand::Revoke(args)) => commands::token::revoke(args).await,
+        Command::Token(command) => Box::pin(commands::token::run(command)).await,
         Command::Webhook(WebhookCommand::Test(args)) => commands::webhook::test(args).await,
     }
 }

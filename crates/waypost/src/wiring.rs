@@ -135,7 +135,9 @@ pub(crate) async fn ready_store(config: &Config) -> Result<Store, Failure> {
     store.require_schema().await.map_err(|error| Failure::failed(format!("store: {error}; run `waypost migrate`")))?;
     let unusable = |error: StoreError| Failure::config(format!("store: {error}"));
     store.fix_layout(config.layout().partitions).await.map_err(unusable)?;
-    store.name_numbers(&config.number_names()).await.map_err(unusable)?;
+    for number in store.name_numbers(&config.number_names()).await.map_err(unusable)? {
+        warn!(%number, "numbers.<name> is passed over: the name, or Meta's id, was changed by the administration");
+    }
     Ok(store)
 }
 

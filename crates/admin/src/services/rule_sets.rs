@@ -15,6 +15,7 @@ use waypost_rules::model::Document;
 use waypost_rules::{Finding, RouteInput, RuleSet, Severity, toml_form};
 use waypost_store::{AuditEntry, DecidedInput, InForce, RuleSetRow, TrialRow};
 
+mod coverage;
 mod wire;
 
 use super::audit_entry;
@@ -30,6 +31,8 @@ const ACTIVATION: &str = "activation";
 const REASON_CHARS_MAX: usize = 500;
 const MESSAGES_DEFAULT: u32 = 10_000;
 const MESSAGES_MAX: u32 = 100_000;
+const COVERAGE_DAYS: (u32, u32) = (30, 3_650);
+const COVERAGE_MESSAGES: (u32, u32) = (100_000, 500_000);
 
 pub(crate) struct RuleSets {
     pub(crate) shared: Shared,
@@ -202,6 +205,20 @@ impl RuleSetService for RuleSets {
         Ok(Response::new(answer))
     }
 
+    async fn get_coverage(
+        &self,
+        request: Request<v1::GetCoverageRequest>,
+    ) -> Result<Response<v1::GetCoverageResponse>, Status> {
+        let request = request.get_ref();
+        let mut violations = Violations::default();
+        let days = at_most(&mut violations, "days", request.days, COVERAGE_DAYS);
+        let messages = at_most(&mut violations, "messages", request.messages, COVERAGE_MESSAGES);
+        violations.check()?;
+        let row =
+            if request.name.is_empty() { self.active_row().await? } else { self.row("name", &request.name).await? };
+        coverage::survey(&self.shared.store, row, days, messages).await.map(Response::new)
+    }
+
     async fn get_activation(
         &self,
         _request: Request<v1::GetActivationRequest>,
@@ -299,6 +316,12 @@ impl RuleSets {
         }
         violations.check()
     }
+}
+
+/// What was given, within what may be; 0 is the default.
+fn at_most(violations: &mut Violations, field: &str, given: u32, (default, max): (u32, u32)) -> u32 {
+    violations.require(given <= max, field, &format!("must be at most {max}"));
+    if given == 0 { default } else { given }
 }
 
 /// Runs `work` on a thread that may take its time.

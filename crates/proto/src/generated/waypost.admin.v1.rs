@@ -2408,6 +2408,610 @@ pub mod decision_service_server {
     }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Number {
+    /// `numbers/{number}`; the last part is 1 to 64 characters. Names that begin with `number-` are given by Waypost.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// Meta's id that goes by the name today; digits.
+    #[prost(string, tag = "2")]
+    pub phone_number_id: ::prost::alloc::string::String,
+    /// Output only. The number as people write it, as the last webhook showed it; empty before the first.
+    #[prost(string, tag = "3")]
+    pub display_number: ::prost::alloc::string::String,
+    /// Output only. The WhatsApp Business Account that it belongs to; empty before the first webhook.
+    #[prost(string, tag = "4")]
+    pub waba_id: ::prost::alloc::string::String,
+    /// Output only. Since when the id goes by the name.
+    #[prost(message, optional, tag = "5")]
+    pub since_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// Output only. Ids that went by the name before, and keep it.
+    #[prost(string, repeated, tag = "6")]
+    pub former_phone_number_ids: ::prost::alloc::vec::Vec<
+        ::prost::alloc::string::String,
+    >,
+    /// Output only. When it was last changed through this interface; nothing while the configuration may change it.
+    #[prost(message, optional, tag = "7")]
+    pub update_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// Changes with every change. Given with an update, that is only done while the etag is still this one.
+    #[prost(string, tag = "8")]
+    pub etag: ::prost::alloc::string::String,
+}
+impl ::prost::Name for Number {
+    const NAME: &'static str = "Number";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.Number".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.Number".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetNumberRequest {
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+}
+impl ::prost::Name for GetNumberRequest {
+    const NAME: &'static str = "GetNumberRequest";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.GetNumberRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.GetNumberRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetNumberResponse {
+    #[prost(message, optional, tag = "1")]
+    pub number: ::core::option::Option<Number>,
+}
+impl ::prost::Name for GetNumberResponse {
+    const NAME: &'static str = "GetNumberResponse";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.GetNumberResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.GetNumberResponse".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListNumbersRequest {
+    /// At most this many; 50 when 0, never more than 500.
+    #[prost(int32, tag = "1")]
+    pub page_size: i32,
+    /// `next_page_token` of the page before.
+    #[prost(string, tag = "2")]
+    pub page_token: ::prost::alloc::string::String,
+}
+impl ::prost::Name for ListNumbersRequest {
+    const NAME: &'static str = "ListNumbersRequest";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.ListNumbersRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.ListNumbersRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListNumbersResponse {
+    #[prost(message, repeated, tag = "1")]
+    pub numbers: ::prost::alloc::vec::Vec<Number>,
+    /// Empty on the last page.
+    #[prost(string, tag = "2")]
+    pub next_page_token: ::prost::alloc::string::String,
+}
+impl ::prost::Name for ListNumbersResponse {
+    const NAME: &'static str = "ListNumbersResponse";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.ListNumbersResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.ListNumbersResponse".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct UpdateNumberRequest {
+    /// `name` says which; `etag`, where given, must be current.
+    #[prost(message, optional, tag = "1")]
+    pub number: ::core::option::Option<Number>,
+    /// `phone_number_id`, or `*`, which is the same. Must not be empty.
+    #[prost(message, optional, tag = "2")]
+    pub update_mask: ::core::option::Option<::prost_types::FieldMask>,
+    /// Create the name where there is none yet.
+    #[prost(bool, tag = "3")]
+    pub allow_missing: bool,
+    /// Check everything, change nothing.
+    #[prost(bool, tag = "4")]
+    pub validate_only: bool,
+}
+impl ::prost::Name for UpdateNumberRequest {
+    const NAME: &'static str = "UpdateNumberRequest";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.UpdateNumberRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.UpdateNumberRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct UpdateNumberResponse {
+    #[prost(message, optional, tag = "1")]
+    pub number: ::core::option::Option<Number>,
+}
+impl ::prost::Name for UpdateNumberResponse {
+    const NAME: &'static str = "UpdateNumberResponse";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.UpdateNumberResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.UpdateNumberResponse".into()
+    }
+}
+/// Generated client implementations.
+pub mod number_service_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// Names the business's numbers. Meta's id of a number may change; rules, trials and conversations use the name, which
+    /// stays. A change is seen by every process within two seconds.
+    #[derive(Debug, Clone)]
+    pub struct NumberServiceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl<T> NumberServiceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> NumberServiceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            NumberServiceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// One number.
+        pub async fn get_number(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetNumberRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetNumberResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/waypost.admin.v1.NumberService/GetNumber",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("waypost.admin.v1.NumberService", "GetNumber"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// All numbers by name, those too that nobody named: they go by `number-` and Meta's id.
+        pub async fn list_numbers(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListNumbersRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListNumbersResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/waypost.admin.v1.NumberService/ListNumbers",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("waypost.admin.v1.NumberService", "ListNumbers"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// Gives a name to one of Meta's ids. The id that had the name before keeps it too, for its history; a name that the
+        /// new id had before is not its name any more, and what goes on under that name is not found under the new one. From
+        /// then on the configuration (`[numbers]`) changes neither this name nor this id.
+        pub async fn update_number(
+            &mut self,
+            request: impl tonic::IntoRequest<super::UpdateNumberRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::UpdateNumberResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/waypost.admin.v1.NumberService/UpdateNumber",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("waypost.admin.v1.NumberService", "UpdateNumber"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod number_service_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with NumberServiceServer.
+    #[async_trait]
+    pub trait NumberService: std::marker::Send + std::marker::Sync + 'static {
+        /// One number.
+        async fn get_number(
+            &self,
+            request: tonic::Request<super::GetNumberRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetNumberResponse>,
+            tonic::Status,
+        >;
+        /// All numbers by name, those too that nobody named: they go by `number-` and Meta's id.
+        async fn list_numbers(
+            &self,
+            request: tonic::Request<super::ListNumbersRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListNumbersResponse>,
+            tonic::Status,
+        >;
+        /// Gives a name to one of Meta's ids. The id that had the name before keeps it too, for its history; a name that the
+        /// new id had before is not its name any more, and what goes on under that name is not found under the new one. From
+        /// then on the configuration (`[numbers]`) changes neither this name nor this id.
+        async fn update_number(
+            &self,
+            request: tonic::Request<super::UpdateNumberRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::UpdateNumberResponse>,
+            tonic::Status,
+        >;
+    }
+    /// Names the business's numbers. Meta's id of a number may change; rules, trials and conversations use the name, which
+    /// stays. A change is seen by every process within two seconds.
+    #[derive(Debug)]
+    pub struct NumberServiceServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> NumberServiceServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for NumberServiceServer<T>
+    where
+        T: NumberService,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/waypost.admin.v1.NumberService/GetNumber" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetNumberSvc<T: NumberService>(pub Arc<T>);
+                    impl<
+                        T: NumberService,
+                    > tonic::server::UnaryService<super::GetNumberRequest>
+                    for GetNumberSvc<T> {
+                        type Response = super::GetNumberResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetNumberRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as NumberService>::get_number(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetNumberSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/waypost.admin.v1.NumberService/ListNumbers" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListNumbersSvc<T: NumberService>(pub Arc<T>);
+                    impl<
+                        T: NumberService,
+                    > tonic::server::UnaryService<super::ListNumbersRequest>
+                    for ListNumbersSvc<T> {
+                        type Response = super::ListNumbersResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListNumbersRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as NumberService>::list_numbers(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListNumbersSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/waypost.admin.v1.NumberService/UpdateNumber" => {
+                    #[allow(non_camel_case_types)]
+                    struct UpdateNumberSvc<T: NumberService>(pub Arc<T>);
+                    impl<
+                        T: NumberService,
+                    > tonic::server::UnaryService<super::UpdateNumberRequest>
+                    for UpdateNumberSvc<T> {
+                        type Response = super::UpdateNumberResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::UpdateNumberRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as NumberService>::update_number(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = UpdateNumberSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for NumberServiceServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "waypost.admin.v1.NumberService";
+    impl<T> tonic::server::NamedService for NumberServiceServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct RuleSet {
     /// `ruleSets/{number}`; numbers count from 1.
     #[prost(string, tag = "1")]
@@ -2925,6 +3529,99 @@ impl ::prost::Name for Move {
         "/waypost.admin.v1.Move".into()
     }
 }
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetCoverageRequest {
+    /// `ruleSets/{number}`; empty: the active one.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// A rule that nothing has hit for so long is unused; 30 when 0, never more than 3650.
+    #[prost(uint32, tag = "2")]
+    pub days: u32,
+    /// Messages to look at, at most, about an equal part of each partition's; 100,000 when 0, never more than 500,000.
+    #[prost(uint32, tag = "3")]
+    pub messages: u32,
+}
+impl ::prost::Name for GetCoverageRequest {
+    const NAME: &'static str = "GetCoverageRequest";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.GetCoverageRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.GetCoverageRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetCoverageResponse {
+    /// `ruleSets/{number}`
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// What decisions name.
+    #[prost(string, tag = "2")]
+    pub version: ::prost::alloc::string::String,
+    /// Decisions that were looked at, the newest ones: those of this version, and those of other versions, for the rules
+    /// that both have word for word.
+    #[prost(uint64, tag = "3")]
+    pub messages: u64,
+    /// Since when all of them were looked at: what came before was not, and "never" means not since then.
+    #[prost(message, optional, tag = "4")]
+    pub since_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// Whether that is all the store has. Where not, there are older ones: ask for more `messages`.
+    #[prost(bool, tag = "5")]
+    pub complete: bool,
+    /// Of `messages`, those by versions that are not known here, or too old: they count for no rule.
+    #[prost(uint64, tag = "6")]
+    pub unknown_version_messages: u64,
+    /// Of `messages`, those whose input was erased or cannot be read: they count for no rule that decorates.
+    #[prost(uint64, tag = "7")]
+    pub without_input_messages: u64,
+    /// Every rule of the version, in its order.
+    #[prost(message, repeated, tag = "8")]
+    pub rules: ::prost::alloc::vec::Vec<RuleCoverage>,
+}
+impl ::prost::Name for GetCoverageResponse {
+    const NAME: &'static str = "GetCoverageResponse";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.GetCoverageResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.GetCoverageResponse".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RuleCoverage {
+    #[prost(string, tag = "1")]
+    pub rule: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub phase: ::prost::alloc::string::String,
+    #[prost(bool, tag = "3")]
+    pub enabled: bool,
+    /// Messages that it decided or, in phase `decorate`, added to.
+    #[prost(uint64, tag = "4")]
+    pub hits: u64,
+    #[prost(message, optional, tag = "5")]
+    pub last_hit_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// Enabled, and nothing has hit it for so many days.
+    #[prost(bool, tag = "6")]
+    pub unused: bool,
+    /// When a version that has this rule word for word was first put in force; nothing where none ever was.
+    #[prost(message, optional, tag = "7")]
+    pub in_force_since_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// In force for fewer days than were asked about, or not at all: that nothing has hit it says little yet.
+    #[prost(bool, tag = "8")]
+    pub young: bool,
+}
+impl ::prost::Name for RuleCoverage {
+    const NAME: &'static str = "RuleCoverage";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.RuleCoverage".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.RuleCoverage".into()
+    }
+}
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetActivationRequest {}
 impl ::prost::Name for GetActivationRequest {
@@ -3361,6 +4058,33 @@ pub mod rule_set_service_client {
                 );
             self.inner.unary(req, path, codec).await
         }
+        /// How often each rule of a version was hit, and which ones nothing has hit for days.
+        pub async fn get_coverage(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetCoverageRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetCoverageResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/waypost.admin.v1.RuleSetService/GetCoverage",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("waypost.admin.v1.RuleSetService", "GetCoverage"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
         /// What is in force.
         pub async fn get_activation(
             &mut self,
@@ -3511,6 +4235,14 @@ pub mod rule_set_service_server {
             request: tonic::Request<super::DryRunRuleSetRequest>,
         ) -> std::result::Result<
             tonic::Response<super::DryRunRuleSetResponse>,
+            tonic::Status,
+        >;
+        /// How often each rule of a version was hit, and which ones nothing has hit for days.
+        async fn get_coverage(
+            &self,
+            request: tonic::Request<super::GetCoverageRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetCoverageResponse>,
             tonic::Status,
         >;
         /// What is in force.
@@ -3920,6 +4652,51 @@ pub mod rule_set_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = DryRunRuleSetSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/waypost.admin.v1.RuleSetService/GetCoverage" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetCoverageSvc<T: RuleSetService>(pub Arc<T>);
+                    impl<
+                        T: RuleSetService,
+                    > tonic::server::UnaryService<super::GetCoverageRequest>
+                    for GetCoverageSvc<T> {
+                        type Response = super::GetCoverageResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetCoverageRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as RuleSetService>::get_coverage(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetCoverageSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

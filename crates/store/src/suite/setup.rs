@@ -64,6 +64,41 @@ pub async fn numbers_keep_their_names(store: &Store) -> Result<()> {
     Ok(())
 }
 
+pub async fn numbers_that_were_named_by_hand_stay(store: &Store) -> Result<()> {
+    store.migrate().await?;
+    let [first, second, third] = ["1", "2", "3"].map(PhoneNumberId::new);
+    let configured = [(name("support"), first.clone()), (name("sales"), second.clone())];
+    assert_eq!(store.name_numbers(&configured).await?, []);
+    let begun = store.numbers_revision().await?;
+    assert_eq!(store.name_numbers(&configured).await?, []);
+    assert_eq!(store.numbers_revision().await?, begun, "nothing changed");
+    let set = async |to: &str, id: &PhoneNumberId| {
+        let mut change = store.begin_change().await?;
+        change.name_number(&name(to), id).await?;
+        assert!(change.numbers().await?.iter().any(|row| row.id == *id && row.name == name(to)));
+        change.commit(&[]).await
+    };
+    set("support", &third).await?;
+    assert!(store.numbers_revision().await? > begun);
+    assert_eq!(store.name_numbers(&configured).await?, [name("support")], "it is not undone, and said");
+    let now = |rows: &[crate::NumberRow], of: &str| {
+        rows.iter().rfind(|row| row.name == name(of)).map(|row| row.id.as_str().to_owned())
+    };
+    let rows = store.numbers().await?;
+    assert_eq!((now(&rows, "support").as_deref(), now(&rows, "sales").as_deref()), (Some("3"), Some("2")));
+    assert!(rows.iter().any(|row| row.id == first && row.name == name("support")), "its history keeps the name");
+    // Another name for the same id is no way around it; a number that nobody touched still follows.
+    assert_eq!(store.name_numbers(&[(name("other"), third.clone())]).await?, [name("other")]);
+    let fourth = PhoneNumberId::new("4");
+    assert_eq!(store.name_numbers(&[(name("sales"), fourth)]).await?, []);
+    assert_eq!(now(&store.numbers().await?, "sales").as_deref(), Some("4"));
+    // There and back again.
+    set("support", &first).await?;
+    assert_eq!(now(&store.numbers().await?, "support").as_deref(), Some("1"));
+    assert_eq!(store.name_numbers(&configured[..1]).await?, [], "what is configured is what is");
+    Ok(())
+}
+
 pub async fn teams_are_updated(store: &Store) -> Result<()> {
     store.migrate().await?;
     let team = |name: &str, title: Option<&str>, overflow: Option<&str>| Team {

@@ -123,6 +123,45 @@ pub(crate) struct TeamDeleteArgs {
 }
 
 #[derive(Debug, Subcommand)]
+pub(crate) enum NumbersCommand {
+    /// List all numbers
+    List(ServerArgs),
+    /// Show one number
+    Get(NumberGetArgs),
+    /// Give one of Meta's ids a name of ours, or a name a new id
+    Set(NumberSetArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct NumberGetArgs {
+    /// The number: support-es, or numbers/support-es
+    pub(crate) number: String,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  waypost numbers set support-es 106540352242922
+
+The id that had the name before keeps it too, for its history. Every process follows within two seconds, and the
+section [numbers] of the configuration changes neither this name nor this id any more.")]
+pub(crate) struct NumberSetArgs {
+    /// Our name: support-es, or numbers/support-es
+    pub(crate) number: String,
+    /// Meta's id of the number (phone_number_id)
+    pub(crate) phone_number_id: String,
+    /// Only if the number is still the one that showed this etag
+    #[arg(long, default_value = "")]
+    pub(crate) etag: String,
+    /// Check everything, change nothing
+    #[arg(long)]
+    pub(crate) validate_only: bool,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+}
+
+#[derive(Debug, Subcommand)]
 pub(crate) enum ContactsCommand {
     /// Show what is known of a contact
     Get(ContactGetArgs),

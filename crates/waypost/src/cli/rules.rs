@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use super::ServerArgs;
-use super::versions::{ActivateArgs, GetArgs, PushArgs, RollbackArgs, ShadowArgs, VersionArgs};
+use super::versions::{ActivateArgs, CoverageArgs, GetArgs, PushArgs, RollbackArgs, ShadowArgs, VersionArgs};
 
 #[derive(Debug, Subcommand)]
 #[command(after_help = "A typical change, from the file to the customers:
@@ -40,6 +40,8 @@ pub(crate) enum RulesCommand {
     Push(PushArgs),
     /// Check a version, so that it can be activated
     Check(VersionArgs),
+    /// Say which rules of a version nothing has hit for days, and how often the others were hit
+    Coverage(CoverageArgs),
     /// Show what is in force
     Active(ServerArgs),
     /// Put a version in force, for all or for some

@@ -64,6 +64,31 @@ pub(crate) struct ActivateArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  waypost rules coverage                    # of the active version: what nothing has hit for 30 days
+  waypost rules coverage 4 --days 7 --all   # every rule, how often and when it was hit last
+
+It looks at stored decisions, the newest first, and says since when: what came before is not seen. A rule that is
+younger than the days asked about is marked; that nothing has hit it says little yet. How long decisions are stored:
+retention.inbox_days of the configuration.")]
+pub(crate) struct CoverageArgs {
+    /// The version: 3, or ruleSets/3; by default the active one
+    #[arg(value_name = "N", default_value = "")]
+    pub(crate) rule_set: String,
+    /// A rule is unused when nothing has hit it for so many days
+    #[arg(long, value_name = "DAYS", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) days: u32,
+    /// Messages to look at, at most
+    #[arg(long, value_name = "COUNT", default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) messages: u32,
+    /// Show every rule, not only those that are unused
+    #[arg(long)]
+    pub(crate) all: bool,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct ShadowArgs {
     #[command(flatten)]
     pub(crate) of: VersionArgs,

@@ -8,6 +8,7 @@ pub(crate) mod decisions;
 pub(crate) mod demo;
 pub(crate) mod inspect;
 pub(crate) mod migrate;
+pub(crate) mod numbers;
 mod remote;
 pub(crate) mod rules;
 pub(crate) mod run;

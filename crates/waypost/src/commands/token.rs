@@ -1,4 +1,6 @@
-//! `waypost token`: the tokens of the administration, made and revoked at the store itself.
+//! `waypost token`: the tokens of the administration, made and revoked at the store itself or over a server.
+
+mod remote;
 
 use comfy_table::{Table, presets};
 use serde_json::{Value, json};
@@ -7,7 +9,7 @@ use waypost_admin::{NewToken, create_token, revoke_token};
 use waypost_domain::Timestamp;
 use waypost_store::{Store, StoreError, TokenRow};
 
-use crate::cli::{TokenCreateArgs, TokenListArgs, TokenRevokeArgs};
+use crate::cli::{ConfigArgs, TokenCommand, TokenCreateArgs, TokenNameArgs};
 use crate::config::Config;
 use crate::exit::Failure;
 use crate::output;
@@ -18,8 +20,25 @@ const ACTOR: &str = "cli";
 const LIST_PAGE: u32 = 500;
 const TITLE_CHARS_MAX: usize = 200;
 
-pub(crate) async fn create(args: TokenCreateArgs) -> Result<(), Failure> {
-    let store = usable_store(&load_config(&args.config)?).await?;
+pub(crate) async fn run(command: TokenCommand) -> Result<(), Failure> {
+    let place = match &command {
+        TokenCommand::Create(args) => &args.place,
+        TokenCommand::List(args) => &args.place,
+        TokenCommand::Get(args) | TokenCommand::Revoke(args) => &args.place,
+    };
+    if let Some(server) = place.server() {
+        return remote::run(&server, command).await;
+    }
+    match command {
+        TokenCommand::Create(args) => create(args).await,
+        TokenCommand::List(args) => list(&args.place.config, args.place.json).await,
+        TokenCommand::Get(args) => get(args).await,
+        TokenCommand::Revoke(args) => revoke(args).await,
+    }
+}
+
+async fn create(args: TokenCreateArgs) -> Result<(), Failure> {
+    let store = usable_store(&load_config(&args.place.config)?).await?;
     let now = store.now().await.map_err(failed)?;
     let lifetime_ms = |lifetime: std::time::Duration| i64::try_from(lifetime.as_millis()).unwrap_or(i64::MAX);
     let mut new = NewToken {
@@ -38,15 +57,19 @@ pub(crate) async fn create(args: TokenCreateArgs) -> Result<(), Failure> {
     }
     let (id, secret) = create_token(&store, ACTOR, &new).await.map_err(failed)?;
     store.close().await;
-    if args.json {
-        return output::line(&json!({ "name": format!("tokens/{id}"), "secret": secret }).to_string());
-    }
-    output::note(&format!("tokens/{id} was created; this is its secret, shown only now:"));
-    output::line(&secret)
+    print_created(&format!("tokens/{id}"), &secret, args.place.json)
 }
 
-pub(crate) async fn list(args: TokenListArgs) -> Result<(), Failure> {
-    let store = usable_store(&load_config(&args.config)?).await?;
+fn print_created(name: &str, secret: &str, json: bool) -> Result<(), Failure> {
+    if json {
+        return output::line(&json!({ "name": name, "secret": secret }).to_string());
+    }
+    output::note(&format!("{name} was created; this is its secret, shown only now:"));
+    output::line(secret)
+}
+
+async fn list(config: &ConfigArgs, json: bool) -> Result<(), Failure> {
+    let store = usable_store(&load_config(config)?).await?;
     let mut tokens: Vec<TokenRow> = Vec::new();
     loop {
         let page = store.tokens_after(tokens.last().map(|token| token.id), LIST_PAGE).await.map_err(failed)?;
@@ -58,7 +81,7 @@ pub(crate) async fn list(args: TokenListArgs) -> Result<(), Failure> {
     }
     let now = store.now().await.map_err(failed)?;
     store.close().await;
-    if args.json {
+    if json {
         let tokens: Vec<Value> = tokens.iter().map(|token| as_json(token, now)).collect();
         return output::line(&Value::from(tokens).to_string());
     }
@@ -71,10 +94,30 @@ pub(crate) async fn list(args: TokenListArgs) -> Result<(), Failure> {
     output::line(table.to_string().trim_end())
 }
 
-pub(crate) async fn revoke(args: TokenRevokeArgs) -> Result<(), Failure> {
-    let id = args.name.strip_prefix("tokens/").unwrap_or(&args.name);
-    let id = Uuid::try_parse(id).map_err(|_| Failure::config(format!("{}: expected tokens/ID", args.name)))?;
-    let store = usable_store(&load_config(&args.config)?).await?;
+fn id_of(name: &str) -> Result<Uuid, Failure> {
+    let id = name.strip_prefix("tokens/").unwrap_or(name);
+    Uuid::try_parse(id).map_err(|_| Failure::config(format!("{name}: expected tokens/ID")))
+}
+
+async fn get(args: TokenNameArgs) -> Result<(), Failure> {
+    let id = id_of(&args.name)?;
+    let store = usable_store(&load_config(&args.place.config)?).await?;
+    let token = store.token(id).await.map_err(failed)?;
+    let now = store.now().await.map_err(failed)?;
+    store.close().await;
+    let token = as_json(&token.ok_or_else(|| Failure::failed(format!("tokens/{id} does not exist")))?, now);
+    if args.place.json {
+        return output::line(&token.to_string());
+    }
+    for (field, value) in token.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null()) {
+        output::line(&format!("{field:13}  {}", value.as_str().map_or_else(|| value.to_string(), str::to_owned)))?;
+    }
+    Ok(())
+}
+
+async fn revoke(args: TokenNameArgs) -> Result<(), Failure> {
+    let id = id_of(&args.name)?;
+    let store = usable_store(&load_config(&args.place.config)?).await?;
     let revoked = revoke_token(&store, ACTOR, id).await.map_err(failed)?;
     store.close().await;
     if revoked {

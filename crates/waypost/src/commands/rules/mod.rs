@@ -35,6 +35,7 @@ pub(crate) async fn run(command: RulesCommand) -> Result<(), Failure> {
         RulesCommand::Get(args) => versions::get(args).await,
         RulesCommand::Push(args) => versions::push(args).await,
         RulesCommand::Check(args) => versions::check(args).await,
+        RulesCommand::Coverage(args) => versions::coverage(args).await,
         RulesCommand::Active(args) => versions::active(args).await,
         RulesCommand::Activate(args) => versions::activate(args).await,
         RulesCommand::Shadow(args) => versions::shadow(args).await,

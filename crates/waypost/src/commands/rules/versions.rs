@@ -1,10 +1,13 @@
 //! `waypost rules` for the versions that a running server keeps.
 
+use waypost_proto::admin::to_json;
 use waypost_proto::admin_v1 as v1;
 use waypost_proto::admin_v1::decision_service_client::DecisionServiceClient;
 use waypost_proto::admin_v1::rule_set_service_client::RuleSetServiceClient;
 
-use crate::cli::versions::{ActivateArgs, ChangeArgs, GetArgs, PushArgs, RollbackArgs, ShadowArgs, VersionArgs};
+use crate::cli::versions::{
+    ActivateArgs, ChangeArgs, CoverageArgs, GetArgs, PushArgs, RollbackArgs, ShadowArgs, VersionArgs,
+};
 use crate::cli::{DiffArgs, DryRunArgs, ExplainArgs, ServerArgs};
 use crate::commands::remote::{Server, connect, pages, print_list, print_one};
 use crate::exit::Failure;
@@ -158,6 +161,35 @@ pub(super) async fn dry_run(version: &str, args: &DryRunArgs) -> Result<(), Fail
         output::line(&format!("  {} → {}: {} (e.g. {examples})", one.from, one.to, one.messages))?;
     }
     Ok(())
+}
+
+pub(super) async fn coverage(args: CoverageArgs) -> Result<(), Failure> {
+    let request = v1::GetCoverageRequest { name: name(&args.rule_set), days: args.days, messages: args.messages };
+    let mut told = client(&args.server).await?.get_coverage(request).await?.into_inner();
+    if args.server.json {
+        return print_one(true, &told);
+    }
+    let shown = to_json(&told, true);
+    let since = shown["since_time"].as_str().map_or_else(String::new, |since| format!(" since {since}"));
+    let reach = if told.complete { "all that is stored" } else { "there are older ones: --messages" };
+    output::line(&format!("{} ({}): {} messages looked at{since}, {reach}", told.name, told.version, told.messages))?;
+    for (count, what) in [
+        (told.unknown_version_messages, "were decided by versions that are not known here: they count for no rule"),
+        (told.without_input_messages, "have no input any more: they count for no rule that decorates"),
+    ] {
+        if count > 0 {
+            output::line(&format!("{count} of them {what}"))?;
+        }
+    }
+    let young = told.rules.iter().filter(|rule| rule.unused && rule.young).count();
+    let unused = told.rules.iter().filter(|rule| rule.unused).count();
+    let days = args.days;
+    output::line(&format!("{unused} rules were not hit for {days} days; {young} of them are younger than that"))?;
+    told.rules.retain(|rule| args.all || rule.unused);
+    if told.rules.is_empty() {
+        return Ok(());
+    }
+    print_list(false, &told.rules, &["rule", "phase", "hits", "last_hit_time", "in_force_since_time", "young"])
 }
 
 async fn in_force(client: &mut Client) -> Result<v1::Activation, Failure> {

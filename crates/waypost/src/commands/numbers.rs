@@ -1,0 +1,60 @@
+//! `waypost numbers`.
+
+use prost_types::FieldMask;
+use waypost_proto::admin_v1 as v1;
+use waypost_proto::admin_v1::number_service_client::NumberServiceClient;
+
+use super::remote::{Server, connect, pages, print_list, print_one};
+use crate::cli::{NumberGetArgs, NumberSetArgs, NumbersCommand, ServerArgs};
+use crate::exit::Failure;
+
+pub(crate) async fn run(command: NumbersCommand) -> Result<(), Failure> {
+    match command {
+        NumbersCommand::List(args) => list(args).await,
+        NumbersCommand::Get(args) => get(args).await,
+        NumbersCommand::Set(args) => set(args).await,
+    }
+}
+
+async fn client(args: &ServerArgs) -> Result<NumberServiceClient<Server>, Failure> {
+    Ok(NumberServiceClient::new(connect(args).await?))
+}
+
+async fn list(args: ServerArgs) -> Result<(), Failure> {
+    let client = client(&args).await?;
+    let numbers = pages(usize::MAX, |page_size, page_token| {
+        let mut client = client.clone();
+        async move {
+            let page = client.list_numbers(v1::ListNumbersRequest { page_size, page_token }).await?.into_inner();
+            Ok((page.numbers, page.next_page_token))
+        }
+    });
+    print_list(args.json, &numbers.await?, &["name", "phone_number_id", "display_number", "since_time", "update_time"])
+}
+
+async fn get(args: NumberGetArgs) -> Result<(), Failure> {
+    let request = v1::GetNumberRequest { name: name(&args.number) };
+    let number = client(&args.server).await?.get_number(request).await?.into_inner().number;
+    print_one(args.server.json, &number.unwrap_or_default())
+}
+
+async fn set(args: NumberSetArgs) -> Result<(), Failure> {
+    let number = v1::Number {
+        name: name(&args.number),
+        phone_number_id: args.phone_number_id,
+        etag: args.etag,
+        ..v1::Number::default()
+    };
+    let request = v1::UpdateNumberRequest {
+        number: Some(number),
+        update_mask: Some(FieldMask { paths: vec!["phone_number_id".to_owned()] }),
+        allow_missing: true,
+        validate_only: args.validate_only,
+    };
+    let number = client(&args.server).await?.update_number(request).await?.into_inner().number;
+    print_one(args.server.json, &number.unwrap_or_default())
+}
+
+fn name(number: &str) -> String {
+    if number.starts_with("numbers/") { number.to_owned() } else { format!("numbers/{number}") }
+}
