@@ -18,6 +18,7 @@ import grpc
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 from waypost.admin.v1 import audit_pb2, audit_pb2_grpc, decisions_pb2, decisions_pb2_grpc
+from waypost.admin.v1 import numbers_pb2, numbers_pb2_grpc
 from waypost.admin.v1 import rule_sets_pb2, rule_sets_pb2_grpc, teams_pb2, teams_pb2_grpc
 
 DEADLINE_S = 20
@@ -51,6 +52,7 @@ class Client:
     def __init__(self, channel, token):
         self.metadata = [("authorization", f"Bearer {token}")] if token else []
         self.teams = teams_pb2_grpc.TeamServiceStub(channel)
+        self.numbers = numbers_pb2_grpc.NumberServiceStub(channel)
         self.audit = audit_pb2_grpc.AuditServiceStub(channel)
         self.decisions = decisions_pb2_grpc.DecisionServiceStub(channel)
         self.rule_sets = rule_sets_pb2_grpc.RuleSetServiceStub(channel)
@@ -178,6 +180,8 @@ def a_rule_set_is_created_checked_activated_explained_and_taken_back(roles):
     decides(viewer, first, "teams/billing")
     history = viewer.call(viewer.rule_sets.ListActivations, rule_sets_pb2.ListActivationsRequest()).activations
     assert [one.active for one in history] == [first.name, second.name, first.name], history
+    coverage = viewer.call(viewer.rule_sets.GetCoverage, rule_sets_pb2.GetCoverageRequest())
+    assert coverage.name == first.name and [rule.rule for rule in coverage.rules] == ["invoices"], coverage
 
 
 def a_team_is_created_and_updated_with_its_etag(roles):
@@ -198,6 +202,34 @@ def a_team_is_created_and_updated_with_its_etag(roles):
     assert (after.title, after.staffed) == ("Changed", False), after
     reasons = publisher.refused(publisher.teams.UpdateTeam, update, grpc.StatusCode.ABORTED)
     assert reasons == ["ETAG_MISMATCH"], reasons
+
+
+RULES = """
+[default]
+team = "frontdesk"
+[handover]
+team = "frontdesk"
+words.en = ["agent"]
+[[teams]]
+name = "frontdesk"
+[[teams]]
+name = "billing"
+[[rules]]
+id = "words"
+team = "billing"
+when = { keyword = ["%s"] }
+"""
+
+
+def a_number_gets_a_name(roles):
+    publisher, pb = roles["publisher"], numbers_pb2
+    request = pb.UpdateNumberRequest(number=pb.Number(name="numbers/python", phone_number_id="1"), allow_missing=True)
+    request.update_mask.paths.append("phone_number_id")
+    made = publisher.call(publisher.numbers.UpdateNumber, request).number
+    assert publisher.call(publisher.numbers.GetNumber, pb.GetNumberRequest(name="numbers/python")).number == made
+    request.number.phone_number_id = "+1"
+    fields = publisher.refused(publisher.numbers.UpdateNumber, request, grpc.StatusCode.INVALID_ARGUMENT)
+    assert fields == ["number.phone_number_id"], fields
 
 
 def nobody_is_let_in_without_a_token(roles):
@@ -257,6 +289,7 @@ def the_audit_log_is_whole(roles):
 CHECKS = [
     a_rule_set_is_created_checked_activated_explained_and_taken_back,
     a_team_is_created_and_updated_with_its_etag,
+    a_number_gets_a_name,
     nobody_is_let_in_without_a_token,
     a_role_that_may_not_is_refused,
     mistakes_name_the_field,

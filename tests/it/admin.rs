@@ -4,6 +4,8 @@
 mod access;
 mod audit;
 mod commands;
+mod coverage;
+mod numbers;
 mod rule_sets;
 mod server;
 mod teams;

@@ -1,6 +1,7 @@
 //! A `waypost` that answers the administration over TLS, with certificates of its own, and tokens for its callers.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
@@ -12,6 +13,7 @@ use crate::{WaypostProcess, WaypostSettings, WebhookClient};
 
 /// What webhooks are signed with.
 pub const APP_SECRET: &str = "test_app_secret";
+const ENDS_WITHIN: Duration = Duration::from_secs(30);
 
 /// Two teams, so that one can be told from the other.
 const RULES: &str = r#"
@@ -40,7 +42,8 @@ when = { keyword = ["invoice"] }
 /// All components in one process on the embedded bus and store.
 pub struct AdminServer {
     folder: TempDir,
-    _process: WaypostProcess,
+    settings: WaypostSettings,
+    process: WaypostProcess,
     port: u16,
     webhook_url: String,
     certificates: Certificates,
@@ -75,9 +78,23 @@ impl AdminServer {
             key = certificates.key_file,
         );
         let ready_url = format!("http://127.0.0.1:{admin}/readyz");
-        let process = WaypostProcess::start(&WaypostSettings { config, ready_url, ..Default::default() }).await?;
+        let settings = WaypostSettings { config, ready_url, ..Default::default() };
+        let process = WaypostProcess::start(&settings).await?;
         let webhook_url = format!("http://127.0.0.1:{webhook}/webhook");
-        Ok(Self { folder, _process: process, port, webhook_url, certificates })
+        Ok(Self { folder, settings, process, port, webhook_url, certificates })
+    }
+
+    /// Ends it in good order, and starts it again as it was configured.
+    pub async fn restart(&mut self) -> anyhow::Result<()> {
+        self.restart_without("").await
+    }
+
+    /// The same, without this part of its configuration.
+    pub async fn restart_without(&mut self, part: &str) -> anyhow::Result<()> {
+        self.process.terminate(ENDS_WITHIN).await?;
+        self.settings.config = self.settings.config.replace(part, "");
+        self.process = WaypostProcess::start(&self.settings).await?;
+        Ok(())
     }
 
     pub const fn port(&self) -> u16 {

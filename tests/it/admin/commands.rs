@@ -1,15 +1,17 @@
 //! The commands that call the administration, and what becomes of parked messages.
 
+use std::collections::BTreeSet;
 use std::process::Output;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use serde_json::Value;
 use waypost_cloud_api::samples::{SampleKind, SampleParams, envelope, sample};
+use waypost_proto::admin_v1::ListTeamsRequest;
 use waypost_tests::eventually;
 use waypost_tests::process::waypost;
 
-use super::server::AdminServer;
+use super::server::{AdminServer, teams};
 
 const ROUTED_WITHIN: Duration = Duration::from_secs(20);
 
@@ -88,6 +90,96 @@ async fn every_verb_works_and_tells_its_failures_apart() -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Which command calls which method. A method without a command is not done.
+const COMMANDS: &[(&str, &[&str])] = &[
+    ("AuditService/ListAuditRecords", &["audit", "list"]),
+    ("AuditService/VerifyAuditChain", &["audit", "verify"]),
+    ("ContactService/BatchUpsertContacts", &["contacts", "import"]),
+    ("ContactService/GetContact", &["contacts", "get"]),
+    ("DeadLetterService/DiscardDeadLetters", &["dead-letters", "discard"]),
+    ("DeadLetterService/ListDeadLetters", &["dead-letters", "list"]),
+    ("DeadLetterService/ReplayDeadLetters", &["dead-letters", "replay"]),
+    ("DeadLetterService/SummarizeDeadLetters", &["dead-letters", "summary"]),
+    ("DecisionService/GetDecision", &["decisions", "get"]),
+    ("DecisionService/ListDecisions", &["decisions", "list"]),
+    ("NumberService/GetNumber", &["numbers", "get"]),
+    ("NumberService/ListNumbers", &["numbers", "list"]),
+    ("NumberService/UpdateNumber", &["numbers", "set"]),
+    ("RuleSetService/ActivateRuleSet", &["rules", "activate"]),
+    ("RuleSetService/CheckRuleSet", &["rules", "check"]),
+    ("RuleSetService/CreateRuleSet", &["rules", "push"]),
+    ("RuleSetService/DiffRuleSets", &["rules", "diff"]),
+    ("RuleSetService/DryRunRuleSet", &["rules", "dry-run"]),
+    ("RuleSetService/ExplainRuleSet", &["rules", "explain"]),
+    ("RuleSetService/GetActivation", &["rules", "active"]),
+    ("RuleSetService/GetCoverage", &["rules", "coverage"]),
+    ("RuleSetService/GetRuleSet", &["rules", "get"]),
+    ("RuleSetService/ListActivations", &["rules", "history"]),
+    ("RuleSetService/ListRuleSets", &["rules", "list"]),
+    ("TeamService/CreateTeam", &["teams", "create"]),
+    ("TeamService/DeleteTeam", &["teams", "delete"]),
+    ("TeamService/GetTeam", &["teams", "get"]),
+    ("TeamService/ListTeams", &["teams", "list"]),
+    ("TeamService/UpdateTeam", &["teams", "update"]),
+    ("TokenService/CreateToken", &["token", "create"]),
+    ("TokenService/GetToken", &["token", "get"]),
+    ("TokenService/ListTokens", &["token", "list"]),
+    ("TokenService/RevokeToken", &["token", "revoke"]),
+];
+
+#[test]
+fn every_method_has_its_command() -> anyhow::Result<()> {
+    let services = waypost_proto::admin::descriptors().services();
+    let methods: BTreeSet<String> = services
+        .flat_map(|service| {
+            let name = |method: &str| format!("{}/{method}", service.name());
+            service.methods().map(|method| name(method.name())).collect::<Vec<_>>()
+        })
+        .collect();
+    assert_eq!(methods, COMMANDS.iter().map(|(method, _)| (*method).to_owned()).collect());
+    for (method, words) in COMMANDS {
+        let help = waypost()?.args(*words).arg("--help").output()?;
+        let help = String::from_utf8_lossy(&help.stdout).into_owned();
+        // The command itself, and one that can ask a server.
+        let usage = format!("Usage: waypost {} ", words.join(" "));
+        assert!(help.contains(&usage) && help.contains("--server"), "{method}: {help}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn tokens_are_made_and_revoked_over_the_server() -> anyhow::Result<()> {
+    let server = AdminServer::start().await?;
+    let operator = Terminal::new(&server, "operator")?;
+    let made = operator.json(&["token", "create", "--role", "viewer", "--title", "wall", "--expires", "90d"])?;
+    let name = made["name"].as_str().context("a name")?;
+    let caller = server.caller_with(made["secret"].as_str().map(str::to_owned)).await?;
+    assert!(teams(&caller).list_teams(ListTeamsRequest::default()).await.is_ok(), "the secret works");
+    let token = operator.json(&["token", "get", name])?;
+    assert_eq!((&token["roles"], &token["title"]), (&serde_json::json!(["ROLE_VIEWER"]), &"wall".into()));
+    assert!(token["expire_time"].is_string() && token["revoke_time"].is_null(), "{token}");
+    let listed = operator.json(&["token", "list"])?;
+    assert!(listed.as_array().is_some_and(|tokens| tokens.contains(&token)), "{listed}");
+    let revoked = operator.run(&["token", "revoke", name])?;
+    ensure!(revoked.status.success(), "{revoked:?}");
+    assert!(operator.json(&["token", "get", name])?["revoke_time"].is_string());
+    assert!(operator.fails(&["token", "create", "--role", "agent"], 3)?.contains("token.teams"));
+    Terminal::new(&server, "viewer")?.fails(&["token", "list"], 6)?;
+
+    // At the store itself, whatever server the environment names; and over that one where nothing else is named.
+    let elsewhere = |words: &[&str]| -> anyhow::Result<Output> {
+        let mut command = waypost()?;
+        command.args(words).env("WAYPOST_SERVER", "https://localhost:1");
+        Ok(command.output()?)
+    };
+    let folder = server.data_dir().display().to_string();
+    let at_store = elsewhere(&["token", "get", name, "--json", "--data-dir", &folder])?;
+    let at_store: Value = serde_json::from_slice(&at_store.stdout)?;
+    assert_eq!((&at_store["name"], &at_store["state"]), (&name.into(), &"revoked".into()));
+    assert_eq!(elsewhere(&["token", "list"])?.status.code(), Some(5));
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_decision_says_why() -> anyhow::Result<()> {
     let server = AdminServer::start().await?;
@@ -154,6 +246,7 @@ async fn contacts_are_imported_and_rejects_listed() -> anyhow::Result<()> {
     let told: Value = serde_json::from_slice(&told.stdout)?;
     assert_eq!((&told["rows"], &told["created"], &told["updated"]), (&3.into(), &2.into(), &0.into()), "{told}");
     assert_eq!((&told["rejects"][0]["line"], &told["rejects"][0]["field"]), (&3.into(), &"phone".into()), "{told}");
+    assert_eq!(told["rejected"], 1);
 
     let get = |phone: &str| editor.json(&["contacts", "get", "--phone", phone]);
     let first = get("15550000001")?;
@@ -179,5 +272,47 @@ async fn contacts_are_imported_and_rejects_listed() -> anyhow::Result<()> {
     let records = records.to_string();
     assert!(records.contains("pseudonym:") && !records.contains("15550000001"), "{records}");
     assert!(editor.fails(&["contacts", "get", "--phone", "15550000009"], 1)?.contains("NotFound"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_import_that_broke_off_goes_on() -> anyhow::Result<()> {
+    // A batch has 200 rows; the second one is too large for this server.
+    let limit = "request_bytes_max = 20000";
+    let mut server = AdminServer::start_with(limit).await?;
+    let file = |server: &AdminServer, name: &str| server.folder().join(name).display().to_string();
+    let (csv, rejects) = (file(&server, "crm.csv"), file(&server, "rejects.csv"));
+    let mut text = "phone,note\n".to_owned();
+    for number in 0..450 {
+        let note = if number == 300 { "x".repeat(250).repeat(100) } else { String::new() };
+        let phone = if [7, 407].contains(&number) { "none".to_owned() } else { format!("1555{number:07}") };
+        text.push_str(&format!("{phone},{note}\n"));
+    }
+    // A row that is no text at all, and one that is too short.
+    let mut bytes = text.into_bytes();
+    bytes.extend(b"\xff\xff,\nshort\n");
+    std::fs::write(&csv, bytes)?;
+    let import = ["contacts", "import", &csv, "--rejects", &rejects];
+    let told = Terminal::new(&server, "editor")?.fails(&import, 3)?;
+    assert!(told.contains("lines before 202 are done; the same command goes on there"), "{told}");
+
+    server.restart_without(limit).await?;
+    let editor = Terminal::new(&server, "editor")?;
+    let output = editor.run(&[&import[..], &["--json"]].concat())?;
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(told.contains("going on at line 202"), "{told}");
+    let told: Value = serde_json::from_slice(&output.stdout)?;
+    // The row with the note is refused as well, but alone.
+    let tally = ["rows", "created", "updated", "rejected"].map(|field| told[field].clone());
+    assert_eq!(tally, [452, 447, 0, 5].map(Value::from), "{told}");
+    let lines: Vec<String> = std::fs::read_to_string(&rejects)?.lines().map(str::to_owned).collect();
+    let place = |line: &String| line.splitn(3, ',').take(2).collect::<Vec<_>>().join(",");
+    let places: Vec<String> = lines[..4].iter().map(place).collect();
+    assert_eq!(places, ["line,field", "9,phone", "302,attributes", "409,phone"], "{lines:?}");
+    assert_eq!(lines[4..], ["452,,is not UTF-8", "453,,\"1 columns, not 2\""], "{lines:?}");
+    assert!(!std::path::Path::new(&format!("{csv}.progress")).exists(), "it is done");
+    let again = editor.run(&[&import[..], &["--json"]].concat())?;
+    let again: Value = serde_json::from_slice(&again.stdout)?;
+    assert_eq!((&again["rows"], &again["created"], &again["updated"]), (&452.into(), &0.into(), &447.into()));
     Ok(())
 }

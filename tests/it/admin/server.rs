@@ -1,6 +1,6 @@
 //! The callers of a running administration.
 
-use std::ops::Deref;
+use std::ops::{Deref, DerefMut};
 
 use tonic::metadata::MetadataValue;
 use tonic::service::Interceptor;
@@ -34,6 +34,12 @@ impl Deref for AdminServer {
 
     fn deref(&self) -> &waypost_tests::AdminServer {
         &self.0
+    }
+}
+
+impl DerefMut for AdminServer {
+    fn deref_mut(&mut self) -> &mut waypost_tests::AdminServer {
+        &mut self.0
     }
 }
 

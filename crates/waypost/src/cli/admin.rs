@@ -193,15 +193,19 @@ of that name. In JSON, attributes may also be an object of that name. What is em
   phone,tier,time_zone,country
   34600000000,gold,Europe/Madrid,ES
 
-Rows that are wrong are listed with their line and why, and the others are carried out; the exit code is then 3. An
-import that broke off says how to go on; beginning anew does no harm either."
+Rows that are wrong are listed with their line, field and why, and the others are carried out; the exit code is then 3.
+An import that broke off goes on where it was when the same command is given again: FILE.progress, which stands beside
+the file meanwhile, says how far it is. A file that was changed since is begun anew, which does no harm."
 )]
 pub(crate) struct ContactsImportArgs {
     /// FILE.csv, or a file of JSON lines
     pub(crate) file: PathBuf,
-    /// Begin at this line of the file
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    pub(crate) from_line: u64,
+    /// Begin at this line of the file, whatever was done before
+    #[arg(long, value_name = "N")]
+    pub(crate) from_line: Option<u64>,
+    /// Write the rejected rows to this file (CSV: line, field, problem)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) rejects: Option<PathBuf>,
     /// Check every row, change nothing
     #[arg(long)]
     pub(crate) validate_only: bool,

@@ -171,7 +171,7 @@ pub(super) async fn coverage(args: CoverageArgs) -> Result<(), Failure> {
     }
     let shown = to_json(&told, true);
     let since = shown["since_time"].as_str().map_or_else(String::new, |since| format!(" since {since}"));
-    let reach = if told.complete { "all that is stored" } else { "there are older ones: --messages" };
+    let reach = if told.complete { "all that is stored" } else { "there may be older ones: --messages" };
     output::line(&format!("{} ({}): {} messages looked at{since}, {reach}", told.name, told.version, told.messages))?;
     for (count, what) in [
         (told.unknown_version_messages, "were decided by versions that are not known here: they count for no rule"),
