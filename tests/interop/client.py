@@ -204,23 +204,6 @@ def a_team_is_created_and_updated_with_its_etag(roles):
     assert reasons == ["ETAG_MISMATCH"], reasons
 
 
-RULES = """
-[default]
-team = "frontdesk"
-[handover]
-team = "frontdesk"
-words.en = ["agent"]
-[[teams]]
-name = "frontdesk"
-[[teams]]
-name = "billing"
-[[rules]]
-id = "words"
-team = "billing"
-when = { keyword = ["%s"] }
-"""
-
-
 def a_number_gets_a_name(roles):
     publisher, pb = roles["publisher"], numbers_pb2
     request = pb.UpdateNumberRequest(number=pb.Number(name="numbers/python", phone_number_id="1"), allow_missing=True)

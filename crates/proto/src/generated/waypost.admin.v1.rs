@@ -3566,7 +3566,7 @@ pub struct GetCoverageResponse {
     /// Since when all of them were looked at: what came before was not, and "never" means not since then.
     #[prost(message, optional, tag = "4")]
     pub since_time: ::core::option::Option<::prost_types::Timestamp>,
-    /// Whether that is all the store has. Where not, there are older ones: ask for more `messages`.
+    /// Whether that is all the store has. Where not, there may be older ones: ask for more `messages`.
     #[prost(bool, tag = "5")]
     pub complete: bool,
     /// Of `messages`, those by versions that are not known here, or too old: they count for no rule.
