@@ -16,6 +16,8 @@ use targets::{TARGETS, Target};
 
 /// For each target; together well below a second of an idle core per thousand.
 const MUTATIONS: u64 = 3_000;
+/// Where each input is a rule set, which is compiled in both of its forms.
+const RULE_SETS: u64 = 400;
 const MUTATED_BYTES_MAX: usize = 8 << 10;
 
 #[test]
@@ -35,7 +37,8 @@ fn mutations_of_the_cases_hold() {
     for target in TARGETS {
         let mut cases: Vec<Vec<u8>> = cases(target).into_iter().map(|(_, bytes)| bytes).collect();
         cases.extend((target.seeds)());
-        for seed in 0..MUTATIONS {
+        let mutations = if target.name.starts_with("rule") { RULE_SETS } else { MUTATIONS };
+        for seed in 0..mutations {
             let mut dice = fastrand::Rng::with_seed(seed);
             let mut bytes = cases[dice.usize(..cases.len())].clone();
             for _ in 0..dice.usize(1..6) {

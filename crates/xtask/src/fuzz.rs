@@ -30,7 +30,7 @@ const GRACE: Duration = Duration::from_secs(60);
 
 #[derive(Args)]
 pub(crate) struct FuzzArgs {
-    /// Only this target (webhook, signature, envelope or rules)
+    /// Only this target (webhook, signature, envelope, rules, rule_set or rule_set_edits)
     target: Option<String>,
     /// How long each target runs
     #[arg(long, value_name = "N", default_value_t = 60)]
@@ -146,12 +146,12 @@ async fn fuzz(programs: &Path, folder: &Path, target: &str, seconds: u64) -> any
 }
 
 impl Tried {
-    const HEADER: &str = "target          inputs  per second   edges  peak MiB  finding";
+    const HEADER: &str = "target              inputs  per second   edges  peak MiB  finding";
 
     fn row(&self, target: &str) -> String {
         let Self { inputs, per_second, edges, peak_mib, finding } = self;
         let finding = finding.as_ref().map_or_else(|| "-".to_owned(), |path| path.display().to_string());
-        format!("{target:<10}{inputs:>12}{per_second:>12}{edges:>8}{peak_mib:>10}  {finding}")
+        format!("{target:<14}{inputs:>12}{per_second:>12}{edges:>8}{peak_mib:>10}  {finding}")
     }
 
     fn read(log: &str) -> Self {

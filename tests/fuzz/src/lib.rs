@@ -2,10 +2,12 @@
 //! tests. It panics when something does not hold, and must never read or write anything but its argument.
 
 pub mod envelope;
+pub mod rule_set;
 pub mod rules;
 pub mod signature;
 mod tree;
 pub mod webhook;
+mod wire;
 
 /// A fuzz target.
 #[derive(Debug, Clone, Copy)]
@@ -20,9 +22,16 @@ pub struct Target {
     pub words: &'static [&'static str],
 }
 
-pub const TARGETS: [Target; 4] = [
+pub const TARGETS: [Target; 6] = [
     Target { name: "webhook", check: webhook::check, seeds: webhook::seeds, words: webhook::WORDS },
     Target { name: "signature", check: signature::check, seeds: signature::seeds, words: signature::WORDS },
     Target { name: "envelope", check: envelope::check, seeds: envelope::seeds, words: envelope::WORDS },
     Target { name: "rules", check: rules::check, seeds: rules::seeds, words: rules::WORDS },
+    Target { name: "rule_set", check: rule_set::check, seeds: rule_set::seeds, words: rule_set::WORDS },
+    Target {
+        name: "rule_set_edits",
+        check: rule_set::check_edits,
+        seeds: rule_set::edits,
+        words: rule_set::EDIT_WORDS,
+    },
 ];

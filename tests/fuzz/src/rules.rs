@@ -5,7 +5,9 @@ use std::sync::LazyLock;
 
 use waypost_domain::TeamName;
 use waypost_domain::team::Priority;
-use waypost_rules::{OpenConversation, RouteInput, RuleSet};
+use waypost_rules::{OpenConversation, RouteInput, RuleSet, toml_form};
+
+use super::rule_set::check_document;
 
 pub const WORDS: &[&str] = &[
     "[[rules]]\n",
@@ -62,6 +64,10 @@ pub const WORDS: &[&str] = &[
 
 pub fn check(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
+    // What has the right shape need not make sense to be kept.
+    if let Ok(document) = toml_form::read(&text) {
+        check_document(document);
+    }
     match RuleSet::parse(&text) {
         Ok(rules) => decides_everything(&rules, &text),
         Err(errors) => {
@@ -76,9 +82,8 @@ pub fn check(data: &[u8]) {
     }
 }
 
-/// The example, and a file with every kind of condition in few words.
 pub fn seeds() -> Vec<Vec<u8>> {
-    vec![EXAMPLE_TEXT.as_bytes().to_vec(), SHORT_TEXT.as_bytes().to_vec(), FULL_TEXT.as_bytes().to_vec()]
+    TEXTS.map(|text| text.as_bytes().to_vec()).to_vec()
 }
 
 fn decides_everything(rules: &RuleSet, text: &str) {
@@ -113,6 +118,9 @@ fn inputs(text: &str) -> Vec<RouteInput> {
 
 /// A rule set for inputs that come from elsewhere.
 pub static EXAMPLE: LazyLock<RuleSet> = LazyLock::new(|| RuleSet::parse(EXAMPLE_TEXT).expect("the example is right"));
+
+/// The example, a file with most kinds of condition in few words, and one with every key.
+pub(crate) const TEXTS: [&str; 3] = [EXAMPLE_TEXT, SHORT_TEXT, FULL_TEXT];
 
 const EXAMPLE_TEXT: &str = include_str!("../../../deploy/rules.toml");
 

@@ -1,6 +1,7 @@
 //! Reading the store's side of the account, from either database.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use anyhow::Context;
 use waypost_domain::{NumberName, TeamName};
@@ -63,9 +64,9 @@ async fn versions(store: &Store) -> anyhow::Result<BTreeMap<i64, (String, String
     for activation in store.activations(None, u32::MAX).await? {
         let in_force = activation.in_force;
         for number in [Some(in_force.active), in_force.trial.map(|trial| trial.rule_set)].into_iter().flatten() {
-            if !versions.contains_key(&number) {
+            if let Entry::Vacant(place) = versions.entry(number) {
                 let row = store.rule_set(number).await?.context("a version that was activated is gone")?;
-                versions.insert(number, (row.hash, row.text));
+                place.insert((row.hash, row.text));
             }
         }
     }
