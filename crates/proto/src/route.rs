@@ -34,12 +34,16 @@ pub fn fit_route_input(mut input: RouteInput, wanted: impl Fn(&str) -> bool) -> 
         source_url: short(referral.source_url),
     });
     let mut attributes = std::mem::take(&mut input.attributes);
-    // The text gets what the rest leaves, less its tag and length.
+    // The text gets what the rest leaves.
     let text = input.text.take();
-    let room = INPUT_BYTES_MAX.saturating_sub(v1::RouteInput::from(&input).encoded_len() + 3);
-    input.text = text.map(|text| cut(text, TEXT_BYTES_MAX.min(room)));
-    attributes.retain(|name, value| name.len() + value.len() <= ATTRIBUTE_BYTES_MAX);
     let mut room = INPUT_BYTES_MAX.saturating_sub(v1::RouteInput::from(&input).encoded_len());
+    // Its tag and its length take three bytes at most.
+    input.text = text.map(|text| cut(text, TEXT_BYTES_MAX.min(room.saturating_sub(3))));
+    if attributes.is_empty() {
+        return input;
+    }
+    room = room.saturating_sub(input.text.as_ref().map_or(0, |text| field_len(text)));
+    attributes.retain(|name, value| name.len() + value.len() <= ATTRIBUTE_BYTES_MAX);
     let (first, rest): (Vec<_>, Vec<_>) = attributes.into_iter().partition(|(name, _)| wanted(name));
     for (name, value) in first.into_iter().chain(rest) {
         // Two tags, two lengths and the entry's own: six bytes at these sizes.
@@ -134,6 +138,11 @@ impl From<&RouteInput> for v1::RouteInput {
             contact_key: input.contact_key.clone(),
         }
     }
+}
+
+/// What a text takes in a field with a tag of one byte.
+fn field_len(text: &str) -> usize {
+    1 + prost::length_delimiter_len(text.len()) + text.len()
 }
 
 fn cut(mut text: String, bytes_max: usize) -> String {

@@ -184,7 +184,10 @@ impl RuleSet {
 
     /// A sentence for the support manager, in the rule set's words and never the customer's.
     pub fn why(&self, input: &RouteInput, choice: &Choice<'_>) -> String {
-        let folded = fold(input.text.as_deref().unwrap_or_default(), TEXT_CHARS_MAX);
+        // Only a rule's and the handover's reasons name words of the text.
+        let names_words = choice.phase == Phase::Handover || matches!(choice.by, By::Rule { .. });
+        let text = input.text.as_deref().filter(|_| names_words).unwrap_or_default();
+        let folded = fold(text, TEXT_CHARS_MAX);
         let facts = Facts { input, folded: &folded };
         let mut why = match (choice.phase, choice.by) {
             (Phase::Handover, _) => describe::asked(&self.definition.handover, &facts),
