@@ -62,8 +62,9 @@ async fn old_batch(mut actor: Actor) -> Result<(), StoreError> {
 async fn new_batch(mut actor: Actor) -> Result<Option<Option<KnownEvent>>, StoreError> {
     let Some(taken) = take_over(&mut actor).await else { return Ok(None) };
     let fence = taken.fence(taken.published_seq, None);
-    let mut batch = actor.step("begin", async |store| store.begin_batch(&fence).await).await?;
-    let known = actor.step("read", async |_| batch.known(&[key("a")]).await).await?.remove(0);
+    let begin = async |store: &Store| store.begin_batch_of(&fence, &[key("a")]).await;
+    let (mut batch, mut known) = actor.step("begin", begin).await?;
+    let known = known.remove(0);
     if known.is_none() {
         actor.step("record", async |_| batch.record(&[row("a", taken.last_seq + 1)], &[]).await).await?;
     }
@@ -147,10 +148,8 @@ async fn publish_and_rest(mut actor: Actor) -> Result<(), StoreError> {
 async fn publish_again(mut actor: Actor) -> Option<Vec<Option<KnownEvent>>> {
     let taken = take_over(&mut actor).await?;
     let fence = taken.fence(taken.published_seq, None);
-    let begin = async |store: &Store| store.begin_batch(&fence).await;
-    let mut batch = actor.step("begin", begin).await.expect("it has the lease");
-    let read = async |_: &Store| batch.known(&["a", "b", "c"].map(key)).await;
-    let known = actor.step("read", read).await.expect("the store answers");
+    let begin = async |store: &Store| store.begin_batch_of(&fence, &["a", "b", "c"].map(key)).await;
+    let (batch, known) = actor.step("begin", begin).await.expect("it has the lease");
     actor.step("commit", async |_| batch.commit().await).await.expect("it has the lease");
     actor.step("publish", async |_| Ok(())).await.expect("nothing can fail");
     let mark = async |store: &Store| store.mark_published(&taken.fence(taken.last_seq, None)).await;
@@ -198,10 +197,9 @@ async fn a_mark_against_a_take_over_and_a_redelivery() {
 /// Decides an event unless somebody did, publishes it unless somebody has, as partition `number` does.
 async fn route(mut actor: Actor, fence: Fence) -> Option<KnownEvent> {
     for _ in 0..ATTEMPTS_MAX {
-        let begin = async |store: &Store| store.begin_batch(&fence).await;
-        let mut batch = actor.step("begin", begin).await.expect("it has the lease");
-        let read = async |_: &Store| batch.known(&[key("a")]).await;
-        let known = actor.step("read", read).await.expect("the store answers").remove(0);
+        let begin = async |store: &Store| store.begin_batch_of(&fence, &[key("a")]).await;
+        let (mut batch, mut known) = actor.step("begin", begin).await.expect("it has the lease");
+        let known = known.remove(0);
         let written = actor
             .step("write", async |store| {
                 let rows = if known.is_none() { vec![row("a", 1)] } else { vec![] };
@@ -255,7 +253,7 @@ async fn two_partitions_meet_the_same_event() {
             assert_eq!(store.counts().await.expect("the store answers").events, 1, "{run:#?}");
             let first = if left.is_none() { "left publish ok" } else { "right publish ok" };
             let told = left.as_ref().or(right.as_ref()).expect("one was told");
-            let teller = if left.is_none() { "right read ok" } else { "left read ok" };
+            let teller = if left.is_none() { "right begin ok" } else { "left begin ok" };
             let read = run.trace.iter().rposition(|step| step == teller);
             assert!(!told.published || run.position(first) < read, "taken for published, and was not: {run:#?}");
             seen_duplicate |= told.published;

@@ -157,6 +157,11 @@ fn conversation(id: &str, contact: ContactId) -> Conversation {
     Conversation::new(id, contact, name("support"), Timestamp::from_millis(1))
 }
 
+/// Writes what needs the contact's row locked: a conversation that begins.
+async fn begin_talk(batch: &mut Batch, id: &str, contact: ContactId) -> Result<(), StoreError> {
+    batch.record(&[], &[conversation(id, contact)]).await
+}
+
 fn is_retry<T>(outcome: &Result<T, StoreError>) -> bool {
     matches!(outcome, Err(StoreError::Retry { .. }))
 }
@@ -209,7 +214,9 @@ async fn an_alias_moves_while_another_batch_waits_for_its_contact() {
         let mut first = two.batch_of_one().await;
         first.contacts(&[observation]).await.unwrap();
         let mut second = two.batch_of_other().await;
-        let waits = tokio::spawn(async move { observed(&mut second, "p:1").await });
+        let read = observed(&mut second, "p:1").await.unwrap();
+        assert_eq!(read, before, "{what}");
+        let waits = tokio::spawn(async move { begin_talk(&mut second, "talk", read).await });
         two.database.until_waiting(1).await;
         first.commit().await.unwrap();
         assert!(is_retry(&waits.await.unwrap()), "{what}");
@@ -226,10 +233,14 @@ async fn an_alias_is_added_while_another_batch_waits_for_its_contact() {
     let mut first = two.batch_of_one().await;
     observed(&mut first, "p:1 b:a").await.unwrap();
     let mut second = two.batch_of_other().await;
-    let waits = tokio::spawn(async move { observed(&mut second, "b:a").await });
+    assert_eq!(observed(&mut second, "b:a").await.unwrap(), contact);
+    let waits = tokio::spawn(async move {
+        begin_talk(&mut second, "talk", contact).await?;
+        second.commit().await
+    });
     two.database.until_waiting(1).await;
     first.commit().await.unwrap();
-    assert_eq!(waits.await.unwrap().unwrap(), contact);
+    waits.await.unwrap().unwrap();
 }
 
 /// The merge waits for the batch that has the loser in hand, and takes over what that batch wrote.
@@ -240,15 +251,16 @@ async fn a_merge_waits_for_a_batch_and_a_batch_for_a_merge() {
     let loser = two.known("b:a").await;
     let mut first = two.batch_of_one().await;
     observed(&mut first, "b:a").await.unwrap();
+    let talk = conversation("talk", loser);
+    first.record(&[InboxRow { contact: Some(loser), ..row("a", 1) }], std::slice::from_ref(&talk)).await.unwrap();
     let store = two.store.clone();
     let merge = tokio::spawn(async move { store.merge(&[Merge::of(winner, loser)]).await });
     two.database.until_waiting(1).await;
-    // The winner's row is the merge's by now: whoever comes for it waits, and then looks again.
+    // The winner's row is the merge's by now: whoever needs it waits, and then looks again.
     let mut second = two.batch_of_other().await;
-    let waits = tokio::spawn(async move { observed(&mut second, "p:1").await });
+    assert_eq!(observed(&mut second, "p:1").await.unwrap(), winner);
+    let waits = tokio::spawn(async move { begin_talk(&mut second, "other", winner).await });
     two.database.until_waiting(2).await;
-    let talk = conversation("talk", loser);
-    first.record(&[InboxRow { contact: Some(loser), ..row("a", 1) }], std::slice::from_ref(&talk)).await.unwrap();
     first.commit().await.unwrap();
     merge.await.unwrap().unwrap();
     assert!(is_retry(&waits.await.unwrap()));
@@ -353,14 +365,16 @@ async fn a_frozen_owner_is_cut_off() {
 #[tokio::test]
 async fn a_deadlock_ends_in_a_retry() {
     let two = Two::start().await;
-    two.known("b:a").await;
-    two.known("b:b").await;
+    let (a, b) = (two.known("b:a").await, two.known("b:b").await);
     let (mut first, mut second) = (two.batch_of_one().await, two.batch_of_other().await);
-    observed(&mut first, "b:a").await.unwrap();
-    observed(&mut second, "b:b").await.unwrap();
-    let crosses = tokio::spawn(async move { observed(&mut first, "b:b").await });
+    for batch in [&mut first, &mut second] {
+        batch.contacts(&[seen("b:a"), seen("b:b")]).await.unwrap();
+    }
+    begin_talk(&mut first, "one's with a", a).await.unwrap();
+    begin_talk(&mut second, "other's with b", b).await.unwrap();
+    let crosses = tokio::spawn(async move { begin_talk(&mut first, "one's with b", b).await });
     two.database.until_waiting(1).await;
-    let outcomes = [observed(&mut second, "b:a").await, {
+    let outcomes = [begin_talk(&mut second, "other's with a", a).await, {
         drop(second);
         crosses.await.unwrap()
     }];
@@ -370,10 +384,13 @@ async fn a_deadlock_ends_in_a_retry() {
 #[tokio::test]
 async fn a_row_that_is_never_let_go_ends_in_a_retry() {
     let two = Two::with(StoreOptions { lock_timeout: Duration::from_millis(100), ..options() }).await;
-    two.known("b:a").await;
+    let contact = two.known("b:a").await;
     let (mut first, mut second) = (two.batch_of_one().await, two.batch_of_other().await);
-    observed(&mut first, "b:a").await.unwrap();
-    assert!(is_retry(&observed(&mut second, "b:a").await));
+    for batch in [&mut first, &mut second] {
+        observed(batch, "b:a").await.unwrap();
+    }
+    begin_talk(&mut first, "one", contact).await.unwrap();
+    assert!(is_retry(&begin_talk(&mut second, "other", contact).await));
     drop(second);
     first.commit().await.unwrap();
 }

@@ -13,7 +13,7 @@ use waypost_cloud_api::webhook::{ContactChange, Handover};
 use waypost_domain::conversation::{Conversation, ConversationEvent, ConversationState};
 use waypost_domain::{ContactId, ConversationId, DecisionId, InboundMessage, NumberName, TeamName};
 use waypost_proto::v1::{ActivityKind, ActivityRecord};
-use waypost_rules::PreviousTeam;
+use waypost_rules::{PreviousTeam, Scratch};
 use waypost_store::{
     Batch, ChangeRow, ChangeScope, ContactRecord, HeldRelease, InboxRow, KnownEvent, Observation, ReleasedMessage,
     StoreError, StoredDecision,
@@ -75,19 +75,20 @@ struct Work<'a> {
     /// What `releases` holds: until the commit, the store still takes it for waiting.
     released: HashSet<DecisionId>,
     changes: Vec<ChangeRow>,
+    scratch: Scratch,
     decided: Decided,
 }
 
-/// Decides `arrivals`, which hold no key twice. `tx` was begun with the claim's fence. On an error nothing is stored.
+/// Decides `arrivals`, which hold no key twice. `tx` was begun with the claim's fence, and `known` tells what is known of
+/// each of them. On an error nothing is stored.
 pub async fn decide_batch(
     rules: &RulesInForce,
     config: &RouterConfig,
     claim: &mut Claim,
     mut tx: Batch,
     arrivals: &[Arrival],
+    known: Vec<Option<KnownEvent>>,
 ) -> Result<Decided, StoreError> {
-    let keys: Vec<_> = arrivals.iter().map(|arrival| arrival.inbound.key.clone()).collect();
-    let known = tx.known(&keys).await?;
     let mut decided = Decided::default();
     let mut open = Vec::with_capacity(arrivals.len());
     for (arrival, known) in arrivals.iter().zip(known) {
@@ -128,6 +129,7 @@ pub async fn decide_batch(
         releases: Vec::new(),
         released: HashSet::new(),
         changes: Vec::new(),
+        scratch: Scratch::default(),
         decided,
     };
     for ((arrival, known), contact) in open.into_iter().zip(contacts) {
@@ -296,7 +298,7 @@ impl Work<'_> {
 
     /// The thread is ours: what the customer wrote meanwhile becomes work, in the order it was written.
     async fn release_held(&mut self, arrival: &Arrival, pair: &Pair, contact: ContactRecord) -> Result<(), StoreError> {
-        let released_by = arrival.inbound.key.decision_id();
+        let released_by = arrival.inbound.decision_id;
         let mut waiting = Vec::new();
         for held in self.tx.held(pair.0, &pair.1).await? {
             waiting.extend(read_held(&held.event));
@@ -304,7 +306,7 @@ impl Work<'_> {
         waiting.extend(self.held_here.remove(pair).unwrap_or_default());
         for inbound in waiting {
             let Content::Standby(message) = &inbound.content else { continue };
-            if !self.released.insert(inbound.key.decision_id()) {
+            if !self.released.insert(inbound.decision_id) {
                 continue;
             }
             let kept = Arrival { inbound: inbound.clone(), number: pair.1.clone() };
@@ -340,7 +342,7 @@ impl Work<'_> {
             open: open.as_ref(),
             previous_team: previous_team.clone(),
         };
-        let decision = decide(self.rules, message, known);
+        let decision = decide(self.rules, message, known, &mut self.scratch);
         let mut previous_team = previous_team.map(|before| before.team);
         let conversation = pair.and_then(|pair| {
             if wrote {
@@ -357,7 +359,7 @@ impl Work<'_> {
             Some(conversation.clone())
         });
         Outgoing {
-            id: arrival.inbound.key.decision_id(),
+            id: arrival.inbound.decision_id,
             inbound: arrival.inbound.clone(),
             number: arrival.number.clone(),
             contact,
@@ -402,7 +404,7 @@ impl Work<'_> {
         let pair = contact.as_ref().map(|contact| (contact.id, arrival.number.clone()));
         let conversation = pair.and_then(|pair| self.conversations.get(&pair).cloned());
         self.decided.outgoing.push(Outgoing {
-            id: arrival.inbound.key.decision_id(),
+            id: arrival.inbound.decision_id,
             inbound: arrival.inbound.clone(),
             number: arrival.number.clone(),
             contact,
@@ -422,7 +424,7 @@ impl Work<'_> {
     fn row(&mut self, arrival: &Arrival, kind: &'static str, contact: Option<&ContactRecord>) -> InboxRow {
         let key = arrival.inbound.key.clone();
         InboxRow {
-            decision_id: key.decision_id(),
+            decision_id: arrival.inbound.decision_id,
             number: key.number,
             key: key.key,
             seq: self.claim.next_seq(),

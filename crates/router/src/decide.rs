@@ -20,11 +20,18 @@ pub struct Known<'a> {
     pub previous_team: Option<PreviousTeam>,
 }
 
-pub fn decide(rules: &RulesInForce, message: &InboundMessage, known: Known<'_>) -> StoredDecision {
+/// `scratch` is kept from one message to the next.
+pub fn decide(
+    rules: &RulesInForce,
+    message: &InboundMessage,
+    known: Known<'_>,
+    scratch: &mut Scratch,
+) -> StoredDecision {
     let set = rules.for_message(known.number, known.contact.map(|contact| contact.id));
     let input = fit_route_input(route_input(message, known), |name| set.looks_at(name));
-    let decision = set.decide(&input);
-    look_on(rules, &input, &decision);
+    let choice = set.choose(&input, scratch);
+    let decision = set.decision(&input, &choice);
+    look_on(rules, &input, &decision, scratch);
     StoredDecision {
         extras: encode_extras(&decision),
         rule_set: decision.rule_set,
@@ -38,10 +45,9 @@ pub fn decide(rules: &RulesInForce, message: &InboundMessage, known: Known<'_>) 
 }
 
 /// Counts what the rules in the shadow would do otherwise.
-fn look_on(rules: &RulesInForce, input: &RouteInput, decision: &Decision) {
+fn look_on(rules: &RulesInForce, input: &RouteInput, decision: &Decision, scratch: &mut Scratch) {
     let Some(shadow) = rules.shadow() else { return };
-    let mut scratch = Scratch::default();
-    let choice = shadow.choose(input, &mut scratch);
+    let choice = shadow.choose(input, scratch);
     let (from, to) = (decision.team.to_string(), choice.team.to_string());
     let outcome = if from == to && decision.priority == choice.priority { "same" } else { "moved" };
     ::metrics::counter!(metrics::SHADOW, "outcome" => outcome, "from" => from, "to" => to).increment(1);

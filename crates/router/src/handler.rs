@@ -110,13 +110,14 @@ impl RouteHandler {
         claim: &mut Claim,
         arrivals: &[Arrival],
     ) -> Result<Decided, HandleError> {
+        let keys: Vec<_> = arrivals.iter().map(|arrival| arrival.inbound.key.clone()).collect();
         let oldest_at = arrivals.iter().map(|arrival| arrival.inbound.received_at).min();
         let position = claim.position();
         let mut attempt = 0;
         loop {
             attempt += 1;
-            let tx = self.shared.store.begin_batch(&claim.fence(oldest_at)).await?;
-            let error = match decide_batch(rules, &self.shared.config, claim, tx, arrivals).await {
+            let (tx, known) = self.shared.store.begin_batch_of(&claim.fence(oldest_at), &keys).await?;
+            let error = match decide_batch(rules, &self.shared.config, claim, tx, arrivals, known).await {
                 Ok(decided) => return Ok(decided),
                 Err(error) => error,
             };

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use waypost_bus::dead_letter::REPLAY_HEADER;
 use waypost_bus::{Delivery, Message};
 use waypost_cloud_api::webhook::{ContactChange, Sender, decode_contact_change, decode_echo, decode_message};
-use waypost_domain::{AliasSet, InboundMessage, MessageKind, PhoneNumberId, Timestamp, WabaId};
+use waypost_domain::{AliasSet, DecisionId, InboundMessage, MessageKind, PhoneNumberId, Timestamp, WabaId};
 use waypost_proto::{EventError, decode_event, v1};
 use waypost_store::EventKey;
 
@@ -13,6 +13,8 @@ use waypost_store::EventKey;
 #[derive(Debug, Clone)]
 pub struct Inbound {
     pub key: EventKey,
+    /// Derived from `key`, once.
+    pub decision_id: DecisionId,
     pub waba: WabaId,
     pub display_number: String,
     pub field: String,
@@ -71,8 +73,10 @@ impl Inbound {
         })?;
         let kind = event.checked_kind().map_err(|error| NotAnEvent::Undecodable(error.to_string()))?;
         let content = content(kind, &event)?;
+        let key = EventKey { number: PhoneNumberId::new(event.phone_number_id), key: event.key };
         Ok(Self {
-            key: EventKey { number: PhoneNumberId::new(event.phone_number_id), key: event.key },
+            decision_id: key.decision_id(),
+            key,
             waba: WabaId::new(event.waba_id),
             display_number: event.display_phone_number,
             field: event.field,

@@ -2,10 +2,12 @@
 //! [`Batch::ROWS_MAX`] events happen between [`Store::begin_batch`] and [`Batch::commit`].
 //!
 //! Every batch takes its locks in one order, so that two batches cannot block each other for ever: its lease row, the
-//! contacts by id, new aliases, then conversations and inbox rows by id. What remains (two transactions that insert the
-//! same key) ends in [`StoreError::Retry`].
+//! contacts that need one by id, new aliases, then conversations and inbox rows by id. What remains (two transactions
+//! that insert the same key) ends in [`StoreError::Retry`].
 
-use waypost_domain::{PartitionId, Timestamp};
+use std::collections::{BTreeMap, HashMap};
+
+use waypost_domain::{ContactId, Conversation, ConversationId, PartitionId, Timestamp};
 
 use crate::database::{Tx, on_tx, on_writer};
 use crate::{Lease, Result, Store, StoreError};
@@ -27,6 +29,35 @@ pub struct Fence {
 pub struct Batch {
     pub(crate) tx: Tx,
     pub(crate) fence: Fence,
+    pub(crate) read: Read,
+}
+
+/// What this batch has read on PostgreSQL and not locked, to be compared when it writes.
+#[derive(Default)]
+pub(crate) struct Read {
+    /// With their versions.
+    pub(crate) contacts: BTreeMap<ContactId, i64>,
+    /// With the transaction that wrote the row, which is another after every change:
+    /// <https://www.postgresql.org/docs/15/ddl-system-columns.html>.
+    pub(crate) conversations: HashMap<ConversationId, String>,
+    /// The unresolved conversations of contacts that were read together with them.
+    pub(crate) talks: HashMap<ContactId, Vec<Conversation>>,
+}
+
+impl Read {
+    /// What was read before must not have changed.
+    pub(crate) fn add(&mut self, more: Self) -> Result<()> {
+        for (id, version) in more.contacts {
+            if *self.contacts.entry(id).or_insert(version) != version {
+                return Err(StoreError::retry("a contact changed since it was read"));
+            }
+        }
+        for (id, written_by) in more.conversations {
+            self.conversations.entry(id).or_insert(written_by);
+        }
+        self.talks.extend(more.talks);
+        Ok(())
+    }
 }
 
 /// The published mark never goes back: everything at or below it was published once, whoever says otherwise.
@@ -55,7 +86,7 @@ impl Store {
         let mut tx = self.begin().await?;
         let rows = on_tx!(&mut tx, |db| fence!(fence, &mut *db));
         fence.hold(rows)?;
-        Ok(Batch { tx, fence: fence.clone() })
+        Ok(Batch::new(tx, fence))
     }
 
     /// The same statement alone: when idle, and at shutdown.
@@ -66,6 +97,10 @@ impl Store {
 }
 
 impl Batch {
+    pub(crate) fn new(tx: Tx, fence: &Fence) -> Self {
+        Self { tx, fence: fence.clone(), read: Read::default() }
+    }
+
     /// How many events one batch may carry.
     pub const ROWS_MAX: usize = 128;
 

@@ -4,12 +4,14 @@
 //! before the row was locked is still right if the version is still the one that was read with it; and an alias that
 //! somebody attached meanwhile collides with ours when it is inserted.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use sqlx::QueryBuilder;
+use sqlx::{PgConnection, QueryBuilder};
 use uuid::Uuid;
 use waypost_domain::{Alias, ContactId};
 
+use crate::batch::Read;
+use crate::conversations::{JoinedConversation, joined_columns};
 use crate::database::{Tx, on_tx};
 use crate::people::{Changes, Person};
 use crate::records::{self, unreadable};
@@ -37,19 +39,20 @@ impl ContactRow {
     }
 }
 
-/// Who owns which of the wanted aliases, and what is known of the owners, whose rows are ours until the transaction ends.
+/// Who owns which of the wanted aliases, and what is known of the owners.
 #[derive(Default)]
 pub(crate) struct Owned {
     pub(crate) aliases: Vec<(Alias, ContactId)>,
-    pub(crate) contacts: Vec<LockedContact>,
+    pub(crate) contacts: Vec<StoredContact>,
 }
 
-pub(crate) struct LockedContact {
+pub(crate) struct StoredContact {
     pub(crate) record: ContactRecord,
     pub(crate) has_bsuid: bool,
+    pub(crate) version: i64,
 }
 
-/// An owner, as it is since its row is locked, and which of the wanted aliases were its own when the statement began.
+/// An owner, and which of the wanted aliases were its own when the statement began.
 #[derive(sqlx::FromRow)]
 struct OwnedRow {
     #[sqlx(flatten)]
@@ -62,6 +65,14 @@ struct OwnedRow {
     places: String,
 }
 
+#[derive(sqlx::FromRow)]
+struct ReadRow {
+    #[sqlx(flatten)]
+    owner: OwnedRow,
+    #[sqlx(flatten)]
+    talk: JoinedConversation,
+}
+
 /// PostgreSQL waits for a row and reads it again only where it locks it
 /// (<https://www.postgresql.org/docs/15/transaction-iso.html#XACT-READ-COMMITTED>), after they are sorted.
 const OWNED_POSTGRES: &str = "WITH owned AS MATERIALIZED \
@@ -71,6 +82,18 @@ const OWNED_POSTGRES: &str = "WITH owned AS MATERIALIZED \
      SELECT c.id, c.attributes, c.profile_name, c.username, c.language, c.version, c.has_bsuid, \
      o.version AS version_read, o.places FROM owned o JOIN contact c ON c.id = o.contact_id \
      ORDER BY c.id FOR NO KEY UPDATE OF c";
+/// The same without a lock, so what was read may be out of date by now; and with their unresolved conversations, one row
+/// for each.
+const READ_POSTGRES: &str = concat!(
+    "WITH owned AS MATERIALIZED (SELECT a.contact_id, string_agg((w.place - 1)::TEXT, ' ') AS places \
+     FROM unnest($1::UUID[]) WITH ORDINALITY AS w(id, place) JOIN alias a ON a.id = w.id GROUP BY a.contact_id) \
+     SELECT c.id, c.attributes, c.profile_name, c.username, c.language, c.version, c.has_bsuid, \
+     c.version AS version_read, o.places, ",
+    joined_columns!(),
+    " FROM owned o JOIN contact c ON c.id = o.contact_id \
+     LEFT JOIN conversation v ON v.contact_id = c.id AND v.state <> 'resolved'"
+);
+const VERSIONS_POSTGRES: &str = "SELECT id, version FROM contact WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE";
 /// SQLite has one writer: nothing can move between reading and writing.
 const OWNED_SQLITE: &str = "WITH owned AS MATERIALIZED (SELECT a.contact_id, group_concat(w.key, ' ') AS places \
       FROM json_each($1) w CROSS JOIN alias a ON a.id = unhex(w.value) GROUP BY a.contact_id) \
@@ -85,6 +108,45 @@ pub(crate) fn alias_id(alias: &Alias) -> Uuid {
     Uuid::new_v5(&NAMESPACE, &name)
 }
 
+/// Who owns the aliases as far as can be told without a lock, and what is read with them.
+pub(crate) async fn read_owners(tx: &mut PgConnection, wanted: &BTreeSet<Alias>) -> Result<(Owned, Read)> {
+    let mut read = Read::default();
+    if wanted.is_empty() {
+        return Ok((Owned::default(), read));
+    }
+    let ids: Vec<Uuid> = wanted.iter().map(alias_id).collect();
+    let rows: Vec<ReadRow> = sqlx::query_as(READ_POSTGRES).bind(ids).fetch_all(tx).await?;
+    let mut owners = Vec::with_capacity(rows.len());
+    for ReadRow { owner, talk } in rows {
+        let id = ContactId::from_uuid(owner.contact.id);
+        let talks = read.talks.entry(id).or_default();
+        if let Some((talk, written_by)) = talk.into_conversation(owner.contact.id)? {
+            read.conversations.insert(talk.id, written_by);
+            talks.push(talk);
+        }
+        if read.contacts.insert(id, owner.version).is_none() {
+            owners.push(owner);
+        }
+    }
+    Ok((owned(owners, wanted)?, read))
+}
+
+/// Locks contacts of which these versions were read; they must still have them.
+pub(crate) async fn lock_read(tx: &mut Tx, read: &BTreeMap<ContactId, i64>) -> Result<()> {
+    let Tx::Postgres(tx) = tx else { return Ok(()) };
+    if read.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<Uuid> = read.keys().map(|id| id.as_uuid()).collect();
+    let rows: Vec<(Uuid, i64)> = sqlx::query_as(VERSIONS_POSTGRES).bind(ids).fetch_all(&mut **tx).await?;
+    let is_as_read = |(id, version): &(Uuid, i64)| read.get(&ContactId::from_uuid(*id)) == Some(version);
+    if rows.len() == read.len() && rows.iter().all(is_as_read) {
+        return Ok(());
+    }
+    Err(StoreError::retry("a contact changed since it was read"))
+}
+
+/// Who owns the aliases. The owners' rows are ours until the transaction ends.
 pub(crate) async fn lock_owners(tx: &mut Tx, wanted: &BTreeSet<Alias>) -> Result<Owned> {
     if wanted.is_empty() {
         return Ok(Owned::default());
@@ -102,6 +164,10 @@ pub(crate) async fn lock_owners(tx: &mut Tx, wanted: &BTreeSet<Alias>) -> Result
     if rows.iter().any(|row| row.version != row.version_read) {
         return Err(StoreError::retry("a contact changed while we waited for it"));
     }
+    owned(rows, wanted)
+}
+
+fn owned(rows: Vec<OwnedRow>, wanted: &BTreeSet<Alias>) -> Result<Owned> {
     let wanted: Vec<&Alias> = wanted.iter().collect();
     let mut owned = Owned::default();
     for row in rows {
@@ -110,8 +176,8 @@ pub(crate) async fn lock_owners(tx: &mut Tx, wanted: &BTreeSet<Alias>) -> Result
             let alias = place.parse().ok().and_then(|place: usize| wanted.get(place));
             owned.aliases.push(((*alias.ok_or(unreadable("places"))?).clone(), id));
         }
-        let (record, has_bsuid) = (row.contact.into_record()?, row.has_bsuid != 0);
-        owned.contacts.push(LockedContact { record, has_bsuid });
+        let (has_bsuid, version) = (row.has_bsuid != 0, row.version);
+        owned.contacts.push(StoredContact { record: row.contact.into_record()?, has_bsuid, version });
     }
     Ok(owned)
 }

@@ -1,15 +1,22 @@
 //! Contacts: who is meant by the aliases that webhooks and imports show, and what is known of them.
 //!
-//! `waypost_domain::contact` decides; a transaction here reads the owners in one statement, locks their rows in the order
-//! of their ids (`contact_rows`), applies the observations one after the other in memory (`people`), and writes what
-//! changed. Two contacts that turn out to be one are merged outside of the batch (`merge`).
+//! `waypost_domain::contact` decides; a transaction here reads the owners in one statement, applies the observations one
+//! after the other in memory (`people`), and, where that changes anything, does so again with the owners' rows locked in
+//! the order of their ids (`contact_rows`), and writes what changed. Two contacts that turn out to be one are merged
+//! outside of the batch (`merge`).
+//!
+//! Most messages change nothing about a contact, and to lock its row costs as much as to write it. What was read without
+//! a lock may change before the batch is committed. That is as if the batch had come first, except where the batch
+//! stores what a merge takes along: open conversations and held messages. So a conversation is only written as the one
+//! that was read ([`Batch::record`]), which a merge changes too; and before anything is inserted that a merge would have
+//! to see, the contact is locked and must have the version that was read.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use waypost_domain::message::Rotation;
 use waypost_domain::{Alias, AliasSet, ContactId, Timestamp};
 
-use crate::contact_rows::{self, ContactRow};
+use crate::contact_rows::{self, ContactRow, Owned};
 use crate::database::{Tx, on_reader, on_tx};
 use crate::people::{People, storable};
 use crate::records::{clean, clean_option, unreadable};
@@ -60,20 +67,49 @@ impl Batch {
     /// are created. [`StoreError::MergeFirst`] when two existing contacts turn out to be one; [`StoreError::Retry`] when
     /// another transaction changed them meanwhile.
     pub async fn contacts(&mut self, observations: &[Observation]) -> Result<Vec<Option<ContactRecord>>> {
-        observe(&mut self.tx, observations).await
+        let Tx::Postgres(tx) = &mut self.tx else { return observe(&mut self.tx, observations).await };
+        let wanted = People::aliases(observations);
+        let (owned, read) = contact_rows::read_owners(tx, &wanted).await?;
+        let (people, ids) = meet(owned, observations);
+        if people.are_settled() {
+            self.read.add(read)?;
+            return Ok(records(&people, ids));
+        }
+        self.read.talks.clear();
+        let owned = contact_rows::lock_owners(&mut self.tx, &wanted).await?;
+        for contact in &owned.contacts {
+            let read = self.read.contacts.remove(&contact.record.id);
+            if read.is_some_and(|version| version != contact.version) {
+                return Err(StoreError::retry("a contact changed since it was read"));
+            }
+        }
+        carry_out(&mut self.tx, owned, observations).await
     }
 }
 
 async fn observe(tx: &mut Tx, observations: &[Observation]) -> Result<Vec<Option<ContactRecord>>> {
-    let wanted = People::aliases(observations);
-    let mut people = People::new(contact_rows::lock_owners(tx, &wanted).await?);
-    let ids: Vec<Option<ContactId>> = observations.iter().map(|observation| people.observe(observation)).collect();
+    let owned = contact_rows::lock_owners(tx, &People::aliases(observations)).await?;
+    carry_out(tx, owned, observations).await
+}
+
+/// Writes what `observations` change. The rows of `owned` are locked.
+async fn carry_out(tx: &mut Tx, owned: Owned, observations: &[Observation]) -> Result<Vec<Option<ContactRecord>>> {
+    let (people, ids) = meet(owned, observations);
     if !people.merges().is_empty() {
         return Err(StoreError::MergeFirst(people.merges().to_vec()));
     }
-    let changes = people.changes();
-    contact_rows::write(tx, &changes).await?;
-    Ok(ids.into_iter().map(|id| people.record(id?)).collect())
+    contact_rows::write(tx, &people.changes()).await?;
+    Ok(records(&people, ids))
+}
+
+fn meet(owned: Owned, observations: &[Observation]) -> (People, Vec<Option<ContactId>>) {
+    let mut people = People::new(owned);
+    let ids = observations.iter().map(|observation| people.observe(observation)).collect();
+    (people, ids)
+}
+
+fn records(people: &People, ids: Vec<Option<ContactId>>) -> Vec<Option<ContactRecord>> {
+    ids.into_iter().map(|id| people.record(id?)).collect()
 }
 
 impl Store {

@@ -24,14 +24,40 @@ struct ConversationRow {
     last_inbound_at: Option<i64>,
     last_outbound_at: Option<i64>,
     window_ends_at: Option<i64>,
+    written_by: String,
 }
 
+/// An unresolved conversation, joined to its contact; all `None` where there is none.
+#[derive(sqlx::FromRow)]
+pub(crate) struct JoinedConversation {
+    talk_id: Option<Uuid>,
+    number: Option<String>,
+    state: Option<String>,
+    team: Option<String>,
+    priority: Option<String>,
+    opened_at: Option<i64>,
+    active_at: Option<i64>,
+    last_inbound_at: Option<i64>,
+    last_outbound_at: Option<i64>,
+    window_ends_at: Option<i64>,
+    written_by: Option<String>,
+}
+
+/// The columns of [`JoinedConversation`], from `conversation v`.
+macro_rules! joined_columns {
+    () => {
+        "v.id AS talk_id, v.number, v.state, v.team, v.priority, v.opened_at, v.active_at, v.last_inbound_at, \
+         v.last_outbound_at, v.window_ends_at, v.xmin::TEXT AS written_by"
+    };
+}
+pub(crate) use joined_columns;
+
 const OPEN_POSTGRES: &str = "SELECT v.id, v.contact_id, v.number, v.state, v.team, v.priority, v.opened_at, v.active_at, \
-     v.last_inbound_at, v.last_outbound_at, v.window_ends_at FROM unnest($1::UUID[], $2::TEXT[]) AS w(contact, number) \
-     JOIN conversation v ON v.contact_id = w.contact AND v.number = w.number AND v.state <> 'resolved'";
+     v.last_inbound_at, v.last_outbound_at, v.window_ends_at, v.xmin::TEXT AS written_by \
+     FROM unnest($1::UUID[], $2::TEXT[]) AS w(contact, number) JOIN conversation v ON v.contact_id = w.contact AND v.number = w.number AND v.state <> 'resolved'";
 const OPEN_SQLITE: &str = "SELECT v.id, v.contact_id, v.number, v.state, v.team, v.priority, v.opened_at, v.active_at, \
-     v.last_inbound_at, v.last_outbound_at, v.window_ends_at FROM json_each($1) w CROSS JOIN conversation v \
-     ON v.contact_id = unhex(w.value ->> 0) AND v.number = w.value ->> 1 AND v.state <> 'resolved'";
+     v.last_inbound_at, v.last_outbound_at, v.window_ends_at, '' AS written_by FROM json_each($1) w \
+     CROSS JOIN conversation v ON v.contact_id = unhex(w.value ->> 0) AND v.number = w.value ->> 1 AND v.state <> 'resolved'";
 /// The janitor may have resolved a conversation since it was read, and a resolved one never opens again: such a row is
 /// not written, and the row count tells.
 macro_rules! unless_resolved {
@@ -49,12 +75,14 @@ const SAVE_POSTGRES: &str = concat!(
     unless_resolved!()
 );
 
-/// Most are there already, and to update a row takes less than to insert it, find it there and lock it.
+/// Most are there already, and to update a row takes less than to insert it, find it there and lock it. Where this batch
+/// has read the row, it must still be the same.
 const UPDATE_POSTGRES: &str = "UPDATE conversation SET state = r.state, team = r.team, priority = r.priority, \
      active_at = r.active_at, last_inbound_at = r.last_inbound_at, last_outbound_at = r.last_outbound_at, \
      window_ends_at = r.window_ends_at FROM unnest($1::UUID[], $2::TEXT[], $3::TEXT[], $4::TEXT[], $5::BIGINT[], \
-     $6::BIGINT[], $7::BIGINT[], $8::BIGINT[]) AS r(id, state, team, priority, active_at, last_inbound_at, \
-     last_outbound_at, window_ends_at) WHERE conversation.id = r.id \
+     $6::BIGINT[], $7::BIGINT[], $8::BIGINT[], $9::TEXT[]) AS r(id, state, team, priority, active_at, last_inbound_at, \
+     last_outbound_at, window_ends_at, written_by) WHERE conversation.id = r.id \
+     AND (r.written_by IS NULL OR conversation.xmin = r.written_by::XID) \
      AND (conversation.state <> 'resolved' OR r.state = 'resolved') RETURNING conversation.id";
 
 impl Batch {
@@ -65,6 +93,13 @@ impl Batch {
     ) -> Result<HashMap<(ContactId, NumberName), Conversation>> {
         if pairs.is_empty() {
             return Ok(HashMap::new());
+        }
+        if pairs.iter().all(|(contact, _)| self.read.talks.contains_key(contact)) {
+            let open = |pair: &(ContactId, NumberName)| {
+                let talk = self.read.talks.get(&pair.0)?.iter().find(|talk| talk.number == pair.1)?;
+                Some((pair.clone(), talk.clone()))
+            };
+            return Ok(pairs.iter().filter_map(open).collect());
         }
         let rows: Vec<ConversationRow> = match &mut self.tx {
             Tx::Sqlite(tx) => {
@@ -83,8 +118,12 @@ impl Batch {
             }
         };
         let mut found = HashMap::with_capacity(rows.len());
-        for row in rows {
+        for mut row in rows {
+            let written_by = std::mem::take(&mut row.written_by);
             let conversation = row.into_conversation()?;
+            if matches!(self.tx, Tx::Postgres(_)) {
+                self.read.conversations.entry(conversation.id).or_insert(written_by);
+            }
             found.insert((conversation.contact, conversation.number.clone()), conversation);
         }
         Ok(found)
@@ -104,7 +143,11 @@ impl Batch {
         }
         rows.sort_unstable_by_key(|row| row.id);
         if let Tx::Postgres(tx) = &mut self.tx {
-            let updated: HashSet<Uuid> = update(tx, &rows).await?.into_iter().collect();
+            let read: Vec<Option<String>> = rows.iter().map(|row| self.read.conversations.remove(&row.id)).collect();
+            let updated: HashSet<Uuid> = update(tx, &rows, &read).await?.into_iter().collect();
+            if rows.iter().zip(&read).any(|(row, read)| read.is_some() && !updated.contains(&row.id.as_uuid())) {
+                return Err(StoreError::retry("a conversation changed since it was read"));
+            }
             rows.retain(|row| !updated.contains(&row.id.as_uuid()));
             if rows.is_empty() {
                 return Ok(());
@@ -157,7 +200,7 @@ impl Batch {
     }
 }
 
-async fn update(tx: &mut PgConnection, rows: &[&Conversation]) -> Result<Vec<Uuid>> {
+async fn update(tx: &mut PgConnection, rows: &[&Conversation], read: &[Option<String>]) -> Result<Vec<Uuid>> {
     let query = sqlx::query_scalar(UPDATE_POSTGRES)
         .bind(rows.iter().map(|row| row.id.as_uuid()).collect::<Vec<_>>())
         .bind(rows.iter().map(|row| row.state.as_str()).collect::<Vec<_>>())
@@ -166,8 +209,31 @@ async fn update(tx: &mut PgConnection, rows: &[&Conversation]) -> Result<Vec<Uui
         .bind(rows.iter().map(|row| row.active_at.as_millis()).collect::<Vec<_>>())
         .bind(rows.iter().map(|row| row.last_inbound_at.map(Timestamp::as_millis)).collect::<Vec<_>>())
         .bind(rows.iter().map(|row| row.last_outbound_at.map(Timestamp::as_millis)).collect::<Vec<_>>())
-        .bind(rows.iter().map(|row| row.window_ends_at.map(Timestamp::as_millis)).collect::<Vec<_>>());
+        .bind(rows.iter().map(|row| row.window_ends_at.map(Timestamp::as_millis)).collect::<Vec<_>>())
+        .bind(read);
     Ok(query.fetch_all(tx).await?)
+}
+
+impl JoinedConversation {
+    /// With the transaction that wrote it.
+    pub(crate) fn into_conversation(self, contact: Uuid) -> Result<Option<(Conversation, String)>> {
+        let Some(id) = self.talk_id else { return Ok(None) };
+        let row = ConversationRow {
+            id,
+            contact_id: contact,
+            number: self.number.unwrap_or_default(),
+            state: self.state.unwrap_or_default(),
+            team: self.team,
+            priority: self.priority.unwrap_or_default(),
+            opened_at: self.opened_at.unwrap_or_default(),
+            active_at: self.active_at.unwrap_or_default(),
+            last_inbound_at: self.last_inbound_at,
+            last_outbound_at: self.last_outbound_at,
+            window_ends_at: self.window_ends_at,
+            written_by: String::new(),
+        };
+        Ok(Some((row.into_conversation()?, self.written_by.unwrap_or_default())))
+    }
 }
 
 impl ConversationRow {

@@ -1,18 +1,19 @@
 //! The inbox: one row per distinct event, with the decision about it. Whether an event is new is decided here and
 //! nowhere else.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
-use sqlx::QueryBuilder;
+use sqlx::{FromRow, QueryBuilder, Row};
 use uuid::Uuid;
 use waypost_domain::{
-    ContactId, Conversation, ConversationId, DecisionId, PartitionId, PhoneNumberId, TeamName, Timestamp,
-    team::Priority,
+    ContactId, Conversation, ConversationId, ConversationState, DecisionId, PartitionId, PhoneNumberId, TeamName,
+    Timestamp, team::Priority,
 };
 
-use crate::database::Tx;
+use crate::contact_rows;
+use crate::database::{Database, Tx};
 use crate::records::{self, clean, key, unreadable};
-use crate::{Batch, Result, StoreError};
+use crate::{Batch, Fence, Result, Store, StoreError};
 
 /// What makes an event unique: Meta's id of the number it came to, and its wamid (or another key within the number).
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -174,12 +175,60 @@ const KNOWN_POSTGRES: &str = concat!(
     " FROM unnest($2::UUID[]) AS k(id) JOIN inbox i ON i.decision_id = k.id",
     known_joins!()
 );
+/// The fence (`$1` and `$3` to `$7`), and what is known, in one round trip. No row: the lease is lost; otherwise at least
+/// one, which is empty where nothing is known. Both parts see what was committed when the statement began, before it
+/// waited for the lease row. Only this partition's own former transactions hold that row for long; of one that was still
+/// being committed nothing is seen here, and then the insert of the same keys fails with [`StoreError::Retry`].
+const FENCED_KNOWN_POSTGRES: &str = concat!(
+    "WITH fence AS (UPDATE lease SET published_seq = greatest(published_seq, $3), oldest_at = $4 \
+     WHERE component = $1 AND partition = $5 AND owner = $6 AND epoch = $7 RETURNING partition) \
+     SELECT known.* FROM fence LEFT JOIN (SELECT ",
+    known_columns!(),
+    " FROM unnest($2::UUID[]) AS k(id) JOIN inbox i ON i.decision_id = k.id",
+    known_joins!(),
+    ") AS known ON true"
+);
 const KNOWN_SQLITE: &str = concat!(
     "SELECT ",
     known_columns!(),
     " FROM json_each($2) k CROSS JOIN inbox i ON i.decision_id = unhex(k.value)",
     known_joins!()
 );
+
+impl Store {
+    /// [`begin_batch`](Store::begin_batch), and which of these events were recorded before, in the order given.
+    pub async fn begin_batch_of(&self, fence: &Fence, keys: &[EventKey]) -> Result<(Batch, Vec<Option<KnownEvent>>)> {
+        let Database::Postgres(pool) = &self.database else {
+            let mut batch = self.begin_batch(fence).await?;
+            let known = batch.known(keys).await?;
+            return Ok((batch, known));
+        };
+        let mut tx = pool.begin().await?;
+        let ids: Vec<Uuid> = keys.iter().map(|key| key.decision_id().as_uuid()).collect();
+        let rows = sqlx::query(FENCED_KNOWN_POSTGRES)
+            .bind(&fence.component)
+            .bind(&ids)
+            .bind(fence.published_seq)
+            .bind(fence.oldest_at.map(Timestamp::as_millis))
+            .bind(i64::from(fence.partition.0))
+            .bind(&fence.owner)
+            .bind(fence.epoch)
+            .fetch_all(&mut *tx)
+            .await?;
+        fence.hold(u64::from(!rows.is_empty()))?;
+        let mut found = HashMap::new();
+        for row in rows {
+            if row.try_get::<Option<Uuid>, _>("decision_id")?.is_none() {
+                continue;
+            }
+            let mut known = KnownRecord::from_row(&row)?.into_known()?;
+            known.published |= known.partition == fence.partition && known.seq <= fence.published_seq;
+            found.insert(known.decision_id.as_uuid(), known);
+        }
+        let known = ids.iter().map(|id| found.get(id).cloned()).collect();
+        Ok((Batch::new(Tx::Postgres(tx), fence), known))
+    }
+}
 
 impl Batch {
     /// Which of these events were recorded before, in the order given.
@@ -211,6 +260,8 @@ impl Batch {
     /// [`StoreError::Retry`] when somebody recorded one of the events, or resolved one of the conversations, since
     /// this batch read them.
     pub async fn record(&mut self, rows: &[InboxRow], conversations: &[Conversation]) -> Result<()> {
+        self.lock_contacts_of_new(rows, conversations).await?;
+        self.read.talks.clear();
         self.save_conversations(conversations).await?;
         if rows.is_empty() {
             return Ok(());
@@ -225,6 +276,18 @@ impl Batch {
             return Err(StoreError::retry("another partition recorded the same event"));
         }
         self.insert_held(&sorted).await
+    }
+
+    /// Conversations that begin or end and messages that are held: a merge that is under way would not see them.
+    async fn lock_contacts_of_new(&mut self, rows: &[InboxRow], conversations: &[Conversation]) -> Result<()> {
+        let is_update = |one: &&Conversation| {
+            one.state != ConversationState::Resolved && self.read.conversations.contains_key(&one.id)
+        };
+        let begun = conversations.iter().filter(|one| !is_update(one)).map(|one| one.contact);
+        let held = rows.iter().filter(|row| row.held_event.is_some()).filter_map(|row| row.contact);
+        let ids: BTreeSet<ContactId> = begun.chain(held).collect();
+        let read = ids.into_iter().filter_map(|id| Some((id, self.read.contacts.remove(&id)?))).collect();
+        contact_rows::lock_read(&mut self.tx, &read).await
     }
 
     async fn insert_inbox(&mut self, rows: &[&InboxRow]) -> Result<u64> {

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use waypost_domain::contact::{Owner, Owners, Resolution, resolve, resolve_rotation};
 use waypost_domain::{Alias, AliasSet, ContactId, Timestamp};
 
-use crate::contact_rows::{LockedContact, Owned};
+use crate::contact_rows::{Owned, StoredContact};
 use crate::records::{clean, key};
 use crate::{ContactRecord, Merge, Observation};
 
@@ -61,7 +61,7 @@ impl People {
 
     /// From what the store says of those aliases.
     pub(crate) fn new(owned: Owned) -> Self {
-        let person = |LockedContact { record, has_bsuid }: LockedContact| {
+        let person = |StoredContact { record, has_bsuid, version: _ }: StoredContact| {
             let created_at = Timestamp::default();
             (record.id, Person { record, has_bsuid, created_at, lost_alias: false, changed: false })
         };
@@ -114,6 +114,12 @@ impl People {
     /// Pairs of stored contacts that are one person. While there are any, nothing may be written.
     pub(crate) fn merges(&self) -> &[Merge] {
         &self.merges
+    }
+
+    /// Whether the store already says all of this.
+    pub(crate) fn are_settled(&self) -> bool {
+        let is_settled = |person: &Person| !(person.record.is_new || person.changed || person.lost_alias);
+        self.merges.is_empty() && self.touched.is_empty() && self.known.values().all(is_settled)
     }
 
     pub(crate) fn record(&self, id: ContactId) -> Option<ContactRecord> {

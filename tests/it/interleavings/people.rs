@@ -24,6 +24,11 @@ fn rotation(previous: &str, current: &str) -> Sights {
 
 /// `clash`: what a script is told in some of the orders, or the scenario is none.
 async fn check(what: &str, clash: &str, known: &[&str], left: Sights, right: Sights) {
+    check_with(false, what, clash, known, left, right).await;
+}
+
+/// The same; `talking`: each of the known has an open conversation before.
+async fn check_with(talking: bool, what: &str, clash: &str, known: &[&str], left: Sights, right: Sights) {
     let mut stepper = Stepper::start().await;
     let mut eyes = stepper.connect().await;
     let set_up = async |store: &Store| {
@@ -33,7 +38,12 @@ async fn check(what: &str, clash: &str, known: &[&str], left: Sights, right: Sig
         }
         for text in known {
             let mut batch = store.begin_batch(&fence(0)).await.expect("it has the lease");
-            batch.contacts(&[seen(text)]).await.expect("the store answers");
+            let contacts = batch.contacts(&[seen(text)]).await.expect("the store answers");
+            let contact = contacts[0].as_ref().expect("it names somebody").id;
+            if talking {
+                let talk = new_talk(text, contact);
+                batch.record(&[], &[talk]).await.expect("the store answers");
+            }
             batch.commit().await.expect("the store answers");
         }
     };
@@ -99,12 +109,18 @@ async fn try_write(actor: &mut Actor, index: u16, sights: &Sights) -> Result<(),
 async fn record(batch: &mut Batch, index: u16, contact: waypost_domain::ContactId) -> Result<(), StoreError> {
     let event = ["a", "b"][usize::from(index)];
     let open = batch.conversations(&[(contact, name("support"))]).await?.into_values().next();
-    let talk = open.unwrap_or_else(|| {
-        let id = ConversationId::from_uuid(key(event).decision_id().as_uuid());
-        Conversation::new(id, contact, name("support"), Timestamp::from_millis(1))
-    });
+    let mut talk = open.unwrap_or_else(|| new_talk(event, contact));
+    // Counts what was written, so that a lost update shows.
+    let count = talk.last_inbound_at.map_or(0, Timestamp::as_millis);
+    talk.last_inbound_at = Some(Timestamp::from_millis(count + 1));
     let row = InboxRow { contact: Some(contact), conversation: Some(talk.id), ..row(event, 1) };
     batch.record(&[row], &[talk]).await
+}
+
+/// Every `id` is another conversation.
+fn new_talk(id: &str, contact: waypost_domain::ContactId) -> Conversation {
+    let id = ConversationId::from_uuid(key(id).decision_id().as_uuid());
+    Conversation::new(id, contact, name("support"), Timestamp::from_millis(1))
 }
 
 /// Dropping a batch rolls back in the background: this waits for it, so that a step has ended when it has ended.
@@ -132,7 +148,7 @@ async fn state(eyes: &mut PgConnection) -> Vec<String> {
     let lines = [
         "SELECT 'contact ' || name FROM named ORDER BY 1",
         "SELECT i.key || ' of ' || l.name FROM inbox i LEFT JOIN living l ON l.id = i.contact_id ORDER BY 1",
-        "SELECT 'talk of ' || l.name FROM conversation v LEFT JOIN living l ON l.id = v.contact_id \
+        "SELECT 'talk of ' || l.name || ', messages: ' || coalesce(v.last_inbound_at, 0) FROM conversation v LEFT JOIN living l ON l.id = v.contact_id \
          WHERE v.state <> 'resolved' ORDER BY 1",
     ];
     let mut state = Vec::new();
@@ -148,7 +164,7 @@ async fn state(eyes: &mut PgConnection) -> Vec<String> {
 #[tokio::test]
 async fn two_batches_meet_the_same_contacts_in_both_orders() {
     check("the same order", "contacts ok", &["b:a", "b:b"], plain(&["b:a", "b:b"]), plain(&["b:a", "b:b"])).await;
-    check("crosswise", "contacts retry", &["b:a", "b:b"], plain(&["b:a", "b:b"]), plain(&["b:b", "b:a"])).await;
+    check("crosswise", "commit ok", &["b:a", "b:b"], plain(&["b:a", "b:b"]), plain(&["b:b", "b:a"])).await;
     check("strangers, crosswise", "contacts retry", &[], plain(&["b:a", "b:b"]), plain(&["b:b", "b:a"])).await;
 }
 
@@ -169,8 +185,7 @@ async fn a_merge_against_a_batch_of_one_half() {
 #[tokio::test]
 async fn a_rotation_against_a_plain_message() {
     let known = ["p:1 b:a"];
-    check("under the old identity", "contacts retry", &known, rotation("p:1 b:a", "p:2 b:c"), plain(&["p:1 b:a"]))
-        .await;
+    check("under the old identity", "commit retry", &known, rotation("p:1 b:a", "p:2 b:c"), plain(&["p:1 b:a"])).await;
     check("under the new identity", "contacts retry", &known, rotation("p:1 b:a", "p:2 b:c"), plain(&["p:2 b:c"]))
         .await;
     check("of whom gets the number", "contacts retry", &known, rotation("p:1 b:a", "p:2 b:c"), plain(&["p:1 b:d"]))
@@ -179,5 +194,26 @@ async fn a_rotation_against_a_plain_message() {
 
 #[tokio::test]
 async fn a_recycled_number_against_its_former_owner() {
-    check("moves", "contacts retry", &["p:1 b:a"], plain(&["p:1 b:b"]), plain(&["p:1 b:a"])).await;
+    check("moves", "commit retry", &["p:1 b:a"], plain(&["p:1 b:b"]), plain(&["p:1 b:a"])).await;
+}
+
+/// Nobody locks the contact: what was read is compared where the conversation is written.
+#[tokio::test]
+async fn two_batches_write_to_the_same_conversation() {
+    check_with(true, "plain", "commit retry", &["p:1 b:a"], plain(&["p:1 b:a"]), plain(&["b:a"])).await;
+}
+
+#[tokio::test]
+async fn a_merge_against_a_batch_with_an_open_conversation() {
+    let known = ["p:1", "b:a"];
+    check_with(true, "of one half", "commit retry", &known, plain(&["p:1 b:a"]), plain(&["p:1"])).await;
+    check_with(true, "of the other half", "commit retry", &known, plain(&["p:1 b:a"]), plain(&["b:a"])).await;
+}
+
+#[tokio::test]
+async fn a_contact_that_changes_against_a_batch_with_an_open_conversation() {
+    let known = ["p:1 b:a"];
+    let rotated = || rotation("p:1 b:a", "p:2 b:c");
+    check_with(true, "rotates", "commit retry", &known, rotated(), plain(&["p:1 b:a"])).await;
+    check_with(true, "loses its number", "commit ok", &known, plain(&["p:1 b:b"]), plain(&["p:1 b:a"])).await;
 }

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use waypost_domain::PartitionId;
 
-use super::{TTL, at, begin, owner, owner_of, row};
-use crate::{INBOX_COMPONENT, Lease, Result, Store, StoreError, Suspect};
+use super::{TTL, at, begin, event, owner, owner_of, row};
+use crate::{Fence, INBOX_COMPONENT, Lease, Result, Store, StoreError, Suspect};
 
 const SHORT: Duration = Duration::from_millis(1);
 const P0: PartitionId = PartitionId(0);
@@ -69,6 +69,7 @@ pub async fn a_former_owner_writes_nothing(store: &Store) -> Result<()> {
     let current = take_over(store, "two").await?;
     let lost = |outcome: Result<()>| matches!(outcome, Err(StoreError::LeaseLost { partition: 0, .. }));
     assert!(lost(begin(store, &former).await.map(drop)));
+    assert!(lost(store.begin_batch_of(&Fence::of(&former), &[event("before")]).await.map(drop)));
     assert!(lost(store.mark_published(&former.fence(7, None)).await));
     let thief = Lease { owner: "one".into(), ..current.clone() };
     assert!(lost(begin(store, &thief).await.map(drop)), "the epoch alone is no proof");
@@ -88,9 +89,13 @@ pub async fn the_published_mark_never_goes_back(store: &Store) -> Result<()> {
         assert_eq!((stored.published_seq, stored.oldest_at), (want, oldest_at), "after {given}");
     }
     drop(store.begin_batch(&lease.fence(11, None)).await?);
-    let batch = store.begin_batch(&lease.fence(10, None)).await?;
-    batch.commit().await?;
-    assert_eq!(store.leases(INBOX_COMPONENT).await?[0].published_seq, 10, "a dropped batch marks nothing");
+    for (given, want) in [(10, 10), (3, 10), (12, 12)] {
+        let (batch, _) = store.begin_batch_of(&lease.fence(given, Some(at(given))), &[]).await?;
+        batch.commit().await?;
+        let stored = &store.leases(INBOX_COMPONENT).await?[0];
+        let got = (stored.published_seq, stored.oldest_at);
+        assert_eq!(got, (want, Some(at(given))), "a dropped batch marks nothing");
+    }
     Ok(())
 }
 
