@@ -58,7 +58,7 @@ mod tests {
     #[test]
     fn nothing_takes_no_bytes() {
         let rules = RuleSet::parse(FULL).unwrap();
-        assert_eq!(encode_extras(&rules.decide(&RouteInput::default())), []);
+        assert!(encode_extras(&rules.decide(&RouteInput::default())).is_empty());
         assert_eq!(decode_extras(&[]), Ok(DecisionExtras::default()));
         assert!(decode_extras(&[0xff]).is_err());
     }
