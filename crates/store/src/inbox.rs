@@ -257,8 +257,8 @@ impl Batch {
 
     /// Records new events and the conversations they changed.
     ///
-    /// [`StoreError::Retry`] when somebody recorded one of the events, or resolved one of the conversations, since
-    /// this batch read them.
+    /// [`StoreError::Retry`] when somebody recorded one of the events, or changed one of the conversations, since
+    /// this batch read them; or a contact of a conversation that begins or ends.
     pub async fn record(&mut self, rows: &[InboxRow], conversations: &[Conversation]) -> Result<()> {
         self.lock_contacts_of_new(rows, conversations).await?;
         self.read.talks.clear();
