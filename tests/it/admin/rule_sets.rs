@@ -189,7 +189,7 @@ async fn what_is_wrong_is_named_and_nothing_is_kept() -> anyhow::Result<()> {
         (&["rules", "activate", "2", "--trial", "2", "--number", "nowhere"], 3, "activation.trial.numbers"),
         (&["rules", "explain", "--text", "x", "--rule-set", "2", "--rule", "none"], 3, "rules"),
         (&["rules", "rollback"], 1, "nothing to go back to"),
-        (&["rules", "dry-run", "9"], 6, "role"),
+        (&["rules", "dry-run", "9"], 1, "ruleSets/9"),
         (&["rules", "dry-run", "good.toml"], 3, "--rules good.toml"),
         (&["rules", "diff", "1", "9"], 1, "ruleSets/9"),
     ];

@@ -196,19 +196,19 @@ pub(crate) struct DryRunArgs {
     #[arg(value_name = "N", required_unless_present = "rules", conflicts_with = "rules")]
     pub(crate) rule_set: Option<String>,
     /// Server: compare with this version instead of with what was decided
-    #[arg(long, value_name = "N", requires = "rule_set", default_value = "")]
+    #[arg(long, value_name = "N", conflicts_with = "rules", default_value = "")]
     pub(crate) base: String,
     /// Server: messages at most
-    #[arg(long, value_name = "COUNT", requires = "rule_set", default_value_t = 10_000)]
+    #[arg(long, value_name = "COUNT", conflicts_with = "rules", default_value_t = 10_000)]
     pub(crate) messages: u32,
     /// File: the rules file to try
     #[arg(long, value_name = "FILE")]
     pub(crate) rules: Option<PathBuf>,
     /// File: the rules file in force
-    #[arg(long, value_name = "FILE", requires = "rules")]
+    #[arg(long, value_name = "FILE", conflicts_with = "rule_set")]
     pub(crate) against: Option<PathBuf>,
     /// File: inputs as JSON lines; - for standard input
-    #[arg(long, value_name = "FILE", requires = "rules", default_value = "-")]
+    #[arg(long, value_name = "FILE", conflicts_with = "rule_set", default_value = "-")]
     pub(crate) inputs: PathBuf,
     #[command(flatten)]
     pub(crate) server: ServerArgs,
