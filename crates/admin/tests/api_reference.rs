@@ -96,7 +96,7 @@ fn write_file(text: &mut String, file: &File) {
             for (label, name) in [("Request", method.input_type()), ("Answer", method.output_type())] {
                 let (index, message) = messages[short(name)];
                 shown.push(message.name());
-                writeln!(text, "\n{label}: {}", fields(file, index, message)).unwrap();
+                writeln!(text, "\n{label}:{}", fields(file, index, message)).unwrap();
             }
         }
     }
@@ -125,7 +125,7 @@ fn callers(path: &str) -> String {
 
 fn fields(file: &File, place: i32, message: &DescriptorProto) -> String {
     if message.field.is_empty() {
-        return "nothing.".to_owned();
+        return " nothing.".to_owned();
     }
     let mut table = "\n\n| field | type | |\n|---|---|---|".to_owned();
     for (number, field) in (0..).zip(&message.field) {
