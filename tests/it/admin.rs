@@ -3,9 +3,11 @@
 
 mod access;
 mod audit;
+mod calendars;
 mod commands;
 mod coverage;
 mod numbers;
 mod rule_sets;
+mod rules;
 mod server;
 mod teams;

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use prost::Message;
 use prost_types::{Duration, FieldMask, Timestamp as WireTime};
+use ring::digest::{SHA256, digest};
 use tonic::Status;
 use uuid::Uuid;
 use waypost_domain::{TeamName, Timestamp};
@@ -66,6 +68,11 @@ pub(crate) fn masked<'a>(mask: Option<&FieldMask>, can_change: &[&'a str]) -> Re
     }
     violations.check()?;
     Ok(fields)
+}
+
+/// An etag of what `message` says: the beginning of its hash.
+pub(crate) fn content_etag(message: &impl Message) -> String {
+    hex::encode(&digest(&SHA256, &message.encode_to_vec()).as_ref()[..8])
 }
 
 /// Whole seconds; 0 for none.

@@ -1,4 +1,4 @@
-//! The administration over gRPC: rule sets, teams, tokens, contacts, decisions, dead letters, the audit log.
+//! The administration over gRPC: rule sets, rules, calendars, teams, tokens, contacts, decisions, dead letters, the audit log.
 //!
 //! A call passes [`gate`] first: who is it, and does [`roles`] let them? Then a service in [`services`] checks what was
 //! asked, does it in one transaction of the store together with its audit record, and answers. Nothing is changed
@@ -9,6 +9,7 @@ mod connection;
 mod errors;
 mod fields;
 mod gate;
+mod holidays;
 mod metrics;
 mod once;
 mod page;

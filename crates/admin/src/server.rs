@@ -17,10 +17,12 @@ use tracing::warn;
 use waypost_bus::Bus;
 use waypost_proto::admin::DESCRIPTOR_SET;
 use waypost_proto::admin_v1::audit_service_server::AuditServiceServer;
+use waypost_proto::admin_v1::calendar_service_server::CalendarServiceServer;
 use waypost_proto::admin_v1::contact_service_server::ContactServiceServer;
 use waypost_proto::admin_v1::dead_letter_service_server::DeadLetterServiceServer;
 use waypost_proto::admin_v1::decision_service_server::DecisionServiceServer;
 use waypost_proto::admin_v1::number_service_server::NumberServiceServer;
+use waypost_proto::admin_v1::rule_service_server::RuleServiceServer;
 use waypost_proto::admin_v1::rule_set_service_server::RuleSetServiceServer;
 use waypost_proto::admin_v1::team_service_server::TeamServiceServer;
 use waypost_proto::admin_v1::token_service_server::TokenServiceServer;
@@ -31,11 +33,13 @@ use crate::config::{GrpcConfig, TeamQueues, TlsFiles};
 use crate::connection::Connection;
 use crate::gate::Gate;
 use crate::services::audit::Audit;
+use crate::services::calendars::Calendars;
 use crate::services::contacts::Contacts;
 use crate::services::dead_letters::DeadLetters;
 use crate::services::decisions::Decisions;
 use crate::services::numbers::Numbers;
 use crate::services::rule_sets::RuleSets;
+use crate::services::rules::Rules;
 use crate::services::teams::Teams;
 use crate::services::tokens::Tokens;
 
@@ -132,12 +136,15 @@ fn routes(config: &GrpcConfig, shared: Shared) -> Result<Routes, BindError> {
     let tokens = TokenServiceServer::new(Tokens { shared: shared.clone() }).max_decoding_message_size(bytes);
     let rule_sets = RuleSetServiceServer::new(RuleSets { shared: shared.clone() }).max_decoding_message_size(bytes);
     let numbers = NumberServiceServer::new(Numbers { shared: shared.clone() }).max_decoding_message_size(bytes);
+    let rules = RuleServiceServer::new(Rules { shared: shared.clone() }).max_decoding_message_size(bytes);
+    let calendars = CalendarServiceServer::new(Calendars { shared: shared.clone() }).max_decoding_message_size(bytes);
     let audit = AuditServiceServer::new(Audit { shared: shared.clone() }).max_decoding_message_size(bytes);
     let decisions = DecisionServiceServer::new(Decisions { shared: shared.clone() }).max_decoding_message_size(bytes);
     let contacts = ContactServiceServer::new(Contacts { shared: shared.clone() }).max_decoding_message_size(bytes);
     let dead_letters = DeadLetterServiceServer::new(DeadLetters { shared }).max_decoding_message_size(bytes);
     let routes = Routes::new(teams).add_service(tokens).add_service(audit).add_service(decisions).add_service(contacts);
     let routes = routes.add_service(dead_letters).add_service(rule_sets).add_service(numbers);
+    let routes = routes.add_service(rules).add_service(calendars);
     if !config.reflection {
         return Ok(routes);
     }

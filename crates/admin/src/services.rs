@@ -2,13 +2,16 @@
 //! store.
 
 pub(crate) mod audit;
+pub(crate) mod calendars;
 pub(crate) mod contacts;
 pub(crate) mod dead_letters;
 pub(crate) mod decisions;
 pub(crate) mod numbers;
 pub(crate) mod rule_sets;
+pub(crate) mod rules;
 pub(crate) mod teams;
 pub(crate) mod tokens;
+mod versions;
 
 use prost::Name;
 use waypost_proto::admin::to_json;

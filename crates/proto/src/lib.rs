@@ -8,6 +8,8 @@
 pub mod admin;
 pub mod event;
 pub mod extras;
+#[cfg(feature = "admin")]
+pub mod resources;
 pub mod route;
 pub mod rule_set;
 

@@ -6,7 +6,8 @@ mod write;
 
 use std::fmt;
 
-use waypost_rules::Document;
+use waypost_domain::Calendar;
+use waypost_rules::{Document, Rule};
 
 use crate::rules_v1;
 
@@ -42,15 +43,41 @@ impl From<&Document> for rules_v1::RuleSetDocument {
     }
 }
 
+impl From<&Rule> for rules_v1::Rule {
+    fn from(rule: &Rule) -> Self {
+        write::rule(rule)
+    }
+}
+
+impl From<&Calendar> for rules_v1::Calendar {
+    fn from(calendar: &Calendar) -> Self {
+        write::calendar(calendar)
+    }
+}
+
+/// One rule alone. `at` is the field that holds it.
+pub fn read_rule(wire: rules_v1::Rule, at: &str) -> Result<Rule, FieldViolations> {
+    read_with(|reader| reader.rule(wire, at))
+}
+
+/// One calendar alone. `at` is the field that holds it.
+pub fn read_calendar(wire: rules_v1::Calendar, at: &str) -> Result<Calendar, FieldViolations> {
+    read_with(|reader| reader.calendar(wire, at))
+}
+
+fn read_with<T>(read: impl FnOnce(&mut read::Reader) -> Option<T>) -> Result<T, FieldViolations> {
+    let mut reader = read::Reader::default();
+    match read(&mut reader) {
+        Some(value) if reader.violations.is_empty() => Ok(value),
+        _ => Err(FieldViolations(reader.violations)),
+    }
+}
+
 impl TryFrom<rules_v1::RuleSetDocument> for Document {
     type Error = FieldViolations;
 
     fn try_from(wire: rules_v1::RuleSetDocument) -> Result<Self, Self::Error> {
-        let mut reader = read::Reader::default();
-        match reader.document(wire) {
-            Some(document) if reader.violations.is_empty() => Ok(document),
-            _ => Err(FieldViolations(reader.violations)),
-        }
+        read_with(|reader| reader.document(wire))
     }
 }
 
@@ -81,6 +108,7 @@ mod tests {
         definition.handover.as_mut().unwrap().team = "No Slug".into();
         definition.rules[0].phase = 99;
         definition.rules[0].when[1].literals[0].atom = None;
+        definition.rules[0].valid_from_ms = Some(i64::MAX);
         wire.calendars[0].hours[0].days.push(8);
         let FieldViolations(violations) = Document::try_from(wire).unwrap_err();
         let fields: Vec<_> = violations.iter().map(|violation| violation.field.as_str()).collect();
@@ -88,6 +116,7 @@ mod tests {
             "definition.handover.team",
             "definition.rules[0].phase",
             "definition.rules[0].when[1].literals[0].atom",
+            "definition.rules[0].valid_from_ms",
             "calendars[0].hours[0].days",
         ];
         assert_eq!(fields, want);

@@ -35,7 +35,8 @@ fn generate(folder: &Path) {
     sources.sort();
     let mut descriptors = protox::compile(&sources, [&root]).unwrap();
     let mut config = prost_build::Config::new();
-    config.enable_type_names().btree_map(["."]);
+    // That package is generated on its own (`generated.rs`).
+    config.enable_type_names().btree_map(["."]).extern_path(".waypost.rules.v1", "crate::rules_v1");
     tonic_prost_build::configure().out_dir(folder).compile_fds_with_config(descriptors.clone(), config).unwrap();
     // Places and comments take most of a descriptor set, and nobody asks the compiled-in one for them.
     for file in &mut descriptors.file {

@@ -1,6 +1,8 @@
 //! The command line.
 
 mod admin;
+pub(crate) mod calendars;
+pub(crate) mod rule;
 mod rules;
 mod token;
 pub(crate) mod versions;
@@ -11,6 +13,8 @@ use clap::{Args, Parser, Subcommand};
 use waypost_domain::TeamName;
 
 pub(crate) use self::admin::*;
+pub(crate) use self::calendars::CalendarsCommand;
+pub(crate) use self::rule::RuleCommand;
 pub(crate) use self::rules::{
     DecideArgs, DiffArgs, DryRunArgs, ExplainArgs, LintArgs, RulesCommand, TestArgs as RulesTestArgs,
 };
@@ -67,6 +71,12 @@ pub(crate) enum Command {
     /// Look at a contact, or take over contacts from a CRM
     #[command(subcommand)]
     Contacts(ContactsCommand),
+    /// Look at single rules of a version and change them, through the running administration
+    #[command(subcommand)]
+    Rule(RuleCommand),
+    /// Opening hours and holidays of a version of the rules, through the running administration
+    #[command(subcommand)]
+    Calendars(CalendarsCommand),
     /// Which team got a message, by which rule, and why
     #[command(subcommand)]
     Decisions(DecisionsCommand),

@@ -62,6 +62,8 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Teams(command) => Box::pin(commands::teams::run(command)).await,
         Command::Numbers(command) => Box::pin(commands::numbers::run(command)).await,
         Command::Contacts(command) => Box::pin(commands::contacts::run(command)).await,
+        Command::Rule(command) => Box::pin(commands::rule::run(command)).await,
+        Command::Calendars(command) => Box::pin(commands::calendars::run(command)).await,
         Command::Decisions(command) => Box::pin(commands::decisions::run(command)).await,
         Command::DeadLetters(command) => Box::pin(commands::dead_letters::run(command)).await,
         Command::Audit(command) => Box::pin(commands::audit::run(command)).await,

@@ -1,6 +1,4 @@
 //! Versions of the rules: kept, checked, compared, put in force.
-//!
-//! What costs processor time (compiling, explaining, deciding many messages again) runs beside the calls, not among them.
 
 use std::sync::Arc;
 
@@ -9,26 +7,27 @@ use waypost_domain::{DecisionId, NumberName};
 use waypost_proto::admin_v1 as v1;
 use waypost_proto::admin_v1::rule_set_service_server::RuleSetService;
 use waypost_proto::route::decode_route_input;
+use waypost_proto::rule_set::FieldViolations;
+use waypost_proto::rules_v1::RuleSetDocument;
 use waypost_rules::check::check_text;
 use waypost_rules::diff::{Difference, DryRun};
 use waypost_rules::model::Document;
-use waypost_rules::{Finding, RouteInput, RuleSet, Severity, toml_form};
-use waypost_store::{AuditEntry, DecidedInput, InForce, RuleSetRow, TrialRow};
+use waypost_rules::{RouteInput, RuleSet, Severity};
+use waypost_store::{DecidedInput, InForce, RuleSetRow, TrialRow};
 
 mod coverage;
-mod wire;
+pub(super) mod wire;
 
 use super::audit_entry;
+use super::versions::{self, COLLECTION, Draft, Kept, apart, check_reason, number_of, read_document, rule_set_entry};
 use crate::errors::{self, Violations, check_etag, invalid, not_found, precondition};
 use crate::fields::{id_of, request_id, team_name, uuid_of};
 use crate::gate::Caller;
 use crate::once::Once;
 use crate::{Shared, page};
 
-const COLLECTION: &str = "ruleSets";
 /// What `GetActivation` is asked about.
 const ACTIVATION: &str = "activation";
-const REASON_CHARS_MAX: usize = 500;
 const MESSAGES_DEFAULT: u32 = 10_000;
 const MESSAGES_MAX: u32 = 100_000;
 const COVERAGE_DAYS: (u32, u32) = (30, 3_650);
@@ -44,8 +43,15 @@ impl RuleSetService for RuleSets {
         &self,
         request: Request<v1::GetRuleSetRequest>,
     ) -> Result<Response<v1::GetRuleSetResponse>, Status> {
-        let row = self.row("name", &request.get_ref().name).await?;
-        Ok(Response::new(v1::GetRuleSetResponse { rule_set: Some(wire::rule_set(row)) }))
+        let request = request.get_ref();
+        let view = v1::RuleSetView::try_from(request.view).map_err(|_| invalid("view", "is no view"))?;
+        let row = self.row("name", &request.name).await?;
+        let rule_set = match view {
+            v1::RuleSetView::Unspecified => wire::rule_set(row),
+            v1::RuleSetView::Basic => wire::rule_set(RuleSetRow { text: String::new(), ..row }),
+            v1::RuleSetView::Full => apart(move || with_document(row)).await??,
+        };
+        Ok(Response::new(v1::GetRuleSetResponse { rule_set: Some(rule_set) }))
     }
 
     async fn list_rule_sets(
@@ -70,38 +76,19 @@ impl RuleSetService for RuleSets {
         let request = request.into_inner();
         let once = Once::new(request_id(&request.request_id)?, &caller, &request);
         check_reason(&request.reason)?;
-        let text = request.text;
-        let (text, read) = apart(move || {
-            let read = read_draft(&text);
-            (text, read)
-        })
-        .await?;
-        let (hash, findings) = read?;
-        let findings = wire::findings(&findings);
-        if request.validate_only {
-            let row = RuleSetRow {
-                number: 0,
-                hash,
-                text,
-                created_at: self.shared.store.now().await.map_err(errors::store)?,
-                created_by: caller.actor.clone(),
-                reason: request.reason,
-                checked_at: None,
-            };
-            return Ok(Response::new(v1::CreateRuleSetResponse { rule_set: Some(wire::rule_set(row)), findings }));
-        }
-        let mut change = self.shared.store.begin_change().await.map_err(errors::store)?;
-        if let Some(answer) = once.answer::<v1::CreateRuleSetResponse>(&mut change).await? {
-            return Ok(Response::new(answer));
-        }
-        let row = change.push_rule_set(&hash, &text, &caller.actor, &request.reason).await.map_err(errors::store)?;
-        let rule_set = wire::rule_set(row);
-        let answer = v1::CreateRuleSetResponse { rule_set: Some(rule_set.clone()), findings };
-        once.remember(&mut change, &answer).await?;
-        // The text is in the version, which stays as it is; the hash stands for it.
-        let entry = rule_set_entry(&caller, "RuleSetService/CreateRuleSet", None, &rule_set);
-        change.commit(&[entry]).await.map_err(errors::store)?;
-        Ok(Response::new(answer))
+        let rules = request.rules.ok_or_else(|| invalid("text", "give the rules as text, or as document"))?;
+        let draft = apart(move || draft(rules)).await??;
+        let asked = versions::Request {
+            method: "RuleSetService/CreateRuleSet",
+            caller: &caller,
+            once,
+            reason: request.reason,
+            validate_only: request.validate_only,
+        };
+        let answer = versions::keep(&self.shared, asked, draft, |Kept { rule_set, findings }| {
+            (v1::CreateRuleSetResponse { rule_set: Some(rule_set), findings }, None)
+        });
+        Ok(Response::new(answer.await?))
     }
 
     async fn check_rule_set(
@@ -274,9 +261,7 @@ impl RuleSetService for RuleSets {
 
 impl RuleSets {
     async fn row(&self, field: &str, name: &str) -> Result<RuleSetRow, Status> {
-        let number = number_of(field, name)?;
-        let row = self.shared.store.rule_set(number).await.map_err(errors::store)?;
-        row.ok_or_else(|| not_found(name))
+        versions::version(&self.shared, field, name).await
     }
 
     async fn active_row(&self) -> Result<RuleSetRow, Status> {
@@ -324,36 +309,28 @@ fn at_most(violations: &mut Violations, field: &str, given: u32, (default, max):
     if given == 0 { default } else { given }
 }
 
-/// Runs `work` on a thread that may take its time.
-async fn apart<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Status> {
-    tokio::task::spawn_blocking(work).await.map_err(|_| Status::internal("the work was not finished"))
-}
-
-/// The version's hash and what there is to say about it; a text that is no rules file is refused.
-fn read_draft(text: &str) -> Result<(String, Vec<Finding>), Status> {
-    let document = toml_form::read(text).map_err(|errors| {
-        let mut violations = Violations::default();
-        for finding in errors.0.iter().take(wire::FINDINGS_MAX) {
-            violations.add("text", finding.to_string());
+fn draft(rules: v1::create_rule_set_request::Rules) -> Result<Draft, Status> {
+    match rules {
+        v1::create_rule_set_request::Rules::Text(text) => Draft::of_text(text),
+        v1::create_rule_set_request::Rules::Document(document) => {
+            let document = Document::try_from(document).map_err(|FieldViolations(mut violations)| {
+                for violation in &mut violations {
+                    violation.field.insert_str(0, "document.");
+                }
+                versions::wrong(FieldViolations(violations))
+            })?;
+            Draft::of_document(&document, "document")
         }
-        violations.check().err().unwrap_or_else(|| invalid("text", "cannot be read"))
-    })?;
-    let hash = waypost_rules::content_hash(&document.definition, &document.teams, &document.calendars);
-    Ok((hash, check_text(text)))
+    }
 }
 
-fn read_document(row: &RuleSetRow) -> Result<Document, Status> {
-    toml_form::read(&row.text).map_err(|errors| unreadable(row, &errors))
+fn with_document(row: RuleSetRow) -> Result<v1::RuleSet, Status> {
+    let document = RuleSetDocument::from(&read_document(&row)?);
+    Ok(v1::RuleSet { document: Some(document), ..wire::rule_set(row) })
 }
 
 fn compile(row: &RuleSetRow) -> Result<Arc<RuleSet>, Status> {
-    RuleSet::parse(&row.text).map(Arc::new).map_err(|errors| unreadable(row, &errors))
-}
-
-fn unreadable(row: &RuleSetRow, errors: &waypost_rules::RuleErrors) -> Status {
-    let name = wire::name(row.number);
-    let first = errors.0.first().map(ToString::to_string).unwrap_or_default();
-    precondition("HAS_ERRORS", &name, format!("{name} has {} errors, the first: {first}", errors.0.len()))
+    RuleSet::parse(&row.text).map(Arc::new).map_err(|errors| versions::unreadable(row, &errors))
 }
 
 fn dry_run(
@@ -414,26 +391,7 @@ fn read_trial(given: &v1::Trial) -> Result<TrialRow, Status> {
     Ok(TrialRow { rule_set, percent: percent.unwrap_or_default(), numbers })
 }
 
-fn check_reason(reason: &str) -> Result<(), Status> {
-    let mut violations = Violations::default();
-    violations.require(reason.chars().count() <= REASON_CHARS_MAX, "reason", "must have at most 500 characters");
-    violations.check()
-}
-
-fn number_of(field: &str, name: &str) -> Result<i64, Status> {
-    let id = id_of(field, COLLECTION, name)?;
-    let number = id.parse().ok().filter(|number| *number > 0);
-    number.ok_or_else(|| invalid(field, "must be ruleSets/{number}"))
-}
-
 /// The place behind which a page begins.
 fn number_place(list: &str, token: &str) -> Result<Option<i64>, Status> {
     page::place(list, token)?.map(|place| place.parse().map_err(|_| page::bad_token())).transpose()
-}
-
-/// The version as it was and is, without its text, which never changes.
-fn rule_set_entry(caller: &Caller, method: &str, before: Option<&v1::RuleSet>, after: &v1::RuleSet) -> AuditEntry {
-    let shortened = |rule_set: &v1::RuleSet| v1::RuleSet { text: String::new(), ..rule_set.clone() };
-    let (before, after) = (before.map(shortened), shortened(after));
-    audit_entry(caller, method, &after.name, before.as_ref(), Some(&after))
 }

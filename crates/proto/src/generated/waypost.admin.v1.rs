@@ -503,6 +503,2774 @@ pub mod audit_service_server {
     }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
+pub struct RuleSet {
+    /// `ruleSets/{number}`; numbers count from 1.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// What decisions name: the beginning of a hash of what the version says.
+    #[prost(string, tag = "2")]
+    pub version: ::prost::alloc::string::String,
+    /// The rules as TOML. Lists leave it out. What was pushed as a document, or made out of another version, has no
+    /// comments.
+    #[prost(string, tag = "3")]
+    pub text: ::prost::alloc::string::String,
+    #[prost(enumeration = "RuleSetState", tag = "4")]
+    pub state: i32,
+    #[prost(message, optional, tag = "5")]
+    pub create_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// Who pushed it, and why.
+    #[prost(string, tag = "6")]
+    pub creator: ::prost::alloc::string::String,
+    #[prost(string, tag = "7")]
+    pub reason: ::prost::alloc::string::String,
+    /// The same as data. Only where RULE_SET_VIEW_FULL was asked for.
+    #[prost(message, optional, tag = "8")]
+    pub document: ::core::option::Option<crate::rules_v1::RuleSetDocument>,
+}
+impl ::prost::Name for RuleSet {
+    const NAME: &'static str = "RuleSet";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.RuleSet".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.RuleSet".into()
+    }
+}
+/// What decides.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Activation {
+    /// Counts the changes of what is in force, from 1.
+    #[prost(int64, tag = "1")]
+    pub revision: i64,
+    /// `ruleSets/{number}`: decides.
+    #[prost(string, tag = "2")]
+    pub active: ::prost::alloc::string::String,
+    /// Decides instead, for some.
+    #[prost(message, optional, tag = "3")]
+    pub trial: ::core::option::Option<Trial>,
+    /// `ruleSets/{number}`: decides beside the others, routes nothing; its differences are counted in the metrics.
+    #[prost(string, tag = "4")]
+    pub shadow: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "5")]
+    pub create_time: ::core::option::Option<::prost_types::Timestamp>,
+    #[prost(string, tag = "6")]
+    pub creator: ::prost::alloc::string::String,
+    #[prost(string, tag = "7")]
+    pub reason: ::prost::alloc::string::String,
+    /// Changes with every activation.
+    #[prost(string, tag = "8")]
+    pub etag: ::prost::alloc::string::String,
+}
+impl ::prost::Name for Activation {
+    const NAME: &'static str = "Activation";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.Activation".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.Activation".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Trial {
+    /// `ruleSets/{number}`.
+    #[prost(string, tag = "1")]
+    pub rule_set: ::prost::alloc::string::String,
+    /// Of all contacts, from 0 to 100. Who is in it stays in it while it grows.
+    #[prost(uint32, tag = "2")]
+    pub percent: u32,
+    /// `numbers/{number}`: whoever writes to one of these.
+    #[prost(string, repeated, tag = "3")]
+    pub numbers: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+impl ::prost::Name for Trial {
+    const NAME: &'static str = "Trial";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.Trial".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.Trial".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Finding {
+    #[prost(enumeration = "Severity", tag = "1")]
+    pub severity: i32,
+    /// In the text, from 1; 0 where it is about something that is missing.
+    #[prost(uint32, tag = "2")]
+    pub line: u32,
+    /// The rule's id; empty where it is not about one.
+    #[prost(string, tag = "3")]
+    pub rule: ::prost::alloc::string::String,
+    /// E.g. `rules.billing.when.keyword`.
+    #[prost(string, tag = "4")]
+    pub field: ::prost::alloc::string::String,
+    #[prost(string, tag = "5")]
+    pub problem: ::prost::alloc::string::String,
+}
+impl ::prost::Name for Finding {
+    const NAME: &'static str = "Finding";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.Finding".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.Finding".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetRuleSetRequest {
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    #[prost(enumeration = "RuleSetView", tag = "2")]
+    pub view: i32,
+}
+impl ::prost::Name for GetRuleSetRequest {
+    const NAME: &'static str = "GetRuleSetRequest";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.GetRuleSetRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.GetRuleSetRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetRuleSetResponse {
+    #[prost(message, optional, tag = "1")]
+    pub rule_set: ::core::option::Option<RuleSet>,
+}
+impl ::prost::Name for GetRuleSetResponse {
+    const NAME: &'static str = "GetRuleSetResponse";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.GetRuleSetResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.GetRuleSetResponse".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListRuleSetsRequest {
+    /// At most this many; 50 when 0, never more than 500.
+    #[prost(int32, tag = "1")]
+    pub page_size: i32,
+    #[prost(string, tag = "2")]
+    pub page_token: ::prost::alloc::string::String,
+}
+impl ::prost::Name for ListRuleSetsRequest {
+    const NAME: &'static str = "ListRuleSetsRequest";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.ListRuleSetsRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.ListRuleSetsRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListRuleSetsResponse {
+    #[prost(message, repeated, tag = "1")]
+    pub rule_sets: ::prost::alloc::vec::Vec<RuleSet>,
+    /// Empty on the last page.
+    #[prost(string, tag = "2")]
+    pub next_page_token: ::prost::alloc::string::String,
+}
+impl ::prost::Name for ListRuleSetsResponse {
+    const NAME: &'static str = "ListRuleSetsResponse";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.ListRuleSetsResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.ListRuleSetsResponse".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CreateRuleSetRequest {
+    /// For whoever asks later.
+    #[prost(string, tag = "2")]
+    pub reason: ::prost::alloc::string::String,
+    /// Check everything, keep nothing.
+    #[prost(bool, tag = "3")]
+    pub validate_only: bool,
+    /// A UUID. The same request under the same id, within a day, is carried out once and answered the same.
+    #[prost(string, tag = "4")]
+    pub request_id: ::prost::alloc::string::String,
+    #[prost(oneof = "create_rule_set_request::Rules", tags = "1, 5")]
+    pub rules: ::core::option::Option<create_rule_set_request::Rules>,
+}
+/// Nested message and enum types in `CreateRuleSetRequest`.
+pub mod create_rule_set_request {
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
+    pub enum Rules {
+        /// As TOML; kept as it is.
+        #[prost(string, tag = "1")]
+        Text(::prost::alloc::string::String),
+        /// As data; kept as the text that says the same.
+        #[prost(message, tag = "5")]
+        Document(crate::rules_v1::RuleSetDocument),
+    }
+}
+impl ::prost::Name for CreateRuleSetRequest {
+    const NAME: &'static str = "CreateRuleSetRequest";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.CreateRuleSetRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.CreateRuleSetRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CreateRuleSetResponse {
+    #[prost(message, optional, tag = "1")]
+    pub rule_set: ::core::option::Option<RuleSet>,
+    /// What a check would say.
+    #[prost(message, repeated, tag = "2")]
+    pub findings: ::prost::alloc::vec::Vec<Finding>,
+}
+impl ::prost::Name for CreateRuleSetResponse {
+    const NAME: &'static str = "CreateRuleSetResponse";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.CreateRuleSetResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.CreateRuleSetResponse".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CheckRuleSetRequest {
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+}
+impl ::prost::Name for CheckRuleSetRequest {
+    const NAME: &'static str = "CheckRuleSetRequest";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.CheckRuleSetRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.CheckRuleSetRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CheckRuleSetResponse {
+    #[prost(message, optional, tag = "1")]
+    pub rule_set: ::core::option::Option<RuleSet>,
+    #[prost(message, repeated, tag = "2")]
+    pub findings: ::prost::alloc::vec::Vec<Finding>,
+}
+impl ::prost::Name for CheckRuleSetResponse {
+    const NAME: &'static str = "CheckRuleSetResponse";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.CheckRuleSetResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.CheckRuleSetResponse".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DiffRuleSetsRequest {
+    /// `ruleSets/{number}`: the old one.
+    #[prost(string, tag = "1")]
+    pub base: ::prost::alloc::string::String,
+    /// `ruleSets/{number}`: the new one.
+    #[prost(string, tag = "2")]
+    pub name: ::prost::alloc::string::String,
+}
+impl ::prost::Name for DiffRuleSetsRequest {
+    const NAME: &'static str = "DiffRuleSetsRequest";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.DiffRuleSetsRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.DiffRuleSetsRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct DiffRuleSetsResponse {
+    /// Ids of rules.
+    #[prost(string, repeated, tag = "1")]
+    pub added: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(string, repeated, tag = "2")]
+    pub removed: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(message, repeated, tag = "3")]
+    pub changed: ::prost::alloc::vec::Vec<RuleChange>,
+    /// What else differs: `handover`, `default`, `teams.billing`, `calendars.office`.
+    #[prost(string, repeated, tag = "4")]
+    pub other: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+impl ::prost::Name for DiffRuleSetsResponse {
+    const NAME: &'static str = "DiffRuleSetsResponse";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.DiffRuleSetsResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.DiffRuleSetsResponse".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RuleChange {
+    #[prost(string, tag = "1")]
+    pub rule: ::prost::alloc::string::String,
+    /// The parts that differ, e.g. `when`, `priority`.
+    #[prost(string, repeated, tag = "2")]
+    pub parts: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+impl ::prost::Name for RuleChange {
+    const NAME: &'static str = "RuleChange";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.RuleChange".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.RuleChange".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ExplainRuleSetRequest {
+    /// `ruleSets/{number}`; empty: for a message that was decided, the version that decided it, else the active one.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// Of which rules to show the conditions; empty: of all.
+    #[prost(string, repeated, tag = "4")]
+    pub rules: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(oneof = "explain_rule_set_request::Message", tags = "2, 3")]
+    pub message: ::core::option::Option<explain_rule_set_request::Message>,
+}
+/// Nested message and enum types in `ExplainRuleSetRequest`.
+pub mod explain_rule_set_request {
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Message {
+        /// `decisions/{id}`: a message that was decided, with what was known then.
+        #[prost(string, tag = "2")]
+        Decision(::prost::alloc::string::String),
+        /// A text as a customer would write it.
+        #[prost(string, tag = "3")]
+        Text(::prost::alloc::string::String),
+    }
+}
+impl ::prost::Name for ExplainRuleSetRequest {
+    const NAME: &'static str = "ExplainRuleSetRequest";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.ExplainRuleSetRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.ExplainRuleSetRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ExplainRuleSetResponse {
+    /// The version that was asked.
+    #[prost(string, tag = "1")]
+    pub version: ::prost::alloc::string::String,
+    /// `teams/{team}`.
+    #[prost(string, tag = "2")]
+    pub team: ::prost::alloc::string::String,
+    /// The rule that decided, or the phase where none did.
+    #[prost(string, tag = "3")]
+    pub rule: ::prost::alloc::string::String,
+    #[prost(string, tag = "4")]
+    pub phase: ::prost::alloc::string::String,
+    #[prost(bool, tag = "5")]
+    pub urgent: bool,
+    #[prost(string, tag = "6")]
+    pub why: ::prost::alloc::string::String,
+    #[prost(message, repeated, tag = "7")]
+    pub rules: ::prost::alloc::vec::Vec<RuleExplanation>,
+}
+impl ::prost::Name for ExplainRuleSetResponse {
+    const NAME: &'static str = "ExplainRuleSetResponse";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.ExplainRuleSetResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.ExplainRuleSetResponse".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct RuleExplanation {
+    #[prost(string, tag = "1")]
+    pub rule: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub phase: ::prost::alloc::string::String,
+    /// `applied`, `outranked`, `failed`, `disabled` or `not in force`.
+    #[prost(string, tag = "3")]
+    pub verdict: ::prost::alloc::string::String,
+    /// Any of these must hold.
+    #[prost(message, repeated, tag = "4")]
+    pub alternatives: ::prost::alloc::vec::Vec<AlternativeExplanation>,
+}
+impl ::prost::Name for RuleExplanation {
+    const NAME: &'static str = "RuleExplanation";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.RuleExplanation".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.RuleExplanation".into()
+    }
+}
+/// All of its conditions must hold.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct AlternativeExplanation {
+    #[prost(bool, tag = "1")]
+    pub holds: bool,
+    #[prost(message, repeated, tag = "2")]
+    pub conditions: ::prost::alloc::vec::Vec<ConditionExplanation>,
+}
+impl ::prost::Name for AlternativeExplanation {
+    const NAME: &'static str = "AlternativeExplanation";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.AlternativeExplanation".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.AlternativeExplanation".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ConditionExplanation {
+    /// In the words of the rule.
+    #[prost(string, tag = "1")]
+    pub condition: ::prost::alloc::string::String,
+    #[prost(bool, tag = "2")]
+    pub holds: bool,
+    /// It is about something that is not known.
+    #[prost(bool, tag = "3")]
+    pub unknown: bool,
+}
+impl ::prost::Name for ConditionExplanation {
+    const NAME: &'static str = "ConditionExplanation";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.ConditionExplanation".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.ConditionExplanation".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DryRunRuleSetRequest {
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// `ruleSets/{number}` to compare with; empty: with what was decided.
+    #[prost(string, tag = "2")]
+    pub base: ::prost::alloc::string::String,
+    /// Messages at most; 10,000 when 0, never more than 100,000.
+    #[prost(uint32, tag = "3")]
+    pub messages: u32,
+}
+impl ::prost::Name for DryRunRuleSetRequest {
+    const NAME: &'static str = "DryRunRuleSetRequest";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.DryRunRuleSetRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.DryRunRuleSetRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct DryRunRuleSetResponse {
+    /// Messages that were decided again.
+    #[prost(uint64, tag = "1")]
+    pub messages: u64,
+    /// Of those, how many would go to another team.
+    #[prost(uint64, tag = "2")]
+    pub moved: u64,
+    /// The largest first.
+    #[prost(message, repeated, tag = "3")]
+    pub moves: ::prost::alloc::vec::Vec<Move>,
+}
+impl ::prost::Name for DryRunRuleSetResponse {
+    const NAME: &'static str = "DryRunRuleSetResponse";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.DryRunRuleSetResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.DryRunRuleSetResponse".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Move {
+    /// `teams/{team}`.
+    #[prost(string, tag = "1")]
+    pub from: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub to: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "3")]
+    pub messages: u64,
+    /// `decisions/{id}` of a few.
+    #[prost(string, repeated, tag = "4")]
+    pub examples: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+impl ::prost::Name for Move {
+    const NAME: &'static str = "Move";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.Move".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.Move".into()
+    }
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetActivationRequest {}
+impl ::prost::Name for GetActivationRequest {
+    const NAME: &'static str = "GetActivationRequest";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.GetActivationRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.GetActivationRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetActivationResponse {
+    #[prost(message, optional, tag = "1")]
+    pub activation: ::core::option::Option<Activation>,
+}
+impl ::prost::Name for GetActivationResponse {
+    const NAME: &'static str = "GetActivationResponse";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.GetActivationResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.GetActivationResponse".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListActivationsRequest {
+    #[prost(int32, tag = "1")]
+    pub page_size: i32,
+    #[prost(string, tag = "2")]
+    pub page_token: ::prost::alloc::string::String,
+}
+impl ::prost::Name for ListActivationsRequest {
+    const NAME: &'static str = "ListActivationsRequest";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.ListActivationsRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.ListActivationsRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListActivationsResponse {
+    #[prost(message, repeated, tag = "1")]
+    pub activations: ::prost::alloc::vec::Vec<Activation>,
+    #[prost(string, tag = "2")]
+    pub next_page_token: ::prost::alloc::string::String,
+}
+impl ::prost::Name for ListActivationsResponse {
+    const NAME: &'static str = "ListActivationsResponse";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.ListActivationsResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.ListActivationsResponse".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ActivateRuleSetRequest {
+    /// `active`, and where wanted `trial` and `shadow`; the rest is ignored.
+    #[prost(message, optional, tag = "1")]
+    pub activation: ::core::option::Option<Activation>,
+    /// Why; for whoever asks later.
+    #[prost(string, tag = "2")]
+    pub reason: ::prost::alloc::string::String,
+    /// Where given, what is in force must still be this.
+    #[prost(string, tag = "3")]
+    pub etag: ::prost::alloc::string::String,
+    #[prost(bool, tag = "4")]
+    pub validate_only: bool,
+    #[prost(string, tag = "5")]
+    pub request_id: ::prost::alloc::string::String,
+}
+impl ::prost::Name for ActivateRuleSetRequest {
+    const NAME: &'static str = "ActivateRuleSetRequest";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.ActivateRuleSetRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.ActivateRuleSetRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ActivateRuleSetResponse {
+    #[prost(message, optional, tag = "1")]
+    pub activation: ::core::option::Option<Activation>,
+}
+impl ::prost::Name for ActivateRuleSetResponse {
+    const NAME: &'static str = "ActivateRuleSetResponse";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.ActivateRuleSetResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.ActivateRuleSetResponse".into()
+    }
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum RuleSetState {
+    Unspecified = 0,
+    /// It may be wrong.
+    Draft = 1,
+    /// It has no errors.
+    Checked = 2,
+}
+impl RuleSetState {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "RULE_SET_STATE_UNSPECIFIED",
+            Self::Draft => "RULE_SET_STATE_DRAFT",
+            Self::Checked => "RULE_SET_STATE_CHECKED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "RULE_SET_STATE_UNSPECIFIED" => Some(Self::Unspecified),
+            "RULE_SET_STATE_DRAFT" => Some(Self::Draft),
+            "RULE_SET_STATE_CHECKED" => Some(Self::Checked),
+            _ => None,
+        }
+    }
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum Severity {
+    Unspecified = 0,
+    /// The version cannot be activated.
+    Error = 1,
+    /// It can, and perhaps is not what was meant.
+    Warning = 2,
+}
+impl Severity {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "SEVERITY_UNSPECIFIED",
+            Self::Error => "SEVERITY_ERROR",
+            Self::Warning => "SEVERITY_WARNING",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "SEVERITY_UNSPECIFIED" => Some(Self::Unspecified),
+            "SEVERITY_ERROR" => Some(Self::Error),
+            "SEVERITY_WARNING" => Some(Self::Warning),
+            _ => None,
+        }
+    }
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum RuleSetView {
+    /// With its text.
+    Unspecified = 0,
+    /// Neither with its text nor with its document.
+    Basic = 1,
+    /// With both. A version whose text is no rules has no document, and is refused.
+    Full = 2,
+}
+impl RuleSetView {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "RULE_SET_VIEW_UNSPECIFIED",
+            Self::Basic => "RULE_SET_VIEW_BASIC",
+            Self::Full => "RULE_SET_VIEW_FULL",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "RULE_SET_VIEW_UNSPECIFIED" => Some(Self::Unspecified),
+            "RULE_SET_VIEW_BASIC" => Some(Self::Basic),
+            "RULE_SET_VIEW_FULL" => Some(Self::Full),
+            _ => None,
+        }
+    }
+}
+/// Generated client implementations.
+pub mod rule_set_service_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// Keeps versions of the rules and says which of them decide. A version never changes and is never deleted; an activation
+    /// is followed by every process within two seconds. Where Waypost is configured with a rules file, the file decides and
+    /// not what is activated here.
+    #[derive(Debug, Clone)]
+    pub struct RuleSetServiceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl<T> RuleSetServiceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> RuleSetServiceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            RuleSetServiceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// One version, as much of it as the view asks for.
+        pub async fn get_rule_set(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetRuleSetRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetRuleSetResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/waypost.admin.v1.RuleSetService/GetRuleSet",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("waypost.admin.v1.RuleSetService", "GetRuleSet"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// All versions, the newest first, without their texts.
+        pub async fn list_rule_sets(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListRuleSetsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListRuleSetsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/waypost.admin.v1.RuleSetService/ListRuleSets",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("waypost.admin.v1.RuleSetService", "ListRuleSets"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// Keeps a version as a draft. What says the same as a version that is there already is that version.
+        pub async fn create_rule_set(
+            &mut self,
+            request: impl tonic::IntoRequest<super::CreateRuleSetRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::CreateRuleSetResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/waypost.admin.v1.RuleSetService/CreateRuleSet",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("waypost.admin.v1.RuleSetService", "CreateRuleSet"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// Checks a version and runs its samples. Without an error, it may be activated from then on.
+        pub async fn check_rule_set(
+            &mut self,
+            request: impl tonic::IntoRequest<super::CheckRuleSetRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::CheckRuleSetResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/waypost.admin.v1.RuleSetService/CheckRuleSet",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("waypost.admin.v1.RuleSetService", "CheckRuleSet"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// What one version says otherwise than another.
+        pub async fn diff_rule_sets(
+            &mut self,
+            request: impl tonic::IntoRequest<super::DiffRuleSetsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::DiffRuleSetsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/waypost.admin.v1.RuleSetService/DiffRuleSets",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("waypost.admin.v1.RuleSetService", "DiffRuleSets"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// How a version decides a message, and how its rules took it, condition by condition.
+        pub async fn explain_rule_set(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ExplainRuleSetRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ExplainRuleSetResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/waypost.admin.v1.RuleSetService/ExplainRuleSet",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("waypost.admin.v1.RuleSetService", "ExplainRuleSet"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// What would have moved, of the messages that were decided last.
+        pub async fn dry_run_rule_set(
+            &mut self,
+            request: impl tonic::IntoRequest<super::DryRunRuleSetRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::DryRunRuleSetResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/waypost.admin.v1.RuleSetService/DryRunRuleSet",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("waypost.admin.v1.RuleSetService", "DryRunRuleSet"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// What is in force.
+        pub async fn get_activation(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetActivationRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetActivationResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/waypost.admin.v1.RuleSetService/GetActivation",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("waypost.admin.v1.RuleSetService", "GetActivation"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// Everything that was ever put in force, the newest first.
+        pub async fn list_activations(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListActivationsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListActivationsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/waypost.admin.v1.RuleSetService/ListActivations",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("waypost.admin.v1.RuleSetService", "ListActivations"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// Puts versions in force. Going back is activating an old version again.
+        pub async fn activate_rule_set(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ActivateRuleSetRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ActivateRuleSetResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/waypost.admin.v1.RuleSetService/ActivateRuleSet",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("waypost.admin.v1.RuleSetService", "ActivateRuleSet"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod rule_set_service_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with RuleSetServiceServer.
+    #[async_trait]
+    pub trait RuleSetService: std::marker::Send + std::marker::Sync + 'static {
+        /// One version, as much of it as the view asks for.
+        async fn get_rule_set(
+            &self,
+            request: tonic::Request<super::GetRuleSetRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetRuleSetResponse>,
+            tonic::Status,
+        >;
+        /// All versions, the newest first, without their texts.
+        async fn list_rule_sets(
+            &self,
+            request: tonic::Request<super::ListRuleSetsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListRuleSetsResponse>,
+            tonic::Status,
+        >;
+        /// Keeps a version as a draft. What says the same as a version that is there already is that version.
+        async fn create_rule_set(
+            &self,
+            request: tonic::Request<super::CreateRuleSetRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::CreateRuleSetResponse>,
+            tonic::Status,
+        >;
+        /// Checks a version and runs its samples. Without an error, it may be activated from then on.
+        async fn check_rule_set(
+            &self,
+            request: tonic::Request<super::CheckRuleSetRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::CheckRuleSetResponse>,
+            tonic::Status,
+        >;
+        /// What one version says otherwise than another.
+        async fn diff_rule_sets(
+            &self,
+            request: tonic::Request<super::DiffRuleSetsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::DiffRuleSetsResponse>,
+            tonic::Status,
+        >;
+        /// How a version decides a message, and how its rules took it, condition by condition.
+        async fn explain_rule_set(
+            &self,
+            request: tonic::Request<super::ExplainRuleSetRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ExplainRuleSetResponse>,
+            tonic::Status,
+        >;
+        /// What would have moved, of the messages that were decided last.
+        async fn dry_run_rule_set(
+            &self,
+            request: tonic::Request<super::DryRunRuleSetRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::DryRunRuleSetResponse>,
+            tonic::Status,
+        >;
+        /// What is in force.
+        async fn get_activation(
+            &self,
+            request: tonic::Request<super::GetActivationRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetActivationResponse>,
+            tonic::Status,
+        >;
+        /// Everything that was ever put in force, the newest first.
+        async fn list_activations(
+            &self,
+            request: tonic::Request<super::ListActivationsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListActivationsResponse>,
+            tonic::Status,
+        >;
+        /// Puts versions in force. Going back is activating an old version again.
+        async fn activate_rule_set(
+            &self,
+            request: tonic::Request<super::ActivateRuleSetRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ActivateRuleSetResponse>,
+            tonic::Status,
+        >;
+    }
+    /// Keeps versions of the rules and says which of them decide. A version never changes and is never deleted; an activation
+    /// is followed by every process within two seconds. Where Waypost is configured with a rules file, the file decides and
+    /// not what is activated here.
+    #[derive(Debug)]
+    pub struct RuleSetServiceServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> RuleSetServiceServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for RuleSetServiceServer<T>
+    where
+        T: RuleSetService,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/waypost.admin.v1.RuleSetService/GetRuleSet" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetRuleSetSvc<T: RuleSetService>(pub Arc<T>);
+                    impl<
+                        T: RuleSetService,
+                    > tonic::server::UnaryService<super::GetRuleSetRequest>
+                    for GetRuleSetSvc<T> {
+                        type Response = super::GetRuleSetResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetRuleSetRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as RuleSetService>::get_rule_set(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetRuleSetSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/waypost.admin.v1.RuleSetService/ListRuleSets" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListRuleSetsSvc<T: RuleSetService>(pub Arc<T>);
+                    impl<
+                        T: RuleSetService,
+                    > tonic::server::UnaryService<super::ListRuleSetsRequest>
+                    for ListRuleSetsSvc<T> {
+                        type Response = super::ListRuleSetsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListRuleSetsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as RuleSetService>::list_rule_sets(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListRuleSetsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/waypost.admin.v1.RuleSetService/CreateRuleSet" => {
+                    #[allow(non_camel_case_types)]
+                    struct CreateRuleSetSvc<T: RuleSetService>(pub Arc<T>);
+                    impl<
+                        T: RuleSetService,
+                    > tonic::server::UnaryService<super::CreateRuleSetRequest>
+                    for CreateRuleSetSvc<T> {
+                        type Response = super::CreateRuleSetResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::CreateRuleSetRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as RuleSetService>::create_rule_set(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = CreateRuleSetSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/waypost.admin.v1.RuleSetService/CheckRuleSet" => {
+                    #[allow(non_camel_case_types)]
+                    struct CheckRuleSetSvc<T: RuleSetService>(pub Arc<T>);
+                    impl<
+                        T: RuleSetService,
+                    > tonic::server::UnaryService<super::CheckRuleSetRequest>
+                    for CheckRuleSetSvc<T> {
+                        type Response = super::CheckRuleSetResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::CheckRuleSetRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as RuleSetService>::check_rule_set(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = CheckRuleSetSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/waypost.admin.v1.RuleSetService/DiffRuleSets" => {
+                    #[allow(non_camel_case_types)]
+                    struct DiffRuleSetsSvc<T: RuleSetService>(pub Arc<T>);
+                    impl<
+                        T: RuleSetService,
+                    > tonic::server::UnaryService<super::DiffRuleSetsRequest>
+                    for DiffRuleSetsSvc<T> {
+                        type Response = super::DiffRuleSetsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::DiffRuleSetsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as RuleSetService>::diff_rule_sets(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = DiffRuleSetsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/waypost.admin.v1.RuleSetService/ExplainRuleSet" => {
+                    #[allow(non_camel_case_types)]
+                    struct ExplainRuleSetSvc<T: RuleSetService>(pub Arc<T>);
+                    impl<
+                        T: RuleSetService,
+                    > tonic::server::UnaryService<super::ExplainRuleSetRequest>
+                    for ExplainRuleSetSvc<T> {
+                        type Response = super::ExplainRuleSetResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ExplainRuleSetRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as RuleSetService>::explain_rule_set(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ExplainRuleSetSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/waypost.admin.v1.RuleSetService/DryRunRuleSet" => {
+                    #[allow(non_camel_case_types)]
+                    struct DryRunRuleSetSvc<T: RuleSetService>(pub Arc<T>);
+                    impl<
+                        T: RuleSetService,
+                    > tonic::server::UnaryService<super::DryRunRuleSetRequest>
+                    for DryRunRuleSetSvc<T> {
+                        type Response = super::DryRunRuleSetResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::DryRunRuleSetRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as RuleSetService>::dry_run_rule_set(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = DryRunRuleSetSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/waypost.admin.v1.RuleSetService/GetActivation" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetActivationSvc<T: RuleSetService>(pub Arc<T>);
+                    impl<
+                        T: RuleSetService,
+                    > tonic::server::UnaryService<super::GetActivationRequest>
+                    for GetActivationSvc<T> {
+                        type Response = super::GetActivationResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetActivationRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as RuleSetService>::get_activation(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetActivationSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/waypost.admin.v1.RuleSetService/ListActivations" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListActivationsSvc<T: RuleSetService>(pub Arc<T>);
+                    impl<
+                        T: RuleSetService,
+                    > tonic::server::UnaryService<super::ListActivationsRequest>
+                    for ListActivationsSvc<T> {
+                        type Response = super::ListActivationsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListActivationsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as RuleSetService>::list_activations(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListActivationsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/waypost.admin.v1.RuleSetService/ActivateRuleSet" => {
+                    #[allow(non_camel_case_types)]
+                    struct ActivateRuleSetSvc<T: RuleSetService>(pub Arc<T>);
+                    impl<
+                        T: RuleSetService,
+                    > tonic::server::UnaryService<super::ActivateRuleSetRequest>
+                    for ActivateRuleSetSvc<T> {
+                        type Response = super::ActivateRuleSetResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ActivateRuleSetRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as RuleSetService>::activate_rule_set(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ActivateRuleSetSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for RuleSetServiceServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "waypost.admin.v1.RuleSetService";
+    impl<T> tonic::server::NamedService for RuleSetServiceServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Calendar {
+    /// `ruleSets/{number}/calendars/{calendar}`; the last part is 1 to 64 characters of a-z, 0-9 and `-`.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// IANA name of the time zone, e.g. `Europe/Madrid`.
+    #[prost(string, tag = "2")]
+    pub zone: ::prost::alloc::string::String,
+    #[prost(message, repeated, tag = "3")]
+    pub hours: ::prost::alloc::vec::Vec<crate::rules_v1::WeeklyHours>,
+    #[prost(message, repeated, tag = "4")]
+    pub holidays: ::prost::alloc::vec::Vec<crate::rules_v1::Holiday>,
+    /// A hash of what the calendar says. Given with a change, that is only done while the calendar says just this.
+    #[prost(string, tag = "5")]
+    pub etag: ::prost::alloc::string::String,
+}
+impl ::prost::Name for Calendar {
+    const NAME: &'static str = "Calendar";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.Calendar".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.Calendar".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetCalendarRequest {
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+}
+impl ::prost::Name for GetCalendarRequest {
+    const NAME: &'static str = "GetCalendarRequest";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.GetCalendarRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.GetCalendarRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetCalendarResponse {
+    #[prost(message, optional, tag = "1")]
+    pub calendar: ::core::option::Option<Calendar>,
+}
+impl ::prost::Name for GetCalendarResponse {
+    const NAME: &'static str = "GetCalendarResponse";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.GetCalendarResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.GetCalendarResponse".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListCalendarsRequest {
+    /// `ruleSets/{number}`.
+    #[prost(string, tag = "1")]
+    pub parent: ::prost::alloc::string::String,
+    /// At most this many; 50 when 0, never more than 500.
+    #[prost(int32, tag = "2")]
+    pub page_size: i32,
+    #[prost(string, tag = "3")]
+    pub page_token: ::prost::alloc::string::String,
+}
+impl ::prost::Name for ListCalendarsRequest {
+    const NAME: &'static str = "ListCalendarsRequest";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.ListCalendarsRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.ListCalendarsRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListCalendarsResponse {
+    #[prost(message, repeated, tag = "1")]
+    pub calendars: ::prost::alloc::vec::Vec<Calendar>,
+    /// Empty on the last page.
+    #[prost(string, tag = "2")]
+    pub next_page_token: ::prost::alloc::string::String,
+}
+impl ::prost::Name for ListCalendarsResponse {
+    const NAME: &'static str = "ListCalendarsResponse";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.ListCalendarsResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.ListCalendarsResponse".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CreateCalendarRequest {
+    /// `ruleSets/{number}`: the version that the new one is made out of.
+    #[prost(string, tag = "1")]
+    pub parent: ::prost::alloc::string::String,
+    /// The last part of the new calendar's name.
+    #[prost(string, tag = "2")]
+    pub calendar_id: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "3")]
+    pub calendar: ::core::option::Option<Calendar>,
+    /// Why; for whoever asks later.
+    #[prost(string, tag = "4")]
+    pub reason: ::prost::alloc::string::String,
+    /// Check everything, keep nothing.
+    #[prost(bool, tag = "5")]
+    pub validate_only: bool,
+    /// A UUID. The same request under the same id, within a day, is carried out once and answered the same.
+    #[prost(string, tag = "6")]
+    pub request_id: ::prost::alloc::string::String,
+}
+impl ::prost::Name for CreateCalendarRequest {
+    const NAME: &'static str = "CreateCalendarRequest";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.CreateCalendarRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.CreateCalendarRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CreateCalendarResponse {
+    #[prost(message, optional, tag = "1")]
+    pub calendar: ::core::option::Option<Calendar>,
+    /// The new version, without its text.
+    #[prost(message, optional, tag = "2")]
+    pub rule_set: ::core::option::Option<RuleSet>,
+    /// What a check of the new version would say.
+    #[prost(message, repeated, tag = "3")]
+    pub findings: ::prost::alloc::vec::Vec<Finding>,
+}
+impl ::prost::Name for CreateCalendarResponse {
+    const NAME: &'static str = "CreateCalendarResponse";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.CreateCalendarResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.CreateCalendarResponse".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct UpdateCalendarRequest {
+    /// `name` says which, of which version; `etag`, where given, must be current.
+    #[prost(message, optional, tag = "1")]
+    pub calendar: ::core::option::Option<Calendar>,
+    /// `zone`, `hours`, `holidays`; `*` for all. Must not be empty.
+    #[prost(message, optional, tag = "2")]
+    pub update_mask: ::core::option::Option<::prost_types::FieldMask>,
+    /// Why; for whoever asks later.
+    #[prost(string, tag = "3")]
+    pub reason: ::prost::alloc::string::String,
+    #[prost(bool, tag = "4")]
+    pub validate_only: bool,
+    #[prost(string, tag = "5")]
+    pub request_id: ::prost::alloc::string::String,
+}
+impl ::prost::Name for UpdateCalendarRequest {
+    const NAME: &'static str = "UpdateCalendarRequest";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.UpdateCalendarRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.UpdateCalendarRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct UpdateCalendarResponse {
+    #[prost(message, optional, tag = "1")]
+    pub calendar: ::core::option::Option<Calendar>,
+    /// The new version, without its text.
+    #[prost(message, optional, tag = "2")]
+    pub rule_set: ::core::option::Option<RuleSet>,
+    #[prost(message, repeated, tag = "3")]
+    pub findings: ::prost::alloc::vec::Vec<Finding>,
+}
+impl ::prost::Name for UpdateCalendarResponse {
+    const NAME: &'static str = "UpdateCalendarResponse";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.UpdateCalendarResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.UpdateCalendarResponse".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DeleteCalendarRequest {
+    /// `ruleSets/{number}/calendars/{calendar}`.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// Where given, it must be current.
+    #[prost(string, tag = "2")]
+    pub etag: ::prost::alloc::string::String,
+    /// Why; for whoever asks later.
+    #[prost(string, tag = "3")]
+    pub reason: ::prost::alloc::string::String,
+    #[prost(bool, tag = "4")]
+    pub validate_only: bool,
+    #[prost(string, tag = "5")]
+    pub request_id: ::prost::alloc::string::String,
+}
+impl ::prost::Name for DeleteCalendarRequest {
+    const NAME: &'static str = "DeleteCalendarRequest";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.DeleteCalendarRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.DeleteCalendarRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct DeleteCalendarResponse {
+    /// The new version, without its text.
+    #[prost(message, optional, tag = "1")]
+    pub rule_set: ::core::option::Option<RuleSet>,
+    #[prost(message, repeated, tag = "2")]
+    pub findings: ::prost::alloc::vec::Vec<Finding>,
+}
+impl ::prost::Name for DeleteCalendarResponse {
+    const NAME: &'static str = "DeleteCalendarResponse";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.DeleteCalendarResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.DeleteCalendarResponse".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ImportHolidaysRequest {
+    /// `ruleSets/{number}/calendars/{calendar}`.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// The text of an .ics file, at most 1 MiB. Events that last whole days count; yearly ones come in each of the years.
+    #[prost(string, tag = "2")]
+    pub ical_text: ::prost::alloc::string::String,
+    /// Days of other years are left out. This year and the next where empty; at most 10.
+    #[prost(uint32, repeated, tag = "3")]
+    pub years: ::prost::alloc::vec::Vec<u32>,
+    /// Where given, it must be current.
+    #[prost(string, tag = "4")]
+    pub etag: ::prost::alloc::string::String,
+    /// Why; for whoever asks later.
+    #[prost(string, tag = "5")]
+    pub reason: ::prost::alloc::string::String,
+    #[prost(bool, tag = "6")]
+    pub validate_only: bool,
+    #[prost(string, tag = "7")]
+    pub request_id: ::prost::alloc::string::String,
+}
+impl ::prost::Name for ImportHolidaysRequest {
+    const NAME: &'static str = "ImportHolidaysRequest";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.ImportHolidaysRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.ImportHolidaysRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ImportHolidaysResponse {
+    #[prost(message, optional, tag = "1")]
+    pub calendar: ::core::option::Option<Calendar>,
+    /// The new version, without its text.
+    #[prost(message, optional, tag = "2")]
+    pub rule_set: ::core::option::Option<RuleSet>,
+    #[prost(message, repeated, tag = "3")]
+    pub findings: ::prost::alloc::vec::Vec<Finding>,
+    /// By date.
+    #[prost(message, repeated, tag = "4")]
+    pub added: ::prost::alloc::vec::Vec<crate::rules_v1::Holiday>,
+    /// What is in the text and was left out; the first 500.
+    #[prost(message, repeated, tag = "5")]
+    pub skipped: ::prost::alloc::vec::Vec<SkippedEvent>,
+    /// How many were left out in all.
+    #[prost(uint32, tag = "6")]
+    pub skipped_count: u32,
+}
+impl ::prost::Name for ImportHolidaysResponse {
+    const NAME: &'static str = "ImportHolidaysResponse";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.ImportHolidaysResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.ImportHolidaysResponse".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SkippedEvent {
+    /// Where it begins in the text, from 1.
+    #[prost(uint32, tag = "1")]
+    pub line: u32,
+    /// What the event is called.
+    #[prost(string, tag = "2")]
+    pub summary: ::prost::alloc::string::String,
+    /// The day, e.g. 2026-12-25, where it is only about one of the event's.
+    #[prost(string, tag = "3")]
+    pub date: ::prost::alloc::string::String,
+    #[prost(string, tag = "4")]
+    pub reason: ::prost::alloc::string::String,
+}
+impl ::prost::Name for SkippedEvent {
+    const NAME: &'static str = "SkippedEvent";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.SkippedEvent".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.SkippedEvent".into()
+    }
+}
+/// Generated client implementations.
+pub mod calendar_service_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// Reads and changes calendars. A version never changes: each change makes a new draft out of the version that it names,
+    /// and answers with both the calendar and the draft. The draft's text is written anew, so comments are lost. What would
+    /// say the same as a version that is there already is that version. Check and activate it as any other.
+    #[derive(Debug, Clone)]
+    pub struct CalendarServiceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl<T> CalendarServiceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> CalendarServiceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            CalendarServiceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// One calendar of a version.
+        pub async fn get_calendar(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetCalendarRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetCalendarResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/waypost.admin.v1.CalendarService/GetCalendar",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("waypost.admin.v1.CalendarService", "GetCalendar"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// The calendars of a version, by name.
+        pub async fn list_calendars(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListCalendarsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListCalendarsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/waypost.admin.v1.CalendarService/ListCalendars",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("waypost.admin.v1.CalendarService", "ListCalendars"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// Makes a version with one calendar more.
+        pub async fn create_calendar(
+            &mut self,
+            request: impl tonic::IntoRequest<super::CreateCalendarRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::CreateCalendarResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/waypost.admin.v1.CalendarService/CreateCalendar",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("waypost.admin.v1.CalendarService", "CreateCalendar"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// Makes a version in which the fields that the mask names are others.
+        pub async fn update_calendar(
+            &mut self,
+            request: impl tonic::IntoRequest<super::UpdateCalendarRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::UpdateCalendarResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/waypost.admin.v1.CalendarService/UpdateCalendar",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("waypost.admin.v1.CalendarService", "UpdateCalendar"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// Makes a version without the calendar. Refused while a rule names it.
+        pub async fn delete_calendar(
+            &mut self,
+            request: impl tonic::IntoRequest<super::DeleteCalendarRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::DeleteCalendarResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/waypost.admin.v1.CalendarService/DeleteCalendar",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("waypost.admin.v1.CalendarService", "DeleteCalendar"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// Makes a version whose calendar is closed on the days of an iCalendar text (RFC 5545) besides. Says what it took and
+        /// what it left out. A day that is a holiday already stays as it is.
+        pub async fn import_holidays(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ImportHolidaysRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ImportHolidaysResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/waypost.admin.v1.CalendarService/ImportHolidays",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("waypost.admin.v1.CalendarService", "ImportHolidays"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod calendar_service_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with CalendarServiceServer.
+    #[async_trait]
+    pub trait CalendarService: std::marker::Send + std::marker::Sync + 'static {
+        /// One calendar of a version.
+        async fn get_calendar(
+            &self,
+            request: tonic::Request<super::GetCalendarRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetCalendarResponse>,
+            tonic::Status,
+        >;
+        /// The calendars of a version, by name.
+        async fn list_calendars(
+            &self,
+            request: tonic::Request<super::ListCalendarsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListCalendarsResponse>,
+            tonic::Status,
+        >;
+        /// Makes a version with one calendar more.
+        async fn create_calendar(
+            &self,
+            request: tonic::Request<super::CreateCalendarRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::CreateCalendarResponse>,
+            tonic::Status,
+        >;
+        /// Makes a version in which the fields that the mask names are others.
+        async fn update_calendar(
+            &self,
+            request: tonic::Request<super::UpdateCalendarRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::UpdateCalendarResponse>,
+            tonic::Status,
+        >;
+        /// Makes a version without the calendar. Refused while a rule names it.
+        async fn delete_calendar(
+            &self,
+            request: tonic::Request<super::DeleteCalendarRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::DeleteCalendarResponse>,
+            tonic::Status,
+        >;
+        /// Makes a version whose calendar is closed on the days of an iCalendar text (RFC 5545) besides. Says what it took and
+        /// what it left out. A day that is a holiday already stays as it is.
+        async fn import_holidays(
+            &self,
+            request: tonic::Request<super::ImportHolidaysRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ImportHolidaysResponse>,
+            tonic::Status,
+        >;
+    }
+    /// Reads and changes calendars. A version never changes: each change makes a new draft out of the version that it names,
+    /// and answers with both the calendar and the draft. The draft's text is written anew, so comments are lost. What would
+    /// say the same as a version that is there already is that version. Check and activate it as any other.
+    #[derive(Debug)]
+    pub struct CalendarServiceServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> CalendarServiceServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for CalendarServiceServer<T>
+    where
+        T: CalendarService,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/waypost.admin.v1.CalendarService/GetCalendar" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetCalendarSvc<T: CalendarService>(pub Arc<T>);
+                    impl<
+                        T: CalendarService,
+                    > tonic::server::UnaryService<super::GetCalendarRequest>
+                    for GetCalendarSvc<T> {
+                        type Response = super::GetCalendarResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetCalendarRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as CalendarService>::get_calendar(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetCalendarSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/waypost.admin.v1.CalendarService/ListCalendars" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListCalendarsSvc<T: CalendarService>(pub Arc<T>);
+                    impl<
+                        T: CalendarService,
+                    > tonic::server::UnaryService<super::ListCalendarsRequest>
+                    for ListCalendarsSvc<T> {
+                        type Response = super::ListCalendarsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListCalendarsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as CalendarService>::list_calendars(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListCalendarsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/waypost.admin.v1.CalendarService/CreateCalendar" => {
+                    #[allow(non_camel_case_types)]
+                    struct CreateCalendarSvc<T: CalendarService>(pub Arc<T>);
+                    impl<
+                        T: CalendarService,
+                    > tonic::server::UnaryService<super::CreateCalendarRequest>
+                    for CreateCalendarSvc<T> {
+                        type Response = super::CreateCalendarResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::CreateCalendarRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as CalendarService>::create_calendar(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = CreateCalendarSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/waypost.admin.v1.CalendarService/UpdateCalendar" => {
+                    #[allow(non_camel_case_types)]
+                    struct UpdateCalendarSvc<T: CalendarService>(pub Arc<T>);
+                    impl<
+                        T: CalendarService,
+                    > tonic::server::UnaryService<super::UpdateCalendarRequest>
+                    for UpdateCalendarSvc<T> {
+                        type Response = super::UpdateCalendarResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::UpdateCalendarRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as CalendarService>::update_calendar(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = UpdateCalendarSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/waypost.admin.v1.CalendarService/DeleteCalendar" => {
+                    #[allow(non_camel_case_types)]
+                    struct DeleteCalendarSvc<T: CalendarService>(pub Arc<T>);
+                    impl<
+                        T: CalendarService,
+                    > tonic::server::UnaryService<super::DeleteCalendarRequest>
+                    for DeleteCalendarSvc<T> {
+                        type Response = super::DeleteCalendarResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::DeleteCalendarRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as CalendarService>::delete_calendar(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = DeleteCalendarSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/waypost.admin.v1.CalendarService/ImportHolidays" => {
+                    #[allow(non_camel_case_types)]
+                    struct ImportHolidaysSvc<T: CalendarService>(pub Arc<T>);
+                    impl<
+                        T: CalendarService,
+                    > tonic::server::UnaryService<super::ImportHolidaysRequest>
+                    for ImportHolidaysSvc<T> {
+                        type Response = super::ImportHolidaysResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ImportHolidaysRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as CalendarService>::import_holidays(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ImportHolidaysSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for CalendarServiceServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "waypost.admin.v1.CalendarService";
+    impl<T> tonic::server::NamedService for CalendarServiceServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Contact {
     /// `contacts/{contact}`. Output only: contacts are found by their aliases.
     #[prost(string, tag = "1")]
@@ -2407,6 +5175,7 @@ pub mod decision_service_server {
         const NAME: &'static str = SERVICE_NAME;
     }
 }
+<<<<<<< HEAD
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Number {
     /// `numbers/{number}`; the last part is 1 to 64 characters. Names that begin with `number-` are given by Waypost.
@@ -3014,244 +5783,185 @@ pub mod number_service_server {
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct RuleSet {
     /// `ruleSets/{number}`; numbers count from 1.
+=======
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Rule {
+    /// `ruleSets/{number}/rules/{rule}`; the last part is the rule's id, 1 to 100 bytes.
+>>>>>>> 3beb5af (Administer rules and calendars one by one, and import holidays)
     #[prost(string, tag = "1")]
     pub name: ::prost::alloc::string::String,
-    /// What decisions name: the beginning of a hash of what the version says.
+    /// Shown to people.
     #[prost(string, tag = "2")]
-    pub version: ::prost::alloc::string::String,
-    /// The rules as TOML. Lists leave it out.
-    #[prost(string, tag = "3")]
-    pub text: ::prost::alloc::string::String,
-    #[prost(enumeration = "RuleSetState", tag = "4")]
-    pub state: i32,
-    #[prost(message, optional, tag = "5")]
-    pub create_time: ::core::option::Option<::prost_types::Timestamp>,
-    /// Who pushed it, and why.
-    #[prost(string, tag = "6")]
-    pub creator: ::prost::alloc::string::String,
-    #[prost(string, tag = "7")]
-    pub reason: ::prost::alloc::string::String,
-}
-impl ::prost::Name for RuleSet {
-    const NAME: &'static str = "RuleSet";
-    const PACKAGE: &'static str = "waypost.admin.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "waypost.admin.v1.RuleSet".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/waypost.admin.v1.RuleSet".into()
-    }
-}
-/// What decides.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Activation {
-    /// Counts the changes of what is in force, from 1.
-    #[prost(int64, tag = "1")]
-    pub revision: i64,
-    /// `ruleSets/{number}`: decides.
-    #[prost(string, tag = "2")]
-    pub active: ::prost::alloc::string::String,
-    /// Decides instead, for some.
-    #[prost(message, optional, tag = "3")]
-    pub trial: ::core::option::Option<Trial>,
-    /// `ruleSets/{number}`: decides beside the others, routes nothing; its differences are counted in the metrics.
-    #[prost(string, tag = "4")]
-    pub shadow: ::prost::alloc::string::String,
-    #[prost(message, optional, tag = "5")]
-    pub create_time: ::core::option::Option<::prost_types::Timestamp>,
-    #[prost(string, tag = "6")]
-    pub creator: ::prost::alloc::string::String,
-    #[prost(string, tag = "7")]
-    pub reason: ::prost::alloc::string::String,
-    /// Changes with every activation.
-    #[prost(string, tag = "8")]
+    pub title: ::prost::alloc::string::String,
+    /// Unspecified is `route`.
+    #[prost(enumeration = "crate::rules_v1::Phase", tag = "3")]
+    pub phase: i32,
+    /// Higher wins; equal ones go by id.
+    #[prost(int64, tag = "4")]
+    pub priority: i64,
+    #[prost(bool, tag = "5")]
+    pub disabled: bool,
+    /// In force from then on; nothing for always.
+    #[prost(message, optional, tag = "6")]
+    pub valid_from: ::core::option::Option<::prost_types::Timestamp>,
+    /// Not of the time any more.
+    #[prost(message, optional, tag = "7")]
+    pub valid_until: ::core::option::Option<::prost_types::Timestamp>,
+    /// Any of these.
+    #[prost(message, repeated, tag = "8")]
+    pub when: ::prost::alloc::vec::Vec<crate::rules_v1::Conjunct>,
+    /// Unspecified is `no-match`.
+    #[prost(enumeration = "crate::rules_v1::OnUnknown", tag = "9")]
+    pub on_unknown: i32,
+    #[prost(message, optional, tag = "10")]
+    pub outcome: ::core::option::Option<crate::rules_v1::Outcome>,
+    #[prost(message, repeated, tag = "11")]
+    pub samples: ::prost::alloc::vec::Vec<crate::rules_v1::Sample>,
+    /// A hash of what the rule says. Given with an update or a deletion, that is only done while the rule says just this.
+    #[prost(string, tag = "12")]
     pub etag: ::prost::alloc::string::String,
 }
-impl ::prost::Name for Activation {
-    const NAME: &'static str = "Activation";
+impl ::prost::Name for Rule {
+    const NAME: &'static str = "Rule";
     const PACKAGE: &'static str = "waypost.admin.v1";
     fn full_name() -> ::prost::alloc::string::String {
-        "waypost.admin.v1.Activation".into()
+        "waypost.admin.v1.Rule".into()
     }
     fn type_url() -> ::prost::alloc::string::String {
-        "/waypost.admin.v1.Activation".into()
+        "/waypost.admin.v1.Rule".into()
     }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Trial {
-    /// `ruleSets/{number}`.
-    #[prost(string, tag = "1")]
-    pub rule_set: ::prost::alloc::string::String,
-    /// Of all contacts, from 0 to 100. Who is in it stays in it while it grows.
-    #[prost(uint32, tag = "2")]
-    pub percent: u32,
-    /// `numbers/{number}`: whoever writes to one of these.
-    #[prost(string, repeated, tag = "3")]
-    pub numbers: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-}
-impl ::prost::Name for Trial {
-    const NAME: &'static str = "Trial";
-    const PACKAGE: &'static str = "waypost.admin.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "waypost.admin.v1.Trial".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/waypost.admin.v1.Trial".into()
-    }
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Finding {
-    #[prost(enumeration = "Severity", tag = "1")]
-    pub severity: i32,
-    /// In the text, from 1; 0 where it is about something that is missing.
-    #[prost(uint32, tag = "2")]
-    pub line: u32,
-    /// The rule's id; empty where it is not about one.
-    #[prost(string, tag = "3")]
-    pub rule: ::prost::alloc::string::String,
-    /// E.g. `rules.billing.when.keyword`.
-    #[prost(string, tag = "4")]
-    pub field: ::prost::alloc::string::String,
-    #[prost(string, tag = "5")]
-    pub problem: ::prost::alloc::string::String,
-}
-impl ::prost::Name for Finding {
-    const NAME: &'static str = "Finding";
-    const PACKAGE: &'static str = "waypost.admin.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "waypost.admin.v1.Finding".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/waypost.admin.v1.Finding".into()
-    }
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct GetRuleSetRequest {
+pub struct GetRuleRequest {
     #[prost(string, tag = "1")]
     pub name: ::prost::alloc::string::String,
 }
-impl ::prost::Name for GetRuleSetRequest {
-    const NAME: &'static str = "GetRuleSetRequest";
+impl ::prost::Name for GetRuleRequest {
+    const NAME: &'static str = "GetRuleRequest";
     const PACKAGE: &'static str = "waypost.admin.v1";
     fn full_name() -> ::prost::alloc::string::String {
-        "waypost.admin.v1.GetRuleSetRequest".into()
+        "waypost.admin.v1.GetRuleRequest".into()
     }
     fn type_url() -> ::prost::alloc::string::String {
-        "/waypost.admin.v1.GetRuleSetRequest".into()
-    }
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct GetRuleSetResponse {
-    #[prost(message, optional, tag = "1")]
-    pub rule_set: ::core::option::Option<RuleSet>,
-}
-impl ::prost::Name for GetRuleSetResponse {
-    const NAME: &'static str = "GetRuleSetResponse";
-    const PACKAGE: &'static str = "waypost.admin.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "waypost.admin.v1.GetRuleSetResponse".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/waypost.admin.v1.GetRuleSetResponse".into()
-    }
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct ListRuleSetsRequest {
-    /// At most this many; 50 when 0, never more than 500.
-    #[prost(int32, tag = "1")]
-    pub page_size: i32,
-    #[prost(string, tag = "2")]
-    pub page_token: ::prost::alloc::string::String,
-}
-impl ::prost::Name for ListRuleSetsRequest {
-    const NAME: &'static str = "ListRuleSetsRequest";
-    const PACKAGE: &'static str = "waypost.admin.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "waypost.admin.v1.ListRuleSetsRequest".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/waypost.admin.v1.ListRuleSetsRequest".into()
+        "/waypost.admin.v1.GetRuleRequest".into()
     }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
-pub struct ListRuleSetsResponse {
+pub struct GetRuleResponse {
+    #[prost(message, optional, tag = "1")]
+    pub rule: ::core::option::Option<Rule>,
+}
+impl ::prost::Name for GetRuleResponse {
+    const NAME: &'static str = "GetRuleResponse";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.GetRuleResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.GetRuleResponse".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListRulesRequest {
+    /// `ruleSets/{number}`.
+    #[prost(string, tag = "1")]
+    pub parent: ::prost::alloc::string::String,
+    /// At most this many; 50 when 0, never more than 500.
+    #[prost(int32, tag = "2")]
+    pub page_size: i32,
+    #[prost(string, tag = "3")]
+    pub page_token: ::prost::alloc::string::String,
+    /// Only rules of this phase.
+    #[prost(enumeration = "crate::rules_v1::Phase", tag = "4")]
+    pub phase: i32,
+    /// `teams/{team}`: only rules that may send a message there, at once or by escalation.
+    #[prost(string, tag = "5")]
+    pub team: ::prost::alloc::string::String,
+}
+impl ::prost::Name for ListRulesRequest {
+    const NAME: &'static str = "ListRulesRequest";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.ListRulesRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.ListRulesRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListRulesResponse {
     #[prost(message, repeated, tag = "1")]
-    pub rule_sets: ::prost::alloc::vec::Vec<RuleSet>,
+    pub rules: ::prost::alloc::vec::Vec<Rule>,
     /// Empty on the last page.
     #[prost(string, tag = "2")]
     pub next_page_token: ::prost::alloc::string::String,
 }
-impl ::prost::Name for ListRuleSetsResponse {
-    const NAME: &'static str = "ListRuleSetsResponse";
+impl ::prost::Name for ListRulesResponse {
+    const NAME: &'static str = "ListRulesResponse";
     const PACKAGE: &'static str = "waypost.admin.v1";
     fn full_name() -> ::prost::alloc::string::String {
-        "waypost.admin.v1.ListRuleSetsResponse".into()
+        "waypost.admin.v1.ListRulesResponse".into()
     }
     fn type_url() -> ::prost::alloc::string::String {
-        "/waypost.admin.v1.ListRuleSetsResponse".into()
+        "/waypost.admin.v1.ListRulesResponse".into()
     }
 }
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct CreateRuleSetRequest {
-    /// The rules as TOML.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CreateRuleRequest {
+    /// `ruleSets/{number}`: the version that the new one is made out of.
     #[prost(string, tag = "1")]
-    pub text: ::prost::alloc::string::String,
-    /// For whoever asks later.
+    pub parent: ::prost::alloc::string::String,
+    /// The last part of the new rule's name.
     #[prost(string, tag = "2")]
+    pub rule_id: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "3")]
+    pub rule: ::core::option::Option<Rule>,
+    /// Why; for whoever asks later.
+    #[prost(string, tag = "4")]
     pub reason: ::prost::alloc::string::String,
     /// Check everything, keep nothing.
-    #[prost(bool, tag = "3")]
+    #[prost(bool, tag = "5")]
     pub validate_only: bool,
     /// A UUID. The same request under the same id, within a day, is carried out once and answered the same.
-    #[prost(string, tag = "4")]
+    #[prost(string, tag = "6")]
     pub request_id: ::prost::alloc::string::String,
 }
-impl ::prost::Name for CreateRuleSetRequest {
-    const NAME: &'static str = "CreateRuleSetRequest";
+impl ::prost::Name for CreateRuleRequest {
+    const NAME: &'static str = "CreateRuleRequest";
     const PACKAGE: &'static str = "waypost.admin.v1";
     fn full_name() -> ::prost::alloc::string::String {
-        "waypost.admin.v1.CreateRuleSetRequest".into()
+        "waypost.admin.v1.CreateRuleRequest".into()
     }
     fn type_url() -> ::prost::alloc::string::String {
-        "/waypost.admin.v1.CreateRuleSetRequest".into()
+        "/waypost.admin.v1.CreateRuleRequest".into()
     }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
-pub struct CreateRuleSetResponse {
+pub struct CreateRuleResponse {
     #[prost(message, optional, tag = "1")]
+    pub rule: ::core::option::Option<Rule>,
+    /// The new version, without its text.
+    #[prost(message, optional, tag = "2")]
     pub rule_set: ::core::option::Option<RuleSet>,
-    /// What a check would say.
-    #[prost(message, repeated, tag = "2")]
+    /// What a check of the new version would say.
+    #[prost(message, repeated, tag = "3")]
     pub findings: ::prost::alloc::vec::Vec<Finding>,
 }
-impl ::prost::Name for CreateRuleSetResponse {
-    const NAME: &'static str = "CreateRuleSetResponse";
+impl ::prost::Name for CreateRuleResponse {
+    const NAME: &'static str = "CreateRuleResponse";
     const PACKAGE: &'static str = "waypost.admin.v1";
     fn full_name() -> ::prost::alloc::string::String {
-        "waypost.admin.v1.CreateRuleSetResponse".into()
+        "waypost.admin.v1.CreateRuleResponse".into()
     }
     fn type_url() -> ::prost::alloc::string::String {
-        "/waypost.admin.v1.CreateRuleSetResponse".into()
-    }
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct CheckRuleSetRequest {
-    #[prost(string, tag = "1")]
-    pub name: ::prost::alloc::string::String,
-}
-impl ::prost::Name for CheckRuleSetRequest {
-    const NAME: &'static str = "CheckRuleSetRequest";
-    const PACKAGE: &'static str = "waypost.admin.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "waypost.admin.v1.CheckRuleSetRequest".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/waypost.admin.v1.CheckRuleSetRequest".into()
+        "/waypost.admin.v1.CreateRuleResponse".into()
     }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
-pub struct CheckRuleSetResponse {
+pub struct UpdateRuleRequest {
+    /// `name` says which, of which version; `etag`, where given, must be current.
     #[prost(message, optional, tag = "1")]
+<<<<<<< HEAD
     pub rule_set: ::core::option::Option<RuleSet>,
     #[prost(message, repeated, tag = "2")]
     pub findings: ::prost::alloc::vec::Vec<Finding>,
@@ -3688,106 +6398,96 @@ pub struct ActivateRuleSetRequest {
     /// `active`, and where wanted `trial` and `shadow`; the rest is ignored.
     #[prost(message, optional, tag = "1")]
     pub activation: ::core::option::Option<Activation>,
+=======
+    pub rule: ::core::option::Option<Rule>,
+    /// The fields to change, `outcome.team` and the like too; `*` for all. Must not be empty.
+    #[prost(message, optional, tag = "2")]
+    pub update_mask: ::core::option::Option<::prost_types::FieldMask>,
+>>>>>>> 3beb5af (Administer rules and calendars one by one, and import holidays)
     /// Why; for whoever asks later.
-    #[prost(string, tag = "2")]
-    pub reason: ::prost::alloc::string::String,
-    /// Where given, what is in force must still be this.
     #[prost(string, tag = "3")]
-    pub etag: ::prost::alloc::string::String,
+    pub reason: ::prost::alloc::string::String,
     #[prost(bool, tag = "4")]
     pub validate_only: bool,
     #[prost(string, tag = "5")]
     pub request_id: ::prost::alloc::string::String,
 }
-impl ::prost::Name for ActivateRuleSetRequest {
-    const NAME: &'static str = "ActivateRuleSetRequest";
+impl ::prost::Name for UpdateRuleRequest {
+    const NAME: &'static str = "UpdateRuleRequest";
     const PACKAGE: &'static str = "waypost.admin.v1";
     fn full_name() -> ::prost::alloc::string::String {
-        "waypost.admin.v1.ActivateRuleSetRequest".into()
+        "waypost.admin.v1.UpdateRuleRequest".into()
     }
     fn type_url() -> ::prost::alloc::string::String {
-        "/waypost.admin.v1.ActivateRuleSetRequest".into()
+        "/waypost.admin.v1.UpdateRuleRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct UpdateRuleResponse {
+    #[prost(message, optional, tag = "1")]
+    pub rule: ::core::option::Option<Rule>,
+    /// The new version, without its text.
+    #[prost(message, optional, tag = "2")]
+    pub rule_set: ::core::option::Option<RuleSet>,
+    #[prost(message, repeated, tag = "3")]
+    pub findings: ::prost::alloc::vec::Vec<Finding>,
+}
+impl ::prost::Name for UpdateRuleResponse {
+    const NAME: &'static str = "UpdateRuleResponse";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.UpdateRuleResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.UpdateRuleResponse".into()
     }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct ActivateRuleSetResponse {
-    #[prost(message, optional, tag = "1")]
-    pub activation: ::core::option::Option<Activation>,
+pub struct DeleteRuleRequest {
+    /// `ruleSets/{number}/rules/{rule}`.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// Where given, it must be current.
+    #[prost(string, tag = "2")]
+    pub etag: ::prost::alloc::string::String,
+    /// Why; for whoever asks later.
+    #[prost(string, tag = "3")]
+    pub reason: ::prost::alloc::string::String,
+    #[prost(bool, tag = "4")]
+    pub validate_only: bool,
+    #[prost(string, tag = "5")]
+    pub request_id: ::prost::alloc::string::String,
 }
-impl ::prost::Name for ActivateRuleSetResponse {
-    const NAME: &'static str = "ActivateRuleSetResponse";
+impl ::prost::Name for DeleteRuleRequest {
+    const NAME: &'static str = "DeleteRuleRequest";
     const PACKAGE: &'static str = "waypost.admin.v1";
     fn full_name() -> ::prost::alloc::string::String {
-        "waypost.admin.v1.ActivateRuleSetResponse".into()
+        "waypost.admin.v1.DeleteRuleRequest".into()
     }
     fn type_url() -> ::prost::alloc::string::String {
-        "/waypost.admin.v1.ActivateRuleSetResponse".into()
+        "/waypost.admin.v1.DeleteRuleRequest".into()
     }
 }
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
-#[repr(i32)]
-pub enum RuleSetState {
-    Unspecified = 0,
-    /// It may be wrong.
-    Draft = 1,
-    /// It has no errors.
-    Checked = 2,
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct DeleteRuleResponse {
+    /// The new version, without its text.
+    #[prost(message, optional, tag = "1")]
+    pub rule_set: ::core::option::Option<RuleSet>,
+    #[prost(message, repeated, tag = "2")]
+    pub findings: ::prost::alloc::vec::Vec<Finding>,
 }
-impl RuleSetState {
-    /// String value of the enum field names used in the ProtoBuf definition.
-    ///
-    /// The values are not transformed in any way and thus are considered stable
-    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
-    pub fn as_str_name(&self) -> &'static str {
-        match self {
-            Self::Unspecified => "RULE_SET_STATE_UNSPECIFIED",
-            Self::Draft => "RULE_SET_STATE_DRAFT",
-            Self::Checked => "RULE_SET_STATE_CHECKED",
-        }
+impl ::prost::Name for DeleteRuleResponse {
+    const NAME: &'static str = "DeleteRuleResponse";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.DeleteRuleResponse".into()
     }
-    /// Creates an enum from field names used in the ProtoBuf definition.
-    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
-        match value {
-            "RULE_SET_STATE_UNSPECIFIED" => Some(Self::Unspecified),
-            "RULE_SET_STATE_DRAFT" => Some(Self::Draft),
-            "RULE_SET_STATE_CHECKED" => Some(Self::Checked),
-            _ => None,
-        }
-    }
-}
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
-#[repr(i32)]
-pub enum Severity {
-    Unspecified = 0,
-    /// The version cannot be activated.
-    Error = 1,
-    /// It can, and perhaps is not what was meant.
-    Warning = 2,
-}
-impl Severity {
-    /// String value of the enum field names used in the ProtoBuf definition.
-    ///
-    /// The values are not transformed in any way and thus are considered stable
-    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
-    pub fn as_str_name(&self) -> &'static str {
-        match self {
-            Self::Unspecified => "SEVERITY_UNSPECIFIED",
-            Self::Error => "SEVERITY_ERROR",
-            Self::Warning => "SEVERITY_WARNING",
-        }
-    }
-    /// Creates an enum from field names used in the ProtoBuf definition.
-    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
-        match value {
-            "SEVERITY_UNSPECIFIED" => Some(Self::Unspecified),
-            "SEVERITY_ERROR" => Some(Self::Error),
-            "SEVERITY_WARNING" => Some(Self::Warning),
-            _ => None,
-        }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.DeleteRuleResponse".into()
     }
 }
 /// Generated client implementations.
-pub mod rule_set_service_client {
+pub mod rule_service_client {
     #![allow(
         unused_variables,
         dead_code,
@@ -3797,14 +6497,14 @@ pub mod rule_set_service_client {
     )]
     use tonic::codegen::*;
     use tonic::codegen::http::Uri;
-    /// Keeps versions of the rules and says which of them decide. A version never changes and is never deleted; an activation
-    /// is followed by every process within two seconds. Where Waypost is configured with a rules file, the file decides and
-    /// not what is activated here.
+    /// Reads and changes single rules. A version never changes: each change makes a new draft out of the version that it
+    /// names, and answers with both the rule and the draft. The draft's text is written anew, so comments are lost. What
+    /// would say the same as a version that is there already is that version. Check and activate it as any other.
     #[derive(Debug, Clone)]
-    pub struct RuleSetServiceClient<T> {
+    pub struct RuleServiceClient<T> {
         inner: tonic::client::Grpc<T>,
     }
-    impl<T> RuleSetServiceClient<T>
+    impl<T> RuleServiceClient<T>
     where
         T: tonic::client::GrpcService<tonic::body::Body>,
         T::Error: Into<StdError>,
@@ -3822,7 +6522,7 @@ pub mod rule_set_service_client {
         pub fn with_interceptor<F>(
             inner: T,
             interceptor: F,
-        ) -> RuleSetServiceClient<InterceptedService<T, F>>
+        ) -> RuleServiceClient<InterceptedService<T, F>>
         where
             F: tonic::service::Interceptor,
             T::ResponseBody: Default,
@@ -3836,7 +6536,7 @@ pub mod rule_set_service_client {
                 http::Request<tonic::body::Body>,
             >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
         {
-            RuleSetServiceClient::new(InterceptedService::new(inner, interceptor))
+            RuleServiceClient::new(InterceptedService::new(inner, interceptor))
         }
         /// Compress requests with the given encoding.
         ///
@@ -3869,12 +6569,12 @@ pub mod rule_set_service_client {
             self.inner = self.inner.max_encoding_message_size(limit);
             self
         }
-        /// One version, with its text.
-        pub async fn get_rule_set(
+        /// One rule of a version.
+        pub async fn get_rule(
             &mut self,
-            request: impl tonic::IntoRequest<super::GetRuleSetRequest>,
+            request: impl tonic::IntoRequest<super::GetRuleRequest>,
         ) -> std::result::Result<
-            tonic::Response<super::GetRuleSetResponse>,
+            tonic::Response<super::GetRuleResponse>,
             tonic::Status,
         > {
             self.inner
@@ -3887,21 +6587,19 @@ pub mod rule_set_service_client {
                 })?;
             let codec = tonic_prost::ProstCodec::default();
             let path = http::uri::PathAndQuery::from_static(
-                "/waypost.admin.v1.RuleSetService/GetRuleSet",
+                "/waypost.admin.v1.RuleService/GetRule",
             );
             let mut req = request.into_request();
             req.extensions_mut()
-                .insert(
-                    GrpcMethod::new("waypost.admin.v1.RuleSetService", "GetRuleSet"),
-                );
+                .insert(GrpcMethod::new("waypost.admin.v1.RuleService", "GetRule"));
             self.inner.unary(req, path, codec).await
         }
-        /// All versions, the newest first, without their texts.
-        pub async fn list_rule_sets(
+        /// The rules of a version, in the order of its text.
+        pub async fn list_rules(
             &mut self,
-            request: impl tonic::IntoRequest<super::ListRuleSetsRequest>,
+            request: impl tonic::IntoRequest<super::ListRulesRequest>,
         ) -> std::result::Result<
-            tonic::Response<super::ListRuleSetsResponse>,
+            tonic::Response<super::ListRulesResponse>,
             tonic::Status,
         > {
             self.inner
@@ -3914,21 +6612,19 @@ pub mod rule_set_service_client {
                 })?;
             let codec = tonic_prost::ProstCodec::default();
             let path = http::uri::PathAndQuery::from_static(
-                "/waypost.admin.v1.RuleSetService/ListRuleSets",
+                "/waypost.admin.v1.RuleService/ListRules",
             );
             let mut req = request.into_request();
             req.extensions_mut()
-                .insert(
-                    GrpcMethod::new("waypost.admin.v1.RuleSetService", "ListRuleSets"),
-                );
+                .insert(GrpcMethod::new("waypost.admin.v1.RuleService", "ListRules"));
             self.inner.unary(req, path, codec).await
         }
-        /// Keeps a version as a draft. What says the same as a version that is there already is that version.
-        pub async fn create_rule_set(
+        /// Makes a version with one rule more, behind the others.
+        pub async fn create_rule(
             &mut self,
-            request: impl tonic::IntoRequest<super::CreateRuleSetRequest>,
+            request: impl tonic::IntoRequest<super::CreateRuleRequest>,
         ) -> std::result::Result<
-            tonic::Response<super::CreateRuleSetResponse>,
+            tonic::Response<super::CreateRuleResponse>,
             tonic::Status,
         > {
             self.inner
@@ -3941,21 +6637,19 @@ pub mod rule_set_service_client {
                 })?;
             let codec = tonic_prost::ProstCodec::default();
             let path = http::uri::PathAndQuery::from_static(
-                "/waypost.admin.v1.RuleSetService/CreateRuleSet",
+                "/waypost.admin.v1.RuleService/CreateRule",
             );
             let mut req = request.into_request();
             req.extensions_mut()
-                .insert(
-                    GrpcMethod::new("waypost.admin.v1.RuleSetService", "CreateRuleSet"),
-                );
+                .insert(GrpcMethod::new("waypost.admin.v1.RuleService", "CreateRule"));
             self.inner.unary(req, path, codec).await
         }
-        /// Checks a version and runs its samples. Without an error, it may be activated from then on.
-        pub async fn check_rule_set(
+        /// Makes a version in which the fields that the mask names are others.
+        pub async fn update_rule(
             &mut self,
-            request: impl tonic::IntoRequest<super::CheckRuleSetRequest>,
+            request: impl tonic::IntoRequest<super::UpdateRuleRequest>,
         ) -> std::result::Result<
-            tonic::Response<super::CheckRuleSetResponse>,
+            tonic::Response<super::UpdateRuleResponse>,
             tonic::Status,
         > {
             self.inner
@@ -3968,21 +6662,19 @@ pub mod rule_set_service_client {
                 })?;
             let codec = tonic_prost::ProstCodec::default();
             let path = http::uri::PathAndQuery::from_static(
-                "/waypost.admin.v1.RuleSetService/CheckRuleSet",
+                "/waypost.admin.v1.RuleService/UpdateRule",
             );
             let mut req = request.into_request();
             req.extensions_mut()
-                .insert(
-                    GrpcMethod::new("waypost.admin.v1.RuleSetService", "CheckRuleSet"),
-                );
+                .insert(GrpcMethod::new("waypost.admin.v1.RuleService", "UpdateRule"));
             self.inner.unary(req, path, codec).await
         }
-        /// What one version says otherwise than another.
-        pub async fn diff_rule_sets(
+        /// Makes a version without the rule.
+        pub async fn delete_rule(
             &mut self,
-            request: impl tonic::IntoRequest<super::DiffRuleSetsRequest>,
+            request: impl tonic::IntoRequest<super::DeleteRuleRequest>,
         ) -> std::result::Result<
-            tonic::Response<super::DiffRuleSetsResponse>,
+            tonic::Response<super::DeleteRuleResponse>,
             tonic::Status,
         > {
             self.inner
@@ -3995,10 +6687,11 @@ pub mod rule_set_service_client {
                 })?;
             let codec = tonic_prost::ProstCodec::default();
             let path = http::uri::PathAndQuery::from_static(
-                "/waypost.admin.v1.RuleSetService/DiffRuleSets",
+                "/waypost.admin.v1.RuleService/DeleteRule",
             );
             let mut req = request.into_request();
             req.extensions_mut()
+<<<<<<< HEAD
                 .insert(
                     GrpcMethod::new("waypost.admin.v1.RuleSetService", "DiffRuleSets"),
                 );
@@ -4164,12 +6857,15 @@ pub mod rule_set_service_client {
                 .insert(
                     GrpcMethod::new("waypost.admin.v1.RuleSetService", "ActivateRuleSet"),
                 );
+=======
+                .insert(GrpcMethod::new("waypost.admin.v1.RuleService", "DeleteRule"));
+>>>>>>> 3beb5af (Administer rules and calendars one by one, and import holidays)
             self.inner.unary(req, path, codec).await
         }
     }
 }
 /// Generated server implementations.
-pub mod rule_set_service_server {
+pub mod rule_service_server {
     #![allow(
         unused_variables,
         dead_code,
@@ -4178,38 +6874,44 @@ pub mod rule_set_service_server {
         clippy::let_unit_value,
     )]
     use tonic::codegen::*;
-    /// Generated trait containing gRPC methods that should be implemented for use with RuleSetServiceServer.
+    /// Generated trait containing gRPC methods that should be implemented for use with RuleServiceServer.
     #[async_trait]
-    pub trait RuleSetService: std::marker::Send + std::marker::Sync + 'static {
-        /// One version, with its text.
-        async fn get_rule_set(
+    pub trait RuleService: std::marker::Send + std::marker::Sync + 'static {
+        /// One rule of a version.
+        async fn get_rule(
             &self,
-            request: tonic::Request<super::GetRuleSetRequest>,
+            request: tonic::Request<super::GetRuleRequest>,
+        ) -> std::result::Result<tonic::Response<super::GetRuleResponse>, tonic::Status>;
+        /// The rules of a version, in the order of its text.
+        async fn list_rules(
+            &self,
+            request: tonic::Request<super::ListRulesRequest>,
         ) -> std::result::Result<
-            tonic::Response<super::GetRuleSetResponse>,
+            tonic::Response<super::ListRulesResponse>,
             tonic::Status,
         >;
-        /// All versions, the newest first, without their texts.
-        async fn list_rule_sets(
+        /// Makes a version with one rule more, behind the others.
+        async fn create_rule(
             &self,
-            request: tonic::Request<super::ListRuleSetsRequest>,
+            request: tonic::Request<super::CreateRuleRequest>,
         ) -> std::result::Result<
-            tonic::Response<super::ListRuleSetsResponse>,
+            tonic::Response<super::CreateRuleResponse>,
             tonic::Status,
         >;
-        /// Keeps a version as a draft. What says the same as a version that is there already is that version.
-        async fn create_rule_set(
+        /// Makes a version in which the fields that the mask names are others.
+        async fn update_rule(
             &self,
-            request: tonic::Request<super::CreateRuleSetRequest>,
+            request: tonic::Request<super::UpdateRuleRequest>,
         ) -> std::result::Result<
-            tonic::Response<super::CreateRuleSetResponse>,
+            tonic::Response<super::UpdateRuleResponse>,
             tonic::Status,
         >;
-        /// Checks a version and runs its samples. Without an error, it may be activated from then on.
-        async fn check_rule_set(
+        /// Makes a version without the rule.
+        async fn delete_rule(
             &self,
-            request: tonic::Request<super::CheckRuleSetRequest>,
+            request: tonic::Request<super::DeleteRuleRequest>,
         ) -> std::result::Result<
+<<<<<<< HEAD
             tonic::Response<super::CheckRuleSetResponse>,
             tonic::Status,
         >;
@@ -4267,21 +6969,24 @@ pub mod rule_set_service_server {
             request: tonic::Request<super::ActivateRuleSetRequest>,
         ) -> std::result::Result<
             tonic::Response<super::ActivateRuleSetResponse>,
+=======
+            tonic::Response<super::DeleteRuleResponse>,
+>>>>>>> 3beb5af (Administer rules and calendars one by one, and import holidays)
             tonic::Status,
         >;
     }
-    /// Keeps versions of the rules and says which of them decide. A version never changes and is never deleted; an activation
-    /// is followed by every process within two seconds. Where Waypost is configured with a rules file, the file decides and
-    /// not what is activated here.
+    /// Reads and changes single rules. A version never changes: each change makes a new draft out of the version that it
+    /// names, and answers with both the rule and the draft. The draft's text is written anew, so comments are lost. What
+    /// would say the same as a version that is there already is that version. Check and activate it as any other.
     #[derive(Debug)]
-    pub struct RuleSetServiceServer<T> {
+    pub struct RuleServiceServer<T> {
         inner: Arc<T>,
         accept_compression_encodings: EnabledCompressionEncodings,
         send_compression_encodings: EnabledCompressionEncodings,
         max_decoding_message_size: Option<usize>,
         max_encoding_message_size: Option<usize>,
     }
-    impl<T> RuleSetServiceServer<T> {
+    impl<T> RuleServiceServer<T> {
         pub fn new(inner: T) -> Self {
             Self::from_arc(Arc::new(inner))
         }
@@ -4332,9 +7037,9 @@ pub mod rule_set_service_server {
             self
         }
     }
-    impl<T, B> tonic::codegen::Service<http::Request<B>> for RuleSetServiceServer<T>
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for RuleServiceServer<T>
     where
-        T: RuleSetService,
+        T: RuleService,
         B: Body + std::marker::Send + 'static,
         B::Error: Into<StdError> + std::marker::Send + 'static,
     {
@@ -4349,25 +7054,25 @@ pub mod rule_set_service_server {
         }
         fn call(&mut self, req: http::Request<B>) -> Self::Future {
             match req.uri().path() {
-                "/waypost.admin.v1.RuleSetService/GetRuleSet" => {
+                "/waypost.admin.v1.RuleService/GetRule" => {
                     #[allow(non_camel_case_types)]
-                    struct GetRuleSetSvc<T: RuleSetService>(pub Arc<T>);
+                    struct GetRuleSvc<T: RuleService>(pub Arc<T>);
                     impl<
-                        T: RuleSetService,
-                    > tonic::server::UnaryService<super::GetRuleSetRequest>
-                    for GetRuleSetSvc<T> {
-                        type Response = super::GetRuleSetResponse;
+                        T: RuleService,
+                    > tonic::server::UnaryService<super::GetRuleRequest>
+                    for GetRuleSvc<T> {
+                        type Response = super::GetRuleResponse;
                         type Future = BoxFuture<
                             tonic::Response<Self::Response>,
                             tonic::Status,
                         >;
                         fn call(
                             &mut self,
-                            request: tonic::Request<super::GetRuleSetRequest>,
+                            request: tonic::Request<super::GetRuleRequest>,
                         ) -> Self::Future {
                             let inner = Arc::clone(&self.0);
                             let fut = async move {
-                                <T as RuleSetService>::get_rule_set(&inner, request).await
+                                <T as RuleService>::get_rule(&inner, request).await
                             };
                             Box::pin(fut)
                         }
@@ -4378,7 +7083,7 @@ pub mod rule_set_service_server {
                     let max_encoding_message_size = self.max_encoding_message_size;
                     let inner = self.inner.clone();
                     let fut = async move {
-                        let method = GetRuleSetSvc(inner);
+                        let method = GetRuleSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
@@ -4394,25 +7099,25 @@ pub mod rule_set_service_server {
                     };
                     Box::pin(fut)
                 }
-                "/waypost.admin.v1.RuleSetService/ListRuleSets" => {
+                "/waypost.admin.v1.RuleService/ListRules" => {
                     #[allow(non_camel_case_types)]
-                    struct ListRuleSetsSvc<T: RuleSetService>(pub Arc<T>);
+                    struct ListRulesSvc<T: RuleService>(pub Arc<T>);
                     impl<
-                        T: RuleSetService,
-                    > tonic::server::UnaryService<super::ListRuleSetsRequest>
-                    for ListRuleSetsSvc<T> {
-                        type Response = super::ListRuleSetsResponse;
+                        T: RuleService,
+                    > tonic::server::UnaryService<super::ListRulesRequest>
+                    for ListRulesSvc<T> {
+                        type Response = super::ListRulesResponse;
                         type Future = BoxFuture<
                             tonic::Response<Self::Response>,
                             tonic::Status,
                         >;
                         fn call(
                             &mut self,
-                            request: tonic::Request<super::ListRuleSetsRequest>,
+                            request: tonic::Request<super::ListRulesRequest>,
                         ) -> Self::Future {
                             let inner = Arc::clone(&self.0);
                             let fut = async move {
-                                <T as RuleSetService>::list_rule_sets(&inner, request).await
+                                <T as RuleService>::list_rules(&inner, request).await
                             };
                             Box::pin(fut)
                         }
@@ -4423,7 +7128,7 @@ pub mod rule_set_service_server {
                     let max_encoding_message_size = self.max_encoding_message_size;
                     let inner = self.inner.clone();
                     let fut = async move {
-                        let method = ListRuleSetsSvc(inner);
+                        let method = ListRulesSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
@@ -4439,26 +7144,25 @@ pub mod rule_set_service_server {
                     };
                     Box::pin(fut)
                 }
-                "/waypost.admin.v1.RuleSetService/CreateRuleSet" => {
+                "/waypost.admin.v1.RuleService/CreateRule" => {
                     #[allow(non_camel_case_types)]
-                    struct CreateRuleSetSvc<T: RuleSetService>(pub Arc<T>);
+                    struct CreateRuleSvc<T: RuleService>(pub Arc<T>);
                     impl<
-                        T: RuleSetService,
-                    > tonic::server::UnaryService<super::CreateRuleSetRequest>
-                    for CreateRuleSetSvc<T> {
-                        type Response = super::CreateRuleSetResponse;
+                        T: RuleService,
+                    > tonic::server::UnaryService<super::CreateRuleRequest>
+                    for CreateRuleSvc<T> {
+                        type Response = super::CreateRuleResponse;
                         type Future = BoxFuture<
                             tonic::Response<Self::Response>,
                             tonic::Status,
                         >;
                         fn call(
                             &mut self,
-                            request: tonic::Request<super::CreateRuleSetRequest>,
+                            request: tonic::Request<super::CreateRuleRequest>,
                         ) -> Self::Future {
                             let inner = Arc::clone(&self.0);
                             let fut = async move {
-                                <T as RuleSetService>::create_rule_set(&inner, request)
-                                    .await
+                                <T as RuleService>::create_rule(&inner, request).await
                             };
                             Box::pin(fut)
                         }
@@ -4469,7 +7173,7 @@ pub mod rule_set_service_server {
                     let max_encoding_message_size = self.max_encoding_message_size;
                     let inner = self.inner.clone();
                     let fut = async move {
-                        let method = CreateRuleSetSvc(inner);
+                        let method = CreateRuleSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
@@ -4485,25 +7189,25 @@ pub mod rule_set_service_server {
                     };
                     Box::pin(fut)
                 }
-                "/waypost.admin.v1.RuleSetService/CheckRuleSet" => {
+                "/waypost.admin.v1.RuleService/UpdateRule" => {
                     #[allow(non_camel_case_types)]
-                    struct CheckRuleSetSvc<T: RuleSetService>(pub Arc<T>);
+                    struct UpdateRuleSvc<T: RuleService>(pub Arc<T>);
                     impl<
-                        T: RuleSetService,
-                    > tonic::server::UnaryService<super::CheckRuleSetRequest>
-                    for CheckRuleSetSvc<T> {
-                        type Response = super::CheckRuleSetResponse;
+                        T: RuleService,
+                    > tonic::server::UnaryService<super::UpdateRuleRequest>
+                    for UpdateRuleSvc<T> {
+                        type Response = super::UpdateRuleResponse;
                         type Future = BoxFuture<
                             tonic::Response<Self::Response>,
                             tonic::Status,
                         >;
                         fn call(
                             &mut self,
-                            request: tonic::Request<super::CheckRuleSetRequest>,
+                            request: tonic::Request<super::UpdateRuleRequest>,
                         ) -> Self::Future {
                             let inner = Arc::clone(&self.0);
                             let fut = async move {
-                                <T as RuleSetService>::check_rule_set(&inner, request).await
+                                <T as RuleService>::update_rule(&inner, request).await
                             };
                             Box::pin(fut)
                         }
@@ -4514,7 +7218,7 @@ pub mod rule_set_service_server {
                     let max_encoding_message_size = self.max_encoding_message_size;
                     let inner = self.inner.clone();
                     let fut = async move {
-                        let method = CheckRuleSetSvc(inner);
+                        let method = UpdateRuleSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
@@ -4530,25 +7234,25 @@ pub mod rule_set_service_server {
                     };
                     Box::pin(fut)
                 }
-                "/waypost.admin.v1.RuleSetService/DiffRuleSets" => {
+                "/waypost.admin.v1.RuleService/DeleteRule" => {
                     #[allow(non_camel_case_types)]
-                    struct DiffRuleSetsSvc<T: RuleSetService>(pub Arc<T>);
+                    struct DeleteRuleSvc<T: RuleService>(pub Arc<T>);
                     impl<
-                        T: RuleSetService,
-                    > tonic::server::UnaryService<super::DiffRuleSetsRequest>
-                    for DiffRuleSetsSvc<T> {
-                        type Response = super::DiffRuleSetsResponse;
+                        T: RuleService,
+                    > tonic::server::UnaryService<super::DeleteRuleRequest>
+                    for DeleteRuleSvc<T> {
+                        type Response = super::DeleteRuleResponse;
                         type Future = BoxFuture<
                             tonic::Response<Self::Response>,
                             tonic::Status,
                         >;
                         fn call(
                             &mut self,
-                            request: tonic::Request<super::DiffRuleSetsRequest>,
+                            request: tonic::Request<super::DeleteRuleRequest>,
                         ) -> Self::Future {
                             let inner = Arc::clone(&self.0);
                             let fut = async move {
-                                <T as RuleSetService>::diff_rule_sets(&inner, request).await
+                                <T as RuleService>::delete_rule(&inner, request).await
                             };
                             Box::pin(fut)
                         }
@@ -4559,6 +7263,7 @@ pub mod rule_set_service_server {
                     let max_encoding_message_size = self.max_encoding_message_size;
                     let inner = self.inner.clone();
                     let fut = async move {
+<<<<<<< HEAD
                         let method = DiffRuleSetsSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
@@ -4834,6 +7539,9 @@ pub mod rule_set_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ActivateRuleSetSvc(inner);
+=======
+                        let method = DeleteRuleSvc(inner);
+>>>>>>> 3beb5af (Administer rules and calendars one by one, and import holidays)
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
@@ -4871,7 +7579,7 @@ pub mod rule_set_service_server {
             }
         }
     }
-    impl<T> Clone for RuleSetServiceServer<T> {
+    impl<T> Clone for RuleServiceServer<T> {
         fn clone(&self) -> Self {
             let inner = self.inner.clone();
             Self {
@@ -4884,8 +7592,8 @@ pub mod rule_set_service_server {
         }
     }
     /// Generated gRPC service name
-    pub const SERVICE_NAME: &str = "waypost.admin.v1.RuleSetService";
-    impl<T> tonic::server::NamedService for RuleSetServiceServer<T> {
+    pub const SERVICE_NAME: &str = "waypost.admin.v1.RuleService";
+    impl<T> tonic::server::NamedService for RuleServiceServer<T> {
         const NAME: &'static str = SERVICE_NAME;
     }
 }

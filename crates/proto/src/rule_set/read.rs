@@ -73,7 +73,7 @@ impl Reader {
         Some(Team { name: name?, title: team.title, staffed: !team.unstaffed, overflow_team })
     }
 
-    fn calendar(&mut self, calendar: wire::Calendar, at: &str) -> Option<Calendar> {
+    pub(super) fn calendar(&mut self, calendar: wire::Calendar, at: &str) -> Option<Calendar> {
         let name = self.calendar_name(&calendar.name, &format!("{at}.name"));
         let mut hours = Vec::new();
         for (n, one) in calendar.hours.into_iter().enumerate() {
@@ -112,7 +112,7 @@ impl Reader {
         }
     }
 
-    fn rule(&mut self, rule: wire::Rule, at: &str) -> Option<Rule> {
+    pub(super) fn rule(&mut self, rule: wire::Rule, at: &str) -> Option<Rule> {
         let phase = match wire::Phase::try_from(rule.phase) {
             Ok(wire::Phase::Unspecified | wire::Phase::Route) => Some(Phase::Route),
             Ok(wire::Phase::Handover) => Some(Phase::Handover),

@@ -52,7 +52,7 @@ fn team(team: &Team) -> wire::Team {
     }
 }
 
-fn calendar(calendar: &Calendar) -> wire::Calendar {
+pub(super) fn calendar(calendar: &Calendar) -> wire::Calendar {
     let hours = calendar.hours.iter().map(|hours| wire::WeeklyHours {
         days: hours.days.iter().map(|day| *day as u32 + 1).collect(),
         shift: Some(shift(&hours.shift)),
@@ -74,7 +74,7 @@ fn shift(shift: &Shift) -> wire::Shift {
     wire::Shift { from_minute: shift.from.minutes().into(), to_minute: shift.to.minutes().into() }
 }
 
-fn rule(rule: &Rule) -> wire::Rule {
+pub(super) fn rule(rule: &Rule) -> wire::Rule {
     let phase = match rule.phase {
         Phase::Handover => wire::Phase::Handover,
         Phase::Bind => wire::Phase::Bind,

@@ -6,9 +6,9 @@ mod tree;
 mod when;
 mod write;
 
-pub use read::read;
+pub use read::{read, read_calendars, read_rules};
 pub use tree::locate;
-pub use write::{canonical, write};
+pub use write::{canonical, write, write_calendar, write_rule};
 
 #[cfg(test)]
 mod tests;

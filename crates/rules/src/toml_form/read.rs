@@ -2,7 +2,7 @@
 
 use toml::de::{DeTable, DeValue};
 use waypost_domain::team::{Priority, Team};
-use waypost_domain::{TeamName, Timestamp};
+use waypost_domain::{Calendar, TeamName, Timestamp};
 
 use super::tree::{Lines, Reader, Value, join};
 use crate::check::{Finding, RULES_MAX, RuleErrors};
@@ -13,15 +13,29 @@ use crate::model::{
 };
 
 pub fn read(text: &str) -> Result<Document, RuleErrors> {
+    read_with(text, Reader::document)
+}
+
+/// Rules alone: a file that has nothing but `[[rules]]`.
+pub fn read_rules(text: &str) -> Result<Vec<Rule>, RuleErrors> {
+    read_with(text, |reader, root| Some(reader.only(root, "rules", Reader::rule)))
+}
+
+/// Calendars alone: a file that has nothing but `[[calendars]]`.
+pub fn read_calendars(text: &str) -> Result<Vec<Calendar>, RuleErrors> {
+    read_with(text, |reader, root| Some(reader.only(root, "calendars", Reader::calendar)))
+}
+
+fn read_with<T>(text: &str, read: impl FnOnce(&mut Reader, &DeTable<'_>) -> Option<T>) -> Result<T, RuleErrors> {
     let lines = Lines::of(text);
     let root = DeTable::parse(text).map_err(|error| {
         let line = error.span().map(|span| lines.at(span.start)).unwrap_or(1);
         RuleErrors(vec![Finding::error(Some(line), "", error.message().to_owned())])
     })?;
     let mut reader = Reader { lines, errors: Vec::new() };
-    let document = reader.document(root.get_ref());
-    match document {
-        Some(document) if reader.errors.is_empty() => Ok(document),
+    let value = read(&mut reader, root.get_ref());
+    match value {
+        Some(value) if reader.errors.is_empty() => Ok(value),
         _ => Err(RuleErrors(reader.errors)),
     }
 }
@@ -52,6 +66,18 @@ impl Reader {
         }
         let rules = self.items(root, "rules", Self::rule);
         Some(Document { definition: Definition { handover: handover?, default: default?, rules }, teams, calendars })
+    }
+
+    fn only<T>(
+        &mut self,
+        root: &DeTable<'_>,
+        known: &str,
+        read: impl FnMut(&mut Self, &Value<'_>) -> Option<T>,
+    ) -> Vec<T> {
+        for key in root.keys().filter(|key| key.get_ref() != known) {
+            self.unknown_key(key, "", &[known]);
+        }
+        self.items(root, known, read)
     }
 
     fn missing<T>(&mut self, field: &str, problem: &str) -> Option<T> {

@@ -1,6 +1,6 @@
 //! What a rules file may say, that it reads back, and how its mistakes are told.
 
-use super::{read, write};
+use super::{read, read_calendars, read_rules, write, write_calendar, write_rule};
 use crate::RuleSet;
 
 const MINIMAL: &str = "[default]\nteam='a'\n[handover]\nteam='a'\nbuttons=['h']\n[[teams]]\nname='a'\n";
@@ -22,6 +22,20 @@ fn everything_reads_back() {
     let written = write(&document);
     assert_eq!(read(&written).unwrap_or_else(|errors| panic!("{errors}\n{written}")), document);
     assert_eq!(write(&read(&written).unwrap()), written);
+}
+
+#[test]
+fn a_rule_and_a_calendar_read_back_alone() {
+    let document = read(FULL).unwrap();
+    for rule in &document.definition.rules {
+        assert_eq!(read_rules(&write_rule(rule)).unwrap(), [rule.clone()]);
+    }
+    for calendar in &document.calendars {
+        assert_eq!(read_calendars(&write_calendar(calendar)).unwrap(), [calendar.clone()]);
+    }
+    let told = |text: &str| read_rules(text).unwrap_err().to_string();
+    assert_eq!(told(MINIMAL).lines().next(), Some("line 1: default: unknown key; known here: rules"));
+    assert_eq!(told("\n[[rules]]\nid='x'"), "line 2: rules.x.when: is missing");
 }
 
 #[test]

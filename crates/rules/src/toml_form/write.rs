@@ -26,6 +26,20 @@ pub fn canonical(definition: &Definition, teams: &[Team], calendars: &[Calendar]
     write_all(definition, order, teams, calendars)
 }
 
+/// One rule alone, as `read_rules` reads it.
+pub fn write_rule(rule: &Rule) -> String {
+    let mut out = Out(String::new());
+    out.rule(rule);
+    out.0.trim_start().to_owned()
+}
+
+/// One calendar alone, as `read_calendars` reads it.
+pub fn write_calendar(calendar: &Calendar) -> String {
+    let mut out = Out(String::new());
+    out.calendar(calendar);
+    out.0.trim_start().to_owned()
+}
+
 fn write_all(definition: &Definition, rules: Vec<&Rule>, teams: &[Team], calendars: &[Calendar]) -> String {
     let mut out = Out(String::with_capacity(256 * rules.len() + 1024));
     out.line("[default]");

@@ -10,13 +10,13 @@ use waypost_store::{Activation, RuleSetRow};
 use crate::fields::{team_name, wire_time};
 
 /// Findings in one answer; the first of thousands say enough.
-pub(super) const FINDINGS_MAX: usize = 200;
+pub(in crate::services) const FINDINGS_MAX: usize = 200;
 
-pub(super) fn name(number: i64) -> String {
+pub(in crate::services) fn name(number: i64) -> String {
     format!("{}/{number}", super::COLLECTION)
 }
 
-pub(super) fn rule_set(row: RuleSetRow) -> v1::RuleSet {
+pub(in crate::services) fn rule_set(row: RuleSetRow) -> v1::RuleSet {
     let state = if row.checked_at.is_some() { v1::RuleSetState::Checked } else { v1::RuleSetState::Draft };
     v1::RuleSet {
         // One that was only tried out has no name.
@@ -27,10 +27,11 @@ pub(super) fn rule_set(row: RuleSetRow) -> v1::RuleSet {
         create_time: Some(wire_time(row.created_at)),
         creator: row.created_by,
         reason: row.reason,
+        document: None,
     }
 }
 
-pub(super) fn activation(activation: &Activation) -> v1::Activation {
+pub(in crate::services) fn activation(activation: &Activation) -> v1::Activation {
     let in_force = &activation.in_force;
     let trial = in_force.trial.as_ref().map(|trial| v1::Trial {
         rule_set: name(trial.rule_set),
@@ -49,7 +50,7 @@ pub(super) fn activation(activation: &Activation) -> v1::Activation {
     }
 }
 
-pub(super) fn findings(findings: &[Finding]) -> Vec<v1::Finding> {
+pub(in crate::services) fn findings(findings: &[Finding]) -> Vec<v1::Finding> {
     let finding = |finding: &Finding| v1::Finding {
         severity: match finding.severity {
             Severity::Error => v1::Severity::Error,
@@ -64,7 +65,7 @@ pub(super) fn findings(findings: &[Finding]) -> Vec<v1::Finding> {
     findings.iter().take(FINDINGS_MAX).map(finding).collect()
 }
 
-pub(super) fn explanation(version: String, explanation: Explanation) -> v1::ExplainRuleSetResponse {
+pub(in crate::services) fn explanation(version: String, explanation: Explanation) -> v1::ExplainRuleSetResponse {
     let decision = explanation.decision;
     let person = decision.person.map(|name| v1::AssignedPerson {
         name,

@@ -36,7 +36,7 @@ pub(super) async fn list(args: ServerArgs) -> Result<(), Failure> {
 
 pub(super) async fn get(args: GetArgs) -> Result<(), Failure> {
     let server = &args.of.server;
-    let request = v1::GetRuleSetRequest { name: name(&args.of.rule_set) };
+    let request = v1::GetRuleSetRequest { name: name(&args.of.rule_set), ..Default::default() };
     let rule_set = client(server).await?.get_rule_set(request).await?.into_inner().rule_set.unwrap_or_default();
     if args.text { output::line(rule_set.text.trim_end()) } else { print_one(server.json, &rule_set) }
 }
@@ -47,7 +47,7 @@ pub(super) async fn push(args: PushArgs) -> Result<(), Failure> {
         .map_err(|error| Failure::config(format!("{}: {error}", args.file.display())))?;
     let mut client = client(&args.server).await?;
     let request = v1::CreateRuleSetRequest {
-        text,
+        rules: Some(v1::create_rule_set_request::Rules::Text(text)),
         reason: args.reason,
         validate_only: args.validate_only,
         request_id: String::new(),

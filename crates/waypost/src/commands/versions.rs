@@ -1,0 +1,84 @@
+//! What `waypost rule` and `waypost calendars` share: the version to begin with, and the one that came of it.
+
+use std::path::Path;
+
+use prost::Name;
+use waypost_proto::admin_v1 as v1;
+use waypost_proto::admin_v1::rule_set_service_client::RuleSetServiceClient;
+use waypost_rules::RuleErrors;
+
+use super::remote::{Server, print_one};
+use crate::cli::rule::{BaseArgs, DraftArgs};
+use crate::exit::Failure;
+use crate::output;
+
+/// The version that was named, else the newest.
+pub(super) async fn base(server: &Server, args: &BaseArgs) -> Result<String, Failure> {
+    if let Some(given) = &args.base {
+        return Ok(if given.contains('/') { given.clone() } else { format!("ruleSets/{given}") });
+    }
+    let request = v1::ListRuleSetsRequest { page_size: 1, page_token: String::new() };
+    let newest = RuleSetServiceClient::new(server.clone()).list_rule_sets(request).await?.into_inner().rule_sets;
+    let newest = newest.into_iter().next().map(|version| version.name);
+    newest.ok_or_else(|| Failure::failed("there is no version yet: push a rules file first"))
+}
+
+/// Checks a version that was kept, so that it can be activated.
+pub(super) async fn check(
+    server: &Server,
+    args: &DraftArgs,
+    rule_set: Option<v1::RuleSet>,
+    findings: Vec<v1::Finding>,
+) -> Result<(Option<v1::RuleSet>, Vec<v1::Finding>), Failure> {
+    let name = rule_set.as_ref().map(|rule_set| rule_set.name.clone()).unwrap_or_default();
+    if args.validate_only || name.is_empty() {
+        return Ok((rule_set, findings));
+    }
+    let request = v1::CheckRuleSetRequest { name };
+    let checked = RuleSetServiceClient::new(server.clone()).check_rule_set(request).await?.into_inner();
+    let rule_set = checked.rule_set.map(|rule_set| v1::RuleSet { text: String::new(), ..rule_set });
+    Ok((rule_set, checked.findings))
+}
+
+/// Prints the whole answer as JSON, or the findings and the part that was changed. Fails when the version has errors.
+pub(super) fn print<A: Name, P: Name>(
+    args: &DraftArgs,
+    answer: &A,
+    part: Option<&P>,
+    rule_set: Option<&v1::RuleSet>,
+    findings: &[v1::Finding],
+) -> Result<(), Failure> {
+    let errors = findings.iter().filter(|finding| finding.severity() == v1::Severity::Error).count();
+    if args.of.server.json {
+        print_one(true, answer)?;
+    } else {
+        for finding in findings {
+            let word = if finding.severity() == v1::Severity::Error { "error" } else { "warning" };
+            let field = if finding.field.is_empty() { String::new() } else { format!("{}: ", finding.field) };
+            output::line(&format!("{word}: {field}{}", finding.problem))?;
+        }
+        part.map_or(Ok(()), |part| print_one(false, part))?;
+        let version = rule_set.map(|rule_set| rule_set.name.as_str()).filter(|name| !name.is_empty());
+        match version {
+            Some(name) => output::line(&format!("{name} has the change; waypost rules activate puts it in force"))?,
+            None => output::line("nothing was kept")?,
+        }
+    }
+    if errors == 0 { Ok(()) } else { Err(Failure::failed(format!("{errors} errors"))) }
+}
+
+/// The one item of a file that has a list of them.
+pub(super) fn only_item<T>(
+    file: &Path,
+    list: &str,
+    read: impl Fn(&str) -> Result<Vec<T>, RuleErrors>,
+) -> Result<T, Failure> {
+    let told = |problem: String| Failure::config(format!("{}: {problem}", file.display()));
+    let text = std::fs::read_to_string(file).map_err(|error| told(error.to_string()))?;
+    let mut items = read(&text).map_err(|errors| told(errors.to_string()))?;
+    match (items.pop(), items.len()) {
+        (Some(item), 0) => Ok(item),
+        (None, _) => Err(told(format!("has no [[{list}]]"))),
+        (Some(_), more) => Err(told(format!("has {} [[{list}]]; give one", more + 1))),
+    }
+}
