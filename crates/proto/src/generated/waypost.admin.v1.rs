@@ -503,6 +503,563 @@ pub mod audit_service_server {
     }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Decision {
+    /// `decisions/{decision}`; the last part is also the id of the message that the team gets.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// Meta's id of the message: the wamid, or another key that makes the event unique under its number.
+    #[prost(string, tag = "2")]
+    pub message_id: ::prost::alloc::string::String,
+    /// Meta's id of the number that was written to.
+    #[prost(string, tag = "3")]
+    pub phone_number_id: ::prost::alloc::string::String,
+    /// What the event is: message, echo, change ...
+    #[prost(string, tag = "4")]
+    pub kind: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "5")]
+    pub receive_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// `contacts/{contact}`; empty where the event concerns nobody.
+    #[prost(string, tag = "6")]
+    pub contact: ::prost::alloc::string::String,
+    #[prost(string, tag = "7")]
+    pub conversation_id: ::prost::alloc::string::String,
+    /// Whether something was routed. Where not, the fields below are empty.
+    #[prost(bool, tag = "8")]
+    pub routed: bool,
+    /// `teams/{team}`; empty for the unrouted queue.
+    #[prost(string, tag = "9")]
+    pub team: ::prost::alloc::string::String,
+    #[prost(string, tag = "10")]
+    pub rule_set: ::prost::alloc::string::String,
+    #[prost(string, tag = "11")]
+    pub rule: ::prost::alloc::string::String,
+    #[prost(string, tag = "12")]
+    pub phase: ::prost::alloc::string::String,
+    /// `urgent` or `normal`.
+    #[prost(string, tag = "13")]
+    pub priority: ::prost::alloc::string::String,
+    /// The reason, for people.
+    #[prost(string, tag = "14")]
+    pub why: ::prost::alloc::string::String,
+    /// Whether it is certain that the team's queue has it.
+    #[prost(bool, tag = "15")]
+    pub published: bool,
+    /// What the rules say about the message.
+    #[prost(string, repeated, tag = "16")]
+    pub tags: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Who is asked for; absent for nobody in particular.
+    #[prost(message, optional, tag = "17")]
+    pub person: ::core::option::Option<AssignedPerson>,
+    /// What whoever answers must be able to do.
+    #[prost(string, repeated, tag = "18")]
+    pub skills: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// What is to happen while nobody answers, in this order.
+    #[prost(message, repeated, tag = "19")]
+    pub escalation: ::prost::alloc::vec::Vec<EscalationStep>,
+}
+impl ::prost::Name for Decision {
+    const NAME: &'static str = "Decision";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.Decision".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.Decision".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AssignedPerson {
+    /// As the customer's attribute names them.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// `teams/{team}`: who answers instead of that person; empty where the rule names nobody.
+    #[prost(string, tag = "2")]
+    pub fallback_team: ::prost::alloc::string::String,
+}
+impl ::prost::Name for AssignedPerson {
+    const NAME: &'static str = "AssignedPerson";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.AssignedPerson".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.AssignedPerson".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct EscalationStep {
+    #[prost(int32, tag = "1")]
+    pub after_minutes: i32,
+    /// The calendar whose working time counts; empty: every minute.
+    #[prost(string, tag = "2")]
+    pub clock: ::prost::alloc::string::String,
+    /// `teams/{team}`
+    #[prost(string, tag = "3")]
+    pub team: ::prost::alloc::string::String,
+}
+impl ::prost::Name for EscalationStep {
+    const NAME: &'static str = "EscalationStep";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.EscalationStep".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.EscalationStep".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetDecisionRequest {
+    /// `decisions/{decision}`; or else `message_id`.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub message_id: ::prost::alloc::string::String,
+    /// Of `message_id`: the number that was written to. Where empty, all numbers are tried.
+    #[prost(string, tag = "3")]
+    pub phone_number_id: ::prost::alloc::string::String,
+}
+impl ::prost::Name for GetDecisionRequest {
+    const NAME: &'static str = "GetDecisionRequest";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.GetDecisionRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.GetDecisionRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetDecisionResponse {
+    #[prost(message, optional, tag = "1")]
+    pub decision: ::core::option::Option<Decision>,
+}
+impl ::prost::Name for GetDecisionResponse {
+    const NAME: &'static str = "GetDecisionResponse";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.GetDecisionResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.GetDecisionResponse".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListDecisionsRequest {
+    /// At most this many; 50 when 0, never more than 500.
+    #[prost(int32, tag = "1")]
+    pub page_size: i32,
+    /// `next_page_token` of the page before.
+    #[prost(string, tag = "2")]
+    pub page_token: ::prost::alloc::string::String,
+}
+impl ::prost::Name for ListDecisionsRequest {
+    const NAME: &'static str = "ListDecisionsRequest";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.ListDecisionsRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.ListDecisionsRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListDecisionsResponse {
+    #[prost(message, repeated, tag = "1")]
+    pub decisions: ::prost::alloc::vec::Vec<Decision>,
+    /// Empty on the last page.
+    #[prost(string, tag = "2")]
+    pub next_page_token: ::prost::alloc::string::String,
+}
+impl ::prost::Name for ListDecisionsResponse {
+    const NAME: &'static str = "ListDecisionsResponse";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.ListDecisionsResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.ListDecisionsResponse".into()
+    }
+}
+/// Generated client implementations.
+pub mod decision_service_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// Reads what was decided. No message's text and no customer's name is shown; but a wamid, Meta's id of a message, has the
+    /// customer's number encoded in it.
+    #[derive(Debug, Clone)]
+    pub struct DecisionServiceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl<T> DecisionServiceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> DecisionServiceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            DecisionServiceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// One decision, by its own name or by the message's id.
+        pub async fn get_decision(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetDecisionRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetDecisionResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/waypost.admin.v1.DecisionService/GetDecision",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("waypost.admin.v1.DecisionService", "GetDecision"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// Decisions by name; names are hashes, so the order says nothing about time. An agent sees those in favour of the
+        /// teams that its token is bound to, so a page may hold fewer than asked for.
+        pub async fn list_decisions(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListDecisionsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListDecisionsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/waypost.admin.v1.DecisionService/ListDecisions",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("waypost.admin.v1.DecisionService", "ListDecisions"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod decision_service_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with DecisionServiceServer.
+    #[async_trait]
+    pub trait DecisionService: std::marker::Send + std::marker::Sync + 'static {
+        /// One decision, by its own name or by the message's id.
+        async fn get_decision(
+            &self,
+            request: tonic::Request<super::GetDecisionRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetDecisionResponse>,
+            tonic::Status,
+        >;
+        /// Decisions by name; names are hashes, so the order says nothing about time. An agent sees those in favour of the
+        /// teams that its token is bound to, so a page may hold fewer than asked for.
+        async fn list_decisions(
+            &self,
+            request: tonic::Request<super::ListDecisionsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListDecisionsResponse>,
+            tonic::Status,
+        >;
+    }
+    /// Reads what was decided. No message's text and no customer's name is shown; but a wamid, Meta's id of a message, has the
+    /// customer's number encoded in it.
+    #[derive(Debug)]
+    pub struct DecisionServiceServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> DecisionServiceServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for DecisionServiceServer<T>
+    where
+        T: DecisionService,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/waypost.admin.v1.DecisionService/GetDecision" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetDecisionSvc<T: DecisionService>(pub Arc<T>);
+                    impl<
+                        T: DecisionService,
+                    > tonic::server::UnaryService<super::GetDecisionRequest>
+                    for GetDecisionSvc<T> {
+                        type Response = super::GetDecisionResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetDecisionRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as DecisionService>::get_decision(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetDecisionSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/waypost.admin.v1.DecisionService/ListDecisions" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListDecisionsSvc<T: DecisionService>(pub Arc<T>);
+                    impl<
+                        T: DecisionService,
+                    > tonic::server::UnaryService<super::ListDecisionsRequest>
+                    for ListDecisionsSvc<T> {
+                        type Response = super::ListDecisionsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListDecisionsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as DecisionService>::list_decisions(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListDecisionsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for DecisionServiceServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "waypost.admin.v1.DecisionService";
+    impl<T> tonic::server::NamedService for DecisionServiceServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct RuleSet {
     /// `ruleSets/{number}`; numbers count from 1.
     #[prost(string, tag = "1")]
@@ -886,6 +1443,18 @@ pub struct ExplainRuleSetResponse {
     pub why: ::prost::alloc::string::String,
     #[prost(message, repeated, tag = "7")]
     pub rules: ::prost::alloc::vec::Vec<RuleExplanation>,
+    /// What the rules say about the message.
+    #[prost(string, repeated, tag = "8")]
+    pub tags: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Who is asked for; absent for nobody in particular.
+    #[prost(message, optional, tag = "9")]
+    pub person: ::core::option::Option<AssignedPerson>,
+    /// What whoever answers must be able to do.
+    #[prost(string, repeated, tag = "10")]
+    pub skills: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// What is to happen while nobody answers, in this order.
+    #[prost(message, repeated, tag = "11")]
+    pub escalation: ::prost::alloc::vec::Vec<EscalationStep>,
 }
 impl ::prost::Name for ExplainRuleSetResponse {
     const NAME: &'static str = "ExplainRuleSetResponse";
@@ -1023,6 +1592,99 @@ impl ::prost::Name for Move {
     }
     fn type_url() -> ::prost::alloc::string::String {
         "/waypost.admin.v1.Move".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetCoverageRequest {
+    /// `ruleSets/{number}`; empty: the active one.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// A rule that nothing has hit for so long is unused; 30 when 0, never more than 3650.
+    #[prost(uint32, tag = "2")]
+    pub days: u32,
+    /// Messages to look at, at most, about an equal part of each partition's; 100,000 when 0, never more than 500,000.
+    #[prost(uint32, tag = "3")]
+    pub messages: u32,
+}
+impl ::prost::Name for GetCoverageRequest {
+    const NAME: &'static str = "GetCoverageRequest";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.GetCoverageRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.GetCoverageRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetCoverageResponse {
+    /// `ruleSets/{number}`
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// What decisions name.
+    #[prost(string, tag = "2")]
+    pub version: ::prost::alloc::string::String,
+    /// Decisions that were looked at, the newest ones: those of this version, and those of other versions, for the rules
+    /// that both have word for word.
+    #[prost(uint64, tag = "3")]
+    pub messages: u64,
+    /// Since when all of them were looked at: what came before was not, and "never" means not since then.
+    #[prost(message, optional, tag = "4")]
+    pub since_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// Whether that is all the store has. Where not, there may be older ones: ask for more `messages`.
+    #[prost(bool, tag = "5")]
+    pub complete: bool,
+    /// Of `messages`, those by versions that are not known here, or too old: they count for no rule.
+    #[prost(uint64, tag = "6")]
+    pub unknown_version_messages: u64,
+    /// Of `messages`, those whose input was erased or cannot be read: they count for no rule that decorates.
+    #[prost(uint64, tag = "7")]
+    pub without_input_messages: u64,
+    /// Every rule of the version, in its order.
+    #[prost(message, repeated, tag = "8")]
+    pub rules: ::prost::alloc::vec::Vec<RuleCoverage>,
+}
+impl ::prost::Name for GetCoverageResponse {
+    const NAME: &'static str = "GetCoverageResponse";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.GetCoverageResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.GetCoverageResponse".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RuleCoverage {
+    #[prost(string, tag = "1")]
+    pub rule: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub phase: ::prost::alloc::string::String,
+    #[prost(bool, tag = "3")]
+    pub enabled: bool,
+    /// Messages that it decided or, in phase `decorate`, added to.
+    #[prost(uint64, tag = "4")]
+    pub hits: u64,
+    #[prost(message, optional, tag = "5")]
+    pub last_hit_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// Enabled, and nothing has hit it for so many days.
+    #[prost(bool, tag = "6")]
+    pub unused: bool,
+    /// When a version that has this rule word for word was first put in force; nothing where none ever was.
+    #[prost(message, optional, tag = "7")]
+    pub in_force_since_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// In force for fewer days than were asked about, or not at all: that nothing has hit it says little yet.
+    #[prost(bool, tag = "8")]
+    pub young: bool,
+}
+impl ::prost::Name for RuleCoverage {
+    const NAME: &'static str = "RuleCoverage";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.RuleCoverage".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.RuleCoverage".into()
     }
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1493,6 +2155,33 @@ pub mod rule_set_service_client {
                 );
             self.inner.unary(req, path, codec).await
         }
+        /// How often each rule of a version was hit, and which ones nothing has hit for days.
+        pub async fn get_coverage(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetCoverageRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetCoverageResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/waypost.admin.v1.RuleSetService/GetCoverage",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("waypost.admin.v1.RuleSetService", "GetCoverage"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
         /// What is in force.
         pub async fn get_activation(
             &mut self,
@@ -1643,6 +2332,14 @@ pub mod rule_set_service_server {
             request: tonic::Request<super::DryRunRuleSetRequest>,
         ) -> std::result::Result<
             tonic::Response<super::DryRunRuleSetResponse>,
+            tonic::Status,
+        >;
+        /// How often each rule of a version was hit, and which ones nothing has hit for days.
+        async fn get_coverage(
+            &self,
+            request: tonic::Request<super::GetCoverageRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetCoverageResponse>,
             tonic::Status,
         >;
         /// What is in force.
@@ -2052,6 +2749,51 @@ pub mod rule_set_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = DryRunRuleSetSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/waypost.admin.v1.RuleSetService/GetCoverage" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetCoverageSvc<T: RuleSetService>(pub Arc<T>);
+                    impl<
+                        T: RuleSetService,
+                    > tonic::server::UnaryService<super::GetCoverageRequest>
+                    for GetCoverageSvc<T> {
+                        type Response = super::GetCoverageResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetCoverageRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as RuleSetService>::get_coverage(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetCoverageSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
@@ -4618,564 +5360,6 @@ pub mod dead_letter_service_server {
         const NAME: &'static str = SERVICE_NAME;
     }
 }
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct Decision {
-    /// `decisions/{decision}`; the last part is also the id of the message that the team gets.
-    #[prost(string, tag = "1")]
-    pub name: ::prost::alloc::string::String,
-    /// Meta's id of the message: the wamid, or another key that makes the event unique under its number.
-    #[prost(string, tag = "2")]
-    pub message_id: ::prost::alloc::string::String,
-    /// Meta's id of the number that was written to.
-    #[prost(string, tag = "3")]
-    pub phone_number_id: ::prost::alloc::string::String,
-    /// What the event is: message, echo, change ...
-    #[prost(string, tag = "4")]
-    pub kind: ::prost::alloc::string::String,
-    #[prost(message, optional, tag = "5")]
-    pub receive_time: ::core::option::Option<::prost_types::Timestamp>,
-    /// `contacts/{contact}`; empty where the event concerns nobody.
-    #[prost(string, tag = "6")]
-    pub contact: ::prost::alloc::string::String,
-    #[prost(string, tag = "7")]
-    pub conversation_id: ::prost::alloc::string::String,
-    /// Whether something was routed. Where not, the fields below are empty.
-    #[prost(bool, tag = "8")]
-    pub routed: bool,
-    /// `teams/{team}`; empty for the unrouted queue.
-    #[prost(string, tag = "9")]
-    pub team: ::prost::alloc::string::String,
-    #[prost(string, tag = "10")]
-    pub rule_set: ::prost::alloc::string::String,
-    #[prost(string, tag = "11")]
-    pub rule: ::prost::alloc::string::String,
-    #[prost(string, tag = "12")]
-    pub phase: ::prost::alloc::string::String,
-    /// `urgent` or `normal`.
-    #[prost(string, tag = "13")]
-    pub priority: ::prost::alloc::string::String,
-    /// The reason, for people.
-    #[prost(string, tag = "14")]
-    pub why: ::prost::alloc::string::String,
-    /// Whether it is certain that the team's queue has it.
-    #[prost(bool, tag = "15")]
-    pub published: bool,
-    /// What the rules say about the message.
-    #[prost(string, repeated, tag = "16")]
-    pub tags: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-    /// Who is asked for; absent for nobody in particular.
-    #[prost(message, optional, tag = "17")]
-    pub person: ::core::option::Option<AssignedPerson>,
-    /// What whoever answers must be able to do.
-    #[prost(string, repeated, tag = "18")]
-    pub skills: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-    /// What is to happen while nobody answers, in this order.
-    #[prost(message, repeated, tag = "19")]
-    pub escalation: ::prost::alloc::vec::Vec<EscalationStep>,
-}
-impl ::prost::Name for Decision {
-    const NAME: &'static str = "Decision";
-    const PACKAGE: &'static str = "waypost.admin.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "waypost.admin.v1.Decision".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/waypost.admin.v1.Decision".into()
-    }
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct AssignedPerson {
-    /// As the customer's attribute names them.
-    #[prost(string, tag = "1")]
-    pub name: ::prost::alloc::string::String,
-    /// `teams/{team}`: who answers instead of that person; empty where the rule names nobody.
-    #[prost(string, tag = "2")]
-    pub fallback_team: ::prost::alloc::string::String,
-}
-impl ::prost::Name for AssignedPerson {
-    const NAME: &'static str = "AssignedPerson";
-    const PACKAGE: &'static str = "waypost.admin.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "waypost.admin.v1.AssignedPerson".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/waypost.admin.v1.AssignedPerson".into()
-    }
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct EscalationStep {
-    #[prost(int32, tag = "1")]
-    pub after_minutes: i32,
-    /// The calendar whose working time counts; empty: every minute.
-    #[prost(string, tag = "2")]
-    pub clock: ::prost::alloc::string::String,
-    /// `teams/{team}`
-    #[prost(string, tag = "3")]
-    pub team: ::prost::alloc::string::String,
-}
-impl ::prost::Name for EscalationStep {
-    const NAME: &'static str = "EscalationStep";
-    const PACKAGE: &'static str = "waypost.admin.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "waypost.admin.v1.EscalationStep".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/waypost.admin.v1.EscalationStep".into()
-    }
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct GetDecisionRequest {
-    /// `decisions/{decision}`; or else `message_id`.
-    #[prost(string, tag = "1")]
-    pub name: ::prost::alloc::string::String,
-    #[prost(string, tag = "2")]
-    pub message_id: ::prost::alloc::string::String,
-    /// Of `message_id`: the number that was written to. Where empty, all numbers are tried.
-    #[prost(string, tag = "3")]
-    pub phone_number_id: ::prost::alloc::string::String,
-}
-impl ::prost::Name for GetDecisionRequest {
-    const NAME: &'static str = "GetDecisionRequest";
-    const PACKAGE: &'static str = "waypost.admin.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "waypost.admin.v1.GetDecisionRequest".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/waypost.admin.v1.GetDecisionRequest".into()
-    }
-}
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct GetDecisionResponse {
-    #[prost(message, optional, tag = "1")]
-    pub decision: ::core::option::Option<Decision>,
-}
-impl ::prost::Name for GetDecisionResponse {
-    const NAME: &'static str = "GetDecisionResponse";
-    const PACKAGE: &'static str = "waypost.admin.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "waypost.admin.v1.GetDecisionResponse".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/waypost.admin.v1.GetDecisionResponse".into()
-    }
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct ListDecisionsRequest {
-    /// At most this many; 50 when 0, never more than 500.
-    #[prost(int32, tag = "1")]
-    pub page_size: i32,
-    /// `next_page_token` of the page before.
-    #[prost(string, tag = "2")]
-    pub page_token: ::prost::alloc::string::String,
-}
-impl ::prost::Name for ListDecisionsRequest {
-    const NAME: &'static str = "ListDecisionsRequest";
-    const PACKAGE: &'static str = "waypost.admin.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "waypost.admin.v1.ListDecisionsRequest".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/waypost.admin.v1.ListDecisionsRequest".into()
-    }
-}
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct ListDecisionsResponse {
-    #[prost(message, repeated, tag = "1")]
-    pub decisions: ::prost::alloc::vec::Vec<Decision>,
-    /// Empty on the last page.
-    #[prost(string, tag = "2")]
-    pub next_page_token: ::prost::alloc::string::String,
-}
-impl ::prost::Name for ListDecisionsResponse {
-    const NAME: &'static str = "ListDecisionsResponse";
-    const PACKAGE: &'static str = "waypost.admin.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "waypost.admin.v1.ListDecisionsResponse".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/waypost.admin.v1.ListDecisionsResponse".into()
-    }
-}
-/// Generated client implementations.
-pub mod decision_service_client {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value,
-    )]
-    use tonic::codegen::*;
-    use tonic::codegen::http::Uri;
-    /// Reads what was decided. No message's text and no customer's name is shown; but a wamid, Meta's id of a message, has the
-    /// customer's number encoded in it.
-    #[derive(Debug, Clone)]
-    pub struct DecisionServiceClient<T> {
-        inner: tonic::client::Grpc<T>,
-    }
-    impl<T> DecisionServiceClient<T>
-    where
-        T: tonic::client::GrpcService<tonic::body::Body>,
-        T::Error: Into<StdError>,
-        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
-        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
-    {
-        pub fn new(inner: T) -> Self {
-            let inner = tonic::client::Grpc::new(inner);
-            Self { inner }
-        }
-        pub fn with_origin(inner: T, origin: Uri) -> Self {
-            let inner = tonic::client::Grpc::with_origin(inner, origin);
-            Self { inner }
-        }
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> DecisionServiceClient<InterceptedService<T, F>>
-        where
-            F: tonic::service::Interceptor,
-            T::ResponseBody: Default,
-            T: tonic::codegen::Service<
-                http::Request<tonic::body::Body>,
-                Response = http::Response<
-                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
-                >,
-            >,
-            <T as tonic::codegen::Service<
-                http::Request<tonic::body::Body>,
-            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
-        {
-            DecisionServiceClient::new(InterceptedService::new(inner, interceptor))
-        }
-        /// Compress requests with the given encoding.
-        ///
-        /// This requires the server to support it otherwise it might respond with an
-        /// error.
-        #[must_use]
-        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.inner = self.inner.send_compressed(encoding);
-            self
-        }
-        /// Enable decompressing responses.
-        #[must_use]
-        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.inner = self.inner.accept_compressed(encoding);
-            self
-        }
-        /// Limits the maximum size of a decoded message.
-        ///
-        /// Default: `4MB`
-        #[must_use]
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.inner = self.inner.max_decoding_message_size(limit);
-            self
-        }
-        /// Limits the maximum size of an encoded message.
-        ///
-        /// Default: `usize::MAX`
-        #[must_use]
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.inner = self.inner.max_encoding_message_size(limit);
-            self
-        }
-        /// One decision, by its own name or by the message's id.
-        pub async fn get_decision(
-            &mut self,
-            request: impl tonic::IntoRequest<super::GetDecisionRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::GetDecisionResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/waypost.admin.v1.DecisionService/GetDecision",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(
-                    GrpcMethod::new("waypost.admin.v1.DecisionService", "GetDecision"),
-                );
-            self.inner.unary(req, path, codec).await
-        }
-        /// Decisions by name; names are hashes, so the order says nothing about time. An agent sees those in favour of the
-        /// teams that its token is bound to, so a page may hold fewer than asked for.
-        pub async fn list_decisions(
-            &mut self,
-            request: impl tonic::IntoRequest<super::ListDecisionsRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::ListDecisionsResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/waypost.admin.v1.DecisionService/ListDecisions",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(
-                    GrpcMethod::new("waypost.admin.v1.DecisionService", "ListDecisions"),
-                );
-            self.inner.unary(req, path, codec).await
-        }
-    }
-}
-/// Generated server implementations.
-pub mod decision_service_server {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value,
-    )]
-    use tonic::codegen::*;
-    /// Generated trait containing gRPC methods that should be implemented for use with DecisionServiceServer.
-    #[async_trait]
-    pub trait DecisionService: std::marker::Send + std::marker::Sync + 'static {
-        /// One decision, by its own name or by the message's id.
-        async fn get_decision(
-            &self,
-            request: tonic::Request<super::GetDecisionRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::GetDecisionResponse>,
-            tonic::Status,
-        >;
-        /// Decisions by name; names are hashes, so the order says nothing about time. An agent sees those in favour of the
-        /// teams that its token is bound to, so a page may hold fewer than asked for.
-        async fn list_decisions(
-            &self,
-            request: tonic::Request<super::ListDecisionsRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::ListDecisionsResponse>,
-            tonic::Status,
-        >;
-    }
-    /// Reads what was decided. No message's text and no customer's name is shown; but a wamid, Meta's id of a message, has the
-    /// customer's number encoded in it.
-    #[derive(Debug)]
-    pub struct DecisionServiceServer<T> {
-        inner: Arc<T>,
-        accept_compression_encodings: EnabledCompressionEncodings,
-        send_compression_encodings: EnabledCompressionEncodings,
-        max_decoding_message_size: Option<usize>,
-        max_encoding_message_size: Option<usize>,
-    }
-    impl<T> DecisionServiceServer<T> {
-        pub fn new(inner: T) -> Self {
-            Self::from_arc(Arc::new(inner))
-        }
-        pub fn from_arc(inner: Arc<T>) -> Self {
-            Self {
-                inner,
-                accept_compression_encodings: Default::default(),
-                send_compression_encodings: Default::default(),
-                max_decoding_message_size: None,
-                max_encoding_message_size: None,
-            }
-        }
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> InterceptedService<Self, F>
-        where
-            F: tonic::service::Interceptor,
-        {
-            InterceptedService::new(Self::new(inner), interceptor)
-        }
-        /// Enable decompressing requests with the given encoding.
-        #[must_use]
-        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.accept_compression_encodings.enable(encoding);
-            self
-        }
-        /// Compress responses with the given encoding, if the client supports it.
-        #[must_use]
-        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.send_compression_encodings.enable(encoding);
-            self
-        }
-        /// Limits the maximum size of a decoded message.
-        ///
-        /// Default: `4MB`
-        #[must_use]
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.max_decoding_message_size = Some(limit);
-            self
-        }
-        /// Limits the maximum size of an encoded message.
-        ///
-        /// Default: `usize::MAX`
-        #[must_use]
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.max_encoding_message_size = Some(limit);
-            self
-        }
-    }
-    impl<T, B> tonic::codegen::Service<http::Request<B>> for DecisionServiceServer<T>
-    where
-        T: DecisionService,
-        B: Body + std::marker::Send + 'static,
-        B::Error: Into<StdError> + std::marker::Send + 'static,
-    {
-        type Response = http::Response<tonic::body::Body>;
-        type Error = std::convert::Infallible;
-        type Future = BoxFuture<Self::Response, Self::Error>;
-        fn poll_ready(
-            &mut self,
-            _cx: &mut Context<'_>,
-        ) -> Poll<std::result::Result<(), Self::Error>> {
-            Poll::Ready(Ok(()))
-        }
-        fn call(&mut self, req: http::Request<B>) -> Self::Future {
-            match req.uri().path() {
-                "/waypost.admin.v1.DecisionService/GetDecision" => {
-                    #[allow(non_camel_case_types)]
-                    struct GetDecisionSvc<T: DecisionService>(pub Arc<T>);
-                    impl<
-                        T: DecisionService,
-                    > tonic::server::UnaryService<super::GetDecisionRequest>
-                    for GetDecisionSvc<T> {
-                        type Response = super::GetDecisionResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::GetDecisionRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as DecisionService>::get_decision(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = GetDecisionSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/waypost.admin.v1.DecisionService/ListDecisions" => {
-                    #[allow(non_camel_case_types)]
-                    struct ListDecisionsSvc<T: DecisionService>(pub Arc<T>);
-                    impl<
-                        T: DecisionService,
-                    > tonic::server::UnaryService<super::ListDecisionsRequest>
-                    for ListDecisionsSvc<T> {
-                        type Response = super::ListDecisionsResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::ListDecisionsRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as DecisionService>::list_decisions(&inner, request)
-                                    .await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = ListDecisionsSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                _ => {
-                    Box::pin(async move {
-                        let mut response = http::Response::new(
-                            tonic::body::Body::default(),
-                        );
-                        let headers = response.headers_mut();
-                        headers
-                            .insert(
-                                tonic::Status::GRPC_STATUS,
-                                (tonic::Code::Unimplemented as i32).into(),
-                            );
-                        headers
-                            .insert(
-                                http::header::CONTENT_TYPE,
-                                tonic::metadata::GRPC_CONTENT_TYPE,
-                            );
-                        Ok(response)
-                    })
-                }
-            }
-        }
-    }
-    impl<T> Clone for DecisionServiceServer<T> {
-        fn clone(&self) -> Self {
-            let inner = self.inner.clone();
-            Self {
-                inner,
-                accept_compression_encodings: self.accept_compression_encodings,
-                send_compression_encodings: self.send_compression_encodings,
-                max_decoding_message_size: self.max_decoding_message_size,
-                max_encoding_message_size: self.max_encoding_message_size,
-            }
-        }
-    }
-    /// Generated gRPC service name
-    pub const SERVICE_NAME: &str = "waypost.admin.v1.DecisionService";
-    impl<T> tonic::server::NamedService for DecisionServiceServer<T> {
-        const NAME: &'static str = SERVICE_NAME;
-    }
-}
-<<<<<<< HEAD
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Number {
     /// `numbers/{number}`; the last part is 1 to 64 characters. Names that begin with `number-` are given by Waypost.
@@ -5780,14 +5964,9 @@ pub mod number_service_server {
         const NAME: &'static str = SERVICE_NAME;
     }
 }
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct RuleSet {
-    /// `ruleSets/{number}`; numbers count from 1.
-=======
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Rule {
     /// `ruleSets/{number}/rules/{rule}`; the last part is the rule's id, 1 to 100 bytes.
->>>>>>> 3beb5af (Administer rules and calendars one by one, and import holidays)
     #[prost(string, tag = "1")]
     pub name: ::prost::alloc::string::String,
     /// Shown to people.
@@ -5961,449 +6140,10 @@ impl ::prost::Name for CreateRuleResponse {
 pub struct UpdateRuleRequest {
     /// `name` says which, of which version; `etag`, where given, must be current.
     #[prost(message, optional, tag = "1")]
-<<<<<<< HEAD
-    pub rule_set: ::core::option::Option<RuleSet>,
-    #[prost(message, repeated, tag = "2")]
-    pub findings: ::prost::alloc::vec::Vec<Finding>,
-}
-impl ::prost::Name for CheckRuleSetResponse {
-    const NAME: &'static str = "CheckRuleSetResponse";
-    const PACKAGE: &'static str = "waypost.admin.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "waypost.admin.v1.CheckRuleSetResponse".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/waypost.admin.v1.CheckRuleSetResponse".into()
-    }
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct DiffRuleSetsRequest {
-    /// `ruleSets/{number}`: the old one.
-    #[prost(string, tag = "1")]
-    pub base: ::prost::alloc::string::String,
-    /// `ruleSets/{number}`: the new one.
-    #[prost(string, tag = "2")]
-    pub name: ::prost::alloc::string::String,
-}
-impl ::prost::Name for DiffRuleSetsRequest {
-    const NAME: &'static str = "DiffRuleSetsRequest";
-    const PACKAGE: &'static str = "waypost.admin.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "waypost.admin.v1.DiffRuleSetsRequest".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/waypost.admin.v1.DiffRuleSetsRequest".into()
-    }
-}
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct DiffRuleSetsResponse {
-    /// Ids of rules.
-    #[prost(string, repeated, tag = "1")]
-    pub added: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-    #[prost(string, repeated, tag = "2")]
-    pub removed: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-    #[prost(message, repeated, tag = "3")]
-    pub changed: ::prost::alloc::vec::Vec<RuleChange>,
-    /// What else differs: `handover`, `default`, `teams.billing`, `calendars.office`.
-    #[prost(string, repeated, tag = "4")]
-    pub other: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-}
-impl ::prost::Name for DiffRuleSetsResponse {
-    const NAME: &'static str = "DiffRuleSetsResponse";
-    const PACKAGE: &'static str = "waypost.admin.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "waypost.admin.v1.DiffRuleSetsResponse".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/waypost.admin.v1.DiffRuleSetsResponse".into()
-    }
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct RuleChange {
-    #[prost(string, tag = "1")]
-    pub rule: ::prost::alloc::string::String,
-    /// The parts that differ, e.g. `when`, `priority`.
-    #[prost(string, repeated, tag = "2")]
-    pub parts: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-}
-impl ::prost::Name for RuleChange {
-    const NAME: &'static str = "RuleChange";
-    const PACKAGE: &'static str = "waypost.admin.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "waypost.admin.v1.RuleChange".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/waypost.admin.v1.RuleChange".into()
-    }
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct ExplainRuleSetRequest {
-    /// `ruleSets/{number}`; empty: for a message that was decided, the version that decided it, else the active one.
-    #[prost(string, tag = "1")]
-    pub name: ::prost::alloc::string::String,
-    /// Of which rules to show the conditions; empty: of all.
-    #[prost(string, repeated, tag = "4")]
-    pub rules: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-    #[prost(oneof = "explain_rule_set_request::Message", tags = "2, 3")]
-    pub message: ::core::option::Option<explain_rule_set_request::Message>,
-}
-/// Nested message and enum types in `ExplainRuleSetRequest`.
-pub mod explain_rule_set_request {
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
-    pub enum Message {
-        /// `decisions/{id}`: a message that was decided, with what was known then.
-        #[prost(string, tag = "2")]
-        Decision(::prost::alloc::string::String),
-        /// A text as a customer would write it.
-        #[prost(string, tag = "3")]
-        Text(::prost::alloc::string::String),
-    }
-}
-impl ::prost::Name for ExplainRuleSetRequest {
-    const NAME: &'static str = "ExplainRuleSetRequest";
-    const PACKAGE: &'static str = "waypost.admin.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "waypost.admin.v1.ExplainRuleSetRequest".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/waypost.admin.v1.ExplainRuleSetRequest".into()
-    }
-}
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct ExplainRuleSetResponse {
-    /// The version that was asked.
-    #[prost(string, tag = "1")]
-    pub version: ::prost::alloc::string::String,
-    /// `teams/{team}`.
-    #[prost(string, tag = "2")]
-    pub team: ::prost::alloc::string::String,
-    /// The rule that decided, or the phase where none did.
-    #[prost(string, tag = "3")]
-    pub rule: ::prost::alloc::string::String,
-    #[prost(string, tag = "4")]
-    pub phase: ::prost::alloc::string::String,
-    #[prost(bool, tag = "5")]
-    pub urgent: bool,
-    #[prost(string, tag = "6")]
-    pub why: ::prost::alloc::string::String,
-    #[prost(message, repeated, tag = "7")]
-    pub rules: ::prost::alloc::vec::Vec<RuleExplanation>,
-    /// What the rules say about the message.
-    #[prost(string, repeated, tag = "8")]
-    pub tags: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-    /// Who is asked for; absent for nobody in particular.
-    #[prost(message, optional, tag = "9")]
-    pub person: ::core::option::Option<AssignedPerson>,
-    /// What whoever answers must be able to do.
-    #[prost(string, repeated, tag = "10")]
-    pub skills: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-    /// What is to happen while nobody answers, in this order.
-    #[prost(message, repeated, tag = "11")]
-    pub escalation: ::prost::alloc::vec::Vec<EscalationStep>,
-}
-impl ::prost::Name for ExplainRuleSetResponse {
-    const NAME: &'static str = "ExplainRuleSetResponse";
-    const PACKAGE: &'static str = "waypost.admin.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "waypost.admin.v1.ExplainRuleSetResponse".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/waypost.admin.v1.ExplainRuleSetResponse".into()
-    }
-}
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct RuleExplanation {
-    #[prost(string, tag = "1")]
-    pub rule: ::prost::alloc::string::String,
-    #[prost(string, tag = "2")]
-    pub phase: ::prost::alloc::string::String,
-    /// `applied`, `outranked`, `failed`, `disabled` or `not in force`.
-    #[prost(string, tag = "3")]
-    pub verdict: ::prost::alloc::string::String,
-    /// Any of these must hold.
-    #[prost(message, repeated, tag = "4")]
-    pub alternatives: ::prost::alloc::vec::Vec<AlternativeExplanation>,
-}
-impl ::prost::Name for RuleExplanation {
-    const NAME: &'static str = "RuleExplanation";
-    const PACKAGE: &'static str = "waypost.admin.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "waypost.admin.v1.RuleExplanation".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/waypost.admin.v1.RuleExplanation".into()
-    }
-}
-/// All of its conditions must hold.
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct AlternativeExplanation {
-    #[prost(bool, tag = "1")]
-    pub holds: bool,
-    #[prost(message, repeated, tag = "2")]
-    pub conditions: ::prost::alloc::vec::Vec<ConditionExplanation>,
-}
-impl ::prost::Name for AlternativeExplanation {
-    const NAME: &'static str = "AlternativeExplanation";
-    const PACKAGE: &'static str = "waypost.admin.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "waypost.admin.v1.AlternativeExplanation".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/waypost.admin.v1.AlternativeExplanation".into()
-    }
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct ConditionExplanation {
-    /// In the words of the rule.
-    #[prost(string, tag = "1")]
-    pub condition: ::prost::alloc::string::String,
-    #[prost(bool, tag = "2")]
-    pub holds: bool,
-    /// It is about something that is not known.
-    #[prost(bool, tag = "3")]
-    pub unknown: bool,
-}
-impl ::prost::Name for ConditionExplanation {
-    const NAME: &'static str = "ConditionExplanation";
-    const PACKAGE: &'static str = "waypost.admin.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "waypost.admin.v1.ConditionExplanation".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/waypost.admin.v1.ConditionExplanation".into()
-    }
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct DryRunRuleSetRequest {
-    #[prost(string, tag = "1")]
-    pub name: ::prost::alloc::string::String,
-    /// `ruleSets/{number}` to compare with; empty: with what was decided.
-    #[prost(string, tag = "2")]
-    pub base: ::prost::alloc::string::String,
-    /// Messages at most; 10,000 when 0, never more than 100,000.
-    #[prost(uint32, tag = "3")]
-    pub messages: u32,
-}
-impl ::prost::Name for DryRunRuleSetRequest {
-    const NAME: &'static str = "DryRunRuleSetRequest";
-    const PACKAGE: &'static str = "waypost.admin.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "waypost.admin.v1.DryRunRuleSetRequest".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/waypost.admin.v1.DryRunRuleSetRequest".into()
-    }
-}
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct DryRunRuleSetResponse {
-    /// Messages that were decided again.
-    #[prost(uint64, tag = "1")]
-    pub messages: u64,
-    /// Of those, how many would go to another team.
-    #[prost(uint64, tag = "2")]
-    pub moved: u64,
-    /// The largest first.
-    #[prost(message, repeated, tag = "3")]
-    pub moves: ::prost::alloc::vec::Vec<Move>,
-}
-impl ::prost::Name for DryRunRuleSetResponse {
-    const NAME: &'static str = "DryRunRuleSetResponse";
-    const PACKAGE: &'static str = "waypost.admin.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "waypost.admin.v1.DryRunRuleSetResponse".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/waypost.admin.v1.DryRunRuleSetResponse".into()
-    }
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Move {
-    /// `teams/{team}`.
-    #[prost(string, tag = "1")]
-    pub from: ::prost::alloc::string::String,
-    #[prost(string, tag = "2")]
-    pub to: ::prost::alloc::string::String,
-    #[prost(uint64, tag = "3")]
-    pub messages: u64,
-    /// `decisions/{id}` of a few.
-    #[prost(string, repeated, tag = "4")]
-    pub examples: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-}
-impl ::prost::Name for Move {
-    const NAME: &'static str = "Move";
-    const PACKAGE: &'static str = "waypost.admin.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "waypost.admin.v1.Move".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/waypost.admin.v1.Move".into()
-    }
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct GetCoverageRequest {
-    /// `ruleSets/{number}`; empty: the active one.
-    #[prost(string, tag = "1")]
-    pub name: ::prost::alloc::string::String,
-    /// A rule that nothing has hit for so long is unused; 30 when 0, never more than 3650.
-    #[prost(uint32, tag = "2")]
-    pub days: u32,
-    /// Messages to look at, at most, about an equal part of each partition's; 100,000 when 0, never more than 500,000.
-    #[prost(uint32, tag = "3")]
-    pub messages: u32,
-}
-impl ::prost::Name for GetCoverageRequest {
-    const NAME: &'static str = "GetCoverageRequest";
-    const PACKAGE: &'static str = "waypost.admin.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "waypost.admin.v1.GetCoverageRequest".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/waypost.admin.v1.GetCoverageRequest".into()
-    }
-}
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct GetCoverageResponse {
-    /// `ruleSets/{number}`
-    #[prost(string, tag = "1")]
-    pub name: ::prost::alloc::string::String,
-    /// What decisions name.
-    #[prost(string, tag = "2")]
-    pub version: ::prost::alloc::string::String,
-    /// Decisions that were looked at, the newest ones: those of this version, and those of other versions, for the rules
-    /// that both have word for word.
-    #[prost(uint64, tag = "3")]
-    pub messages: u64,
-    /// Since when all of them were looked at: what came before was not, and "never" means not since then.
-    #[prost(message, optional, tag = "4")]
-    pub since_time: ::core::option::Option<::prost_types::Timestamp>,
-    /// Whether that is all the store has. Where not, there may be older ones: ask for more `messages`.
-    #[prost(bool, tag = "5")]
-    pub complete: bool,
-    /// Of `messages`, those by versions that are not known here, or too old: they count for no rule.
-    #[prost(uint64, tag = "6")]
-    pub unknown_version_messages: u64,
-    /// Of `messages`, those whose input was erased or cannot be read: they count for no rule that decorates.
-    #[prost(uint64, tag = "7")]
-    pub without_input_messages: u64,
-    /// Every rule of the version, in its order.
-    #[prost(message, repeated, tag = "8")]
-    pub rules: ::prost::alloc::vec::Vec<RuleCoverage>,
-}
-impl ::prost::Name for GetCoverageResponse {
-    const NAME: &'static str = "GetCoverageResponse";
-    const PACKAGE: &'static str = "waypost.admin.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "waypost.admin.v1.GetCoverageResponse".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/waypost.admin.v1.GetCoverageResponse".into()
-    }
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct RuleCoverage {
-    #[prost(string, tag = "1")]
-    pub rule: ::prost::alloc::string::String,
-    #[prost(string, tag = "2")]
-    pub phase: ::prost::alloc::string::String,
-    #[prost(bool, tag = "3")]
-    pub enabled: bool,
-    /// Messages that it decided or, in phase `decorate`, added to.
-    #[prost(uint64, tag = "4")]
-    pub hits: u64,
-    #[prost(message, optional, tag = "5")]
-    pub last_hit_time: ::core::option::Option<::prost_types::Timestamp>,
-    /// Enabled, and nothing has hit it for so many days.
-    #[prost(bool, tag = "6")]
-    pub unused: bool,
-    /// When a version that has this rule word for word was first put in force; nothing where none ever was.
-    #[prost(message, optional, tag = "7")]
-    pub in_force_since_time: ::core::option::Option<::prost_types::Timestamp>,
-    /// In force for fewer days than were asked about, or not at all: that nothing has hit it says little yet.
-    #[prost(bool, tag = "8")]
-    pub young: bool,
-}
-impl ::prost::Name for RuleCoverage {
-    const NAME: &'static str = "RuleCoverage";
-    const PACKAGE: &'static str = "waypost.admin.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "waypost.admin.v1.RuleCoverage".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/waypost.admin.v1.RuleCoverage".into()
-    }
-}
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct GetActivationRequest {}
-impl ::prost::Name for GetActivationRequest {
-    const NAME: &'static str = "GetActivationRequest";
-    const PACKAGE: &'static str = "waypost.admin.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "waypost.admin.v1.GetActivationRequest".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/waypost.admin.v1.GetActivationRequest".into()
-    }
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct GetActivationResponse {
-    #[prost(message, optional, tag = "1")]
-    pub activation: ::core::option::Option<Activation>,
-}
-impl ::prost::Name for GetActivationResponse {
-    const NAME: &'static str = "GetActivationResponse";
-    const PACKAGE: &'static str = "waypost.admin.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "waypost.admin.v1.GetActivationResponse".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/waypost.admin.v1.GetActivationResponse".into()
-    }
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct ListActivationsRequest {
-    #[prost(int32, tag = "1")]
-    pub page_size: i32,
-    #[prost(string, tag = "2")]
-    pub page_token: ::prost::alloc::string::String,
-}
-impl ::prost::Name for ListActivationsRequest {
-    const NAME: &'static str = "ListActivationsRequest";
-    const PACKAGE: &'static str = "waypost.admin.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "waypost.admin.v1.ListActivationsRequest".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/waypost.admin.v1.ListActivationsRequest".into()
-    }
-}
-#[derive(Clone, PartialEq, ::prost::Message)]
-pub struct ListActivationsResponse {
-    #[prost(message, repeated, tag = "1")]
-    pub activations: ::prost::alloc::vec::Vec<Activation>,
-    #[prost(string, tag = "2")]
-    pub next_page_token: ::prost::alloc::string::String,
-}
-impl ::prost::Name for ListActivationsResponse {
-    const NAME: &'static str = "ListActivationsResponse";
-    const PACKAGE: &'static str = "waypost.admin.v1";
-    fn full_name() -> ::prost::alloc::string::String {
-        "waypost.admin.v1.ListActivationsResponse".into()
-    }
-    fn type_url() -> ::prost::alloc::string::String {
-        "/waypost.admin.v1.ListActivationsResponse".into()
-    }
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct ActivateRuleSetRequest {
-    /// `active`, and where wanted `trial` and `shadow`; the rest is ignored.
-    #[prost(message, optional, tag = "1")]
-    pub activation: ::core::option::Option<Activation>,
-=======
     pub rule: ::core::option::Option<Rule>,
     /// The fields to change, `outcome.team` and the like too; `*` for all. Must not be empty.
     #[prost(message, optional, tag = "2")]
     pub update_mask: ::core::option::Option<::prost_types::FieldMask>,
->>>>>>> 3beb5af (Administer rules and calendars one by one, and import holidays)
     /// Why; for whoever asks later.
     #[prost(string, tag = "3")]
     pub reason: ::prost::alloc::string::String,
@@ -6691,175 +6431,7 @@ pub mod rule_service_client {
             );
             let mut req = request.into_request();
             req.extensions_mut()
-<<<<<<< HEAD
-                .insert(
-                    GrpcMethod::new("waypost.admin.v1.RuleSetService", "DiffRuleSets"),
-                );
-            self.inner.unary(req, path, codec).await
-        }
-        /// How a version decides a message, and how its rules took it, condition by condition.
-        pub async fn explain_rule_set(
-            &mut self,
-            request: impl tonic::IntoRequest<super::ExplainRuleSetRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::ExplainRuleSetResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/waypost.admin.v1.RuleSetService/ExplainRuleSet",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(
-                    GrpcMethod::new("waypost.admin.v1.RuleSetService", "ExplainRuleSet"),
-                );
-            self.inner.unary(req, path, codec).await
-        }
-        /// What would have moved, of the messages that were decided last.
-        pub async fn dry_run_rule_set(
-            &mut self,
-            request: impl tonic::IntoRequest<super::DryRunRuleSetRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::DryRunRuleSetResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/waypost.admin.v1.RuleSetService/DryRunRuleSet",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(
-                    GrpcMethod::new("waypost.admin.v1.RuleSetService", "DryRunRuleSet"),
-                );
-            self.inner.unary(req, path, codec).await
-        }
-        /// How often each rule of a version was hit, and which ones nothing has hit for days.
-        pub async fn get_coverage(
-            &mut self,
-            request: impl tonic::IntoRequest<super::GetCoverageRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::GetCoverageResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/waypost.admin.v1.RuleSetService/GetCoverage",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(
-                    GrpcMethod::new("waypost.admin.v1.RuleSetService", "GetCoverage"),
-                );
-            self.inner.unary(req, path, codec).await
-        }
-        /// What is in force.
-        pub async fn get_activation(
-            &mut self,
-            request: impl tonic::IntoRequest<super::GetActivationRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::GetActivationResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/waypost.admin.v1.RuleSetService/GetActivation",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(
-                    GrpcMethod::new("waypost.admin.v1.RuleSetService", "GetActivation"),
-                );
-            self.inner.unary(req, path, codec).await
-        }
-        /// Everything that was ever put in force, the newest first.
-        pub async fn list_activations(
-            &mut self,
-            request: impl tonic::IntoRequest<super::ListActivationsRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::ListActivationsResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/waypost.admin.v1.RuleSetService/ListActivations",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(
-                    GrpcMethod::new("waypost.admin.v1.RuleSetService", "ListActivations"),
-                );
-            self.inner.unary(req, path, codec).await
-        }
-        /// Puts versions in force. Going back is activating an old version again.
-        pub async fn activate_rule_set(
-            &mut self,
-            request: impl tonic::IntoRequest<super::ActivateRuleSetRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::ActivateRuleSetResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/waypost.admin.v1.RuleSetService/ActivateRuleSet",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(
-                    GrpcMethod::new("waypost.admin.v1.RuleSetService", "ActivateRuleSet"),
-                );
-=======
                 .insert(GrpcMethod::new("waypost.admin.v1.RuleService", "DeleteRule"));
->>>>>>> 3beb5af (Administer rules and calendars one by one, and import holidays)
             self.inner.unary(req, path, codec).await
         }
     }
@@ -6911,67 +6483,7 @@ pub mod rule_service_server {
             &self,
             request: tonic::Request<super::DeleteRuleRequest>,
         ) -> std::result::Result<
-<<<<<<< HEAD
-            tonic::Response<super::CheckRuleSetResponse>,
-            tonic::Status,
-        >;
-        /// What one version says otherwise than another.
-        async fn diff_rule_sets(
-            &self,
-            request: tonic::Request<super::DiffRuleSetsRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::DiffRuleSetsResponse>,
-            tonic::Status,
-        >;
-        /// How a version decides a message, and how its rules took it, condition by condition.
-        async fn explain_rule_set(
-            &self,
-            request: tonic::Request<super::ExplainRuleSetRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::ExplainRuleSetResponse>,
-            tonic::Status,
-        >;
-        /// What would have moved, of the messages that were decided last.
-        async fn dry_run_rule_set(
-            &self,
-            request: tonic::Request<super::DryRunRuleSetRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::DryRunRuleSetResponse>,
-            tonic::Status,
-        >;
-        /// How often each rule of a version was hit, and which ones nothing has hit for days.
-        async fn get_coverage(
-            &self,
-            request: tonic::Request<super::GetCoverageRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::GetCoverageResponse>,
-            tonic::Status,
-        >;
-        /// What is in force.
-        async fn get_activation(
-            &self,
-            request: tonic::Request<super::GetActivationRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::GetActivationResponse>,
-            tonic::Status,
-        >;
-        /// Everything that was ever put in force, the newest first.
-        async fn list_activations(
-            &self,
-            request: tonic::Request<super::ListActivationsRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::ListActivationsResponse>,
-            tonic::Status,
-        >;
-        /// Puts versions in force. Going back is activating an old version again.
-        async fn activate_rule_set(
-            &self,
-            request: tonic::Request<super::ActivateRuleSetRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::ActivateRuleSetResponse>,
-=======
             tonic::Response<super::DeleteRuleResponse>,
->>>>>>> 3beb5af (Administer rules and calendars one by one, and import holidays)
             tonic::Status,
         >;
     }
@@ -7263,285 +6775,7 @@ pub mod rule_service_server {
                     let max_encoding_message_size = self.max_encoding_message_size;
                     let inner = self.inner.clone();
                     let fut = async move {
-<<<<<<< HEAD
-                        let method = DiffRuleSetsSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/waypost.admin.v1.RuleSetService/ExplainRuleSet" => {
-                    #[allow(non_camel_case_types)]
-                    struct ExplainRuleSetSvc<T: RuleSetService>(pub Arc<T>);
-                    impl<
-                        T: RuleSetService,
-                    > tonic::server::UnaryService<super::ExplainRuleSetRequest>
-                    for ExplainRuleSetSvc<T> {
-                        type Response = super::ExplainRuleSetResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::ExplainRuleSetRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as RuleSetService>::explain_rule_set(&inner, request)
-                                    .await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = ExplainRuleSetSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/waypost.admin.v1.RuleSetService/DryRunRuleSet" => {
-                    #[allow(non_camel_case_types)]
-                    struct DryRunRuleSetSvc<T: RuleSetService>(pub Arc<T>);
-                    impl<
-                        T: RuleSetService,
-                    > tonic::server::UnaryService<super::DryRunRuleSetRequest>
-                    for DryRunRuleSetSvc<T> {
-                        type Response = super::DryRunRuleSetResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::DryRunRuleSetRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as RuleSetService>::dry_run_rule_set(&inner, request)
-                                    .await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = DryRunRuleSetSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/waypost.admin.v1.RuleSetService/GetCoverage" => {
-                    #[allow(non_camel_case_types)]
-                    struct GetCoverageSvc<T: RuleSetService>(pub Arc<T>);
-                    impl<
-                        T: RuleSetService,
-                    > tonic::server::UnaryService<super::GetCoverageRequest>
-                    for GetCoverageSvc<T> {
-                        type Response = super::GetCoverageResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::GetCoverageRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as RuleSetService>::get_coverage(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = GetCoverageSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/waypost.admin.v1.RuleSetService/GetActivation" => {
-                    #[allow(non_camel_case_types)]
-                    struct GetActivationSvc<T: RuleSetService>(pub Arc<T>);
-                    impl<
-                        T: RuleSetService,
-                    > tonic::server::UnaryService<super::GetActivationRequest>
-                    for GetActivationSvc<T> {
-                        type Response = super::GetActivationResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::GetActivationRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as RuleSetService>::get_activation(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = GetActivationSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/waypost.admin.v1.RuleSetService/ListActivations" => {
-                    #[allow(non_camel_case_types)]
-                    struct ListActivationsSvc<T: RuleSetService>(pub Arc<T>);
-                    impl<
-                        T: RuleSetService,
-                    > tonic::server::UnaryService<super::ListActivationsRequest>
-                    for ListActivationsSvc<T> {
-                        type Response = super::ListActivationsResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::ListActivationsRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as RuleSetService>::list_activations(&inner, request)
-                                    .await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = ListActivationsSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/waypost.admin.v1.RuleSetService/ActivateRuleSet" => {
-                    #[allow(non_camel_case_types)]
-                    struct ActivateRuleSetSvc<T: RuleSetService>(pub Arc<T>);
-                    impl<
-                        T: RuleSetService,
-                    > tonic::server::UnaryService<super::ActivateRuleSetRequest>
-                    for ActivateRuleSetSvc<T> {
-                        type Response = super::ActivateRuleSetResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::ActivateRuleSetRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as RuleSetService>::activate_rule_set(&inner, request)
-                                    .await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = ActivateRuleSetSvc(inner);
-=======
                         let method = DeleteRuleSvc(inner);
->>>>>>> 3beb5af (Administer rules and calendars one by one, and import holidays)
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
