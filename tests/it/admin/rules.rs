@@ -218,7 +218,7 @@ async fn rules_are_listed_by_page_phase_and_team() -> anyhow::Result<()> {
     let (invoices, night) = (format!("{parent}/rules/invoices"), format!("{parent}/rules/night"));
     let one = || v1::ListRulesRequest { page_size: 1, ..Default::default() };
     let (first, token) = list(one()).await?;
-    assert_eq!(first, [invoices.clone()]);
+    assert_eq!(first, std::slice::from_ref(&invoices));
     let next = v1::ListRulesRequest { page_token: token.clone(), ..one() };
     assert_eq!(list(next.clone()).await?, (vec![night.clone()], String::new()));
     let phase = rules_v1::Phase::Default.into();
