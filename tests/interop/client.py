@@ -17,9 +17,10 @@ import uuid
 import grpc
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
-from waypost.admin.v1 import audit_pb2, audit_pb2_grpc, decisions_pb2, decisions_pb2_grpc
-from waypost.admin.v1 import numbers_pb2, numbers_pb2_grpc
-from waypost.admin.v1 import rule_sets_pb2, rule_sets_pb2_grpc, teams_pb2, teams_pb2_grpc
+from waypost.admin.v1 import audit_pb2, audit_pb2_grpc, calendars_pb2, calendars_pb2_grpc
+from waypost.admin.v1 import decisions_pb2, decisions_pb2_grpc, numbers_pb2, numbers_pb2_grpc
+from waypost.admin.v1 import rule_sets_pb2, rule_sets_pb2_grpc, rules_pb2, rules_pb2_grpc, teams_pb2, teams_pb2_grpc
+from waypost.rules.v1 import rule_set_pb2
 
 DEADLINE_S = 20
 # Between two looks, while something is on its way.
@@ -56,6 +57,8 @@ class Client:
         self.audit = audit_pb2_grpc.AuditServiceStub(channel)
         self.decisions = decisions_pb2_grpc.DecisionServiceStub(channel)
         self.rule_sets = rule_sets_pb2_grpc.RuleSetServiceStub(channel)
+        self.rules = rules_pb2_grpc.RuleServiceStub(channel)
+        self.calendars = calendars_pb2_grpc.CalendarServiceStub(channel)
 
     def call(self, method, request):
         return method(request, metadata=self.metadata, timeout=DEADLINE_S)
@@ -259,6 +262,66 @@ def pages_follow_one_another(roles):
     assert not token and names == sorted(set(names)) and "teams/billing" in names, names
 
 
+def document():
+    """A whole version as data: two answers, a calendar and one rule that asks it."""
+    made = rule_set_pb2.RuleSetDocument()
+    made.definition.default_route.team = "python"
+    made.definition.handover.team = "python"
+    made.definition.handover.buttons.append("talk")
+    made.teams.add(name="python")
+    made.calendars.add(name="office", zone="Europe/Madrid").hours.add(days=range(1, 6)).shift.to_minute = 600
+    rule = made.definition.rules.add(id="night", phase=rule_set_pb2.PHASE_ROUTE, priority=1)
+    rule.when.add().literals.add(negated=True).open.calendar = "office"
+    rule.outcome.team = "python"
+    return made
+
+
+def a_document_is_pushed_and_a_rule_of_it_changed(roles):
+    publisher = roles["publisher"]
+    request = rule_sets_pb2.CreateRuleSetRequest(document=document(), reason="from Python")
+    base = publisher.call(publisher.rule_sets.CreateRuleSet, request).rule_set.name
+    view = rule_sets_pb2.GetRuleSetRequest(name=base, view=rule_sets_pb2.RULE_SET_VIEW_FULL)
+    assert publisher.call(publisher.rule_sets.GetRuleSet, view).rule_set.document.teams[0].name == "python"
+
+    rule = publisher.call(publisher.rules.GetRule, rules_pb2.GetRuleRequest(name=f"{base}/rules/night")).rule
+    update = rules_pb2.UpdateRuleRequest(rule=rule, request_id=str(uuid.uuid4()))
+    update.rule.priority, update.rule.disabled = 9, True
+    update.update_mask.paths.append("priority")
+    answer = publisher.call(publisher.rules.UpdateRule, update)
+    assert (answer.rule.priority, answer.rule.disabled) == (9, False), answer
+    assert answer.rule_set.name != base and answer.rule.name.startswith(answer.rule_set.name), answer
+    assert publisher.call(publisher.rules.UpdateRule, update) == answer, "a repeated request was carried out twice"
+
+    update.rule.etag, update.request_id = "old", ""
+    reasons = publisher.refused(publisher.rules.UpdateRule, update, grpc.StatusCode.ABORTED)
+    assert reasons == ["ETAG_MISMATCH"], reasons
+    request.document.definition.rules[0].when[0].literals[0].ClearField("open")
+    request.document.calendars[0].hours[0].days.append(8)
+    fields = publisher.refused(publisher.rule_sets.CreateRuleSet, request, grpc.StatusCode.INVALID_ARGUMENT)
+    want = ["document.definition.rules[0].when[0].literals[0].atom", "document.calendars[0].hours[0].days"]
+    assert fields == want, fields
+
+
+def holidays_are_imported(roles):
+    publisher = roles["publisher"]
+    request = rule_sets_pb2.CreateRuleSetRequest(document=document())
+    base = publisher.call(publisher.rule_sets.CreateRuleSet, request).rule_set.name
+    events = ["DTSTART;VALUE=DATE:19780101\r\nRRULE:FREQ=YEARLY\r\nSUMMARY:New Year", "DTSTART:20260601T090000Z"]
+    body = "".join(f"BEGIN:VEVENT\r\n{event}\r\nEND:VEVENT\r\n" for event in events)
+    text = f"BEGIN:VCALENDAR\r\n{body}END:VCALENDAR\r\n"
+    request = calendars_pb2.ImportHolidaysRequest(name=f"{base}/calendars/office", ical_text=text, years=[2026, 2027])
+    answer = publisher.call(publisher.calendars.ImportHolidays, request)
+    assert [day.date for day in answer.added] == ["2026-01-01", "2027-01-01"], answer
+    assert answer.skipped_count == 1 and "time of day" in answer.skipped[0].reason, answer
+    reasons = publisher.refused(publisher.calendars.DeleteCalendar,
+                                calendars_pb2.DeleteCalendarRequest(name=answer.calendar.name),
+                                grpc.StatusCode.FAILED_PRECONDITION)
+    assert reasons == ["CALENDAR_IN_USE"], reasons
+    request.ical_text = "no calendar"
+    fields = publisher.refused(publisher.calendars.ImportHolidays, request, grpc.StatusCode.INVALID_ARGUMENT)
+    assert fields == ["ical_text"], fields
+
+
 def the_audit_log_is_whole(roles):
     compliance = roles["compliance"]
     verdict = compliance.call(compliance.audit.VerifyAuditChain, audit_pb2.VerifyAuditChainRequest())
@@ -277,6 +340,8 @@ CHECKS = [
     a_role_that_may_not_is_refused,
     mistakes_name_the_field,
     pages_follow_one_another,
+    a_document_is_pushed_and_a_rule_of_it_changed,
+    holidays_are_imported,
     the_audit_log_is_whole,
 ]
 

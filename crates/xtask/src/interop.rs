@@ -67,9 +67,12 @@ fn generate(folder: &Path) -> anyhow::Result<Command> {
     for option in ["--python_out", "--grpc_python_out"] {
         protoc.arg(format!("{option}={}", generated.display()));
     }
-    let mut files: Vec<_> = std::fs::read_dir(proto.join("waypost/admin/v1"))?
-        .map(|file| Ok(file?.path()))
-        .collect::<anyhow::Result<_>>()?;
+    let mut files = Vec::new();
+    for package in ["waypost/admin/v1", "waypost/rules/v1"] {
+        for file in std::fs::read_dir(proto.join(package))? {
+            files.push(file?.path());
+        }
+    }
     files.sort();
     protoc.args(files);
     Ok(protoc)
