@@ -158,7 +158,6 @@ async fn what_is_wrong_with_a_calendar_is_named_and_nothing_is_kept() -> anyhow:
             "{number}"
         );
     }
-    // Below the message size of the server, yet more than it takes as a calendar.
     let mut office = get(&editor, OFFICE).await?;
     assert_eq!(
         told(&client.update_calendar(update(office.clone(), &["name"])).await.expect_err("mask")),
