@@ -1,6 +1,6 @@
 //! The administration over gRPC: rule sets, rules, calendars, teams, tokens, contacts, decisions, dead letters, the audit log.
 //!
-//! A call passes [`gate`] first: who is it, and does [`roles`] let them? Then a service in [`services`] checks what was
+//! A call passes `gate` first: who is it, and does [`roles`] let them? Then a service in `services` checks what was
 //! asked, does it in one transaction of the store together with its audit record, and answers. Nothing is changed
 //! without a record, and no method is open that the table of roles does not name. Must never route or send a message.
 
