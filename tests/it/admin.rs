@@ -7,6 +7,8 @@ mod calendars;
 mod commands;
 mod coverage;
 mod numbers;
+#[cfg(feature = "servers")]
+mod on_rabbitmq;
 mod rule_sets;
 mod rules;
 mod server;

@@ -271,11 +271,11 @@ async fn what_is_wrong_with_a_rule_is_named_and_nothing_is_kept() -> anyhow::Res
             Code::InvalidArgument,
             vec!["rule.outcome.team"],
         ),
-        // The text form names each team of a split once.
+        // A split names each team once.
         (
             update(v1::Rule { outcome: outcome(split), ..invoices.clone() }, &["outcome"]),
             Code::InvalidArgument,
-            vec!["rule"],
+            vec!["rule.outcome.split.shares"],
         ),
         (
             v1::UpdateRuleRequest { request_id: "1".to_owned(), ..update(invoices.clone(), &["*"]) },

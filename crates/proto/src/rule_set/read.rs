@@ -132,6 +132,8 @@ impl Reader {
             let literals = literals.filter_map(|(m, one)| self.literal(one, &format!("{at}.when[{n}].literals[{m}]")));
             when.push(Conjunct::new(literals.collect()));
         }
+        let valid_from = self.instant(rule.valid_from_ms, &format!("{at}.valid_from_ms"));
+        let valid_until = self.instant(rule.valid_until_ms, &format!("{at}.valid_until_ms"));
         let outcome = self.outcome(rule.outcome.unwrap_or_default(), &format!("{at}.outcome"));
         let samples = rule.samples.into_iter().enumerate();
         let samples = samples.filter_map(|(n, one)| self.sample(one, &format!("{at}.samples[{n}]"))).collect();
@@ -141,8 +143,8 @@ impl Reader {
             phase: phase?,
             priority: rule.priority,
             enabled: !rule.disabled,
-            valid_from: self.instant(rule.valid_from_ms, &format!("{at}.valid_from_ms")),
-            valid_until: self.instant(rule.valid_until_ms, &format!("{at}.valid_until_ms")),
+            valid_from,
+            valid_until,
             when,
             on_unknown: on_unknown?,
             outcome,
@@ -264,6 +266,7 @@ impl Reader {
         let previous_team = self.some_team(&wire.previous_team, &format!("{at}.input.previous_team"));
         let open_team = self.some_team(&wire.open_team, &format!("{at}.input.open_team"));
         let open_urgency = self.urgency(wire.open_urgency, &format!("{at}.input.open_urgency"));
+        let received_at = self.instant(wire.received_at_ms, &format!("{at}.input.received_at_ms"));
         let input = RouteInput {
             number: wire.number,
             message_type: wire.message_type,
@@ -278,7 +281,7 @@ impl Reader {
             attributes: wire.attributes,
             language: wire.language,
             country: wire.country,
-            received_at: self.instant(wire.received_at_ms, &format!("{at}.input.received_at_ms")),
+            received_at,
             zone: wire.zone,
             previous_team: previous_team.map(|team| PreviousTeam { team, age_s: wire.previous_team_age_s }),
             window_left_s: wire.window_left_s,
