@@ -146,6 +146,6 @@ mod tests {
         rule.valid_from_ms = Some(i64::MIN);
         let FieldViolations(violations) = Document::try_from(wire).unwrap_err();
         let fields: Vec<_> = violations.iter().map(|violation| violation.field.as_str()).collect();
-        assert_eq!(fields, ["definition.rules[0].outcome.split.shares", "definition.rules[0].valid_from_ms"]);
+        assert_eq!(fields, ["definition.rules[0].valid_from_ms", "definition.rules[0].outcome.split.shares"]);
     }
 }
