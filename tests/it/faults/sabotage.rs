@@ -93,9 +93,9 @@ async fn cancelling_with_unacknowledged_deliveries_is_seen() -> anyhow::Result<(
     let deployment = Deployment::new(Backend::Servers, RULES)?;
     drop(deployment.start().await?); // the schema, the queues
     let _ingress = deployment.start_component("ingress", "door", &[]).await?;
-    let run = Run::start_at("-- cancelled", &deployment, 400.0)?;
-    // A backlog, so that the subscription holds something when it ends.
-    run.accepted(2_000).await;
+    let run = Run::start_at("-- cancelled", &deployment, 1_000.0)?;
+    // A backlog, so that the subscriptions hold something when they end: more than a router can do while the other starts.
+    run.accepted(8_000).await;
     let variables = [(SABOTAGE, Sabotage::CancelWithUnacked.name())];
     let mut first = deployment.start_component("router", "first", &variables).await?;
     let _second = deployment.start_component("router", "second", &[]).await?;

@@ -42,7 +42,7 @@ pub(crate) struct CalendarGetArgs {
 The file has one [[calendars]] and nothing else, as in a rules file. Where it has no holidays, those of a calendar that is
 there already stay.")]
 pub(crate) struct CalendarSetArgs {
-    /// A file (TOML) with one [[calendars]]
+    /// A file (TOML) with one calendar, as in a rules file
     pub(crate) file: PathBuf,
     /// Only if the calendar still shows this etag
     #[arg(long, default_value = "")]

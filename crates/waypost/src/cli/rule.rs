@@ -79,7 +79,7 @@ pub(crate) struct RuleGetArgs {
 
 The file has one [[rules]] and nothing else, as in a rules file.")]
 pub(crate) struct RuleCreateArgs {
-    /// A file (TOML) with one [[rules]]
+    /// A file (TOML) with one rule, as in a rules file
     pub(crate) file: PathBuf,
     #[command(flatten)]
     pub(crate) draft: DraftArgs,
@@ -93,7 +93,7 @@ pub(crate) struct RuleCreateArgs {
 pub(crate) struct RuleUpdateArgs {
     /// The rule's id
     pub(crate) rule: String,
-    /// A file (TOML) with one [[rules]] of this id: what the rule says from now on
+    /// A file (TOML) with one rule of this id: what it says from now on
     #[arg(long, value_name = "FILE", conflicts_with_all = ["title", "priority", "enabled", "team", "urgency", "valid_from", "valid_until"])]
     pub(crate) file: Option<PathBuf>,
     /// Shown to people
