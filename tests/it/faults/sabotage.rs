@@ -20,6 +20,9 @@ async fn killed(mut waypost: WaypostProcess) {
     eventually("it kills itself", DEADLINE, async || waypost.exit_status()).await;
 }
 
+/// Routers that take over from one another.
+const HANDOVERS: usize = 5;
+
 async fn judged(run: Run<'_>) -> anyhow::Result<Verdict> {
     run.accepted(100).await;
     let (verdict, _) = run.judge_quickly().await?;
@@ -93,13 +96,17 @@ async fn cancelling_with_unacknowledged_deliveries_is_seen() -> anyhow::Result<(
     let deployment = Deployment::new(Backend::Servers, RULES)?;
     drop(deployment.start().await?); // the schema, the queues
     let _ingress = deployment.start_component("ingress", "door", &[]).await?;
-    let run = Run::start_at("-- cancelled", &deployment, 1_000.0)?;
-    // A backlog, so that the subscriptions hold something when they end: more than a router can do while the other starts.
-    run.accepted(8_000).await;
+    let run = Run::start_at("-- cancelled", &deployment, 400.0)?;
+    // A backlog, so that the subscriptions hold something when they end; and several ends, because one may come at a
+    // moment when nothing is in hand.
+    run.accepted(2_000).await;
     let variables = [(SABOTAGE, Sabotage::CancelWithUnacked.name())];
-    let mut first = deployment.start_component("router", "first", &variables).await?;
-    let _second = deployment.start_component("router", "second", &[]).await?;
-    first.terminate(DEADLINE).await?;
+    let mut router = deployment.start_component("router", "router-0", &variables).await?;
+    for number in 1..=HANDOVERS {
+        let next = deployment.start_component("router", &format!("router-{number}"), &variables).await?;
+        router.terminate(DEADLINE).await?;
+        router = next;
+    }
     let verdict = judged(run).await?;
     ensure!(verdict.counts.out_of_order > 0, "the ledger saw nothing: {verdict}");
     Ok(())
