@@ -27,8 +27,9 @@ use crate::wire;
 /// For the broker to confirm that the channel is closed; without that a dead connection's heartbeat will tell it.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Only for sabotage.
-const LINGER: Duration = Duration::from_secs(2);
+/// Only for sabotage: longer than another replica takes to take over.
+const LINGER: Duration = Duration::from_secs(5);
+const HELD: usize = 20;
 
 pub(crate) struct RabbitConsumer {
     queue: String,
@@ -147,8 +148,10 @@ impl Consumer for RabbitConsumer {
     }
 }
 
-/// Only for sabotage: the next consumer comes before what we hold is given back.
-async fn cancel_and_linger(consumer: RabbitConsumer) {
+/// Only for sabotage: holds something for certain, and the next consumer comes before it is given back.
+async fn cancel_and_linger(mut consumer: RabbitConsumer) {
+    let hold = async { while consumer.unacknowledged.len() < HELD && consumer.next_batch(HELD).await.is_ok() {} };
+    tokio::time::timeout(LINGER, hold).await.ok();
     let cancelling = consumer.channel.basic_cancel(consumer.deliveries.tag(), BasicCancelOptions::default());
     if let Err(error) = cancelling.await {
         warn!(%error, "not cancelled");

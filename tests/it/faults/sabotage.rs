@@ -13,24 +13,8 @@ use crate::deployment::{Backend, Deployment};
 use crate::replicas::wait_for_owners;
 
 const DEADLINE: Duration = Duration::from_secs(60);
-/// Each way, so that a batch takes the router a quarter of a second: with small ones, four partitions decide about 130
-/// messages per second.
-const SLOW_DATABASE: Duration = Duration::from_millis(20);
-const SMALL_BATCH: &str = "8";
 const SABOTAGE: &str = "WAYPOST_SABOTAGE";
 const KILLPOINT: &str = "WAYPOST_KILLPOINT";
-/// The environment outranks the file.
-const STORE_URL: &str = "WAYPOST__STORE__URL";
-
-/// A proxy before the database of the deployment, and the store's URL through it.
-async fn before_the_database(deployment: &Deployment) -> anyhow::Result<(FaultProxy, String)> {
-    let postgres_url = &deployment.servers().context("servers")?.postgres_url;
-    let (server, database) =
-        postgres_url.rsplit_once('@').and_then(|(_, rest)| rest.split_once('/')).context("host and database")?;
-    let proxy = FaultProxy::start(server.parse()?).await?;
-    let through = format!("postgres://postgres@{}/{database}", proxy.address());
-    Ok((proxy, through))
-}
 
 async fn killed(mut waypost: WaypostProcess) {
     eventually("it kills itself", DEADLINE, async || waypost.exit_status()).await;
@@ -76,11 +60,16 @@ async fn dropping_a_stored_decision_is_seen() -> anyhow::Result<()> {
 #[tokio::test]
 async fn skipping_the_fence_is_seen() -> anyhow::Result<()> {
     let deployment = Deployment::new(Backend::Servers, RULES)?.set("partitions", "1");
-    let (proxy, through) = before_the_database(&deployment).await?;
+    let postgres_url = &deployment.servers().context("servers")?.postgres_url;
+    let (server, database) =
+        postgres_url.rsplit_once('@').and_then(|(_, rest)| rest.split_once('/')).context("host and database")?;
+    let proxy = FaultProxy::start(server.parse()?).await?;
+    let through = format!("postgres://postgres@{}/{database}", proxy.address());
     // Right after an acknowledgement: whatever it has decided is out, and tells the second router nothing. And later
     // than the first messages, which are fewer than that.
     let kill = format!("{WORKER_AFTER_ACK}:150");
-    let variables = [(SABOTAGE, Sabotage::SkipFence.name()), (STORE_URL, &through), (KILLPOINT, &kill)];
+    // The environment outranks the file.
+    let variables = [(SABOTAGE, Sabotage::SkipFence.name()), ("WAYPOST__STORE__URL", &through), (KILLPOINT, &kill)];
     let first = deployment.start_component("router", "first", &variables).await?;
     let _ingress = deployment.start_component("ingress", "door", &[]).await?;
     let run = Run::start("-- fence skipped", &deployment)?;
@@ -99,22 +88,17 @@ async fn skipping_the_fence_is_seen() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The first router is slow, so that more is prefetched than it can decide when it gives partitions to the second one;
-/// and it lives on, so that what it has not acknowledged comes back late.
+/// The first router lives on when it gives partitions to the second one, so that what it holds comes back late.
 #[tokio::test]
 async fn cancelling_with_unacknowledged_deliveries_is_seen() -> anyhow::Result<()> {
     let deployment = Deployment::new(Backend::Servers, RULES)?;
-    let (proxy, through) = before_the_database(&deployment).await?;
-    let sabotage = (SABOTAGE, Sabotage::CancelWithUnacked.name());
-    let slow = [sabotage, (STORE_URL, &through), ("WAYPOST__WORKER__BATCH_MAX", SMALL_BATCH)];
-    let _first = deployment.start_component("router", "first", &slow).await?;
+    let variables = [(SABOTAGE, Sabotage::CancelWithUnacked.name())];
+    let _first = deployment.start_component("router", "first", &variables).await?;
     let _ingress = deployment.start_component("ingress", "door", &[]).await?;
-    proxy.delay(SLOW_DATABASE);
     let run = Run::start_at("-- cancelled", &deployment, 400.0)?;
-    run.accepted(1_000).await;
-    let _second = deployment.start_component("router", "second", &[sabotage]).await?;
+    run.accepted(400).await;
+    let _second = deployment.start_component("router", "second", &variables).await?;
     wait_for_owners(&deployment, &[("first", 2), ("second", 2)]).await;
-    proxy.heal();
     let verdict = judged(run).await?;
     ensure!(verdict.counts.out_of_order > 0, "the ledger saw nothing: {verdict}");
     Ok(())
