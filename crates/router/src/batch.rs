@@ -6,17 +6,16 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use bytes::Bytes;
 use uuid::Uuid;
 use waypost_bus::fault::{self, Sabotage};
-use waypost_cloud_api::webhook::{ContactChange, Handover};
+use waypost_cloud_api::webhook::ContactChange;
 use waypost_domain::conversation::{Conversation, ConversationEvent, ConversationState};
 use waypost_domain::{ContactId, ConversationId, DecisionId, InboundMessage, NumberName, TeamName};
 use waypost_proto::v1::{ActivityKind, ActivityRecord};
 use waypost_rules::{PreviousTeam, Scratch};
 use waypost_store::{
-    Batch, ChangeRow, ChangeScope, ContactRecord, HeldRelease, InboxRow, KnownEvent, Observation, ReleasedMessage,
-    StoreError, StoredDecision,
+    Batch, ChangeRow, ChangeScope, ContactRecord, HeldRelease, InboxRow, KnownEvent, Observation, StoreError,
+    StoredDecision,
 };
 use waypost_worker::Claim;
 
@@ -24,6 +23,10 @@ use crate::config::RouterConfig;
 use crate::decide::{Known, decide};
 use crate::inbound::{Content, Inbound};
 use crate::rules::RulesInForce;
+
+mod held;
+
+use held::release;
 
 /// An event and our name of the number that it came in on.
 #[derive(Debug)]
@@ -215,25 +218,6 @@ impl Work<'_> {
         Ok(())
     }
 
-    fn standby(&mut self, arrival: &Arrival, message: &InboundMessage, contact: Option<ContactRecord>) {
-        let mut row = self.row(arrival, "standby", contact.as_ref());
-        row.held_event = Some(arrival.inbound.encoded.to_vec());
-        if let Some(contact) = &contact {
-            let pair = (contact.id, arrival.number.clone());
-            let event = ConversationEvent::CustomerWroteToOther {
-                arrived_at: arrival.inbound.received_at,
-                written_at: message.timestamp,
-            };
-            let (conversation, _) = self.conversation(&pair, arrival);
-            row.conversation = Some(conversation.id);
-            self.apply(&pair, event);
-            self.held_here.entry(pair).or_default().push(arrival.inbound.clone());
-        }
-        self.record_activity(ActivityKind::Held, &row, None, "");
-        self.rows.push(row);
-        self.decided.held += 1;
-    }
-
     fn echo(&mut self, arrival: &Arrival, message: &InboundMessage, contact: Option<ContactRecord>) {
         let mut row = self.row(arrival, "echo", contact.as_ref());
         if let Some(contact) = &contact {
@@ -274,46 +258,6 @@ impl Work<'_> {
             self.handover(arrival, handover, contact).await?;
         }
         self.rows.push(row);
-        Ok(())
-    }
-
-    async fn handover(
-        &mut self,
-        arrival: &Arrival,
-        handover: Handover,
-        contact: ContactRecord,
-    ) -> Result<(), StoreError> {
-        let pair = (contact.id, arrival.number.clone());
-        let at = arrival.inbound.received_at;
-        match handover {
-            Handover::Gained => {
-                self.apply(&pair, ConversationEvent::ControlGained { at });
-                self.release_held(arrival, &pair, contact).await?;
-            }
-            Handover::Lost => self.apply(&pair, ConversationEvent::ControlLost { at }),
-            Handover::Unknown => {}
-        }
-        Ok(())
-    }
-
-    /// The thread is ours: what the customer wrote meanwhile becomes work, in the order it was written.
-    async fn release_held(&mut self, arrival: &Arrival, pair: &Pair, contact: ContactRecord) -> Result<(), StoreError> {
-        let released_by = arrival.inbound.decision_id;
-        let mut waiting = Vec::new();
-        for held in self.tx.held(pair.0, &pair.1).await? {
-            waiting.extend(read_held(&held.event));
-        }
-        waiting.extend(self.held_here.remove(pair).unwrap_or_default());
-        for inbound in waiting {
-            let Content::Standby(message) = &inbound.content else { continue };
-            if !self.released.insert(inbound.decision_id) {
-                continue;
-            }
-            let kept = Arrival { inbound: inbound.clone(), number: pair.1.clone() };
-            let routed = self.route(&kept, message, Some(contact.clone()), false);
-            self.releases.push(release(&routed, released_by));
-            self.decided.outgoing.push(routed);
-        }
         Ok(())
     }
 
@@ -415,12 +359,6 @@ impl Work<'_> {
         });
     }
 
-    fn publish_held_again(&mut self, arrival: &Arrival, contact: Option<ContactRecord>, held: ReleasedMessage) {
-        let (Some(inbound), Some(decision)) = (read_held(&held.event), held.known.outcome) else { return };
-        let kept = Arrival { inbound, number: arrival.number.clone() };
-        self.publish_again(&kept, contact, decision);
-    }
-
     fn row(&mut self, arrival: &Arrival, kind: &'static str, contact: Option<&ContactRecord>) -> InboxRow {
         let key = arrival.inbound.key.clone();
         InboxRow {
@@ -486,19 +424,5 @@ fn observation(inbound: &Inbound) -> Observation {
         profile_name,
         username,
         at: inbound.received_at,
-    }
-}
-
-/// A kept standby message; `None` when it does not decode any more, which only a damaged store can bring about.
-fn read_held(event: &[u8]) -> Option<Arc<Inbound>> {
-    Inbound::from_encoded(Bytes::copy_from_slice(event)).ok().map(Arc::new)
-}
-
-fn release(routed: &Outgoing, released_by: DecisionId) -> HeldRelease {
-    HeldRelease {
-        number: routed.inbound.key.number.clone(),
-        key: routed.inbound.key.key.clone(),
-        released_by,
-        decision: routed.decision.clone(),
     }
 }

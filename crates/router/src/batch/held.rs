@@ -1,0 +1,104 @@
+//! Messages that came while another app held the thread: kept, and routed in their order when the thread is ours.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use waypost_cloud_api::webhook::Handover;
+use waypost_domain::conversation::ConversationEvent;
+use waypost_domain::{DecisionId, InboundMessage};
+use waypost_proto::v1::ActivityKind;
+use waypost_store::{ContactRecord, HeldRelease, ReleasedMessage, StoreError};
+
+use super::{Arrival, Outgoing, Pair, Work};
+use crate::inbound::{Content, Inbound};
+
+impl Work<'_> {
+    pub(super) fn standby(&mut self, arrival: &Arrival, message: &InboundMessage, contact: Option<ContactRecord>) {
+        let mut row = self.row(arrival, "standby", contact.as_ref());
+        row.held_event = Some(arrival.inbound.encoded.to_vec());
+        if let Some(contact) = &contact {
+            let pair = (contact.id, arrival.number.clone());
+            let event = ConversationEvent::CustomerWroteToOther {
+                arrived_at: arrival.inbound.received_at,
+                written_at: message.timestamp,
+            };
+            let (conversation, _) = self.conversation(&pair, arrival);
+            row.conversation = Some(conversation.id);
+            self.apply(&pair, event);
+            self.held_here.entry(pair).or_default().push(arrival.inbound.clone());
+        }
+        self.record_activity(ActivityKind::Held, &row, None, "");
+        self.rows.push(row);
+        self.decided.held += 1;
+    }
+
+    pub(super) async fn handover(
+        &mut self,
+        arrival: &Arrival,
+        handover: Handover,
+        contact: ContactRecord,
+    ) -> Result<(), StoreError> {
+        let pair = (contact.id, arrival.number.clone());
+        let at = arrival.inbound.received_at;
+        match handover {
+            Handover::Gained => {
+                self.apply(&pair, ConversationEvent::ControlGained { at });
+                self.release_held(arrival, &pair, contact).await?;
+            }
+            Handover::Lost => self.apply(&pair, ConversationEvent::ControlLost { at }),
+            Handover::Unknown => {}
+        }
+        Ok(())
+    }
+
+    /// The thread is ours: what the customer wrote meanwhile becomes work, in the order it was written.
+    pub(super) async fn release_held(
+        &mut self,
+        arrival: &Arrival,
+        pair: &Pair,
+        contact: ContactRecord,
+    ) -> Result<(), StoreError> {
+        let released_by = arrival.inbound.decision_id;
+        let mut waiting = Vec::new();
+        for held in self.tx.held(pair.0, &pair.1).await? {
+            waiting.extend(read_held(&held.event));
+        }
+        waiting.extend(self.held_here.remove(pair).unwrap_or_default());
+        for inbound in waiting {
+            let Content::Standby(message) = &inbound.content else { continue };
+            if !self.released.insert(inbound.decision_id) {
+                continue;
+            }
+            let kept = Arrival { inbound: inbound.clone(), number: pair.1.clone() };
+            let routed = self.route(&kept, message, Some(contact.clone()), false);
+            self.releases.push(release(&routed, released_by));
+            self.decided.outgoing.push(routed);
+        }
+        Ok(())
+    }
+
+    pub(super) fn publish_held_again(
+        &mut self,
+        arrival: &Arrival,
+        contact: Option<ContactRecord>,
+        held: ReleasedMessage,
+    ) {
+        let (Some(inbound), Some(decision)) = (read_held(&held.event), held.known.outcome) else { return };
+        let kept = Arrival { inbound, number: arrival.number.clone() };
+        self.publish_again(&kept, contact, decision);
+    }
+}
+
+/// A kept standby message; `None` when it does not decode any more, which only a damaged store can bring about.
+fn read_held(event: &[u8]) -> Option<Arc<Inbound>> {
+    Inbound::from_encoded(Bytes::copy_from_slice(event)).ok().map(Arc::new)
+}
+
+pub(super) fn release(routed: &Outgoing, released_by: DecisionId) -> HeldRelease {
+    HeldRelease {
+        number: routed.inbound.key.number.clone(),
+        key: routed.inbound.key.key.clone(),
+        released_by,
+        decision: routed.decision.clone(),
+    }
+}
