@@ -7,6 +7,7 @@ pub(crate) mod contacts;
 pub(crate) mod dead_letters;
 pub(crate) mod decisions;
 pub(crate) mod numbers;
+mod parts;
 pub(crate) mod rule_sets;
 pub(crate) mod rules;
 pub(crate) mod teams;

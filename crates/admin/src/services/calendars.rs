@@ -12,15 +12,12 @@ use waypost_proto::{resources, rules_v1};
 use waypost_rules::Rule;
 use waypost_rules::atom::Atom;
 use waypost_rules::model::Document;
-use waypost_store::AuditEntry;
 
-use super::audit_entry;
-use super::versions::{self, Draft, apart, check_reason, part_name, part_of, read_document, version};
-use crate::errors::{self, Violations, already_exists, check_etag, invalid, not_found, precondition};
-use crate::fields::{content_etag, masked, request_id};
-use crate::gate::Caller;
+use super::parts::{self, Meant, Part};
+use super::versions::{self, apart, part_name, part_of, read_document, version};
+use crate::errors::{self, Violations, invalid, precondition};
+use crate::fields::{content_etag, masked};
 use crate::holidays::{self, Skipped};
-use crate::once::Once;
 use crate::{Shared, page};
 
 const COLLECTION: &str = "calendars";
@@ -41,15 +38,8 @@ impl CalendarService for Calendars {
         &self,
         request: Request<v1::GetCalendarRequest>,
     ) -> Result<Response<v1::GetCalendarResponse>, Status> {
-        let name = request.into_inner().name;
-        let (parent, _) = part_of("name", COLLECTION, &name)?;
-        let row = version(&self.shared, "name", parent).await?;
-        let calendar = apart(move || {
-            let document = read_document(&row)?;
-            let place = place_of(&document, &name)?;
-            Ok::<_, Status>(shown(name, &document.calendars[place]))
-        });
-        Ok(Response::new(v1::GetCalendarResponse { calendar: Some(calendar.await??) }))
+        let calendar = parts::get::<Calendar>(&self.shared, request.into_inner().name).await?;
+        Ok(Response::new(v1::GetCalendarResponse { calendar: Some(calendar) }))
     }
 
     async fn list_calendars(
@@ -65,8 +55,7 @@ impl CalendarService for Calendars {
         calendars.sort_by(|a, b| a.name.cmp(&b.name));
         calendars.retain(|calendar| after.as_deref().is_none_or(|after| calendar.name.as_str() > after));
         let next = page::cut(&mut calendars, size, |calendar| calendar.name.to_string());
-        let calendars =
-            calendars.iter().map(|one| shown(part_name(&request.parent, COLLECTION, one.name.as_str()), one));
+        let calendars = calendars.iter().map(|one| one.wire(part_name(&request.parent, COLLECTION, one.id())));
         let next_page_token = next.map(|place| page::token(&question, &place)).unwrap_or_default();
         Ok(Response::new(v1::ListCalendarsResponse { calendars: calendars.collect(), next_page_token }))
     }
@@ -75,127 +64,49 @@ impl CalendarService for Calendars {
         &self,
         request: Request<v1::CreateCalendarRequest>,
     ) -> Result<Response<v1::CreateCalendarResponse>, Status> {
-        let caller = Caller::of(&request)?;
-        let request = request.into_inner();
-        let once = Once::new(request_id(&request.request_id)?, &caller, &request);
-        check_reason(&request.reason)?;
+        let (asked, request) = versions::Request::read(request)?;
         let id = request.calendar_id;
         CalendarName::new(id.as_str())
             .map_err(|_| invalid("calendar_id", "must be 1 to 64 of a-z, 0-9 and -, and not begin with -"))?;
         let given = request.calendar.ok_or_else(|| invalid("calendar", "is missing"))?;
         let calendar = resources::calendar_of(given, &id, "calendar").map_err(versions::wrong)?;
-        let row = version(&self.shared, "parent", &request.parent).await?;
-        let name = part_name(&request.parent, COLLECTION, &id);
-        let made = calendar.clone();
-        let draft = apart(move || {
-            let mut document = read_document(&row)?;
-            if document.calendars.iter().any(|other| other.name == made.name) {
-                return Err(already_exists(&name));
-            }
-            document.calendars.push(made);
-            Draft::of_document(&document, "calendar")
-        });
-        let asked = versions::Request {
-            method: "CalendarService/CreateCalendar",
-            caller: &caller,
-            once,
-            reason: request.reason,
-            validate_only: request.validate_only,
-        };
-        let answer = versions::keep(&self.shared, asked, draft.await??, |kept| {
-            let calendar = shown(part_name(&kept.rule_set.name, COLLECTION, &id), &calendar);
-            let entry = entry(&caller, "CalendarService/CreateCalendar", None, Some(&calendar));
-            let (rule_set, findings) = kept.without_text();
-            (v1::CreateCalendarResponse { calendar: Some(calendar), rule_set, findings }, Some(entry))
-        });
-        Ok(Response::new(answer.await?))
+        let changed = parts::create(&self.shared, &request.parent, calendar).await?;
+        let answer = |calendar, rule_set, findings| v1::CreateCalendarResponse { calendar, rule_set, findings };
+        parts::keep(&self.shared, asked, changed, answer).await
     }
 
     async fn update_calendar(
         &self,
         request: Request<v1::UpdateCalendarRequest>,
     ) -> Result<Response<v1::UpdateCalendarResponse>, Status> {
-        let caller = Caller::of(&request)?;
-        let request = request.into_inner();
-        let once = Once::new(request_id(&request.request_id)?, &caller, &request);
-        check_reason(&request.reason)?;
+        let (asked, request) = versions::Request::read(request)?;
         let given = request.calendar.ok_or_else(|| invalid("calendar", "is missing"))?;
-        let (name, etag) = (given.name.clone(), given.etag.clone());
-        let (_, id) = part_of("calendar.name", COLLECTION, &name)?;
+        let meant = Meant { field: "calendar.name", name: given.name.clone(), etag: given.etag.clone() };
+        let (_, id) = part_of(meant.field, COLLECTION, &meant.name)?;
         let fields = masked(request.update_mask.as_ref(), &CAN_CHANGE)?;
         let given = resources::calendar_of(given, id, "calendar").map_err(versions::wrong)?;
-        let asked = versions::Request {
-            method: "CalendarService/UpdateCalendar",
-            caller: &caller,
-            once,
-            reason: request.reason,
-            validate_only: request.validate_only,
-        };
-        let changed = self.changed("calendar.name", &name, etag, "calendar", |calendar| {
-            for field in fields {
-                match field {
-                    "zone" => calendar.zone.clone_from(&given.zone),
-                    "hours" => calendar.hours.clone_from(&given.hours),
-                    "holidays" => calendar.holidays.clone_from(&given.holidays),
-                    other => return Err(invalid("update_mask", format!("{other:?} cannot be changed"))),
-                }
-            }
-            Ok(())
-        });
-        let Changed { draft, before, after, told: () } = changed.await?;
-        let answer = versions::keep(&self.shared, asked, draft, |kept| {
-            let calendar = shown(part_name(&kept.rule_set.name, COLLECTION, after.name.as_str()), &after);
-            let entry = entry(&caller, "CalendarService/UpdateCalendar", Some(&before), Some(&calendar));
-            let (rule_set, findings) = kept.without_text();
-            (v1::UpdateCalendarResponse { calendar: Some(calendar), rule_set, findings }, Some(entry))
-        });
-        Ok(Response::new(answer.await?))
+        let merge = move |calendar: &mut Calendar| merge(calendar, &given, &fields);
+        let (changed, ()) = parts::change(&self.shared, meant, Calendar::FIELD, merge).await?;
+        let answer = |calendar, rule_set, findings| v1::UpdateCalendarResponse { calendar, rule_set, findings };
+        parts::keep(&self.shared, asked, changed, answer).await
     }
 
     async fn delete_calendar(
         &self,
         request: Request<v1::DeleteCalendarRequest>,
     ) -> Result<Response<v1::DeleteCalendarResponse>, Status> {
-        let caller = Caller::of(&request)?;
-        let request = request.into_inner();
-        let once = Once::new(request_id(&request.request_id)?, &caller, &request);
-        check_reason(&request.reason)?;
-        let name = request.name;
-        let (parent, _) = part_of("name", COLLECTION, &name)?;
-        let row = version(&self.shared, "name", parent).await?;
-        let (of, etag) = (name.clone(), request.etag);
-        let (draft, before) = apart(move || {
-            let mut document = read_document(&row)?;
-            let place = place_of(&document, &of)?;
-            let before = document.calendars.remove(place);
-            check_etag(&of, &etag, &etag_of(&before))?;
-            check_unused(&document, &before.name, &of)?;
-            Ok::<_, Status>((Draft::of_document(&document, "name")?, before))
-        })
-        .await??;
-        let asked = versions::Request {
-            method: "CalendarService/DeleteCalendar",
-            caller: &caller,
-            once,
-            reason: request.reason,
-            validate_only: request.validate_only,
-        };
-        let answer = versions::keep(&self.shared, asked, draft, |kept| {
-            let entry = entry(&caller, "CalendarService/DeleteCalendar", Some(&shown(name.clone(), &before)), None);
-            let (rule_set, findings) = kept.without_text();
-            (v1::DeleteCalendarResponse { rule_set, findings }, Some(entry))
-        });
-        Ok(Response::new(answer.await?))
+        let (asked, request) = versions::Request::read(request)?;
+        let meant = Meant { field: "name", name: request.name, etag: request.etag };
+        let changed = parts::remove::<Calendar>(&self.shared, meant).await?;
+        let answer = |_, rule_set, findings| v1::DeleteCalendarResponse { rule_set, findings };
+        parts::keep(&self.shared, asked, changed, answer).await
     }
 
     async fn import_holidays(
         &self,
         request: Request<v1::ImportHolidaysRequest>,
     ) -> Result<Response<v1::ImportHolidaysResponse>, Status> {
-        let caller = Caller::of(&request)?;
-        let request = request.into_inner();
-        let once = Once::new(request_id(&request.request_id)?, &caller, &request);
-        check_reason(&request.reason)?;
+        let (asked, request) = versions::Request::read(request)?;
         part_of("name", COLLECTION, &request.name)?;
         if request.ical_text.len() > ICAL_BYTES_MAX {
             return Err(invalid("ical_text", format!("must have at most {ICAL_BYTES_MAX} bytes")));
@@ -212,65 +123,64 @@ impl CalendarService for Calendars {
             }
             violations.check().err().unwrap_or_else(|| invalid("ical_text", "is no calendar"))
         })?;
-        let asked = versions::Request {
-            method: "CalendarService/ImportHolidays",
-            caller: &caller,
-            once,
-            reason: request.reason,
-            validate_only: request.validate_only,
-        };
+        let meant = Meant { field: "name", name: request.name, etag: request.etag };
         let add = |calendar: &mut Calendar| Ok(added(calendar, found));
-        let changed = self.changed("name", &request.name, request.etag, "ical_text", add).await?;
-        let Changed { draft, before, after, told: (added, skipped) } = changed;
-        let answer = versions::keep(&self.shared, asked, draft, |kept| {
-            let calendar = shown(part_name(&kept.rule_set.name, COLLECTION, after.name.as_str()), &after);
-            let entry = entry(&caller, "CalendarService/ImportHolidays", Some(&before), Some(&calendar));
-            let (rule_set, findings) = kept.without_text();
-            let skipped_count = u32::try_from(skipped.len()).unwrap_or(u32::MAX);
-            let skipped = skipped.into_iter().take(SKIPPED_MAX).map(wire_skipped).collect();
-            let calendar = Some(calendar);
-            (v1::ImportHolidaysResponse { calendar, rule_set, findings, added, skipped, skipped_count }, Some(entry))
-        });
-        Ok(Response::new(answer.await?))
+        let (changed, (added, skipped)) = parts::change(&self.shared, meant, "ical_text", add).await?;
+        let skipped_count = u32::try_from(skipped.len()).unwrap_or(u32::MAX);
+        let skipped = skipped.into_iter().take(SKIPPED_MAX).map(wire_skipped).collect();
+        let answer = |calendar, rule_set, findings| v1::ImportHolidaysResponse {
+            calendar,
+            rule_set,
+            findings,
+            added,
+            skipped,
+            skipped_count,
+        };
+        parts::keep(&self.shared, asked, changed, answer).await
     }
 }
 
-/// A version in which one calendar is another.
-struct Changed<T> {
-    draft: Draft,
-    before: v1::Calendar,
-    after: Calendar,
-    told: T,
-}
+impl Part for Calendar {
+    type Wire = v1::Calendar;
+    const COLLECTION: &'static str = COLLECTION;
+    const FIELD: &'static str = "calendar";
 
-impl Calendars {
-    /// `change` does it; `name_field` is where the calendar is named, `field` what a change that cannot be kept is
-    /// blamed on.
-    async fn changed<T: Send + 'static>(
-        &self,
-        name_field: &str,
-        name: &str,
-        etag: String,
-        field: &'static str,
-        change: impl FnOnce(&mut Calendar) -> Result<T, Status> + Send,
-    ) -> Result<Changed<T>, Status> {
-        let (parent, _) = part_of(name_field, COLLECTION, name)?;
-        let row = version(&self.shared, name_field, parent).await?;
-        let mut document = apart(move || read_document(&row)).await??;
-        let place = place_of(&document, name)?;
-        let before = shown(name.to_owned(), &document.calendars[place]);
-        check_etag(name, &etag, &before.etag)?;
-        let told = change(&mut document.calendars[place])?;
-        let after = document.calendars[place].clone();
-        let draft = apart(move || Draft::of_document(&document, field)).await??;
-        Ok(Changed { draft, before, after, told })
+    fn all(document: &Document) -> &[Self] {
+        &document.calendars
+    }
+
+    fn all_mut(document: &mut Document) -> &mut Vec<Self> {
+        &mut document.calendars
+    }
+
+    fn id(&self) -> &str {
+        self.name.as_str()
+    }
+
+    fn etag(&self) -> String {
+        content_etag(&rules_v1::Calendar::from(self))
+    }
+
+    fn wire(&self, name: String) -> v1::Calendar {
+        v1::Calendar { etag: self.etag(), ..resources::calendar(name, self) }
+    }
+
+    fn check_unused(&self, left: &Document, name: &str) -> Result<(), Status> {
+        check_unused(left, &self.name, name)
     }
 }
 
-fn place_of(document: &Document, name: &str) -> Result<usize, Status> {
-    let (_, id) = part_of("name", COLLECTION, name)?;
-    let place = document.calendars.iter().position(|calendar| calendar.name.as_str() == id);
-    place.ok_or_else(|| not_found(name))
+/// `calendar` gets these fields of `given`.
+fn merge(calendar: &mut Calendar, given: &Calendar, fields: &BTreeSet<&str>) -> Result<(), Status> {
+    for field in fields {
+        match *field {
+            "zone" => calendar.zone.clone_from(&given.zone),
+            "hours" => calendar.hours.clone_from(&given.hours),
+            "holidays" => calendar.holidays.clone_from(&given.holidays),
+            other => return Err(invalid("update_mask", format!("{other:?} cannot be changed"))),
+        }
+    }
+    Ok(())
 }
 
 /// No rule may name it, in a condition or as the clock of an escalation.
@@ -344,17 +254,4 @@ fn wire_skipped(skipped: Skipped) -> v1::SkippedEvent {
         date: skipped.date.map(|date| date.to_string()).unwrap_or_default(),
         reason: skipped.reason,
     }
-}
-
-fn etag_of(calendar: &Calendar) -> String {
-    content_etag(&rules_v1::Calendar::from(calendar))
-}
-
-fn shown(name: String, calendar: &Calendar) -> v1::Calendar {
-    v1::Calendar { etag: etag_of(calendar), ..resources::calendar(name, calendar) }
-}
-
-fn entry(caller: &Caller, method: &str, before: Option<&v1::Calendar>, after: Option<&v1::Calendar>) -> AuditEntry {
-    let resource = after.or(before).map(|calendar| calendar.name.clone()).unwrap_or_default();
-    audit_entry(caller, method, &resource, before, after)
 }

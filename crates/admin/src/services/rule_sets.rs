@@ -19,11 +19,10 @@ mod coverage;
 pub(super) mod wire;
 
 use super::audit_entry;
-use super::versions::{self, COLLECTION, Draft, Kept, apart, check_reason, number_of, read_document, rule_set_entry};
+use super::versions::{self, COLLECTION, Draft, Kept, apart, number_of, read_document, rule_set_entry};
 use crate::errors::{self, Violations, check_etag, invalid, not_found, precondition};
-use crate::fields::{id_of, request_id, team_name, uuid_of};
+use crate::fields::{id_of, team_name, uuid_of};
 use crate::gate::Caller;
-use crate::once::Once;
 use crate::{Shared, page};
 
 /// What `GetActivation` is asked about.
@@ -72,19 +71,9 @@ impl RuleSetService for RuleSets {
         &self,
         request: Request<v1::CreateRuleSetRequest>,
     ) -> Result<Response<v1::CreateRuleSetResponse>, Status> {
-        let caller = Caller::of(&request)?;
-        let request = request.into_inner();
-        let once = Once::new(request_id(&request.request_id)?, &caller, &request);
-        check_reason(&request.reason)?;
+        let (asked, request) = versions::Request::read(request)?;
         let rules = request.rules.ok_or_else(|| invalid("text", "give the rules as text, or as document"))?;
         let draft = apart(move || draft(rules)).await??;
-        let asked = versions::Request {
-            method: "RuleSetService/CreateRuleSet",
-            caller: &caller,
-            once,
-            reason: request.reason,
-            validate_only: request.validate_only,
-        };
         let answer = versions::keep(&self.shared, asked, draft, |Kept { rule_set, findings }| {
             (v1::CreateRuleSetResponse { rule_set: Some(rule_set), findings }, None)
         });
@@ -233,27 +222,24 @@ impl RuleSetService for RuleSets {
         &self,
         request: Request<v1::ActivateRuleSetRequest>,
     ) -> Result<Response<v1::ActivateRuleSetResponse>, Status> {
-        let caller = Caller::of(&request)?;
-        let request = request.into_inner();
-        let once = Once::new(request_id(&request.request_id)?, &caller, &request);
-        check_reason(&request.reason)?;
+        let (asked, request) = versions::Request::read(request)?;
         let in_force = read_activation(request.activation.as_ref())?;
         let mut change = self.shared.store.begin_change().await.map_err(errors::store)?;
-        if let Some(answer) = once.answer::<v1::ActivateRuleSetResponse>(&mut change).await? {
+        if let Some(answer) = asked.once.answer::<v1::ActivateRuleSetResponse>(&mut change).await? {
             return Ok(Response::new(answer));
         }
         let before = change.activation().await.map_err(errors::store)?.map(|before| wire::activation(&before));
         let current = before.as_ref().map_or_else(|| "0".to_owned(), |before| before.etag.clone());
         check_etag(ACTIVATION, &request.etag, &current)?;
         self.check_versions(&in_force).await?;
-        let after = change.activate(&in_force, &caller.actor, &request.reason).await.map_err(errors::store)?;
+        let after = change.activate(&in_force, &asked.caller.actor, &asked.reason).await.map_err(errors::store)?;
         let after = wire::activation(&after);
         let answer = v1::ActivateRuleSetResponse { activation: Some(after.clone()) };
-        if request.validate_only {
+        if asked.validate_only {
             return Ok(Response::new(answer));
         }
-        once.remember(&mut change, &answer).await?;
-        let entry = audit_entry(&caller, "RuleSetService/ActivateRuleSet", ACTIVATION, before.as_ref(), Some(&after));
+        asked.once.remember(&mut change, &answer).await?;
+        let entry = audit_entry(&asked.caller, asked.method, ACTIVATION, before.as_ref(), Some(&after));
         change.commit(&[entry]).await.map_err(errors::store)?;
         Ok(Response::new(answer))
     }

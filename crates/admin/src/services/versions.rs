@@ -2,7 +2,7 @@
 //!
 //! What costs processor time (reading, checking, compiling) runs beside the calls, not among them.
 
-use prost::Message;
+use prost::{Message, Name};
 use tonic::Status;
 use waypost_proto::admin_v1 as v1;
 use waypost_proto::rule_set::FieldViolations;
@@ -15,7 +15,7 @@ use super::audit_entry;
 use super::rule_sets::wire;
 use crate::Shared;
 use crate::errors::{self, Violations, invalid, not_found, precondition};
-use crate::fields::id_of;
+use crate::fields::{id_of, request_id};
 use crate::gate::Caller;
 use crate::once::Once;
 
@@ -57,7 +57,7 @@ pub(super) fn part_name(version: &str, parts: &str, id: &str) -> String {
     if version.is_empty() { String::new() } else { format!("{version}/{parts}/{id}") }
 }
 
-pub(super) fn check_reason(reason: &str) -> Result<(), Status> {
+fn check_reason(reason: &str) -> Result<(), Status> {
     let mut violations = Violations::default();
     violations.require(reason.chars().count() <= REASON_CHARS_MAX, "reason", "must have at most 500 characters");
     violations.check()
@@ -122,13 +122,65 @@ fn refused(field: &str, prefix: &str, errors: &RuleErrors) -> Status {
     violations.check().err().unwrap_or_else(|| invalid(field, "cannot be read"))
 }
 
-/// How a request wants its version kept.
-pub(super) struct Request<'a> {
+/// A request that makes a version, or puts one in force.
+pub(super) trait VersionRequest: Name {
+    const METHOD: &'static str;
+
+    fn reason(&self) -> &str;
+    fn request_id(&self) -> &str;
+    fn validate_only(&self) -> bool;
+}
+
+macro_rules! version_requests {
+    ($($message:ident: $method:literal,)*) => {$(
+        impl VersionRequest for v1::$message {
+            const METHOD: &'static str = $method;
+
+            fn reason(&self) -> &str {
+                &self.reason
+            }
+
+            fn request_id(&self) -> &str {
+                &self.request_id
+            }
+
+            fn validate_only(&self) -> bool {
+                self.validate_only
+            }
+        }
+    )*};
+}
+
+version_requests! {
+    ActivateRuleSetRequest: "RuleSetService/ActivateRuleSet",
+    CreateCalendarRequest: "CalendarService/CreateCalendar",
+    CreateRuleRequest: "RuleService/CreateRule",
+    CreateRuleSetRequest: "RuleSetService/CreateRuleSet",
+    DeleteCalendarRequest: "CalendarService/DeleteCalendar",
+    DeleteRuleRequest: "RuleService/DeleteRule",
+    ImportHolidaysRequest: "CalendarService/ImportHolidays",
+    UpdateCalendarRequest: "CalendarService/UpdateCalendar",
+    UpdateRuleRequest: "RuleService/UpdateRule",
+}
+
+/// Who asks, and what all such requests say of how they want it done.
+pub(super) struct Request {
     pub(super) method: &'static str,
-    pub(super) caller: &'a Caller,
+    pub(super) caller: Caller,
     pub(super) once: Once,
     pub(super) reason: String,
     pub(super) validate_only: bool,
+}
+
+impl Request {
+    pub(super) fn read<M: VersionRequest>(request: tonic::Request<M>) -> Result<(Self, M), Status> {
+        let caller = Caller::of(&request)?;
+        let message = request.into_inner();
+        let once = Once::new(request_id(message.request_id())?, &caller, &message);
+        let reason = message.reason().to_owned();
+        check_reason(&reason)?;
+        Ok((Self { method: M::METHOD, caller, once, reason, validate_only: message.validate_only() }, message))
+    }
 }
 
 /// A new version and what there is to say about it.
@@ -148,7 +200,7 @@ impl Kept {
 /// tells of the version, and what is to be recorded besides its creation.
 pub(super) async fn keep<A: Message + Default>(
     shared: &Shared,
-    request: Request<'_>,
+    request: Request,
     draft: Draft,
     answer: impl FnOnce(Kept) -> (A, Option<AuditEntry>),
 ) -> Result<A, Status> {
@@ -167,7 +219,7 @@ pub(super) async fn keep<A: Message + Default>(
     let row = change.push_rule_set(&hash, &text, &caller.actor, &reason).await.map_err(errors::store)?;
     let rule_set = wire::rule_set(row);
     // The text is in the version, which stays as it is; the hash stands for it.
-    let created = rule_set_entry(caller, method, None, &rule_set);
+    let created = rule_set_entry(&caller, method, None, &rule_set);
     let (answer, entry) = answer(Kept { rule_set, findings });
     once.remember(&mut change, &answer).await?;
     let entries: Vec<AuditEntry> = [created].into_iter().chain(entry).collect();

@@ -1,0 +1,151 @@
+//! The parts of a version that have names of their own, its rules and its calendars: one is read, or a new version made
+//! that has one more, one less, or another in its place. Never changes a version.
+
+use prost::{Message, Name};
+use tonic::{Response, Status};
+use waypost_proto::admin_v1 as v1;
+use waypost_rules::model::Document;
+use waypost_store::RuleSetRow;
+
+use super::audit_entry;
+use super::versions::{self, Draft, apart, part_name, part_of, read_document, version};
+use crate::Shared;
+use crate::errors::{already_exists, check_etag, not_found};
+
+/// A rule or a calendar.
+pub(super) trait Part: Clone + Send + 'static {
+    /// The message that tells of one.
+    type Wire: Name;
+    const COLLECTION: &'static str;
+    /// Where a request has one.
+    const FIELD: &'static str;
+
+    /// All of a version.
+    fn all(document: &Document) -> &[Self];
+    fn all_mut(document: &mut Document) -> &mut Vec<Self>;
+
+    fn id(&self) -> &str;
+    fn etag(&self) -> String;
+    /// As it is told under `name`, with its etag.
+    fn wire(&self, name: String) -> Self::Wire;
+
+    /// Whether `left`, from which it was taken, can do without it. `name` is for the refusal.
+    fn check_unused(&self, _left: &Document, _name: &str) -> Result<(), Status> {
+        Ok(())
+    }
+}
+
+/// The part that a request means: `field` of the request has its name.
+pub(super) struct Meant {
+    pub(super) field: &'static str,
+    pub(super) name: String,
+    pub(super) etag: String,
+}
+
+/// A version in which one part is otherwise, not kept yet.
+pub(super) struct Changed<P: Part> {
+    draft: Draft,
+    /// The part's name in the version that was begun with.
+    name: String,
+    before: Option<P::Wire>,
+    after: Option<P>,
+}
+
+pub(super) async fn get<P: Part>(shared: &Shared, name: String) -> Result<P::Wire, Status> {
+    let row = version_of::<P>(shared, "name", &name).await?;
+    let part = apart(move || {
+        let (document, place) = find::<P>(&row, &name)?;
+        Ok(P::all(&document)[place].wire(name))
+    });
+    part.await?
+}
+
+/// A version like `parent`, with `part` besides.
+pub(super) async fn create<P: Part>(shared: &Shared, parent: &str, part: P) -> Result<Changed<P>, Status> {
+    let row = version(shared, "parent", parent).await?;
+    let name = part_name(parent, P::COLLECTION, part.id());
+    let changed = apart(move || {
+        let mut document = read_document(&row)?;
+        if P::all(&document).iter().any(|other| other.id() == part.id()) {
+            return Err(already_exists(&name));
+        }
+        P::all_mut(&mut document).push(part.clone());
+        let draft = Draft::of_document(&document, P::FIELD)?;
+        Ok(Changed { draft, name, before: None, after: Some(part) })
+    });
+    changed.await?
+}
+
+/// A version in which `change` was done to a part. `field` is what a change that cannot be kept is blamed on.
+pub(super) async fn change<P: Part, T: Send + 'static>(
+    shared: &Shared,
+    meant: Meant,
+    field: &'static str,
+    change: impl FnOnce(&mut P) -> Result<T, Status> + Send + 'static,
+) -> Result<(Changed<P>, T), Status> {
+    let Meant { field: name_field, name, etag } = meant;
+    let row = version_of::<P>(shared, name_field, &name).await?;
+    let changed = apart(move || {
+        let (mut document, place) = find::<P>(&row, &name)?;
+        let part = &mut P::all_mut(&mut document)[place];
+        check_etag(&name, &etag, &part.etag())?;
+        let before = part.wire(name.clone());
+        let told = change(part)?;
+        let after = part.clone();
+        let draft = Draft::of_document(&document, field)?;
+        Ok((Changed { draft, name, before: Some(before), after: Some(after) }, told))
+    });
+    changed.await?
+}
+
+/// A version without the part.
+pub(super) async fn remove<P: Part>(shared: &Shared, meant: Meant) -> Result<Changed<P>, Status> {
+    let Meant { field, name, etag } = meant;
+    let row = version_of::<P>(shared, field, &name).await?;
+    let changed = apart(move || {
+        let (mut document, place) = find::<P>(&row, &name)?;
+        let part = P::all_mut(&mut document).remove(place);
+        check_etag(&name, &etag, &part.etag())?;
+        part.check_unused(&document, &name)?;
+        let before = part.wire(name.clone());
+        let draft = Draft::of_document(&document, field)?;
+        Ok(Changed { draft, name, before: Some(before), after: None })
+    });
+    changed.await?
+}
+
+/// Keeps the version as it is asked for, with a record of what became of the part. `answer` is made of the part as the
+/// new version has it, of that version and of the findings.
+pub(super) async fn keep<P: Part, A: Message + Default>(
+    shared: &Shared,
+    asked: versions::Request,
+    changed: Changed<P>,
+    answer: impl FnOnce(Option<P::Wire>, Option<v1::RuleSet>, Vec<v1::Finding>) -> A,
+) -> Result<Response<A>, Status> {
+    let Changed { draft, name, before, after } = changed;
+    let (caller, method) = (asked.caller.clone(), asked.method);
+    let answer = versions::keep(shared, asked, draft, |kept| {
+        let new_name = |part: &P| part_name(&kept.rule_set.name, P::COLLECTION, part.id());
+        let name = after.as_ref().map_or(name, new_name);
+        let after = after.map(|part| part.wire(name.clone()));
+        let entry = audit_entry(&caller, method, &name, before.as_ref(), after.as_ref());
+        let (rule_set, findings) = kept.without_text();
+        (answer(after, rule_set, findings), Some(entry))
+    });
+    answer.await.map(Response::new)
+}
+
+/// The version whose part `name` is.
+async fn version_of<P: Part>(shared: &Shared, field: &str, name: &str) -> Result<RuleSetRow, Status> {
+    let (parent, _) = part_of(field, P::COLLECTION, name)?;
+    version(shared, field, parent).await
+}
+
+/// What the version says, and where in it the part is.
+fn find<P: Part>(row: &RuleSetRow, name: &str) -> Result<(Document, usize), Status> {
+    let document = read_document(row)?;
+    let (_, id) = part_of("name", P::COLLECTION, name)?;
+    let place = P::all(&document).iter().position(|part| part.id() == id);
+    let place = place.ok_or_else(|| not_found(name))?;
+    Ok((document, place))
+}
