@@ -26,6 +26,29 @@ pub(crate) struct ServerArgs {
     pub(crate) json: bool,
 }
 
+/// What all verbs have that list what may be long.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ListArgs {
+    /// At most this many
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    pub(crate) limit: usize,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+}
+
+/// What all verbs have that change or delete what is there.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct EditArgs {
+    /// Only if it still shows this etag
+    #[arg(long, default_value = "")]
+    pub(crate) etag: String,
+    /// Check everything, change nothing
+    #[arg(long)]
+    pub(crate) validate_only: bool,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum TeamsCommand {
     /// List all teams
@@ -68,9 +91,6 @@ pub(crate) struct TeamFields {
     /// The team that this one is a part of; "" for none
     #[arg(long, value_name = "TEAM")]
     pub(crate) parent: Option<String>,
-    /// Check everything, change nothing
-    #[arg(long)]
-    pub(crate) validate_only: bool,
 }
 
 #[derive(Debug, Args)]
@@ -84,6 +104,9 @@ pub(crate) struct TeamCreateArgs {
     pub(crate) team: String,
     #[command(flatten)]
     pub(crate) fields: TeamFields,
+    /// Check everything, change nothing
+    #[arg(long)]
+    pub(crate) validate_only: bool,
     /// A UUID: the same request under the same id is carried out once
     #[arg(long, value_name = "UUID")]
     pub(crate) request_id: Option<String>,
@@ -101,25 +124,16 @@ pub(crate) struct TeamUpdateArgs {
     pub(crate) team: String,
     #[command(flatten)]
     pub(crate) fields: TeamFields,
-    /// Only if the team is still the one that showed this etag
-    #[arg(long, default_value = "")]
-    pub(crate) etag: String,
     #[command(flatten)]
-    pub(crate) server: ServerArgs,
+    pub(crate) edit: EditArgs,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct TeamDeleteArgs {
     /// The team: billing, or teams/billing
     pub(crate) team: String,
-    /// Only if the team is still the one that showed this etag
-    #[arg(long, default_value = "")]
-    pub(crate) etag: String,
-    /// Check everything, change nothing
-    #[arg(long)]
-    pub(crate) validate_only: bool,
     #[command(flatten)]
-    pub(crate) server: ServerArgs,
+    pub(crate) edit: EditArgs,
 }
 
 #[derive(Debug, Subcommand)]
@@ -151,14 +165,8 @@ pub(crate) struct NumberSetArgs {
     pub(crate) number: String,
     /// Meta's id of the number (phone_number_id)
     pub(crate) phone_number_id: String,
-    /// Only if the number is still the one that showed this etag
-    #[arg(long, default_value = "")]
-    pub(crate) etag: String,
-    /// Check everything, change nothing
-    #[arg(long)]
-    pub(crate) validate_only: bool,
     #[command(flatten)]
-    pub(crate) server: ServerArgs,
+    pub(crate) edit: EditArgs,
 }
 
 #[derive(Debug, Subcommand)]
@@ -216,18 +224,9 @@ pub(crate) struct ContactsImportArgs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum DecisionsCommand {
     /// List decisions, in no order of time
-    List(DecisionsListArgs),
+    List(ListArgs),
     /// Show one decision and why it was taken
     Get(DecisionGetArgs),
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct DecisionsListArgs {
-    /// At most this many
-    #[arg(long, value_name = "N", default_value_t = 50)]
-    pub(crate) limit: usize,
-    #[command(flatten)]
-    pub(crate) server: ServerArgs,
 }
 
 #[derive(Debug, Args)]
@@ -270,11 +269,8 @@ pub(crate) struct DeadLettersListArgs {
     /// Which queue
     #[arg(long, value_enum, default_value = "dead-letters")]
     pub(crate) from: Parked,
-    /// At most this many
-    #[arg(long, value_name = "N", default_value_t = 50)]
-    pub(crate) limit: usize,
     #[command(flatten)]
-    pub(crate) server: ServerArgs,
+    pub(crate) list: ListArgs,
 }
 
 #[derive(Debug, Args)]
@@ -339,9 +335,6 @@ pub(crate) struct AuditListArgs {
     /// Only the resource of this name, e.g. teams/billing
     #[arg(long, default_value = "")]
     pub(crate) resource: String,
-    /// At most this many
-    #[arg(long, value_name = "N", default_value_t = 50)]
-    pub(crate) limit: usize,
     #[command(flatten)]
-    pub(crate) server: ServerArgs,
+    pub(crate) list: ListArgs,
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::rule::{BaseArgs, DraftArgs};
+use super::rule::{BaseArgs, PartChangeArgs};
 
 #[derive(Debug, Subcommand)]
 #[command(
@@ -44,11 +44,8 @@ there already stay.")]
 pub(crate) struct CalendarSetArgs {
     /// A file (TOML) with one calendar, as in a rules file
     pub(crate) file: PathBuf,
-    /// Only if the calendar still shows this etag
-    #[arg(long, default_value = "")]
-    pub(crate) etag: String,
     #[command(flatten)]
-    pub(crate) draft: DraftArgs,
+    pub(crate) change: PartChangeArgs,
 }
 
 #[derive(Debug, Args)]
@@ -68,20 +65,14 @@ pub(crate) struct CalendarImportArgs {
     /// Take the days of these years; this year and the next where left out
     #[arg(long, value_name = "YEAR,...", value_delimiter = ',')]
     pub(crate) years: Vec<u32>,
-    /// Only if the calendar still shows this etag
-    #[arg(long, default_value = "")]
-    pub(crate) etag: String,
     #[command(flatten)]
-    pub(crate) draft: DraftArgs,
+    pub(crate) change: PartChangeArgs,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct CalendarDeleteArgs {
     /// The calendar's name
     pub(crate) calendar: String,
-    /// Only if the calendar still shows this etag
-    #[arg(long, default_value = "")]
-    pub(crate) etag: String,
     #[command(flatten)]
-    pub(crate) draft: DraftArgs,
+    pub(crate) change: PartChangeArgs,
 }

@@ -50,6 +50,16 @@ pub(crate) struct DraftArgs {
     pub(crate) request_id: String,
 }
 
+/// What all verbs have that change or delete a part of a version.
+#[derive(Debug, Args)]
+pub(crate) struct PartChangeArgs {
+    /// Only if it still shows this etag
+    #[arg(long, default_value = "")]
+    pub(crate) etag: String,
+    #[command(flatten)]
+    pub(crate) draft: DraftArgs,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct RuleListArgs {
     /// Only rules of this phase
@@ -117,20 +127,14 @@ pub(crate) struct RuleUpdateArgs {
     /// Not in force any more from then on; "" for never
     #[arg(long, value_name = "TIME")]
     pub(crate) valid_until: Option<String>,
-    /// Only if the rule still shows this etag
-    #[arg(long, default_value = "")]
-    pub(crate) etag: String,
     #[command(flatten)]
-    pub(crate) draft: DraftArgs,
+    pub(crate) change: PartChangeArgs,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct RuleDeleteArgs {
     /// The rule's id
     pub(crate) rule: String,
-    /// Only if the rule still shows this etag
-    #[arg(long, default_value = "")]
-    pub(crate) etag: String,
     #[command(flatten)]
-    pub(crate) draft: DraftArgs,
+    pub(crate) change: PartChangeArgs,
 }

@@ -15,8 +15,8 @@ pub(crate) async fn run(command: AuditCommand) -> Result<(), Failure> {
 }
 
 async fn list(args: AuditListArgs) -> Result<(), Failure> {
-    let client = AuditServiceClient::new(connect(&args.server).await?);
-    let records = pages(args.limit, |page_size, page_token| {
+    let client = AuditServiceClient::new(connect(&args.list.server).await?);
+    let records = pages(args.list.limit, |page_size, page_token| {
         let mut client = client.clone();
         let request = v1::ListAuditRecordsRequest { page_size, page_token, resource: args.resource.clone() };
         async move {
@@ -24,7 +24,7 @@ async fn list(args: AuditListArgs) -> Result<(), Failure> {
             Ok((page.audit_records, page.next_page_token))
         }
     });
-    print_list(args.server.json, &records.await?, &["name", "time", "actor", "method", "resource"])
+    print_list(args.list.server.json, &records.await?, &["name", "time", "actor", "method", "resource"])
 }
 
 async fn verify(args: ServerArgs) -> Result<(), Failure> {

@@ -12,7 +12,7 @@ use super::versions::{self, only_item};
 use crate::cli::calendars::{
     CalendarDeleteArgs, CalendarGetArgs, CalendarImportArgs, CalendarSetArgs, CalendarsCommand,
 };
-use crate::cli::rule::BaseArgs;
+use crate::cli::rule::{BaseArgs, DraftArgs, PartChangeArgs};
 use crate::exit::Failure;
 use crate::output;
 
@@ -59,69 +59,66 @@ async fn get(args: CalendarGetArgs) -> Result<(), Failure> {
 /// Creates the calendar where the version has none of that name.
 async fn set(args: CalendarSetArgs) -> Result<(), Failure> {
     let calendar = only_item(&args.file, "calendars", toml_form::read_calendars)?;
-    let server = connect(&args.draft.of.server).await?;
-    let parent = versions::base(&server, &args.draft.of).await?;
+    let PartChangeArgs { etag, draft } = args.change;
+    let server = connect(&draft.of.server).await?;
+    let parent = versions::base(&server, &draft.of).await?;
     let name = name(&parent, calendar.name.as_str());
     let known = match client(&server).get_calendar(v1::GetCalendarRequest { name: name.clone() }).await {
         Ok(_) => true,
         // An etag is of one that was there.
-        Err(status) if status.code() == Code::NotFound && args.etag.is_empty() => false,
+        Err(status) if status.code() == Code::NotFound && etag.is_empty() => false,
         Err(status) => return Err(status.into()),
     };
-    let given = resources::calendar(name, &calendar);
-    if known { update(&server, args, given).await } else { create(&server, args, parent, given).await }
+    let given = v1::Calendar { etag, ..resources::calendar(name, &calendar) };
+    if known { update(&server, draft, given).await } else { create(&server, draft, parent, given).await }
 }
 
-async fn create(server: &Server, args: CalendarSetArgs, parent: String, calendar: v1::Calendar) -> Result<(), Failure> {
+async fn create(server: &Server, draft: DraftArgs, parent: String, calendar: v1::Calendar) -> Result<(), Failure> {
     let request = v1::CreateCalendarRequest {
         parent,
         calendar_id: calendar.name.rsplit('/').next().unwrap_or_default().to_owned(),
         calendar: Some(calendar),
-        reason: args.draft.reason.clone(),
-        validate_only: args.draft.validate_only,
-        request_id: args.draft.request_id.clone(),
+        reason: draft.reason.clone(),
+        validate_only: draft.validate_only,
+        request_id: draft.request_id.clone(),
     };
-    let made = client(server).create_calendar(request).await?.into_inner();
-    let (rule_set, findings) = versions::check(server, &args.draft, made.rule_set, made.findings).await?;
-    let answer = v1::CreateCalendarResponse { calendar: made.calendar, rule_set, findings };
-    versions::print(&args.draft, &answer, answer.calendar.as_ref(), answer.rule_set.as_ref(), &answer.findings)
+    let answer = client(server).create_calendar(request).await?.into_inner();
+    versions::finish(server, &draft, answer).await
 }
 
-async fn update(server: &Server, args: CalendarSetArgs, calendar: v1::Calendar) -> Result<(), Failure> {
+async fn update(server: &Server, draft: DraftArgs, calendar: v1::Calendar) -> Result<(), Failure> {
     let mut paths = vec!["zone".to_owned(), "hours".to_owned()];
     if !calendar.holidays.is_empty() {
         paths.push("holidays".to_owned());
     }
     let request = v1::UpdateCalendarRequest {
-        calendar: Some(v1::Calendar { etag: args.etag, ..calendar }),
+        calendar: Some(calendar),
         update_mask: Some(FieldMask { paths }),
-        reason: args.draft.reason.clone(),
-        validate_only: args.draft.validate_only,
-        request_id: args.draft.request_id.clone(),
+        reason: draft.reason.clone(),
+        validate_only: draft.validate_only,
+        request_id: draft.request_id.clone(),
     };
-    let changed = client(server).update_calendar(request).await?.into_inner();
-    let (rule_set, findings) = versions::check(server, &args.draft, changed.rule_set, changed.findings).await?;
-    let answer = v1::UpdateCalendarResponse { calendar: changed.calendar, rule_set, findings };
-    versions::print(&args.draft, &answer, answer.calendar.as_ref(), answer.rule_set.as_ref(), &answer.findings)
+    let answer = client(server).update_calendar(request).await?.into_inner();
+    versions::finish(server, &draft, answer).await
 }
 
 async fn import(args: CalendarImportArgs) -> Result<(), Failure> {
     let told = |problem: String| Failure::config(format!("{}: {problem}", args.file.display()));
     let ical_text = std::fs::read_to_string(&args.file).map_err(|error| told(error.to_string()))?;
-    let server = connect(&args.draft.of.server).await?;
+    let PartChangeArgs { etag, draft } = args.change;
+    let server = connect(&draft.of.server).await?;
     let request = v1::ImportHolidaysRequest {
-        name: name(&versions::base(&server, &args.draft.of).await?, &args.calendar),
+        name: name(&versions::base(&server, &draft.of).await?, &args.calendar),
         ical_text,
         years: args.years,
-        etag: args.etag,
-        reason: args.draft.reason.clone(),
-        validate_only: args.draft.validate_only,
-        request_id: args.draft.request_id.clone(),
+        etag,
+        reason: draft.reason.clone(),
+        validate_only: draft.validate_only,
+        request_id: draft.request_id.clone(),
     };
     let mut answer = client(&server).import_holidays(request).await?.into_inner();
-    (answer.rule_set, answer.findings) =
-        versions::check(&server, &args.draft, answer.rule_set, answer.findings).await?;
-    if !args.draft.of.server.json {
+    versions::check(&server, &draft, &mut answer).await?;
+    if !draft.of.server.json {
         for holiday in &answer.added {
             output::line(&format!("added    {}  {}", holiday.date, holiday.name))?;
         }
@@ -131,22 +128,21 @@ async fn import(args: CalendarImportArgs) -> Result<(), Failure> {
         }
         output::line(&format!("{} added, {} skipped", answer.added.len(), answer.skipped_count))?;
     }
-    versions::print(&args.draft, &answer, None::<&v1::Calendar>, answer.rule_set.as_ref(), &answer.findings)
+    versions::print(&draft, &answer)
 }
 
 async fn delete(args: CalendarDeleteArgs) -> Result<(), Failure> {
-    let server = connect(&args.draft.of.server).await?;
+    let PartChangeArgs { etag, draft } = args.change;
+    let server = connect(&draft.of.server).await?;
     let request = v1::DeleteCalendarRequest {
-        name: name(&versions::base(&server, &args.draft.of).await?, &args.calendar),
-        etag: args.etag.clone(),
-        reason: args.draft.reason.clone(),
-        validate_only: args.draft.validate_only,
-        request_id: args.draft.request_id.clone(),
+        name: name(&versions::base(&server, &draft.of).await?, &args.calendar),
+        etag,
+        reason: draft.reason.clone(),
+        validate_only: draft.validate_only,
+        request_id: draft.request_id.clone(),
     };
-    let gone = client(&server).delete_calendar(request).await?.into_inner();
-    let (rule_set, findings) = versions::check(&server, &args.draft, gone.rule_set, gone.findings).await?;
-    let answer = v1::DeleteCalendarResponse { rule_set, findings };
-    versions::print(&args.draft, &answer, None::<&v1::Calendar>, answer.rule_set.as_ref(), &answer.findings)
+    let answer = client(&server).delete_calendar(request).await?.into_inner();
+    versions::finish(&server, &draft, answer).await
 }
 
 fn name(version: &str, calendar: &str) -> String {

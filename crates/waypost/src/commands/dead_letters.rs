@@ -32,8 +32,8 @@ fn parking(parked: Parked) -> i32 {
 }
 
 async fn list(args: DeadLettersListArgs) -> Result<(), Failure> {
-    let client = client(&args.server).await?;
-    let letters = pages(args.limit, |page_size, page_token| {
+    let client = client(&args.list.server).await?;
+    let letters = pages(args.list.limit, |page_size, page_token| {
         let mut client = client.clone();
         let request = v1::ListDeadLettersRequest { parking: parking(args.from), page_size, page_token };
         async move {
@@ -41,7 +41,7 @@ async fn list(args: DeadLettersListArgs) -> Result<(), Failure> {
             Ok((page.dead_letters, page.next_page_token))
         }
     });
-    print_list(args.server.json, &letters.await?, &["name", "reason", "origin", "attempts", "detail"])
+    print_list(args.list.server.json, &letters.await?, &["name", "reason", "origin", "attempts", "detail"])
 }
 
 async fn summary(args: DeadLettersSummaryArgs) -> Result<(), Failure> {

@@ -4,7 +4,7 @@ use waypost_proto::admin_v1 as v1;
 use waypost_proto::admin_v1::decision_service_client::DecisionServiceClient;
 
 use super::remote::{connect, pages, print_list, print_one};
-use crate::cli::{DecisionGetArgs, DecisionsCommand, DecisionsListArgs};
+use crate::cli::{DecisionGetArgs, DecisionsCommand, ListArgs};
 use crate::exit::Failure;
 
 pub(crate) async fn run(command: DecisionsCommand) -> Result<(), Failure> {
@@ -14,7 +14,7 @@ pub(crate) async fn run(command: DecisionsCommand) -> Result<(), Failure> {
     }
 }
 
-async fn list(args: DecisionsListArgs) -> Result<(), Failure> {
+async fn list(args: ListArgs) -> Result<(), Failure> {
     let client = DecisionServiceClient::new(connect(&args.server).await?);
     let decisions = pages(args.limit, |page_size, page_token| {
         let mut client = client.clone();

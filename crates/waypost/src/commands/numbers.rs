@@ -5,7 +5,7 @@ use waypost_proto::admin_v1 as v1;
 use waypost_proto::admin_v1::number_service_client::NumberServiceClient;
 
 use super::remote::{Server, connect, pages, print_list, print_one};
-use crate::cli::{NumberGetArgs, NumberSetArgs, NumbersCommand, ServerArgs};
+use crate::cli::{EditArgs, NumberGetArgs, NumberSetArgs, NumbersCommand, ServerArgs};
 use crate::exit::Failure;
 
 pub(crate) async fn run(command: NumbersCommand) -> Result<(), Failure> {
@@ -39,20 +39,17 @@ async fn get(args: NumberGetArgs) -> Result<(), Failure> {
 }
 
 async fn set(args: NumberSetArgs) -> Result<(), Failure> {
-    let number = v1::Number {
-        name: name(&args.number),
-        phone_number_id: args.phone_number_id,
-        etag: args.etag,
-        ..v1::Number::default()
-    };
+    let EditArgs { etag, validate_only, server } = args.edit;
+    let number =
+        v1::Number { name: name(&args.number), phone_number_id: args.phone_number_id, etag, ..v1::Number::default() };
     let request = v1::UpdateNumberRequest {
         number: Some(number),
         update_mask: Some(FieldMask { paths: vec!["phone_number_id".to_owned()] }),
         allow_missing: true,
-        validate_only: args.validate_only,
+        validate_only,
     };
-    let number = client(&args.server).await?.update_number(request).await?.into_inner().number;
-    print_one(args.server.json, &number.unwrap_or_default())
+    let number = client(&server).await?.update_number(request).await?.into_inner().number;
+    print_one(server.json, &number.unwrap_or_default())
 }
 
 fn name(number: &str) -> String {

@@ -9,7 +9,9 @@ use waypost_rules::{Phase, toml_form};
 
 use super::remote::{Server, connect, pages, print_list, print_one};
 use super::versions::{self, only_item};
-use crate::cli::rule::{RuleCommand, RuleCreateArgs, RuleDeleteArgs, RuleGetArgs, RuleListArgs, RuleUpdateArgs};
+use crate::cli::rule::{
+    PartChangeArgs, RuleCommand, RuleCreateArgs, RuleDeleteArgs, RuleGetArgs, RuleListArgs, RuleUpdateArgs,
+};
 use crate::exit::Failure;
 use crate::output;
 
@@ -66,42 +68,38 @@ async fn create(args: RuleCreateArgs) -> Result<(), Failure> {
         validate_only: args.draft.validate_only,
         request_id: args.draft.request_id.clone(),
     };
-    let v1::CreateRuleResponse { rule, rule_set, findings } = client(&server).create_rule(request).await?.into_inner();
-    let (rule_set, findings) = versions::check(&server, &args.draft, rule_set, findings).await?;
-    let answer = v1::CreateRuleResponse { rule, rule_set, findings };
-    versions::print(&args.draft, &answer, answer.rule.as_ref(), answer.rule_set.as_ref(), &answer.findings)
+    let answer = client(&server).create_rule(request).await?.into_inner();
+    versions::finish(&server, &args.draft, answer).await
 }
 
 async fn update(args: RuleUpdateArgs) -> Result<(), Failure> {
     let (rule, paths) = changes(&args)?;
-    let server = connect(&args.draft.of.server).await?;
-    let name = name(&versions::base(&server, &args.draft.of).await?, &args.rule);
+    let PartChangeArgs { etag, draft } = args.change;
+    let server = connect(&draft.of.server).await?;
+    let name = name(&versions::base(&server, &draft.of).await?, &args.rule);
     let request = v1::UpdateRuleRequest {
-        rule: Some(v1::Rule { name, etag: args.etag.clone(), ..rule }),
+        rule: Some(v1::Rule { name, etag, ..rule }),
         update_mask: Some(FieldMask { paths }),
-        reason: args.draft.reason.clone(),
-        validate_only: args.draft.validate_only,
-        request_id: args.draft.request_id.clone(),
+        reason: draft.reason.clone(),
+        validate_only: draft.validate_only,
+        request_id: draft.request_id.clone(),
     };
-    let v1::UpdateRuleResponse { rule, rule_set, findings } = client(&server).update_rule(request).await?.into_inner();
-    let (rule_set, findings) = versions::check(&server, &args.draft, rule_set, findings).await?;
-    let answer = v1::UpdateRuleResponse { rule, rule_set, findings };
-    versions::print(&args.draft, &answer, answer.rule.as_ref(), answer.rule_set.as_ref(), &answer.findings)
+    let answer = client(&server).update_rule(request).await?.into_inner();
+    versions::finish(&server, &draft, answer).await
 }
 
 async fn delete(args: RuleDeleteArgs) -> Result<(), Failure> {
-    let server = connect(&args.draft.of.server).await?;
+    let PartChangeArgs { etag, draft } = args.change;
+    let server = connect(&draft.of.server).await?;
     let request = v1::DeleteRuleRequest {
-        name: name(&versions::base(&server, &args.draft.of).await?, &args.rule),
-        etag: args.etag.clone(),
-        reason: args.draft.reason.clone(),
-        validate_only: args.draft.validate_only,
-        request_id: args.draft.request_id.clone(),
+        name: name(&versions::base(&server, &draft.of).await?, &args.rule),
+        etag,
+        reason: draft.reason.clone(),
+        validate_only: draft.validate_only,
+        request_id: draft.request_id.clone(),
     };
-    let v1::DeleteRuleResponse { rule_set, findings } = client(&server).delete_rule(request).await?.into_inner();
-    let (rule_set, findings) = versions::check(&server, &args.draft, rule_set, findings).await?;
-    let answer = v1::DeleteRuleResponse { rule_set, findings };
-    versions::print(&args.draft, &answer, None::<&v1::Rule>, answer.rule_set.as_ref(), &answer.findings)
+    let answer = client(&server).delete_rule(request).await?.into_inner();
+    versions::finish(&server, &draft, answer).await
 }
 
 /// The fields that were given, and their names.

@@ -5,7 +5,9 @@ use waypost_proto::admin_v1 as v1;
 use waypost_proto::admin_v1::team_service_client::TeamServiceClient;
 
 use super::remote::{Server, connect, pages, print_list, print_one};
-use crate::cli::{ServerArgs, TeamCreateArgs, TeamDeleteArgs, TeamFields, TeamNameArgs, TeamUpdateArgs, TeamsCommand};
+use crate::cli::{
+    EditArgs, ServerArgs, TeamCreateArgs, TeamDeleteArgs, TeamFields, TeamNameArgs, TeamUpdateArgs, TeamsCommand,
+};
 use crate::exit::Failure;
 use crate::output;
 
@@ -47,7 +49,7 @@ async fn create(args: TeamCreateArgs) -> Result<(), Failure> {
     let request = v1::CreateTeamRequest {
         team_id: args.team.trim_start_matches("teams/").to_owned(),
         team: Some(team),
-        validate_only: args.fields.validate_only,
+        validate_only: args.validate_only,
         request_id: args.request_id.unwrap_or_default(),
     };
     let team = client(&args.server).await?.create_team(request).await?.into_inner().team;
@@ -59,21 +61,23 @@ async fn update(args: TeamUpdateArgs) -> Result<(), Failure> {
     if paths.is_empty() {
         return Err(Failure::config("nothing to change: give at least one field, e.g. --title"));
     }
+    let EditArgs { etag, validate_only, server } = args.edit;
     let request = v1::UpdateTeamRequest {
-        team: Some(v1::Team { name: name(&args.team), etag: args.etag, ..team }),
+        team: Some(v1::Team { name: name(&args.team), etag, ..team }),
         update_mask: Some(FieldMask { paths }),
-        validate_only: args.fields.validate_only,
+        validate_only,
     };
-    let team = client(&args.server).await?.update_team(request).await?.into_inner().team;
-    print_one(args.server.json, &team.unwrap_or_default())
+    let team = client(&server).await?.update_team(request).await?.into_inner().team;
+    print_one(server.json, &team.unwrap_or_default())
 }
 
 async fn delete(args: TeamDeleteArgs) -> Result<(), Failure> {
+    let EditArgs { etag, validate_only, server } = args.edit;
     let name = name(&args.team);
-    let request = v1::DeleteTeamRequest { name: name.clone(), etag: args.etag, validate_only: args.validate_only };
-    client(&args.server).await?.delete_team(request).await?;
-    let done = if args.validate_only { "could be deleted" } else { "is deleted" };
-    if args.server.json { output::line("{}") } else { output::line(&format!("{name} {done}")) }
+    let request = v1::DeleteTeamRequest { name: name.clone(), etag, validate_only };
+    client(&server).await?.delete_team(request).await?;
+    let done = if validate_only { "could be deleted" } else { "is deleted" };
+    if server.json { output::line("{}") } else { output::line(&format!("{name} {done}")) }
 }
 
 /// The full name of a team that may have been given without its collection. Nothing stays nothing.

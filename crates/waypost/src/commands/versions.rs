@@ -23,31 +23,74 @@ pub(super) async fn base(server: &Server, args: &BaseArgs) -> Result<String, Fai
     newest.ok_or_else(|| Failure::failed("there is no version yet: push a rules file first"))
 }
 
+/// The answer to a change of a part of a version.
+pub(super) trait Answer: Name {
+    /// The version that was made.
+    fn rule_set(&self) -> Option<&v1::RuleSet>;
+    /// What is wrong with it.
+    fn findings(&self) -> &[v1::Finding];
+    fn put_checked(&mut self, checked: v1::CheckRuleSetResponse);
+    /// The part as it is from now on.
+    fn print_part(&self) -> Result<(), Failure>;
+}
+
+macro_rules! answers {
+    ($($message:ident { $($part:ident)? },)*) => {$(
+        impl Answer for v1::$message {
+            fn rule_set(&self) -> Option<&v1::RuleSet> {
+                self.rule_set.as_ref()
+            }
+
+            fn findings(&self) -> &[v1::Finding] {
+                &self.findings
+            }
+
+            fn put_checked(&mut self, checked: v1::CheckRuleSetResponse) {
+                self.rule_set = checked.rule_set.map(|rule_set| v1::RuleSet { text: String::new(), ..rule_set });
+                self.findings = checked.findings;
+            }
+
+            fn print_part(&self) -> Result<(), Failure> {
+                $(if let Some(part) = &self.$part {
+                    print_one(false, part)?;
+                })?
+                Ok(())
+            }
+        }
+    )*};
+}
+
+answers! {
+    CreateCalendarResponse { calendar },
+    CreateRuleResponse { rule },
+    DeleteCalendarResponse {},
+    DeleteRuleResponse {},
+    ImportHolidaysResponse {},
+    UpdateCalendarResponse { calendar },
+    UpdateRuleResponse { rule },
+}
+
+/// Checks the version that was made, and prints the answer.
+pub(super) async fn finish(server: &Server, args: &DraftArgs, mut answer: impl Answer) -> Result<(), Failure> {
+    check(server, args, &mut answer).await?;
+    print(args, &answer)
+}
+
 /// Checks a version that was kept, so that it can be activated.
-pub(super) async fn check(
-    server: &Server,
-    args: &DraftArgs,
-    rule_set: Option<v1::RuleSet>,
-    findings: Vec<v1::Finding>,
-) -> Result<(Option<v1::RuleSet>, Vec<v1::Finding>), Failure> {
-    let name = rule_set.as_ref().map(|rule_set| rule_set.name.clone()).unwrap_or_default();
+pub(super) async fn check(server: &Server, args: &DraftArgs, answer: &mut impl Answer) -> Result<(), Failure> {
+    let name = answer.rule_set().map(|rule_set| rule_set.name.clone()).unwrap_or_default();
     if args.validate_only || name.is_empty() {
-        return Ok((rule_set, findings));
+        return Ok(());
     }
     let request = v1::CheckRuleSetRequest { name };
     let checked = RuleSetServiceClient::new(server.clone()).check_rule_set(request).await?.into_inner();
-    let rule_set = checked.rule_set.map(|rule_set| v1::RuleSet { text: String::new(), ..rule_set });
-    Ok((rule_set, checked.findings))
+    answer.put_checked(checked);
+    Ok(())
 }
 
 /// Prints the whole answer as JSON, or the findings and the part that was changed. Fails when the version has errors.
-pub(super) fn print<A: Name, P: Name>(
-    args: &DraftArgs,
-    answer: &A,
-    part: Option<&P>,
-    rule_set: Option<&v1::RuleSet>,
-    findings: &[v1::Finding],
-) -> Result<(), Failure> {
+pub(super) fn print(args: &DraftArgs, answer: &impl Answer) -> Result<(), Failure> {
+    let findings = answer.findings();
     let errors = findings.iter().filter(|finding| finding.severity() == v1::Severity::Error).count();
     if args.of.server.json {
         print_one(true, answer)?;
@@ -57,8 +100,8 @@ pub(super) fn print<A: Name, P: Name>(
             let field = if finding.field.is_empty() { String::new() } else { format!("{}: ", finding.field) };
             output::line(&format!("{word}: {field}{}", finding.problem))?;
         }
-        part.map_or(Ok(()), |part| print_one(false, part))?;
-        let version = rule_set.map(|rule_set| rule_set.name.as_str()).filter(|name| !name.is_empty());
+        answer.print_part()?;
+        let version = answer.rule_set().map(|rule_set| rule_set.name.as_str()).filter(|name| !name.is_empty());
         match version {
             Some(name) => output::line(&format!("{name} has the change; waypost rules activate puts it in force"))?,
             None => output::line("nothing was kept")?,
