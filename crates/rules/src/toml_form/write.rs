@@ -1,17 +1,16 @@
 //! Writing a rule set as TOML: for people to read and edit, and as the canonical form that its hash is made of. Defaults
 //! are left out, so that what a later release adds changes no hash of a set that does not use it.
 
+mod when;
+
 use std::fmt::Write as _;
 
 use waypost_domain::calendar::{Calendar, Shift, Weekday};
 use waypost_domain::team::Priority;
 use waypost_domain::{Team, Timestamp};
 
-use super::when::FIELD_KEYS;
-use crate::atom::{Amount, Atom, Field, Keyword, WholeRange, ZoneOf};
-use crate::model::{
-    Conjunct, Definition, Document, EscalationStep, Expect, Literal, OnUnknown, Outcome, Phase, Rule, Sample, Target,
-};
+use self::when::{conjunct, keyword};
+use crate::model::{Definition, Document, EscalationStep, Expect, OnUnknown, Outcome, Phase, Rule, Sample, Target};
 
 /// Reads back as the same document.
 pub fn write(document: &Document) -> String {
@@ -197,147 +196,6 @@ fn shift(shift: &Shift) -> String {
 
 fn instant(at: Timestamp) -> String {
     jiff::Timestamp::from_millisecond(at.as_millis()).unwrap_or_default().to_string()
-}
-
-/// A key that is there already goes into a table of its own under `and`.
-fn conjunct(conjunct: &Conjunct) -> String {
-    let mut main = Block::default();
-    let mut more: Vec<Block> = Vec::new();
-    for literal in conjunct.literals() {
-        let blocks = std::iter::once(&mut main).chain(&mut more);
-        let mut literal = Some(literal);
-        for block in blocks {
-            literal = literal.and_then(|literal| block.take(literal));
-        }
-        if let Some(literal) = literal {
-            let mut block = Block::default();
-            let _taken = block.take(literal);
-            more.push(block);
-        }
-    }
-    let mut entries = main.entries();
-    if !more.is_empty() {
-        entries.push(("and".to_owned(), array(more.into_iter().map(|block| table(block.entries())))));
-    }
-    table(entries)
-}
-
-/// The conditions of one table, plain and in `not`.
-#[derive(Default)]
-struct Block {
-    plain: Conditions,
-    negated: Conditions,
-}
-
-#[derive(Default)]
-struct Conditions {
-    entries: Vec<(String, String)>,
-    attributes: Vec<(String, String)>,
-}
-
-impl Block {
-    /// Gives the literal back if its key is taken.
-    fn take<'a>(&mut self, literal: &'a Literal) -> Option<&'a Literal> {
-        let (key_text, value, opposite) = condition(&literal.atom, literal.negated);
-        let conditions = if literal.negated && !opposite { &mut self.negated } else { &mut self.plain };
-        let attribute = match &literal.atom {
-            Atom::Value { field: Field::Attribute(name), .. }
-            | Atom::Exists(Field::Attribute(name))
-            | Atom::Range { attribute: name, .. } => Some(name),
-            _ => None,
-        };
-        let (entries, name) = match attribute {
-            Some(name) => (&mut conditions.attributes, key(name)),
-            None => (&mut conditions.entries, key_text.to_owned()),
-        };
-        if entries.iter().any(|(taken, _)| *taken == name) {
-            return Some(literal);
-        }
-        entries.push((name, value));
-        None
-    }
-
-    fn entries(self) -> Vec<(String, String)> {
-        let mut entries = self.plain.entries();
-        let negated = self.negated.entries();
-        if !negated.is_empty() {
-            entries.push(("not".to_owned(), table(negated)));
-        }
-        entries
-    }
-}
-
-impl Conditions {
-    fn entries(self) -> Vec<(String, String)> {
-        let mut entries = self.entries;
-        if !self.attributes.is_empty() {
-            entries.push(("attribute".to_owned(), table(self.attributes)));
-        }
-        entries
-    }
-}
-
-/// Key and value of a condition, and whether they say the opposite by themselves.
-fn condition(atom: &Atom, negated: bool) -> (&'static str, String, bool) {
-    let field_key = |field: &Field| FIELD_KEYS.iter().find(|(_, known)| known == field).map_or("", |(key, _)| key);
-    match atom {
-        Atom::Keyword(keywords) => ("keyword", array(keywords.iter().map(keyword)), false),
-        Atom::Regex(patterns) => ("regex", array(patterns.iter().map(|pattern| quote(pattern))), false),
-        Atom::Value { field, any_of } => {
-            (field_key(field), array(any_of.iter().map(|one| matching(&one.text, one.prefix))), false)
-        }
-        Atom::Exists(field) => (field_key(field), format!("{{ exists = {} }}", !negated), true),
-        Atom::Range { range, .. } => ("", ends(range.min.map(amount), range.max.map(amount)), false),
-        Atom::Open { calendar, zone } => {
-            let key = if negated { "closed" } else { "open" };
-            let value = match zone {
-                ZoneOf::Calendar => quote(calendar.as_str()),
-                ZoneOf::Customer => format!("{{ calendar = {}, zone = \"customer\" }}", quote(calendar.as_str())),
-            };
-            (key, value, true)
-        }
-        Atom::UtcOffset(range) => ("utc_offset_minutes", whole(range), false),
-        Atom::WindowLeft(range) => ("window_left_minutes", whole(range), false),
-        Atom::PreviousTeam { teams, within_hours } => {
-            let teams = array(teams.iter().map(|team| quote(team.as_str())));
-            let value = match within_hours {
-                Some(hours) => format!("{{ team = {teams}, within_hours = {hours} }}"),
-                None => teams,
-            };
-            ("previous_team", value, false)
-        }
-        Atom::FirstContact => ("first_contact", (!negated).to_string(), true),
-        Atom::Percent(range) => {
-            let seed = if range.seed.is_empty() { String::new() } else { format!(", seed = {}", quote(&range.seed)) };
-            ("percent", format!("{{ from = {}, to = {}{seed} }}", range.from, range.to), false)
-        }
-    }
-}
-
-/// Without an end it must still be known as a range.
-fn ends(min: Option<String>, max: Option<String>) -> String {
-    let min = min.map(|min| ("min", min));
-    table(min.into_iter().chain(max.map(|max| ("max", max))))
-}
-
-fn whole(range: &WholeRange) -> String {
-    ends(range.min.map(|min| min.to_string()), range.max.map(|max| max.to_string()))
-}
-
-fn amount(amount: Amount) -> String {
-    quote(&amount.to_string())
-}
-
-fn keyword(keyword: &Keyword) -> String {
-    matching(keyword.text(), keyword.is_prefix())
-}
-
-fn matching(text: &str, prefix: bool) -> String {
-    match prefix {
-        true => quote(&format!("{text}*")),
-        false if text.ends_with('*') => format!("{{ exact = {} }}", quote(text)),
-        false => quote(text),
-    }
 }
 
 fn sample(sample: &Sample) -> String {
