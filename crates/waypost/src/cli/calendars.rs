@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::rule::{BaseArgs, PartChangeArgs};
+use super::rule::{BaseArgs, PartChangeArgs, PartShowArgs};
 
 #[derive(Debug, Subcommand)]
 #[command(
@@ -28,11 +28,8 @@ pub(crate) enum CalendarsCommand {
 pub(crate) struct CalendarGetArgs {
     /// The calendar's name
     pub(crate) calendar: String,
-    /// Print it as it stands in a rules file, and nothing else
-    #[arg(long, conflicts_with = "json")]
-    pub(crate) text: bool,
     #[command(flatten)]
-    pub(crate) of: BaseArgs,
+    pub(crate) show: PartShowArgs,
 }
 
 #[derive(Debug, Args)]

@@ -34,6 +34,16 @@ pub(crate) struct BaseArgs {
     pub(crate) server: ServerArgs,
 }
 
+/// What all verbs have that show a part of a version.
+#[derive(Debug, Args)]
+pub(crate) struct PartShowArgs {
+    /// Print it as it stands in a rules file, and nothing else
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) text: bool,
+    #[command(flatten)]
+    pub(crate) of: BaseArgs,
+}
+
 /// What all verbs have that make a version.
 #[derive(Debug, Args)]
 pub(crate) struct DraftArgs {
@@ -76,11 +86,8 @@ pub(crate) struct RuleListArgs {
 pub(crate) struct RuleGetArgs {
     /// The rule's id
     pub(crate) rule: String,
-    /// Print it as it stands in a rules file, and nothing else
-    #[arg(long, conflicts_with = "json")]
-    pub(crate) text: bool,
     #[command(flatten)]
-    pub(crate) of: BaseArgs,
+    pub(crate) show: PartShowArgs,
 }
 
 #[derive(Debug, Args)]

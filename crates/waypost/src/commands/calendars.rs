@@ -12,7 +12,7 @@ use super::versions::{self, only_item};
 use crate::cli::calendars::{
     CalendarDeleteArgs, CalendarGetArgs, CalendarImportArgs, CalendarSetArgs, CalendarsCommand,
 };
-use crate::cli::rule::{BaseArgs, DraftArgs, PartChangeArgs};
+use crate::cli::rule::{BaseArgs, DraftArgs, PartChangeArgs, PartShowArgs};
 use crate::exit::Failure;
 use crate::output;
 
@@ -45,12 +45,13 @@ async fn list(args: BaseArgs) -> Result<(), Failure> {
 }
 
 async fn get(args: CalendarGetArgs) -> Result<(), Failure> {
-    let server = connect(&args.of.server).await?;
-    let name = name(&versions::base(&server, &args.of).await?, &args.calendar);
+    let PartShowArgs { text, of } = args.show;
+    let server = connect(&of.server).await?;
+    let name = name(&versions::base(&server, &of).await?, &args.calendar);
     let got = client(&server).get_calendar(v1::GetCalendarRequest { name }).await?.into_inner();
     let calendar = got.calendar.unwrap_or_default();
-    if !args.text {
-        return print_one(args.of.server.json, &calendar);
+    if !text {
+        return print_one(of.server.json, &calendar);
     }
     let calendar = resources::calendar_of(calendar, &args.calendar, "calendar").map_err(Failure::failed)?;
     output::line(toml_form::write_calendar(&calendar).trim_end())

@@ -10,7 +10,8 @@ use waypost_rules::{Phase, toml_form};
 use super::remote::{Server, connect, pages, print_list, print_one};
 use super::versions::{self, only_item};
 use crate::cli::rule::{
-    PartChangeArgs, RuleCommand, RuleCreateArgs, RuleDeleteArgs, RuleGetArgs, RuleListArgs, RuleUpdateArgs,
+    PartChangeArgs, PartShowArgs, RuleCommand, RuleCreateArgs, RuleDeleteArgs, RuleGetArgs, RuleListArgs,
+    RuleUpdateArgs,
 };
 use crate::exit::Failure;
 use crate::output;
@@ -47,11 +48,12 @@ async fn list(args: RuleListArgs) -> Result<(), Failure> {
 }
 
 async fn get(args: RuleGetArgs) -> Result<(), Failure> {
-    let server = connect(&args.of.server).await?;
-    let name = name(&versions::base(&server, &args.of).await?, &args.rule);
+    let PartShowArgs { text, of } = args.show;
+    let server = connect(&of.server).await?;
+    let name = name(&versions::base(&server, &of).await?, &args.rule);
     let rule = client(&server).get_rule(v1::GetRuleRequest { name }).await?.into_inner().rule.unwrap_or_default();
-    if !args.text {
-        return print_one(args.of.server.json, &rule);
+    if !text {
+        return print_one(of.server.json, &rule);
     }
     let rule = resources::rule_of(rule, &args.rule, "rule").map_err(Failure::failed)?;
     output::line(toml_form::write_rule(&rule).trim_end())
