@@ -12,17 +12,7 @@ use waypost_tests::{WaypostProcess, WaypostSettings, WebhookClient};
 const APP_SECRET: &str = "test_app_secret";
 const DRAIN_DEADLINE: Duration = Duration::from_secs(30);
 
-const RULES: &str = r#"
-[default]
-team = "frontdesk"
-
-[handover]
-team = "frontdesk"
-words.en = ["agent"]
-
-[[teams]]
-name = "frontdesk"
-"#;
+const RULES: &str = waypost_tests::two_teams!();
 
 /// All components in one process, its files under `folder`. Gives the settings and the webhook's URL.
 fn settings(folder: &Path) -> anyhow::Result<(WaypostSettings, String)> {

@@ -18,14 +18,8 @@ const QUEUES: [&str; 4] = ["team.frontdesk.normal", "team.frontdesk.urgent", "te
 const GOLD: &str = "15550001111";
 const NOBODY: &str = "15550002222";
 
-const RULES: &str = r#"
-[default]
-team = "frontdesk"
-[handover]
-team = "frontdesk"
-words.en = ["agent"]
-[[teams]]
-name = "frontdesk"
+const RULES: &str = waypost_tests::two_teams!(
+    r#"
 [[teams]]
 name = "vip"
 [[calendars]]
@@ -47,7 +41,8 @@ phase = "decorate"
 urgency = "urgent"
 tags = ["angry", "gold"]
 when = { keyword = "unacceptable" }
-"#;
+"#
+);
 
 on_each_backend!(what_else_was_decided_is_told_and_kept_over_a_crash);
 

@@ -8,16 +8,8 @@ use anyhow::{Context, ensure};
 use serde_json::Value;
 use waypost_tests::process::waypost;
 
-const RULES: &str = r#"
-[default]
-team = "frontdesk"
-[handover]
-team = "frontdesk"
-words.en = ["agent"]
-[[teams]]
-name = "frontdesk"
-[[teams]]
-name = "billing"
+const RULES: &str = waypost_tests::two_teams!(
+    r#"
 [[rules]]
 id = "money"
 team = "billing"
@@ -28,7 +20,8 @@ samples = [{ text = "my invoice" }, { text = "my invoice", tier = "gold", matche
 id = "never"
 team = "frontdesk"
 when = { keyword = "invoice", number = "x" }
-"#;
+"#
+);
 
 fn run(folder: &Path, words: &[&str], input: &str, code: i32) -> anyhow::Result<Output> {
     let mut command = waypost()?;
@@ -63,7 +56,7 @@ fn rules_are_checked_tried_explained_and_compared() -> anyhow::Result<()> {
 
     let lint = json(&run(path, &["rules", "lint", "broken.toml", "--json"], "", 3)?)?;
     let fields: Vec<_> = lint.as_array().context("a list")?.iter().map(|f| (&f["line"], &f["field"])).collect();
-    assert_eq!(fields, [(&Value::from(14), &Value::from("rules.money.when.neither"))]);
+    assert_eq!(fields, [(&Value::from(18), &Value::from("rules.money.when.neither"))]);
     run(path, &["rules", "lint", "missing.toml"], "", 3)?;
     run(path, &["rules", "lint", "a.toml"], "", 0)?;
     let strict = run(path, &["rules", "lint", "unlike.toml", "--strict"], "", 1)?;

@@ -16,20 +16,8 @@ pub const APP_SECRET: &str = "test_app_secret";
 const ENDS_WITHIN: Duration = Duration::from_secs(30);
 
 /// Two teams, so that one can be told from the other.
-const RULES: &str = r#"
-[default]
-team = "frontdesk"
-
-[handover]
-team = "frontdesk"
-words.en = ["agent"]
-
-[[teams]]
-name = "frontdesk"
-
-[[teams]]
-name = "billing"
-
+const RULES: &str = crate::two_teams!(
+    r#"
 [[rules]]
 id = "invoices"
 team = "billing"
@@ -37,7 +25,8 @@ tags = ["money"]
 skills = ["accounting"]
 escalation = [{ after_minutes = 30, team = "frontdesk" }]
 when = { keyword = ["invoice"] }
-"#;
+"#
+);
 
 /// All components in one process on the embedded bus and store.
 pub struct AdminServer {

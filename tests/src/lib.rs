@@ -11,6 +11,7 @@ pub mod postgres;
 pub mod process;
 pub mod proxy;
 pub mod rabbitmq;
+mod rules;
 pub mod webhook;
 
 pub use admin::AdminServer;

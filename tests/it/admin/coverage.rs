@@ -11,20 +11,8 @@ use super::server::AdminServer;
 
 const WITHIN: Duration = Duration::from_secs(20);
 
-const RULES: &str = r#"
-[default]
-team = "frontdesk"
-
-[handover]
-team = "frontdesk"
-words.en = ["agent"]
-
-[[teams]]
-name = "frontdesk"
-
-[[teams]]
-name = "billing"
-
+const RULES: &str = waypost_tests::two_teams!(
+    r#"
 [[rules]]
 id = "invoices"
 team = "billing"
@@ -46,7 +34,8 @@ id = "polite"
 phase = "decorate"
 tags = ["polite"]
 when = { keyword = ["please"] }
-"#;
+"#
+);
 
 struct Scene<'a> {
     server: &'a AdminServer,

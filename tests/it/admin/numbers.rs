@@ -17,17 +17,8 @@ const WITHIN: Duration = Duration::from_secs(20);
 /// Meta's id of the number that the samples write to.
 const SAMPLE_ID: &str = "100000000000001";
 
-const RULES: &str = r#"
-[default]
-team = "frontdesk"
-
-[handover]
-team = "frontdesk"
-words.en = ["agent"]
-
-[[teams]]
-name = "frontdesk"
-
+const RULES: &str = waypost_tests::two_teams!(
+    r#"
 [[teams]]
 name = "spain"
 
@@ -35,7 +26,8 @@ name = "spain"
 id = "to-spain"
 team = "spain"
 when = { number = "support-es" }
-"#;
+"#
+);
 
 #[tokio::test]
 async fn a_name_moves_and_every_router_follows() -> anyhow::Result<()> {

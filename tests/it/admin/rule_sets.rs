@@ -12,25 +12,14 @@ use super::server::AdminServer;
 
 const WITHIN: Duration = Duration::from_secs(20);
 
-const RULES: &str = r#"
-[default]
-team = "frontdesk"
-
-[handover]
-team = "frontdesk"
-words.en = ["agent"]
-
-[[teams]]
-name = "frontdesk"
-
-[[teams]]
-name = "billing"
-
+const RULES: &str = waypost_tests::two_teams!(
+    r#"
 [[rules]]
 id = "invoices"
 team = "billing"
 when = { keyword = ["invoice"] }
-"#;
+"#
+);
 
 struct Scene<'a> {
     server: &'a AdminServer,

@@ -12,20 +12,9 @@ use waypost_proto::rules_v1::outcome::Target;
 use super::commands::Terminal;
 use super::server::{AdminServer, Caller, told};
 
-pub(super) const RULES: &str = r#"# This note is lost with the first change.
-[default]
-team = "frontdesk"
-
-[handover]
-team = "frontdesk"
-words.en = ["agent"]
-
-[[teams]]
-name = "frontdesk"
-
-[[teams]]
-name = "billing"
-
+pub(super) const RULES: &str = waypost_tests::two_teams!(
+    r#"
+# This note is lost with the first change.
 [[calendars]]
 name = "office"
 zone = "Europe/Madrid"
@@ -44,7 +33,8 @@ id = "night"
 phase = "default"
 team = "frontdesk"
 when = { closed = "office" }
-"#;
+"#
+);
 
 pub(super) fn rule_sets(caller: &Caller) -> RuleSetServiceClient<Caller> {
     RuleSetServiceClient::new(caller.clone())

@@ -1,0 +1,25 @@
+//! The rules that tests begin with. Those of the router under load are in `/deploy/rules.toml`.
+
+/// Everybody is taken care of at the front desk, and there is a second team; a literal with more may follow.
+#[macro_export]
+macro_rules! two_teams {
+    ($($more:literal)?) => {
+        concat!(
+            r#"
+[default]
+team = "frontdesk"
+
+[handover]
+team = "frontdesk"
+words.en = ["agent"]
+
+[[teams]]
+name = "frontdesk"
+
+[[teams]]
+name = "billing"
+"#
+            $(, $more)?
+        )
+    };
+}
