@@ -188,11 +188,24 @@ pub fn binary() -> anyhow::Result<PathBuf> {
     built.clone().map_err(|error| anyhow!("no waypost to test ({error}): build it, and name it in {BINARY_VARIABLE}"))
 }
 
+/// The cargo that runs us. It must not see what it tells us of our own package: build scripts take note of it (ring's
+/// does), and half of the dependencies would be built anew for us, and again for whoever calls cargo directly.
+pub fn cargo() -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    for (name, _) in std::env::vars_os() {
+        let bytes = name.as_encoded_bytes();
+        if bytes.starts_with(b"CARGO_PKG_") || bytes.starts_with(b"CARGO_MANIFEST_") {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
 fn build() -> anyhow::Result<PathBuf> {
     let test = std::env::current_exe().context("where this test lies")?;
     // <target>/debug/deps/<test>
     let target = test.ancestors().nth(3).context("this test lies in a build folder")?;
-    let status = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+    let status = cargo()
         .args(["build", "--package", "waypost", "--features", "fault-injection", "--target-dir"])
         .arg(target)
         .current_dir(env!("CARGO_MANIFEST_DIR"))

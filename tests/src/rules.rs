@@ -1,4 +1,5 @@
-//! The rules that tests begin with. Those of the router under load are in `/deploy/rules.toml`.
+//! The rules of tests for which two teams are enough. Those of routers under load are in `/tests/it/deployment.rs` and,
+//! for the benchmark, in `/deploy/rules.toml`.
 
 /// Everybody is taken care of at the front desk, and there is a second team; a literal with more may follow.
 #[macro_export]

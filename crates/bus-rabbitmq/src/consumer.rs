@@ -27,8 +27,10 @@ use crate::wire;
 /// For the broker to confirm that the channel is closed; without that a dead connection's heartbeat will tell it.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Only for sabotage: longer than another replica takes to take over.
+/// Only for sabotage: how long to keep what is held, which is longer than another replica takes to take over; and before
+/// that, how long at most to wait for it.
 const LINGER: Duration = Duration::from_secs(5);
+/// Only for sabotage: deliveries to hold, enough for some of their customers to write again meanwhile.
 const HELD: usize = 20;
 
 pub(crate) struct RabbitConsumer {

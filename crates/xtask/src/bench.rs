@@ -11,13 +11,11 @@ mod report;
 mod sent;
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::bail;
 use hdrhistogram::Histogram;
-use tokio::process::Command;
 use waypost_tests::postgres::PostgresServer;
 use waypost_tests::rabbitmq::RabbitNode;
 
@@ -26,6 +24,8 @@ use http::{Requests, Schedule};
 use processes::stop;
 use report::{Figures, Latency, Report, Row};
 use sent::{age_of, stamp_of_turn, webhook};
+
+use crate::steps::cargo;
 
 /// The router's own: a batch, and the prefetch of each queue.
 const PREFETCH: u16 = 128;
@@ -77,7 +77,7 @@ pub(crate) async fn run(args: BenchArgs) -> anyhow::Result<()> {
 
 /// A benchmark of a debug build says nothing.
 async fn run_in_release(args: &BenchArgs) -> anyhow::Result<()> {
-    cargo(&["build", "--release", "--quiet", "--package", "waypost", "--package", "waypost-xtask"]).await?;
+    in_release(&["build", "--release", "--quiet", "--package", "waypost", "--package", "waypost-xtask"]).await?;
     let (messages, rounds) = (args.messages.to_string(), args.rounds.to_string());
     let connections = args.connections.to_string();
     let mut line = vec!["run", "--release", "--quiet", "--package", "waypost-xtask", "--", "bench"];
@@ -85,16 +85,12 @@ async fn run_in_release(args: &BenchArgs) -> anyhow::Result<()> {
     if args.json {
         line.push("--json");
     }
-    cargo(&line).await
+    in_release(&line).await
 }
 
-async fn cargo(arguments: &[&str]) -> anyhow::Result<()> {
-    let status = Command::new(env!("CARGO")).args(arguments).current_dir(root()).kill_on_drop(true).status().await?;
+async fn in_release(arguments: &[&str]) -> anyhow::Result<()> {
+    let status = cargo(arguments).kill_on_drop(true).status().await?;
     if status.success() { Ok(()) } else { bail!("cargo {} failed: {status}", arguments.join(" ")) }
-}
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
 struct Bench {

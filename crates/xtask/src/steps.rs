@@ -25,16 +25,10 @@ pub(crate) fn root() -> PathBuf {
     crate_folder.ancestors().nth(2).map_or(crate_folder.clone(), ToOwned::to_owned)
 }
 
-/// The cargo that runs us, at the root. It must not see what it tells us of our own package: build scripts take note of
-/// it (ring's does), and half of the dependencies would be built anew for us and again for whoever calls cargo directly.
+/// The cargo that runs us, at the root.
 pub(crate) fn cargo(arguments: &[&str]) -> Command {
-    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let mut command = Command::from(waypost_tests::process::cargo());
     command.args(arguments).current_dir(root());
-    for (name, _) in std::env::vars_os() {
-        if name.to_str().is_some_and(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")) {
-            command.env_remove(name);
-        }
-    }
     command
 }
 

@@ -92,12 +92,12 @@ async fn skipping_the_fence_is_seen() -> anyhow::Result<()> {
 #[tokio::test]
 async fn cancelling_with_unacknowledged_deliveries_is_seen() -> anyhow::Result<()> {
     let deployment = Deployment::new(Backend::Servers, RULES)?;
-    let variables = [(SABOTAGE, Sabotage::CancelWithUnacked.name())];
-    let _first = deployment.start_component("router", "first", &variables).await?;
+    let sabotaged = [(SABOTAGE, Sabotage::CancelWithUnacked.name())];
+    let _first = deployment.start_component("router", "first", &sabotaged).await?;
     let _ingress = deployment.start_component("ingress", "door", &[]).await?;
     let run = Run::start_at("-- cancelled", &deployment, 400.0)?;
     run.accepted(400).await;
-    let _second = deployment.start_component("router", "second", &variables).await?;
+    let _second = deployment.start_component("router", "second", &[]).await?;
     wait_for_owners(&deployment, &[("first", 2), ("second", 2)]).await;
     let verdict = judged(run).await?;
     ensure!(verdict.counts.out_of_order > 0, "the ledger saw nothing: {verdict}");

@@ -45,7 +45,7 @@ pub(super) struct Meant {
 /// A version in which one part is otherwise, not kept yet.
 pub(super) struct Changed<P: Part> {
     draft: Draft,
-    /// The part's name in the version that was begun with.
+    /// The part's name in the version that was begun with, whether it is there yet or not.
     name: String,
     before: Option<P::Wire>,
     after: Option<P>,

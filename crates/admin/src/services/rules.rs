@@ -7,7 +7,7 @@ use waypost_domain::TeamName;
 use waypost_proto::admin_v1 as v1;
 use waypost_proto::admin_v1::rule_service_server::RuleService;
 use waypost_proto::{resources, rules_v1};
-use waypost_rules::model::{Document, Target};
+use waypost_rules::model::{Document, Outcome, Target};
 use waypost_rules::{Phase, Rule};
 
 use super::parts::{self, Meant, Part};
@@ -169,11 +169,11 @@ fn phase_of(field: &str, phase: i32) -> Result<Option<Phase>, Status> {
 /// `rule` gets these fields of `given`.
 fn merge(rule: &mut Rule, given: &Rule, fields: &BTreeSet<&str>) -> Result<(), Status> {
     let mut violations = Violations::default();
-    let outcome = &given.outcome;
+    let Outcome { target, urgency, tags, skills, escalation } = &given.outcome;
     let named = TARGETS.into_iter().find(|kind| fields.contains(kind));
     // The whole covers its parts.
     if let Some(kind) = named.filter(|_| !fields.contains("outcome")) {
-        let is_one = outcome.target.as_ref().is_none_or(|target| fields.contains(kind_of(target)));
+        let is_one = target.as_ref().is_none_or(|target| fields.contains(kind_of(target)));
         violations.require(is_one, &format!("rule.{kind}"), "is named by the mask, and another is given");
     }
     for field in fields {
@@ -186,12 +186,12 @@ fn merge(rule: &mut Rule, given: &Rule, fields: &BTreeSet<&str>) -> Result<(), S
             "valid_until" => rule.valid_until = given.valid_until,
             "when" => rule.when.clone_from(&given.when),
             "on_unknown" => rule.on_unknown = given.on_unknown,
-            "outcome" => rule.outcome.clone_from(outcome),
-            "outcome.team" | "outcome.person" | "outcome.split" => rule.outcome.target.clone_from(&outcome.target),
-            "outcome.urgency" => rule.outcome.urgency = outcome.urgency,
-            "outcome.tags" => rule.outcome.tags.clone_from(&outcome.tags),
-            "outcome.skills" => rule.outcome.skills.clone_from(&outcome.skills),
-            "outcome.escalation" => rule.outcome.escalation.clone_from(&outcome.escalation),
+            "outcome" => rule.outcome.clone_from(&given.outcome),
+            "outcome.team" | "outcome.person" | "outcome.split" => rule.outcome.target.clone_from(target),
+            "outcome.urgency" => rule.outcome.urgency = *urgency,
+            "outcome.tags" => rule.outcome.tags.clone_from(tags),
+            "outcome.skills" => rule.outcome.skills.clone_from(skills),
+            "outcome.escalation" => rule.outcome.escalation.clone_from(escalation),
             "samples" => rule.samples.clone_from(&given.samples),
             other => violations.add("update_mask", format!("{other:?} cannot be changed")),
         }

@@ -36,10 +36,10 @@ pub(crate) struct ListArgs {
     pub(crate) server: ServerArgs,
 }
 
-/// What all verbs have that change or delete what is there.
+/// What the verbs have that change or delete a team, or set a number.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct EditArgs {
-    /// Only if it still shows this etag
+    /// Only if what is changed still shows this etag
     #[arg(long, default_value = "")]
     pub(crate) etag: String,
     /// Check everything, change nothing

@@ -34,7 +34,7 @@ pub(crate) struct BaseArgs {
     pub(crate) server: ServerArgs,
 }
 
-/// What all verbs have that show a part of a version.
+/// What the verbs have that show one part of a version.
 #[derive(Debug, Args)]
 pub(crate) struct PartShowArgs {
     /// Print it as it stands in a rules file, and nothing else
@@ -63,7 +63,7 @@ pub(crate) struct DraftArgs {
 /// What all verbs have that change or delete a part of a version.
 #[derive(Debug, Args)]
 pub(crate) struct PartChangeArgs {
-    /// Only if it still shows this etag
+    /// Only if what is changed still shows this etag
     #[arg(long, default_value = "")]
     pub(crate) etag: String,
     #[command(flatten)]

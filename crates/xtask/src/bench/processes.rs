@@ -17,7 +17,8 @@ use waypost_tests::postgres::PostgresServer;
 use waypost_tests::rabbitmq::RabbitNode;
 
 use super::bare::Target;
-use super::{Bench, BenchArgs, SECRET, bare, report, root};
+use super::{Bench, BenchArgs, SECRET, bare, report};
+use crate::steps::root;
 
 /// The router's metrics, while it works. Rendering them costs it a little.
 const POLL_EVERY: Duration = Duration::from_millis(50);
