@@ -47,7 +47,7 @@ pub enum Sabotage {
     SkipFence,
     /// What was decided and perhaps not published is taken for published.
     DropStoredDecision,
-    /// A subscription is cancelled while deliveries are unacknowledged.
+    /// A subscription is cancelled while deliveries are unacknowledged, which come back when others were handled.
     CancelWithUnacked,
 }
 

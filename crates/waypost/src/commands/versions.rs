@@ -60,6 +60,7 @@ macro_rules! answers {
     )*};
 }
 
+// What is deleted leaves nothing to print, and an import lists the days itself.
 answers! {
     CreateCalendarResponse { calendar },
     CreateRuleResponse { rule },
