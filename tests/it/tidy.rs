@@ -69,7 +69,7 @@ fn packages_share_the_workspace_settings() {
 #[test]
 fn links_between_pages_lead_somewhere() {
     let root = workspace::root();
-    for page in ["README.md", "crates/README.md"] {
+    for page in ["README.md", "crates/README.md", "crates/DECISIONS.md"] {
         let text = std::fs::read_to_string(root.join(page)).unwrap_or_else(|error| panic!("{page}: {error}"));
         let folder = root.join(page).parent().expect("a page lies in a folder").to_owned();
         for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
