@@ -9,6 +9,7 @@
 mod broker;
 mod bus;
 mod customers;
+mod ids;
 mod process;
 mod replica;
 mod run;
@@ -140,6 +141,11 @@ fn a_seed_gives_the_same_run_again() {
         assert_eq!(differ, None, "seed {seed}");
         assert_eq!(one.log.len(), other.log.len(), "seed {seed}");
         assert_eq!(one.at_the_end, other.at_the_end, "seed {seed}");
+        assert!(!one.ids.is_empty(), "seed {seed} draws no id");
+        assert_eq!(one.ids, other.ids, "seed {seed}");
+        let drawn = |id: &String| one.ids.iter().any(|drawn| drawn.to_string() == *id);
+        assert!(one.conversations.iter().all(drawn), "seed {seed}: a conversation's id from elsewhere");
+        assert_eq!(one.conversations, other.conversations, "seed {seed}");
     }
 }
 

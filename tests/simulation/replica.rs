@@ -96,6 +96,7 @@ impl Fleet {
             layout: self.layout,
             bus: Arc::new(ProcessBus(process.clone())),
             store: self.world.store.clone(),
+            ids: self.world.ids.clone(),
             rules: Arc::new(Rules::fixed(rules)),
         };
         let (layout, handlers, process) = (self.layout, router.handlers(), process.clone());

@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use fastrand::Rng;
+use serde_json::Value;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 use waypost_bus::topology::DEAD_LETTERS_QUEUE;
 use waypost_bus::{Layout, Message, Topology};
 use waypost_domain::PartitionCount;
@@ -50,6 +52,10 @@ pub(crate) struct Report {
     pub(crate) at_the_end: Verdict,
     /// Reasons of dead letters in which there is nothing wrong.
     pub(crate) parked_innocents: Vec<String>,
+    /// Every id that the program drew.
+    pub(crate) ids: Vec<Uuid>,
+    /// The conversations that the teams were told of, message by message.
+    pub(crate) conversations: Vec<String>,
     pub(crate) log: String,
 }
 
@@ -160,8 +166,9 @@ async fn play(scenario: Scenario, store: Store, defect: Defect) -> Report {
     ledger.depths = inbound.iter().map(|queue| depth(&world, queue)).collect();
     let at_the_end = ledger.check();
     let parked_innocents = parked_innocents(&world);
+    let (ids, conversations) = (world.ids.given(), conversations(&world));
     let log = std::mem::take(&mut world.state().log);
-    Report { so_far, at_the_end, parked_innocents, log }
+    Report { so_far, at_the_end, parked_innocents, ids, conversations, log }
 }
 
 /// Everything that goes wrong beside the dice of each step.
@@ -245,6 +252,15 @@ fn depth(world: &World, name: &str) -> QueueDepth {
     let (ready, unacknowledged) = world.state().queues.get(name).map_or((0, 0), crate::broker::Queue::depth);
     let count = |depth: usize| u64::try_from(depth).unwrap_or(u64::MAX);
     QueueDepth { queue: name.to_owned(), ready: count(ready), unacknowledged: Some(count(unacknowledged)) }
+}
+
+fn conversations(world: &World) -> Vec<String> {
+    let state = world.state();
+    let id = |message: &Message| {
+        let document: Value = serde_json::from_slice(&message.body).ok()?;
+        document["data"]["conversation"]["id"].as_str().map(str::to_owned)
+    };
+    state.queues.values().flat_map(|queue| queue.messages().filter_map(id)).collect()
 }
 
 fn parked_innocents(world: &World) -> Vec<String> {

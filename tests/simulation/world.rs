@@ -10,6 +10,7 @@ use waypost_bus::{Address, Message, Topology};
 use waypost_store::Store;
 
 use crate::broker::{ConsumerId, Queue, Returns};
+use crate::ids::SeededIds;
 use crate::time::{Slots, now_ms, sleep_until};
 
 /// A mistake that is built in on purpose, to see that the ledger finds it.
@@ -39,6 +40,7 @@ pub(crate) struct Rates {
 
 pub(crate) struct World {
     pub(crate) store: Store,
+    pub(crate) ids: Arc<SeededIds>,
     pub(crate) defect: Defect,
     state: Mutex<State>,
 }
@@ -80,7 +82,7 @@ impl World {
             consumers: 0,
             log: String::new(),
         };
-        Arc::new(Self { store, defect, state: Mutex::new(state) })
+        Arc::new(Self { store, ids: Arc::new(SeededIds::new(seed)), defect, state: Mutex::new(state) })
     }
 
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {

@@ -6,6 +6,7 @@
 pub mod calendar;
 pub mod contact;
 pub mod conversation;
+pub mod id_source;
 pub mod ids;
 pub mod message;
 pub mod partition;
@@ -16,6 +17,7 @@ pub mod time;
 pub use calendar::{Calendar, CalendarName};
 pub use contact::{Alias, AliasSet};
 pub use conversation::{Conversation, ConversationState};
+pub use id_source::IdSource;
 pub use ids::{ContactId, ConversationId, DecisionId, NumberName, PhoneNumberId, WabaId};
 pub use message::{InboundMessage, MessageKind};
 pub use partition::{PartitionCount, PartitionId};

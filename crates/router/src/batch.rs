@@ -6,11 +6,10 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use uuid::Uuid;
 use waypost_bus::fault::{self, Sabotage};
 use waypost_cloud_api::webhook::ContactChange;
 use waypost_domain::conversation::{Conversation, ConversationEvent, ConversationState};
-use waypost_domain::{ContactId, ConversationId, DecisionId, InboundMessage, NumberName, TeamName};
+use waypost_domain::{ContactId, ConversationId, DecisionId, IdSource, InboundMessage, NumberName, TeamName};
 use waypost_proto::v1::{ActivityKind, ActivityRecord};
 use waypost_rules::{PreviousTeam, Scratch};
 use waypost_store::{
@@ -64,6 +63,7 @@ type Pair = (ContactId, NumberName);
 struct Work<'a> {
     rules: &'a RulesInForce,
     config: &'a RouterConfig,
+    ids: &'a dyn IdSource,
     claim: &'a mut Claim,
     tx: Batch,
     conversations: HashMap<Pair, Conversation>,
@@ -87,6 +87,7 @@ struct Work<'a> {
 pub async fn decide_batch(
     rules: &RulesInForce,
     config: &RouterConfig,
+    ids: &dyn IdSource,
     claim: &mut Claim,
     mut tx: Batch,
     arrivals: &[Arrival],
@@ -121,6 +122,7 @@ pub async fn decide_batch(
     let mut work = Work {
         rules,
         config,
+        ids,
         claim,
         tx,
         conversations,
@@ -329,7 +331,7 @@ impl Work<'_> {
             over.apply(ConversationEvent::Resolved { at: over.active_at });
             self.ended.push(over);
         }
-        let id = ConversationId::from_uuid(Uuid::now_v7());
+        let id = ConversationId::from_uuid(self.ids.next_id());
         let fresh = Conversation::new(id, pair.0, pair.1.clone(), at);
         self.conversations.insert(pair.clone(), fresh.clone());
         self.changed.insert(pair.clone());

@@ -8,10 +8,11 @@ use async_trait::async_trait;
 use tracing::error;
 use waypost_bus::dead_letter::dead_letter;
 use waypost_bus::{Bus, DeadLetterReason, Delivery, Outcome, Publication, fault};
-use waypost_domain::Timestamp;
+use waypost_domain::{IdSource, Timestamp};
 use waypost_store::{Store, StoreError};
 use waypost_worker::{Claim, HandleError, Handler};
 
+use crate::Router;
 use crate::activity;
 use crate::batch::{Arrival, Decided, Outgoing, decide_batch};
 use crate::config::RouterConfig;
@@ -31,22 +32,24 @@ pub(crate) struct Shared {
     config: RouterConfig,
     bus: Arc<dyn Bus>,
     store: Store,
+    ids: Arc<dyn IdSource>,
     rules: Arc<Rules>,
     numbers: Arc<Numbers>,
     deliverer: Deliverer,
 }
 
 impl Shared {
-    pub(crate) fn new(
-        config: RouterConfig,
-        bus: Arc<dyn Bus>,
-        store: Store,
-        rules: Arc<Rules>,
-        teams: Arc<TeamDirectory>,
-        numbers: Arc<Numbers>,
-    ) -> Arc<Self> {
-        let deliverer = Deliverer::new(bus.clone(), config.clone(), teams);
-        Arc::new(Self { config, bus, store, rules, numbers, deliverer })
+    pub(crate) fn new(router: &Router, teams: Arc<TeamDirectory>, numbers: Arc<Numbers>) -> Arc<Self> {
+        let Router { config, layout: _, bus, store, ids, rules } = router;
+        Arc::new(Self {
+            config: config.clone(),
+            bus: bus.clone(),
+            store: store.clone(),
+            ids: ids.clone(),
+            rules: rules.clone(),
+            numbers,
+            deliverer: Deliverer::new(bus.clone(), config.clone(), teams),
+        })
     }
 }
 
@@ -117,7 +120,8 @@ impl RouteHandler {
         loop {
             attempt += 1;
             let (tx, known) = self.shared.store.begin_batch_of(&claim.fence(oldest_at), &keys).await?;
-            let error = match decide_batch(rules, &self.shared.config, claim, tx, arrivals, known).await {
+            let Shared { config, ids, .. } = &*self.shared;
+            let error = match decide_batch(rules, config, &**ids, claim, tx, arrivals, known).await {
                 Ok(decided) => return Ok(decided),
                 Err(error) => error,
             };

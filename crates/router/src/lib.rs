@@ -25,7 +25,7 @@ use std::sync::Arc;
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 use waypost_bus::{Bus, Layout};
-use waypost_domain::{PartitionCount, PartitionId};
+use waypost_domain::{IdSource, PartitionCount, PartitionId};
 use waypost_store::Store;
 use waypost_worker::{Handler, Parts, Worker, WorkerConfig};
 
@@ -46,6 +46,8 @@ pub struct Router {
     pub layout: Layout,
     pub bus: Arc<dyn Bus>,
     pub store: Store,
+    /// Where new conversations get their ids from.
+    pub ids: Arc<dyn IdSource>,
     pub rules: Arc<Rules>,
 }
 
@@ -90,9 +92,7 @@ impl Router {
         teams: Arc<TeamDirectory>,
         numbers: Arc<Numbers>,
     ) -> Arc<dyn Fn(PartitionId) -> Box<dyn Handler> + Send + Sync> {
-        let (config, bus, store, rules) =
-            (self.config.clone(), self.bus.clone(), self.store.clone(), self.rules.clone());
-        let shared = handler::Shared::new(config, bus, store, rules, teams, numbers);
+        let shared = handler::Shared::new(self, teams, numbers);
         Arc::new(move |_| Box::new(RouteHandler::new(shared.clone())))
     }
 

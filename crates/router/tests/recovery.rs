@@ -18,7 +18,7 @@ use waypost_domain::{AliasSet, PartitionCount, PartitionId};
 use waypost_proto::{encode_event, v1};
 use waypost_router::{Router, RouterConfig, Rules, RulesInForce};
 use waypost_rules::RuleSet;
-use waypost_store::{Store, StoreOptions, StoreUrl};
+use waypost_store::{Store, StoreOptions, StoreUrl, TimeOrderedIds};
 use waypost_worker::WorkerConfig;
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -101,6 +101,7 @@ impl Rig {
             layout: self.layout,
             bus: self.bus.clone(),
             store: self.store.clone(),
+            ids: Arc::new(TimeOrderedIds),
             rules,
         };
         let worker = move |component, partitions| WorkerConfig {

@@ -12,7 +12,7 @@ use waypost_bus_embedded::EmbeddedBus;
 use waypost_bus_rabbitmq::{RabbitBus, RabbitConfig};
 use waypost_domain::TeamName;
 use waypost_router::{Router, Rules, RulesError, RulesInForce};
-use waypost_store::{Retention, Store, StoreError, StoreOptions, StoreUrl};
+use waypost_store::{Retention, Store, StoreError, StoreOptions, StoreUrl, TimeOrderedIds};
 
 use crate::cli::ConfigArgs;
 use crate::config::Config;
@@ -194,6 +194,7 @@ pub(crate) async fn run_router(
         layout: config.layout(),
         bus: bus.clone(),
         store: store.clone(),
+        ids: Arc::new(TimeOrderedIds),
         rules: rules.clone(),
     };
     let worker = |component, partitions| config.worker_config(component, &instance, partitions);
