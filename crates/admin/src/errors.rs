@@ -94,6 +94,7 @@ pub(crate) fn store(problem: StoreError) -> Status {
         | StoreError::SchemaTooNew { .. }
         | StoreError::SchemaMissing { .. }
         | StoreError::PartitionCountDiffers { .. }
+        | StoreError::Unreadable { .. }
         | StoreError::Database(_) => {
             error!(error = %problem, "administration: store");
             Status::internal("the store refused it; the log of the server says why")

@@ -30,7 +30,7 @@ impl ContactRow {
     pub(crate) fn into_record(self) -> Result<ContactRecord> {
         Ok(ContactRecord {
             id: ContactId::from_uuid(self.id),
-            attributes: serde_json::from_str(&self.attributes).map_err(|_| unreadable("attributes"))?,
+            attributes: serde_json::from_str(&self.attributes).map_err(|_| unreadable("contact", "attributes"))?,
             profile_name: self.profile_name,
             username: self.username,
             language: self.language,
@@ -174,7 +174,7 @@ fn owned(rows: Vec<OwnedRow>, wanted: &BTreeSet<Alias>) -> Result<Owned> {
         let id = ContactId::from_uuid(row.contact.id);
         for place in row.places.split(' ') {
             let alias = place.parse().ok().and_then(|place: usize| wanted.get(place));
-            owned.aliases.push(((*alias.ok_or(unreadable("places"))?).clone(), id));
+            owned.aliases.push(((*alias.ok_or(unreadable("alias", "id"))?).clone(), id));
         }
         let (has_bsuid, version) = (row.has_bsuid != 0, row.version);
         owned.contacts.push(StoredContact { record: row.contact.into_record()?, has_bsuid, version });

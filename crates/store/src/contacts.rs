@@ -186,7 +186,7 @@ impl Store {
             on_reader!(self, |db| sqlx::query_as(all).bind(row.id).fetch_all(db).await?);
         let aliases = aliases
             .into_iter()
-            .map(|(kind, value)| Alias::from_parts(&kind, value).ok_or(unreadable("alias")))
+            .map(|(kind, value)| Alias::from_parts(&kind, value).ok_or(unreadable("alias", "kind")))
             .collect::<Result<_>>()?;
         Ok(ContactDetails { contact: row.into_record()?, aliases })
     }

@@ -46,9 +46,13 @@ pub enum StoreError {
          `partitions = {stored}` again)"
     )]
     PartitionCountDiffers { stored: u16, configured: u16 },
-    /// This input can never be stored: park it as a dead letter with this reason.
+    /// What the caller gave can never be stored: park it as a dead letter with this reason.
     #[error("invalid data: {0}")]
     Invalid(String),
+    /// Stored data that cannot be read: it was damaged, or written by a defect. Nobody's input is at fault and no
+    /// repetition helps: set aside what needs it, and let a person look at the row.
+    #[error("a stored {table}.{column} cannot be read")]
+    Unreadable { table: &'static str, column: &'static str },
     /// A defect or a broken database: a person must look.
     #[error("the database refused a statement: {0}")]
     Database(SqlError),

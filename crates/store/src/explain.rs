@@ -101,7 +101,7 @@ impl Store {
                 let input = input.unwrap_or_default();
                 if !input.is_empty() {
                     let decision_id = DecisionId::from_uuid(id);
-                    all.push(DecidedInput { decision_id, team: records::team(team)?, input });
+                    all.push(DecidedInput { decision_id, team: records::team(team, "inbox", "team")?, input });
                 }
             }
         }
@@ -140,7 +140,7 @@ impl Store {
         let sql = "SELECT team, count(*) FROM inbox WHERE rule IS NOT NULL GROUP BY team ORDER BY team";
         let teams: Vec<(Option<String>, i64)> = on_reader!(self, |db| sqlx::query_as(sql).fetch_all(db).await?);
         let count = |stored: i64| u64::try_from(stored).unwrap_or_default();
-        let team = |(team, decisions)| Ok(TeamCount { team: records::team(team)?, decisions: count(decisions) });
+        let team = |(team, decisions)| Ok(TeamCount { team: records::team(team, "inbox", "team")?, decisions: count(decisions) });
         Ok(StoreCounts {
             events: count(totals.0),
             contacts: count(totals.1),

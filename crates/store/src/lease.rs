@@ -91,7 +91,7 @@ impl Store {
         let rows: Vec<Row> = on_reader!(self, |db| sqlx::query_as(sql).bind(component).fetch_all(db).await?);
         let lease = |(partition, owner, epoch, expires_at, published_seq, oldest_at): Row| {
             Ok(LeaseRow {
-                partition: records::partition(partition)?,
+                partition: records::partition(partition, "lease")?,
                 owner,
                 epoch,
                 expires_at: Timestamp::from_millis(expires_at),
@@ -197,7 +197,7 @@ impl Store {
         let rows: Vec<(i64, i64)> = on_writer!(self, |db| {
             sqlx::query_as(sql).bind(component).bind(instance).bind(expires_at).fetch_all(db).await?
         });
-        rows.into_iter().map(|(partition, epoch)| Ok((records::partition(partition)?, epoch))).collect()
+        rows.into_iter().map(|(partition, epoch)| Ok((records::partition(partition, "lease")?, epoch))).collect()
     }
 
     /// Gives the partition up. Whoever lost it already gives up nothing.

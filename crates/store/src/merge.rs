@@ -44,7 +44,7 @@ async fn merge_two(tx: &mut Tx, merge: &Merge) -> Result<bool> {
     let find = |id| halves.iter().find(|half| half.id == id && half.merged_into.is_none());
     let (Some(kept), Some(gone)) = (find(winner), find(loser)) else { return Ok(false) };
     let parse =
-        |text: &str| serde_json::from_str::<BTreeMap<String, String>>(text).map_err(|_| unreadable("attributes"));
+        |text: &str| serde_json::from_str::<BTreeMap<String, String>>(text).map_err(|_| unreadable("contact", "attributes"));
     let mut attributes = parse(&gone.attributes)?;
     attributes.extend(parse(&kept.attributes)?);
     let attributes = attributes_text(&attributes);

@@ -37,7 +37,7 @@ impl Store {
             && (display.is_empty() || display == known_display)
             && (waba.is_empty() || waba == known_waba)
         {
-            return NumberName::new(name).map_err(|_| unreadable("number name"));
+            return NumberName::new(name).map_err(|_| unreadable("number", "name"));
         }
         let upsert = "INSERT INTO number (phone_number_id, name, display, waba_id, since) VALUES ($1, $2, $3, $4, $5) \
              ON CONFLICT (phone_number_id) DO UPDATE SET \
@@ -54,7 +54,7 @@ impl Store {
                 .bind(since);
             query.fetch_one(db).await?
         });
-        NumberName::new(name).map_err(|_| unreadable("number name"))
+        NumberName::new(name).map_err(|_| unreadable("number", "name"))
     }
 
     /// Names numbers as configured. A name may move to a new id of Meta's; the old id keeps it too, for its history.
@@ -156,7 +156,7 @@ impl Row {
     fn into_number(self) -> Result<NumberRow> {
         Ok(NumberRow {
             id: PhoneNumberId::new(self.phone_number_id),
-            name: NumberName::new(self.name).map_err(|_| unreadable("number name"))?,
+            name: NumberName::new(self.name).map_err(|_| unreadable("number", "name"))?,
             display: self.display,
             waba: WabaId::new(self.waba_id),
             since: Timestamp::from_millis(self.since),

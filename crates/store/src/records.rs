@@ -30,17 +30,17 @@ pub(crate) fn key(text: &str) -> Cow<'_, str> {
     Cow::Owned(format!("{kept}~{}", Uuid::new_v5(&NAMESPACE, text.as_bytes()).simple()))
 }
 
-/// A stored text that no longer parses: somebody edited the database, or a defect wrote it.
-pub(crate) fn unreadable(column: &'static str) -> StoreError {
-    StoreError::Invalid(format!("stored {column} cannot be read"))
+/// A stored value that no longer parses: somebody edited the database, or a defect wrote it.
+pub(crate) const fn unreadable(table: &'static str, column: &'static str) -> StoreError {
+    StoreError::Unreadable { table, column }
 }
 
-pub(crate) fn partition(stored: i64) -> Result<PartitionId> {
-    u16::try_from(stored).map(PartitionId).map_err(|_| unreadable("partition"))
+pub(crate) fn partition(stored: i64, table: &'static str) -> Result<PartitionId> {
+    u16::try_from(stored).map(PartitionId).map_err(|_| unreadable(table, "partition"))
 }
 
-pub(crate) fn team(stored: Option<String>) -> Result<Option<TeamName>> {
-    stored.map(TeamName::new).transpose().map_err(|_| unreadable("team"))
+pub(crate) fn team(stored: Option<String>, table: &'static str, column: &'static str) -> Result<Option<TeamName>> {
+    stored.map(TeamName::new).transpose().map_err(|_| unreadable(table, column))
 }
 
 pub(crate) fn timestamp(stored: Option<i64>) -> Option<Timestamp> {

@@ -8,6 +8,7 @@ use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use waypost_domain::PartitionCount;
 
 use crate::database::{Database, on_reader, on_writer};
+use crate::records::unreadable;
 use crate::{Result, Store, StoreError};
 
 /// (version, name, for SQLite, for PostgreSQL), oldest first. Never edit one that was released: add another.
@@ -123,7 +124,7 @@ impl Store {
     pub async fn fix_layout(&self, count: PartitionCount) -> Result<()> {
         let configured = count.get();
         let stored = self.fix_setting("partitions", &configured.to_string()).await?;
-        let stored: u16 = stored.parse().map_err(|_| StoreError::Invalid("setting partitions".into()))?;
+        let stored: u16 = stored.parse().map_err(|_| unreadable("setting", "value"))?;
         if stored == configured { Ok(()) } else { Err(StoreError::PartitionCountDiffers { stored, configured }) }
     }
 

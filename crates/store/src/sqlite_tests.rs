@@ -3,7 +3,7 @@
 use tempfile::TempDir;
 
 use crate::database::Database;
-use crate::{Result, Store, StoreOptions, StoreUrl};
+use crate::{Result, Store, StoreError, StoreOptions, StoreUrl};
 
 async fn open() -> (TempDir, Store) {
     let folder = tempfile::tempdir().unwrap();
@@ -54,5 +54,19 @@ async fn a_schema_of_a_later_release_is_told_apart() -> Result<()> {
         let migrated = store.migrate().await;
         assert_eq!(migrated.is_ok(), may_run, "{version}: {migrated:?}");
     }
+    Ok(())
+}
+
+/// Somebody edited a row: whoever reads it learns which, and that it is not the caller's fault.
+#[tokio::test]
+async fn a_damaged_row_is_unreadable() -> Result<()> {
+    let (_folder, store) = open().await;
+    store.migrate().await?;
+    store.acquire_lease("router", waypost_domain::PartitionId(0), "one", std::time::Duration::from_secs(60)).await?;
+    let Database::Sqlite { writer, .. } = &store.database else { unreachable!() };
+    sqlx::query("UPDATE lease SET partition = 70000").execute(writer).await?;
+    let outcome = store.leases("router").await;
+    let expected = StoreError::Unreadable { table: "lease", column: "partition" };
+    assert_eq!(outcome.expect_err("nobody can read it").to_string(), expected.to_string());
     Ok(())
 }

@@ -166,17 +166,17 @@ impl Change {
 
 impl Row {
     fn into_team(self) -> Result<TeamRow> {
-        let number = |stored: i64| u32::try_from(stored).map_err(|_| unreadable("team limit"));
+        let number = |stored: i64, column| u32::try_from(stored).map_err(|_| unreadable("team", column));
         Ok(TeamRow {
             team: Team {
-                name: TeamName::new(self.name).map_err(|_| unreadable("team"))?,
+                name: TeamName::new(self.name).map_err(|_| unreadable("team", "name"))?,
                 title: self.title,
                 staffed: self.staffed != 0,
-                overflow_team: records::team(self.overflow_team)?,
+                overflow_team: records::team(self.overflow_team, "team", "overflow_team")?,
             },
-            parent: records::team(self.parent)?,
-            max_waiting: number(self.max_waiting)?,
-            max_wait_s: number(self.max_wait_s)?,
+            parent: records::team(self.parent, "team", "parent")?,
+            max_waiting: number(self.max_waiting, "max_waiting")?,
+            max_wait_s: number(self.max_wait_s, "max_wait_s")?,
             in_rules: self.in_rules != 0,
             pending_topology: self.pending_topology != 0,
             updated_at: timestamp(self.updated_at),
