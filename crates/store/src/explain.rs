@@ -140,7 +140,9 @@ impl Store {
         let sql = "SELECT team, count(*) FROM inbox WHERE rule IS NOT NULL GROUP BY team ORDER BY team";
         let teams: Vec<(Option<String>, i64)> = on_reader!(self, |db| sqlx::query_as(sql).fetch_all(db).await?);
         let count = |stored: i64| u64::try_from(stored).unwrap_or_default();
-        let team = |(team, decisions)| Ok(TeamCount { team: records::team(team, "inbox", "team")?, decisions: count(decisions) });
+        let team = |(team, decisions)| {
+            Ok(TeamCount { team: records::team(team, "inbox", "team")?, decisions: count(decisions) })
+        };
         Ok(StoreCounts {
             events: count(totals.0),
             contacts: count(totals.1),

@@ -43,8 +43,9 @@ async fn merge_two(tx: &mut Tx, merge: &Merge) -> Result<bool> {
     let halves: Vec<Half> = on_tx!(tx, |db| sqlx::query_as(lock).bind(winner).bind(loser).fetch_all(&mut *db).await?);
     let find = |id| halves.iter().find(|half| half.id == id && half.merged_into.is_none());
     let (Some(kept), Some(gone)) = (find(winner), find(loser)) else { return Ok(false) };
-    let parse =
-        |text: &str| serde_json::from_str::<BTreeMap<String, String>>(text).map_err(|_| unreadable("contact", "attributes"));
+    let parse = |text: &str| {
+        serde_json::from_str::<BTreeMap<String, String>>(text).map_err(|_| unreadable("contact", "attributes"))
+    };
     let mut attributes = parse(&gone.attributes)?;
     attributes.extend(parse(&kept.attributes)?);
     let attributes = attributes_text(&attributes);

@@ -96,11 +96,16 @@ impl ActivationRecord {
         let trial = match self.trial {
             None => None,
             Some(rule_set) => {
-                let names: Vec<String> =
-                    serde_json::from_str(&self.trial_numbers).map_err(|_| unreadable("rule_activation", "trial_numbers"))?;
+                let names: Vec<String> = serde_json::from_str(&self.trial_numbers)
+                    .map_err(|_| unreadable("rule_activation", "trial_numbers"))?;
                 let numbers = names.into_iter().map(NumberName::new).collect::<Result<_, _>>();
-                let percent = u8::try_from(self.trial_percent).map_err(|_| unreadable("rule_activation", "trial_percent"))?;
-                Some(TrialRow { rule_set, percent, numbers: numbers.map_err(|_| unreadable("rule_activation", "trial_numbers"))? })
+                let percent =
+                    u8::try_from(self.trial_percent).map_err(|_| unreadable("rule_activation", "trial_percent"))?;
+                Some(TrialRow {
+                    rule_set,
+                    percent,
+                    numbers: numbers.map_err(|_| unreadable("rule_activation", "trial_numbers"))?,
+                })
             }
         };
         Ok(Activation {
