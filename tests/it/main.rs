@@ -6,6 +6,7 @@ mod backlog;
 #[cfg(feature = "servers")]
 mod bus_rabbitmq;
 mod cli;
+mod cli_pages;
 mod crash;
 mod crate_edges;
 mod deployment;

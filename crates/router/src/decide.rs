@@ -3,7 +3,7 @@
 use waypost_domain::{Conversation, ConversationState, InboundMessage, NumberName, Timestamp};
 use waypost_proto::extras::encode_extras;
 use waypost_proto::route::{encode_route_input, fit_route_input};
-use waypost_rules::{Decision, OpenConversation, PreviousTeam, Referral, RouteInput, Scratch};
+use waypost_rules::{Decision, OpenConversation, PreviousTeam, RouteInput, Scratch};
 use waypost_store::{ContactRecord, StoredDecision};
 
 use crate::metrics;
@@ -73,24 +73,7 @@ fn route_input(message: &InboundMessage, known: Known<'_>) -> RouteInput {
         first_contact: contact.is_none_or(|contact| contact.is_new),
         contact_key: contact.map(|contact| contact.id.to_string()).unwrap_or_default(),
         open: open.and_then(open_conversation),
-        ..message_input(message)
-    }
-}
-
-/// What a message says by itself, whoever sent it.
-pub fn message_input(message: &InboundMessage) -> RouteInput {
-    RouteInput {
-        message_type: message.kind.as_str().to_owned(),
-        text: message.text.clone(),
-        reply_id: message.tap.as_ref().map(|tap| tap.id.clone()),
-        // Meta names the message that a button belongs to, not its template.
-        reply_template: None,
-        referral: message.referral.as_ref().map(|referral| Referral {
-            source_id: referral.source_id.clone(),
-            source_type: referral.source_type.clone(),
-            source_url: referral.source_url.clone(),
-        }),
-        ..RouteInput::default()
+        ..RouteInput::of_message(message)
     }
 }
 

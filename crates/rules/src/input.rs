@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use waypost_domain::team::Priority;
-use waypost_domain::{TeamName, Timestamp};
+use waypost_domain::{InboundMessage, TeamName, Timestamp};
 
 /// Rules look at this many characters of a message: WhatsApp's own limit for a text.
 pub const TEXT_CHARS_MAX: usize = 4096;
@@ -42,6 +42,25 @@ pub struct RouteInput {
     pub contact_key: String,
     /// The conversation that is open, if any.
     pub open: Option<OpenConversation>,
+}
+
+impl RouteInput {
+    /// What a message says by itself, whoever sent it.
+    pub fn of_message(message: &InboundMessage) -> Self {
+        Self {
+            message_type: message.kind.as_str().to_owned(),
+            text: message.text.clone(),
+            reply_id: message.tap.as_ref().map(|tap| tap.id.clone()),
+            // Meta names the message that a button belongs to, not its template.
+            reply_template: None,
+            referral: message.referral.as_ref().map(|referral| Referral {
+                source_id: referral.source_id.clone(),
+                source_type: referral.source_type.clone(),
+                source_url: referral.source_url.clone(),
+            }),
+            ..Self::default()
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -1,26 +1,16 @@
-//! The command line.
-
-mod admin;
-pub(crate) mod calendars;
-pub(crate) mod rule;
-mod rules;
-mod token;
-pub(crate) mod versions;
+//! The command line: the verbs that work on this machine, and those of the client beside them.
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+pub(crate) use waypost_cli::ConfigArgs;
+use waypost_cli::completions::CompletionsArgs;
+use waypost_cli::man::ManArgs;
+use waypost_cli::token::TokenCommand;
+use waypost_cli::{ClientCommand, EXIT_CODES};
 use waypost_domain::TeamName;
 
-pub(crate) use self::admin::*;
-pub(crate) use self::calendars::CalendarsCommand;
-pub(crate) use self::rule::RuleCommand;
-pub(crate) use self::rules::{
-    DecideArgs, DiffArgs, DryRunArgs, ExplainArgs, LintArgs, RulesCommand, TestArgs as RulesTestArgs,
-};
-pub(crate) use self::token::*;
 use crate::config::Component;
-use crate::exit::EXIT_CODES;
 
 #[derive(Debug, Parser)]
 #[command(
@@ -52,61 +42,20 @@ pub(crate) enum Command {
     Topology(TopologyCommand),
     /// Partitions and owners, queue depths, oldest age; exit code 1 when unhealthy
     Status(StatusArgs),
-    /// Read a webhook body and print its events, one JSON line each; no network
-    Inspect(InspectArgs),
     /// Follow a team's queue from the terminal
     Tail(TailArgs),
-    /// Check, try, explain and compare routing rules: files without a server, versions on it; activate them
-    #[command(subcommand)]
-    Rules(RulesCommand),
     /// Try a webhook endpoint
     #[command(subcommand)]
     Webhook(WebhookCommand),
-    /// Look at teams and change them, through the running administration
-    #[command(subcommand)]
-    Teams(TeamsCommand),
-    /// Names of ours for the business's numbers
-    #[command(subcommand)]
-    Numbers(NumbersCommand),
-    /// Look at a contact, or take over contacts from a CRM
-    #[command(subcommand)]
-    Contacts(ContactsCommand),
-    /// Look at single rules of a version and change them, through the running administration
-    #[command(subcommand)]
-    Rule(RuleCommand),
-    /// Opening hours and holidays of a version of the rules, through the running administration
-    #[command(subcommand)]
-    Calendars(CalendarsCommand),
-    /// Which team got a message, by which rule, and why
-    #[command(subcommand)]
-    Decisions(DecisionsCommand),
-    /// Look at parked messages, have them handled again, or throw them away
-    #[command(subcommand)]
-    DeadLetters(DeadLettersCommand),
-    /// Who changed what; and whether the record of it is whole
-    #[command(subcommand)]
-    Audit(AuditCommand),
+    #[command(flatten)]
+    Client(ClientCommand),
     /// Make and revoke the tokens of the administration: at the store itself, or over a running server
     #[command(subcommand)]
     Token(TokenCommand),
-}
-
-#[derive(Debug, Clone, Args)]
-pub(crate) struct ConfigArgs {
-    /// The configuration file (TOML). Environment variables such as WAYPOST__BUS__URL override it
-    #[arg(long, short, value_name = "FILE", env = "WAYPOST_CONFIG")]
-    pub(crate) config: Option<PathBuf>,
-    /// Where the embedded bus and store keep their files [overrides data_dir]
-    #[arg(long, value_name = "DIR")]
-    pub(crate) data_dir: Option<PathBuf>,
-    /// Set any other configuration key, e.g. --set ingress.listen=0.0.0.0:8080
-    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = key_value)]
-    pub(crate) set: Vec<(String, String)>,
-}
-
-fn key_value(text: &str) -> Result<(String, String), String> {
-    let (key, value) = text.split_once('=').ok_or("expected KEY=VALUE, e.g. ingress.listen=0.0.0.0:8080")?;
-    if key.is_empty() { Err("the key is empty".to_owned()) } else { Ok((key.to_owned(), value.to_owned())) }
+    /// Print what a shell completes the command line by
+    Completions(CompletionsArgs),
+    /// Write the manual pages, one for each verb
+    Man(ManArgs),
 }
 
 /// Everything in one process with an embedded bus and a SQLite store in a temporary folder. Sample customers write in
@@ -200,19 +149,6 @@ pub(crate) struct StatusArgs {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:
-  waypost inspect body.json
-  curl … | waypost inspect | jq 'select(.kind == \"message\")'
-
-Each line has kind (message, status, echo, account or quarantined) and what that kind has: id, type, contact, text,
-reply_id, status, field, … Exit code 4 if anything was quarantined.")]
-pub(crate) struct InspectArgs {
-    /// The webhook body; - or nothing for standard input
-    #[arg(value_name = "FILE", default_value = "-")]
-    pub(crate) file: PathBuf,
-}
-
-#[derive(Debug, Args)]
 #[command(
     after_help = "Without --ack nothing is consumed: on the embedded bus the data folder is read, also while waypost runs.
 RabbitMQ cannot show a queue's messages without consuming them: there --ack is needed.
@@ -273,4 +209,37 @@ pub(crate) struct WebhookTestArgs {
     /// Print the body and its signature instead of sending it
     #[arg(long)]
     pub(crate) print: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::Cli;
+
+    /// The path of each command below `command`, the hidden ones too, and the command itself.
+    fn all(path: &str, command: &clap::Command) -> Vec<(String, clap::Command)> {
+        let path =
+            if path.is_empty() { command.get_name().to_owned() } else { format!("{path} {}", command.get_name()) };
+        let below = command.get_subcommands().flat_map(|command| all(&path, command)).collect::<Vec<_>>();
+        [vec![(path, command.clone())], below].concat()
+    }
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_verb_and_every_argument_has_its_help() {
+        let mut silent = Vec::new();
+        for (path, command) in all("", &Cli::command()) {
+            if command.get_about().is_none() {
+                silent.push(path.clone());
+            }
+            let without_help = command.get_arguments().filter(|argument| argument.get_help().is_none());
+            silent.extend(without_help.map(|argument| format!("{path}: {}", argument.get_id())));
+        }
+        assert!(silent.is_empty(), "without a word of help:\n{}", silent.join("\n"));
+    }
 }

@@ -1,86 +1,8 @@
-//! How a command ends: exit codes that a script can rely on.
+//! How a command ends: as those of the client do, and here why a configuration ends one.
 
-use std::fmt;
-use std::process::ExitCode;
-
-use tonic::{Code, Status};
+pub(crate) use waypost_cli::Failure;
 
 use crate::config::ConfigError;
-
-/// Why a command did not succeed.
-#[derive(Debug)]
-pub(crate) enum Failure {
-    /// 1: it was tried and did not work, or what was looked at is not healthy.
-    Failed(String),
-    /// 3: the configuration, a rules file or another input file is wrong.
-    Config(String),
-    /// 4: something in a webhook body had to be quarantined.
-    Quarantined,
-    /// 5: a server (bus, store, webhook) cannot be reached.
-    Unavailable(String),
-    /// 6: the administration does not let this token do that.
-    Denied(String),
-    /// Nobody reads our output any more: not a failure.
-    ClosedPipe,
-}
-
-/// Shown by `waypost --help`. Code 2 is clap's own.
-pub(crate) const EXIT_CODES: &str = "Exit codes:
-  0  success
-  1  it was tried and failed, or what was looked at is unhealthy
-  2  the command line is wrong
-  3  the configuration or an input file is wrong
-  4  inspect: something was quarantined
-  5  a server (bus, store, webhook, administration) cannot be reached
-  6  the administration does not let this token do that";
-
-impl Failure {
-    pub(crate) fn failed(problem: impl fmt::Display) -> Self {
-        Self::Failed(problem.to_string())
-    }
-
-    pub(crate) fn config(problem: impl fmt::Display) -> Self {
-        Self::Config(problem.to_string())
-    }
-
-    pub(crate) fn unavailable(problem: impl fmt::Display) -> Self {
-        Self::Unavailable(problem.to_string())
-    }
-
-    pub(crate) fn code(&self) -> ExitCode {
-        ExitCode::from(match self {
-            Self::Failed(_) => 1,
-            Self::Config(_) => 3,
-            Self::Quarantined => 4,
-            Self::Unavailable(_) => 5,
-            Self::Denied(_) => 6,
-            Self::ClosedPipe => 0,
-        })
-    }
-
-    /// What to tell; `None` where all was told.
-    pub(crate) fn message(&self) -> Option<&str> {
-        match self {
-            Self::Failed(problem) | Self::Config(problem) | Self::Unavailable(problem) | Self::Denied(problem) => {
-                Some(problem)
-            }
-            Self::Quarantined | Self::ClosedPipe => None,
-        }
-    }
-}
-
-/// What the administration answered.
-impl From<Status> for Failure {
-    fn from(status: Status) -> Self {
-        let told = status.message().to_owned();
-        match status.code() {
-            Code::InvalidArgument | Code::OutOfRange => Self::Config(told),
-            Code::Unauthenticated | Code::PermissionDenied => Self::Denied(told),
-            Code::Unavailable | Code::DeadlineExceeded | Code::ResourceExhausted => Self::Unavailable(told),
-            code => Self::Failed(format!("{code:?}: {told}")),
-        }
-    }
-}
 
 impl From<ConfigError> for Failure {
     fn from(error: ConfigError) -> Self {

@@ -6,12 +6,12 @@ mod commands;
 mod config;
 mod exit;
 mod logging;
-mod output;
 mod wiring;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
+use waypost_cli::output;
 
 use cli::{Cli, Command, ConfigCommand, TopologyCommand, WebhookCommand};
 use exit::Failure;
@@ -56,18 +56,11 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Topology(TopologyCommand::Verify(args)) => commands::topology::verify(args).await,
         Command::Topology(TopologyCommand::Definitions(args)) => commands::topology::definitions(args).await,
         Command::Status(args) => commands::status::run(args).await,
-        Command::Inspect(args) => commands::inspect::run(&args),
         Command::Tail(args) => commands::tail::run(args).await,
-        Command::Rules(command) => Box::pin(commands::rules::run(command)).await,
-        Command::Teams(command) => Box::pin(commands::teams::run(command)).await,
-        Command::Numbers(command) => Box::pin(commands::numbers::run(command)).await,
-        Command::Contacts(command) => Box::pin(commands::contacts::run(command)).await,
-        Command::Rule(command) => Box::pin(commands::rule::run(command)).await,
-        Command::Calendars(command) => Box::pin(commands::calendars::run(command)).await,
-        Command::Decisions(command) => Box::pin(commands::decisions::run(command)).await,
-        Command::DeadLetters(command) => Box::pin(commands::dead_letters::run(command)).await,
-        Command::Audit(command) => Box::pin(commands::audit::run(command)).await,
+        Command::Client(command) => waypost_cli::run(command).await,
         Command::Token(command) => Box::pin(commands::token::run(command)).await,
         Command::Webhook(WebhookCommand::Test(args)) => commands::webhook::test(args).await,
+        Command::Completions(args) => waypost_cli::completions::run(&args, Cli::command()),
+        Command::Man(args) => waypost_cli::man::run(&args, Cli::command()),
     }
 }

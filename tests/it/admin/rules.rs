@@ -303,7 +303,7 @@ async fn what_is_wrong_with_a_rule_is_named_and_nothing_is_kept() -> anyhow::Res
 async fn the_command_for_rules_has_every_verb() -> anyhow::Result<()> {
     let server = AdminServer::start_without_rules().await?;
     let editor = Terminal::new(&server, "editor")?;
-    assert!(editor.fails(&["rule", "list"], 1)?.contains("no version yet"));
+    assert!(editor.fails(&["rules", "list-rules"], 1)?.contains("no version yet"));
     push(&server.caller("editor").await?, RULES).await?;
     let file = |name: &str, text: &str| -> anyhow::Result<String> {
         let path = server.folder().join(name);
@@ -311,14 +311,14 @@ async fn the_command_for_rules_has_every_verb() -> anyhow::Result<()> {
         Ok(path.display().to_string())
     };
     let voucher = "[[rules]]\nid = \"vouchers\"\nteam = \"billing\"\nwhen = { keyword = \"voucher\" }\n";
-    let made = editor.json(&["rule", "create", &file("one.toml", voucher)?, "--reason", "campaign"])?;
+    let made = editor.json(&["rules", "create-rule", &file("one.toml", voucher)?, "--reason", "campaign"])?;
     assert_eq!(
         (&made["rule"]["name"], &made["rule_set"]["state"]),
         (&"ruleSets/2/rules/vouchers".into(), &"RULE_SET_STATE_CHECKED".into())
     );
     let changed = editor.json(&[
-        "rule",
-        "update",
+        "rules",
+        "update-rule",
         "vouchers",
         "--priority",
         "-3",
@@ -333,22 +333,43 @@ async fn the_command_for_rules_has_every_verb() -> anyhow::Result<()> {
         (&"-3".into(), &true.into(), &"URGENCY_URGENT".into())
     );
     assert_eq!(rule["outcome"]["team"], "billing", "what was not given stays");
-    let text = editor.run(&["rule", "get", "vouchers", "--text"])?;
+    let text = editor.run(&["rules", "get-rule", "vouchers", "--text"])?;
     let text = String::from_utf8_lossy(&text.stdout).into_owned();
     assert!(text.starts_with("[[rules]]\nid = \"vouchers\"\npriority = -3\nenabled = false\n"), "{text}");
-    let whole = editor.json(&["rule", "update", "vouchers", "--file", &file("two.toml", voucher)?, "--base", "3"])?;
+    let whole =
+        editor.json(&["rules", "update-rule", "vouchers", "--file", &file("two.toml", voucher)?, "--base", "3"])?;
     assert_eq!(whole["rule_set"]["name"], "ruleSets/2", "as it was");
-    let listed = editor.json(&["rule", "list", "--team", "billing", "--base", "ruleSets/2"])?;
+    let listed = editor.json(&["rules", "list-rules", "--team", "billing", "--base", "ruleSets/2"])?;
     assert_eq!(listed.as_array().map(Vec::len), Some(2), "{listed}");
-    let gone = editor.json(&["rule", "delete", "vouchers", "--base", "2"])?;
+    let gone = editor.json(&["rules", "delete-rule", "vouchers", "--base", "2"])?;
     assert_eq!(gone["rule_set"]["name"], "ruleSets/1");
 
-    assert!(editor.fails(&["rule", "create", &file("no.toml", RULES)?], 3)?.contains("unknown key"));
-    assert!(editor.fails(&["rule", "create", &file("none.toml", "")?], 3)?.contains("has no [[rules]]"));
-    assert!(editor.fails(&["rule", "update", "vouchers"], 3)?.contains("nothing to change"));
-    assert!(editor.fails(&["rule", "update", "vouchers", "--valid-from", "soon"], 3)?.contains("--valid-from"));
-    assert!(editor.fails(&["rule", "get", "nothing"], 1)?.contains("NotFound"));
-    let refused = editor.fails(&["rule", "update", "vouchers", "--team", "nobody"], 1)?;
+    assert!(editor.fails(&["rules", "create-rule", &file("no.toml", RULES)?], 3)?.contains("unknown key"));
+    assert!(editor.fails(&["rules", "create-rule", &file("none.toml", "")?], 3)?.contains("has no [[rules]]"));
+    assert!(editor.fails(&["rules", "update-rule", "vouchers"], 3)?.contains("nothing to change"));
+    assert!(editor.fails(&["rules", "update-rule", "vouchers", "--valid-from", "soon"], 3)?.contains("--valid-from"));
+    assert!(editor.fails(&["rules", "get-rule", "nothing"], 1)?.contains("NotFound"));
+    let refused = editor.fails(&["rules", "update-rule", "vouchers", "--team", "nobody"], 1)?;
     assert!(refused.contains("errors"), "{refused}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_former_command_for_rules_does_the_same_and_names_the_new_one() -> anyhow::Result<()> {
+    let server = AdminServer::start_without_rules().await?;
+    let editor = Terminal::new(&server, "editor")?;
+    push(&server.caller("editor").await?, RULES).await?;
+    for (former, new) in [(&["list"][..], &["list-rules"][..]), (&["get", "invoices"], &["get-rule", "invoices"])] {
+        let [former, new] = [("rule", former), ("rules", new)].map(|(noun, words)| [&[noun], words].concat());
+        let (answer, expected) = (editor.run(&former)?, editor.run(&new)?);
+        assert!(answer.status.success() && answer.stdout == expected.stdout, "{former:?}: {answer:?}");
+        let note = String::from_utf8_lossy(&answer.stderr).into_owned();
+        assert_eq!(note.lines().count(), 1, "{note}");
+        assert!(note.contains(&format!("`waypost {}`", new[..2].join(" "))), "{note}");
+        assert!(expected.stderr.is_empty(), "{expected:?}");
+    }
+    let help = editor.run(&["--help"])?;
+    let help = String::from_utf8_lossy(&help.stdout).into_owned();
+    assert!(!help.lines().any(|line| line.trim_start().starts_with("rule ")), "it is hidden: {help}");
     Ok(())
 }

@@ -1,15 +1,13 @@
-//! `waypost token`: the tokens of the administration, made and revoked at the store itself or over a server.
-
-mod remote;
+//! `waypost token` at the store itself; over a server it is the client's.
 
 use comfy_table::{Table, presets};
 use serde_json::{Value, json};
-use uuid::Uuid;
-use waypost_admin::{NewToken, create_token, revoke_token};
+use waypost_admin::{NewToken, Role, create_token, revoke_token};
+use waypost_cli::token::{self, TokenCommand, TokenCreateArgs, TokenNameArgs, id_of, print_created};
 use waypost_domain::Timestamp;
 use waypost_store::{Store, StoreError, TokenRow};
 
-use crate::cli::{ConfigArgs, TokenCommand, TokenCreateArgs, TokenNameArgs};
+use crate::cli::ConfigArgs;
 use crate::config::Config;
 use crate::exit::Failure;
 use crate::output;
@@ -21,13 +19,8 @@ const LIST_PAGE: u32 = 500;
 const TITLE_CHARS_MAX: usize = 200;
 
 pub(crate) async fn run(command: TokenCommand) -> Result<(), Failure> {
-    let place = match &command {
-        TokenCommand::Create(args) => &args.place,
-        TokenCommand::List(args) => &args.place,
-        TokenCommand::Get(args) | TokenCommand::Revoke(args) => &args.place,
-    };
-    if let Some(server) = place.server() {
-        return remote::run(&server, command).await;
+    if let Some(server) = command.place().server() {
+        return token::run(&server, command).await;
     }
     match command {
         TokenCommand::Create(args) => create(args).await,
@@ -43,7 +36,7 @@ async fn create(args: TokenCreateArgs) -> Result<(), Failure> {
     let lifetime_ms = |lifetime: std::time::Duration| i64::try_from(lifetime.as_millis()).unwrap_or(i64::MAX);
     let mut new = NewToken {
         title: args.title,
-        roles: args.role,
+        roles: args.role.into_iter().filter_map(|role| Role::from_wire(role.into())).collect(),
         teams: args.team,
         expires_at: args.expires.map(|lifetime| now.plus_millis(lifetime_ms(lifetime))),
     };
@@ -58,14 +51,6 @@ async fn create(args: TokenCreateArgs) -> Result<(), Failure> {
     let (id, secret) = create_token(&store, ACTOR, &new).await.map_err(failed)?;
     store.close().await;
     print_created(&format!("tokens/{id}"), &secret, args.place.json)
-}
-
-fn print_created(name: &str, secret: &str, json: bool) -> Result<(), Failure> {
-    if json {
-        return output::line(&json!({ "name": name, "secret": secret }).to_string());
-    }
-    output::note(&format!("{name} was created; this is its secret, shown only now:"));
-    output::line(secret)
 }
 
 async fn list(config: &ConfigArgs, json: bool) -> Result<(), Failure> {
@@ -92,11 +77,6 @@ async fn list(config: &ConfigArgs, json: bool) -> Result<(), Failure> {
         table.add_row([&name, &token.roles, &token.teams, state(token, now), &token.title]);
     }
     output::line(table.to_string().trim_end())
-}
-
-fn id_of(name: &str) -> Result<Uuid, Failure> {
-    let id = name.strip_prefix("tokens/").unwrap_or(name);
-    Uuid::try_parse(id).map_err(|_| Failure::config(format!("{name}: expected tokens/ID")))
 }
 
 async fn get(args: TokenNameArgs) -> Result<(), Failure> {

@@ -1,0 +1,86 @@
+//! The verbs of `waypost` that ask a running server, or nothing but a file: each verb's arguments and its run stand in one
+//! file. Knows the rules, WhatsApp's and our own formats, and the administration's client. Must never open the store or
+//! the bus of this machine: the verbs that do are the binary's.
+
+mod audit;
+mod calendars;
+pub mod completions;
+mod config_args;
+mod contacts;
+mod dead_letters;
+mod decisions;
+mod failure;
+mod inspect;
+pub mod man;
+mod numbers;
+pub mod output;
+mod parts;
+mod rules;
+mod server;
+mod teams;
+pub mod token;
+
+use clap::Subcommand;
+
+use self::audit::AuditCommand;
+use self::calendars::CalendarsCommand;
+pub use self::config_args::ConfigArgs;
+use self::contacts::ContactsCommand;
+use self::dead_letters::DeadLettersCommand;
+use self::decisions::DecisionsCommand;
+pub use self::failure::{EXIT_CODES, Failure};
+use self::inspect::InspectArgs;
+use self::numbers::NumbersCommand;
+use self::rules::{FormerRuleCommand, RulesCommand};
+pub use self::server::ServerArgs;
+use self::teams::TeamsCommand;
+
+/// The verbs that are whole here: the binary adds them to its own.
+#[derive(Debug, Subcommand)]
+pub enum ClientCommand {
+    /// Read a webhook body and print its events, one JSON line each; no network
+    Inspect(InspectArgs),
+    /// Check, try, explain and compare routing rules: files without a server, versions on it; activate them
+    #[command(subcommand)]
+    Rules(RulesCommand),
+    /// Look at teams and change them, through the running administration
+    #[command(subcommand)]
+    Teams(TeamsCommand),
+    /// Names of ours for the business's numbers
+    #[command(subcommand)]
+    Numbers(NumbersCommand),
+    /// Look at a contact, or take over contacts from a CRM
+    #[command(subcommand)]
+    Contacts(ContactsCommand),
+    /// The former name of `waypost rules list-rules` and its like, until 1.0
+    #[command(subcommand, hide = true)]
+    Rule(FormerRuleCommand),
+    /// Opening hours and holidays of a version of the rules, through the running administration
+    #[command(subcommand)]
+    Calendars(CalendarsCommand),
+    /// Which team got a message, by which rule, and why
+    #[command(subcommand)]
+    Decisions(DecisionsCommand),
+    /// Look at parked messages, have them handled again, or throw them away
+    #[command(subcommand)]
+    DeadLetters(DeadLettersCommand),
+    /// Who changed what; and whether the record of it is whole
+    #[command(subcommand)]
+    Audit(AuditCommand),
+}
+
+/// Runs a verb to its end. The process must have installed a TLS provider.
+pub async fn run(command: ClientCommand) -> Result<(), Failure> {
+    match command {
+        ClientCommand::Inspect(args) => inspect::run(&args),
+        ClientCommand::Rules(command) => Box::pin(rules::run(command)).await,
+        ClientCommand::Teams(command) => Box::pin(teams::run(command)).await,
+        ClientCommand::Numbers(command) => Box::pin(numbers::run(command)).await,
+        ClientCommand::Contacts(command) => Box::pin(contacts::run(command)).await,
+        ClientCommand::Rule(command) => Box::pin(rules::run_former(command)).await,
+        ClientCommand::Calendars(command) => Box::pin(calendars::run(command)).await,
+        ClientCommand::Decisions(command) => Box::pin(decisions::run(command)).await,
+        ClientCommand::DeadLetters(command) => Box::pin(dead_letters::run(command)).await,
+        ClientCommand::Audit(command) => Box::pin(audit::run(command)).await,
+    }
+}

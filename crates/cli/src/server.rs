@@ -1,0 +1,186 @@
+//! The server that a verb calls: its arguments, the connection, pages, and how answers are printed.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::Args;
+use comfy_table::{Table, presets};
+use prost::Name;
+use serde_json::Value;
+use tonic::metadata::{Ascii, MetadataValue};
+use tonic::service::Interceptor;
+use tonic::service::interceptor::InterceptedService;
+use tonic::transport::{Certificate, Channel, ClientTlsConfig, Identity};
+use tonic::{Request, Status};
+use waypost_proto::admin::to_json;
+
+use crate::failure::Failure;
+use crate::output;
+
+#[derive(Debug, Clone, Args)]
+pub struct ServerArgs {
+    /// The administration's address (grpc.listen of the server)
+    #[arg(long, value_name = "URL", env = "WAYPOST_SERVER", default_value = "https://127.0.0.1:9465")]
+    pub(crate) server: String,
+    /// The file that holds the token, as `waypost token create` printed it
+    #[arg(long, value_name = "FILE", env = "WAYPOST_TOKEN_FILE")]
+    pub(crate) token_file: Option<PathBuf>,
+    /// Certificate authorities (PEM) that the server's certificate is checked by; the system's where left out
+    #[arg(long, value_name = "FILE", env = "WAYPOST_CA")]
+    pub(crate) ca: Option<PathBuf>,
+    /// The caller's own certificate (PEM), where the server asks for one
+    #[arg(long, value_name = "FILE", requires = "client_key")]
+    pub(crate) client_cert: Option<PathBuf>,
+    /// The key of --client-cert (PEM)
+    #[arg(long, value_name = "FILE", requires = "client_cert")]
+    pub(crate) client_key: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// What all verbs have that list what may be long.
+#[derive(Debug, Clone, Args)]
+pub struct ListArgs {
+    /// At most this many
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    pub(crate) limit: usize,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+}
+
+/// What the verbs have that change or delete a team, or set a number.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct EditArgs {
+    /// Only if what is changed still shows this etag
+    #[arg(long, default_value = "")]
+    pub(crate) etag: String,
+    /// Check everything, change nothing
+    #[arg(long)]
+    pub(crate) validate_only: bool,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+}
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+const CALL_TIMEOUT: Duration = Duration::from_secs(60);
+const PAGE_MAX: usize = 500;
+
+pub(crate) type Server = InterceptedService<Channel, Bearer>;
+
+/// Puts the token into every call.
+#[derive(Clone)]
+pub(crate) struct Bearer(Option<MetadataValue<Ascii>>);
+
+impl Interceptor for Bearer {
+    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
+        if let Some(value) = &self.0 {
+            request.metadata_mut().insert("authorization", value.clone());
+        }
+        Ok(request)
+    }
+}
+
+pub(crate) async fn connect(args: &ServerArgs) -> Result<Server, Failure> {
+    let bearer = args.token_file.as_deref().map(bearer).transpose()?;
+    let endpoint = Channel::from_shared(args.server.clone())
+        .map_err(|error| Failure::config(format!("--server: {}: {error}", args.server)))?
+        .connect_timeout(CONNECT_TIMEOUT)
+        .timeout(CALL_TIMEOUT);
+    let endpoint = if args.server.starts_with("https:") {
+        endpoint.tls_config(tls(args)?).map_err(|error| Failure::config(format!("tls: {}", chain(&error))))?
+    } else {
+        endpoint
+    };
+    let channel = endpoint.connect().await;
+    let channel = channel.map_err(|error| Failure::unavailable(format!("{}: {}", args.server, chain(&error))))?;
+    Ok(InterceptedService::new(channel, Bearer(bearer)))
+}
+
+fn bearer(file: &Path) -> Result<MetadataValue<Ascii>, Failure> {
+    let text = String::from_utf8(read(file)?).unwrap_or_default();
+    let mut value = MetadataValue::try_from(format!("Bearer {}", text.trim()))
+        .map_err(|_| Failure::config(format!("{}: holds no token", file.display())))?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+fn tls(args: &ServerArgs) -> Result<ClientTlsConfig, Failure> {
+    let mut tls = match &args.ca {
+        Some(file) => ClientTlsConfig::new().ca_certificate(Certificate::from_pem(read(file)?)),
+        None => ClientTlsConfig::new().with_native_roots(),
+    };
+    if let (Some(certificate), Some(key)) = (&args.client_cert, &args.client_key) {
+        tls = tls.identity(Identity::from_pem(read(certificate)?, read(key)?));
+    }
+    Ok(tls)
+}
+
+fn read(file: &Path) -> Result<Vec<u8>, Failure> {
+    std::fs::read(file).map_err(|error| Failure::config(format!("{}: {error}", file.display())))
+}
+
+/// The transport's own text does not say what is wrong; its causes do.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}
+
+/// Up to `limit` items of a list, from as many pages as that takes. `page`: size and token to items and next token.
+pub(crate) async fn pages<T, F>(limit: usize, mut page: impl FnMut(i32, String) -> F) -> Result<Vec<T>, Failure>
+where
+    F: Future<Output = Result<(Vec<T>, String), Status>>,
+{
+    let mut items = Vec::new();
+    let mut token = String::new();
+    while items.len() < limit {
+        let size = i32::try_from((limit - items.len()).min(PAGE_MAX)).unwrap_or(i32::MAX);
+        let (more, next) = page(size, token).await?;
+        items.extend(more);
+        if next.is_empty() {
+            break;
+        }
+        token = next;
+    }
+    Ok(items)
+}
+
+/// Prints a list: as a JSON array, or as a table of these fields.
+pub(crate) fn print_list<M: Name>(json: bool, items: &[M], fields: &[&str]) -> Result<(), Failure> {
+    let rows: Vec<Value> = items.iter().map(|item| to_json(item, true)).collect();
+    if json {
+        return output::line(&Value::from(rows).to_string());
+    }
+    let mut table = Table::new();
+    table.load_preset(presets::NOTHING).set_header(fields.iter().map(|field| field.to_uppercase()));
+    for row in &rows {
+        table.add_row(fields.iter().map(|field| plain(&row[*field])));
+    }
+    output::line(table.to_string().trim_end())
+}
+
+/// Prints one thing: as a JSON object, or a field a line, without those that are empty.
+pub(crate) fn print_one<M: Name>(json: bool, item: &M) -> Result<(), Failure> {
+    if json {
+        return output::line(&to_json(item, true).to_string());
+    }
+    let Value::Object(fields) = to_json(item, false) else { return Ok(()) };
+    let width = fields.keys().map(String::len).max().unwrap_or_default();
+    for (field, value) in &fields {
+        output::line(&format!("{field:width$}  {}", plain(value)))?;
+    }
+    Ok(())
+}
+
+fn plain(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}

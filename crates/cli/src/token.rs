@@ -1,0 +1,225 @@
+//! `waypost token`: the tokens of the administration. Here are its arguments, and its run over a server; the run on a store
+//! is the binary's.
+
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
+
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Args, Subcommand};
+use serde_json::json;
+use uuid::Uuid;
+use waypost_domain::TeamName;
+use waypost_proto::admin_v1 as v1;
+use waypost_proto::admin_v1::token_service_client::TokenServiceClient;
+
+use crate::config_args::ConfigArgs;
+use crate::failure::Failure;
+use crate::output;
+use crate::server::{Server, ServerArgs, connect, pages, print_list, print_one};
+
+/// A token says who calls the administration (gRPC) and what they may do. With --server, these commands ask a running
+/// server, as every other does, and need a token of the role operator. Otherwise they work on the store that the
+/// configuration names, also while waypost runs; whoever can read the store's secret can use them: so the first token is
+/// made. WAYPOST_SERVER names the server where no configuration is named.
+#[derive(Debug, Subcommand)]
+pub enum TokenCommand {
+    /// Create a token and print it, once: only its hash is stored
+    Create(TokenCreateArgs),
+    /// List the tokens, without their secrets
+    List(TokenListArgs),
+    /// Show one token, without its secret
+    Get(TokenNameArgs),
+    /// Make a token worthless, at once
+    Revoke(TokenNameArgs),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  waypost token create --config waypost.toml --role operator --title 'Kim, platform' > token
+  waypost token create --config waypost.toml --role agent --team billing --expires 90d
+  waypost token create --server https://waypost.example.com:9465 --token-file token --role viewer
+
+Roles: viewer (looks), editor (keeps customer data current), publisher (changes what is in force), compliance (reads the
+audit log and customer data), operator (runs the system), agent (sees what concerns the --team named). They do not
+include one another.")]
+pub struct TokenCreateArgs {
+    /// What it may do; may be given several times
+    #[arg(long, value_name = "ROLE", required = true, value_parser = role_parser())]
+    pub role: Vec<v1::Role>,
+    /// The team that the role agent is bound to; may be given several times
+    #[arg(long, value_name = "TEAM", value_parser = |name: &str| TeamName::new(name))]
+    pub team: Vec<TeamName>,
+    /// After this time it is worthless, e.g. 12h or 90d; never when left out
+    #[arg(long, value_name = "TIME", value_parser = lifetime)]
+    pub expires: Option<Duration>,
+    /// What it is for, for people
+    #[arg(long, default_value = "")]
+    pub title: String,
+    #[command(flatten)]
+    pub place: TokenPlace,
+}
+
+#[derive(Debug, Args)]
+pub struct TokenListArgs {
+    #[command(flatten)]
+    pub place: TokenPlace,
+}
+
+#[derive(Debug, Args)]
+pub struct TokenNameArgs {
+    /// Which, as `waypost token list` shows it: tokens/0192…
+    pub name: String,
+    #[command(flatten)]
+    pub place: TokenPlace,
+}
+
+/// The store itself, or a server.
+#[derive(Debug, Args)]
+pub struct TokenPlace {
+    #[command(flatten)]
+    pub config: ConfigArgs,
+    /// Ask this server instead of working on the store [env: WAYPOST_SERVER]
+    #[arg(long, value_name = "URL", conflicts_with = "data_dir")]
+    server: Option<String>,
+    /// With --server: the file that holds the caller's own token
+    #[arg(long, value_name = "FILE", env = "WAYPOST_TOKEN_FILE")]
+    token_file: Option<PathBuf>,
+    /// With --server: certificate authorities (PEM) that its certificate is checked by
+    #[arg(long, value_name = "FILE", env = "WAYPOST_CA")]
+    ca: Option<PathBuf>,
+    /// With --server: the caller's own certificate (PEM), where the server asks for one
+    #[arg(long, value_name = "FILE", requires = "client_key")]
+    client_cert: Option<PathBuf>,
+    /// The key of --client-cert (PEM)
+    #[arg(long, value_name = "FILE", requires = "client_cert")]
+    client_key: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// The roles, in the words that people use.
+const ROLES: [(&str, v1::Role); 6] = [
+    ("viewer", v1::Role::Viewer),
+    ("editor", v1::Role::Editor),
+    ("publisher", v1::Role::Publisher),
+    ("compliance", v1::Role::Compliance),
+    ("operator", v1::Role::Operator),
+    ("agent", v1::Role::Agent),
+];
+
+impl TokenCommand {
+    /// Where it is to work: a server, or the store.
+    pub fn place(&self) -> &TokenPlace {
+        match self {
+            Self::Create(args) => &args.place,
+            Self::List(args) => &args.place,
+            Self::Get(args) | Self::Revoke(args) => &args.place,
+        }
+    }
+}
+
+impl TokenPlace {
+    /// The server to call; `None` for the store. What was typed goes before what the environment says, and a
+    /// configuration before a server that only the environment names.
+    pub fn server(&self) -> Option<ServerArgs> {
+        let config = &self.config;
+        let names_store = config.config.is_some() || config.data_dir.is_some() || !config.set.is_empty();
+        let of_environment = || std::env::var("WAYPOST_SERVER").ok().filter(|url| !names_store && !url.is_empty());
+        Some(ServerArgs {
+            server: self.server.clone().or_else(of_environment)?,
+            token_file: self.token_file.clone(),
+            ca: self.ca.clone(),
+            client_cert: self.client_cert.clone(),
+            client_key: self.client_key.clone(),
+            json: self.json,
+        })
+    }
+}
+
+type Client = TokenServiceClient<Server>;
+
+/// Over a server, which wants a token of the role operator.
+pub async fn run(server: &ServerArgs, command: TokenCommand) -> Result<(), Failure> {
+    let client = TokenServiceClient::new(connect(server).await?);
+    match command {
+        TokenCommand::Create(args) => create(client, server.json, args).await,
+        TokenCommand::List(_) => list(client, server.json).await,
+        TokenCommand::Get(args) => get(client, server.json, &args.name).await,
+        TokenCommand::Revoke(args) => revoke(client, &args.name).await,
+    }
+}
+
+async fn create(mut client: Client, json: bool, args: TokenCreateArgs) -> Result<(), Failure> {
+    let token = v1::Token {
+        title: args.title,
+        roles: args.role.into_iter().map(i32::from).collect(),
+        teams: args.team.iter().map(|team| format!("teams/{team}")).collect(),
+        expire_time: args.expires.map(|lifetime| (SystemTime::now() + lifetime).into()),
+        ..v1::Token::default()
+    };
+    let request = v1::CreateTokenRequest { token: Some(token), ..v1::CreateTokenRequest::default() };
+    let made = client.create_token(request).await?.into_inner();
+    print_created(&made.token.unwrap_or_default().name, &made.secret, json)
+}
+
+async fn list(client: Client, json: bool) -> Result<(), Failure> {
+    let tokens = pages(usize::MAX, |page_size, page_token| {
+        let mut client = client.clone();
+        async move {
+            let page = client.list_tokens(v1::ListTokensRequest { page_size, page_token }).await?.into_inner();
+            Ok((page.tokens, page.next_page_token))
+        }
+    });
+    let fields = ["name", "roles", "teams", "create_time", "expire_time", "revoke_time", "title"];
+    print_list(json, &tokens.await?, &fields)
+}
+
+async fn get(mut client: Client, json: bool, name: &str) -> Result<(), Failure> {
+    let request = v1::GetTokenRequest { name: format!("tokens/{}", id_of(name)?) };
+    let token = client.get_token(request).await?.into_inner().token;
+    print_one(json, &token.unwrap_or_default())
+}
+
+async fn revoke(mut client: Client, name: &str) -> Result<(), Failure> {
+    let name = format!("tokens/{}", id_of(name)?);
+    let request = v1::RevokeTokenRequest { name: name.clone(), ..v1::RevokeTokenRequest::default() };
+    client.revoke_token(request).await?;
+    output::line(&format!("{name} is revoked"))
+}
+
+/// The secret alone goes to standard output, so that it can go into a file.
+pub fn print_created(name: &str, secret: &str, json: bool) -> Result<(), Failure> {
+    if json {
+        return output::line(&json!({ "name": name, "secret": secret }).to_string());
+    }
+    output::note(&format!("{name} was created; this is its secret, shown only now:"));
+    output::line(secret)
+}
+
+/// The id of a token that is given with its collection or without.
+pub fn id_of(name: &str) -> Result<Uuid, Failure> {
+    let id = name.strip_prefix("tokens/").unwrap_or(name);
+    Uuid::try_parse(id).map_err(|_| Failure::config(format!("{name}: expected tokens/ID")))
+}
+
+fn role_parser() -> impl TypedValueParser<Value = v1::Role> {
+    PossibleValuesParser::new(ROLES.map(|(word, _)| word)).map(|word| {
+        let role = ROLES.iter().find(|(known, _)| *known == word);
+        role.map_or(v1::Role::Unspecified, |(_, role)| *role)
+    })
+}
+
+/// A number and its unit.
+fn lifetime(text: &str) -> Result<Duration, &'static str> {
+    const EXPECTED: &str = "expected a number and m, h or d, e.g. 90d";
+    let unit = text.chars().last().ok_or(EXPECTED)?;
+    let seconds: u64 = match unit {
+        'm' => 60,
+        'h' => 60 * 60,
+        'd' => 24 * 60 * 60,
+        _ => return Err(EXPECTED),
+    };
+    let count: u32 = text[..text.len() - 1].parse().map_err(|_| EXPECTED)?;
+    if count == 0 { Err(EXPECTED) } else { Ok(Duration::from_secs(seconds * u64::from(count))) }
+}
