@@ -44,6 +44,11 @@ impl RabbitConfig {
         }
     }
 
+    /// After so long without a sign of life a peer is dead: that of lapin's heartbeat, and of the kernel.
+    pub(crate) fn silence_max(&self) -> Duration {
+        self.heartbeat.max(Duration::from_secs(1)) * 2
+    }
+
     /// The parser's own message is not passed on: it may quote the URL, and so the password.
     pub(crate) fn uri(&self) -> Result<AMQPUri, BusError> {
         let parsed = self.url.expose_secret().parse::<AMQPUri>();

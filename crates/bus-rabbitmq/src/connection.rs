@@ -3,11 +3,9 @@
 //!
 //! Must never retry anything but connecting: what was in flight on a lost connection is the caller's to repeat.
 
-use std::net::{Shutdown, TcpStream};
 use std::ops::Deref;
-use std::os::fd::AsFd;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use futures_util::{FutureExt, StreamExt};
@@ -25,6 +23,7 @@ use waypost_bus::BusError;
 use crate::config::RabbitConfig;
 use crate::failure::{Failure, reason};
 use crate::metrics::{BLOCKED, CONNECTED, CONNECTS};
+use crate::socket::{Attempt, SocketHandle, timed_out};
 use crate::topology;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
@@ -55,8 +54,7 @@ impl Purpose {
 #[derive(Debug)]
 pub(crate) struct Link {
     connection: Connection,
-    /// A second handle to lapin's socket, until it is shut.
-    socket: Mutex<Option<TcpStream>>,
+    socket: Arc<SocketHandle>,
     killed: CancellationToken,
     kill_reason: OnceLock<&'static str>,
 }
@@ -75,10 +73,7 @@ impl Link {
     /// dead network comes back.
     pub(crate) fn kill(&self, why: &'static str) {
         self.kill_reason.get_or_init(|| why);
-        let socket = self.socket.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(socket) = socket {
-            shut(&socket);
-        }
+        self.socket.shut();
         self.killed.cancel();
     }
 
@@ -269,20 +264,17 @@ impl Supervisor {
 async fn connect(config: &RabbitConfig, purpose: Purpose) -> lapin::Result<Link> {
     let uri = config.uri().map_err(std::io::Error::other)?;
     let tls = tls_config(config, &uri).await?;
-    let limit = config.connect_timeout;
-    let socket = Arc::new(OnceLock::new());
-    let slot = socket.clone();
+    let socket = Arc::new(SocketHandle::default());
+    let attempt = Attempt::new(&socket);
+    let (handle, silence_max) = (socket.clone(), config.silence_max());
     let runtime = default_runtime()?;
     let reactor = runtime.clone();
     let open = async move |uri: AMQPUri, _| {
         let address = (uri.authority.host.as_str(), uri.authority.port);
-        let stream = timeout(limit, async {
-            let addresses: Vec<_> = tokio::net::lookup_host(address).await?.collect();
-            AsyncTcpStream::connect(&reactor, addresses).await
-        });
-        let stream = stream.await.map_err(|_| timed_out())??;
+        let addresses: Vec<_> = tokio::net::lookup_host(address).await?.collect();
+        let stream = AsyncTcpStream::connect(&reactor, addresses).await?;
         if let AsyncTcpStream::Plain(plain) = &stream {
-            slot.get_or_init(|| plain.get_ref().as_fd().try_clone_to_owned().map(TcpStream::from));
+            handle.hold(plain.get_ref(), silence_max)?;
         }
         match uri.scheme {
             AMQPScheme::AMQP => Ok(stream),
@@ -292,41 +284,9 @@ async fn connect(config: &RabbitConfig, purpose: Purpose) -> lapin::Result<Link>
     let name = format!("{} {}", config.connection_name, purpose.name());
     let properties = ConnectionProperties::default().with_connection_name(name.into());
     let connecting = Connection::connector(uri, runtime, open, properties);
-    let connected = timeout(limit, connecting).await;
-    let socket = socket.get().map(|socket| socket.as_ref().map_err(std::io::Error::kind).and_then(clone));
-    match (connected, socket) {
-        (Ok(connected), Some(socket)) => Ok(Link {
-            connection: connected?,
-            socket: Mutex::new(Some(socket.map_err(std::io::Error::from)?)),
-            killed: CancellationToken::new(),
-            kill_reason: OnceLock::new(),
-        }),
-        (Ok(connected), None) => Err(connected.err().unwrap_or_else(|| std::io::Error::other("no socket").into())),
-        (Err(_), socket) => {
-            // lapin's thread would wait for the silent peer for ever.
-            if let Some(Ok(socket)) = socket {
-                shut(&socket);
-            }
-            Err(timed_out().into())
-        }
-    }
-}
-
-/// Wakes whoever reads from or writes to the socket, and has the kernel drop what is not sent when it is closed. An
-/// error means that it is shut already.
-fn shut(socket: &TcpStream) {
-    if let Ok(socket) = socket.try_clone().and_then(tokio::net::TcpStream::from_std) {
-        socket.set_zero_linger().ok();
-    }
-    socket.shutdown(Shutdown::Both).ok();
-}
-
-fn clone(socket: &TcpStream) -> Result<TcpStream, std::io::ErrorKind> {
-    socket.try_clone().map_err(|error| error.kind())
-}
-
-fn timed_out() -> std::io::Error {
-    std::io::Error::new(std::io::ErrorKind::TimedOut, "the broker does not answer")
+    let connection = timeout(config.connect_timeout, connecting).await.map_err(|_| timed_out())??;
+    attempt.succeeded();
+    Ok(Link { connection, socket, killed: CancellationToken::new(), kill_reason: OnceLock::new() })
 }
 
 async fn tls_config(config: &RabbitConfig, uri: &AMQPUri) -> std::io::Result<OwnedTLSConfig> {

@@ -14,6 +14,7 @@ use lapin::options::{BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, B
 use lapin::types::FieldTable;
 use metrics::counter;
 use tokio::task::yield_now;
+use tokio::time::timeout;
 use tracing::warn;
 use waypost_bus::fault::{self, Sabotage};
 use waypost_bus::{BusError, ConsumeEnded, Consumer, Delivery};
@@ -25,7 +26,9 @@ use crate::topology::short_name;
 use crate::wire;
 
 /// For the broker to confirm that the channel is closed; without that a dead connection's heartbeat will tell it.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+/// For lapin to write acknowledgements: it waits for them only while the broker takes nothing.
+const ACK_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Only for sabotage: how long to keep what is held, which is longer than another replica takes to take over; and before
 /// that, how long at most to wait for it.
@@ -128,15 +131,21 @@ impl Consumer for RabbitConsumer {
         let mut tags: Vec<u64> = deliveries.iter().map(Delivery::tag).collect();
         tags.sort_unstable();
         let acks = acks(&mut self.unacknowledged, &tags);
-        for (tag, multiple) in acks {
-            if let Err(error) = self.channel.basic_ack(tag, BasicAckOptions { multiple }).await {
-                counter!(ACKS_LOST).increment(tags.len() as u64);
-                let ended = consume_ended(&error);
-                self.ended = Some(ended.0.clone());
-                return Err(ended);
+        let write = async {
+            for (tag, multiple) in acks {
+                self.channel
+                    .basic_ack(tag, BasicAckOptions { multiple })
+                    .await
+                    .map_err(|error| consume_ended(&error))?;
             }
-        }
-        Ok(())
+            Ok(())
+        };
+        let written = timeout(ACK_TIMEOUT, write).await;
+        let written = written.unwrap_or_else(|_| Err(ConsumeEnded("the broker takes no acknowledgements".to_owned())));
+        written.inspect_err(|ended| {
+            counter!(ACKS_LOST).increment(tags.len() as u64);
+            self.ended = Some(ended.0.clone());
+        })
     }
 
     async fn close(self: Box<Self>) {
@@ -153,7 +162,7 @@ impl Consumer for RabbitConsumer {
 /// Only for sabotage: holds something for certain, and the next consumer comes before it is given back.
 async fn cancel_and_linger(mut consumer: RabbitConsumer) {
     let hold = async { while consumer.unacknowledged.len() < HELD && consumer.next_batch(HELD).await.is_ok() {} };
-    tokio::time::timeout(LINGER, hold).await.ok();
+    timeout(LINGER, hold).await.ok();
     let cancelling = consumer.channel.basic_cancel(consumer.deliveries.tag(), BasicCancelOptions::default());
     if let Err(error) = cancelling.await {
         warn!(%error, "not cancelled");

@@ -1,7 +1,12 @@
 //! The bus on RabbitMQ (3.10 to 4.x) over AMQP 0-9-1, without plugins.
 //!
 //! Two connections, each kept up by a supervisor of its own: a blocked publishing connection must not stop consumers
-//! from acknowledging. Must never publish without `mandatory` and a confirm, never cancel a subscription with something
+//! from acknowledging. Every wait has an end: connecting (`connect_timeout`), a question (10 s), a topology (120 s), a
+//! publication (its caller's limit), acknowledgements (10 s), the end of a subscription (5 s), the goodbye (3 s, and
+//! [`Bus::close`] waits no longer than told and a second); a peer that falls silent is dead after two heartbeats, see
+//! `socket.rs`.
+//!
+//! Must never publish without `mandatory` and a confirm, never cancel a subscription with something
 //! unacknowledged, and never repeat a publication by itself: the caller knows the message's id, the bus does not.
 
 mod config;
@@ -11,6 +16,7 @@ mod failure;
 mod lane;
 pub mod metrics;
 mod publisher;
+mod socket;
 pub mod topology;
 mod wire;
 
@@ -37,7 +43,7 @@ pub const LOG_DIRECTIVE: &str = "lapin=error";
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(10);
 /// For a whole topology.
 const TOPOLOGY_TIMEOUT: Duration = Duration::from_secs(120);
-/// [`Bus::close`] takes this long at least, or the broker would not hear a goodbye.
+/// [`Bus::close`] takes this long at most beyond what it is told, or the broker would not hear a goodbye.
 const GOODBYE: Duration = Duration::from_secs(1);
 
 pub struct RabbitBus {
