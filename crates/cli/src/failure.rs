@@ -18,6 +18,8 @@ pub enum Failure {
     Unavailable(String),
     /// 6: the administration does not let this token do that.
     Denied(String),
+    /// 7: asked to end, and something had not when its time was over.
+    Hung(String),
     /// Nobody reads our output any more: not a failure.
     ClosedPipe,
 }
@@ -30,7 +32,11 @@ pub const EXIT_CODES: &str = "Exit codes:
   3  the configuration or an input file is wrong
   4  inspect: something was quarantined
   5  a server (bus, store, webhook, administration) cannot be reached
-  6  the administration does not let this token do that";
+  6  the administration does not let this token do that
+  7  run: asked to end, and something had not by the end of its time";
+
+/// The exit code of a process that had to leave something behind that hung.
+pub const HUNG: u8 = 7;
 
 impl Failure {
     pub fn failed(problem: impl fmt::Display) -> Self {
@@ -52,6 +58,7 @@ impl Failure {
             Self::Quarantined => 4,
             Self::Unavailable(_) => 5,
             Self::Denied(_) => 6,
+            Self::Hung(_) => HUNG,
             Self::ClosedPipe => 0,
         })
     }
@@ -59,9 +66,11 @@ impl Failure {
     /// What standard error says of it; `None` where all was said.
     pub fn message(&self) -> Option<&str> {
         match self {
-            Self::Failed(problem) | Self::Config(problem) | Self::Unavailable(problem) | Self::Denied(problem) => {
-                Some(problem)
-            }
+            Self::Failed(problem)
+            | Self::Config(problem)
+            | Self::Unavailable(problem)
+            | Self::Denied(problem)
+            | Self::Hung(problem) => Some(problem),
             Self::Quarantined | Self::ClosedPipe => None,
         }
     }

@@ -28,7 +28,7 @@ pub use self::config_args::ConfigArgs;
 use self::contacts::ContactsCommand;
 use self::dead_letters::DeadLettersCommand;
 use self::decisions::DecisionsCommand;
-pub use self::failure::{EXIT_CODES, Failure};
+pub use self::failure::{EXIT_CODES, Failure, HUNG};
 use self::inspect::InspectArgs;
 use self::numbers::NumbersCommand;
 use self::rules::{FormerRuleCommand, RulesCommand};

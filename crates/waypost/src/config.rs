@@ -143,7 +143,7 @@ impl Config {
                 connections_max: section.connections_max,
                 streams_max: section.streams_max,
                 requests_max: section.requests_max,
-                ..GrpcLimits::default()
+                drain_timeout: self.worker.drain_timeout(),
             },
         })
     }
@@ -212,7 +212,7 @@ impl Config {
                 in_flight_max: section.in_flight_max,
                 publish_timeout: Duration::from_millis(section.publish_timeout_ms),
                 retry_after_seconds: section.retry_after_s,
-                drain_timeout: Duration::from_millis(self.worker.drain_timeout_ms),
+                drain_timeout: self.worker.drain_timeout(),
                 ..Limits::default()
             },
         }
@@ -241,7 +241,7 @@ impl Config {
             park_after_panics: section.park_after_panics,
             park_after_deaths: section.park_after_deaths,
             idle_flush_after: Duration::from_millis(section.idle_flush_ms),
-            drain_timeout: Duration::from_millis(section.drain_timeout_ms),
+            drain_timeout: self.worker.drain_timeout(),
             ..WorkerConfig::new(component, instance, partitions)
         }
     }

@@ -4,6 +4,7 @@ mod admin;
 mod cli;
 mod commands;
 mod config;
+mod ending;
 mod exit;
 mod logging;
 mod wiring;
@@ -33,7 +34,7 @@ fn main() -> ExitCode {
     };
     let outcome = runtime.block_on(run(cli.command));
     // Whatever still runs was told to stop and had its time.
-    runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+    runtime.shutdown_timeout(ending::RUNTIME_TIMEOUT);
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {

@@ -1,9 +1,9 @@
 //! `waypost run`: production.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 use waypost_admin::{Admin, GrpcConfig, TeamQueues};
@@ -14,11 +14,15 @@ use waypost_store::Store;
 
 use crate::cli::RunArgs;
 use crate::config::{Component, Config};
+use crate::ending::{Ending, Tasks};
 use crate::exit::Failure;
 use crate::wiring::{
     adopt_rules, load_config, open_bus, open_rules, ready_store, run_router, start_metrics, topology_without_teams,
 };
 use crate::{admin, logging};
+
+/// For the broker to answer a goodbye.
+const GOODBYE_TIMEOUT: Duration = Duration::from_secs(1);
 
 pub(crate) async fn run(args: RunArgs) -> Result<(), Failure> {
     let config = load_config(&args.config)?;
@@ -29,9 +33,12 @@ pub(crate) async fn run(args: RunArgs) -> Result<(), Failure> {
     let render: Arc<dyn Fn() -> String + Send + Sync> = Arc::new(move || metrics.render());
     let shutdown = CancellationToken::new();
     stop_on_signals(shutdown.clone())?;
-    let bus = open_bus(&config).await?;
-    let ran = run_components(&config, &components, bus.clone(), render, shutdown).await;
-    bus.close(config.worker_config("", "", config.layout().partitions).drain_timeout).await;
+    let ending = Ending::of(shutdown.clone(), config.worker.drain_timeout());
+    // What a start does, the next one does again: it need not be finished.
+    let Some(bus) = ending.unless_stopped("start", open_bus(&config)).await.transpose()? else { return Ok(()) };
+    let ran = run_components(&config, &components, bus.clone(), render, &shutdown, &ending).await;
+    // By now nothing is published any more.
+    ending.close("bus", bus.close(GOODBYE_TIMEOUT)).await;
     info!("ended");
     ran
 }
@@ -41,32 +48,43 @@ async fn run_components(
     components: &[Component],
     bus: Arc<dyn Bus>,
     render: Arc<dyn Fn() -> String + Send + Sync>,
-    shutdown: CancellationToken,
+    shutdown: &CancellationToken,
+    ending: &Ending,
 ) -> Result<(), Failure> {
     let grpc = config.grpc_config().filter(|_| components.contains(&Component::Admin));
     let with_router = components.contains(&Component::Router);
-    let store = if with_router || grpc.is_some() { Some(ready_store(config).await?) } else { None };
-    let mut tasks = JoinSet::new();
-    if components.contains(&Component::Ingress) {
-        start_ingress(config, &bus, render, &mut tasks, &shutdown).await?;
-    } else if let Some(store) = &store {
-        let (bus, store, stop) = (bus.clone(), store.clone(), shutdown.clone());
-        tasks.spawn(admin::serve(config.admin.listen, bus, store, render, stop));
-    }
-    if let Some(store) = store.as_ref().filter(|_| with_router) {
-        start_router(config, &bus, store, &mut tasks, &shutdown).await?;
-    }
-    if let (Some(store), Some(grpc)) = (&store, grpc) {
-        start_grpc(config, grpc, &bus, store, &mut tasks, &shutdown).await?;
-    }
-    let outcome = until_ended(tasks, &shutdown).await;
+    let store = if with_router || grpc.is_some() {
+        let Some(store) = ending.unless_stopped("start", ready_store(config)).await.transpose()? else { return Ok(()) };
+        Some(store)
+    } else {
+        None
+    };
+    let mut tasks = Tasks::new();
+    let start = async {
+        if components.contains(&Component::Ingress) {
+            start_ingress(config, &bus, render, &mut tasks, shutdown, ending).await?;
+        } else if let Some(store) = &store {
+            let (bus, store, stop) = (bus.clone(), store.clone(), shutdown.clone());
+            ending.spawn(&mut tasks, "ops", admin::serve(config.admin.listen, bus, store, render, stop));
+        }
+        if let Some(store) = store.as_ref().filter(|_| with_router) {
+            start_router(config, &bus, store, &mut tasks, shutdown, ending).await?;
+        }
+        if let (Some(store), Some(grpc)) = (&store, grpc) {
+            start_grpc(config, grpc, &bus, store, &mut tasks, shutdown, ending).await?;
+        }
+        Ok(())
+    };
+    let started = ending.unless_stopped("start", start).await.unwrap_or(Ok(()));
+    let outcome = match started {
+        Ok(()) => ending.of_components(tasks).await,
+        Err(failure) => Err(failure),
+    };
     if let Some(store) = store {
-        store.close().await;
+        ending.close("store", store.close()).await;
     }
     outcome
 }
-
-type Tasks = JoinSet<Result<(), Failure>>;
 
 async fn start_ingress(
     config: &Config,
@@ -74,13 +92,14 @@ async fn start_ingress(
     render: Arc<dyn Fn() -> String + Send + Sync>,
     tasks: &mut Tasks,
     shutdown: &CancellationToken,
+    ending: &Ending,
 ) -> Result<(), Failure> {
     let ingress = Ingress::bind(config.ingress_config(), bus.clone(), config.layout(), render)
         .await
         .map_err(|error| Failure::config(format!("ingress: {error}")))?;
     info!(listen = %ingress.local_addr(), admin = ?ingress.admin_addr(), path = config.ingress.path, "ingress listens");
     let stop = shutdown.clone();
-    tasks.spawn(async move {
+    ending.spawn(tasks, "ingress", async move {
         ingress.run(stop).await;
         Ok(())
     });
@@ -93,6 +112,7 @@ async fn start_router(
     store: &Store,
     tasks: &mut Tasks,
     shutdown: &CancellationToken,
+    ending: &Ending,
 ) -> Result<(), Failure> {
     // What a file says can be told before anything starts; an activation may come at any time.
     let rules = match &config.rules.file {
@@ -109,7 +129,7 @@ async fn start_router(
         None => {}
     }
     let (config, bus, store, stop) = (config.clone(), bus.clone(), store.clone(), shutdown.clone());
-    tasks.spawn(Box::pin(route(config, bus, store, rules, stop)));
+    ending.spawn(tasks, "router", Box::pin(route(config, bus, store, rules, stop)));
     Ok(())
 }
 
@@ -120,6 +140,7 @@ async fn start_grpc(
     store: &Store,
     tasks: &mut Tasks,
     shutdown: &CancellationToken,
+    ending: &Ending,
 ) -> Result<(), Failure> {
     let queues = TeamQueues { declare: config.bus.declare, messages_max: config.bus.team_queue_messages_max };
     let (tls, reflection) = (grpc.tls.is_some(), grpc.reflection);
@@ -128,21 +149,10 @@ async fn start_grpc(
         .map_err(|error| Failure::config(format!("grpc: {error}")))?;
     info!(listen = ?admin.local_addr(), tls, reflection, "administration listens");
     let stop = shutdown.clone();
-    tasks.spawn(async move { admin.run(stop).await.map_err(|error| Failure::failed(format!("grpc: {error}"))) });
+    ending.spawn(tasks, "admin", async move {
+        admin.run(stop).await.map_err(|error| Failure::failed(format!("grpc: {error}")))
+    });
     Ok(())
-}
-
-async fn until_ended(mut tasks: Tasks, shutdown: &CancellationToken) -> Result<(), Failure> {
-    let mut outcome = Ok(());
-    while let Some(ended) = tasks.join_next().await {
-        let ended = ended.unwrap_or_else(|error| Err(Failure::failed(format!("a component failed: {error}"))));
-        if !shutdown.is_cancelled() || ended.is_err() {
-            // One part ended by itself: the process is not whole any more.
-            shutdown.cancel();
-        }
-        outcome = outcome.and(ended);
-    }
-    outcome
 }
 
 /// Runs the router once there are rules.

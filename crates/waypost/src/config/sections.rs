@@ -262,6 +262,13 @@ impl Default for WorkerSection {
     }
 }
 
+impl WorkerSection {
+    /// What every component of a process has to finish in when it is asked to stop.
+    pub(crate) const fn drain_timeout(&self) -> Duration {
+        Duration::from_millis(self.drain_timeout_ms)
+    }
+}
+
 impl Default for RetentionSection {
     fn default() -> Self {
         Self { inbox_days: 9, bodies_days: 30, statuses_days: 8, changes_days: 30, conversations_days: 90, every_s: 60 }
