@@ -59,6 +59,10 @@ pub enum DeadLetterReason {
     TooDeep,
     /// An internal message that does not decode.
     UndecodableEvent,
+    /// What the store holds for it cannot be read.
+    UnreadableRow,
+    /// The store refuses it, and will refuse it again.
+    Unstorable,
     /// The handler panicked on it again and again, while it was handled alone.
     HandlerPanicked,
     /// One process after the other ended while it handled this message alone.
@@ -72,11 +76,13 @@ pub enum DeadLetterReason {
 }
 
 impl DeadLetterReason {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::UnparseableBody,
         Self::UnparseablePart,
         Self::TooDeep,
         Self::UndecodableEvent,
+        Self::UnreadableRow,
+        Self::Unstorable,
         Self::HandlerPanicked,
         Self::WorkerDied,
         Self::DeliveredTooOften,
@@ -90,6 +96,8 @@ impl DeadLetterReason {
             Self::UnparseablePart => "unparseable-part",
             Self::TooDeep => "too-deep",
             Self::UndecodableEvent => "undecodable-event",
+            Self::UnreadableRow => "unreadable-row",
+            Self::Unstorable => "unstorable",
             Self::HandlerPanicked => "handler-panicked",
             Self::WorkerDied => "worker-died",
             Self::DeliveredTooOften => "delivered-too-often",

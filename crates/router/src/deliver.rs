@@ -88,7 +88,7 @@ impl Deliverer {
             }
             if settled.must_wait {
                 if settled.bus_in_trouble && started.elapsed() >= FLIGHT_MAX {
-                    return Err(HandleError::Retry("the bus does not confirm".to_owned()));
+                    return Err(HandleError::retry(NotConfirmed { messages: pending.len() }));
                 }
                 tokio::time::sleep(pause).await;
                 pause = (pause * 2).min(PAUSE_MAX);
@@ -176,6 +176,13 @@ impl Deliverer {
         let since = *self.full_since.entry(address.clone()).or_insert_with(Instant::now);
         since.elapsed() >= self.config.full_queue_patience
     }
+}
+
+/// The bus was in trouble for a whole flight.
+#[derive(Debug, thiserror::Error)]
+#[error("the bus does not confirm {messages} messages")]
+struct NotConfirmed {
+    messages: usize,
 }
 
 struct Settled {

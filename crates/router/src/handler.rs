@@ -1,6 +1,7 @@
 //! The router's handler: one batch from deliveries to confirmed team queues.
 
 use std::collections::HashSet;
+use std::error::Error;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -17,7 +18,7 @@ use crate::activity;
 use crate::batch::{Arrival, Decided, Outgoing, decide_batch};
 use crate::config::RouterConfig;
 use crate::deliver::{Deliverer, Routed};
-use crate::inbound::{Content, Inbound, NotAnEvent};
+use crate::inbound::{Content, Inbound};
 use crate::metrics;
 use crate::numbers::Numbers;
 use crate::rules::{Rules, RulesInForce};
@@ -89,8 +90,8 @@ impl RouteHandler {
         for delivery in batch {
             let inbound = match Inbound::from_delivery(delivery) {
                 Ok(inbound) => inbound,
-                Err(NotAnEvent::NewerVersion(problem)) => return Err(HandleError::Stop(problem)),
-                Err(NotAnEvent::Undecodable(problem)) => {
+                Err(problem) if problem.is_of_a_later_release() => return Err(HandleError::stop(problem)),
+                Err(problem) => {
                     undecodable.push(undecodable_letter(delivery, crate::ROUTER, &problem));
                     continue;
                 }
@@ -132,7 +133,7 @@ impl RouteHandler {
                 other => return Err(other.into()),
             }
             if attempt >= ATTEMPTS_MAX {
-                return Err(HandleError::Retry("contacts keep changing underneath".to_owned()));
+                return Err(HandleError::retry(KeepsChanging { attempts: attempt }));
             }
         }
     }
@@ -182,12 +183,27 @@ fn routed(outgoing: Outgoing) -> Option<Routed> {
     })
 }
 
+/// Contacts were merged, or others changed them, at every attempt.
+#[derive(Debug, thiserror::Error)]
+#[error("contacts kept changing underneath, {attempts} times")]
+struct KeepsChanging {
+    attempts: u32,
+}
+
+/// Dead letters that the bus did not take.
+#[derive(Debug, thiserror::Error)]
+#[error("dead letters are not stored: {outcomes:?}")]
+struct NotConfirmed {
+    outcomes: Vec<Outcome>,
+}
+
 /// A delivery that is not an event, as a dead letter.
-pub(crate) fn undecodable_letter(delivery: &Delivery, origin: &str, problem: &str) -> Publication {
+pub(crate) fn undecodable_letter(delivery: &Delivery, origin: &str, problem: &dyn Error) -> Publication {
     ::metrics::counter!(metrics::UNDECODABLE).increment(1);
+    let problem = problem.to_string();
     error!(origin, problem, "undecodable event to the dead letters");
     let reason = DeadLetterReason::UndecodableEvent;
-    dead_letter(delivery.message.clone(), reason, origin, delivery.delivery_count, problem)
+    dead_letter(delivery.message.clone(), reason, origin, delivery.delivery_count, &problem)
 }
 
 /// Publishes dead letters; an error unless every one is confirmed.
@@ -199,7 +215,7 @@ pub(crate) async fn bury(bus: &dyn Bus, letters: Vec<Publication>, timeout: Dura
     if outcomes.iter().all(|outcome| *outcome == Outcome::Confirmed) {
         return Ok(());
     }
-    Err(HandleError::Retry(format!("dead letters not stored: {outcomes:?}")))
+    Err(HandleError::retry(NotConfirmed { outcomes }))
 }
 
 pub(crate) fn now() -> Timestamp {

@@ -6,6 +6,7 @@ use waypost_bus::dead_letter::REPLAY_HEADER;
 use waypost_bus::{Delivery, Message};
 use waypost_cloud_api::webhook::{ContactChange, Sender, decode_contact_change, decode_echo, decode_message};
 use waypost_domain::{AliasSet, DecisionId, InboundMessage, MessageKind, PhoneNumberId, Timestamp, WabaId};
+use waypost_proto::event::InvalidField;
 use waypost_proto::{EventError, decode_event, v1};
 use waypost_store::EventKey;
 
@@ -48,13 +49,25 @@ impl Content {
     }
 }
 
-/// Why a delivery is not an event.
-#[derive(Debug)]
+/// Why a delivery is not an event that the router handles.
+#[derive(Debug, thiserror::Error)]
 pub enum NotAnEvent {
-    /// To the dead letters.
-    Undecodable(String),
-    /// A later release wrote it: stop, and leave it where it is.
-    NewerVersion(String),
+    #[error(transparent)]
+    Envelope(#[from] EventError),
+    #[error(transparent)]
+    Field(#[from] InvalidField),
+    #[error("a {} does not belong on this queue", .0.as_str_name())]
+    Elsewhere(v1::EventKind),
+}
+
+impl NotAnEvent {
+    /// Stop then, and leave it where it is; everything else is a dead letter.
+    pub const fn is_of_a_later_release(&self) -> bool {
+        match self {
+            Self::Envelope(EventError::NewerVersion { .. }) => true,
+            Self::Envelope(EventError::Undecodable(_)) | Self::Field(_) | Self::Elsewhere(_) => false,
+        }
+    }
 }
 
 impl Inbound {
@@ -67,12 +80,8 @@ impl Inbound {
 
     /// Reads an encoded event: a bus message's body, or a standby message that was kept.
     pub fn from_encoded(encoded: Bytes) -> Result<Self, NotAnEvent> {
-        let event = decode_event(encoded.clone()).map_err(|error| match error {
-            EventError::Undecodable(problem) => NotAnEvent::Undecodable(problem),
-            EventError::NewerVersion { .. } => NotAnEvent::NewerVersion(error.to_string()),
-        })?;
-        let kind = event.checked_kind().map_err(|error| NotAnEvent::Undecodable(error.to_string()))?;
-        let content = content(kind, &event)?;
+        let event = decode_event(encoded.clone())?;
+        let content = content(event.checked_kind()?, &event)?;
         let key = EventKey { number: PhoneNumberId::new(event.phone_number_id), key: event.key };
         Ok(Self {
             decision_id: key.decision_id(),
@@ -105,7 +114,7 @@ fn content(kind: v1::EventKind, event: &v1::Event) -> Result<Content, NotAnEvent
             Ok(Content::Change(change))
         }
         v1::EventKind::Unspecified | v1::EventKind::Status | v1::EventKind::AccountChange => {
-            Err(NotAnEvent::Undecodable(format!("a {} does not belong on this queue", kind.as_str_name())))
+            Err(NotAnEvent::Elsewhere(kind))
         }
     }
 }

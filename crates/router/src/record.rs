@@ -1,12 +1,14 @@
 //! Keeps statuses and account events under their unique keys, until the components that act on them read them there.
 
+use std::str::Utf8Error;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use waypost_bus::{Bus, Delivery};
-use waypost_cloud_api::webhook::decode_status;
+use waypost_cloud_api::webhook::{DecodeError, decode_status};
 use waypost_domain::{PhoneNumberId, Timestamp, WabaId};
+use waypost_proto::event::InvalidField;
 use waypost_proto::{EventError, decode_event, v1};
 use waypost_store::{ChangeRow, ChangeScope, StatusRow, Store};
 use waypost_worker::{Claim, HandleError, Handler};
@@ -35,27 +37,16 @@ impl Handler for RecordHandler {
         let mut undecodable = Vec::new();
         let mut oldest_at: Option<Timestamp> = None;
         for delivery in batch {
-            let event = match decode_event(delivery.message.body.clone()) {
-                Ok(event) => event,
-                Err(error @ EventError::NewerVersion { .. }) => return Err(HandleError::Stop(error.to_string())),
-                Err(EventError::Undecodable(problem)) => {
-                    undecodable.push(undecodable_letter(delivery, self.origin, &problem));
-                    continue;
+            match Kept::read(delivery) {
+                Ok((kept, received_at)) => {
+                    oldest_at = Some(oldest_at.map_or(received_at, |oldest| oldest.min(received_at)));
+                    match kept {
+                        Kept::Status(row) => statuses.push(row),
+                        Kept::Change(row) => changes.push(row),
+                    }
                 }
-            };
-            let received_at = Timestamp::from_millis(event.received_at_ms);
-            oldest_at = Some(oldest_at.map_or(received_at, |oldest| oldest.min(received_at)));
-            match event.checked_kind() {
-                Ok(v1::EventKind::Status) => match status_row(&event, received_at) {
-                    Ok(row) => statuses.push(row),
-                    Err(problem) => undecodable.push(undecodable_letter(delivery, self.origin, &problem)),
-                },
-                Ok(v1::EventKind::AccountChange) => changes.push(change_row(event, received_at)),
-                Ok(other) => {
-                    let problem = format!("a {} does not belong on this queue", other.as_str_name());
-                    undecodable.push(undecodable_letter(delivery, self.origin, &problem));
-                }
-                Err(error) => undecodable.push(undecodable_letter(delivery, self.origin, &error.to_string())),
+                Err(NotKept::Envelope(error @ EventError::NewerVersion { .. })) => return Err(HandleError::stop(error)),
+                Err(problem) => undecodable.push(undecodable_letter(delivery, self.origin, &problem)),
             }
         }
         bury(&*self.bus, undecodable, PUBLISH_TIMEOUT).await?;
@@ -71,9 +62,47 @@ impl Handler for RecordHandler {
     }
 }
 
-fn status_row(event: &v1::Event, received_at: Timestamp) -> Result<StatusRow, String> {
-    let json = std::str::from_utf8(&event.json).map_err(|error| error.to_string())?;
-    let status = decode_status(json).map_err(|error| error.to_string())?;
+/// What an event on one of these queues is kept as.
+enum Kept {
+    Status(StatusRow),
+    Change(ChangeRow),
+}
+
+/// Why nothing is kept of it.
+#[derive(Debug, thiserror::Error)]
+enum NotKept {
+    #[error(transparent)]
+    Envelope(#[from] EventError),
+    #[error(transparent)]
+    Field(#[from] InvalidField),
+    #[error("a {} does not belong on this queue", .0.as_str_name())]
+    Elsewhere(v1::EventKind),
+    #[error("the status is not text: {0}")]
+    NotText(#[from] Utf8Error),
+    #[error("the status does not decode: {0}")]
+    Status(#[from] DecodeError),
+}
+
+impl Kept {
+    /// With the time at which it was received.
+    fn read(delivery: &Delivery) -> Result<(Self, Timestamp), NotKept> {
+        let event = decode_event(delivery.message.body.clone())?;
+        let received_at = Timestamp::from_millis(event.received_at_ms);
+        let kept = match event.checked_kind()? {
+            v1::EventKind::Status => Self::Status(status_row(&event, received_at)?),
+            v1::EventKind::AccountChange => Self::Change(change_row(event, received_at)),
+            kind @ (v1::EventKind::Unspecified
+            | v1::EventKind::Message
+            | v1::EventKind::StandbyMessage
+            | v1::EventKind::Echo
+            | v1::EventKind::ContactChange) => return Err(NotKept::Elsewhere(kind)),
+        };
+        Ok((kept, received_at))
+    }
+}
+
+fn status_row(event: &v1::Event, received_at: Timestamp) -> Result<StatusRow, NotKept> {
+    let status = decode_status(std::str::from_utf8(&event.json)?)?;
     Ok(StatusRow {
         number: PhoneNumberId::new(event.phone_number_id.clone()),
         wamid: status.id,

@@ -35,6 +35,13 @@ pub enum RulesError {
     VersionRefused { number: i64, errors: RuleErrors },
     #[error("rule set {0} is not in the store")]
     VersionMissing(i64),
+    /// A defect of ours: reading it panicked.
+    #[error("rule set {number} was not compiled: {source}")]
+    NotCompiled {
+        number: i64,
+        #[source]
+        source: tokio::task::JoinError,
+    },
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -137,9 +144,10 @@ impl Rules {
 
     /// Follows the source until `shutdown`; calls `changed` with all new rules before they are used, so that the queues
     /// of new teams are there first. When `changed` fails, they are tried again at the next look.
-    pub async fn follow<F>(&self, shutdown: CancellationToken, changed: impl Fn(Arc<RulesInForce>) -> F)
+    pub async fn follow<F, E>(&self, shutdown: CancellationToken, changed: impl Fn(Arc<RulesInForce>) -> F)
     where
-        F: Future<Output = Result<(), String>>,
+        F: Future<Output = Result<(), E>>,
+        E: std::fmt::Display,
     {
         let mut follower = match &self.source {
             Source::Fixed => return,
@@ -154,7 +162,7 @@ impl Rules {
             let Some(found) = follower.look(&self.current()).await else { continue };
             let rules = Arc::new(found.rules);
             if let Err(reason) = changed(rules.clone()).await {
-                error!(reason, "new rules not in force yet");
+                error!(%reason, "new rules not in force yet");
                 continue;
             }
             follower.saw(found.mark);
@@ -268,7 +276,7 @@ async fn version(store: &Store, number: i64, known: &[Arc<RuleSet>]) -> Result<A
     }
     // A large set takes a second: not on a thread that serves messages.
     let compiled = tokio::task::spawn_blocking(move || RuleSet::parse(&row.text));
-    let rules = compiled.await.map_err(|_| RulesError::VersionMissing(number))?;
+    let rules = compiled.await.map_err(|source| RulesError::NotCompiled { number, source })?;
     rules.map(Arc::new).map_err(|errors| RulesError::VersionRefused { number, errors })
 }
 

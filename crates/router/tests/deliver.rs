@@ -14,6 +14,7 @@ use waypost_router::deliver::{Deliverer, Routed};
 use waypost_router::team_message::DIVERTED_HEADER;
 use waypost_router::{RouterConfig, RulesInForce};
 use waypost_rules::RuleSet;
+use waypost_worker::HandleError;
 
 const RULES: &str = "[default]\nteam='desk'\n[handover]\nteam='desk'\nbuttons=['h']\n[[teams]]\nname='desk'\n\
     [[teams]]\nname='billing'\noverflow_team='desk'\n[[teams]]\nname='alone'\n";
@@ -94,12 +95,12 @@ fn routed(id: &str, team: &str) -> Routed {
     }
 }
 
-async fn deliver(bus: &Arc<ScriptedBus>, messages: &[(&str, &str)]) -> Result<(), String> {
+async fn deliver(bus: &Arc<ScriptedBus>, messages: &[(&str, &str)]) -> Result<(), HandleError> {
     let config = RouterConfig { full_queue_patience: Duration::from_millis(60), ..RouterConfig::default() };
     let deliverer = Deliverer::new(bus.clone(), config, Arc::default());
     let rules = RulesInForce::only(RuleSet::parse(RULES).unwrap());
     let messages = messages.iter().map(|(id, team)| routed(id, team)).collect();
-    deliverer.deliver(&rules, messages, None).await.map_err(|error| error.to_string())
+    deliverer.deliver(&rules, messages, None).await
 }
 
 fn pairs(expected: &[(&str, &str)]) -> Vec<(String, String)> {

@@ -6,6 +6,7 @@
 //! handler's effects are durable, and never know what a component does.
 
 pub mod claim;
+mod error;
 mod evidence;
 pub mod metrics;
 pub mod ownership;
@@ -20,6 +21,7 @@ use waypost_domain::{PartitionCount, PartitionId};
 use waypost_store::Store;
 
 pub use claim::Claim;
+pub use error::{Cause, HandleError};
 pub use ownership::Worker;
 
 /// What a component does with its messages.
@@ -28,29 +30,6 @@ pub trait Handler: Send {
     /// Handles the whole of `batch`, in order. On `Ok` every effect is durable and the batch is acknowledged; on any
     /// error nothing is. The same delivery may come again, in this process or another.
     async fn handle(&mut self, batch: &[Delivery], claim: &mut Claim) -> Result<(), HandleError>;
-}
-
-/// What the worker does next.
-#[derive(Debug, thiserror::Error)]
-pub enum HandleError {
-    /// Somebody else owns the partition: drop the subscription at once.
-    #[error("partition lease lost")]
-    LeaseLost,
-    /// The same batch again after a back-off, while the lease lasts.
-    #[error("try again: {0}")]
-    Retry(String),
-    /// Only a person or a newer release can help: stop consuming this partition, keep everything.
-    #[error("stopped: {0}")]
-    Stop(String),
-}
-
-impl From<waypost_store::StoreError> for HandleError {
-    fn from(error: waypost_store::StoreError) -> Self {
-        match error {
-            waypost_store::StoreError::LeaseLost { .. } => Self::LeaseLost,
-            other => Self::Retry(other.to_string()),
-        }
-    }
 }
 
 /// How a component's worker runs. The defaults are DESIGN's.

@@ -20,6 +20,7 @@ use waypost_bus::{BusError, Consumer, DeadLetterReason, Delivery, Outcome};
 use waypost_store::StoreError;
 
 use crate::claim::Claim;
+use crate::error::{Cause, Chain};
 use crate::evidence::Evidence;
 use crate::{HandleError, Handler, Parts, WorkerConfig, metrics};
 
@@ -41,6 +42,17 @@ enum Ended {
     Halted,
     /// Subscribe again, after a back-off.
     Failed,
+}
+
+/// What the handler made of a batch.
+enum Handled {
+    Done,
+    Panicked,
+    /// One of its events, and no repetition helps.
+    Refused {
+        reason: DeadLetterReason,
+        source: Cause,
+    },
 }
 
 /// Runs until `stop` or until the lease is lost. Releases the lease only after the subscription is closed.
@@ -215,18 +227,49 @@ impl PartitionRunner {
         Ok(())
     }
 
-    /// Gives back what the handler panicked on; the rest is handled and acknowledged.
+    /// Has the batch handled and acknowledged, or what is to blame parked. Gives back what is to be handled alone: the
+    /// part on which the handler panicked, and all behind it.
+    ///
+    /// Given a batch of four whose third cannot be handled, the four are refused, then the first two are handled, then
+    /// three and four are refused, three alone is refused and parked, four is handled: in order, and the others
+    /// pay with a few transactions.
     async fn work(&mut self, consumer: &mut dyn Consumer, batch: Vec<Delivery>) -> Result<Vec<Delivery>, Ended> {
-        let started = Instant::now();
+        // What is left to do, the next part last.
+        let mut parts = vec![batch];
+        while let Some(mut part) = parts.pop() {
+            let started = Instant::now();
+            fault::point(fault::WORKER_BEFORE_HANDLE);
+            if fault::sabotaged(Sabotage::AckBeforeCommit) {
+                self.ack(consumer, twins(&part)).await?;
+            }
+            match self.handle(&part).await? {
+                Handled::Done => self.finish(consumer, part, started).await?,
+                Handled::Panicked => {
+                    parts.push(part);
+                    return Ok(parts.into_iter().rev().flatten().collect());
+                }
+                Handled::Refused { reason, source } if part.len() == 1 => {
+                    error!(queue = self.queue, reason = reason.code(), cause = %Chain(&*source), "event refused");
+                    self.park(consumer, part, reason, 1, &source.to_string()).await?;
+                }
+                Handled::Refused { reason, source } => {
+                    warn!(queue = self.queue, reason = reason.code(), cause = %Chain(&*source), "batch is split");
+                    let behind = part.split_off(part.len() / 2);
+                    parts.extend([behind, part]);
+                }
+            }
+        }
+        Ok(Vec::new())
+    }
+
+    async fn finish(
+        &mut self,
+        consumer: &mut dyn Consumer,
+        batch: Vec<Delivery>,
+        started: Instant,
+    ) -> Result<(), Ended> {
         let component = self.config.component;
         let count = batch.len();
-        fault::point(fault::WORKER_BEFORE_HANDLE);
-        if fault::sabotaged(Sabotage::AckBeforeCommit) {
-            self.ack(consumer, twins(&batch)).await?;
-        }
-        if !self.handle(&batch).await? {
-            return Ok(batch);
-        }
         self.ack(consumer, batch).await?;
         fault::point(fault::WORKER_AFTER_ACK);
         self.claim.published();
@@ -234,18 +277,18 @@ impl PartitionRunner {
         ::metrics::histogram!(metrics::BATCH_SIZE, "component" => component)
             .record(f64::from(u32::try_from(count).unwrap_or(u32::MAX)));
         ::metrics::histogram!(metrics::BATCH_SECONDS, "component" => component).record(started.elapsed().as_secs_f64());
-        Ok(Vec::new())
+        Ok(())
     }
 
-    /// Tries until it succeeds, the lease is lost, or trying cannot help. `false`: the handler panicked.
-    async fn handle(&mut self, batch: &[Delivery]) -> Result<bool, Ended> {
+    /// Tries until it is known what becomes of the batch, or the lease is lost, or trying cannot help.
+    async fn handle(&mut self, batch: &[Delivery]) -> Result<Handled, Ended> {
         loop {
             if fault::sabotaged(Sabotage::SkipFence) {
                 self.forge_fence().await;
             }
             let attempt = AssertUnwindSafe(self.handler.handle(batch, &mut self.claim)).catch_unwind().await;
             let error = match attempt {
-                Ok(Ok(())) => return Ok(true),
+                Ok(Ok(())) => return Ok(Handled::Done),
                 Ok(Err(error)) => Some(error),
                 Err(_) => None,
             };
@@ -254,27 +297,25 @@ impl PartitionRunner {
                 ::metrics::counter!(metrics::PANICS, "component" => self.config.component).increment(1);
                 error!(queue = self.queue, messages = batch.len(), "handler panicked");
                 self.handler = (self.parts.handler)(self.claim.partition());
-                return Ok(false);
+                return Ok(Handled::Panicked);
             };
             match error {
                 // The forgery may have failed, or is out of date.
-                HandleError::LeaseLost if fault::sabotaged(Sabotage::SkipFence) => {
-                    if let Some(ended) = self.back_off().await {
-                        return Err(ended);
-                    }
-                }
+                HandleError::LeaseLost if fault::sabotaged(Sabotage::SkipFence) => {}
                 HandleError::LeaseLost => return Err(Ended::LeaseLost),
-                HandleError::Stop(reason) => {
-                    error!(queue = self.queue, reason, "consumer stopped; nothing is lost, a person must act");
+                HandleError::Stop { source } => {
+                    let cause = Chain(&*source);
+                    error!(queue = self.queue, %cause, "consumer stopped; nothing is lost, a person must act");
                     return Err(Ended::Halted);
                 }
-                HandleError::Retry(reason) => {
+                HandleError::Park { reason, source } => return Ok(Handled::Refused { reason, source }),
+                HandleError::Retry { source } => {
                     ::metrics::counter!(metrics::RETRIED, "component" => self.config.component).increment(1);
-                    warn!(queue = self.queue, reason, "batch not handled yet");
-                    if let Some(ended) = self.back_off().await {
-                        return Err(ended);
-                    }
+                    warn!(queue = self.queue, cause = %Chain(&*source), "batch not handled yet");
                 }
+            }
+            if let Some(ended) = self.back_off().await {
+                return Err(ended);
             }
         }
     }

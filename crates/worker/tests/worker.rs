@@ -59,15 +59,15 @@ impl Handler for Recorder {
                 }
                 "refuse" => {
                     self.log.0.send_modify(|log| log.push((delivery.message.id.clone(), claim.partition(), 1)));
-                    return Err(HandleError::Retry("as asked".to_owned()));
+                    return Err(HandleError::retry("as asked"));
                 }
-                "stop" => return Err(HandleError::Stop("as asked".to_owned())),
+                "stop" => return Err(HandleError::stop("as asked")),
                 "retry" => {
                     let mut failures = self.failures.lock().unwrap();
                     let failed = failures.entry(delivery.message.id.clone()).or_default();
                     *failed += 1;
                     if *failed <= 2 {
-                        return Err(HandleError::Retry("as asked".to_owned()));
+                        return Err(HandleError::retry("as asked"));
                     }
                 }
                 _ => {}
