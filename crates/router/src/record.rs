@@ -45,7 +45,9 @@ impl Handler for RecordHandler {
                         Kept::Change(row) => changes.push(row),
                     }
                 }
-                Err(NotKept::Envelope(error @ EventError::NewerVersion { .. })) => return Err(HandleError::stop(error)),
+                Err(NotKept::Envelope(error @ EventError::NewerVersion { .. })) => {
+                    return Err(HandleError::stop(error));
+                }
                 Err(problem) => undecodable.push(undecodable_letter(delivery, self.origin, &problem)),
             }
         }
