@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use anyhow::ensure;
 use serde_json::{Value, json};
-use waypost_bus::fault::ROUTER_AFTER_COMMIT;
 use waypost_domain::AliasSet;
+use waypost_fault::ROUTER_AFTER_COMMIT;
 use waypost_store::{Store, StoreOptions, StoreUrl};
 use waypost_tests::{WaypostProcess, WaypostSettings, eventually};
 

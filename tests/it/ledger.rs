@@ -6,11 +6,10 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 use waypost_bus::Layout;
 use waypost_domain::PartitionCount;
+use waypost_ledger::{Answer, BusUrl, Invariant, Ledger, LedgerWriter, StoreFacts, collect, collected_queues};
 use waypost_rules::RuleSet;
 use waypost_store::{Store, StoreOptions, StoreUrl};
-use waypost_tests::ledger::{
-    Answer, BusUrl, Invariant, Ledger, LedgerWriter, Load, LoadConfig, StoreFacts, collect, collected_queues,
-};
+use waypost_tests::load::{Load, LoadConfig};
 
 use crate::deployment::{APP_SECRET, Backend, Deployment, on_each_backend};
 use crate::traffic::RULES;

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use anyhow::ensure;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use waypost_ledger::{Answer, DeliveryRecord, Item, ItemKind, Ledger, PostRecord};
 use waypost_sandbox::{Customers, SandboxConfig, SandboxReport};
-use waypost_tests::ledger::{Answer, DeliveryRecord, Item, ItemKind, Ledger, PostRecord};
 
 use crate::deployment::{APP_SECRET, Deployment, Found};
 

@@ -8,9 +8,9 @@ use bytes::Bytes;
 use fastrand::Rng;
 use waypost_bus::{Bus, Layout, Message, Outcome, Publication};
 use waypost_domain::{AliasSet, DecisionId, PhoneNumberId};
+use waypost_ledger::{Answer, Item, ItemKind, PostRecord};
 use waypost_proto::event::CONTENT_TYPE;
 use waypost_proto::{EVENT_KIND, encode_event, v1};
-use waypost_tests::ledger::{Answer, Item, ItemKind, PostRecord};
 
 use crate::bus::ProcessBus;
 use crate::process::Process;

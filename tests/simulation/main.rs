@@ -22,7 +22,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use run::{Report, run};
-use waypost_tests::ledger::Invariant;
+use waypost_ledger::Invariant;
 use world::Defect;
 
 const SEEDS: Range<u64> = 0..150;

@@ -12,10 +12,10 @@ use uuid::Uuid;
 use waypost_bus::topology::DEAD_LETTERS_QUEUE;
 use waypost_bus::{Layout, Message, Topology};
 use waypost_domain::PartitionCount;
+use waypost_ledger::{DeliveryRecord, ItemKind, Ledger, QueueDepth, StoreFacts, Verdict};
 use waypost_proto::decode_event;
 use waypost_rules::RuleSet;
 use waypost_store::{Store, StoreOptions, StoreUrl};
-use waypost_tests::ledger::{DeliveryRecord, ItemKind, Ledger, QueueDepth, StoreFacts, Verdict};
 
 use crate::broker::Returns;
 use crate::bus::short;

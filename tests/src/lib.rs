@@ -5,7 +5,7 @@
 
 pub mod admin;
 pub mod eventually;
-pub mod ledger;
+pub mod load;
 pub mod ports;
 pub mod postgres;
 pub mod process;

@@ -16,8 +16,8 @@ use metrics::counter;
 use tokio::task::yield_now;
 use tokio::time::timeout;
 use tracing::warn;
-use waypost_bus::fault::{self, Sabotage};
 use waypost_bus::{BusError, ConsumeEnded, Consumer, Delivery};
+use waypost_fault::{self as fault, Sabotage};
 
 use crate::connection::{Link, OwnChannel};
 use crate::failure::{bus_error, consume_ended};

@@ -22,7 +22,8 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 use waypost_bus::topology::Stream;
-use waypost_bus::{Outcome, Publication, fault};
+use waypost_bus::{Outcome, Publication};
+use waypost_fault as fault;
 
 use crate::connection::{Link, LinkState, OwnChannel};
 use crate::failure::{Failure, reason};

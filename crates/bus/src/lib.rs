@@ -18,7 +18,6 @@
 #[cfg(feature = "conformance")]
 pub mod conformance;
 pub mod dead_letter;
-pub mod fault;
 pub mod message;
 pub mod port;
 pub mod topology;

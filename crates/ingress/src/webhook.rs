@@ -15,11 +15,12 @@ use bytes::Bytes;
 use tokio::sync::Semaphore;
 use tracing::{debug, error, warn};
 use uuid::Uuid;
-use waypost_bus::{Bus, Layout, Outcome, fault};
+use waypost_bus::{Bus, Layout, Outcome};
 use waypost_cloud_api::signature::{self, AppSecrets, Provider, SignatureError};
 use waypost_cloud_api::webhook::{Split, split};
 use waypost_cloud_api::{handshake, handshake::HandshakeError};
 use waypost_domain::Timestamp;
+use waypost_fault as fault;
 
 use crate::body::{Bodies, BodyError};
 use crate::config::Limits;

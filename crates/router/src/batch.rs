@@ -6,10 +6,10 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use waypost_bus::fault::{self, Sabotage};
 use waypost_cloud_api::webhook::ContactChange;
 use waypost_domain::conversation::{Conversation, ConversationEvent, ConversationState};
 use waypost_domain::{ContactId, ConversationId, DecisionId, IdSource, InboundMessage, NumberName, TeamName};
+use waypost_fault::{self as fault, Sabotage};
 use waypost_proto::v1::{ActivityKind, ActivityRecord};
 use waypost_rules::{PreviousTeam, Scratch};
 use waypost_store::{

@@ -8,8 +8,9 @@ use std::time::{Duration, SystemTime};
 use async_trait::async_trait;
 use tracing::error;
 use waypost_bus::dead_letter::dead_letter;
-use waypost_bus::{Bus, DeadLetterReason, Delivery, Outcome, Publication, fault};
+use waypost_bus::{Bus, DeadLetterReason, Delivery, Outcome, Publication};
 use waypost_domain::{IdSource, Timestamp};
+use waypost_fault as fault;
 use waypost_store::{Store, StoreError};
 use waypost_worker::{Claim, HandleError, Handler};
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::Instant;
-use waypost_bus::fault::{self, Sabotage};
 use waypost_domain::{PartitionId, Timestamp};
+use waypost_fault::{self as fault, Sabotage};
 use waypost_store::{Fence, Lease};
 
 /// Held by the task of one partition while the lease lasts. Every effect carries its [`fence`](Self::fence).

@@ -15,8 +15,8 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 use waypost_bus::dead_letter::dead_letter;
-use waypost_bus::fault::{self, Sabotage};
 use waypost_bus::{BusError, Consumer, DeadLetterReason, Delivery, Outcome};
+use waypost_fault::{self as fault, Sabotage};
 use waypost_store::StoreError;
 
 use crate::claim::Claim;

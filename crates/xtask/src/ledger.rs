@@ -8,11 +8,10 @@ use anyhow::{Context, ensure};
 use clap::{Args, Subcommand};
 use waypost_bus::Layout;
 use waypost_domain::PartitionCount;
+use waypost_ledger::{BusUrl, Ledger, LedgerWriter, StoreFacts, activated_rule_sets, collect, collected_queues};
 use waypost_rules::RuleSet;
 use waypost_store::{Store, StoreOptions, StoreUrl};
-use waypost_tests::ledger::{
-    BusUrl, Ledger, LedgerWriter, Load, LoadConfig, StoreFacts, activated_rule_sets, collect, collected_queues,
-};
+use waypost_tests::load::{Load, LoadConfig};
 
 use crate::count::Count;
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use waypost_tests::eventually;
-use waypost_tests::ledger::is_accepted;
+use waypost_tests::load::is_accepted;
 use waypost_tests::postgres::PostgresHandle;
 use waypost_tests::proxy::{FaultProxy, Flow};
 use waypost_tests::rabbitmq::RabbitNode;

@@ -9,8 +9,9 @@ use sqlx::Connection as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
+use waypost_ledger::ItemKind;
 use waypost_tests::eventually;
-use waypost_tests::ledger::{ItemKind, Load, LoadConfig};
+use waypost_tests::load::{Load, LoadConfig};
 
 use super::run::{RATE, RULES, Run, load_config, own_item};
 use super::{Scale, last};

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use waypost_bus::fault::{POINTS, ROUTER_AFTER_COMMIT, ROUTER_IN_TRANSACTION, WORKER_BEFORE_HANDLE};
 use waypost_bus::{Bus as _, Layout, Message, Outcome, Publication};
 use waypost_domain::{PartitionCount, PartitionId};
+use waypost_fault::{POINTS, ROUTER_AFTER_COMMIT, ROUTER_IN_TRANSACTION, WORKER_BEFORE_HANDLE};
 use waypost_tests::{WaypostProcess, WaypostSettings, eventually};
 
 use super::run::{RULES, Run};

@@ -11,12 +11,12 @@ use waypost_bus::Bus as _;
 use waypost_bus::topology::DEAD_LETTERS_QUEUE;
 use waypost_bus_rabbitmq::RabbitBus;
 use waypost_domain::{DecisionId, PhoneNumberId};
+use waypost_ledger::{
+    Answer, DeliveryRecord, Item, ItemKind, Ledger, PostRecord, QueueDepth, StoreFacts, Verdict, activated_rule_sets,
+};
 use waypost_store::{Store, StoreOptions, StoreUrl};
 use waypost_tests::eventually;
-use waypost_tests::ledger::{
-    self, Answer, DeliveryRecord, Item, ItemKind, Ledger, Load, LoadConfig, QueueDepth, StoreFacts, Verdict,
-    activated_rule_sets,
-};
+use waypost_tests::load::{Load, LoadConfig};
 
 use super::REPORT_ENV;
 use super::versions::Timing;
@@ -102,7 +102,7 @@ impl<'a> Run<'a> {
     /// Records a POST of the test's own that held one message. It says nothing about the order.
     pub(crate) fn add_post(&mut self, item: Item, status: u16, signed: bool) {
         let number = 1_000_000 + u64::try_from(self.ledger.posts.len()).unwrap_or_default();
-        self.ledger.posts.push(ledger::PostRecord {
+        self.ledger.posts.push(PostRecord {
             number,
             started_ns: 0,
             answered_ns: u64::MAX,

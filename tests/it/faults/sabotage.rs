@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use waypost_bus::fault::{ROUTER_AFTER_COMMIT, ROUTER_IN_TRANSACTION, Sabotage, WORKER_AFTER_ACK};
-use waypost_tests::ledger::{Invariant, Verdict};
+use waypost_fault::{ROUTER_AFTER_COMMIT, ROUTER_IN_TRANSACTION, Sabotage, WORKER_AFTER_ACK};
+use waypost_ledger::{Invariant, Verdict};
 use waypost_tests::proxy::FaultProxy;
 use waypost_tests::{WaypostProcess, eventually};
 

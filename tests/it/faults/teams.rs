@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use tokio::task::JoinSet;
-use waypost_tests::ledger::Ledger;
+use waypost_ledger::Ledger;
 
 use super::run::{RULES, Run};
 use super::{Scale, last};

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, ensure};
 use sqlx::{Connection, PgConnection};
 use waypost_domain::NumberName;
+use waypost_ledger::{MadeFact, StoreFacts};
 use waypost_rules::RuleSet;
 use waypost_store::{InForce, Store, StoreOptions, StoreUrl, TrialRow};
 use waypost_tests::eventually;
-use waypost_tests::ledger::{MadeFact, StoreFacts};
 
 use super::run::{RULES, Run};
 use super::{Scale, last};

@@ -7,7 +7,7 @@ use anyhow::Context;
 use waypost_domain::{NumberName, TeamName};
 use waypost_store::{Activation, KnownEvent, Store};
 
-use super::{ActivationFact, DecisionFact, LeaseFact, OutcomeFact, StatusFact, StoreFacts, TrialFact};
+use crate::{ActivationFact, DecisionFact, LeaseFact, OutcomeFact, StatusFact, StoreFacts, TrialFact};
 
 /// The components whose leases are read.
 const COMPONENTS: [&str; 3] = ["router", "statuses", "account"];

@@ -12,7 +12,7 @@ use waypost_proto::route::decode_route_input;
 use waypost_rules::RuleSet;
 
 use self::index::{Index, Message};
-use super::{DecisionFact, DeliveryRecord, Invariant, ItemKind, Ledger, OutcomeFact, Verdict, Violation};
+use crate::{DecisionFact, DeliveryRecord, Invariant, ItemKind, Ledger, OutcomeFact, Verdict, Violation};
 
 pub(super) fn check(ledger: &Ledger, drained: bool) -> Verdict {
     let index = Index::new(ledger);

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
 
-use super::{Entry, Ledger};
+use crate::{Entry, Ledger};
 
 /// Writes one file. What was written is on disk after [`finish`](Self::finish) only.
 pub struct LedgerWriter {

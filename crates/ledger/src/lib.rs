@@ -5,7 +5,7 @@
 //! nothing of how the program under test works, and never takes the program's word where it can count for itself.
 //!
 //! ```no_run
-//! use waypost_tests::ledger::{Entry, Ledger, LedgerWriter, PostRecord};
+//! use waypost_ledger::{Entry, Ledger, LedgerWriter, PostRecord};
 //! # fn run(post: PostRecord, folder: &std::path::Path) -> anyhow::Result<()> {
 //! let mut writer = LedgerWriter::create(&folder.join("posts.jsonl"))?;
 //! writer.write(&Entry::Post(post))?; // deliveries, facts, depths, texts: in this file or in others beside it
@@ -20,7 +20,6 @@ mod check;
 mod collect;
 mod facts;
 mod files;
-mod load;
 mod records;
 mod verdict;
 
@@ -30,7 +29,6 @@ mod tests;
 pub use collect::{BusUrl, collect, collected_queues};
 pub use facts::activated_rule_sets;
 pub use files::LedgerWriter;
-pub use load::{Load, LoadConfig, is_accepted};
 pub use records::{
     ActivationFact, Answer, DeadLetterNote, DecisionFact, DeliveryRecord, Entry, Item, ItemKind, LeaseFact, MadeFact,
     OutcomeFact, PostRecord, QueueDepth, RoutingNote, StatusFact, TextRecord, TrialFact,

@@ -1,8 +1,8 @@
 //! Faults on purpose, for the fault suite: places where the process can be made to end, stand still or panic, and ways
 //! in which it can be made to break a promise, so that the suite is seen to notice.
 //!
-//! Without the feature `fault-injection` all of it is constant and compiles to nothing; no release has the feature. Here,
-//! because every crate that takes part in a message's way knows the bus.
+//! Without the feature `fault-injection` all of it is constant and compiles to nothing; no release has the feature. This
+//! crate must know no other of ours: every crate that takes part in a message's way may ask it.
 //!
 //! - `WAYPOST_KILLPOINT=name:n` kills the process the n-th time it reaches the point `name`; `name:n:stop` has it stand
 //!   still there (SIGSTOP), `name:n:panic` panic.

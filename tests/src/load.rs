@@ -11,9 +11,9 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use waypost_cloud_api::samples::{SampleKind, SampleParams, sample};
 use waypost_cloud_api::signature;
+use waypost_ledger::{Answer, Entry, Item, ItemKind, LedgerWriter};
 use waypost_sandbox::{Customers, PostRecord, SandboxConfig};
 
-use super::{Answer, Entry, Item, ItemKind, LedgerWriter};
 use crate::webhook::{WebhookClient, http_client};
 
 /// Without an end: such a load is stopped.
@@ -69,7 +69,7 @@ impl LoadConfig {
 pub struct Load {
     clock: Clock,
     posts: Arc<Mutex<Vec<PostRecord>>>,
-    forged: Arc<Mutex<Vec<super::PostRecord>>>,
+    forged: Arc<Mutex<Vec<waypost_ledger::PostRecord>>>,
     tasks: JoinSet<()>,
     stop: CancellationToken,
 }
@@ -201,7 +201,7 @@ impl Load {
     }
 
     /// As the ledger wants them.
-    pub fn records(&self) -> Vec<super::PostRecord> {
+    pub fn records(&self) -> Vec<waypost_ledger::PostRecord> {
         let posts = lock(&self.posts);
         let forged = lock(&self.forged);
         let mut records: Vec<_> = posts.iter().map(|post| self.record(post)).chain(forged.iter().cloned()).collect();
@@ -220,7 +220,7 @@ impl Load {
         writer.finish()
     }
 
-    fn record(&self, post: &PostRecord) -> super::PostRecord {
+    fn record(&self, post: &PostRecord) -> waypost_ledger::PostRecord {
         let items = post.messages.iter().map(|sent| Item {
             phone_number_id: number_of(&sent.wamid),
             key: sent.wamid.clone(),
@@ -254,10 +254,10 @@ impl Clock {
         answer: Answer,
         signed: bool,
         items: Vec<Item>,
-    ) -> super::PostRecord {
+    ) -> waypost_ledger::PostRecord {
         let since = |at: Instant| at.saturating_duration_since(self.begun_at);
         let ns = |at| u64::try_from(since(at).as_nanos()).unwrap_or(u64::MAX);
-        super::PostRecord {
+        waypost_ledger::PostRecord {
             number: 0,
             started_ns: ns(sent_at),
             answered_ns: ns(answered_at),

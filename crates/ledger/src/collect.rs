@@ -16,7 +16,7 @@ use waypost_bus_rabbitmq::{RabbitBus, RabbitConfig};
 use waypost_domain::team::Priority;
 use waypost_rules::RuleSet;
 
-use super::{DeliveryRecord, Entry, LedgerWriter, QueueDepth};
+use crate::{DeliveryRecord, Entry, LedgerWriter, QueueDepth};
 
 const PREFETCH: u16 = 256;
 const LOOK_EVERY: Duration = Duration::from_millis(200);

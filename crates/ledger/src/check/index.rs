@@ -6,7 +6,7 @@ use waypost_bus::topology::{DEAD_LETTERS_QUEUE, UNROUTED_QUEUE};
 use waypost_domain::{DecisionId, PhoneNumberId};
 
 use super::Messages;
-use crate::ledger::{DecisionFact, DeliveryRecord, Item, ItemKind, Ledger};
+use crate::{DecisionFact, DeliveryRecord, Item, ItemKind, Ledger};
 
 /// Everything about one message, standby message or echo; by the id that its number and key give.
 #[derive(Debug, Default)]

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use waypost_rules::percent;
 
 use super::Check;
-use crate::ledger::{ActivationFact, Invariant, MadeFact};
+use crate::{ActivationFact, Invariant, MadeFact};
 
 impl Check<'_> {
     /// Nobody decides by what was replaced, or not yet there; and a batch does not mix what was in force before and
