@@ -1,28 +1,20 @@
 //! The administration over gRPC: rule sets, rules, calendars, teams, tokens, contacts, decisions, dead letters, the audit log.
 //!
-//! A call passes `gate` first: who is it, and does [`roles`] let them? Then a service in `services` checks what was
-//! asked, does it in one transaction of the store together with its audit record, and answers. Nothing is changed
+//! A call passes the gate of `waypost-grpc` first, with the table in `roles`. Then a service in `services` checks what the
+//! request says, does it in one transaction of the store together with its audit record, and answers. Nothing is changed
 //! without a record, and no method is open that the table of roles does not name. Must never route or send a message.
 
-mod config;
-mod connection;
-mod errors;
-mod fields;
-mod gate;
 mod holidays;
-mod metrics;
-mod once;
-mod page;
 mod queues;
-pub mod roles;
-pub mod secret;
+mod roles;
 mod server;
 mod services;
 
-pub use config::{GrpcConfig, GrpcLimits, TeamQueues, TlsFiles};
-pub use roles::Role;
-pub use server::{Admin, BindError};
+pub use queues::TeamQueues;
+pub use roles::METHODS;
+pub use server::Admin;
 pub use services::tokens::{NewToken, create_token, revoke_token};
+pub use waypost_grpc::{Access, BindError, CallError, GrpcConfig, GrpcLimits, Role, ServeError, TlsFiles};
 
 use std::sync::Arc;
 

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use prost_types::field_descriptor_proto::{Label, Type};
 use prost_types::{DescriptorProto, EnumDescriptorProto, FieldDescriptorProto, FileDescriptorProto};
-use waypost_admin::roles::{Access, access};
+use waypost_admin::{Access, METHODS};
 
 const PACKAGE: &str = "waypost.admin.v1";
 
@@ -113,7 +113,8 @@ fn write_file(text: &mut String, file: &File) {
 }
 
 fn callers(path: &str) -> String {
-    match access(path) {
+    let method = path.trim_start_matches('/');
+    match METHODS.iter().find(|(name, _)| *name == method).map(|(_, access)| access) {
         Some(Access::AnyOf(roles)) => {
             let roles: Vec<&str> = roles.iter().map(|role| role.as_str()).collect();
             format!("the roles {}", roles.join(", "))

@@ -9,6 +9,8 @@ pub mod admin;
 pub mod event;
 pub mod extras;
 #[cfg(feature = "admin")]
+pub mod mutating;
+#[cfg(feature = "admin")]
 pub mod resources;
 pub mod route;
 pub mod rule_set;

@@ -1,13 +1,14 @@
 //! The audit log.
 
-use tonic::{Request, Response, Status};
+use tonic::Request;
+use waypost_grpc::error::invalid;
+use waypost_grpc::fields::wire_time;
+use waypost_grpc::{Result, page, serve};
 use waypost_proto::admin_v1 as v1;
 use waypost_proto::admin_v1::audit_service_server::AuditService;
 use waypost_store::AuditRecord;
 
-use crate::errors::invalid;
-use crate::fields::wire_time;
-use crate::{Shared, errors, page};
+use crate::Shared;
 
 /// Records that one call verifies.
 const VERIFIED_MAX: u32 = 10_000;
@@ -18,38 +19,38 @@ pub(crate) struct Audit {
     pub(crate) shared: Shared,
 }
 
-#[tonic::async_trait]
-impl AuditService for Audit {
+serve! { AuditService for Audit {
+    list_audit_records: v1::ListAuditRecordsRequest => v1::ListAuditRecordsResponse,
+    verify_audit_chain: v1::VerifyAuditChainRequest => v1::VerifyAuditChainResponse,
+}}
+
+impl Audit {
     async fn list_audit_records(
         &self,
         request: Request<v1::ListAuditRecordsRequest>,
-    ) -> Result<Response<v1::ListAuditRecordsResponse>, Status> {
+    ) -> Result<v1::ListAuditRecordsResponse> {
         let request = request.get_ref();
         let size = page::size(request.page_size)?;
-        let question = format!("auditRecords {}", request.resource);
-        let before = match page::place(&question, &request.page_token)? {
-            Some(place) => place.parse().map_err(|_| page::bad_token())?,
-            None => i64::MAX,
-        };
+        let list = format!("auditRecords {}", request.resource);
+        let before = page::place(&list, &request.page_token, |place| place.parse().ok())?.unwrap_or(i64::MAX);
         let resource = (!request.resource.is_empty()).then_some(request.resource.as_str());
-        let mut records = self.shared.store.audit_records(before, resource, size + 1).await.map_err(errors::store)?;
-        let next = page::cut(&mut records, size, |record| record.seq.to_string());
-        let next_page_token = next.map(|place| page::token(&question, &place)).unwrap_or_default();
+        let mut records = self.shared.store.audit_records(before, resource, size + 1).await?;
+        let next_page_token = page::cut(&list, &mut records, size, |record| record.seq.to_string());
         let audit_records = records.into_iter().map(wire).collect();
-        Ok(Response::new(v1::ListAuditRecordsResponse { audit_records, next_page_token }))
+        Ok(v1::ListAuditRecordsResponse { audit_records, next_page_token })
     }
 
     async fn verify_audit_chain(
         &self,
         request: Request<v1::VerifyAuditChainRequest>,
-    ) -> Result<Response<v1::VerifyAuditChainResponse>, Status> {
+    ) -> Result<v1::VerifyAuditChainResponse> {
         let from = request.get_ref().from_seq;
         if from < 0 {
             return Err(invalid("from_seq", "must not be negative"));
         }
         let mut answer = v1::VerifyAuditChainResponse { valid: true, next_seq: from.max(1), ..Default::default() };
         for _ in 0..VERIFIED_MAX / STEP {
-            let verdict = self.shared.store.verify_audit(answer.next_seq, STEP).await.map_err(errors::store)?;
+            let verdict = self.shared.store.verify_audit(answer.next_seq, STEP).await?;
             answer.verified += i64::try_from(verdict.verified).unwrap_or_default();
             answer.next_seq = verdict.next.unwrap_or_default();
             answer.head_seq = verdict.head.seq;
@@ -63,7 +64,7 @@ impl AuditService for Audit {
                 break;
             }
         }
-        Ok(Response::new(answer))
+        Ok(answer)
     }
 }
 

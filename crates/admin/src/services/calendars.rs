@@ -3,9 +3,12 @@
 use std::collections::BTreeSet;
 
 use jiff::tz::TimeZone;
-use tonic::{Request, Response, Status};
+use tonic::Request;
 use waypost_domain::calendar::Holiday;
 use waypost_domain::{Calendar, CalendarName, Timestamp};
+use waypost_grpc::error::{CallError, Violations, invalid, precondition};
+use waypost_grpc::fields::{content_etag, masked};
+use waypost_grpc::{Result, blocking, page, serve};
 use waypost_proto::admin_v1 as v1;
 use waypost_proto::admin_v1::calendar_service_server::CalendarService;
 use waypost_proto::{resources, rules_v1};
@@ -13,12 +16,10 @@ use waypost_rules::Rule;
 use waypost_rules::atom::Atom;
 use waypost_rules::model::Document;
 
-use super::parts::{self, Meant, Part};
-use super::versions::{self, apart, part_name, part_of, read_document, version};
-use crate::errors::{self, Violations, invalid, precondition};
-use crate::fields::{content_etag, masked};
+use super::parts::{self, Part, PartRef};
+use super::versions::{self, VersionChange, part_name, part_of, read_document, version};
+use crate::Shared;
 use crate::holidays::{self, Skipped};
-use crate::{Shared, page};
 
 const COLLECTION: &str = "calendars";
 const CAN_CHANGE: [&str; 3] = ["zone", "hours", "holidays"];
@@ -32,103 +33,86 @@ pub(crate) struct Calendars {
     pub(crate) shared: Shared,
 }
 
-#[tonic::async_trait]
-impl CalendarService for Calendars {
-    async fn get_calendar(
-        &self,
-        request: Request<v1::GetCalendarRequest>,
-    ) -> Result<Response<v1::GetCalendarResponse>, Status> {
+serve! { CalendarService for Calendars {
+    get_calendar: v1::GetCalendarRequest => v1::GetCalendarResponse,
+    list_calendars: v1::ListCalendarsRequest => v1::ListCalendarsResponse,
+    create_calendar: v1::CreateCalendarRequest => v1::CreateCalendarResponse,
+    update_calendar: v1::UpdateCalendarRequest => v1::UpdateCalendarResponse,
+    delete_calendar: v1::DeleteCalendarRequest => v1::DeleteCalendarResponse,
+    import_holidays: v1::ImportHolidaysRequest => v1::ImportHolidaysResponse,
+}}
+
+impl Calendars {
+    async fn get_calendar(&self, request: Request<v1::GetCalendarRequest>) -> Result<v1::GetCalendarResponse> {
         let calendar = parts::get::<Calendar>(&self.shared, request.into_inner().name).await?;
-        Ok(Response::new(v1::GetCalendarResponse { calendar: Some(calendar) }))
+        Ok(v1::GetCalendarResponse { calendar: Some(calendar) })
     }
 
-    async fn list_calendars(
-        &self,
-        request: Request<v1::ListCalendarsRequest>,
-    ) -> Result<Response<v1::ListCalendarsResponse>, Status> {
+    async fn list_calendars(&self, request: Request<v1::ListCalendarsRequest>) -> Result<v1::ListCalendarsResponse> {
         let request = request.into_inner();
         let size = page::size(request.page_size)?;
-        let question = format!("{}/{COLLECTION}", request.parent);
-        let after = page::place(&question, &request.page_token)?;
+        let list = format!("{}/{COLLECTION}", request.parent);
+        let after = page::place(&list, &request.page_token, |place| Some(place.to_owned()))?;
         let row = version(&self.shared, "parent", &request.parent).await?;
-        let mut calendars = apart(move || read_document(&row)).await??.calendars;
+        let mut calendars = blocking(move || read_document(&row)).await?.calendars;
         calendars.sort_by(|a, b| a.name.cmp(&b.name));
         calendars.retain(|calendar| after.as_deref().is_none_or(|after| calendar.name.as_str() > after));
-        let next = page::cut(&mut calendars, size, |calendar| calendar.name.to_string());
+        let next_page_token = page::cut(&list, &mut calendars, size, |calendar| calendar.name.to_string());
         let calendars = calendars.iter().map(|one| one.wire(part_name(&request.parent, COLLECTION, one.id())));
-        let next_page_token = next.map(|place| page::token(&question, &place)).unwrap_or_default();
-        Ok(Response::new(v1::ListCalendarsResponse { calendars: calendars.collect(), next_page_token }))
+        Ok(v1::ListCalendarsResponse { calendars: calendars.collect(), next_page_token })
     }
 
-    async fn create_calendar(
-        &self,
-        request: Request<v1::CreateCalendarRequest>,
-    ) -> Result<Response<v1::CreateCalendarResponse>, Status> {
-        let (asked, request) = versions::Request::read(request)?;
+    async fn create_calendar(&self, request: Request<v1::CreateCalendarRequest>) -> Result<v1::CreateCalendarResponse> {
+        let (change, request) = VersionChange::read(request)?;
         let id = request.calendar_id;
         CalendarName::new(id.as_str())
             .map_err(|_| invalid("calendar_id", "must be 1 to 64 of a-z, 0-9 and -, and not begin with -"))?;
         let given = request.calendar.ok_or_else(|| invalid("calendar", "is missing"))?;
-        let calendar = resources::calendar_of(given, &id, "calendar").map_err(versions::wrong)?;
+        let calendar = resources::calendar_of(given, &id, "calendar").map_err(versions::invalid_fields)?;
         let changed = parts::create(&self.shared, &request.parent, calendar).await?;
         let answer = |calendar, rule_set, findings| v1::CreateCalendarResponse { calendar, rule_set, findings };
-        parts::keep(&self.shared, asked, changed, answer).await
+        parts::keep(&self.shared, change, changed, answer).await
     }
 
-    async fn update_calendar(
-        &self,
-        request: Request<v1::UpdateCalendarRequest>,
-    ) -> Result<Response<v1::UpdateCalendarResponse>, Status> {
-        let (asked, request) = versions::Request::read(request)?;
+    async fn update_calendar(&self, request: Request<v1::UpdateCalendarRequest>) -> Result<v1::UpdateCalendarResponse> {
+        let (change, request) = VersionChange::read(request)?;
         let given = request.calendar.ok_or_else(|| invalid("calendar", "is missing"))?;
-        let meant = Meant { field: "calendar.name", name: given.name.clone(), etag: given.etag.clone() };
-        let (_, id) = part_of(meant.field, COLLECTION, &meant.name)?;
+        let part = PartRef { field: "calendar.name", name: given.name.clone(), etag: given.etag.clone() };
+        let (_, id) = part_of(part.field, COLLECTION, &part.name)?;
         let fields = masked(request.update_mask.as_ref(), &CAN_CHANGE)?;
-        let given = resources::calendar_of(given, id, "calendar").map_err(versions::wrong)?;
+        let given = resources::calendar_of(given, id, "calendar").map_err(versions::invalid_fields)?;
         let merge = move |calendar: &mut Calendar| merge(calendar, &given, &fields);
-        let (changed, ()) = parts::change(&self.shared, meant, Calendar::FIELD, merge).await?;
+        let (changed, ()) = parts::change(&self.shared, part, Calendar::FIELD, merge).await?;
         let answer = |calendar, rule_set, findings| v1::UpdateCalendarResponse { calendar, rule_set, findings };
-        parts::keep(&self.shared, asked, changed, answer).await
+        parts::keep(&self.shared, change, changed, answer).await
     }
 
-    async fn delete_calendar(
-        &self,
-        request: Request<v1::DeleteCalendarRequest>,
-    ) -> Result<Response<v1::DeleteCalendarResponse>, Status> {
-        let (asked, request) = versions::Request::read(request)?;
-        let meant = Meant { field: "name", name: request.name, etag: request.etag };
-        let changed = parts::remove::<Calendar>(&self.shared, meant).await?;
+    async fn delete_calendar(&self, request: Request<v1::DeleteCalendarRequest>) -> Result<v1::DeleteCalendarResponse> {
+        let (change, request) = VersionChange::read(request)?;
+        let part = PartRef { field: "name", name: request.name, etag: request.etag };
+        let changed = parts::remove::<Calendar>(&self.shared, part).await?;
         let answer = |_, rule_set, findings| v1::DeleteCalendarResponse { rule_set, findings };
-        parts::keep(&self.shared, asked, changed, answer).await
+        parts::keep(&self.shared, change, changed, answer).await
     }
 
-    async fn import_holidays(
-        &self,
-        request: Request<v1::ImportHolidaysRequest>,
-    ) -> Result<Response<v1::ImportHolidaysResponse>, Status> {
-        let (asked, request) = versions::Request::read(request)?;
+    async fn import_holidays(&self, request: Request<v1::ImportHolidaysRequest>) -> Result<v1::ImportHolidaysResponse> {
+        let (change, request) = VersionChange::read(request)?;
         part_of("name", COLLECTION, &request.name)?;
         if request.ical_text.len() > ICAL_BYTES_MAX {
             return Err(invalid("ical_text", format!("must have at most {ICAL_BYTES_MAX} bytes")));
         }
         let years = match &request.years[..] {
-            [] => this_year_and_next(self.shared.store.now().await.map_err(errors::store)?)?,
+            [] => this_year_and_next(self.shared.store.now().await?)?,
             given => read_years(given)?,
         };
         let text = request.ical_text;
-        let found = apart(move || holidays::read(&text, &years)).await?.map_err(|problems| {
-            let mut violations = Violations::default();
-            for problem in problems {
-                violations.add("ical_text", problem);
-            }
-            violations.check().err().unwrap_or_else(|| invalid("ical_text", "is no calendar"))
-        })?;
-        let meant = Meant { field: "name", name: request.name, etag: request.etag };
+        let found = blocking(move || holidays::read(&text, &years).map_err(no_calendar)).await?;
+        let part = PartRef { field: "name", name: request.name, etag: request.etag };
         let add = |calendar: &mut Calendar| Ok(added(calendar, found));
-        let (changed, (added, skipped)) = parts::change(&self.shared, meant, "ical_text", add).await?;
+        let (changed, (added, skipped)) = parts::change(&self.shared, part, "ical_text", add).await?;
         let skipped_count = u32::try_from(skipped.len()).unwrap_or(u32::MAX);
         let skipped = skipped.into_iter().take(SKIPPED_MAX).map(wire_skipped).collect();
-        let answer = |calendar, rule_set, findings| v1::ImportHolidaysResponse {
+        let answer = move |calendar, rule_set, findings| v1::ImportHolidaysResponse {
             calendar,
             rule_set,
             findings,
@@ -136,7 +120,7 @@ impl CalendarService for Calendars {
             skipped,
             skipped_count,
         };
-        parts::keep(&self.shared, asked, changed, answer).await
+        parts::keep(&self.shared, change, changed, answer).await
     }
 }
 
@@ -165,13 +149,13 @@ impl Part for Calendar {
         v1::Calendar { etag: self.etag(), ..resources::calendar(name, self) }
     }
 
-    fn check_unused(&self, left: &Document, name: &str) -> Result<(), Status> {
+    fn check_unused(&self, left: &Document, name: &str) -> Result<()> {
         check_unused(left, &self.name, name)
     }
 }
 
 /// `calendar` gets these fields of `given`.
-fn merge(calendar: &mut Calendar, given: &Calendar, fields: &BTreeSet<&str>) -> Result<(), Status> {
+fn merge(calendar: &mut Calendar, given: &Calendar, fields: &BTreeSet<&str>) -> Result<()> {
     for field in fields {
         match *field {
             "zone" => calendar.zone.clone_from(&given.zone),
@@ -184,15 +168,15 @@ fn merge(calendar: &mut Calendar, given: &Calendar, fields: &BTreeSet<&str>) -> 
 }
 
 /// No rule may name it, in a condition or as the clock of an escalation.
-fn check_unused(document: &Document, calendar: &CalendarName, name: &str) -> Result<(), Status> {
+fn check_unused(document: &Document, calendar: &CalendarName, name: &str) -> Result<()> {
     // A draft may hold it twice; the other one is still there.
     if document.calendars.iter().any(|other| other.name == *calendar) {
         return Ok(());
     }
     let names_it = |rule: &&Rule| {
-        let asks = |atom: &Atom| matches!(atom, Atom::Open { calendar: asked, .. } if asked == calendar);
+        let is_about = |atom: &Atom| matches!(atom, Atom::Open { calendar: one, .. } if one == calendar);
         let mut literals = rule.when.iter().flat_map(|conjunct| conjunct.literals());
-        literals.any(|literal| asks(&literal.atom))
+        literals.any(|literal| is_about(&literal.atom))
             || rule.outcome.escalation.iter().any(|step| step.clock.as_ref() == Some(calendar))
     };
     let rules: Vec<&str> = document.definition.rules.iter().filter(names_it).map(|rule| &*rule.id).collect();
@@ -205,13 +189,22 @@ fn check_unused(document: &Document, calendar: &CalendarName, name: &str) -> Res
     Err(precondition("CALENDAR_IN_USE", name, format!("these rules name {name}: {named}{more}")))
 }
 
-fn this_year_and_next(now: Timestamp) -> Result<BTreeSet<i16>, Status> {
+fn no_calendar(problems: Vec<String>) -> CallError {
+    let mut violations = Violations::default();
+    for problem in problems {
+        violations.add("ical_text", problem);
+    }
+    violations.into_error()
+}
+
+fn this_year_and_next(now: Timestamp) -> Result<BTreeSet<i16>> {
     let now = jiff::Timestamp::from_millisecond(now.as_millis());
-    let year = now.map_err(|_| Status::internal("the store's clock is wrong"))?.to_zoned(TimeZone::UTC).year();
+    let year =
+        now.map_err(|error| CallError::Internal(format!("the store's clock: {error}")))?.to_zoned(TimeZone::UTC).year();
     Ok(BTreeSet::from([year, year + 1]))
 }
 
-fn read_years(given: &[u32]) -> Result<BTreeSet<i16>, Status> {
+fn read_years(given: &[u32]) -> Result<BTreeSet<i16>> {
     let mut violations = Violations::default();
     violations.require(given.len() <= YEARS_MAX, "years", "must be at most 10");
     let mut years = BTreeSet::new();

@@ -2,18 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use tonic::{Request, Response, Status};
+use tonic::Request;
 use waypost_domain::{Alias, AliasSet, ContactId};
+use waypost_grpc::error::{CallError, Violations, invalid, not_found};
+use waypost_grpc::fields::uuid_of;
+use waypost_grpc::secret::{pseudonym, random};
+use waypost_grpc::{Mutation, Result, Tx, change, serve};
 use waypost_proto::admin_v1 as v1;
 use waypost_proto::admin_v1::contact_service_server::ContactService;
-use waypost_store::{AuditEntry, ContactDetails, ContactRecord, ContactUpsert, StoreError, UpsertedContact};
+use waypost_store::{ContactDetails, ContactRecord, ContactUpsert, StoreError, UpsertedContact};
 
-use super::audit_entry;
-use crate::errors::{Violations, invalid, not_found};
-use crate::fields::uuid_of;
-use crate::gate::Caller;
-use crate::secret::{pseudonym, random};
-use crate::{Shared, errors};
+use crate::Shared;
 
 const ROWS_MAX: usize = 200;
 const ALIAS_CHARS_MAX: usize = 256;
@@ -30,12 +29,13 @@ pub(crate) struct Contacts {
     pub(crate) shared: Shared,
 }
 
-#[tonic::async_trait]
-impl ContactService for Contacts {
-    async fn get_contact(
-        &self,
-        request: Request<v1::GetContactRequest>,
-    ) -> Result<Response<v1::GetContactResponse>, Status> {
+serve! { ContactService for Contacts {
+    get_contact: v1::GetContactRequest => v1::GetContactResponse,
+    batch_upsert_contacts: v1::BatchUpsertContactsRequest => v1::BatchUpsertContactsResponse,
+}}
+
+impl Contacts {
+    async fn get_contact(&self, request: Request<v1::GetContactRequest>) -> Result<v1::GetContactResponse> {
         let request = request.into_inner();
         let given = [&request.name, &request.phone, &request.bsuid].iter().filter(|text| !text.is_empty()).count();
         if given != 1 {
@@ -49,80 +49,79 @@ impl ContactService for Contacts {
             self.shared.store.contact(ContactId::from_uuid(uuid_of("name", "contacts", &request.name)?)).await
         };
         // An alias is not repeated in the answer, which may be logged.
-        let contact = found.map_err(errors::store)?.ok_or_else(|| not_found("the contact"))?;
-        Ok(Response::new(v1::GetContactResponse { contact: Some(wire_details(contact)) }))
+        let contact = found?.ok_or_else(|| not_found("the contact"))?;
+        Ok(v1::GetContactResponse { contact: Some(wire_details(contact)) })
     }
 
     async fn batch_upsert_contacts(
         &self,
         request: Request<v1::BatchUpsertContactsRequest>,
-    ) -> Result<Response<v1::BatchUpsertContactsResponse>, Status> {
-        let caller = Caller::of(&request)?;
-        let request = request.into_inner();
+    ) -> Result<v1::BatchUpsertContactsResponse> {
+        let (mutation, request) = Mutation::read(request)?;
         if request.contacts.is_empty() || request.contacts.len() > ROWS_MAX {
             return Err(invalid("contacts", format!("must be 1 to {ROWS_MAX}")));
         }
-        let mut answer = v1::BatchUpsertContactsResponse::default();
-        let (mut rows, mut places) = (Vec::new(), Vec::new());
-        for (place, contact) in request.contacts.into_iter().enumerate() {
-            let problems = problems(&contact);
-            if problems.is_empty() {
-                rows.push(row(contact));
-                places.push(place);
-            } else {
-                answer.rejected += 1;
-            }
-            answer.results.push(v1::UpsertedContact { name: String::new(), problems });
+        let (rows, checked) = check(request.contacts);
+        if mutation.validate_only() || rows.is_empty() {
+            return Ok(checked);
         }
-        if request.validate_only || rows.is_empty() {
-            return Ok(Response::new(answer));
-        }
-        for (place, upserted) in places.into_iter().zip(self.upsert(&caller, &rows).await?) {
-            let count = if upserted.after.is_new { &mut answer.created } else { &mut answer.updated };
-            *count += 1;
-            answer.results[place].name = name(upserted.after.id);
-        }
-        Ok(Response::new(answer))
-    }
-}
-
-impl Contacts {
-    async fn upsert(&self, caller: &Caller, rows: &[ContactUpsert]) -> Result<Vec<UpsertedContact>, Status> {
         let store = &self.shared.store;
-        let fresh = random().map_err(|error| Status::internal(error.to_string()))?;
-        let key = store.pseudonym_key(fresh).await.map_err(errors::store)?;
+        let key = store.pseudonym_key(random()?).await?;
         let mut attempt = 0;
         loop {
             attempt += 1;
-            match self.try_upsert(caller, rows, &key).await {
-                Ok(upserted) => return Ok(upserted),
-                Err(StoreError::MergeFirst(merges)) if attempt < ATTEMPTS_MAX => {
-                    store.merge(&merges).await.map_err(errors::store)?;
+            let (rows, checked, key) = (rows.clone(), checked.clone(), key.clone());
+            let upserted = change(store, mutation.clone(), move |tx| Box::pin(upsert(tx, rows, checked, key))).await;
+            match upserted {
+                Err(CallError::Store(StoreError::MergeFirst(merges))) if attempt < ATTEMPTS_MAX => {
+                    store.merge(&merges).await?;
                 }
-                Err(StoreError::Retry { .. }) if attempt < ATTEMPTS_MAX => {}
-                Err(other) => return Err(errors::store(other)),
+                Err(CallError::Store(StoreError::Retry { .. })) if attempt < ATTEMPTS_MAX => {}
+                upserted => return Ok(upserted?.into_answer()),
             }
         }
     }
-
-    async fn try_upsert(
-        &self,
-        caller: &Caller,
-        rows: &[ContactUpsert],
-        key: &[u8],
-    ) -> Result<Vec<UpsertedContact>, StoreError> {
-        let mut change = self.shared.store.begin_change().await?;
-        let upserted = change.upsert_contacts(rows).await?;
-        let changed = |(row, one): (&ContactUpsert, &UpsertedContact)| {
-            (one.after.is_new || one.before != one.after).then(|| entry(caller, row, one, key))
-        };
-        let entries: Vec<AuditEntry> = rows.iter().zip(&upserted).filter_map(changed).collect();
-        change.commit(&entries).await?;
-        Ok(upserted)
-    }
 }
 
-/// What is wrong with a row. Repeats nothing of it.
+/// The rows that can be stored, and an answer that says of the others why not.
+fn check(contacts: Vec<v1::Contact>) -> (Vec<ContactUpsert>, v1::BatchUpsertContactsResponse) {
+    let mut answer = v1::BatchUpsertContactsResponse::default();
+    let mut rows = Vec::new();
+    for contact in contacts {
+        let problems = problems(&contact);
+        if problems.is_empty() {
+            rows.push(row(contact));
+        } else {
+            answer.rejected += 1;
+        }
+        answer.results.push(v1::UpsertedContact { name: String::new(), problems });
+    }
+    (rows, answer)
+}
+
+/// Stores `rows` and completes the answer: one of its results without problems belongs to each of them.
+async fn upsert(
+    tx: &mut Tx,
+    rows: Vec<ContactUpsert>,
+    mut answer: v1::BatchUpsertContactsResponse,
+    key: Vec<u8>,
+) -> Result<v1::BatchUpsertContactsResponse> {
+    let upserted = tx.upsert_contacts(&rows).await?;
+    // Another alias of somebody who is known is no change that the log tells of.
+    tx.keep_without_record();
+    let results = answer.results.iter_mut().filter(|result| result.problems.is_empty());
+    for (result, (row, one)) in results.zip(rows.iter().zip(&upserted)) {
+        let count = if one.after.is_new { &mut answer.created } else { &mut answer.updated };
+        *count += 1;
+        result.name = name(one.after.id);
+        if one.after.is_new || one.before != one.after {
+            record(tx, row, one, &key);
+        }
+    }
+    Ok(answer)
+}
+
+/// What does not fit in a row. Repeats nothing of it.
 fn problems(contact: &v1::Contact) -> Vec<v1::ContactProblem> {
     let mut violations = Violations::default();
     let aliases = [("phone", &contact.phone), ("bsuid", &contact.bsuid), ("parent_bsuid", &contact.parent_bsuid)];
@@ -201,7 +200,7 @@ fn wire_details(details: ContactDetails) -> v1::Contact {
     contact
 }
 
-fn entry(caller: &Caller, row: &ContactUpsert, upserted: &UpsertedContact, key: &[u8]) -> AuditEntry {
+fn record(tx: &mut Tx, row: &ContactUpsert, upserted: &UpsertedContact, key: &[u8]) {
     let hide = |value: Option<&String>| value.map(|value| pseudonym(key, value)).unwrap_or_default();
     let audited = |record: &ContactRecord| {
         let contact = wire(record.clone());
@@ -217,6 +216,5 @@ fn entry(caller: &Caller, row: &ContactUpsert, upserted: &UpsertedContact, key: 
         ..audited(&upserted.after)
     };
     let before = (!upserted.after.is_new).then(|| audited(&upserted.before));
-    let resource = name(upserted.after.id);
-    audit_entry(caller, "ContactService/BatchUpsertContacts", &resource, before.as_ref(), Some(&after))
+    tx.record(&name(upserted.after.id), before.as_ref(), Some(&after));
 }

@@ -5,20 +5,21 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
-use tonic::{Request, Response, Status};
+use tonic::Request;
 use uuid::Uuid;
 use waypost_bus::dead_letter::{ATTEMPTS_HEADER, DETAIL_HEADER, origin, park_again, replay};
 use waypost_bus::topology::{DEAD_LETTERS_QUEUE, UNROUTED_QUEUE};
-use waypost_bus::{Address, BusError, Consumer, DeadLetterReason, Delivery, Message, Outcome, Publication};
+use waypost_bus::{
+    Address, BusError, ConsumeEnded, Consumer, DeadLetterReason, Delivery, Message, Outcome, Publication,
+};
 use waypost_domain::DecisionId;
+use waypost_grpc::error::{CallError, Violations, invalid};
+use waypost_grpc::fields::check_title;
+use waypost_grpc::{Mutation, Result, change, page, serve};
 use waypost_proto::admin_v1 as v1;
 use waypost_proto::admin_v1::dead_letter_service_server::DeadLetterService;
 
-use super::audit_entry;
-use crate::errors::{Violations, invalid};
-use crate::fields::check_title;
-use crate::gate::Caller;
-use crate::{Shared, errors, page};
+use crate::Shared;
 
 const EXAMINED_MAX: u16 = 500;
 /// Messages that a summary looks at.
@@ -42,7 +43,7 @@ enum Parking {
 }
 
 impl Parking {
-    fn read(parking: i32) -> Result<Self, Status> {
+    fn read(parking: i32) -> Result<Self> {
         match v1::Parking::try_from(parking) {
             Ok(v1::Parking::DeadLetters) => Ok(Self::DeadLetters),
             Ok(v1::Parking::Unrouted) => Ok(Self::Unrouted),
@@ -97,51 +98,55 @@ impl Parking {
     }
 }
 
-/// Which of the parked messages are meant.
-struct Choice {
+/// Some of the parked messages.
+struct Selection {
     parking: Parking,
     reason: String,
     message_ids: Vec<String>,
     examine_max: u16,
 }
 
-impl Choice {
-    fn read(parking: i32, reason: String, message_ids: Vec<String>, examine_max: i32) -> Result<Self, Status> {
+impl Selection {
+    fn read(parking: i32, reason: String, message_ids: Vec<String>, examine_max: i32) -> Result<Self> {
         let parking = Parking::read(parking)?;
         let examine_max = u16::try_from(examine_max).ok().filter(|max| (1..=EXAMINED_MAX).contains(max));
         let examine_max = examine_max.ok_or_else(|| invalid("examine_max", "must be 1 to 500"))?;
         Ok(Self { parking, reason, message_ids, examine_max })
     }
 
-    fn means(&self, message: &Message) -> bool {
+    fn selects(&self, message: &Message) -> bool {
         let of_reason = self.reason.is_empty() || self.parking.reason(message) == self.reason;
         of_reason && (self.message_ids.is_empty() || self.message_ids.contains(&message.id))
     }
 }
 
-#[tonic::async_trait]
-impl DeadLetterService for DeadLetters {
+serve! { DeadLetterService for DeadLetters {
+    list_dead_letters: v1::ListDeadLettersRequest => v1::ListDeadLettersResponse,
+    summarize_dead_letters: v1::SummarizeDeadLettersRequest => v1::SummarizeDeadLettersResponse,
+    replay_dead_letters: v1::ReplayDeadLettersRequest => v1::ReplayDeadLettersResponse,
+    discard_dead_letters: v1::DiscardDeadLettersRequest => v1::DiscardDeadLettersResponse,
+}}
+
+impl DeadLetters {
     async fn list_dead_letters(
         &self,
         request: Request<v1::ListDeadLettersRequest>,
-    ) -> Result<Response<v1::ListDeadLettersResponse>, Status> {
+    ) -> Result<v1::ListDeadLettersResponse> {
         let request = request.get_ref();
         let parking = Parking::read(request.parking)?;
         let size = page::size(request.page_size)?;
-        let after = page::place(parking.collection(), &request.page_token)?;
-        let after = after.map(|place| place.parse()).transpose().map_err(|_| page::bad_token())?;
+        let after = page::place(parking.collection(), &request.page_token, |place| place.parse().ok())?;
         let limit = usize::try_from(size + 1).unwrap_or(usize::MAX);
         let mut peeked = self.peek(parking, after, limit).await?;
-        let next = page::cut(&mut peeked, size, |(place, _)| place.to_string());
-        let next_page_token = next.map(|place| page::token(parking.collection(), &place)).unwrap_or_default();
+        let next_page_token = page::cut(parking.collection(), &mut peeked, size, |(place, _)| place.to_string());
         let dead_letters = peeked.iter().map(|(_, message)| parking.wire(message)).collect();
-        Ok(Response::new(v1::ListDeadLettersResponse { dead_letters, next_page_token }))
+        Ok(v1::ListDeadLettersResponse { dead_letters, next_page_token })
     }
 
     async fn summarize_dead_letters(
         &self,
         request: Request<v1::SummarizeDeadLettersRequest>,
-    ) -> Result<Response<v1::SummarizeDeadLettersResponse>, Status> {
+    ) -> Result<v1::SummarizeDeadLettersResponse> {
         let parking = Parking::read(request.get_ref().parking)?;
         let mut counts: BTreeMap<String, i64> = BTreeMap::new();
         let (mut examined, mut after) = (0, None);
@@ -156,21 +161,20 @@ impl DeadLetterService for DeadLetters {
         }
         let reasons = counts.into_iter().map(|(reason, count)| v1::ReasonCount { reason, count }).collect();
         let examined = i64::try_from(examined).unwrap_or(i64::MAX);
-        Ok(Response::new(v1::SummarizeDeadLettersResponse { reasons, examined }))
+        Ok(v1::SummarizeDeadLettersResponse { reasons, examined })
     }
 
     async fn replay_dead_letters(
         &self,
         request: Request<v1::ReplayDeadLettersRequest>,
-    ) -> Result<Response<v1::ReplayDeadLettersResponse>, Status> {
-        let caller = Caller::of(&request)?;
-        let request = request.into_inner();
-        let choice =
-            Choice::read(request.parking, request.reason.clone(), request.message_ids.clone(), request.examine_max)?;
-        let (mut consumer, deliveries) = self.take(&choice).await?;
+    ) -> Result<v1::ReplayDeadLettersResponse> {
+        let (mutation, request) = Mutation::read(request)?;
+        let selection =
+            Selection::read(request.parking, request.reason.clone(), request.message_ids.clone(), request.examine_max)?;
+        let (mut consumer, deliveries) = self.take(&selection).await?;
         let (mut places, mut publications) = (Vec::new(), Vec::new());
-        for (place, delivery) in deliveries.iter().enumerate().filter(|(_, one)| choice.means(&one.message)) {
-            if let Some(publication) = self.way_back(choice.parking, &delivery.message).await? {
+        for (place, delivery) in deliveries.iter().enumerate().filter(|(_, one)| selection.selects(&one.message)) {
+            if let Some(publication) = self.way_back(selection.parking, &delivery.message).await? {
                 places.push(place);
                 publications.push(publication);
             }
@@ -183,77 +187,74 @@ impl DeadLetterService for DeadLetters {
             left: i64::try_from(deliveries.len() - replayed.len()).unwrap_or(i64::MAX),
         };
         if !replayed.is_empty() {
-            let asked = v1::ReplayDeadLettersRequest { message_ids: ids(&deliveries, &replayed), ..request };
-            self.record(&caller, "DeadLetterService/ReplayDeadLetters", choice.parking, &asked).await?;
+            let done = v1::ReplayDeadLettersRequest { message_ids: ids(&deliveries, &replayed), ..request };
+            self.record(mutation, selection.parking, done).await?;
         }
-        self.put_back(&mut *consumer, choice.parking, deliveries, &replayed).await?;
+        self.put_back(&mut *consumer, selection.parking, deliveries, &replayed).await?;
         consumer.close().await;
-        Ok(Response::new(answer))
+        Ok(answer)
     }
 
     async fn discard_dead_letters(
         &self,
         request: Request<v1::DiscardDeadLettersRequest>,
-    ) -> Result<Response<v1::DiscardDeadLettersResponse>, Status> {
-        let caller = Caller::of(&request)?;
-        let request = request.into_inner();
+    ) -> Result<v1::DiscardDeadLettersResponse> {
+        let (mutation, request) = Mutation::read(request)?;
         let mut violations = Violations::default();
         violations.require(!request.justification.trim().is_empty(), "justification", "is needed");
         check_title(&mut violations, "justification", &request.justification);
         violations.check()?;
-        let choice =
-            Choice::read(request.parking, request.reason.clone(), request.message_ids.clone(), request.examine_max)?;
-        let (mut consumer, deliveries) = self.take(&choice).await?;
-        let meant = deliveries.iter().enumerate().filter(|(_, delivery)| choice.means(&delivery.message));
-        let discarded: BTreeSet<usize> = meant.map(|(place, _)| place).collect();
+        let selection =
+            Selection::read(request.parking, request.reason.clone(), request.message_ids.clone(), request.examine_max)?;
+        let (mut consumer, deliveries) = self.take(&selection).await?;
+        let selected = deliveries.iter().enumerate().filter(|(_, delivery)| selection.selects(&delivery.message));
+        let discarded: BTreeSet<usize> = selected.map(|(place, _)| place).collect();
         let answer = v1::DiscardDeadLettersResponse {
             discarded: i64::try_from(discarded.len()).unwrap_or(i64::MAX),
             left: i64::try_from(deliveries.len() - discarded.len()).unwrap_or(i64::MAX),
         };
         if !discarded.is_empty() {
-            let asked = v1::DiscardDeadLettersRequest { message_ids: ids(&deliveries, &discarded), ..request };
-            self.record(&caller, "DeadLetterService/DiscardDeadLetters", choice.parking, &asked).await?;
+            let done = v1::DiscardDeadLettersRequest { message_ids: ids(&deliveries, &discarded), ..request };
+            self.record(mutation, selection.parking, done).await?;
         }
-        self.put_back(&mut *consumer, choice.parking, deliveries, &discarded).await?;
+        self.put_back(&mut *consumer, selection.parking, deliveries, &discarded).await?;
         consumer.close().await;
-        Ok(Response::new(answer))
+        Ok(answer)
     }
-}
 
-impl DeadLetters {
-    async fn peek(&self, parking: Parking, after: Option<u64>, limit: usize) -> Result<Vec<(u64, Message)>, Status> {
-        self.shared.bus.peek(parking.queue(), after, limit).await.map_err(|problem| match problem {
-            BusError::Unsupported(_) => errors::bus(&BusError::Unsupported(
+    async fn peek(&self, parking: Parking, after: Option<u64>, limit: usize) -> Result<Vec<(u64, Message)>> {
+        self.shared.bus.peek(parking.queue(), after, limit).await.map_err(|error| match error {
+            BusError::Unsupported(_) => CallError::Bus(BusError::Unsupported(
                 "RabbitMQ cannot show messages without delivering them; replaying and discarding work",
             )),
-            other => errors::bus(&other),
+            other => other.into(),
         })
     }
 
     /// What is at the front of the queue, in hand: as many as wait now, and no more than are to be examined.
-    async fn take(&self, choice: &Choice) -> Result<(Box<dyn Consumer>, Vec<Delivery>), Status> {
+    async fn take(&self, selection: &Selection) -> Result<(Box<dyn Consumer>, Vec<Delivery>)> {
         let bus = &self.shared.bus;
-        let queue = choice.parking.queue();
-        let depth = bus.depth(queue).await.map_err(|problem| errors::bus(&problem))?.unwrap_or_default();
-        let wanted = usize::from(choice.examine_max).min(usize::try_from(depth.ready).unwrap_or(usize::MAX));
-        let mut consumer = bus.consume(queue, choice.examine_max).await.map_err(|problem| errors::bus(&problem))?;
+        let queue = selection.parking.queue();
+        let depth = bus.depth(queue).await?.unwrap_or_default();
+        let wanted = usize::from(selection.examine_max).min(usize::try_from(depth.ready).unwrap_or(usize::MAX));
+        let mut consumer = bus.consume(queue, selection.examine_max).await?;
         let deadline = Instant::now() + CONSUME_TIMEOUT;
         let mut deliveries = Vec::with_capacity(wanted);
         while deliveries.len() < wanted {
             // Somebody else may have taken the rest meanwhile.
             let Ok(batch) = timeout_at(deadline, consumer.next_batch(wanted - deliveries.len())).await else { break };
-            deliveries.extend(batch.map_err(|problem| errors::bus(&BusError::Unavailable(problem.to_string())))?);
+            deliveries.extend(batch.map_err(ended)?);
         }
         Ok((consumer, deliveries))
     }
 
     /// Where a parked message belongs; `None` where that is not known.
-    async fn way_back(&self, parking: Parking, message: &Message) -> Result<Option<Publication>, Status> {
+    async fn way_back(&self, parking: Parking, message: &Message) -> Result<Option<Publication>> {
         match parking {
             Parking::DeadLetters => Ok(replay(message.clone())),
             Parking::Unrouted => {
                 let Ok(id) = Uuid::try_parse(&message.id) else { return Ok(None) };
-                let event = self.shared.store.decision_of(DecisionId::from_uuid(id)).await.map_err(errors::store)?;
+                let event = self.shared.store.decision_of(DecisionId::from_uuid(id)).await?;
                 let Some(outcome) = event.and_then(|event| event.outcome) else { return Ok(None) };
                 let mut message = message.clone();
                 message.headers.remove(DIVERTED_HEADER);
@@ -263,16 +264,20 @@ impl DeadLetters {
         }
     }
 
-    async fn record<M: prost::Name>(
+    /// Nothing is changed in the store but its audit log; `done` is the request, with the messages that it was done with.
+    async fn record<M: prost::Name + Default + 'static>(
         &self,
-        caller: &Caller,
-        method: &str,
+        mutation: Mutation,
         parking: Parking,
-        done: &M,
-    ) -> Result<(), Status> {
-        let change = self.shared.store.begin_change().await.map_err(errors::store)?;
-        let entry = audit_entry(caller, method, parking.collection(), None, Some(done));
-        change.commit(&[entry]).await.map_err(errors::store)
+        done: M,
+    ) -> Result<()> {
+        let record = change(&self.shared.store, mutation, move |tx| {
+            Box::pin(async move {
+                tx.record(parking.collection(), None, Some(&done));
+                Ok(done)
+            })
+        });
+        record.await.map(drop)
     }
 
     /// Takes what is done with, by its place in `deliveries`, from the queue. The rest goes to its end, as a new message,
@@ -283,7 +288,7 @@ impl DeadLetters {
         parking: Parking,
         deliveries: Vec<Delivery>,
         done: &BTreeSet<usize>,
-    ) -> Result<(), Status> {
+    ) -> Result<()> {
         let (mut settled, mut rest) = (Vec::new(), Vec::new());
         for (place, delivery) in deliveries.into_iter().enumerate() {
             if done.contains(&place) { settled.push(delivery) } else { rest.push(delivery) }
@@ -293,8 +298,12 @@ impl DeadLetters {
         // What was not confirmed stays unacknowledged, and so where it is.
         let kept = rest.into_iter().zip(outcomes).filter(|(_, outcome)| *outcome == Outcome::Confirmed);
         settled.extend(kept.map(|(delivery, _)| delivery));
-        consumer.ack(settled).await.map_err(|problem| errors::bus(&BusError::Unavailable(problem.to_string())))
+        consumer.ack(settled).await.map_err(ended)
     }
+}
+
+fn ended(error: ConsumeEnded) -> CallError {
+    BusError::Unavailable(error.to_string()).into()
 }
 
 fn ids(deliveries: &[Delivery], places: &BTreeSet<usize>) -> Vec<String> {

@@ -1,30 +1,33 @@
 //! Decisions, as they were stored. Must never show what a customer wrote.
 
-use tonic::{Request, Response, Status};
+use tonic::Request;
 use tracing::error;
 use uuid::Uuid;
 use waypost_domain::{DecisionId, PhoneNumberId, TeamName};
+use waypost_grpc::error::{Violations, not_found};
+use waypost_grpc::fields::{team_name, uuid_of, wire_time};
+use waypost_grpc::{Caller, Result, page, serve};
 use waypost_proto::admin_v1 as v1;
 use waypost_proto::admin_v1::decision_service_server::DecisionService;
 use waypost_proto::extras::decode_extras;
 use waypost_proto::v1::DecisionEscalationStep;
 use waypost_store::{EventKey, KnownEvent};
 
-use crate::errors::{self, Violations, not_found};
-use crate::fields::{team_name, uuid_of, wire_time};
-use crate::gate::Caller;
-use crate::{Shared, page};
+use crate::Shared;
+
+const COLLECTION: &str = "decisions";
 
 pub(crate) struct Decisions {
     pub(crate) shared: Shared,
 }
 
-#[tonic::async_trait]
-impl DecisionService for Decisions {
-    async fn get_decision(
-        &self,
-        request: Request<v1::GetDecisionRequest>,
-    ) -> Result<Response<v1::GetDecisionResponse>, Status> {
+serve! { DecisionService for Decisions {
+    get_decision: v1::GetDecisionRequest => v1::GetDecisionResponse,
+    list_decisions: v1::ListDecisionsRequest => v1::ListDecisionsResponse,
+}}
+
+impl Decisions {
+    async fn get_decision(&self, request: Request<v1::GetDecisionRequest>) -> Result<v1::GetDecisionResponse> {
         let caller = Caller::of(&request)?;
         let request = request.get_ref();
         let (by_name, by_message) = (!request.name.is_empty(), !request.message_id.is_empty());
@@ -33,46 +36,38 @@ impl DecisionService for Decisions {
         let is_alone = request.phone_number_id.is_empty() || by_message;
         violations.require(is_alone, "phone_number_id", "goes with message_id");
         violations.check()?;
-        let (asked, found) = if by_name {
+        let (wanted, found) = if by_name {
             let id = DecisionId::from_uuid(uuid_of("name", "decisions", &request.name)?);
-            (&request.name, self.shared.store.decision_of(id).await.map_err(errors::store)?)
+            (&request.name, self.shared.store.decision_of(id).await?)
         } else {
             (&request.message_id, self.of_message(&request.message_id, &request.phone_number_id).await?)
         };
-        let event = found.filter(|event| may_see(&caller, event)).ok_or_else(|| not_found(asked))?;
-        Ok(Response::new(v1::GetDecisionResponse { decision: Some(wire(event)) }))
+        let event = found.filter(|event| may_see(&caller, event)).ok_or_else(|| not_found(wanted))?;
+        Ok(v1::GetDecisionResponse { decision: Some(wire(event)) })
     }
 
-    async fn list_decisions(
-        &self,
-        request: Request<v1::ListDecisionsRequest>,
-    ) -> Result<Response<v1::ListDecisionsResponse>, Status> {
+    async fn list_decisions(&self, request: Request<v1::ListDecisionsRequest>) -> Result<v1::ListDecisionsResponse> {
         let caller = Caller::of(&request)?;
         let request = request.get_ref();
         let size = page::size(request.page_size)?;
-        let after = page::place("decisions", &request.page_token)?;
-        let after = after.map(|id| Uuid::try_parse(&id).map(DecisionId::from_uuid));
-        let after = after.transpose().map_err(|_| page::bad_token())?;
-        let mut events = self.shared.store.events_after(after, size + 1).await.map_err(errors::store)?;
-        let next = page::cut(&mut events, size, |event| event.decision_id.to_string());
-        let next_page_token = next.map(|place| page::token("decisions", &place)).unwrap_or_default();
+        let id = |place: &str| Uuid::try_parse(place).map(DecisionId::from_uuid).ok();
+        let after = page::place(COLLECTION, &request.page_token, id)?;
+        let mut events = self.shared.store.events_after(after, size + 1).await?;
+        let next_page_token = page::cut(COLLECTION, &mut events, size, |event| event.decision_id.to_string());
         let decisions = events.into_iter().filter(|event| may_see(&caller, event)).map(wire).collect();
-        Ok(Response::new(v1::ListDecisionsResponse { decisions, next_page_token }))
+        Ok(v1::ListDecisionsResponse { decisions, next_page_token })
     }
-}
 
-impl Decisions {
     /// The decision's id is made of both ids, so without a number each is tried.
-    async fn of_message(&self, message_id: &str, phone_number_id: &str) -> Result<Option<KnownEvent>, Status> {
+    async fn of_message(&self, message_id: &str, phone_number_id: &str) -> Result<Option<KnownEvent>> {
         let numbers = if phone_number_id.is_empty() {
-            let numbers = self.shared.store.numbers().await.map_err(errors::store)?;
-            numbers.into_iter().map(|number| number.id).collect()
+            self.shared.store.numbers().await?.into_iter().map(|number| number.id).collect()
         } else {
             vec![PhoneNumberId::new(phone_number_id)]
         };
         for number in numbers {
             let event = EventKey { number, key: message_id.to_owned() };
-            if let Some(found) = self.shared.store.decision(&event).await.map_err(errors::store)? {
+            if let Some(found) = self.shared.store.decision(&event).await? {
                 return Ok(Some(found));
             }
         }
@@ -111,7 +106,7 @@ fn wire(event: KnownEvent) -> v1::Decision {
     decision
 }
 
-/// What cannot be read is left out, and told to whoever runs this.
+/// What cannot be read is left out, and logged for whoever runs this.
 fn add_extras(decision: &mut v1::Decision, stored: &[u8]) {
     let extras = match decode_extras(stored) {
         Ok(extras) => extras,

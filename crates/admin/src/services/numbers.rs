@@ -1,16 +1,15 @@
 //! Numbers: names of ours for Meta's ids.
 
-use tonic::{Request, Response, Status};
+use tonic::Request;
 use waypost_domain::{NumberName, PhoneNumberId};
+use waypost_grpc::error::{Violations, check_etag, invalid, not_found};
+use waypost_grpc::fields::{id_of, masked, wire_time};
+use waypost_grpc::{Mutation, Result, Tx, change, page, serve};
 use waypost_proto::admin_v1 as v1;
 use waypost_proto::admin_v1::number_service_server::NumberService;
-use waypost_store::{AuditEntry, NumberRow};
+use waypost_store::NumberRow;
 
-use super::audit_entry;
-use crate::errors::{self, Violations, check_etag, invalid, not_found};
-use crate::fields::{id_of, masked, wire_time};
-use crate::gate::Caller;
-use crate::{Shared, page};
+use crate::Shared;
 
 const COLLECTION: &str = "numbers";
 /// How Waypost names what nobody named.
@@ -25,78 +24,78 @@ pub(crate) struct Numbers {
     pub(crate) shared: Shared,
 }
 
-#[tonic::async_trait]
-impl NumberService for Numbers {
-    async fn get_number(
-        &self,
-        request: Request<v1::GetNumberRequest>,
-    ) -> Result<Response<v1::GetNumberResponse>, Status> {
+serve! { NumberService for Numbers {
+    get_number: v1::GetNumberRequest => v1::GetNumberResponse,
+    list_numbers: v1::ListNumbersRequest => v1::ListNumbersResponse,
+    update_number: v1::UpdateNumberRequest => v1::UpdateNumberResponse,
+}}
+
+impl Numbers {
+    async fn get_number(&self, request: Request<v1::GetNumberRequest>) -> Result<v1::GetNumberResponse> {
         let name = number_of("name", &request.get_ref().name)?;
-        let rows = self.shared.store.numbers().await.map_err(errors::store)?;
-        let number = wire(&rows, &name).ok_or_else(|| not_found(&full_name(&name)))?;
-        Ok(Response::new(v1::GetNumberResponse { number: Some(number) }))
+        let rows = self.shared.store.numbers().await?;
+        let number = wire(&rows, &name).ok_or_else(|| not_found(full_name(&name)))?;
+        Ok(v1::GetNumberResponse { number: Some(number) })
     }
 
-    async fn list_numbers(
-        &self,
-        request: Request<v1::ListNumbersRequest>,
-    ) -> Result<Response<v1::ListNumbersResponse>, Status> {
+    async fn list_numbers(&self, request: Request<v1::ListNumbersRequest>) -> Result<v1::ListNumbersResponse> {
         let request = request.get_ref();
         let size = page::size(request.page_size)?;
-        let after = page::place(COLLECTION, &request.page_token)?;
+        let after = page::place(COLLECTION, &request.page_token, |place| Some(place.to_owned()))?;
         // A business has hundreds at most.
-        let rows = self.shared.store.numbers().await.map_err(errors::store)?;
+        let rows = self.shared.store.numbers().await?;
         let mut names: Vec<&NumberName> = rows.iter().map(|row| &row.name).collect();
         names.sort_unstable();
         names.dedup();
         names.retain(|name| after.as_deref().is_none_or(|after| name.as_str() > after));
-        let next = page::cut(&mut names, size, ToString::to_string);
-        let next_page_token = next.map(|place| page::token(COLLECTION, &place)).unwrap_or_default();
+        let next_page_token = page::cut(COLLECTION, &mut names, size, ToString::to_string);
         let numbers = names.into_iter().filter_map(|name| wire(&rows, name)).collect();
-        Ok(Response::new(v1::ListNumbersResponse { numbers, next_page_token }))
+        Ok(v1::ListNumbersResponse { numbers, next_page_token })
     }
 
-    async fn update_number(
-        &self,
-        request: Request<v1::UpdateNumberRequest>,
-    ) -> Result<Response<v1::UpdateNumberResponse>, Status> {
-        let caller = Caller::of(&request)?;
-        let request = request.into_inner();
+    async fn update_number(&self, request: Request<v1::UpdateNumberRequest>) -> Result<v1::UpdateNumberResponse> {
+        let (mutation, request) = Mutation::read(request)?;
         let given = request.number.ok_or_else(|| invalid("number", "is missing"))?;
         let name = number_of("number.name", &given.name)?;
         masked(request.update_mask.as_ref(), &CAN_CHANGE)?;
         check(&given, &name)?;
-        let mut change = self.shared.store.begin_change().await.map_err(errors::store)?;
-        let before = change.numbers().await.map_err(errors::store)?;
-        let known = wire(&before, &name);
-        if known.is_none() && !request.allow_missing {
-            return Err(not_found(&full_name(&name)));
-        }
-        let etag = known.as_ref().map_or(NO_ETAG, |number| &number.etag);
-        check_etag(&full_name(&name), &given.etag, etag)?;
-        let id = PhoneNumberId::new(given.phone_number_id);
-        change.name_number(&name, &id).await.map_err(errors::store)?;
-        let after = change.numbers().await.map_err(errors::store)?;
-        let answer = v1::UpdateNumberResponse { number: wire(&after, &name) };
-        if request.validate_only {
-            return Ok(Response::new(answer));
-        }
-        let mut entries = vec![entry(&caller, &name, &before, &after)];
-        // Whatever went by another name before is missing there now.
-        let other = before.iter().find(|row| row.id == id && row.name != name);
-        entries.extend(other.map(|row| entry(&caller, &row.name, &before, &after)));
-        change.commit(&entries).await.map_err(errors::store)?;
-        Ok(Response::new(answer))
+        let allow_missing = request.allow_missing;
+        let update = change(&self.shared.store, mutation, move |tx| Box::pin(rename(tx, given, name, allow_missing)));
+        Ok(update.await?.into_answer())
     }
 }
 
-fn number_of(field: &str, name: &str) -> Result<NumberName, Status> {
-    let id = id_of(field, COLLECTION, name)?;
-    let wrong = "must be numbers/{number}; {number} is 1 to 64 characters, without surrounding space";
-    NumberName::new(id).map_err(|_| invalid(field, wrong))
+/// Gives the name to the id that is given for it.
+async fn rename(
+    tx: &mut Tx,
+    given: v1::Number,
+    name: NumberName,
+    allow_missing: bool,
+) -> Result<v1::UpdateNumberResponse> {
+    let before = tx.numbers().await?;
+    let known = wire(&before, &name);
+    if known.is_none() && !allow_missing {
+        return Err(not_found(full_name(&name)));
+    }
+    check_etag(&full_name(&name), &given.etag, known.as_ref().map_or(NO_ETAG, |number| &number.etag))?;
+    let id = PhoneNumberId::new(given.phone_number_id);
+    tx.name_number(&name, &id).await?;
+    let after = tx.numbers().await?;
+    record(tx, &name, &before, &after);
+    // Whatever went by another name before is missing there now.
+    if let Some(other) = before.iter().find(|row| row.id == id && row.name != name) {
+        record(tx, &other.name, &before, &after);
+    }
+    Ok(v1::UpdateNumberResponse { number: wire(&after, &name) })
 }
 
-fn check(given: &v1::Number, name: &NumberName) -> Result<(), Status> {
+fn number_of(field: &str, name: &str) -> Result<NumberName> {
+    let id = id_of(field, COLLECTION, name)?;
+    let problem = "must be numbers/{number}; {number} is 1 to 64 characters, without surrounding space";
+    NumberName::new(id).map_err(|_| invalid(field, problem))
+}
+
+fn check(given: &v1::Number, name: &NumberName) -> Result<()> {
     let mut violations = Violations::default();
     let id = &given.phone_number_id;
     let is_id = (1..=ID_DIGITS_MAX).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_digit());
@@ -129,9 +128,8 @@ fn wire(rows: &[NumberRow], name: &NumberName) -> Option<v1::Number> {
     })
 }
 
-/// What became of a name.
-fn entry(caller: &Caller, name: &NumberName, before: &[NumberRow], after: &[NumberRow]) -> AuditEntry {
+/// Records what became of a name.
+fn record(tx: &mut Tx, name: &NumberName, before: &[NumberRow], after: &[NumberRow]) {
     let audited = |rows| wire(rows, name).map(|row| v1::Number { etag: String::new(), update_time: None, ..row });
-    let (before, after) = (audited(before), audited(after));
-    audit_entry(caller, "NumberService/UpdateNumber", &full_name(name), before.as_ref(), after.as_ref())
+    tx.record(&full_name(name), audited(before).as_ref(), audited(after).as_ref());
 }

@@ -2,20 +2,19 @@
 //! that has one more, one less, or another in its place. Never changes a version.
 
 use prost::{Message, Name};
-use tonic::{Response, Status};
+use waypost_grpc::error::{already_exists, check_etag, not_found};
+use waypost_grpc::{Result, blocking};
 use waypost_proto::admin_v1 as v1;
 use waypost_rules::model::Document;
 use waypost_store::RuleSetRow;
 
-use super::audit_entry;
-use super::versions::{self, Draft, apart, part_name, part_of, read_document, version};
+use super::versions::{self, Draft, VersionChange, part_name, part_of, read_document, version};
 use crate::Shared;
-use crate::errors::{already_exists, check_etag, not_found};
 
 /// A rule or a calendar.
 pub(super) trait Part: Clone + Send + 'static {
-    /// The message that tells of one.
-    type Wire: Name;
+    /// The message that describes one.
+    type Wire: Name + 'static;
     const COLLECTION: &'static str;
     /// Where a request has one.
     const FIELD: &'static str;
@@ -26,23 +25,23 @@ pub(super) trait Part: Clone + Send + 'static {
 
     fn id(&self) -> &str;
     fn etag(&self) -> String;
-    /// As it is told under `name`, with its etag.
+    /// As messages have it, with this name and its etag.
     fn wire(&self, name: String) -> Self::Wire;
 
     /// Whether `left`, from which it was taken, can do without it. `name` is for the refusal.
-    fn check_unused(&self, _left: &Document, _name: &str) -> Result<(), Status> {
+    fn check_unused(&self, _left: &Document, _name: &str) -> Result<()> {
         Ok(())
     }
 }
 
 /// The part that a request means: `field` of the request has its name.
-pub(super) struct Meant {
+pub(super) struct PartRef {
     pub(super) field: &'static str,
     pub(super) name: String,
     pub(super) etag: String,
 }
 
-/// A version in which one part is otherwise, not kept yet.
+/// A version in which one part was changed, not kept yet.
 pub(super) struct Changed<P: Part> {
     draft: Draft,
     /// The part's name in the version that was begun with, whether it is there yet or not.
@@ -51,20 +50,20 @@ pub(super) struct Changed<P: Part> {
     after: Option<P>,
 }
 
-pub(super) async fn get<P: Part>(shared: &Shared, name: String) -> Result<P::Wire, Status> {
+pub(super) async fn get<P: Part>(shared: &Shared, name: String) -> Result<P::Wire> {
     let row = version_of::<P>(shared, "name", &name).await?;
-    let part = apart(move || {
+    let part = blocking(move || {
         let (document, place) = find::<P>(&row, &name)?;
         Ok(P::all(&document)[place].wire(name))
     });
-    part.await?
+    part.await
 }
 
 /// A version like `parent`, with `part` besides.
-pub(super) async fn create<P: Part>(shared: &Shared, parent: &str, part: P) -> Result<Changed<P>, Status> {
+pub(super) async fn create<P: Part>(shared: &Shared, parent: &str, part: P) -> Result<Changed<P>> {
     let row = version(shared, "parent", parent).await?;
     let name = part_name(parent, P::COLLECTION, part.id());
-    let changed = apart(move || {
+    let changed = blocking(move || {
         let mut document = read_document(&row)?;
         if P::all(&document).iter().any(|other| other.id() == part.id()) {
             return Err(already_exists(&name));
@@ -73,36 +72,36 @@ pub(super) async fn create<P: Part>(shared: &Shared, parent: &str, part: P) -> R
         let draft = Draft::of_document(&document, P::FIELD)?;
         Ok(Changed { draft, name, before: None, after: Some(part) })
     });
-    changed.await?
+    changed.await
 }
 
-/// A version in which `change` was done to a part. `field` is what a change that cannot be kept is blamed on.
+/// A version in which `change` was done to a part. `field` is what a change that cannot be kept is reported for.
 pub(super) async fn change<P: Part, T: Send + 'static>(
     shared: &Shared,
-    meant: Meant,
+    meant: PartRef,
     field: &'static str,
-    change: impl FnOnce(&mut P) -> Result<T, Status> + Send + 'static,
-) -> Result<(Changed<P>, T), Status> {
-    let Meant { field: name_field, name, etag } = meant;
+    change: impl FnOnce(&mut P) -> Result<T> + Send + 'static,
+) -> Result<(Changed<P>, T)> {
+    let PartRef { field: name_field, name, etag } = meant;
     let row = version_of::<P>(shared, name_field, &name).await?;
-    let changed = apart(move || {
+    let changed = blocking(move || {
         let (mut document, place) = find::<P>(&row, &name)?;
         let part = &mut P::all_mut(&mut document)[place];
         check_etag(&name, &etag, &part.etag())?;
         let before = part.wire(name.clone());
-        let told = change(part)?;
+        let outcome = change(part)?;
         let after = part.clone();
         let draft = Draft::of_document(&document, field)?;
-        Ok((Changed { draft, name, before: Some(before), after: Some(after) }, told))
+        Ok((Changed { draft, name, before: Some(before), after: Some(after) }, outcome))
     });
-    changed.await?
+    changed.await
 }
 
 /// A version without the part.
-pub(super) async fn remove<P: Part>(shared: &Shared, meant: Meant) -> Result<Changed<P>, Status> {
-    let Meant { field, name, etag } = meant;
+pub(super) async fn remove<P: Part>(shared: &Shared, meant: PartRef) -> Result<Changed<P>> {
+    let PartRef { field, name, etag } = meant;
     let row = version_of::<P>(shared, field, &name).await?;
-    let changed = apart(move || {
+    let changed = blocking(move || {
         let (mut document, place) = find::<P>(&row, &name)?;
         let part = P::all_mut(&mut document).remove(place);
         check_etag(&name, &etag, &part.etag())?;
@@ -111,38 +110,37 @@ pub(super) async fn remove<P: Part>(shared: &Shared, meant: Meant) -> Result<Cha
         let draft = Draft::of_document(&document, field)?;
         Ok(Changed { draft, name, before: Some(before), after: None })
     });
-    changed.await?
+    changed.await
 }
 
-/// Keeps the version as it is asked for, with a record of what became of the part. `answer` is made of the part as the
-/// new version has it, of that version and of the findings.
+/// Keeps the version as the request wants it, with a record of what became of the part. `answer` is made of the part as
+/// the new version has it, of that version and of the findings.
 pub(super) async fn keep<P: Part, A: Message + Default>(
     shared: &Shared,
-    asked: versions::Request,
+    request: VersionChange,
     changed: Changed<P>,
-    answer: impl FnOnce(Option<P::Wire>, Option<v1::RuleSet>, Vec<v1::Finding>) -> A,
-) -> Result<Response<A>, Status> {
+    answer: impl FnOnce(Option<P::Wire>, Option<v1::RuleSet>, Vec<v1::Finding>) -> A + Send + 'static,
+) -> Result<A> {
     let Changed { draft, name, before, after } = changed;
-    let (caller, method) = (asked.caller.clone(), asked.method);
-    let answer = versions::keep(shared, asked, draft, |kept| {
+    let keep = versions::keep(shared, request, draft, move |kept, tx| {
         let new_name = |part: &P| part_name(&kept.rule_set.name, P::COLLECTION, part.id());
         let name = after.as_ref().map_or(name, new_name);
         let after = after.map(|part| part.wire(name.clone()));
-        let entry = audit_entry(&caller, method, &name, before.as_ref(), after.as_ref());
+        tx.record(&name, before.as_ref(), after.as_ref());
         let (rule_set, findings) = kept.without_text();
-        (answer(after, rule_set, findings), Some(entry))
+        answer(after, rule_set, findings)
     });
-    answer.await.map(Response::new)
+    keep.await
 }
 
 /// The version whose part `name` is.
-async fn version_of<P: Part>(shared: &Shared, field: &str, name: &str) -> Result<RuleSetRow, Status> {
+async fn version_of<P: Part>(shared: &Shared, field: &str, name: &str) -> Result<RuleSetRow> {
     let (parent, _) = part_of(field, P::COLLECTION, name)?;
     version(shared, field, parent).await
 }
 
 /// What the version says, and where in it the part is.
-fn find<P: Part>(row: &RuleSetRow, name: &str) -> Result<(Document, usize), Status> {
+fn find<P: Part>(row: &RuleSetRow, name: &str) -> Result<(Document, usize)> {
     let document = read_document(row)?;
     let (_, id) = part_of("name", P::COLLECTION, name)?;
     let place = P::all(&document).iter().position(|part| part.id() == id);

@@ -2,19 +2,20 @@
 
 use std::collections::BTreeSet;
 
-use tonic::{Request, Response, Status};
+use tonic::Request;
 use waypost_domain::TeamName;
+use waypost_grpc::error::{Violations, invalid};
+use waypost_grpc::fields::{check_title, content_etag, masked, team_of};
+use waypost_grpc::{Result, blocking, page, serve};
 use waypost_proto::admin_v1 as v1;
 use waypost_proto::admin_v1::rule_service_server::RuleService;
 use waypost_proto::{resources, rules_v1};
 use waypost_rules::model::{Document, Outcome, Target};
 use waypost_rules::{Phase, Rule};
 
-use super::parts::{self, Meant, Part};
-use super::versions::{self, apart, part_name, part_of, read_document, version};
-use crate::errors::{Violations, invalid};
-use crate::fields::{check_title, content_etag, masked, team_of};
-use crate::{Shared, page};
+use super::parts::{self, Part, PartRef};
+use super::versions::{self, VersionChange, part_name, part_of, read_document, version};
+use crate::Shared;
 
 const COLLECTION: &str = "rules";
 const ID_BYTES_MAX: usize = 100;
@@ -43,44 +44,43 @@ pub(crate) struct Rules {
     pub(crate) shared: Shared,
 }
 
-#[tonic::async_trait]
-impl RuleService for Rules {
-    async fn get_rule(&self, request: Request<v1::GetRuleRequest>) -> Result<Response<v1::GetRuleResponse>, Status> {
+serve! { RuleService for Rules {
+    get_rule: v1::GetRuleRequest => v1::GetRuleResponse,
+    list_rules: v1::ListRulesRequest => v1::ListRulesResponse,
+    create_rule: v1::CreateRuleRequest => v1::CreateRuleResponse,
+    update_rule: v1::UpdateRuleRequest => v1::UpdateRuleResponse,
+    delete_rule: v1::DeleteRuleRequest => v1::DeleteRuleResponse,
+}}
+
+impl Rules {
+    async fn get_rule(&self, request: Request<v1::GetRuleRequest>) -> Result<v1::GetRuleResponse> {
         let rule = parts::get::<Rule>(&self.shared, request.into_inner().name).await?;
-        Ok(Response::new(v1::GetRuleResponse { rule: Some(rule) }))
+        Ok(v1::GetRuleResponse { rule: Some(rule) })
     }
 
-    async fn list_rules(
-        &self,
-        request: Request<v1::ListRulesRequest>,
-    ) -> Result<Response<v1::ListRulesResponse>, Status> {
+    async fn list_rules(&self, request: Request<v1::ListRulesRequest>) -> Result<v1::ListRulesResponse> {
         let request = request.into_inner();
         let size = page::size(request.page_size)?;
         let phase = phase_of("phase", request.phase)?;
         let team = (!request.team.is_empty()).then(|| team_of("team", &request.team)).transpose()?;
-        let question = format!("{}/{COLLECTION} {} {}", request.parent, request.phase, request.team);
+        let list = format!("{}/{COLLECTION} {} {}", request.parent, request.phase, request.team);
         // A version never changes, so a place in it stays what it is.
-        let after = page::place(&question, &request.page_token)?.map(|place| place.parse());
-        let after: Option<usize> = after.transpose().map_err(|_| page::bad_token())?;
+        let after: Option<usize> = page::place(&list, &request.page_token, |place| place.parse().ok())?;
         let row = version(&self.shared, "parent", &request.parent).await?;
-        let document = apart(move || read_document(&row)).await??;
+        let document = blocking(move || read_document(&row)).await?;
         let is_wanted = |rule: &Rule| {
             phase.is_none_or(|phase| rule.phase == phase) && team.as_ref().is_none_or(|team| names(rule, team))
         };
         let rules = document.definition.rules.iter().enumerate();
         let wanted = rules.skip(after.map_or(0, |place| place.saturating_add(1))).filter(|(_, rule)| is_wanted(rule));
         let mut found: Vec<_> = wanted.take(usize::try_from(size).unwrap_or(usize::MAX) + 1).collect();
-        let next = page::cut(&mut found, size, |(place, _)| place.to_string());
+        let next_page_token = page::cut(&list, &mut found, size, |(place, _)| place.to_string());
         let rules = found.into_iter().map(|(_, rule)| rule.wire(part_name(&request.parent, COLLECTION, rule.id())));
-        let next_page_token = next.map(|place| page::token(&question, &place)).unwrap_or_default();
-        Ok(Response::new(v1::ListRulesResponse { rules: rules.collect(), next_page_token }))
+        Ok(v1::ListRulesResponse { rules: rules.collect(), next_page_token })
     }
 
-    async fn create_rule(
-        &self,
-        request: Request<v1::CreateRuleRequest>,
-    ) -> Result<Response<v1::CreateRuleResponse>, Status> {
-        let (asked, request) = versions::Request::read(request)?;
+    async fn create_rule(&self, request: Request<v1::CreateRuleRequest>) -> Result<v1::CreateRuleResponse> {
+        let (change, request) = VersionChange::read(request)?;
         let id = request.rule_id;
         let is_id = (1..=ID_BYTES_MAX).contains(&id.len()) && !id.chars().any(char::is_control);
         if !is_id {
@@ -89,34 +89,28 @@ impl RuleService for Rules {
         let rule = read(request.rule.ok_or_else(|| invalid("rule", "is missing"))?, &id)?;
         let changed = parts::create(&self.shared, &request.parent, rule).await?;
         let answer = |rule, rule_set, findings| v1::CreateRuleResponse { rule, rule_set, findings };
-        parts::keep(&self.shared, asked, changed, answer).await
+        parts::keep(&self.shared, change, changed, answer).await
     }
 
-    async fn update_rule(
-        &self,
-        request: Request<v1::UpdateRuleRequest>,
-    ) -> Result<Response<v1::UpdateRuleResponse>, Status> {
-        let (asked, request) = versions::Request::read(request)?;
+    async fn update_rule(&self, request: Request<v1::UpdateRuleRequest>) -> Result<v1::UpdateRuleResponse> {
+        let (change, request) = VersionChange::read(request)?;
         let given = request.rule.ok_or_else(|| invalid("rule", "is missing"))?;
-        let meant = Meant { field: "rule.name", name: given.name.clone(), etag: given.etag.clone() };
-        let (_, id) = part_of(meant.field, COLLECTION, &meant.name)?;
+        let part = PartRef { field: "rule.name", name: given.name.clone(), etag: given.etag.clone() };
+        let (_, id) = part_of(part.field, COLLECTION, &part.name)?;
         let fields = masked(request.update_mask.as_ref(), &CAN_CHANGE)?;
         let given = read(given, id)?;
         let merge = move |rule: &mut Rule| merge(rule, &given, &fields);
-        let (changed, ()) = parts::change(&self.shared, meant, Rule::FIELD, merge).await?;
+        let (changed, ()) = parts::change(&self.shared, part, Rule::FIELD, merge).await?;
         let answer = |rule, rule_set, findings| v1::UpdateRuleResponse { rule, rule_set, findings };
-        parts::keep(&self.shared, asked, changed, answer).await
+        parts::keep(&self.shared, change, changed, answer).await
     }
 
-    async fn delete_rule(
-        &self,
-        request: Request<v1::DeleteRuleRequest>,
-    ) -> Result<Response<v1::DeleteRuleResponse>, Status> {
-        let (asked, request) = versions::Request::read(request)?;
-        let meant = Meant { field: "name", name: request.name, etag: request.etag };
-        let changed = parts::remove::<Rule>(&self.shared, meant).await?;
+    async fn delete_rule(&self, request: Request<v1::DeleteRuleRequest>) -> Result<v1::DeleteRuleResponse> {
+        let (change, request) = VersionChange::read(request)?;
+        let part = PartRef { field: "name", name: request.name, etag: request.etag };
+        let changed = parts::remove::<Rule>(&self.shared, part).await?;
         let answer = |_, rule_set, findings| v1::DeleteRuleResponse { rule_set, findings };
-        parts::keep(&self.shared, asked, changed, answer).await
+        parts::keep(&self.shared, change, changed, answer).await
     }
 }
 
@@ -146,15 +140,15 @@ impl Part for Rule {
     }
 }
 
-fn read(given: v1::Rule, id: &str) -> Result<Rule, Status> {
+fn read(given: v1::Rule, id: &str) -> Result<Rule> {
     let mut violations = Violations::default();
     check_title(&mut violations, "rule.title", &given.title);
     violations.check()?;
-    resources::rule_of(given, id, "rule").map_err(versions::wrong)
+    resources::rule_of(given, id, "rule").map_err(versions::invalid_fields)
 }
 
 /// `None` for unspecified.
-fn phase_of(field: &str, phase: i32) -> Result<Option<Phase>, Status> {
+fn phase_of(field: &str, phase: i32) -> Result<Option<Phase>> {
     match rules_v1::Phase::try_from(phase) {
         Ok(rules_v1::Phase::Unspecified) => Ok(None),
         Ok(rules_v1::Phase::Handover) => Ok(Some(Phase::Handover)),
@@ -167,7 +161,7 @@ fn phase_of(field: &str, phase: i32) -> Result<Option<Phase>, Status> {
 }
 
 /// `rule` gets these fields of `given`.
-fn merge(rule: &mut Rule, given: &Rule, fields: &BTreeSet<&str>) -> Result<(), Status> {
+fn merge(rule: &mut Rule, given: &Rule, fields: &BTreeSet<&str>) -> Result<()> {
     let mut violations = Violations::default();
     let Outcome { target, urgency, tags, skills, escalation } = &given.outcome;
     let named = TARGETS.into_iter().find(|kind| fields.contains(kind));

@@ -1,19 +1,17 @@
 //! Teams.
 
-use tonic::{Request, Response, Status};
+use tonic::Request;
 use waypost_domain::{Team, TeamName};
+use waypost_grpc::error::{Violations, already_exists, check_etag, invalid, not_found, precondition};
+use waypost_grpc::fields::{check_title, masked, seconds, team_name, team_of, wire_time};
+use waypost_grpc::{Caller, Changed, Mutation, Result, Tx, change, page, serve};
 use waypost_proto::admin_v1 as v1;
 use waypost_proto::admin_v1::team_service_server::TeamService;
-use waypost_store::{AuditEntry, Change, TeamRow};
+use waypost_store::TeamRow;
 
-use super::audit_entry;
-use crate::errors::{self, Violations};
-use crate::errors::{already_exists, check_etag, invalid, not_found, precondition};
-use crate::fields::{check_title, masked, request_id, seconds, team_name, team_of, wire_time};
-use crate::gate::Caller;
-use crate::once::Once;
-use crate::{Shared, page, queues};
+use crate::{Shared, queues};
 
+const COLLECTION: &str = "teams";
 /// What an update may name.
 const CAN_CHANGE: [&str; 6] = ["title", "staffed", "max_waiting", "max_wait", "overflow_team", "parent"];
 
@@ -21,162 +19,167 @@ pub(crate) struct Teams {
     pub(crate) shared: Shared,
 }
 
-#[tonic::async_trait]
-impl TeamService for Teams {
-    async fn get_team(&self, request: Request<v1::GetTeamRequest>) -> Result<Response<v1::GetTeamResponse>, Status> {
+serve! { TeamService for Teams {
+    get_team: v1::GetTeamRequest => v1::GetTeamResponse,
+    list_teams: v1::ListTeamsRequest => v1::ListTeamsResponse,
+    create_team: v1::CreateTeamRequest => v1::CreateTeamResponse,
+    update_team: v1::UpdateTeamRequest => v1::UpdateTeamResponse,
+    delete_team: v1::DeleteTeamRequest => v1::DeleteTeamResponse,
+}}
+
+impl Teams {
+    async fn get_team(&self, request: Request<v1::GetTeamRequest>) -> Result<v1::GetTeamResponse> {
         let caller = Caller::of(&request)?;
         let name = team_of("name", &request.get_ref().name)?;
-        let row = self.row(&name).await?.filter(|row| caller.may_see(&row.team.name));
-        let row = row.ok_or_else(|| not_found(&team_name(&name)))?;
-        Ok(Response::new(v1::GetTeamResponse { team: Some(self.shown(row).await?) }))
+        let row = self.shared.store.team_row(&name).await?.filter(|row| caller.may_see(&row.team.name));
+        let row = row.ok_or_else(|| not_found(team_name(&name)))?;
+        Ok(v1::GetTeamResponse { team: Some(self.shown(row).await?) })
     }
 
-    async fn list_teams(
-        &self,
-        request: Request<v1::ListTeamsRequest>,
-    ) -> Result<Response<v1::ListTeamsResponse>, Status> {
+    async fn list_teams(&self, request: Request<v1::ListTeamsRequest>) -> Result<v1::ListTeamsResponse> {
         let caller = Caller::of(&request)?;
         let request = request.get_ref();
         let size = page::size(request.page_size)?;
-        let after = page::place("teams", &request.page_token)?;
-        let after = after.map(TeamName::new).transpose().map_err(|_| page::bad_token())?;
+        let after = page::place(COLLECTION, &request.page_token, |place| TeamName::new(place).ok())?;
         let mut rows = match &caller.bound_to {
-            None => self.shared.store.team_rows(after.as_ref(), size + 1).await.map_err(errors::store)?,
+            None => self.shared.store.team_rows(after.as_ref(), size + 1).await?,
             Some(teams) => self.rows_of(teams, after.as_ref()).await?,
         };
-        let next = page::cut(&mut rows, size, |row| row.team.name.to_string());
+        let next_page_token = page::cut(COLLECTION, &mut rows, size, |row| row.team.name.to_string());
         let mut teams = Vec::with_capacity(rows.len());
         for row in rows {
             teams.push(self.shown(row).await?);
         }
-        let next_page_token = next.map(|place| page::token("teams", &place)).unwrap_or_default();
-        Ok(Response::new(v1::ListTeamsResponse { teams, next_page_token }))
+        Ok(v1::ListTeamsResponse { teams, next_page_token })
     }
 
-    async fn create_team(
-        &self,
-        request: Request<v1::CreateTeamRequest>,
-    ) -> Result<Response<v1::CreateTeamResponse>, Status> {
-        let caller = Caller::of(&request)?;
-        let request = request.into_inner();
-        let once = Once::new(request_id(&request.request_id)?, &caller, &request);
+    async fn create_team(&self, request: Request<v1::CreateTeamRequest>) -> Result<v1::CreateTeamResponse> {
+        let (mutation, request) = Mutation::read(request)?;
         let given = request.team.ok_or_else(|| invalid("team", "is missing"))?;
         let name = TeamName::new(&request.team_id)
             .map_err(|_| invalid("team_id", "must be 1 to 64 of a-z, 0-9 and -, and not begin with -"))?;
-        let mut change = self.shared.store.begin_change().await.map_err(errors::store)?;
-        if let Some(answer) = once.answer::<v1::CreateTeamResponse>(&mut change).await? {
-            return Ok(Response::new(answer));
+        let row = read(&given, empty(name.clone()), &CAN_CHANGE)?;
+        match change(&self.shared.store, mutation, move |tx| Box::pin(create(tx, row))).await? {
+            // The queues come after the team: if this ends in between, whoever looks at the team next creates them.
+            Changed::Now(_) => Ok(v1::CreateTeamResponse { team: Some(self.with_queues(&name).await?) }),
+            Changed::Before(answer) | Changed::Checked(answer) => Ok(answer),
         }
-        let row = read(&given, empty(name), &CAN_CHANGE)?;
-        let others = change.teams().await.map_err(errors::store)?;
-        if others.iter().any(|other| other.team.name == row.team.name) {
-            return Err(already_exists(&team_name(&row.team.name)));
-        }
-        check_others(&row, &others)?;
-        if request.validate_only {
-            return Ok(Response::new(v1::CreateTeamResponse { team: Some(wire(&row)) }));
-        }
-        let row = change.put_team(&row).await.map_err(errors::store)?;
-        let team = wire(&row);
-        once.remember(&mut change, &v1::CreateTeamResponse { team: Some(team.clone()) }).await?;
-        let entry = entry(&caller, "TeamService/CreateTeam", None, Some(&row));
-        change.commit(&[entry]).await.map_err(errors::store)?;
-        // The queues come after the team: if this ends in between, whoever looks at the team next creates them.
-        Ok(Response::new(v1::CreateTeamResponse { team: Some(self.shown(row).await?) }))
     }
 
-    async fn update_team(
-        &self,
-        request: Request<v1::UpdateTeamRequest>,
-    ) -> Result<Response<v1::UpdateTeamResponse>, Status> {
-        let caller = Caller::of(&request)?;
-        let request = request.into_inner();
+    async fn update_team(&self, request: Request<v1::UpdateTeamRequest>) -> Result<v1::UpdateTeamResponse> {
+        let (mutation, request) = Mutation::read(request)?;
         let given = request.team.ok_or_else(|| invalid("team", "is missing"))?;
         let name = team_of("team.name", &given.name)?;
-        let fields = masked(request.update_mask.as_ref(), &CAN_CHANGE)?;
-        let mut change = self.shared.store.begin_change().await.map_err(errors::store)?;
-        let before = existing(&mut change, &name, &given.etag).await?;
-        let after = read(&given, before.clone(), &fields.into_iter().collect::<Vec<_>>())?;
-        check_others(&after, &change.teams().await.map_err(errors::store)?)?;
-        if request.validate_only {
-            return Ok(Response::new(v1::UpdateTeamResponse { team: Some(wire(&after)) }));
+        let fields: Vec<&str> = masked(request.update_mask.as_ref(), &CAN_CHANGE)?.into_iter().collect();
+        let update = {
+            let name = name.clone();
+            change(&self.shared.store, mutation, move |tx| Box::pin(update(tx, name, given, fields)))
+        };
+        match update.await? {
+            Changed::Now(_) => Ok(v1::UpdateTeamResponse { team: Some(self.with_queues(&name).await?) }),
+            Changed::Before(answer) | Changed::Checked(answer) => Ok(answer),
         }
-        let after = change.put_team(&after).await.map_err(errors::store)?;
-        let entry = entry(&caller, "TeamService/UpdateTeam", Some(&before), Some(&after));
-        change.commit(&[entry]).await.map_err(errors::store)?;
-        Ok(Response::new(v1::UpdateTeamResponse { team: Some(self.shown(after).await?) }))
     }
 
-    async fn delete_team(
-        &self,
-        request: Request<v1::DeleteTeamRequest>,
-    ) -> Result<Response<v1::DeleteTeamResponse>, Status> {
-        let caller = Caller::of(&request)?;
-        let request = request.into_inner();
+    async fn delete_team(&self, request: Request<v1::DeleteTeamRequest>) -> Result<v1::DeleteTeamResponse> {
+        let (mutation, request) = Mutation::read(request)?;
         let name = team_of("name", &request.name)?;
-        let resource = team_name(&name);
-        self.row(&name).await?.ok_or_else(|| not_found(&resource))?;
-        // Asked before the transaction, which holds up all others: the bus may take its time.
+        self.shared.store.team_row(&name).await?.ok_or_else(|| not_found(team_name(&name)))?;
+        // Counted before the transaction, which holds up all others: the bus may take its time.
         let waiting = self.shared.waiting(&name).await?;
-        let mut change = self.shared.store.begin_change().await.map_err(errors::store)?;
-        let row = existing(&mut change, &name, &request.etag).await?;
-        if waiting > 0 {
-            return Err(precondition("TEAM_NOT_EMPTY", &resource, format!("{waiting} messages wait for {resource}")));
-        }
-        let open = change.open_conversations(&name).await.map_err(errors::store)?;
-        if open > 0 {
-            return Err(precondition("TEAM_NOT_EMPTY", &resource, format!("{resource} has {open} open conversations")));
-        }
-        if row.in_rules {
-            return Err(precondition("TEAM_IN_USE", &resource, format!("the rules in force name {resource}")));
-        }
-        let others = change.teams().await.map_err(errors::store)?;
-        let names_it = |other: &&TeamRow| [&other.team.overflow_team, &other.parent].contains(&&Some(name.clone()));
-        if let Some(other) = others.iter().find(names_it) {
-            let message = format!("{} names {resource}", team_name(&other.team.name));
-            return Err(precondition("TEAM_IN_USE", &resource, message));
-        }
-        if request.validate_only {
-            return Ok(Response::new(v1::DeleteTeamResponse {}));
-        }
-        change.delete_team(&name).await.map_err(errors::store)?;
-        let entry = entry(&caller, "TeamService/DeleteTeam", Some(&row), None);
-        change.commit(&[entry]).await.map_err(errors::store)?;
-        Ok(Response::new(v1::DeleteTeamResponse {}))
-    }
-}
-
-impl Teams {
-    async fn row(&self, name: &TeamName) -> Result<Option<TeamRow>, Status> {
-        self.shared.store.team_row(name).await.map_err(errors::store)
+        let deletion =
+            change(&self.shared.store, mutation, move |tx| Box::pin(delete(tx, name, request.etag, waiting)));
+        Ok(deletion.await?.into_answer())
     }
 
     /// Of these teams, those behind `after` that exist, by name.
-    async fn rows_of(&self, teams: &[TeamName], after: Option<&TeamName>) -> Result<Vec<TeamRow>, Status> {
+    async fn rows_of(&self, teams: &[TeamName], after: Option<&TeamName>) -> Result<Vec<TeamRow>> {
         let mut names: Vec<&TeamName> = teams.iter().filter(|team| after.is_none_or(|after| *team > after)).collect();
         names.sort_unstable();
         names.dedup();
         let mut rows = Vec::new();
         for name in names {
-            rows.extend(self.row(name).await?);
+            rows.extend(self.shared.store.team_row(name).await?);
         }
         Ok(rows)
     }
 
+    /// The team that was just written, and its queues, which are created where they are missing.
+    async fn with_queues(&self, name: &TeamName) -> Result<v1::Team> {
+        let row = self.shared.store.team_row(name).await?;
+        self.shown(row.ok_or_else(|| not_found(team_name(name)))?).await
+    }
+
     /// The team as it is shown, after another look at queues that were missing.
-    async fn shown(&self, mut row: TeamRow) -> Result<v1::Team, Status> {
+    async fn shown(&self, mut row: TeamRow) -> Result<v1::Team> {
         if row.pending_topology && self.shared.have_queues(&row.team.name).await? {
-            self.shared.store.team_is_active(&row.team.name).await.map_err(errors::store)?;
+            self.shared.store.team_is_active(&row.team.name).await?;
             row.pending_topology = false;
         }
         Ok(wire(&row))
     }
 }
 
+async fn create(tx: &mut Tx, row: TeamRow) -> Result<v1::CreateTeamResponse> {
+    let others = tx.teams().await?;
+    if others.iter().any(|other| other.team.name == row.team.name) {
+        return Err(already_exists(team_name(&row.team.name)));
+    }
+    check_others(&row, &others)?;
+    let row = put(tx, None, row).await?;
+    Ok(v1::CreateTeamResponse { team: Some(wire(&row)) })
+}
+
+async fn update(
+    tx: &mut Tx,
+    name: TeamName,
+    given: v1::Team,
+    fields: Vec<&'static str>,
+) -> Result<v1::UpdateTeamResponse> {
+    let before = existing(tx, &name, &given.etag).await?;
+    let after = read(&given, before.clone(), &fields)?;
+    check_others(&after, &tx.teams().await?)?;
+    let after = put(tx, Some(&before), after).await?;
+    Ok(v1::UpdateTeamResponse { team: Some(wire(&after)) })
+}
+
+/// Writes `row` and says how it is now; where it was only to be checked, it stays without a revision of its own.
+async fn put(tx: &mut Tx, before: Option<&TeamRow>, row: TeamRow) -> Result<TeamRow> {
+    if tx.validate_only() {
+        return Ok(row);
+    }
+    let after = tx.put_team(&row).await?;
+    record(tx, before, Some(&after));
+    Ok(after)
+}
+
+async fn delete(tx: &mut Tx, name: TeamName, etag: String, waiting: u64) -> Result<v1::DeleteTeamResponse> {
+    let resource = team_name(&name);
+    let row = existing(tx, &name, &etag).await?;
+    if waiting > 0 {
+        return Err(precondition("TEAM_NOT_EMPTY", &resource, format!("{waiting} messages wait for {resource}")));
+    }
+    let open = tx.open_conversations(&name).await?;
+    if open > 0 {
+        return Err(precondition("TEAM_NOT_EMPTY", &resource, format!("{resource} has {open} open conversations")));
+    }
+    if row.in_rules {
+        return Err(precondition("TEAM_IN_USE", &resource, format!("the rules in force name {resource}")));
+    }
+    let others = tx.teams().await?;
+    let names_it = |other: &&TeamRow| [&other.team.overflow_team, &other.parent].contains(&&Some(name.clone()));
+    if let Some(other) = others.iter().find(names_it) {
+        let message = format!("{} names {resource}", team_name(&other.team.name));
+        return Err(precondition("TEAM_IN_USE", &resource, message));
+    }
+    tx.delete_team(&name).await?;
+    record(tx, Some(&row), None);
+    Ok(v1::DeleteTeamResponse {})
+}
+
 /// The team, unless it is gone or was changed since `etag`.
-async fn existing(change: &mut Change, name: &TeamName, etag: &str) -> Result<TeamRow, Status> {
-    let row = change.team(name).await.map_err(errors::store)?;
-    let row = row.ok_or_else(|| not_found(&team_name(name)))?;
+async fn existing(tx: &mut Tx, name: &TeamName, etag: &str) -> Result<TeamRow> {
+    let row = tx.team(name).await?.ok_or_else(|| not_found(team_name(name)))?;
     check_etag(&team_name(name), etag, &wire_etag(&row))?;
     Ok(row)
 }
@@ -195,7 +198,7 @@ const fn empty(name: TeamName) -> TeamRow {
 }
 
 /// `row` with these fields of `given`.
-fn read(given: &v1::Team, mut row: TeamRow, fields: &[&str]) -> Result<TeamRow, Status> {
+fn read(given: &v1::Team, mut row: TeamRow, fields: &[&str]) -> Result<TeamRow> {
     let mut violations = Violations::default();
     let mut team = |field: &str, name: &str| {
         let read = (!name.is_empty()).then(|| team_of(field, name)).transpose();
@@ -227,7 +230,7 @@ fn read(given: &v1::Team, mut row: TeamRow, fields: &[&str]) -> Result<TeamRow, 
 }
 
 /// The teams that `row` names must exist and not lead back to it.
-fn check_others(row: &TeamRow, others: &[TeamRow]) -> Result<(), Status> {
+fn check_others(row: &TeamRow, others: &[TeamRow]) -> Result<()> {
     let mut violations = Violations::default();
     let find = |name: &TeamName| others.iter().find(|other| other.team.name == *name);
     if let Some(overflow) = &row.team.overflow_team {
@@ -281,7 +284,7 @@ fn audited(row: &TeamRow) -> v1::Team {
     v1::Team { state, pending_command: String::new(), etag: String::new(), update_time: None, ..wire(row) }
 }
 
-fn entry(caller: &Caller, method: &str, before: Option<&TeamRow>, after: Option<&TeamRow>) -> AuditEntry {
+fn record(tx: &mut Tx, before: Option<&TeamRow>, after: Option<&TeamRow>) {
     let resource = before.or(after).map(|row| team_name(&row.team.name)).unwrap_or_default();
-    audit_entry(caller, method, &resource, before.map(audited).as_ref(), after.map(audited).as_ref())
+    tx.record(&resource, before.map(audited).as_ref(), after.map(audited).as_ref());
 }

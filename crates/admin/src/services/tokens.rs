@@ -1,19 +1,18 @@
 //! Tokens. The same functions serve the command line, which makes the first token at the store itself.
 
-use tonic::{Request, Response, Status};
+use tonic::Request;
 use uuid::Uuid;
 use waypost_domain::{TeamName, Timestamp};
+use waypost_grpc::error::{Violations, check_etag, invalid, not_found};
+use waypost_grpc::fields::{check_title, from_wire_time, team_name, team_of, uuid_of, wire_time};
+use waypost_grpc::{Caller, Changed, Mutation, Result, Role, Tx, change, page, secret, serve};
 use waypost_proto::admin_v1 as v1;
 use waypost_proto::admin_v1::token_service_server::TokenService;
-use waypost_store::{Change, Store, StoreError, TokenRow};
+use waypost_store::{Store, TokenRow};
 
-use super::audit_entry;
-use crate::errors::{self, Violations, check_etag, invalid, not_found};
-use crate::fields::{check_title, from_wire_time, request_id, team_name, team_of, uuid_of, wire_time};
-use crate::gate::Caller;
-use crate::once::Once;
-use crate::roles::Role;
-use crate::{Shared, page, secret};
+use crate::Shared;
+
+const COLLECTION: &str = "tokens";
 
 /// What a new token shall be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,7 +25,7 @@ pub struct NewToken {
 }
 
 impl NewToken {
-    /// What is wrong with it: field and problem.
+    /// What does not fit: field and problem.
     pub fn problems(&self, now: Timestamp) -> Vec<(&'static str, &'static str)> {
         let is_agent = self.roles.contains(&Role::Agent);
         let checks = [
@@ -40,95 +39,82 @@ impl NewToken {
 }
 
 /// Creates a token at the store itself, as the command line does. Returns its id and its secret.
-pub async fn create_token(store: &Store, actor: &str, new: &NewToken) -> Result<(Uuid, String), StoreError> {
-    let mut change = store.begin_change().await?;
-    let (row, secret) = insert(&mut change, new).await?;
-    let caller = Caller { actor: actor.to_owned(), bound_to: None };
-    let entry = audit_entry(&caller, "TokenService/CreateToken", &name(row.id), None, Some(&audited(&row)));
-    change.commit(&[entry]).await?;
-    Ok((row.id, secret))
+pub async fn create_token(store: &Store, actor: &str, new: &NewToken) -> Result<(Uuid, String)> {
+    let secret = secret::generate()?;
+    let (id, hash, new) = (Uuid::now_v7(), secret::hash(&secret), new.clone());
+    let mutation = local(actor, "TokenService/CreateToken");
+    change(store, mutation, move |tx| Box::pin(async move { insert(tx, id, hash, &new).await })).await?;
+    Ok((id, secret))
 }
 
 /// Revokes a token at the store itself. `false`: there is none, or it was revoked before.
-pub async fn revoke_token(store: &Store, actor: &str, id: Uuid) -> Result<bool, StoreError> {
-    let mut change = store.begin_change().await?;
-    let Some(before) = change.token(id).await?.filter(|row| row.revoked_at.is_none()) else { return Ok(false) };
-    revoke(change, &Caller { actor: actor.to_owned(), bound_to: None }, &before).await?;
-    Ok(true)
+pub async fn revoke_token(store: &Store, actor: &str, id: Uuid) -> Result<bool> {
+    let is_valid = store.token(id).await?.is_some_and(|row| row.revoked_at.is_none());
+    if is_valid {
+        let mutation = local(actor, "TokenService/RevokeToken");
+        change(store, mutation, move |tx| Box::pin(revoke(tx, id, String::new()))).await?;
+    }
+    Ok(is_valid)
+}
+
+fn local(actor: &str, method: &str) -> Mutation {
+    Mutation::local(Caller { actor: actor.to_owned(), method: method.to_owned(), bound_to: None })
 }
 
 pub(crate) struct Tokens {
     pub(crate) shared: Shared,
 }
 
-#[tonic::async_trait]
-impl TokenService for Tokens {
-    async fn get_token(&self, request: Request<v1::GetTokenRequest>) -> Result<Response<v1::GetTokenResponse>, Status> {
-        let id = uuid_of("name", "tokens", &request.get_ref().name)?;
-        let row = self.shared.store.token(id).await.map_err(errors::store)?;
-        let row = row.ok_or_else(|| not_found(&name(id)))?;
-        Ok(Response::new(v1::GetTokenResponse { token: Some(wire(&row)) }))
+serve! { TokenService for Tokens {
+    get_token: v1::GetTokenRequest => v1::GetTokenResponse,
+    list_tokens: v1::ListTokensRequest => v1::ListTokensResponse,
+    create_token: v1::CreateTokenRequest => v1::CreateTokenResponse,
+    revoke_token: v1::RevokeTokenRequest => v1::RevokeTokenResponse,
+}}
+
+impl Tokens {
+    async fn get_token(&self, request: Request<v1::GetTokenRequest>) -> Result<v1::GetTokenResponse> {
+        let id = uuid_of("name", COLLECTION, &request.get_ref().name)?;
+        let row = self.shared.store.token(id).await?.ok_or_else(|| not_found(name(id)))?;
+        Ok(v1::GetTokenResponse { token: Some(wire(&row)) })
     }
 
-    async fn list_tokens(
-        &self,
-        request: Request<v1::ListTokensRequest>,
-    ) -> Result<Response<v1::ListTokensResponse>, Status> {
+    async fn list_tokens(&self, request: Request<v1::ListTokensRequest>) -> Result<v1::ListTokensResponse> {
         let request = request.get_ref();
         let size = page::size(request.page_size)?;
-        let after = page::place("tokens", &request.page_token)?;
-        let after = after.map(|id| Uuid::try_parse(&id)).transpose().map_err(|_| page::bad_token())?;
-        let mut rows = self.shared.store.tokens_after(after, size + 1).await.map_err(errors::store)?;
-        let next = page::cut(&mut rows, size, |row| row.id.to_string());
-        let next_page_token = next.map(|place| page::token("tokens", &place)).unwrap_or_default();
-        Ok(Response::new(v1::ListTokensResponse { tokens: rows.iter().map(wire).collect(), next_page_token }))
+        let after = page::place(COLLECTION, &request.page_token, |place| Uuid::try_parse(place).ok())?;
+        let mut rows = self.shared.store.tokens_after(after, size + 1).await?;
+        let next_page_token = page::cut(COLLECTION, &mut rows, size, |row| row.id.to_string());
+        Ok(v1::ListTokensResponse { tokens: rows.iter().map(wire).collect(), next_page_token })
     }
 
-    async fn create_token(
-        &self,
-        request: Request<v1::CreateTokenRequest>,
-    ) -> Result<Response<v1::CreateTokenResponse>, Status> {
-        let caller = Caller::of(&request)?;
-        let request = request.into_inner();
-        let once = Once::new(request_id(&request.request_id)?, &caller, &request);
-        let mut change = self.shared.store.begin_change().await.map_err(errors::store)?;
-        if let Some(answer) = once.answer(&mut change).await? {
-            return Ok(Response::new(answer));
+    async fn create_token(&self, request: Request<v1::CreateTokenRequest>) -> Result<v1::CreateTokenResponse> {
+        let (mutation, request) = Mutation::read(request)?;
+        let given = request.token.ok_or_else(|| invalid("token", "is missing"))?;
+        let secret = secret::generate()?;
+        let (id, hash) = (Uuid::now_v7(), secret::hash(&secret));
+        let creation = change(&self.shared.store, mutation, move |tx| {
+            Box::pin(async move {
+                let new = read(&given, tx.now())?;
+                insert(tx, id, hash, &new).await
+            })
+        });
+        match creation.await? {
+            // Shown once; it is nowhere else.
+            Changed::Now(answer) => Ok(v1::CreateTokenResponse { secret, ..answer }),
+            Changed::Before(answer) | Changed::Checked(answer) => Ok(answer),
         }
-        let new = read(&request.token.ok_or_else(|| invalid("token", "is missing"))?, change.now())?;
-        let (row, secret) = insert(&mut change, &new).await.map_err(errors::store)?;
-        let mut answer = v1::CreateTokenResponse { token: Some(wire(&row)), secret: String::new() };
-        if request.validate_only {
-            return Ok(Response::new(answer));
-        }
-        once.remember(&mut change, &answer).await?;
-        let entry = audit_entry(&caller, "TokenService/CreateToken", &name(row.id), None, Some(&audited(&row)));
-        change.commit(&[entry]).await.map_err(errors::store)?;
-        answer.secret = secret;
-        Ok(Response::new(answer))
     }
 
-    async fn revoke_token(
-        &self,
-        request: Request<v1::RevokeTokenRequest>,
-    ) -> Result<Response<v1::RevokeTokenResponse>, Status> {
-        let caller = Caller::of(&request)?;
-        let request = request.into_inner();
-        let id = uuid_of("name", "tokens", &request.name)?;
-        let mut change = self.shared.store.begin_change().await.map_err(errors::store)?;
-        let row = change.token(id).await.map_err(errors::store)?.ok_or_else(|| not_found(&name(id)))?;
-        check_etag(&name(id), &request.etag, &etag(&row))?;
-        // Once is enough; a second time changes nothing.
-        let row = if request.validate_only || row.revoked_at.is_some() {
-            row
-        } else {
-            revoke(change, &caller, &row).await.map_err(errors::store)?
-        };
-        Ok(Response::new(v1::RevokeTokenResponse { token: Some(wire(&row)) }))
+    async fn revoke_token(&self, request: Request<v1::RevokeTokenRequest>) -> Result<v1::RevokeTokenResponse> {
+        let (mutation, request) = Mutation::read(request)?;
+        let id = uuid_of("name", COLLECTION, &request.name)?;
+        let revocation = change(&self.shared.store, mutation, move |tx| Box::pin(revoke(tx, id, request.etag)));
+        Ok(revocation.await?.into_answer())
     }
 }
 
-fn read(given: &v1::Token, now: Timestamp) -> Result<NewToken, Status> {
+fn read(given: &v1::Token, now: Timestamp) -> Result<NewToken> {
     let mut violations = Violations::default();
     check_title(&mut violations, "token.title", &given.title);
     let mut roles: Vec<Role> = given.roles.iter().filter_map(|role| Role::from_wire(*role)).collect();
@@ -155,34 +141,39 @@ fn read(given: &v1::Token, now: Timestamp) -> Result<NewToken, Status> {
     Ok(new)
 }
 
-async fn insert(change: &mut Change, new: &NewToken) -> Result<(TokenRow, String), StoreError> {
-    let secret = secret::generate().map_err(|error| StoreError::Invalid(error.to_string()))?;
+/// The answer is without the secret, of which only `hash` is known here.
+async fn insert(tx: &mut Tx, id: Uuid, hash: Vec<u8>, new: &NewToken) -> Result<v1::CreateTokenResponse> {
     let words = |words: Vec<&str>| words.join(" ");
     let row = TokenRow {
-        id: Uuid::now_v7(),
-        hash: secret::hash(&secret),
+        id,
+        hash,
         title: new.title.clone(),
         roles: words(new.roles.iter().map(|role| role.as_str()).collect()),
         teams: words(new.teams.iter().map(TeamName::as_str).collect()),
-        created_at: change.now(),
+        created_at: tx.now(),
         expires_at: new.expires_at,
         revoked_at: None,
     };
-    change.insert_token(&row).await?;
-    Ok((row, secret))
+    tx.insert_token(&row).await?;
+    tx.record(&name(id), None, Some(&audited(&row)));
+    Ok(v1::CreateTokenResponse { token: Some(wire(&row)), secret: String::new() })
 }
 
-async fn revoke(mut change: Change, caller: &Caller, before: &TokenRow) -> Result<TokenRow, StoreError> {
-    change.revoke_token(before.id).await?;
-    let after = TokenRow { revoked_at: Some(change.now()), ..before.clone() };
-    let states = (audited(before), audited(&after));
-    let entry = audit_entry(caller, "TokenService/RevokeToken", &name(before.id), Some(&states.0), Some(&states.1));
-    change.commit(&[entry]).await?;
-    Ok(after)
+async fn revoke(tx: &mut Tx, id: Uuid, given_etag: String) -> Result<v1::RevokeTokenResponse> {
+    let before = tx.token(id).await?.ok_or_else(|| not_found(name(id)))?;
+    check_etag(&name(id), &given_etag, &etag(&before))?;
+    // Once is enough; a second time changes nothing.
+    if tx.validate_only() || before.revoked_at.is_some() {
+        return Ok(v1::RevokeTokenResponse { token: Some(wire(&before)) });
+    }
+    tx.revoke_token(id).await?;
+    let after = TokenRow { revoked_at: Some(tx.now()), ..before.clone() };
+    tx.record(&name(id), Some(&audited(&before)), Some(&audited(&after)));
+    Ok(v1::RevokeTokenResponse { token: Some(wire(&after)) })
 }
 
 fn name(id: Uuid) -> String {
-    format!("tokens/{id}")
+    format!("{COLLECTION}/{id}")
 }
 
 /// The only change there is.

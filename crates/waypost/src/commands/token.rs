@@ -2,7 +2,7 @@
 
 use comfy_table::{Table, presets};
 use serde_json::{Value, json};
-use waypost_admin::{NewToken, Role, create_token, revoke_token};
+use waypost_admin::{CallError, NewToken, Role, create_token, revoke_token};
 use waypost_cli::token::{self, TokenCommand, TokenCreateArgs, TokenNameArgs, id_of, print_created};
 use waypost_domain::Timestamp;
 use waypost_store::{Store, StoreError, TokenRow};
@@ -116,10 +116,11 @@ async fn usable_store(config: &Config) -> Result<Store, Failure> {
     Ok(store)
 }
 
-fn failed(error: StoreError) -> Failure {
-    match error {
-        StoreError::Unavailable(_) => Failure::unavailable(format!("store: {error}")),
-        other => Failure::failed(format!("store: {other}")),
+fn failed(error: impl Into<CallError>) -> Failure {
+    match error.into() {
+        CallError::Store(error @ StoreError::Unavailable(_)) => Failure::unavailable(format!("store: {error}")),
+        CallError::Store(other) => Failure::failed(format!("store: {other}")),
+        other => Failure::failed(other.to_string()),
     }
 }
 

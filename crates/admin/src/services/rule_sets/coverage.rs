@@ -6,17 +6,17 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use tonic::Status;
 use waypost_domain::Timestamp;
+use waypost_grpc::fields::wire_time;
+use waypost_grpc::{Result, blocking};
 use waypost_proto::admin_v1 as v1;
 use waypost_proto::route::decode_route_input;
 use waypost_rules::coverage::Coverage;
 use waypost_rules::{Phase, RuleSet, Scratch};
 use waypost_store::{Activation, DecidedBy, RuleSetRow, Store};
 
-use super::{apart, compile, read_document, wire};
-use crate::errors;
-use crate::fields::wire_time;
+use super::trial_runs::compile;
+use super::{read_document, wire};
 
 /// Decisions that are in memory at once.
 const PIECE: u32 = 2_000;
@@ -52,27 +52,27 @@ pub(super) async fn survey(
     row: RuleSetRow,
     days: u32,
     messages: u32,
-) -> Result<v1::GetCoverageResponse, Status> {
-    let now = store.now().await.map_err(errors::store)?;
-    let activations = store.activations(None, ACTIVATIONS_MAX).await.map_err(errors::store)?;
+) -> Result<v1::GetCoverageResponse> {
+    let now = store.now().await?;
+    let activations = store.activations(None, ACTIVATIONS_MAX).await?;
     let others = versions_in_force(store, &activations, row.number).await?;
     let (number, version) = (row.number, row.hash.clone());
-    let (mut survey, same_by_number) = apart(move || Survey::new(&row, &others)).await??;
+    let (mut survey, same_by_number) = blocking(move || Survey::new(&row, &others)).await?;
     let mut reach = Reach::default();
-    let partitions = store.layout().await.map_err(errors::store)?;
+    let partitions = store.layout().await?;
     let share = partitions.map_or(0, |count| messages.div_ceil(u32::from(count.get())));
     for partition in partitions.into_iter().flat_map(|count| count.all()) {
         let (mut left, mut before) = (share, i64::MAX);
         while left > 0 {
             let limit = left.min(PIECE);
             let piece = store.decisions_below(partition, before, limit, survey.decorates).await;
-            let piece = piece.map_err(errors::store)?;
+            let piece = piece?;
             let is_last = piece.len() < limit as usize;
             left -= limit;
             let Some(oldest) = piece.last() else { break };
             before = oldest.seq;
-            reach.saw(oldest.received_at, !is_last && left == 0);
-            survey = apart(move || survey.add(&piece)).await?;
+            reach.extend(oldest.received_at, !is_last && left == 0);
+            survey = blocking(move || Ok(survey.add(&piece))).await?;
             if is_last {
                 break;
             }
@@ -93,7 +93,7 @@ pub(super) async fn survey(
 }
 
 /// The other versions that were in force, the latest first.
-async fn versions_in_force(store: &Store, activations: &[Activation], but: i64) -> Result<Vec<RuleSetRow>, Status> {
+async fn versions_in_force(store: &Store, activations: &[Activation], but: i64) -> Result<Vec<RuleSetRow>> {
     let mut rows: Vec<RuleSetRow> = Vec::new();
     for number in activations.iter().flat_map(deciding) {
         if number == but || rows.iter().any(|row| row.number == number) {
@@ -102,7 +102,7 @@ async fn versions_in_force(store: &Store, activations: &[Activation], but: i64) 
         if rows.len() == VERSIONS_MAX {
             break;
         }
-        rows.extend(store.rule_set(number).await.map_err(errors::store)?);
+        rows.extend(store.rule_set(number).await?);
     }
     Ok(rows)
 }
@@ -126,7 +126,7 @@ fn in_force_since(activations: &[Activation], same: &HashMap<i64, BTreeSet<usize
 }
 
 impl Reach {
-    fn saw(&mut self, oldest: Timestamp, is_cut: bool) {
+    fn extend(&mut self, oldest: Timestamp, is_cut: bool) {
         self.oldest = Some(self.oldest.map_or(oldest, |before| before.min(oldest)));
         if is_cut {
             self.cut_at = self.cut_at.max(Some(oldest));
@@ -136,7 +136,7 @@ impl Reach {
 
 impl Survey {
     /// And, by number, the places of the rules that each version has just as this one.
-    fn new(row: &RuleSetRow, others: &[RuleSetRow]) -> Result<(Self, HashMap<i64, BTreeSet<usize>>), Status> {
+    fn new(row: &RuleSetRow, others: &[RuleSetRow]) -> Result<(Self, HashMap<i64, BTreeSet<usize>>)> {
         let rules = compile(row)?;
         let own = &rules.definition().rules;
         let places: HashMap<Box<str>, usize> =

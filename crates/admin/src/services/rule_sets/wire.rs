@@ -1,13 +1,12 @@
 //! Rule sets as the interface shows them.
 
 use waypost_domain::team::Priority;
+use waypost_grpc::fields::{team_name, wire_time};
 use waypost_proto::admin_v1 as v1;
 use waypost_rules::explain::{Explanation, RuleExplanation};
 use waypost_rules::model::EscalationStep;
 use waypost_rules::{Finding, Severity};
 use waypost_store::{Activation, RuleSetRow};
-
-use crate::fields::{team_name, wire_time};
 
 /// Findings in one answer; the first of thousands say enough.
 pub(in crate::services) const FINDINGS_MAX: usize = 200;

@@ -1,36 +1,47 @@
-//! What can be set about the administration.
+//! What can be set about a gRPC server.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+/// Where a server listens, and how.
 #[derive(Debug, Clone)]
 pub struct GrpcConfig {
+    /// Port 0 takes a free one.
     pub listen: SocketAddr,
     /// `None`: plain text, for a loopback address or behind a proxy that ends TLS.
     pub tls: Option<TlsFiles>,
     /// Whether a caller with a token may ask which services and messages there are.
     pub reflection: bool,
+    /// What one process takes at most.
     pub limits: GrpcLimits,
 }
 
+/// PEM files, read once at the start.
 #[derive(Debug, Clone)]
 pub struct TlsFiles {
+    /// The server's certificate, and those between it and its authority.
     pub certificate_file: PathBuf,
+    /// Its private key.
     pub key_file: PathBuf,
     /// Certificate authorities of the callers: with these, a caller needs a certificate besides its token.
     pub client_ca_file: Option<PathBuf>,
 }
 
+/// Bounds of a server.
 #[derive(Debug, Clone)]
 pub struct GrpcLimits {
+    /// Of one request's message.
     pub request_bytes_max: usize,
+    /// From a request's arrival to its answer.
     pub request_timeout: Duration,
+    /// Open at once; one more waits in the kernel's queue.
     pub connections_max: usize,
     /// Calls under way at once, on one connection.
     pub streams_max: u32,
     /// Calls under way at once, on all connections; one more is refused.
     pub requests_max: usize,
+    /// What calls under way get at the end, before they are cut off.
     pub drain_timeout: Duration,
 }
 
@@ -45,13 +56,4 @@ impl Default for GrpcLimits {
             drain_timeout: Duration::from_secs(10),
         }
     }
-}
-
-/// How the queues of a new team come to be.
-#[derive(Debug, Clone, Default)]
-pub struct TeamQueues {
-    /// Whether this process may create them.
-    pub declare: bool,
-    /// Messages that each holds at most; the bus' own limit where absent.
-    pub messages_max: Option<u64>,
 }

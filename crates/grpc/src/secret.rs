@@ -3,28 +3,27 @@
 use ring::digest::{SHA256, digest};
 use ring::rand::{SecureRandom, SystemRandom};
 
+use crate::Result;
+use crate::error::CallError;
+
 /// So that a secret is known for what it is where it turns up.
 const PREFIX: &str = "wpt_";
 
-/// The system gives no random bytes: nothing secret can be made.
-#[derive(Debug, thiserror::Error)]
-#[error("the system gives no random bytes")]
-pub struct NoRandomness;
-
 /// A new secret.
-pub fn generate() -> Result<String, NoRandomness> {
+pub fn generate() -> Result<String> {
     Ok(format!("{PREFIX}{}", hex::encode(random()?)))
 }
 
 /// 256 random bits.
-pub(crate) fn random() -> Result<[u8; 32], NoRandomness> {
+pub fn random() -> Result<[u8; 32]> {
     let mut bytes = [0; 32];
-    SystemRandom::new().fill(&mut bytes).map_err(|_| NoRandomness)?;
+    let filled = SystemRandom::new().fill(&mut bytes);
+    filled.map_err(|_| CallError::Internal("the system gives no random bytes".to_owned()))?;
     Ok(bytes)
 }
 
 /// A word that stands for a personal value: the same for the same value, and of no use without the key.
-pub(crate) fn pseudonym(key: &[u8], value: &str) -> String {
+pub fn pseudonym(key: &[u8], value: &str) -> String {
     let tag = ring::hmac::sign(&ring::hmac::Key::new(ring::hmac::HMAC_SHA256, key), value.as_bytes());
     format!("pseudonym:{}", hex::encode(&tag.as_ref()[..16]))
 }

@@ -1,111 +1,113 @@
-//! The gate before every call: who is it, and may they? A call without a row in [`crate::roles`], without a valid token
-//! or without a role that the row names goes no further.
+//! The gate before every call: who is it, and may they? A call without a row in the tables of roles, without a valid
+//! token or without a role that the row names goes no further.
 
+use std::collections::HashMap;
 use std::convert::Infallible;
-use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tonic::Status;
 use tonic::body::Body;
 use tonic::codegen::http::header::AUTHORIZATION;
 use tonic::codegen::http::{Request, Response};
-use tonic::{Code, Status};
 use tower::{Layer, Service};
 use waypost_domain::TeamName;
 use waypost_store::{Store, TokenRow};
 
-use crate::errors::{self, told};
-use crate::roles::{Access, Role, access};
-use crate::{metrics, secret};
+use crate::error::CallError;
+use crate::roles::{Access, Role};
+use crate::{Result, metrics, secret};
 
-/// Who calls.
+/// Who calls, and what.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Caller {
+pub struct Caller {
     /// For the audit log.
-    pub(crate) actor: String,
+    pub actor: String,
+    /// `Service/Method`, for the audit log.
+    pub method: String,
     /// The teams that the call is bound to; `None` for one that is bound to none.
-    pub(crate) bound_to: Option<Vec<TeamName>>,
+    pub bound_to: Option<Vec<TeamName>>,
 }
 
 impl Caller {
     /// Of a call that passed the gate.
-    pub(crate) fn of<T>(request: &tonic::Request<T>) -> Result<Self, Status> {
-        request.extensions().get::<Self>().cloned().ok_or_else(|| Status::internal("the call did not pass the gate"))
+    pub fn of<T>(request: &tonic::Request<T>) -> Result<Self> {
+        let caller = request.extensions().get::<Self>().cloned();
+        caller.ok_or_else(|| CallError::Internal("the call did not pass the gate".to_owned()))
     }
 
-    pub(crate) fn may_see(&self, team: &TeamName) -> bool {
+    /// Whether what belongs to `team` may be shown to them.
+    pub fn may_see(&self, team: &TeamName) -> bool {
         self.bound_to.as_ref().is_none_or(|teams| teams.contains(team))
     }
 }
 
+/// Who may call each method, by its path without the leading `/`.
+pub(crate) type AccessTable = HashMap<&'static str, Access>;
+
 #[derive(Clone)]
 pub(crate) struct Gate {
     store: Store,
-    room: Arc<Semaphore>,
+    table: Arc<AccessTable>,
+    permits: Arc<Semaphore>,
 }
 
 impl Gate {
-    pub(crate) fn new(store: Store, requests_max: usize) -> Self {
-        Self { store, room: Arc::new(Semaphore::new(requests_max)) }
+    pub(crate) fn new(store: Store, table: AccessTable, requests_max: usize) -> Self {
+        Self { store, table: Arc::new(table), permits: Arc::new(Semaphore::new(requests_max)) }
     }
 
     /// Lets a call through, as long as the permit is held, or says why not.
-    async fn admit(
-        &self,
-        path: &str,
-        authorization: Option<&str>,
-    ) -> Result<(OwnedSemaphorePermit, Option<Caller>), Status> {
-        let permit = Arc::clone(&self.room).try_acquire_owned().map_err(|_| {
-            denied("busy");
-            told(Code::ResourceExhausted, "BUSY", "too many calls are under way; try again".to_owned(), &[])
-        })?;
-        let Some(needed) = access(path) else {
-            denied("method");
-            return Err(Status::unimplemented(format!("{path} does not exist")));
-        };
-        let caller = match needed {
+    async fn admit(&self, path: &str, authorization: Option<&str>) -> Result<(OwnedSemaphorePermit, Option<Caller>)> {
+        let permit = Arc::clone(&self.permits).try_acquire_owned().map_err(|_| CallError::Busy)?;
+        let method = path.strip_prefix('/').unwrap_or_default();
+        let access = self.table.get(method).ok_or_else(|| CallError::NoSuchMethod(path.to_owned()))?;
+        let caller = match access {
             Access::Open => None,
-            Access::AnyOf(roles) => Some(self.caller(authorization, roles).await?),
+            Access::AnyOf(roles) => Some(self.caller(method, authorization, roles).await?),
         };
         ::metrics::counter!(metrics::REQUESTS, "method" => path.to_owned()).increment(1);
         Ok((permit, caller))
     }
 
-    async fn caller(&self, header: Option<&str>, needed: &[Role]) -> Result<Caller, Status> {
+    async fn caller(&self, method: &str, header: Option<&str>, needed: &[Role]) -> Result<Caller> {
         let bearer =
             header.and_then(|header| header.split_once(' ')).filter(|(kind, _)| kind.eq_ignore_ascii_case("bearer"));
-        let Some((_, given)) = bearer else {
-            return Err(unauthenticated("TOKEN_MISSING", "authorization: a bearer token is needed"));
-        };
-        let token = self.store.token_by_hash(&secret::hash(given.trim())).await.map_err(errors::store)?;
-        let now = self.store.now().await.map_err(errors::store)?;
+        let (_, given) = bearer.ok_or(CallError::TokenMissing)?;
+        let token = self.store.token_by_hash(&secret::hash(given.trim())).await?;
+        let now = self.store.now().await?;
         let is_valid = |token: &TokenRow| token.revoked_at.is_none() && token.expires_at.is_none_or(|end| now < end);
-        let Some(token) = token.filter(is_valid) else {
-            return Err(unauthenticated("TOKEN_INVALID", "authorization: the token is unknown, expired or revoked"));
-        };
+        let token = token.filter(is_valid).ok_or(CallError::TokenInvalid)?;
         let roles: Vec<Role> =
             token.roles.split(' ').filter_map(Role::parse).filter(|role| needed.contains(role)).collect();
         if roles.is_empty() {
-            denied("role");
             let words: Vec<&str> = needed.iter().map(|role| role.as_str()).collect();
-            let words = words.join(", ");
-            let message = format!("the token has none of the roles that may do this: {words}");
-            return Err(told(Code::PermissionDenied, "ROLE_MISSING", message, &[("roles", &words)]));
+            return Err(CallError::RoleMissing { roles: words.join(", ") });
         }
         let is_bound = roles.iter().all(|role| *role == Role::Agent);
         let teams = || token.teams.split(' ').filter_map(|team| TeamName::new(team).ok()).collect();
-        Ok(Caller { actor: format!("tokens/{}", token.id), bound_to: is_bound.then(teams) })
+        let method = method.rsplit_once('.').map_or(method, |(_, method)| method).to_owned();
+        Ok(Caller { actor: format!("tokens/{}", token.id), method, bound_to: is_bound.then(teams) })
     }
 }
 
-fn unauthenticated(reason: &'static str, message: &str) -> Status {
-    denied("token");
-    told(Code::Unauthenticated, reason, message.to_owned(), &[])
-}
-
-fn denied(reason: &'static str) {
+fn count_refusal(error: &CallError) {
+    let reason = match error {
+        CallError::Busy => "busy",
+        CallError::NoSuchMethod(_) => "method",
+        CallError::TokenMissing | CallError::TokenInvalid => "token",
+        CallError::RoleMissing { .. } => "role",
+        CallError::Invalid(_)
+        | CallError::NotFound(_)
+        | CallError::AlreadyExists(_)
+        | CallError::EtagMismatch { .. }
+        | CallError::Precondition { .. }
+        | CallError::Store(_)
+        | CallError::Bus(_)
+        | CallError::Internal(_) => return,
+    };
     ::metrics::counter!(metrics::DENIED, "reason" => reason).increment(1);
 }
 
@@ -153,7 +155,10 @@ where
                     }
                     inner.call(request).await
                 }
-                Err(status) => Ok(status.into_http()),
+                Err(error) => {
+                    count_refusal(&error);
+                    Ok(Status::from(error).into_http())
+                }
             }
         })
     }

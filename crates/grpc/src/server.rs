@@ -1,0 +1,216 @@
+//! The server: TLS, limits, the gate, the services that it was given, health, reflection.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::{Stream, stream};
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tonic::service::Routes;
+use tonic::transport::{Certificate, Identity, Server, ServerTlsConfig};
+use tonic_health::ServingStatus;
+use tonic_health::server::HealthReporter;
+use tracing::warn;
+use waypost_store::Store;
+
+use crate::config::{GrpcConfig, TlsFiles};
+use crate::connection::Connection;
+use crate::gate::{AccessTable, Gate};
+use crate::roles::{Access, Role};
+
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+const HEALTH_EVERY: Duration = Duration::from_secs(2);
+const KEEPALIVE_EVERY: Duration = Duration::from_secs(30);
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+const HEADERS_BYTES_MAX: u32 = 16 * 1024;
+
+/// The rows of what every server has.
+const OWN_METHODS: &[(&str, Access)] = &[
+    ("grpc.health.v1.Health/Check", Access::Open),
+    ("grpc.health.v1.Health/Watch", Access::Open),
+    ("grpc.health.v1.Health/List", Access::Open),
+    ("grpc.reflection.v1.ServerReflection/ServerReflectionInfo", STAFF),
+];
+/// All but agents, who see only their teams' part.
+const STAFF: Access = Access::AnyOf(&[Role::Viewer, Role::Editor, Role::Publisher, Role::Compliance, Role::Operator]);
+
+/// What a server serves: the services of each component that is in it.
+#[derive(Default)]
+pub struct Services {
+    routes: Routes,
+    table: AccessTable,
+    descriptor_sets: Vec<&'static [u8]>,
+}
+
+impl Services {
+    /// Adds the services in `routes` (which may have others already). `methods`: who may call each of their methods, by
+    /// its path without the leading `/`. `descriptor_set`: what reflection tells of them, an encoded `FileDescriptorSet`.
+    #[must_use]
+    pub fn with(
+        mut self,
+        add: impl FnOnce(Routes) -> Routes,
+        methods: &[(&'static str, Access)],
+        descriptor_set: &'static [u8],
+    ) -> Self {
+        self.routes = add(self.routes);
+        self.table.extend(methods.iter().copied());
+        self.descriptor_sets.push(descriptor_set);
+        self
+    }
+}
+
+/// Why a server cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum BindError {
+    /// Name a file that can be read.
+    #[error("{path}: {source}")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Listen on an address that is free.
+    #[error("listen: {0}")]
+    Listen(#[source] std::io::Error),
+    /// Give a certificate and a key that fit.
+    #[error("tls: {}", chain(.0))]
+    Tls(#[source] tonic::transport::Error),
+    /// A defect: the descriptors do not fit together.
+    #[error("reflection: {0}")]
+    Reflection(#[source] tonic_reflection::server::Error),
+}
+
+/// A server ended by itself: the process is not whole any more.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", chain(.0))]
+pub struct ServeError(#[source] tonic::transport::Error);
+
+/// A server that listens, and does not answer yet.
+pub struct GrpcServer {
+    config: GrpcConfig,
+    listener: TcpListener,
+    server: Server,
+    routes: Routes,
+    table: AccessTable,
+    health: HealthReporter,
+    store: Store,
+}
+
+impl GrpcServer {
+    /// Reads the files of `config` and listens. Tokens are looked up in `store`.
+    pub async fn bind(config: GrpcConfig, store: Store, services: Services) -> Result<Self, BindError> {
+        let mut server = Server::builder();
+        if let Some(files) = &config.tls {
+            let tls = tls(files).await?;
+            server = server.tls_config(tls).map_err(BindError::Tls)?;
+        }
+        let (health, health_service) = tonic_health::server::health_reporter();
+        let Services { routes, mut table, descriptor_sets } = services;
+        table.extend(OWN_METHODS.iter().copied());
+        let mut routes = routes.add_service(health_service);
+        if config.reflection {
+            let mut reflection = tonic_reflection::server::Builder::configure();
+            for set in descriptor_sets {
+                reflection = reflection.register_encoded_file_descriptor_set(set);
+            }
+            let reflection = reflection.build_v1().map_err(BindError::Reflection)?;
+            routes = routes.add_service(reflection.max_decoding_message_size(config.limits.request_bytes_max));
+        }
+        let listener = TcpListener::bind(config.listen).await.map_err(BindError::Listen)?;
+        Ok(Self { config, listener, server, routes, table, health, store })
+    }
+
+    /// Where it listens; `None` where the system does not say.
+    pub fn local_addr(&self) -> Option<SocketAddr> {
+        self.listener.local_addr().ok()
+    }
+
+    /// Answers until `shutdown`, then finishes what is under way, for a while.
+    pub async fn run(self, shutdown: CancellationToken) -> Result<(), ServeError> {
+        let limits = self.config.limits;
+        let gate = Gate::new(self.store.clone(), self.table, limits.requests_max);
+        let serving = self
+            .server
+            .timeout(limits.request_timeout)
+            .max_concurrent_streams(limits.streams_max)
+            .http2_max_header_list_size(HEADERS_BYTES_MAX)
+            .http2_keepalive_interval(Some(KEEPALIVE_EVERY))
+            .layer(gate)
+            .add_routes(self.routes)
+            .serve_with_incoming_shutdown(
+                connections(self.listener, limits.connections_max),
+                shutdown.clone().cancelled_owned(),
+            );
+        let deadline = async {
+            shutdown.cancelled().await;
+            tokio::time::sleep(limits.drain_timeout).await;
+        };
+        tokio::select! {
+            served = serving => served.map_err(ServeError),
+            () = deadline => {
+                warn!("grpc: calls were cut off");
+                Ok(())
+            }
+            () = report_health(&self.store, &self.health) => Ok(()),
+        }
+    }
+}
+
+async fn tls(files: &TlsFiles) -> Result<ServerTlsConfig, BindError> {
+    let identity = Identity::from_pem(read(&files.certificate_file).await?, read(&files.key_file).await?);
+    let tls = ServerTlsConfig::new().identity(identity).timeout(HANDSHAKE_TIMEOUT);
+    Ok(match &files.client_ca_file {
+        Some(file) => tls.client_ca_root(Certificate::from_pem(read(file).await?)),
+        None => tls,
+    })
+}
+
+async fn read(file: &Path) -> Result<Vec<u8>, BindError> {
+    tokio::fs::read(file).await.map_err(|source| BindError::File { path: file.to_owned(), source })
+}
+
+/// What comes in, while there is room; beyond that it waits in the kernel's queue.
+fn connections(listener: TcpListener, connections_max: usize) -> impl Stream<Item = std::io::Result<Connection>> {
+    let room = Arc::new(Semaphore::new(connections_max));
+    stream::unfold((listener, room), |(listener, room)| async {
+        let permit = Arc::clone(&room).acquire_owned().await.ok()?;
+        loop {
+            match listener.accept().await {
+                Ok((stream, _)) => return Some((Ok(Connection { stream, _permit: permit }), (listener, room))),
+                // A connection that is gone again, or no file descriptor left: the next may do better.
+                Err(error) => {
+                    warn!(%error, "grpc: a connection could not be taken");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+    })
+}
+
+/// Says for ever, to whoever asks for the health of the server as a whole, whether the store answers.
+async fn report_health(store: &Store, health: &HealthReporter) {
+    loop {
+        let status = match store.ping().await {
+            Ok(()) => ServingStatus::Serving,
+            Err(_) => ServingStatus::NotServing,
+        };
+        health.set_service_status("", status).await;
+        tokio::time::sleep(HEALTH_EVERY).await;
+    }
+}
+
+/// An error with what caused it: the transport's own text says nothing.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}
