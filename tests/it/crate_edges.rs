@@ -42,6 +42,7 @@ const CRATES: &[(&str, Layer)] = &[
     ("waypost-bus-rabbitmq", Layer::Adapter),
     ("waypost-grpc", Layer::Kit),
     ("waypost-worker", Layer::Kit),
+    ("waypost-live", Layer::Kit),
     ("waypost-ingress", Layer::Component),
     ("waypost-router", Layer::Component),
     ("waypost-admin", Layer::Component),

@@ -6,10 +6,9 @@ use waypost_bus::dead_letter::origin;
 use waypost_bus::topology::DEAD_LETTERS_QUEUE;
 use waypost_bus::{DeadLetterReason, Message};
 use waypost_domain::{DecisionId, PhoneNumberId};
+use waypost_proto::team_message::DIVERTED_HEADER;
 use waypost_proto::{EVENT_KIND, decode_event};
 
-/// Of `waypost_router`, which the harness does not depend on; a test of its own compares.
-pub(crate) const DIVERTED_HEADER: &str = "wp-diverted";
 pub(crate) const REPLAY_HEADER: &str = "wp-replay";
 /// What is kept of a quarantined body: enough to find a generator's key in it.
 const QUARANTINED_BYTES_MAX: usize = 64 << 10;

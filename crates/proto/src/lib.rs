@@ -14,6 +14,7 @@ pub mod mutating;
 pub mod resources;
 pub mod route;
 pub mod rule_set;
+pub mod team_message;
 
 pub use event::{EVENT_KIND, EVENT_VERSION, EventError, decode_event, encode_event};
 

@@ -10,6 +10,7 @@ use waypost_cloud_api::webhook::ContactChange;
 use waypost_domain::conversation::{Conversation, ConversationEvent, ConversationState};
 use waypost_domain::{ContactId, ConversationId, DecisionId, IdSource, InboundMessage, NumberName, TeamName};
 use waypost_fault::{self as fault, Sabotage};
+use waypost_live::RulesInForce;
 use waypost_proto::v1::{ActivityKind, ActivityRecord};
 use waypost_rules::{PreviousTeam, Scratch};
 use waypost_store::{
@@ -21,7 +22,6 @@ use waypost_worker::Claim;
 use crate::config::RouterConfig;
 use crate::decide::{Known, decide};
 use crate::inbound::{Content, Inbound};
-use crate::rules::RulesInForce;
 
 mod held;
 

@@ -1,13 +1,13 @@
 //! From a message and what we know of its sender to a decision, with the input that made it.
 
 use waypost_domain::{Conversation, ConversationState, InboundMessage, NumberName, Timestamp};
+use waypost_live::RulesInForce;
 use waypost_proto::extras::encode_extras;
 use waypost_proto::route::{encode_route_input, fit_route_input};
 use waypost_rules::{Decision, OpenConversation, PreviousTeam, RouteInput, Scratch};
 use waypost_store::{ContactRecord, StoredDecision};
 
 use crate::metrics;
-use crate::rules::RulesInForce;
 
 /// What is known of a message beside itself.
 pub struct Known<'a> {

@@ -14,13 +14,12 @@ use tracing::{error, warn};
 use waypost_bus::{Address, Bus, Message, Outcome, Publication};
 use waypost_domain::team::Priority;
 use waypost_domain::{TeamName, Timestamp};
+use waypost_live::{RulesInForce, TeamDirectory};
+use waypost_proto::team_message::DIVERTED_HEADER;
 use waypost_worker::HandleError;
 
 use crate::config::RouterConfig;
 use crate::metrics;
-use crate::rules::RulesInForce;
-use crate::team_message::DIVERTED_HEADER;
-use crate::teams::TeamDirectory;
 
 const PAUSE_MIN: Duration = Duration::from_millis(20);
 const PAUSE_MAX: Duration = Duration::from_millis(500);

@@ -8,10 +8,14 @@ use std::time::{Duration, SystemTime};
 use async_trait::async_trait;
 use tracing::error;
 use waypost_bus::dead_letter::dead_letter;
-use waypost_bus::{Bus, DeadLetterReason, Delivery, Outcome, Publication};
-use waypost_domain::{IdSource, Timestamp};
+use waypost_bus::{Bus, DeadLetterReason, Delivery, Message, Outcome, Publication};
+use waypost_domain::{DecisionId, IdSource, Timestamp};
 use waypost_fault as fault;
-use waypost_store::{Store, StoreError};
+use waypost_live::{Numbers, Rules, RulesInForce, TeamDirectory};
+use waypost_proto::extras::decode_extras;
+use waypost_proto::team_message::{self, KnownContact, Routing, TeamMessage};
+use waypost_proto::v1::DecisionExtras;
+use waypost_store::{Store, StoreError, StoredDecision};
 use waypost_worker::{Claim, HandleError, Handler};
 
 use crate::Router;
@@ -21,10 +25,6 @@ use crate::config::RouterConfig;
 use crate::deliver::{Deliverer, Routed};
 use crate::inbound::{Content, Inbound};
 use crate::metrics;
-use crate::numbers::Numbers;
-use crate::rules::{Rules, RulesInForce};
-use crate::team_message::TeamMessage;
-use crate::teams::TeamDirectory;
 
 /// Times a transaction is begun again at once: two partitions that met the same contact settle in one or two.
 const ATTEMPTS_MAX: u32 = 8;
@@ -165,18 +165,41 @@ impl RouteHandler {
 
 fn routed(outgoing: Outgoing) -> Option<Routed> {
     let (Content::Message(message) | Content::Standby(message)) = &outgoing.inbound.content else { return None };
+    let Outgoing { id, inbound, decision, .. } = &outgoing;
+    let extras = extras(*id, decision);
     let team_message = TeamMessage {
-        id: outgoing.id,
-        inbound: &outgoing.inbound,
-        message,
+        id: *id,
+        post_id: &inbound.post_id,
+        received_at: inbound.received_at,
+        phone_number_id: &inbound.key.number,
         number: &outgoing.number,
-        contact: outgoing.contact.as_ref(),
+        message,
+        json: &inbound.json,
+        from_standby: matches!(inbound.content, Content::Standby(_)),
+        contact: outgoing
+            .contact
+            .as_ref()
+            .map(|contact| KnownContact { id: contact.id, attributes: &contact.attributes }),
         conversation: outgoing.conversation.as_ref(),
         previous_team: outgoing.previous_team.as_ref(),
-        decision: &outgoing.decision,
+        routing: Routing {
+            rule_set: &decision.rule_set,
+            rule: &decision.rule,
+            phase: &decision.phase,
+            team: decision.team.as_ref(),
+            priority: decision.priority,
+            why: &decision.why,
+            extras: &extras,
+        },
     };
     Some(Routed {
-        message: team_message.encode(),
+        message: Message {
+            id: id.to_string(),
+            kind: team_message::KIND.to_owned(),
+            content_type: team_message::CONTENT_TYPE.to_owned(),
+            body: team_message.encode(),
+            ..Message::default()
+        },
         team: outgoing.decision.team.clone(),
         priority: outgoing.decision.priority,
         phase: outgoing.decision.phase.clone(),
@@ -196,6 +219,14 @@ struct KeepsChanging {
 #[error("dead letters are not stored: {outcomes:?}")]
 struct NotConfirmed {
     outcomes: Vec<Outcome>,
+}
+
+/// Read from what is stored, whether it was stored just now or by a process that is gone.
+fn extras(id: DecisionId, decision: &StoredDecision) -> DecisionExtras {
+    decode_extras(&decision.extras).unwrap_or_else(|error| {
+        error!(decision_id = %id, %error, "tags, person, skills and escalation left out of the team message");
+        DecisionExtras::default()
+    })
 }
 
 /// A delivery that is not an event, as a dead letter.

@@ -12,11 +12,7 @@ pub mod decide;
 pub mod deliver;
 pub mod inbound;
 pub mod metrics;
-pub mod numbers;
 pub mod record;
-pub mod rules;
-pub mod team_message;
-pub mod teams;
 
 mod handler;
 
@@ -26,14 +22,12 @@ use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 use waypost_bus::{Bus, Layout};
 use waypost_domain::{IdSource, PartitionCount, PartitionId};
+use waypost_live::{Numbers, Rules, TeamDirectory};
 use waypost_store::Store;
 use waypost_worker::{Handler, Parts, Worker, WorkerConfig};
 
 pub use config::RouterConfig;
 pub use handler::RouteHandler;
-pub use numbers::Numbers;
-pub use rules::{Rules, RulesError, RulesInForce};
-pub use teams::TeamDirectory;
 
 /// The lease names of the router's three workers.
 pub const ROUTER: &str = "router";

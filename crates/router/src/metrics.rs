@@ -20,5 +20,3 @@ pub const UNDECODABLE: &str = "waypost_router_undecodable_total";
 pub const ROUTE_SECONDS: &str = "waypost_router_route_seconds";
 /// Counter: messages that rules in the shadow looked at, by `outcome` (`same`, `moved`) and the teams `from` and `to`.
 pub const SHADOW: &str = "waypost_router_shadow_total";
-/// Counter: rules read, by `outcome` (`loaded`, `refused`).
-pub const RULES_READ: &str = "waypost_router_rules_read_total";

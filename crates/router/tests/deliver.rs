@@ -10,9 +10,10 @@ use async_trait::async_trait;
 use waypost_bus::{Bus, BusError, Consumer, Depth, Health, Message, Outcome, Publication, Topology};
 use waypost_domain::team::Priority;
 use waypost_domain::{TeamName, Timestamp};
+use waypost_live::RulesInForce;
+use waypost_proto::team_message::DIVERTED_HEADER;
+use waypost_router::RouterConfig;
 use waypost_router::deliver::{Deliverer, Routed};
-use waypost_router::team_message::DIVERTED_HEADER;
-use waypost_router::{RouterConfig, RulesInForce};
 use waypost_rules::RuleSet;
 use waypost_worker::HandleError;
 

@@ -11,7 +11,8 @@ use waypost_bus::{Bus, QueueKind, Topology};
 use waypost_bus_embedded::EmbeddedBus;
 use waypost_bus_rabbitmq::{RabbitBus, RabbitConfig};
 use waypost_domain::TeamName;
-use waypost_router::{Router, Rules, RulesError, RulesInForce};
+use waypost_live::{Rules, RulesError, RulesInForce};
+use waypost_router::Router;
 use waypost_store::{Retention, Store, StoreError, StoreOptions, StoreUrl, TimeOrderedIds};
 
 use crate::cli::ConfigArgs;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use waypost_router::{Rules, RulesInForce};
+use waypost_live::{Rules, RulesInForce};
 
 use crate::cli::{CheckArgs, ConfigArgs};
 use crate::config::{Component, Config};

@@ -14,7 +14,7 @@ use waypost_bus::{Bus, Delivery};
 use waypost_cloud_api::signature::Provider;
 use waypost_domain::team::Priority;
 use waypost_ingress::{Ingress, IngressConfig, Limits, SecretSource};
-use waypost_router::Rules;
+use waypost_live::Rules;
 use waypost_rules::RuleSet;
 use waypost_sandbox::{Customers, SandboxConfig, SandboxReport};
 use waypost_store::Store;

@@ -9,7 +9,7 @@ use tracing::{info, warn};
 use waypost_admin::{Admin, GrpcConfig, TeamQueues};
 use waypost_bus::Bus;
 use waypost_ingress::Ingress;
-use waypost_router::Rules;
+use waypost_live::Rules;
 use waypost_store::Store;
 
 use crate::cli::RunArgs;

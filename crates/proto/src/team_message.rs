@@ -2,43 +2,72 @@
 //! `proto/team-message.schema.json`. Nothing but the ids and types that AMQP has fields for is said outside of the body: a
 //! broker reads a table of headers of every message that has one.
 //!
-//! The message id is the decision's: consumers deduplicate by it.
+//! The message id is the decision's: consumers deduplicate by it. Made of plain values; this must never know where they
+//! come from or who publishes the message.
 
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use serde::Serialize;
 use serde_json::value::RawValue;
-use tracing::error;
-use waypost_bus::Message;
 use waypost_domain::message::TapSource;
-use waypost_domain::{Conversation, DecisionId, InboundMessage, NumberName, TeamName};
-use waypost_proto::extras::decode_extras;
-use waypost_proto::v1::{DecisionEscalationStep, DecisionExtras};
-use waypost_store::{ContactRecord, StoredDecision};
+use waypost_domain::team::Priority;
+use waypost_domain::{
+    ContactId, Conversation, DecisionId, InboundMessage, NumberName, PhoneNumberId, TeamName, Timestamp,
+};
 
-use crate::inbound::Inbound;
+use crate::v1::{DecisionEscalationStep, DecisionExtras};
 
 /// The bus message's `type`.
 pub const KIND: &str = "waypost.team-message.v1";
 const SPEC_VERSION: &str = "1.0";
 const EVENT_TYPE: &str = "com.waypost.message.routed.v1";
 /// CloudEvents' JSON format: <https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md>.
-const CONTENT_TYPE: &str = "application/cloudevents+json";
-/// Says that the message was addressed to another team, or to nobody that takes it, and why.
+pub const CONTENT_TYPE: &str = "application/cloudevents+json";
+/// A header of the bus message: says that it was addressed to another team, or to nobody that takes it, and why.
 pub const DIVERTED_HEADER: &str = "wp-diverted";
 
 /// All that a team message is made of.
 #[derive(Debug, Clone, Copy)]
 pub struct TeamMessage<'a> {
+    /// The decision's, and the message's own.
     pub id: DecisionId,
-    pub inbound: &'a Inbound,
-    pub message: &'a InboundMessage,
+    /// Of the POST that the message came in with.
+    pub post_id: &'a str,
+    pub received_at: Timestamp,
+    pub phone_number_id: &'a PhoneNumberId,
     pub number: &'a NumberName,
-    pub contact: Option<&'a ContactRecord>,
+    pub message: &'a InboundMessage,
+    /// Meta's own JSON of the message.
+    pub json: &'a [u8],
+    /// Whether another app held the thread when it was written.
+    pub from_standby: bool,
+    /// `None` where the webhook named nobody.
+    pub contact: Option<KnownContact<'a>>,
     pub conversation: Option<&'a Conversation>,
+    /// Who had the conversation, or the one before, where that was another team.
     pub previous_team: Option<&'a TeamName>,
-    pub decision: &'a StoredDecision,
+    pub routing: Routing<'a>,
+}
+
+/// What we know of the sender beside what the message says.
+#[derive(Debug, Clone, Copy)]
+pub struct KnownContact<'a> {
+    pub id: ContactId,
+    pub attributes: &'a BTreeMap<String, String>,
+}
+
+/// What was decided, and by which rule of which version.
+#[derive(Debug, Clone, Copy)]
+pub struct Routing<'a> {
+    pub rule_set: &'a str,
+    pub rule: &'a str,
+    pub phase: &'a str,
+    /// `None`: nobody takes it.
+    pub team: Option<&'a TeamName>,
+    pub priority: Priority,
+    pub why: &'a str,
+    pub extras: &'a DecisionExtras,
 }
 
 #[derive(Serialize)]
@@ -176,62 +205,26 @@ struct EscalationPart<'a> {
 }
 
 impl TeamMessage<'_> {
-    pub fn encode(&self) -> Message {
-        let extras = self.extras();
+    /// The body, of the type [`CONTENT_TYPE`].
+    pub fn encode(&self) -> Bytes {
         let envelope = Envelope {
             specversion: SPEC_VERSION,
             kind: EVENT_TYPE,
-            source: format!("/numbers/{}", self.inbound.key.number),
+            source: format!("/numbers/{}", self.phone_number_id),
             id: self.id,
-            traceparent: traceparent(&self.inbound.post_id, self.id),
-            data: self.document(&extras),
+            traceparent: traceparent(self.post_id, self.id),
+            data: self.document(),
         };
-        Message {
-            id: self.id.to_string(),
-            kind: KIND.to_owned(),
-            content_type: CONTENT_TYPE.to_owned(),
-            headers: BTreeMap::new(),
-            body: Bytes::from(serde_json::to_vec(&envelope).unwrap_or_default()),
-        }
+        // Strings and numbers under keys of ours: nothing that JSON has no form for.
+        Bytes::from(serde_json::to_vec(&envelope).unwrap_or_default())
     }
 
-    /// Read from what is stored, whether it was stored just now or by a process that is gone.
-    fn extras(&self) -> DecisionExtras {
-        decode_extras(&self.decision.extras).unwrap_or_else(|error| {
-            error!(decision_id = %self.id, %error, "what else was decided is not told");
-            DecisionExtras::default()
-        })
-    }
-
-    fn document<'a>(&'a self, extras: &'a DecisionExtras) -> Document<'a> {
+    fn document(&self) -> Document<'_> {
         Document {
             number: self.number.as_str(),
-            phone_number_id: self.inbound.key.number.as_str(),
-            received_at_ms: self.inbound.received_at.as_millis(),
-            message: MessagePart {
-                wamid: self.message.id.as_deref(),
-                kind: self.message.kind.as_str(),
-                text: self.message.text.as_deref(),
-                reply: self.message.tap.as_ref().map(|tap| ReplyPart {
-                    source: match tap.source {
-                        TapSource::Button => "button",
-                        TapSource::List => "list",
-                        TapSource::Template => "template",
-                    },
-                    id: &tap.id,
-                    title: tap.title.as_deref(),
-                }),
-                media: self.message.media.as_ref().map(|media| MediaPart {
-                    id: &media.id,
-                    mime_type: media.mime_type.as_deref(),
-                    sha256: media.sha256.as_deref(),
-                    filename: media.filename.as_deref(),
-                }),
-                quoted_wamid: self.message.quoted.as_ref().map(|quoted| quoted.id.as_str()),
-                written_at_ms: self.message.timestamp.map(waypost_domain::Timestamp::as_millis),
-                error_codes: &self.message.error_codes,
-                raw: self.raw(),
-            },
+            phone_number_id: self.phone_number_id.as_str(),
+            received_at_ms: self.received_at.as_millis(),
+            message: self.message_part(),
             contact: self.contact_part(),
             conversation: self.conversation.map(|conversation| ConversationPart {
                 id: conversation.id.to_string(),
@@ -239,20 +232,35 @@ impl TeamMessage<'_> {
                 previous_team: self.previous_team.map(TeamName::as_str),
                 window_ends_at_ms: conversation.window_ends_at.map(waypost_domain::Timestamp::as_millis),
             }),
-            routing: RoutingPart {
-                rule_set: &self.decision.rule_set,
-                rule: &self.decision.rule,
-                phase: &self.decision.phase,
-                team: self.decision.team.as_ref().map(TeamName::as_str),
-                priority: self.decision.priority.as_str(),
-                why: &self.decision.why,
-                tags: &extras.tags,
-                person: (!extras.person.is_empty())
-                    .then_some(PersonPart { name: &extras.person, fallback_team: &extras.fallback_team }),
-                skills: &extras.skills,
-                escalation: extras.escalation.iter().map(EscalationPart::from).collect(),
-            },
-            from_standby: matches!(self.inbound.content, crate::inbound::Content::Standby(_)),
+            routing: self.routing_part(),
+            from_standby: self.from_standby,
+        }
+    }
+
+    fn message_part(&self) -> MessagePart<'_> {
+        MessagePart {
+            wamid: self.message.id.as_deref(),
+            kind: self.message.kind.as_str(),
+            text: self.message.text.as_deref(),
+            reply: self.message.tap.as_ref().map(|tap| ReplyPart {
+                source: match tap.source {
+                    TapSource::Button => "button",
+                    TapSource::List => "list",
+                    TapSource::Template => "template",
+                },
+                id: &tap.id,
+                title: tap.title.as_deref(),
+            }),
+            media: self.message.media.as_ref().map(|media| MediaPart {
+                id: &media.id,
+                mime_type: media.mime_type.as_deref(),
+                sha256: media.sha256.as_deref(),
+                filename: media.filename.as_deref(),
+            }),
+            quoted_wamid: self.message.quoted.as_ref().map(|quoted| quoted.id.as_str()),
+            written_at_ms: self.message.timestamp.map(waypost_domain::Timestamp::as_millis),
+            error_codes: &self.message.error_codes,
+            raw: self.raw(),
         }
     }
 
@@ -263,7 +271,25 @@ impl TeamMessage<'_> {
         if self.message.is_plain_text && is_from_them {
             return None;
         }
-        std::str::from_utf8(&self.inbound.json).ok().and_then(|json| serde_json::from_str(json).ok())
+        std::str::from_utf8(self.json).ok().and_then(|json| serde_json::from_str(json).ok())
+    }
+
+    fn routing_part(&self) -> RoutingPart<'_> {
+        RoutingPart {
+            rule_set: self.routing.rule_set,
+            rule: self.routing.rule,
+            phase: self.routing.phase,
+            team: self.routing.team.map(TeamName::as_str),
+            priority: self.routing.priority.as_str(),
+            why: self.routing.why,
+            tags: &self.routing.extras.tags,
+            person: (!self.routing.extras.person.is_empty()).then_some(PersonPart {
+                name: &self.routing.extras.person,
+                fallback_team: &self.routing.extras.fallback_team,
+            }),
+            skills: &self.routing.extras.skills,
+            escalation: self.routing.extras.escalation.iter().map(EscalationPart::from).collect(),
+        }
     }
 
     fn contact_part(&self) -> ContactPart<'_> {
@@ -275,7 +301,7 @@ impl TeamMessage<'_> {
             parent_user_id: aliases.parent_bsuid.as_deref(),
             name: self.message.profile_name.as_deref(),
             username: self.message.username.as_deref(),
-            attributes: self.contact.map(|contact| &contact.attributes).filter(|attributes| !attributes.is_empty()),
+            attributes: self.contact.map(|contact| contact.attributes).filter(|attributes| !attributes.is_empty()),
         }
     }
 }
@@ -292,3 +318,6 @@ fn traceparent(post_id: &str, decision_id: DecisionId) -> Option<String> {
     let (high, _) = decision_id.as_uuid().as_u64_pair();
     Some(format!("00-{}-{high:016x}-01", trace.simple()))
 }
+
+#[cfg(test)]
+mod tests;

@@ -17,6 +17,7 @@ use crate::rules::RulesInForce;
 
 const POLL_EVERY: Duration = Duration::from_secs(1);
 
+/// Readers never lock.
 #[derive(Debug, Default)]
 pub struct TeamDirectory {
     /// The teams that the administration changed.

@@ -14,6 +14,7 @@ use waypost_store::{Store, StoreError};
 const NUMBERS_MAX: usize = 10_000;
 const POLL_EVERY: Duration = Duration::from_secs(1);
 
+/// Readers never lock.
 pub struct Numbers {
     store: Store,
     /// Swapped whole: what was read before a change can only be put into what is thrown away.
@@ -21,6 +22,7 @@ pub struct Numbers {
 }
 
 impl Numbers {
+    /// Knows none yet.
     pub fn new(store: Store) -> Self {
         Self { store, names: ArcSwap::default() }
     }

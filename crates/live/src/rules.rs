@@ -20,6 +20,7 @@ use crate::metrics;
 const POLL_EVERY: Duration = Duration::from_millis(500);
 const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
+/// Why rules are not in force: the old ones stay.
 #[derive(Debug, thiserror::Error)]
 pub enum RulesError {
     #[error("cannot read rules file {path}: {source}")]
@@ -78,6 +79,7 @@ impl RulesInForce {
         on_trial.map_or(&self.active, |trial| &trial.rules)
     }
 
+    /// Those for everybody who is not on trial.
     pub fn active(&self) -> &RuleSet {
         &self.active
     }
@@ -92,10 +94,12 @@ impl RulesInForce {
         [Some(&self.active), self.trial.as_ref().map(|trial| &trial.rules)].into_iter().flatten().map(|rules| &**rules)
     }
 
+    /// Every team that a decision can name.
     pub fn team_names(&self) -> BTreeSet<TeamName> {
         self.routing().flat_map(RuleSet::team_names).collect()
     }
 
+    /// The team as the first set that knows it describes it.
     pub fn team(&self, name: &TeamName) -> Option<&Team> {
         self.routing().find_map(|rules| rules.team(name))
     }
@@ -109,17 +113,19 @@ enum Source {
     Store(Store, i64),
 }
 
-/// Readers never lock.
+/// The rules in force, and where the next ones come from. Readers never lock.
 pub struct Rules {
     source: Source,
     current: ArcSwap<RulesInForce>,
 }
 
 impl Rules {
+    /// Rules that nothing replaces but [`replace`](Self::replace).
     pub fn fixed(rules: RuleSet) -> Self {
         Self { source: Source::Fixed, current: ArcSwap::from_pointee(RulesInForce::only(rules)) }
     }
 
+    /// Reads a file, which is to be followed.
     pub fn open_file(path: impl Into<PathBuf>) -> Result<Self, RulesError> {
         let path = path.into();
         let rules = read_file(&path)?;
@@ -133,6 +139,7 @@ impl Rules {
         Ok(Some(Self { source: Source::Store(store, activation.revision), current: ArcSwap::from_pointee(current) }))
     }
 
+    /// What decides now. Keep it for one batch.
     pub fn current(&self) -> Arc<RulesInForce> {
         self.current.load_full()
     }
@@ -159,13 +166,13 @@ impl Rules {
                 () = shutdown.cancelled() => return,
                 () = tokio::time::sleep(POLL_EVERY) => {}
             }
-            let Some(found) = follower.look(&self.current()).await else { continue };
+            let Some(found) = follower.poll(&self.current()).await else { continue };
             let rules = Arc::new(found.rules);
             if let Err(reason) = changed(rules.clone()).await {
                 error!(%reason, "new rules not in force yet");
                 continue;
             }
-            follower.saw(found.mark);
+            follower.remember(found.mark);
             info!(version = rules.active.version, rules = rules.active.rule_count(), "new rules in force");
             ::metrics::counter!(metrics::RULES_READ, "outcome" => "loaded").increment(1);
             self.replace(rules);
@@ -192,7 +199,7 @@ enum Mark {
 
 impl Follower<'_> {
     /// What is new. What is refused is told once; what could not be read is tried again.
-    async fn look(&mut self, current: &RulesInForce) -> Option<Found> {
+    async fn poll(&mut self, current: &RulesInForce) -> Option<Found> {
         match self {
             Self::File { path, seen } => {
                 let now = stamp(path);
@@ -208,7 +215,7 @@ impl Follower<'_> {
                     }
                 }
             }
-            Self::Store { store, seen } => match look_in_store(store, *seen, current).await {
+            Self::Store { store, seen } => match poll_store(store, *seen, current).await {
                 Ok(found) => found,
                 Err((revision, error)) => {
                     *seen = revision.filter(|_| !matches!(error, RulesError::Store(_))).unwrap_or(*seen);
@@ -219,7 +226,7 @@ impl Follower<'_> {
         }
     }
 
-    fn saw(&mut self, mark: Mark) {
+    fn remember(&mut self, mark: Mark) {
         match (self, mark) {
             (Self::File { seen, .. }, Mark::Stamp(stamp)) => *seen = stamp,
             (Self::Store { seen, .. }, Mark::Revision(revision)) => *seen = revision,
@@ -233,7 +240,7 @@ fn refused(error: &RulesError) {
     error!(%error, "new rules refused; the old ones stay in force");
 }
 
-async fn look_in_store(
+async fn poll_store(
     store: &Store,
     seen: i64,
     current: &RulesInForce,

@@ -1,0 +1,14 @@
+//! What follows the store while a process runs, so that a batch asks memory and not the database: the [rules in
+//! force](Rules), what the administration says of [teams](TeamDirectory), our [names for numbers](Numbers). Whoever
+//! reads gets a whole picture and never waits for whoever looks for changes.
+//!
+//! Shared by all components; it must never know one of them, and never decide anything.
+
+pub mod metrics;
+pub mod numbers;
+pub mod rules;
+pub mod teams;
+
+pub use numbers::Numbers;
+pub use rules::{Rules, RulesError, RulesInForce};
+pub use teams::TeamDirectory;
