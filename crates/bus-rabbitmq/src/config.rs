@@ -7,6 +7,7 @@ use lapin::uri::AMQPUri;
 use secrecy::{ExposeSecret, SecretString};
 use waypost_bus::BusError;
 
+/// How to reach the broker, and how much may be under way.
 #[derive(Debug, Clone)]
 pub struct RabbitConfig {
     /// `amqp://user:password@host:5672/vhost`, or `amqps://` for TLS.
@@ -31,6 +32,7 @@ pub struct RabbitConfig {
 }
 
 impl RabbitConfig {
+    /// The defaults, for the broker of this URL.
     pub fn new(url: impl Into<String>) -> Self {
         Self {
             url: SecretString::from(url.into()),

@@ -13,8 +13,8 @@ mod config;
 mod connection;
 mod consumer;
 mod failure;
-mod lane;
 pub mod metrics;
+mod publish_channel;
 mod publisher;
 mod socket;
 pub mod topology;
@@ -46,6 +46,7 @@ const TOPOLOGY_TIMEOUT: Duration = Duration::from_secs(120);
 /// [`Bus::close`] takes this long at most beyond what it is told, or the broker would not hear a goodbye.
 const GOODBYE: Duration = Duration::from_secs(1);
 
+/// A [`Bus`] on a RabbitMQ node or cluster.
 pub struct RabbitBus {
     publisher: Publisher,
     publishing: watch::Receiver<LinkState>,

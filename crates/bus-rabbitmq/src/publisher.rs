@@ -1,6 +1,6 @@
-//! The way out: refuses what cannot be sent now, and hands the rest to the [lanes](crate::lane), one per channel.
+//! The way out: refuses what cannot be sent now, and hands the rest to the [publishing channels](crate::publish_channel).
 //!
-//! All publications to one address take the same lane, which keeps their order.
+//! All publications to one address take the same channel, which keeps their order.
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
@@ -15,14 +15,14 @@ use waypost_bus::{Address, Outcome, Publication};
 
 use crate::config::RabbitConfig;
 use crate::connection::LinkState;
-use crate::lane::{Burst, Lane};
 use crate::metrics::PUBLICATIONS;
+use crate::publish_channel::{PublishChannel, PublishRequest};
 
 /// The unit in which bodies in flight are counted.
 const BYTES_PER_PERMIT: usize = 1024;
 
 pub(crate) struct Publisher {
-    lanes: Vec<mpsc::Sender<Burst>>,
+    channels: Vec<mpsc::Sender<PublishRequest>>,
     hasher: RandomState,
     state: watch::Receiver<LinkState>,
     count: Arc<Semaphore>,
@@ -38,7 +38,7 @@ pub(crate) struct InFlight {
 }
 
 impl Publisher {
-    /// The lanes run on `tasks` until `stop`.
+    /// The channels run on `tasks` until `stop`.
     pub(crate) fn new(
         config: &RabbitConfig,
         state: watch::Receiver<LinkState>,
@@ -47,14 +47,14 @@ impl Publisher {
     ) -> Self {
         let count_max = limit(config.in_flight_max);
         let bytes_max = limit(config.in_flight_bytes_max.div_ceil(BYTES_PER_PERMIT));
-        let lanes = (0..config.publish_channels).map(|_| {
-            // Every burst holds a permit, so there is always room.
+        let channels = (0..config.publish_channels).map(|_| {
+            // Every request holds a permit, so there is always room.
             let (sender, receiver) = mpsc::channel(count_max as usize);
-            tasks.spawn(Lane::new(state.clone(), receiver).run(stop.clone()));
+            tasks.spawn(PublishChannel::new(state.clone(), receiver).run(stop.clone()));
             sender
         });
         Self {
-            lanes: lanes.collect(),
+            channels: channels.collect(),
             hasher: RandomState::new(),
             state,
             count: Arc::new(Semaphore::new(count_max as usize)),
@@ -90,34 +90,34 @@ impl Publisher {
         if !matches!(*self.state.borrow(), LinkState::Up(_)) {
             return vec![Outcome::Unavailable; number];
         }
-        let lane = self.lane_of(&batch[0].address);
-        if batch.iter().all(|publication| self.lane_of(&publication.address) == lane) {
-            return match self.start(lane, batch, deadline) {
-                Some(answer) => settled(answer, number, deadline).await,
+        let channel = self.channel_of(&batch[0].address);
+        if batch.iter().all(|publication| self.channel_of(&publication.address) == channel) {
+            return match self.start(channel, batch, deadline) {
+                Some(answer) => outcomes_by(answer, number, deadline).await,
                 None => vec![Outcome::Unavailable; number],
             };
         }
-        self.spread(batch, deadline).await
+        self.send_over_channels(batch, deadline).await
     }
 
-    /// Sends a batch that takes several lanes: all are started before any is awaited.
-    async fn spread(&self, batch: Vec<Publication>, deadline: Instant) -> Vec<Outcome> {
+    /// Sends a batch that takes several channels: all are started before any is awaited.
+    async fn send_over_channels(&self, batch: Vec<Publication>, deadline: Instant) -> Vec<Outcome> {
         let mut outcomes = vec![Outcome::Unavailable; batch.len()];
         let mut parts: Vec<(Vec<usize>, Vec<Publication>)> = Vec::new();
-        parts.resize_with(self.lanes.len(), Default::default);
+        parts.resize_with(self.channels.len(), Default::default);
         for (index, publication) in batch.into_iter().enumerate() {
-            let (indices, publications) = &mut parts[self.lane_of(&publication.address)];
+            let (indices, publications) = &mut parts[self.channel_of(&publication.address)];
             indices.push(index);
             publications.push(publication);
         }
         let mut started = Vec::with_capacity(parts.len());
-        for (lane, (indices, publications)) in parts.into_iter().enumerate() {
-            if let Some(answer) = (!indices.is_empty()).then(|| self.start(lane, publications, deadline)).flatten() {
+        for (channel, (indices, publications)) in parts.into_iter().enumerate() {
+            if let Some(answer) = (!indices.is_empty()).then(|| self.start(channel, publications, deadline)).flatten() {
                 started.push((indices, answer));
             }
         }
         for (indices, answer) in started {
-            let part = settled(answer, indices.len(), deadline).await;
+            let part = outcomes_by(answer, indices.len(), deadline).await;
             for (index, outcome) in indices.into_iter().zip(part) {
                 outcomes[index] = outcome;
             }
@@ -125,15 +125,15 @@ impl Publisher {
         outcomes
     }
 
-    fn lane_of(&self, address: &Address) -> usize {
-        // The remainder is below the number of lanes.
-        (self.hasher.hash_one(address) % self.lanes.len() as u64) as usize
+    fn channel_of(&self, address: &Address) -> usize {
+        // The remainder is below the number of channels.
+        (self.hasher.hash_one(address) % self.channels.len() as u64) as usize
     }
 
     /// `None`: too much is in flight, or the bus is closing.
     fn start(
         &self,
-        lane: usize,
+        channel: usize,
         publications: Vec<Publication>,
         deadline: Instant,
     ) -> Option<oneshot::Receiver<Vec<Outcome>>> {
@@ -146,7 +146,7 @@ impl Publisher {
             _bytes: self.bytes.clone().try_acquire_many_owned(permits).ok()?,
         };
         let (reply, answer) = oneshot::channel();
-        self.lanes[lane].try_send(Burst { publications, deadline, reply, in_flight }).ok()?;
+        self.channels[channel].try_send(PublishRequest { publications, deadline, reply, in_flight }).ok()?;
         Some(answer)
     }
 }
@@ -155,7 +155,7 @@ fn limit(number: usize) -> u32 {
     u32::try_from(number.min(Semaphore::MAX_PERMITS)).unwrap_or(u32::MAX)
 }
 
-async fn settled(answer: oneshot::Receiver<Vec<Outcome>>, number: usize, deadline: Instant) -> Vec<Outcome> {
+async fn outcomes_by(answer: oneshot::Receiver<Vec<Outcome>>, number: usize, deadline: Instant) -> Vec<Outcome> {
     match timeout_at(deadline, answer).await {
         Ok(Ok(outcomes)) => outcomes,
         Ok(Err(_)) | Err(_) => vec![Outcome::Unknown; number],

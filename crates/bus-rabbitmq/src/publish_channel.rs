@@ -1,9 +1,13 @@
-//! One confirm channel and its owner. Publications go out in flights: everything that waits is sent at once, and the
-//! next flight starts when the broker has answered for all of the last.
+//! One channel in confirm mode and its owner. Publications go out in batches: everything that waits is sent at once, and
+//! the next batch starts when the broker has confirmed, returned or refused all of the last.
 //!
-//! Flights never overlap on a channel, because lapin attaches a returned message to whichever confirm of the channel
-//! completes next, which need not be its own: with a flight as the unit, a return is looked up by its message id among
-//! all it can belong to, and an unroutable message is never taken for a confirmed one.
+//! Batches never overlap on a channel, because lapin attaches a returned message to whichever confirm of the channel
+//! completes next, which need not be its own: with a batch as the unit, a return is looked up by its message id among
+//! all it can belong to, and an unroutable message is never taken for a confirmed one. Given A (unroutable) and B in one
+//! batch, lapin may hand A's return to whoever awaits B's confirm; then A is found by its id and B stays confirmed, else
+//! A would count as stored and be lost.
+//!
+//! Must never start a batch while frames of an earlier one may still be on their way.
 
 use std::future::ready;
 use std::pin::Pin;
@@ -31,8 +35,8 @@ use crate::metrics::CHANNELS_LOST;
 use crate::publisher::InFlight;
 use crate::wire;
 
-/// A flight takes no further burst when it has this many publications.
-const FLIGHT_MAX: usize = 512;
+/// A batch takes no further request when it has this many publications.
+const BATCH_MAX: usize = 512;
 /// To open or close a channel.
 const CHANNEL_TIMEOUT: Duration = Duration::from_secs(2);
 /// After an alarm is over, for the confirms of what was sent before it.
@@ -42,70 +46,71 @@ const UNBLOCKED_GRACE: Duration = Duration::from_secs(10);
 /// just died, the channel is refused for ever.
 const REFUSED_RENEW_AFTER: Duration = Duration::from_secs(1);
 /// A refusal by the broker repeats with every attempt, its log line does not.
-const COMPLAIN_EVERY: Duration = Duration::from_secs(10);
+const LOG_REFUSAL_EVERY: Duration = Duration::from_secs(10);
 
 /// Publications of one call.
-pub(crate) struct Burst {
+pub(crate) struct PublishRequest {
     pub(crate) publications: Vec<Publication>,
     pub(crate) deadline: Instant,
     pub(crate) reply: oneshot::Sender<Vec<Outcome>>,
     pub(crate) in_flight: InFlight,
 }
 
-pub(crate) struct Lane {
+pub(crate) struct PublishChannel {
     state: watch::Receiver<LinkState>,
-    inbox: mpsc::Receiver<Burst>,
+    inbox: mpsc::Receiver<PublishRequest>,
     channel: Option<(Arc<Link>, OwnChannel)>,
-    complained_at: Option<Instant>,
+    refusal_logged_at: Option<Instant>,
     /// Since when the channel has had publications refused.
     refused_since: Option<Instant>,
 }
 
-impl Lane {
-    pub(crate) const fn new(state: watch::Receiver<LinkState>, inbox: mpsc::Receiver<Burst>) -> Self {
-        Self { state, inbox, channel: None, complained_at: None, refused_since: None }
+impl PublishChannel {
+    pub(crate) const fn new(state: watch::Receiver<LinkState>, inbox: mpsc::Receiver<PublishRequest>) -> Self {
+        Self { state, inbox, channel: None, refusal_logged_at: None, refused_since: None }
     }
 
     /// Until `stop`; what waits then is in doubt for its callers.
     pub(crate) async fn run(mut self, stop: CancellationToken) {
         while let Some(Some(first)) = stop.run_until_cancelled(self.inbox.recv()).await {
             let mut number = first.publications.len();
-            let mut bursts = vec![first];
-            while number < FLIGHT_MAX {
-                let Ok(burst) = self.inbox.try_recv() else { break };
-                number += burst.publications.len();
-                bursts.push(burst);
+            let mut requests = vec![first];
+            while number < BATCH_MAX {
+                let Ok(request) = self.inbox.try_recv() else { break };
+                number += request.publications.len();
+                requests.push(request);
             }
-            self.fly(bursts).await;
+            self.publish(requests).await;
         }
     }
 
-    async fn fly(&mut self, bursts: Vec<Burst>) {
+    async fn publish(&mut self, requests: Vec<PublishRequest>) {
         let now = Instant::now();
-        let (late, bursts): (Vec<Burst>, Vec<Burst>) = bursts.into_iter().partition(|burst| burst.deadline <= now);
+        let (late, requests): (Vec<PublishRequest>, Vec<PublishRequest>) =
+            requests.into_iter().partition(|request| request.deadline <= now);
         late.into_iter().for_each(never_sent);
-        let Some(deadline) = bursts.iter().map(|burst| burst.deadline).max() else { return };
+        let Some(deadline) = requests.iter().map(|request| request.deadline).max() else { return };
         let Some((link, channel)) = self.open().await else {
-            return bursts.into_iter().for_each(never_sent);
+            return requests.into_iter().for_each(never_sent);
         };
-        let mut replies = Vec::with_capacity(bursts.len());
-        let (mut parcels, mut labels) = (Vec::new(), Vec::new());
-        for burst in bursts {
-            replies.push((burst.publications.len(), burst.reply, burst.in_flight));
-            for publication in burst.publications {
-                let (parcel, label) = pack(publication);
-                parcels.push(parcel);
-                labels.push(label);
+        let mut replies = Vec::with_capacity(requests.len());
+        let (mut outgoing, mut properties) = (Vec::new(), Vec::new());
+        for request in requests {
+            replies.push((request.publications.len(), request.reply, request.in_flight));
+            for publication in request.publications {
+                let (one, its_properties) = encode(publication);
+                outgoing.push(one);
+                properties.push(its_properties);
             }
         }
-        let mut flight = Flight::depart(&channel, &parcels, labels);
+        let mut batch = ConfirmBatch::send(&channel, &outgoing, properties);
         fault::point(fault::BUS_BEFORE_CONFIRM);
-        if timeout_at(deadline, flight.settle()).await.is_err() {
-            self.overdue(&link, &channel, &mut flight).await;
+        if timeout_at(deadline, batch.await_confirms()).await.is_err() {
+            self.confirms_overdue(&link, &channel, &mut batch).await;
         }
-        let (mut outcomes, failure) = flight.outcomes();
+        let (mut outcomes, failure) = batch.outcomes();
         if let Some(failure) = failure {
-            self.failed(&failure, &parcels, &mut outcomes);
+            self.failed(&failure, &outgoing, &mut outcomes);
         }
         if channel.status().connected() {
             self.keep(link, channel, &outcomes);
@@ -120,7 +125,7 @@ impl Lane {
         }
     }
 
-    /// For the next flight, unless it has been refused for too long: dropped then, with nothing on its way.
+    /// For the next batch, unless it has been refused for too long: dropped then, with nothing on its way.
     fn keep(&mut self, link: Arc<Link>, channel: OwnChannel, outcomes: &[Outcome]) {
         if self.refused_since.is_some_and(|since| since.elapsed() > REFUSED_RENEW_AFTER) {
             self.refused_since = None;
@@ -160,17 +165,17 @@ impl Lane {
         }
     }
 
-    /// Confirms are missing. The channel must not be used while frames of this flight may still be on their way: they
+    /// Confirms are missing. The channel must not be used while frames of this batch may still be on their way: they
     /// would overtake or repeat what comes later.
-    async fn overdue(&self, link: &Link, channel: &OwnChannel, flight: &mut Flight<'_>) {
+    async fn confirms_overdue(&self, link: &Link, channel: &OwnChannel, batch: &mut ConfirmBatch<'_>) {
         let mut state = self.state.clone();
         while matches!(&*state.borrow_and_update(), LinkState::Blocked(..)) {
             // Nothing is written now. What lapin holds is sent, in order, when the alarm is over.
             let changed = tokio::select! {
-                () = flight.settle() => return,
+                () = batch.await_confirms() => return,
                 changed = state.changed() => changed,
             };
-            if changed.is_err() || timeout(UNBLOCKED_GRACE, flight.settle()).await.is_ok() {
+            if changed.is_err() || timeout(UNBLOCKED_GRACE, batch.await_confirms()).await.is_ok() {
                 return;
             }
         }
@@ -180,49 +185,49 @@ impl Lane {
         }
     }
 
-    /// The channel broke during the flight. Where the broker said why, that is worth more than "unknown".
-    fn failed(&mut self, failure: &lapin::Error, parcels: &[Parcel], outcomes: &mut [Outcome]) {
+    /// The channel broke during the batch. Where the broker said why, that is worth more than "unknown".
+    fn failed(&mut self, failure: &lapin::Error, outgoing: &[Outgoing], outcomes: &mut [Outcome]) {
         let text = reason(failure);
         let named = match Failure::of(failure) {
             Failure::NotFound => Outcome::Returned,
             Failure::Refused => Outcome::Unavailable,
             Failure::Mismatch | Failure::Lost => Outcome::Unknown,
         };
-        if named != Outcome::Unknown && self.complained_at.is_none_or(|at| at.elapsed() > COMPLAIN_EVERY) {
-            self.complained_at = Some(Instant::now());
+        if named != Outcome::Unknown && self.refusal_logged_at.is_none_or(|at| at.elapsed() > LOG_REFUSAL_EVERY) {
+            self.refusal_logged_at = Some(Instant::now());
             error!(reason = text, "the broker refuses publications");
         }
-        for (parcel, outcome) in parcels.iter().zip(outcomes) {
-            if *outcome == Outcome::Unknown && text.contains(&format!("'{}'", parcel.stream.name())) {
+        for (one, outcome) in outgoing.iter().zip(outcomes) {
+            if *outcome == Outcome::Unknown && text.contains(&format!("'{}'", one.stream.name())) {
                 *outcome = named;
             }
         }
     }
 }
 
-fn never_sent(burst: Burst) {
-    let outcomes = vec![Outcome::Unavailable; burst.publications.len()];
-    burst.reply.send(outcomes).ok();
+fn never_sent(request: PublishRequest) {
+    let outcomes = vec![Outcome::Unavailable; request.publications.len()];
+    request.reply.send(outcomes).ok();
 }
 
 /// A publication, to be sent and to be known again.
-struct Parcel {
+struct Outgoing {
     stream: Stream,
     key: ShortString,
     id: String,
     body: Bytes,
 }
 
-/// Without a label, AMQP cannot carry it.
-fn pack(publication: Publication) -> (Parcel, Option<BasicProperties>) {
+/// Without properties, AMQP cannot carry it.
+fn encode(publication: Publication) -> (Outgoing, Option<BasicProperties>) {
     let Publication { address, message } = publication;
     let (id, body) = (message.id.clone(), message.body.clone());
     let key = ShortString::try_new(address.key);
-    let label = key.is_ok().then(|| wire::properties(message)).flatten();
-    (Parcel { stream: address.stream, key: key.unwrap_or_default(), id, body }, label)
+    let properties = key.is_ok().then(|| wire::properties(message)).flatten();
+    (Outgoing { stream: address.stream, key: key.unwrap_or_default(), id, body }, properties)
 }
 
-impl Parcel {
+impl Outgoing {
     fn is(&self, returned: &BasicReturnMessage) -> bool {
         let id = returned.delivery.properties.message_id().as_ref().map_or("", ShortString::as_str);
         self.id == id
@@ -240,22 +245,23 @@ enum Progress<'a> {
 }
 
 /// Publications on their way over one channel.
-struct Flight<'a> {
-    parcels: &'a [Parcel],
+struct ConfirmBatch<'a> {
+    outgoing: &'a [Outgoing],
     progress: Vec<Progress<'a>>,
     returns: Vec<BasicReturnMessage>,
     failure: Option<lapin::Error>,
 }
 
-impl<'a> Flight<'a> {
+impl<'a> ConfirmBatch<'a> {
     /// Hands everything to lapin before waiting for anything.
-    fn depart(channel: &'a Channel, parcels: &'a [Parcel], labels: Vec<Option<BasicProperties>>) -> Self {
+    fn send(channel: &'a Channel, outgoing: &'a [Outgoing], properties: Vec<Option<BasicProperties>>) -> Self {
         let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
-        let progress = parcels.iter().zip(labels).map(|(parcel, label)| {
+        let progress = outgoing.iter().zip(properties).map(|(one, properties)| {
             // What AMQP cannot carry, no broker would store.
-            let Some(label) = label else { return Progress::Done(Outcome::Nacked) };
-            let (exchange, key) = (parcel.stream.name().into(), parcel.key.clone());
-            let mut sending: Sending<'a> = Box::pin(channel.basic_publish(exchange, key, options, &parcel.body, label));
+            let Some(properties) = properties else { return Progress::Done(Outcome::Nacked) };
+            let (exchange, key) = (one.stream.name().into(), one.key.clone());
+            let mut sending: Sending<'a> =
+                Box::pin(channel.basic_publish(exchange, key, options, &one.body, properties));
             // The first poll queues the frames. Nobody needs to be woken: each is polled again when its turn comes,
             // and tells then if it has failed already.
             match sending.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
@@ -264,12 +270,12 @@ impl<'a> Flight<'a> {
                 Poll::Pending => Progress::Sending(sending),
             }
         });
-        Self { progress: progress.collect(), parcels, returns: Vec::new(), failure: None }
+        Self { progress: progress.collect(), outgoing, returns: Vec::new(), failure: None }
     }
 
     /// Waits for every answer. Cancel-safe: what was answered is kept. One by one, because the wait is over when the
     /// last has come, and a set of futures would be polled over and over.
-    async fn settle(&mut self) {
+    async fn await_confirms(&mut self) {
         for progress in &mut self.progress {
             if let Progress::Sending(sending) = progress {
                 *progress = match sending.await {
@@ -302,7 +308,7 @@ impl<'a> Flight<'a> {
             Progress::Done(outcome) => outcome,
         };
         let mut outcomes: Vec<Outcome> = self.progress.into_iter().map(outcome).collect();
-        attribute(&self.returns, self.parcels, &mut outcomes);
+        attribute_returns(&self.returns, self.outgoing, &mut outcomes);
         (outcomes, self.failure)
     }
 }
@@ -316,13 +322,13 @@ fn failed(known: &mut Option<lapin::Error>, error: lapin::Error) -> Outcome {
 }
 
 /// A returned message may come with another one's confirm.
-fn attribute(returns: &[BasicReturnMessage], parcels: &[Parcel], outcomes: &mut [Outcome]) {
+fn attribute_returns(returns: &[BasicReturnMessage], outgoing: &[Outgoing], outcomes: &mut [Outcome]) {
     for returned in returns {
-        let own = |index: &usize| parcels[*index].is(returned) && outcomes[*index] != Outcome::Returned;
-        match (0..parcels.len()).find(own) {
+        let own = |index: &usize| outgoing[*index].is(returned) && outcomes[*index] != Outcome::Returned;
+        match (0..outgoing.len()).find(own) {
             Some(index) => outcomes[index] = Outcome::Returned,
             None => {
-                // Some publication of this flight is not stored, and we cannot tell which.
+                // Some publication of this batch is not stored, and we cannot tell which.
                 error!("the broker returned a message that was not sent");
                 outcomes.iter_mut().filter(|outcome| **outcome == Outcome::Confirmed).for_each(|outcome| {
                     *outcome = Outcome::Unknown;
