@@ -2,6 +2,7 @@
 //! program, and reads queues as a team's tool would. Must know nothing of how the program works inside.
 
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -15,6 +16,8 @@ use tokio::task::JoinSet;
 use waypost_bus::Message;
 use waypost_bus_embedded::BusFile;
 use waypost_cloud_api::samples::{SampleKind, SampleParams, sample};
+#[cfg(feature = "servers")]
+use waypost_tests::network::Network;
 use waypost_tests::ports::free_port;
 #[cfg(feature = "servers")]
 use waypost_tests::postgres::PostgresHandle;
@@ -93,6 +96,9 @@ pub(crate) struct Deployment {
     admin_port: u16,
     settings: Vec<(String, String)>,
     has_rules_file: bool,
+    /// Where the process listens, and the network namespace that has the address where it is not the test's own.
+    address: Ipv4Addr,
+    namespace: Option<String>,
     #[cfg(feature = "servers")]
     servers: Option<Servers>,
 }
@@ -114,6 +120,8 @@ impl Deployment {
             admin_port: free_port(),
             settings: Vec::new(),
             has_rules_file: true,
+            address: Ipv4Addr::LOCALHOST,
+            namespace: None,
             #[cfg(feature = "servers")]
             servers: None,
         };
@@ -142,6 +150,15 @@ impl Deployment {
         self
     }
 
+    /// With its processes in a network of their own.
+    #[cfg(feature = "servers")]
+    pub(crate) fn within(mut self, network: &Network) -> anyhow::Result<Self> {
+        self.address = network.inside();
+        self.namespace = Some(network.namespace().to_owned());
+        std::fs::write(self.config_file(), self.config())?;
+        Ok(self)
+    }
+
     /// One that decides by what is activated.
     #[cfg(feature = "servers")]
     pub(crate) fn without_rules_file(mut self) -> anyhow::Result<Self> {
@@ -155,11 +172,12 @@ impl Deployment {
         // Short leases: after a kill the next process waits for the dead one's.
         let text = format!(
             "data_dir = {data:?}\npartitions = 4\n\
-             [ingress]\nlisten = \"127.0.0.1:{webhook}\"\napp_secrets = [\"{APP_SECRET}\"]\nverify_token = \"v\"\n\
-             [admin]\nlisten = \"127.0.0.1:{admin}\"\n\
+             [ingress]\nlisten = \"{address}:{webhook}\"\napp_secrets = [\"{APP_SECRET}\"]\nverify_token = \"v\"\n\
+             [admin]\nlisten = \"{address}:{admin}\"\n\
              [rules]\n{rules}\
              [worker]\nlease_ttl_ms = 3000\nlease_renew_ms = 1000\n",
             data = self.data_folder(),
+            address = self.address,
             webhook = self.webhook_port,
             admin = self.admin_port,
         );
@@ -184,11 +202,11 @@ impl Deployment {
     }
 
     pub(crate) fn webhook_url(&self) -> String {
-        format!("http://127.0.0.1:{}/webhook", self.webhook_port)
+        format!("http://{}:{}/webhook", self.address, self.webhook_port)
     }
 
     pub(crate) fn admin_url(&self, path: &str) -> String {
-        format!("http://127.0.0.1:{}{path}", self.admin_port)
+        format!("http://{}:{}{path}", self.address, self.admin_port)
     }
 
     pub(crate) fn client(&self) -> anyhow::Result<WebhookClient> {
@@ -205,6 +223,7 @@ impl Deployment {
             arguments: self.overrides().map(Into::into).collect(),
             variables: Vec::new(),
             ready_url: self.admin_url("/readyz"),
+            namespace: self.namespace.clone(),
         }
     }
 
@@ -274,6 +293,12 @@ impl Servers {
         let node = NodeHandle::attach_from_env()?;
         let vhost = node.create_vhost()?;
         Ok(Self { amqp_url: node.amqp_url(&vhost), node, vhost, postgres_url })
+    }
+
+    /// A new virtual host of a node of the test's own, and a new database.
+    pub(crate) fn new_on(node: &NodeHandle, postgres_url: String) -> anyhow::Result<Self> {
+        let vhost = node.create_vhost()?;
+        Ok(Self { node: node.clone(), amqp_url: node.amqp_url(&vhost), vhost, postgres_url })
     }
 
     /// The root virtual host of a node of the test's own, and a new database.

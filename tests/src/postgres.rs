@@ -18,6 +18,7 @@ use rustix::process::{Pid, Signal, geteuid, kill_process};
 use tempfile::TempDir;
 
 use crate::ports::free_port;
+use crate::process::signal_all;
 
 /// The administrator's URL of the server that the test run has started.
 pub const URL_ENV: &str = "WAYPOST_TEST_POSTGRES_URL";
@@ -36,6 +37,7 @@ const PROGRAMS: [&str; 4] = ["initdb", "postgres", "psql", "pg_isready"];
 pub struct PostgresServer {
     handle: PostgresHandle,
     server: Option<Child>,
+    address: Ipv4Addr,
     port: u16,
     folder: TempDir,
 }
@@ -43,11 +45,17 @@ pub struct PostgresServer {
 impl PostgresServer {
     /// Makes a cluster and waits until it accepts connections: about 2 s on an idle machine.
     pub fn start() -> anyhow::Result<Self> {
+        Self::start_on(Ipv4Addr::LOCALHOST)
+    }
+
+    /// The same, listening on another address of this machine: one that only the test's own processes can reach, because
+    /// everybody is trusted.
+    pub fn start_on(address: Ipv4Addr) -> anyhow::Result<Self> {
         let programs = programs_folder()?;
         let folder = tempfile::Builder::new().prefix("waypost-postgres-").tempdir()?;
         let port = free_port();
-        let admin_url = format!("postgres://{USER}@{}:{port}/postgres", Ipv4Addr::LOCALHOST);
-        let mut server = Self { handle: PostgresHandle { admin_url, programs }, server: None, port, folder };
+        let admin_url = format!("postgres://{USER}@{address}:{port}/postgres");
+        let mut server = Self { handle: PostgresHandle { admin_url, programs }, server: None, address, port, folder };
         server.make_cluster()?;
         server.start_again()?;
         Ok(server)
@@ -104,6 +112,30 @@ impl PostgresServer {
         Ok(())
     }
 
+    /// SIGSTOP to the server and to every process of its: it stands still, its connections stay open.
+    pub fn freeze(&self) -> anyhow::Result<()> {
+        // The server first: it starts nothing more then.
+        signal_all(&[self.running_pid()?], Signal::STOP)?;
+        signal_all(&self.backends()?, Signal::STOP)
+    }
+
+    /// SIGCONT.
+    pub fn thaw(&self) -> anyhow::Result<()> {
+        signal_all(&self.backends()?, Signal::CONT)?;
+        signal_all(&[self.running_pid()?], Signal::CONT)
+    }
+
+    fn running_pid(&self) -> anyhow::Result<u32> {
+        self.pid().context("the server is not running")
+    }
+
+    /// The processes that the server has started, one for each connection and a few more.
+    fn backends(&self) -> anyhow::Result<Vec<u32>> {
+        let id = self.running_pid()?;
+        let children = fs::read_to_string(format!("/proc/{id}/task/{id}/children")).context("only Linux says")?;
+        children.split_whitespace().map(|id| id.parse().context("a process id")).collect()
+    }
+
     /// A fast shutdown: open transactions are rolled back, connections ended.
     pub fn stop(&mut self) -> anyhow::Result<()> {
         let Some(mut server) = self.server.take() else { return Ok(()) };
@@ -141,9 +173,15 @@ impl PostgresServer {
         ensure!(output.status.success(), "initdb failed ({}): {error}", output.status);
         let settings = format!(
             "\nlisten_addresses = '{}'\nunix_socket_directories = '{}'\nmax_connections = {CONNECTIONS_MAX}\n",
-            Ipv4Addr::LOCALHOST,
+            self.address,
             folder.display()
         );
+        if !self.address.is_loopback() {
+            let file = self.data().join("pg_hba.conf");
+            let given = fs::read_to_string(&file)?;
+            // The pair of addresses that the interface has.
+            fs::write(file, format!("{given}\nhost all all {}/30 trust\n", self.address))?;
+        }
         let file = self.data().join("postgresql.conf");
         let given = fs::read_to_string(&file)?;
         fs::write(file, given + &settings)?;
@@ -245,10 +283,15 @@ impl PostgresHandle {
 
     /// Runs one statement as the administrator and gives its rows, a line each.
     pub fn sql(&self, statement: &str) -> anyhow::Result<String> {
+        self.sql_on(&self.admin_url, statement)
+    }
+
+    /// The same in the database of this URL.
+    pub fn sql_on(&self, url: &str, statement: &str) -> anyhow::Result<String> {
         let output = self
             .client("psql")
             .args(["--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1"])
-            .args(["--dbname", &self.admin_url, "--command", statement])
+            .args(["--dbname", url, "--command", statement])
             .stdin(Stdio::null())
             .output()
             .context("cannot run psql")?;

@@ -34,6 +34,8 @@ pub struct WaypostSettings {
     pub variables: Vec<(String, String)>,
     /// Answers 200 when it is ready, e.g. `http://127.0.0.1:1234/readyz`.
     pub ready_url: String,
+    /// The network namespace to run in, instead of the test's own.
+    pub namespace: Option<String>,
 }
 
 /// Killed, with SIGKILL, when dropped. Its output is shown when the test has failed by then.
@@ -72,7 +74,7 @@ impl WaypostProcess {
     pub fn spawn(settings: &WaypostSettings) -> anyhow::Result<Self> {
         let config = tempfile::Builder::new().prefix("waypost-test-").suffix(".toml").tempfile()?;
         std::fs::write(config.path(), &settings.config)?;
-        let mut command = waypost()?;
+        let mut command = waypost_in(settings.namespace.as_deref())?;
         command.arg("run").arg("--config").arg(config.path()).args(&settings.arguments);
         command.envs(settings.variables.iter().map(|(name, value)| (name, value)));
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
@@ -158,9 +160,34 @@ impl Drop for WaypostProcess {
     }
 }
 
+/// Sends a signal to processes that this test has started.
+pub(crate) fn signal_all(ids: &[u32], signal: Signal) -> anyhow::Result<()> {
+    for id in ids {
+        let id = i32::try_from(*id).ok().and_then(Pid::from_raw).context("a process id")?;
+        match kill_process(id, signal) {
+            // A child of a server's may just have ended.
+            Ok(()) | Err(rustix::io::Errno::SRCH) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
 /// The program with nothing to do yet, and without any `WAYPOST…` variable of ours. For other commands than `run`.
 pub fn waypost() -> anyhow::Result<Command> {
-    let mut command = Command::new(binary()?);
+    waypost_in(None)
+}
+
+fn waypost_in(namespace: Option<&str>) -> anyhow::Result<Command> {
+    let mut command = match namespace {
+        None => Command::new(binary()?),
+        Some(namespace) => {
+            // It becomes the program instead of watching over it: our child is the program itself.
+            let mut command = Command::new("ip");
+            command.args(["netns", "exec", namespace]).arg(binary()?);
+            command
+        }
+    };
     for (name, _) in std::env::vars_os() {
         if name.as_encoded_bytes().starts_with(b"WAYPOST") {
             command.env_remove(name);

@@ -15,9 +15,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow, bail, ensure};
+use rustix::process::Signal;
 use tempfile::TempDir;
 
 use crate::ports::free_port;
+use crate::process::signal_all;
 
 /// Names the file that describes the node which the test run has started.
 pub const NODE_ENV: &str = "WAYPOST_TEST_RABBITMQ_NODE";
@@ -49,14 +51,21 @@ pub struct RabbitNode {
 impl RabbitNode {
     /// Starts a node and waits until it accepts connections: about 6 s on an idle machine.
     pub fn start() -> anyhow::Result<Self> {
+        Self::start_on(Ipv4Addr::LOCALHOST)
+    }
+
+    /// The same, listening on another address of this machine: one that only the test's own processes can reach, because
+    /// everybody knows the password.
+    pub fn start_on(address: Ipv4Addr) -> anyhow::Result<Self> {
         let programs = programs_folder()?;
         let folder = tempfile::Builder::new().prefix("waypost-rabbitmq-").tempdir()?;
-        let handle = NodeHandle::new(folder.path(), programs, free_port());
+        let handle = NodeHandle { address, ..NodeHandle::new(folder.path(), programs, free_port()) };
         handle.write_files(&format!("WAYPOST{}{}", handle.epmd_port, std::process::id()))?;
         let epmd = Some(handle.start_epmd()?);
         let mut node = Self { handle, epmd, server: None, _folder: folder };
         // Before the node asks for it: Erlang would start one that outlives us.
-        ensure!(accepts(node.handle.epmd_port, EPMD_TIMEOUT, || Ok(()))?, "epmd does not accept connections");
+        let epmd_address = SocketAddr::from((Ipv4Addr::LOCALHOST, node.handle.epmd_port));
+        ensure!(accepts(epmd_address, EPMD_TIMEOUT, || Ok(()))?, "epmd does not accept connections");
         node.start_again()?;
         Ok(node)
     }
@@ -118,6 +127,20 @@ impl RabbitNode {
         Ok(())
     }
 
+    /// SIGSTOP: it stands still, its connections stay open.
+    pub fn freeze(&self) -> anyhow::Result<()> {
+        signal_all(&self.pids()?, Signal::STOP)
+    }
+
+    /// SIGCONT.
+    pub fn thaw(&self) -> anyhow::Result<()> {
+        signal_all(&self.pids()?, Signal::CONT)
+    }
+
+    fn pids(&self) -> anyhow::Result<Vec<u32>> {
+        Ok(vec![self.pid().context("the node is not running")?])
+    }
+
     /// An orderly shutdown: clients are told, data is kept.
     pub fn stop(&mut self) -> anyhow::Result<()> {
         let Some(mut server) = self.server.take() else { return Ok(()) };
@@ -137,7 +160,7 @@ impl RabbitNode {
 
     fn wait_until_it_accepts(&mut self) -> anyhow::Result<()> {
         let Self { handle, server, .. } = self;
-        let up = accepts(handle.port, START_TIMEOUT, || {
+        let up = accepts(SocketAddr::from((handle.address, handle.port)), START_TIMEOUT, || {
             let Some(status) = server.as_mut().and_then(|child| child.try_wait().transpose()).transpose()? else {
                 return Ok(());
             };
@@ -149,9 +172,12 @@ impl RabbitNode {
     }
 }
 
-/// Whether somebody listens on `port` before `timeout` has passed. `check` may end the wait with an error.
-fn accepts(port: u16, timeout: Duration, mut check: impl FnMut() -> anyhow::Result<()>) -> anyhow::Result<bool> {
-    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+/// Whether somebody listens on `address` before `timeout` has passed. `check` may end the wait with an error.
+fn accepts(
+    address: SocketAddr,
+    timeout: Duration,
+    mut check: impl FnMut() -> anyhow::Result<()>,
+) -> anyhow::Result<bool> {
     let begin = Instant::now();
     while begin.elapsed() < timeout {
         if TcpStream::connect_timeout(&address, POLL).is_ok() {
@@ -185,6 +211,8 @@ fn end(child: &mut Child) {
 #[derive(Debug, Clone)]
 pub struct NodeHandle {
     name: String,
+    /// Where it listens for clients.
+    address: Ipv4Addr,
     port: u16,
     dist_port: u16,
     epmd_port: u16,
@@ -206,7 +234,7 @@ impl NodeHandle {
     fn new(folder: &Path, programs: PathBuf, epmd_port: u16) -> Self {
         let port = free_port();
         let (name, dist_port) = (format!("waypost{port}@localhost"), free_port());
-        Self { name, port, dist_port, epmd_port, folder: folder.to_owned(), programs }
+        Self { name, address: Ipv4Addr::LOCALHOST, port, dist_port, epmd_port, folder: folder.to_owned(), programs }
     }
 
     pub fn name(&self) -> &str {
@@ -231,7 +259,7 @@ impl NodeHandle {
     }
 
     pub fn amqp_url_of(&self, user: &str, password: &str, vhost: &str) -> String {
-        format!("amqp://{user}:{password}@127.0.0.1:{}/{}", self.port, vhost.replace('/', "%2f"))
+        format!("amqp://{user}:{password}@{}:{}/{}", self.address, self.port, vhost.replace('/', "%2f"))
     }
 
     pub fn port(&self) -> u16 {
@@ -311,7 +339,11 @@ impl NodeHandle {
         cookie.write_all(cookie_text.as_bytes())?;
         fs::write(self.folder.join("plugins"), "[].")?;
         // A small write-ahead log: the default of 512 MiB would be memory that tests never use.
-        fs::write(self.folder.join("rabbitmq.conf"), "raft.wal_max_size_bytes = 67108864\nlog.file.level = info\n")?;
+        let mut settings = "raft.wal_max_size_bytes = 67108864\nlog.file.level = info\n".to_owned();
+        if !self.address.is_loopback() {
+            settings += "loopback_users = none\n";
+        }
+        fs::write(self.folder.join("rabbitmq.conf"), settings)?;
         fs::write(self.description_file(), self.to_text())?;
         Ok(())
     }
@@ -343,7 +375,7 @@ impl NodeHandle {
         command
             .env("HOME", self.folder.join("home"))
             .env("RABBITMQ_NODENAME", &self.name)
-            .env("RABBITMQ_NODE_IP_ADDRESS", "127.0.0.1")
+            .env("RABBITMQ_NODE_IP_ADDRESS", self.address.to_string())
             .env("RABBITMQ_NODE_PORT", self.port.to_string())
             .env("RABBITMQ_DIST_PORT", self.dist_port.to_string())
             .env("RABBITMQ_MNESIA_BASE", self.folder.join("data"))
@@ -370,8 +402,9 @@ impl NodeHandle {
 
     fn to_text(&self) -> String {
         format!(
-            "name={}\nport={}\ndist_port={}\nepmd_port={}\nfolder={}\nprograms={}\n",
+            "name={}\naddress={}\nport={}\ndist_port={}\nepmd_port={}\nfolder={}\nprograms={}\n",
             self.name,
+            self.address,
             self.port,
             self.dist_port,
             self.epmd_port,
@@ -388,6 +421,7 @@ impl NodeHandle {
         };
         Ok(Self {
             name: value("name")?.to_owned(),
+            address: value("address")?.parse().context("address")?,
             port: value("port")?.parse().context("port")?,
             dist_port: value("dist_port")?.parse().context("dist_port")?,
             epmd_port: value("epmd_port")?.parse().context("epmd_port")?,
@@ -449,6 +483,7 @@ mod tests {
     fn a_description_is_read_back() {
         let handle = NodeHandle {
             name: "a@localhost".to_owned(),
+            address: Ipv4Addr::new(198, 18, 0, 1),
             port: 1,
             dist_port: 2,
             epmd_port: 3,
@@ -463,6 +498,7 @@ mod tests {
     fn the_root_vhost_is_escaped() {
         let handle = NodeHandle {
             name: String::new(),
+            address: Ipv4Addr::LOCALHOST,
             port: 5,
             dist_port: 0,
             epmd_port: 0,

@@ -5,6 +5,7 @@ use std::path::Path;
 use anyhow::Context;
 use clap::Args;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use waypost_tests::process::BINARY_VARIABLE;
 
 use crate::count::Count;
@@ -16,10 +17,14 @@ const REPORT_ENV: &str = "WAYPOST_FAULTS_REPORT";
 const SCALE_ENV: &str = "WAYPOST_FAULTS";
 /// Builds that break a promise on purpose: first, because the rest proves nothing unless the ledger notices them.
 const SABOTAGE: &str = "sabotage";
+/// How a process ends whose network or servers fail while it drains: measured by the clock, not judged by the ledger.
+const ENDINGS: &str = "endings";
+const ENDINGS_REPORT_ENV: &str = "WAYPOST_ENDINGS_REPORT";
+const SEVEN: usize = 7;
 /// Those of the catalogue that there is something to break for yet, each a test `fault_NN_…`.
-const FAULTS: [&str; 21] = [
+const FAULTS: [&str; 22] = [
     SABOTAGE, "01", "02", "03", "04", "05", "06", "07", "08", "09", "10", "11", "13", "14", "15", "16", "24", "24b",
-    "25", "26", "27",
+    "25", "26", "27", ENDINGS,
 ];
 
 #[derive(Args)]
@@ -43,19 +48,30 @@ pub(crate) async fn run(args: FaultsArgs) -> anyhow::Result<Count> {
     }
     let folder = tempfile::tempdir()?;
     let report = folder.path().join("faults.jsonl");
+    let endings_report = folder.path().join("endings.jsonl");
     let wanted = |fault: &&str| args.only.is_empty() || args.only.iter().any(|only| only == fault);
     let faults: Vec<&str> = FAULTS.into_iter().filter(wanted).collect();
     for fault in &faults {
-        let name = if *fault == SABOTAGE { "faults::sabotage::".to_owned() } else { format!("fault_{fault}_") };
+        let name = match *fault {
+            SABOTAGE => "faults::sabotage::".to_owned(),
+            ENDINGS => "faults::endings::".to_owned(),
+            fault => format!("fault_{fault}_"),
+        };
         let mut test = on_workspace("test", &["--test", "it", "--", &name]);
         test.envs(servers.variables()).env(BINARY_VARIABLE, binary()?).env(REPORT_ENV, &report);
+        test.env(ENDINGS_REPORT_ENV, &endings_report);
         test.env(SCALE_ENV, if args.short { "short" } else { "full" });
         steps.run(&format!("fault {fault}"), test).await;
     }
     drop(servers);
-    let lines = read(&report)?;
+    let (lines, endings): (Vec<Line>, Vec<Ending>) = (read(&report)?, read(&endings_report)?);
     print(&lines);
-    let told = |fault: &&&str| **fault == SABOTAGE || lines.iter().any(|line| line.fault.starts_with(**fault));
+    print_endings(&endings);
+    let told = |fault: &&&str| match **fault {
+        SABOTAGE => true,
+        ENDINGS => endings.len() == SEVEN,
+        fault => lines.iter().any(|line| line.fault.starts_with(fault)),
+    };
     let untold: Vec<&&str> = faults.iter().filter(|fault| !told(fault)).collect();
     let every_fault = async {
         anyhow::ensure!(untold.is_empty(), "no line in the table: {untold:?}");
@@ -80,7 +96,17 @@ struct Line {
     time_to_recover_ms: u64,
 }
 
-fn read(report: &Path) -> anyhow::Result<Vec<Line>> {
+/// A line of the endings' report.
+#[derive(Debug, Deserialize)]
+struct Ending {
+    ending: String,
+    good: bool,
+    drain_ms: u64,
+    took_ms: u64,
+    exit_code: Option<i32>,
+}
+
+fn read<T: DeserializeOwned>(report: &Path) -> anyhow::Result<Vec<T>> {
     // No fault has come so far as to write it.
     let text = std::fs::read_to_string(report).unwrap_or_default();
     text.lines().map(|line| serde_json::from_str(line).with_context(|| line.to_owned())).collect()
@@ -92,7 +118,6 @@ fn print(lines: &[Line]) {
         "fault", "messages", "lost", "doubled", "out of order", "parked", "longest pause", "recovery"
     );
     for line in lines {
-        let seconds = |ms: u64| format!("{:.1} s", ms as f64 / 1000.0);
         println!(
             "{:<32} {:>9} {:>5} {:>8} {:>13} {:>7} {:>14} {:>12}{}",
             line.fault,
@@ -108,6 +133,27 @@ fn print(lines: &[Line]) {
     }
 }
 
+fn print_endings(endings: &[Ending]) {
+    if endings.is_empty() {
+        return;
+    }
+    println!("\n{:<32} {:>9} {:>9} {:>9}", "ending", "drain", "took", "exit code");
+    for ending in endings {
+        println!(
+            "{:<32} {:>9} {:>9} {:>9}{}",
+            ending.ending,
+            seconds(ending.drain_ms),
+            seconds(ending.took_ms),
+            ending.exit_code.map_or("none".to_owned(), |code| code.to_string()),
+            if ending.good { "" } else { "  NOT GOOD" }
+        );
+    }
+}
+
+fn seconds(ms: u64) -> String {
+    format!("{:.1} s", ms as f64 / 1000.0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -119,10 +165,14 @@ mod tests {
         let line = r#"{"fault":"01 broker killed","good":true,"messages":5,"lost":0,"doubled":0,"out_of_order":0,
             "redelivered":1,"parked":0,"longest_pause_ms":9,"time_to_recover_ms":7}"#;
         std::fs::write(&file, line.replace('\n', "")).unwrap();
-        let lines = read(&file).unwrap();
+        let lines: Vec<Line> = read(&file).unwrap();
         assert_eq!((lines[0].messages, lines[0].longest_pause_ms), (5, 9));
         std::fs::write(&file, "no line").unwrap();
-        assert!(read(&file).is_err());
-        assert!(read(Path::new("/nonexistent/report")).unwrap().is_empty());
+        assert!(read::<Line>(&file).is_err());
+        assert!(read::<Line>(Path::new("/nonexistent/report")).unwrap().is_empty());
+        let line = r#"{"ending":"broker frozen","good":true,"drain_ms":20000,"took_ms":5,"exit_code":null}"#;
+        std::fs::write(&file, line).unwrap();
+        let endings: Vec<Ending> = read(&file).unwrap();
+        assert_eq!((endings[0].took_ms, endings[0].exit_code), (5, None));
     }
 }

@@ -46,7 +46,7 @@ async fn start_postgres() -> anyhow::Result<PostgresServer> {
     Ok(server)
 }
 
-/// A server that the tests need.
+/// What the tests need.
 struct Needed {
     name: &'static str,
     is_installed: bool,
@@ -55,7 +55,7 @@ struct Needed {
 }
 
 async fn install_missing() -> anyhow::Result<()> {
-    let needed = [
+    let mut needed = vec![
         Needed {
             name: "RabbitMQ",
             is_installed: rabbitmq::programs_folder().is_ok(),
@@ -71,11 +71,20 @@ async fn install_missing() -> anyhow::Result<()> {
                         unusual folder, name that in WAYPOST_TEST_POSTGRES_BIN",
         },
     ];
+    // Where they may, tests break networks of their own; elsewhere they say that they cannot.
+    if cfg!(target_os = "linux") && rustix::process::geteuid().is_root() {
+        needed.push(Needed {
+            name: "ip",
+            is_installed: is_in_path("ip"),
+            debian_package: "iproute2",
+            elsewhere: "install iproute2",
+        });
+    }
     let missing: Vec<&Needed> = needed.iter().filter(|server| !server.is_installed).collect();
     if missing.is_empty() {
         return Ok(());
     }
-    let packages: Vec<&str> = missing.iter().map(|server| server.debian_package).collect();
+    let packages: Vec<&str> = missing.iter().map(|needed| needed.debian_package).collect();
     debian::install(&packages).await.with_context(|| {
         let lines: Vec<String> =
             missing.iter().map(|server| format!("{} was not found: {}", server.name, server.elsewhere)).collect();
@@ -84,4 +93,9 @@ async fn install_missing() -> anyhow::Result<()> {
             lines.join("\n")
         )
     })
+}
+
+fn is_in_path(program: &str) -> bool {
+    std::env::var_os("PATH")
+        .is_some_and(|path| std::env::split_paths(&path).any(|folder| folder.join(program).is_file()))
 }

@@ -7,6 +7,7 @@
 mod broker;
 mod cluster;
 mod door;
+mod endings;
 mod process;
 mod run;
 mod sabotage;
