@@ -94,3 +94,6 @@ fn with_reason(code: Code, reason: &'static str, message: String, metadata: &[(&
         metadata.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     Status::with_error_details(code, message, ErrorDetails::with_error_info(reason, DOMAIN, metadata))
 }
+
+#[cfg(test)]
+mod tests;
