@@ -43,6 +43,7 @@ const CRATES: &[(&str, Layer)] = &[
     ("waypost-grpc", Layer::Kit),
     ("waypost-worker", Layer::Kit),
     ("waypost-live", Layer::Kit),
+    ("waypost-ops", Layer::Kit),
     ("waypost-ingress", Layer::Component),
     ("waypost-router", Layer::Component),
     ("waypost-admin", Layer::Component),
@@ -116,13 +117,13 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("lapin", &["waypost-bus-rabbitmq", "waypost-xtask", "waypost-tests"]),
     ("rusqlite", &["waypost-bus-embedded"]),
     ("sqlx", &["waypost-store", "waypost-xtask", "waypost-tests"]),
-    ("axum", &["waypost-ingress", "waypost", "waypost-xtask"]),
+    ("axum", &["waypost-ingress", "waypost-xtask"]),
     ("tonic", &["waypost-proto", "waypost-grpc", "waypost-admin", "waypost-cli", "waypost-tests"]),
     ("clap", &["waypost-cli", "waypost", "waypost-xtask"]),
     ("figment", &["waypost"]),
     ("anyhow", &["waypost", "waypost-ledger", "waypost-xtask", "waypost-tests"]),
-    ("metrics-exporter-prometheus", &["waypost", "waypost-xtask"]),
-    ("tracing-subscriber", &["waypost", "waypost-xtask", "waypost-tests"]),
+    ("metrics-exporter-prometheus", &["waypost-ops", "waypost-xtask"]),
+    ("tracing-subscriber", &["waypost-ops", "waypost-xtask", "waypost-tests"]),
 ];
 
 /// Clocks, sockets, executors and dice: nothing a pure crate may have.

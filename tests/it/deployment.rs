@@ -160,7 +160,6 @@ impl Deployment {
     }
 
     /// One that decides by what is activated.
-    #[cfg(feature = "servers")]
     pub(crate) fn without_rules_file(mut self) -> anyhow::Result<Self> {
         self.has_rules_file = false;
         std::fs::write(self.config_file(), self.config())?;

@@ -19,6 +19,7 @@ mod fuzz;
 #[cfg(feature = "servers")]
 mod interleavings;
 mod ledger;
+mod operators;
 mod refusals;
 #[cfg(feature = "servers")]
 mod replicas;

@@ -2,7 +2,6 @@
 //! taken is never lost.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
@@ -13,6 +12,7 @@ use waypost_bus_embedded::{EmbeddedBus, Options};
 use waypost_cloud_api::signature::{Provider, sign};
 use waypost_domain::PartitionCount;
 use waypost_ingress::{Ingress, IngressConfig, Limits, SecretSource};
+use waypost_ops::Health;
 use waypost_tests::{WaypostProcess, WebhookClient};
 
 use crate::deployment::{APP_SECRET, Backend, Deployment, QUEUES, RULES, on_each_backend, text};
@@ -137,7 +137,6 @@ async fn a_deleted_partition_queue_is_never_answered_200() -> anyhow::Result<()>
     bus.declare(&topology).await?;
     let config = IngressConfig {
         listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
-        admin_listen: None,
         path: "/webhook".to_owned(),
         provider: Provider::Meta,
         app_secrets: vec![SecretSource::Inline(APP_SECRET.into())],
@@ -145,9 +144,9 @@ async fn a_deleted_partition_queue_is_never_answered_200() -> anyhow::Result<()>
         tls: None,
         limits: Limits::default(),
     };
-    let ingress = Ingress::bind(config, bus.clone(), layout, Arc::new(String::new)).await?;
-    let client = WebhookClient::new(format!("http://{}/webhook", ingress.local_addr()), APP_SECRET)?;
     let stop = CancellationToken::new();
+    let ingress = Ingress::bind(config, bus.clone(), layout, &Health::new(stop.clone())).await?;
+    let client = WebhookClient::new(format!("http://{}/webhook", ingress.local_addr()), APP_SECRET)?;
     let running = tokio::spawn(ingress.run(stop.clone()));
     let body = text("wamid.ONE", "15550001111", "Hello").to_string();
     assert_eq!(client.post(body.as_bytes()).await?, 200);

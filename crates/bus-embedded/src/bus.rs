@@ -50,6 +50,7 @@ impl EmbeddedBus {
     /// Opens the folder's bus, or makes one, and recovers what a crash left. Blocks while it reads the file; the
     /// folder stays locked until the bus is closed.
     pub fn open(folder: &Path, options: Options) -> Result<Arc<Self>, OpenError> {
+        crate::metrics::describe();
         let io = |path: &Path| {
             let path = path.to_owned();
             move |source| OpenError::Io { path, source }

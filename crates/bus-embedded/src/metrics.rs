@@ -1,12 +1,14 @@
 //! The names of what the embedded bus counts. No labels but `reason`.
 
-/// Histogram: seconds that a commit took, flush to disk included.
-pub const COMMIT_SECONDS: &str = "waypost_bus_embedded_commit_seconds";
-/// Histogram: calls (publish, acknowledge, subscribe) that shared a commit.
-pub const CALLS_PER_COMMIT: &str = "waypost_bus_embedded_calls_per_commit";
-/// Counter: publications not accepted, by `reason` (`returned`, `queue-full`, `disk-full`, `busy`, `failed`).
-pub const REFUSED: &str = "waypost_bus_embedded_refused_total";
-/// Counter: messages moved to the dead letters because they were delivered too often.
-pub const DELIVERED_TOO_OFTEN: &str = "waypost_bus_embedded_delivered_too_often_total";
-/// Gauge: bytes of the bus file.
-pub const FILE_BYTES: &str = "waypost_bus_embedded_file_bytes";
+waypost_domain::metric_table! {
+    /// Seconds that a commit took, flush to disk included.
+    histogram COMMIT_SECONDS = "waypost_bus_embedded_commit_seconds";
+    /// Calls (publish, acknowledge, subscribe) that shared a commit.
+    histogram COMMIT_SIZE = "waypost_bus_embedded_commit_size";
+    /// Publications not accepted, by `reason`.
+    counter REFUSED by "reason" in ["returned", "queue-full", "disk-full", "busy", "failed"] = "waypost_bus_embedded_refused_total";
+    /// Messages moved to the dead letters because they were delivered too often.
+    counter DELIVERED_TOO_OFTEN = "waypost_bus_embedded_delivered_too_often_total";
+    /// Bytes of the bus file.
+    gauge FILE_BYTES = "waypost_bus_embedded_file_bytes";
+}

@@ -154,7 +154,7 @@ impl Writer {
         let started = Instant::now();
         let done = attempt(&self.connection, &mut self.state, group, now())?;
         ::metrics::histogram!(metrics::COMMIT_SECONDS).record(started.elapsed());
-        ::metrics::histogram!(metrics::CALLS_PER_COMMIT).record(group.len() as f64);
+        ::metrics::histogram!(metrics::COMMIT_SIZE).record(group.len() as f64);
         if done.parked > 0 {
             warn!(messages = done.parked, "moved to the dead letters: delivered too often");
             ::metrics::counter!(metrics::DELIVERED_TOO_OFTEN).increment(done.parked);

@@ -62,6 +62,7 @@ impl RabbitBus {
     /// Starts, and waits until both connections are up. An error if the first attempts fail for longer than twice the
     /// time a connection may take, or are refused; from then on it reconnects for ever.
     pub async fn connect(config: RabbitConfig) -> Result<Arc<Self>, BusError> {
+        crate::metrics::describe();
         let limit = config.connect_timeout * 2;
         let bus = Self::start(config)?;
         let deadline = Instant::now() + limit;

@@ -9,6 +9,7 @@ pub mod conversation;
 pub mod id_source;
 pub mod ids;
 pub mod message;
+mod metric_table;
 pub mod partition;
 pub mod status;
 pub mod team;

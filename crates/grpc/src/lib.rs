@@ -13,7 +13,7 @@ mod connection;
 pub mod error;
 pub mod fields;
 mod gate;
-mod metrics;
+pub mod metrics;
 pub mod page;
 pub mod roles;
 pub mod secret;

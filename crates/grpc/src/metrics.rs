@@ -1,6 +1,16 @@
-//! The names of this crate's metrics.
+//! The names of this crate's metrics. Labels never name a person or a token.
 
-/// Calls that were let through, by `method`.
-pub(crate) const REQUESTS: &str = "waypost_admin_requests_total";
-/// Calls that were turned away, by `reason`: token, role, method, busy.
-pub(crate) const DENIED: &str = "waypost_admin_denied_total";
+waypost_domain::metric_table! {
+    /// Calls over gRPC that were let through, by `method`.
+    counters REQUESTS = "waypost_admin_requests_total";
+    /// Calls over gRPC that were turned away, by `reason`.
+    counter DENIED by "reason" in ["token", "role", "method", "busy"] = "waypost_admin_denied_total";
+}
+
+/// Lets every counter begin at 0, those of these methods too.
+pub(crate) fn begin<'a>(methods: impl Iterator<Item = &'a str>) {
+    describe();
+    for method in methods {
+        ::metrics::counter!(REQUESTS, "method" => format!("/{method}")).increment(0);
+    }
+}

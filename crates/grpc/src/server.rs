@@ -112,6 +112,7 @@ impl GrpcServer {
         let (health, health_service) = tonic_health::server::health_reporter();
         let Services { routes, mut table, descriptor_sets } = services;
         table.extend(OWN_METHODS.iter().copied());
+        crate::metrics::begin(table.iter().map(|(method, _)| *method));
         let mut routes = routes.add_service(health_service);
         if config.reflection {
             let mut reflection = tonic_reflection::server::Builder::configure();

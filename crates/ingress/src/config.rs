@@ -13,8 +13,6 @@ use crate::error::IngressError;
 #[derive(Debug, Clone)]
 pub struct IngressConfig {
     pub listen: SocketAddr,
-    /// Where `/healthz`, `/readyz` and `/metrics` are served, in plain HTTP; `None`: on `listen`, beside the webhook.
-    pub admin_listen: Option<SocketAddr>,
     /// The webhook's path, e.g. `/webhook`.
     pub path: String,
     /// Who signs: Meta itself, or a provider with its own header.
@@ -103,9 +101,6 @@ impl IngressConfig {
         let plain = |c: u8| c.is_ascii_alphanumeric() || b"/-_.~".contains(&c);
         if !self.path.starts_with('/') || !self.path.bytes().all(plain) {
             return invalid("path", "must start with '/' and hold only letters, digits and /-_.~");
-        }
-        if self.admin_listen.is_none() && ["/healthz", "/readyz", "/metrics"].contains(&self.path.as_str()) {
-            return invalid("path", "is taken by the health endpoints of the same listener");
         }
         if self.app_secrets.is_empty() {
             return invalid("app_secrets", "must name at least one secret");

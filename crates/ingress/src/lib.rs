@@ -8,7 +8,7 @@ mod body;
 mod config;
 mod connections;
 mod error;
-mod metrics;
+pub mod metrics;
 pub mod outgoing;
 mod ready;
 mod reload;
@@ -22,9 +22,7 @@ use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::State;
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::http::{HeaderName, HeaderValue};
 use axum::routing;
 use rustls::ServerConfig;
 use tokio::net::TcpListener;
@@ -33,17 +31,11 @@ use tokio_util::sync::CancellationToken;
 use tracing::info;
 use waypost_bus::{Bus, Layout};
 use waypost_cloud_api::signature::AppSecrets;
+use waypost_ops::{Health, State};
 
 pub use config::{IngressConfig, Limits, SecretSource, TlsFiles};
 pub use error::IngressError;
 pub use outgoing::QUARANTINE_KIND;
-
-/// The names of the metrics, for dashboards and alert rules.
-pub mod metric_names {
-    pub use crate::metrics::{
-        CONNECTIONS, CONNECTIONS_CLOSED, EVENTS, IN_FLIGHT, POSTS, PUBLISH_SECONDS, QUARANTINED, RELOADS,
-    };
-}
 
 use body::Bodies;
 use metrics::Metrics;
@@ -52,19 +44,16 @@ use reload::Reloadable;
 use serve::Server;
 use webhook::Webhook;
 
-/// Gives the text that `/metrics` answers with. The binary owns the exporter, so the binary provides it.
-pub type MetricsRender = Arc<dyn Fn() -> String + Send + Sync>;
+/// The component's name.
+pub const COMPONENT: &str = "ingress";
 
 /// The front door: bound, and not yet open.
 pub struct Ingress {
     listener: TcpListener,
-    admin_listener: Option<TcpListener>,
     local_addr: SocketAddr,
-    admin_addr: Option<SocketAddr>,
     webhook_path: String,
     webhook: Arc<Webhook>,
     readiness: Arc<Readiness>,
-    metrics_render: MetricsRender,
     metrics: Arc<Metrics>,
     limits: Limits,
     files: Files,
@@ -85,12 +74,13 @@ pub struct Drained {
 }
 
 impl Ingress {
-    /// Checks the configuration, reads the files and takes the ports. The metrics recorder must be installed before.
+    /// Checks the configuration, reads the files, takes the port, and registers in `health` what it needs. The metrics
+    /// recorder must be installed before.
     pub async fn bind(
         config: IngressConfig,
         bus: Arc<dyn Bus>,
         layout: Layout,
-        metrics_render: MetricsRender,
+        health: &Health,
     ) -> Result<Self, IngressError> {
         config.check()?;
         let files = Files {
@@ -99,16 +89,11 @@ impl Ingress {
             tls: config.tls.map(reload::tls_config).transpose()?,
         };
         let (listener, local_addr) = listen(config.listen).await?;
-        let (admin_listener, admin_addr) = match config.admin_listen {
-            Some(address) => {
-                let (listener, address) = listen(address).await?;
-                (Some(listener), Some(address))
-            }
-            None => (None, None),
-        };
         let limits = config.limits;
         let metrics = Arc::new(Metrics::new());
         let readiness = Arc::new(Readiness::new(bus.clone(), layout, limits.publish_timeout));
+        let watched = readiness.clone();
+        health.register_state(COMPONENT, "queues", move || State::of_problem(watched.problem()));
         let webhook = Arc::new(Webhook {
             provider: config.provider,
             signature_header: HeaderName::from_static(config.provider.header_name()),
@@ -124,62 +109,24 @@ impl Ingress {
             warned_at_ms: AtomicI64::new(0),
             limits: limits.clone(),
         });
-        let webhook_path = config.path;
-        Ok(Self {
-            listener,
-            admin_listener,
-            local_addr,
-            admin_addr,
-            webhook_path,
-            webhook,
-            readiness,
-            metrics_render,
-            metrics,
-            limits,
-            files,
-        })
+        Ok(Self { listener, local_addr, webhook_path: config.path, webhook, readiness, metrics, limits, files })
     }
 
     pub const fn local_addr(&self) -> SocketAddr {
         self.local_addr
     }
 
-    /// Where the health endpoints are, when they have a listener of their own.
-    pub const fn admin_addr(&self) -> Option<SocketAddr> {
-        self.admin_addr
-    }
-
     /// Serves until `shutdown`; then accepts nothing new, and returns once the running requests are answered or the
     /// drain deadline has passed. The bus must stay open until then.
     pub async fn run(self, shutdown: CancellationToken) -> Drained {
-        let Self { listener, admin_listener, webhook_path, webhook, metrics, limits, mut files, .. } = self;
-        let admin = Admin {
-            readiness: self.readiness.clone(),
-            metrics_render: self.metrics_render,
-            shutdown: shutdown.clone(),
-        };
-        let webhook_routes =
+        let Self { listener, webhook_path, webhook, metrics, limits, mut files, .. } = self;
+        let routes =
             Router::new().route(&webhook_path, routing::get(webhook::get).post(webhook::post)).with_state(webhook);
         let tls = files.tls.as_ref().map(Reloadable::current);
-        let server = |listener, router, tls| Server::new(listener, router, limits.clone(), tls, metrics.clone());
-        info!(address = %self.local_addr, admin_address = ?self.admin_addr, tls = tls.is_some(), "ingress is open");
-
-        let serving = async {
-            let Some(admin_listener) = admin_listener else {
-                return server(listener, webhook_routes.merge(admin.routes()), tls).run(shutdown).await;
-            };
-            // The health endpoints answer until the last webhook is finished.
-            let finished = CancellationToken::new();
-            let admin_server = server(admin_listener, admin.routes(), None).run(finished.clone());
-            let webhook_server = async {
-                let _finished = finished.drop_guard();
-                server(listener, webhook_routes, tls).run(shutdown).await
-            };
-            let (connections_cut, _) = tokio::join!(webhook_server, admin_server);
-            connections_cut
-        };
+        info!(address = %self.local_addr, tls = tls.is_some(), "ingress is open");
+        let server = Server::new(listener, routes, limits.clone(), tls, metrics.clone());
         let connections_cut = tokio::select! {
-            connections_cut = serving => connections_cut,
+            connections_cut = server.run(shutdown) => connections_cut,
             () = self.readiness.watch(limits.ready_interval) => 0,
             () = files.watch(limits.reload_interval, &metrics) => 0,
         };
@@ -209,36 +156,4 @@ async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), Ingres
     let listener = TcpListener::bind(address).await.map_err(failed)?;
     let bound = listener.local_addr().map_err(failed)?;
     Ok((listener, bound))
-}
-
-/// What the endpoints for operators need.
-#[derive(Clone)]
-struct Admin {
-    readiness: Arc<Readiness>,
-    metrics_render: MetricsRender,
-    shutdown: CancellationToken,
-}
-
-impl Admin {
-    fn routes(self) -> Router {
-        Router::new()
-            .route("/healthz", routing::get(async || "ok\n"))
-            .route("/readyz", routing::get(readyz))
-            .route("/metrics", routing::get(render_metrics))
-            .with_state(self)
-    }
-}
-
-async fn readyz(State(admin): State<Admin>) -> Response {
-    let problem =
-        if admin.shutdown.is_cancelled() { Some("shutting down".to_owned()) } else { admin.readiness.problem() };
-    match problem {
-        None => "ready\n".into_response(),
-        Some(problem) => (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {problem}\n")).into_response(),
-    }
-}
-
-async fn render_metrics(State(admin): State<Admin>) -> Response {
-    let content_type = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
-    (content_type, (admin.metrics_render)()).into_response()
 }

@@ -4,22 +4,24 @@ use metrics::{Counter, Gauge, Histogram};
 use waypost_bus::DeadLetterReason;
 use waypost_proto::v1::EventKind;
 
-/// POSTs to the webhook, by `outcome`.
-pub const POSTS: &str = "waypost_ingress_posts_total";
-/// Events confirmed by the bus, by `kind`. What Meta sends twice counts twice.
-pub const EVENTS: &str = "waypost_ingress_events_total";
-/// Bodies, or parts of them, put aside as dead letters, by `reason`.
-pub const QUARANTINED: &str = "waypost_ingress_quarantined_total";
-/// Seconds from the publish call to the last confirmation.
-pub const PUBLISH_SECONDS: &str = "waypost_ingress_publish_seconds";
-/// POSTs whose events are being published now.
-pub const IN_FLIGHT: &str = "waypost_ingress_in_flight";
-/// Open connections.
-pub const CONNECTIONS: &str = "waypost_ingress_connections";
-/// Connections closed by us, by `reason`.
-pub const CONNECTIONS_CLOSED: &str = "waypost_ingress_connections_closed_total";
-/// Secret or certificate files that changed, by `result`: `loaded`, or `rejected` and the old content kept.
-pub const RELOADS: &str = "waypost_ingress_reloads_total";
+waypost_domain::metric_table! {
+    /// POSTs to the webhook, by `outcome`.
+    counters POSTS = "waypost_ingress_posts_total";
+    /// Events confirmed by the bus, by `kind`. What Meta sends twice counts twice.
+    counters EVENTS = "waypost_ingress_events_total";
+    /// Bodies, or parts of them, put aside as dead letters, by `reason`.
+    counters QUARANTINED = "waypost_ingress_quarantined_total";
+    /// Seconds from the publish call to the last confirmation.
+    histogram PUBLISH_SECONDS = "waypost_ingress_publish_seconds";
+    /// POSTs whose events are being published now.
+    gauge IN_FLIGHT = "waypost_ingress_in_flight";
+    /// Open connections.
+    gauge CONNECTIONS = "waypost_ingress_connections";
+    /// Connections closed by us, by `reason`.
+    counters CONNECTIONS_CLOSED = "waypost_ingress_connections_closed_total";
+    /// Secret or certificate files that changed, by `result`: `loaded`, or `rejected` and the old content kept.
+    counter RELOADS by "result" in ["loaded", "rejected"] = "waypost_ingress_reloads_total";
+}
 
 /// What became of a POST to the webhook.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -115,6 +117,7 @@ pub(crate) struct Metrics {
 impl Metrics {
     /// The recorder must be installed before.
     pub(crate) fn new() -> Self {
+        describe();
         Self {
             posts: PostOutcome::ALL.map(|outcome| metrics::counter!(POSTS, "outcome" => outcome.label())),
             events: KINDS.map(|(_, label)| metrics::counter!(EVENTS, "kind" => label)),

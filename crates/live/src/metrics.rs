@@ -1,4 +1,6 @@
 //! The names of what is counted here. Released names stay, whoever counts.
 
-/// Counter: rules read, by `outcome` (`loaded`, `refused`).
-pub const RULES_READ: &str = "waypost_router_rules_read_total";
+waypost_domain::metric_table! {
+    /// Rules read, by `outcome`.
+    counter RULES_READ by "outcome" in ["loaded", "refused"] = "waypost_router_rules_read_total";
+}

@@ -48,6 +48,9 @@ pub struct Router {
 impl Router {
     /// Runs until `shutdown`, then drains under the workers' deadline.
     pub async fn run(self, worker: impl Fn(&'static str, PartitionCount) -> WorkerConfig, shutdown: CancellationToken) {
+        metrics::describe();
+        waypost_live::metrics::describe();
+        metrics::begin(&self.rules.current());
         let layout = self.layout;
         let suspects = Arc::default();
         let teams = Arc::new(TeamDirectory::default());

@@ -198,7 +198,6 @@ impl Config {
         let tls = section.tls_certificate_file.clone().zip(section.tls_key_file.clone());
         IngressConfig {
             listen: section.listen,
-            admin_listen: Some(self.admin.listen),
             path: section.path.clone(),
             provider: self.provider().unwrap_or(Provider::Meta),
             app_secrets,
@@ -274,6 +273,15 @@ pub(crate) enum Component {
 
 impl Component {
     pub(crate) const ALL: [Self; 3] = [Self::Ingress, Self::Router, Self::Admin];
+
+    /// Its name on the command line and in health reports.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Ingress => waypost_ingress::COMPONENT,
+            Self::Router => waypost_router::ROUTER,
+            Self::Admin => "admin",
+        }
+    }
 }
 
 fn describe(error: &figment::Error, file: Option<&Path>) -> String {

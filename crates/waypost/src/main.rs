@@ -1,12 +1,11 @@
 //! The `waypost` command: configuration, wiring, signals. What the product does is in the crates it puts together.
 
-mod admin;
 mod cli;
 mod commands;
 mod config;
 mod ending;
 mod exit;
-mod logging;
+mod operators;
 mod wiring;
 
 use std::process::ExitCode;

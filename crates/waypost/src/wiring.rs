@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 use waypost_bus::{Bus, QueueKind, Topology};
@@ -12,8 +11,10 @@ use waypost_bus_embedded::EmbeddedBus;
 use waypost_bus_rabbitmq::{RabbitBus, RabbitConfig};
 use waypost_domain::TeamName;
 use waypost_live::{Rules, RulesError, RulesInForce};
+use waypost_ops::{Health, State, Switch};
 use waypost_router::Router;
 use waypost_store::{Retention, Store, StoreError, StoreOptions, StoreUrl, TimeOrderedIds};
+use waypost_worker::WorkerConfig;
 
 use crate::cli::ConfigArgs;
 use crate::config::Config;
@@ -57,6 +58,7 @@ pub(crate) async fn rules_of(config: &Config) -> Result<Arc<RulesInForce>, Failu
 pub(crate) async fn open_rules(
     config: &Config,
     store: &Store,
+    state: &Switch,
     shutdown: &CancellationToken,
 ) -> Result<Option<Arc<Rules>>, Failure> {
     if let Some(file) = &config.rules.file {
@@ -69,6 +71,7 @@ pub(crate) async fn open_rules(
             Ok(None) if is_told => {}
             Ok(None) => {
                 is_told = true;
+                state.set(State::Waiting(NO_RULES.to_owned()));
                 warn!("{NO_RULES}: messages wait in the partitions' queues");
             }
             Err(RulesError::Store(error)) if error.is_transient() => warn!(%error, "rules not read yet"),
@@ -172,21 +175,13 @@ pub(crate) fn instance(config: &Config) -> String {
     })
 }
 
-/// Installs the process' metrics recorder.
-pub(crate) fn start_metrics() -> Result<PrometheusHandle, Failure> {
-    let seconds = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0];
-    PrometheusBuilder::new()
-        .set_buckets(&seconds)
-        .and_then(PrometheusBuilder::install_recorder)
-        .map_err(|error| Failure::failed(format!("cannot start metrics: {error}")))
-}
-
 /// Runs the router with its rules watcher and the janitor until `shutdown`.
 pub(crate) async fn run_router(
     config: Config,
     bus: Arc<dyn Bus>,
     store: Store,
     rules: Arc<Rules>,
+    health: &Health,
     shutdown: CancellationToken,
 ) {
     let instance = instance(&config);
@@ -198,7 +193,11 @@ pub(crate) async fn run_router(
         ids: Arc::new(TimeOrderedIds),
         rules: rules.clone(),
     };
-    let worker = |component, partitions| config.worker_config(component, &instance, partitions);
+    let worker = |component, partitions| {
+        let worker = config.worker_config(component, &instance, partitions);
+        watch_leases(health, &worker);
+        worker
+    };
     let new_rules = |set: Arc<RulesInForce>| {
         let (bus, store, config) = (bus.clone(), store.clone(), &config);
         async move { adopt_rules(config, &*bus, &store, &set).await }
@@ -208,6 +207,16 @@ pub(crate) async fn run_router(
         rules.follow(shutdown.clone(), new_rules),
         run_janitor(&config, &store, &instance, shutdown.clone()),
     );
+}
+
+/// A worker whose leases the store does not renew does no work, or soon none.
+fn watch_leases(health: &Health, worker: &WorkerConfig) {
+    let (clock, ttl) = (worker.lease_clock.clone(), worker.lease_ttl);
+    health.register_state(worker.component, "leases", move || match clock.age() {
+        None => State::NotReady("not taken yet".to_owned()),
+        Some(age) if age > ttl => State::NotReady(format!("last renewed {} s ago", age.as_secs())),
+        Some(_) => State::Ready,
+    });
 }
 
 /// Makes the queues and the teams of a rule set before it is used.
@@ -227,6 +236,7 @@ pub(crate) async fn adopt_rules(
     for set in rules.routing() {
         store.upsert_teams(&set.teams).await.map_err(|error| format!("teams: {error}"))?;
     }
+    waypost_router::metrics::begin(rules);
     Ok(())
 }
 

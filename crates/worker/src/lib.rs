@@ -8,6 +8,7 @@
 pub mod claim;
 mod error;
 mod evidence;
+pub mod lease_clock;
 pub mod metrics;
 pub mod ownership;
 pub mod partition;
@@ -22,6 +23,7 @@ use waypost_store::Store;
 
 pub use claim::Claim;
 pub use error::{Cause, HandleError};
+pub use lease_clock::LeaseClock;
 pub use ownership::Worker;
 
 /// What a component does with its messages.
@@ -56,6 +58,8 @@ pub struct WorkerConfig {
     pub publish_timeout: Duration,
     /// How long a shutdown may take.
     pub drain_timeout: Duration,
+    /// Told of every renewal; for whoever asks whether this worker lives.
+    pub lease_clock: LeaseClock,
 }
 
 impl WorkerConfig {
@@ -72,6 +76,7 @@ impl WorkerConfig {
             idle_flush_after: Duration::from_secs(1),
             publish_timeout: Duration::from_secs(5),
             drain_timeout: Duration::from_secs(20),
+            lease_clock: LeaseClock::default(),
         }
     }
 }

@@ -1,18 +1,34 @@
 //! The names of what a worker counts. Labels: `component`; never anything of a contact or a message.
 
-/// Gauge: partitions owned by this process.
-pub const PARTITIONS_OWNED: &str = "waypost_worker_partitions_owned";
-/// Counter: leases lost while in use.
-pub const LEASES_LOST: &str = "waypost_worker_leases_lost_total";
-/// Counter: deliveries handled and acknowledged.
-pub const HANDLED: &str = "waypost_worker_handled_total";
-/// Counter: batches tried again.
-pub const RETRIED: &str = "waypost_worker_retried_total";
-/// Counter: deliveries parked as dead letters, by `reason`.
-pub const DEAD_LETTERED: &str = "waypost_worker_dead_lettered_total";
-/// Counter: handlers that panicked.
-pub const PANICS: &str = "waypost_worker_panics_total";
-/// Histogram: seconds from a batch's arrival to its acknowledgement.
-pub const BATCH_SECONDS: &str = "waypost_worker_batch_seconds";
-/// Histogram: deliveries in a batch.
-pub const BATCH_SIZE: &str = "waypost_worker_batch_size";
+use waypost_bus::DeadLetterReason;
+
+waypost_domain::metric_table! {
+    /// Partitions owned by this process, by `component`.
+    gauge PARTITIONS_OWNED = "waypost_worker_partitions_owned";
+    /// Leases lost while in use, by `component`.
+    counters LEASES_LOST = "waypost_worker_leases_lost_total";
+    /// Deliveries handled and acknowledged, by `component`.
+    counters HANDLED = "waypost_worker_handled_total";
+    /// Batches tried again, by `component`.
+    counters RETRIED = "waypost_worker_retried_total";
+    /// Deliveries parked as dead letters, by `component` and `reason`.
+    counters DEAD_LETTERED = "waypost_worker_dead_lettered_total";
+    /// Handlers that panicked, by `component`.
+    counters PANICS = "waypost_worker_panics_total";
+    /// Seconds from a batch's arrival to its acknowledgement, by `component`.
+    histograms BATCH_SECONDS = "waypost_worker_batch_seconds";
+    /// Deliveries in a batch, by `component`.
+    histograms BATCH_SIZE = "waypost_worker_batch_size";
+}
+
+/// Lets the counters of a component's worker begin at 0.
+pub(crate) fn begin(component: &'static str) {
+    describe();
+    for name in [LEASES_LOST, HANDLED, RETRIED, PANICS] {
+        ::metrics::counter!(name, "component" => component).increment(0);
+    }
+    for reason in DeadLetterReason::ALL {
+        ::metrics::counter!(DEAD_LETTERED, "component" => component, "reason" => reason.code()).increment(0);
+    }
+    ::metrics::gauge!(PARTITIONS_OWNED, "component" => component).set(0.0);
+}

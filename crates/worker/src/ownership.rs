@@ -36,6 +36,7 @@ struct Owned {
 
 impl Worker {
     pub fn new(config: WorkerConfig, parts: Parts) -> Self {
+        metrics::begin(config.component);
         Self { config, parts, owned: BTreeMap::new(), tasks: JoinSet::new() }
     }
 
@@ -64,6 +65,7 @@ impl Worker {
         let replicas = self.parts.store.join(config.component, &config.instance, config.lease_ttl).await?;
         let renewed = self.parts.store.renew_leases(config.component, &config.instance, config.lease_ttl).await?;
         let renewed: BTreeMap<PartitionId, i64> = renewed.into_iter().collect();
+        config.lease_clock.renewed(asked_at);
         for (partition, owned) in &self.owned {
             if renewed.get(partition) == Some(&owned.epoch) {
                 owned.valid_until.send_replace(asked_at + config.lease_ttl);

@@ -18,6 +18,7 @@ use waypost_bus_embedded::EmbeddedBus;
 use waypost_cloud_api::signature::Provider;
 use waypost_domain::PartitionCount;
 use waypost_ingress::{Ingress, IngressConfig, Limits, SecretSource};
+use waypost_ops::Health;
 use waypost_tests::WebhookClient;
 
 use crate::corpus::collect::{Collector, topology};
@@ -120,7 +121,6 @@ impl RunningIngress {
     async fn start(bus: Arc<dyn Bus>) -> anyhow::Result<Self> {
         let config = IngressConfig {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
-            admin_listen: None,
             path: PATH.to_owned(),
             provider: Provider::Meta,
             app_secrets: vec![SecretSource::Inline(APP_SECRET.into())],
@@ -128,9 +128,9 @@ impl RunningIngress {
             tls: None,
             limits: Limits::default(),
         };
-        let ingress = Ingress::bind(config, bus, LAYOUT, Arc::new(String::new)).await?;
-        let client = WebhookClient::new(format!("http://{}{PATH}", ingress.local_addr()), APP_SECRET)?;
         let shutdown = CancellationToken::new();
+        let ingress = Ingress::bind(config, bus, LAYOUT, &Health::new(shutdown.clone())).await?;
+        let client = WebhookClient::new(format!("http://{}{PATH}", ingress.local_addr()), APP_SECRET)?;
         let task = tokio::spawn(ingress.run(shutdown.clone()));
         Ok(Self { client, shutdown, task })
     }

@@ -5,9 +5,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::net::TcpStream;
+use tokio_util::sync::CancellationToken;
 use waypost_bus::Health;
 use waypost_cloud_api::signature::sign;
 use waypost_ingress::{Ingress, IngressConfig, SecretSource, TlsFiles};
+use waypost_ops::Health as Registry;
 
 use crate::support::{Client, Door, FakeBus, config, eventually, inline, layout, request, signed, text_webhook};
 
@@ -16,23 +18,22 @@ async fn readiness_follows_the_bus() {
     let bus = FakeBus::new();
     bus.delete_queue("wa.st.p01");
     let door = Door::open(config(), &bus).await;
-    let ready = async |want: u16, reason: &str| {
+    let ready = async |want: bool, reason: &str| {
         eventually(reason, async || {
-            let answer = door.get("/readyz").await;
-            answer.status == want && answer.body.contains(reason)
+            let report = door.health.report().await;
+            report.is_ready() == want && report.to_string().contains(reason)
         })
         .await;
     };
-    ready(503, "queue wa.st.p01 does not exist").await;
-    assert_eq!(door.get("/healthz").await.status, 200, "alive all the same");
+    ready(false, "ingress queues: not ready: queue wa.st.p01 does not exist").await;
     bus.restore_queues();
-    ready(200, "ready").await;
+    ready(true, "ingress queues: ready").await;
 
     for (health, reason) in [(Health::Down("why".into()), "bus down"), (Health::Blocked("why".into()), "bus blocked")] {
         bus.set_health(health);
-        ready(503, reason).await;
+        ready(false, reason).await;
         bus.set_health(Health::Up);
-        ready(200, "ready").await;
+        ready(true, "ready").await;
     }
     door.close().await;
 }
@@ -45,46 +46,27 @@ async fn a_deleted_queue_is_noticed_by_the_first_publication() {
     config.limits.ready_interval = Duration::from_secs(2);
     let door = Door::open(config, &bus).await;
     let body = text_webhook("wamid.A", "1555", "hi");
-    eventually("ready", async || door.get("/readyz").await.status == 200).await;
+    let is_ready = async || door.health.report().await.is_ready();
+    eventually("ready", is_ready).await;
     bus.delete_queue("wa.in.p00");
     bus.delete_queue("wa.in.p01");
-    assert_eq!(door.get("/readyz").await.status, 200);
+    assert!(is_ready().await);
     assert_eq!(door.post(&body).await.status, 503);
-    assert_eq!(door.get("/readyz").await.status, 503);
+    assert!(!is_ready().await);
     bus.restore_queues();
     assert_eq!(door.post(&body).await.status, 200, "unready, but not unwilling");
-    eventually("ready again", async || door.get("/readyz").await.status == 200).await;
+    eventually("ready again", is_ready).await;
     door.close().await;
 }
 
 #[tokio::test]
-async fn operators_may_have_a_listener_of_their_own() {
+async fn the_world_sees_the_webhook_alone() {
     let bus = FakeBus::new();
-    let mut config = config();
-    config.admin_listen = Some("127.0.0.1:0".parse().unwrap());
-    let door = Door::open(config, &bus).await;
-    assert_ne!(door.address, door.admin_address);
-    let metrics = door.get("/metrics").await;
-    assert_eq!((metrics.status, metrics.body.as_str()), (200, "the_metrics 1\n"));
-    assert!(metrics.head.contains("content-type: text/plain; version=0.0.4"));
-    assert_eq!(door.get("/healthz").await.body, "ok\n");
-    assert_eq!(door.get("/webhook").await.status, 404);
+    let door = Door::open(config(), &bus).await;
     for target in ["/metrics", "/healthz", "/readyz"] {
-        let answer = door.send(format!("GET {target} HTTP/1.1\r\nhost: x\r\n\r\n").as_bytes()).await;
-        assert_eq!(answer.status, 404, "{target} is not for the world");
+        assert_eq!(door.get(target).await.status, 404, "{target} is not for the world");
     }
-
-    // While the last webhook is being finished, the health endpoints still answer.
-    bus.hold(true);
-    let mut client = door.connect().await;
-    client.send(&signed(&text_webhook("wamid.A", "1555", "hi"))).await;
-    eventually("it is being published", async || bus.calls().len() == 1).await;
-    door.shutdown.cancel();
-    let unready = door.get("/readyz").await;
-    assert_eq!((unready.status, unready.body.as_str()), (503, "not ready: shutting down\n"));
-    bus.hold(false);
-    assert_eq!(client.answer().await.unwrap().status, 200);
-    assert_eq!(door.closed().await.connections_cut, 0);
+    door.close().await;
 }
 
 #[tokio::test]
@@ -183,7 +165,6 @@ async fn mistakes_in_the_configuration_are_named() {
     let cases: Vec<(&str, Mistake)> = vec![
         ("path", Box::new(|c| c.path = "webhook".to_owned())),
         ("path", Box::new(|c| c.path = "/{a}".to_owned())),
-        ("path", Box::new(|c| c.path = "/metrics".to_owned())),
         ("app_secrets", Box::new(|c| c.app_secrets.clear())),
         ("app_secrets", Box::new(|c| c.app_secrets = vec![inline("a"), inline("")])),
         ("verify_token", Box::new(|c| c.verify_token = inline(""))),
@@ -194,12 +175,11 @@ async fn mistakes_in_the_configuration_are_named() {
         ("limits.publish_timeout", Box::new(|c| c.limits.publish_timeout = Duration::ZERO)),
         ("garbage.pem", Box::new(move |c| c.tls = tls(garbage.clone(), garbage.clone()))),
         ("cannot listen on 127.0.0.1", Box::new(move |c| c.listen = taken_address)),
-        ("cannot listen on 127.0.0.1", Box::new(move |c| c.admin_listen = Some(taken_address))),
     ];
     for (want, mistake) in cases {
         let mut config = config();
         mistake(&mut config);
-        let opened = Ingress::bind(config, FakeBus::new(), layout(), Arc::new(String::new)).await;
+        let opened = Ingress::bind(config, FakeBus::new(), layout(), &Registry::new(CancellationToken::new())).await;
         let error = opened.err().unwrap_or_else(|| panic!("{want} was accepted")).to_string();
         assert!(error.contains(want), "{want}: {error}");
     }

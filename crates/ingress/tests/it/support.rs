@@ -138,7 +138,6 @@ pub(crate) fn layout() -> Layout {
 pub(crate) fn config() -> IngressConfig {
     IngressConfig {
         listen: "127.0.0.1:0".parse().unwrap(),
-        admin_listen: None,
         path: "/webhook".to_owned(),
         provider: Provider::Meta,
         app_secrets: vec![inline(SECRET)],
@@ -159,19 +158,19 @@ pub(crate) fn inline(secret: &str) -> SecretSource {
 /// A running ingress.
 pub(crate) struct Door {
     pub(crate) address: SocketAddr,
-    pub(crate) admin_address: SocketAddr,
+    pub(crate) health: Arc<waypost_ops::Health>,
     pub(crate) shutdown: CancellationToken,
     running: JoinHandle<Drained>,
 }
 
 impl Door {
     pub(crate) async fn open(config: IngressConfig, bus: &Arc<FakeBus>) -> Self {
-        let render = Arc::new(|| "the_metrics 1\n".to_owned());
-        let ingress = Ingress::bind(config, bus.clone(), layout(), render).await.unwrap();
-        let (address, admin_address) = (ingress.local_addr(), ingress.admin_addr());
         let shutdown = CancellationToken::new();
+        let health = waypost_ops::Health::new(shutdown.clone());
+        let ingress = Ingress::bind(config, bus.clone(), layout(), &health).await.unwrap();
+        let address = ingress.local_addr();
         let running = tokio::spawn(ingress.run(shutdown.clone()));
-        Self { address, admin_address: admin_address.unwrap_or(address), shutdown, running }
+        Self { address, health, shutdown, running }
     }
 
     pub(crate) async fn connect(&self) -> Client<TcpStream> {
@@ -184,7 +183,7 @@ impl Door {
     }
 
     pub(crate) async fn get(&self, target: &str) -> Answer {
-        let mut client = Client::new(TcpStream::connect(self.admin_address).await.unwrap());
+        let mut client = Client::new(TcpStream::connect(self.address).await.unwrap());
         client.send(format!("GET {target} HTTP/1.1\r\nhost: x\r\n\r\n").as_bytes()).await;
         client.answer().await.unwrap()
     }

@@ -15,6 +15,7 @@ use waypost_cloud_api::signature::Provider;
 use waypost_domain::team::Priority;
 use waypost_ingress::{Ingress, IngressConfig, Limits, SecretSource};
 use waypost_live::Rules;
+use waypost_ops::Health;
 use waypost_rules::RuleSet;
 use waypost_sandbox::{Customers, SandboxConfig, SandboxReport};
 use waypost_store::Store;
@@ -24,8 +25,9 @@ use crate::commands::run::stop_on_signals;
 use crate::commands::status::table;
 use crate::config::Config;
 use crate::exit::Failure;
+use crate::operators::{Operators, watch_bus, watch_store};
 use crate::output;
-use crate::wiring::{adopt_rules, open_bus, ready_store, run_router, start_metrics};
+use crate::wiring::{adopt_rules, open_bus, ready_store, run_router};
 
 const SAMPLE_RULES: &str = include_str!("../../../../deploy/rules.toml");
 const NUMBER: (&str, &str) = ("support", "100000000000001");
@@ -74,22 +76,26 @@ pub(crate) async fn run(args: DemoArgs) -> Result<(), Failure> {
         None => Rules::fixed(RuleSet::parse(SAMPLE_RULES).map_err(Failure::failed)?),
     };
     let config = demo_config(folder.path());
-    let metrics = start_metrics()?;
     let shutdown = CancellationToken::new();
     stop_on_signals(shutdown.clone())?;
+    let operators = Operators::start(&config, shutdown.clone()).await?;
     let bus = open_bus(&config).await?;
     let store = ready_store(&config).await?;
     let rules = Arc::new(rules);
     adopt_rules(&config, &*bus, &store, &rules.current()).await.map_err(Failure::failed)?;
-    let world = World { args, config, bus, store, rules, shutdown };
-    let render: Arc<dyn Fn() -> String + Send + Sync> = Arc::new(move || metrics.render());
-    world.play(render).await
+    watch_bus(&operators.health, &bus);
+    watch_store(&operators.health, &store);
+    let world = World { args, config, bus, store, rules, health: operators.health.clone(), shutdown };
+    let played = world.play().await;
+    operators.close().await;
+    played
 }
 
 fn demo_config(folder: &std::path::Path) -> Config {
     let mut config = Config { data_dir: folder.to_owned(), ..Config::default() };
     config.numbers.insert(NUMBER.0.to_owned(), NUMBER.1.to_owned());
     config.ingress.listen.set_port(0);
+    config.admin.listen.set_port(0);
     config
 }
 
@@ -97,7 +103,6 @@ fn demo_ingress(config: &Config, secret: &str) -> IngressConfig {
     let secret = || SecretSource::Inline(SecretString::from(secret.to_owned()));
     IngressConfig {
         listen: config.ingress.listen,
-        admin_listen: None,
         path: config.ingress.path.clone(),
         provider: Provider::Meta,
         app_secrets: vec![secret()],
@@ -113,14 +118,15 @@ struct World {
     bus: Arc<dyn Bus>,
     store: Store,
     rules: Arc<Rules>,
+    health: Arc<Health>,
     shutdown: CancellationToken,
 }
 
 impl World {
-    async fn play(self, render: Arc<dyn Fn() -> String + Send + Sync>) -> Result<(), Failure> {
+    async fn play(self) -> Result<(), Failure> {
         let secret = format!("demo-{}", uuid::Uuid::now_v7().simple());
         let ingress_config = demo_ingress(&self.config, &secret);
-        let ingress = Ingress::bind(ingress_config, self.bus.clone(), self.config.layout(), render)
+        let ingress = Ingress::bind(ingress_config, self.bus.clone(), self.config.layout(), &self.health)
             .await
             .map_err(|error| Failure::failed(format!("ingress: {error}")))?;
         let url = format!("http://{}{}", ingress.local_addr(), self.config.ingress.path);
@@ -135,9 +141,10 @@ impl World {
         let parts = tokio::spawn({
             let (config, bus, store, rules) =
                 (self.config.clone(), self.bus.clone(), self.store.clone(), self.rules.clone());
+            let health = self.health.clone();
             let stop = stop_parts.clone();
             async move {
-                tokio::join!(ingress.run(stop.clone()), run_router(config, bus, store, rules, stop));
+                tokio::join!(ingress.run(stop.clone()), run_router(config, bus, store, rules, &health, stop));
             }
         });
         let (arrivals, arrived) = mpsc::channel(PRINT_AHEAD_MAX);
