@@ -67,14 +67,14 @@ pub(crate) async fn run(args: FaultsArgs) -> anyhow::Result<Count> {
     let (lines, endings): (Vec<Line>, Vec<Ending>) = (read(&report)?, read(&endings_report)?);
     print(&lines);
     print_endings(&endings);
-    let told = |fault: &&&str| match **fault {
+    let is_reported = |fault: &&&str| match **fault {
         SABOTAGE => true,
         ENDINGS => endings.len() == SEVEN,
         fault => lines.iter().any(|line| line.fault.starts_with(fault)),
     };
-    let untold: Vec<&&str> = faults.iter().filter(|fault| !told(fault)).collect();
+    let unreported: Vec<&&str> = faults.iter().filter(|fault| !is_reported(fault)).collect();
     let every_fault = async {
-        anyhow::ensure!(untold.is_empty(), "no line in the table: {untold:?}");
+        anyhow::ensure!(unreported.is_empty(), "no line in the table: {unreported:?}");
         Ok(())
     };
     steps.work("every fault has told", every_fault).await;

@@ -19,6 +19,8 @@ mod count;
 mod debian;
 mod servers;
 mod steps;
+mod test_plan;
+mod workspace;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -44,7 +46,8 @@ enum Command {
     ///
     /// Formatting, clippy, unit, documentation, conformance and whole-system tests, and the documentation's own
     /// links. Installs RabbitMQ and PostgreSQL where it can, starts private ones on free ports, and stops them.
-    Test,
+    /// `--only` and `--no-servers` make it short.
+    Test(test::TestArgs),
     /// Post recorded webhook bodies to a running ingress on each bus, and compare what comes out
     ///
     /// DIR holds the bodies and `expected.json`, which says what each must become. RabbitMQ is a private node.
@@ -113,7 +116,7 @@ fn main() -> ExitCode {
 /// What was counted, where the command counts.
 async fn run(command: Command) -> anyhow::Result<Option<Count>> {
     match command {
-        Command::Test => test::run().await.map(Some),
+        Command::Test(args) => test::run(args).await.map(Some),
         Command::Corpus { dir } => corpus::run(&dir).await.map(Some),
         Command::Fuzz(args) => fuzz::run(args).await.map(Some),
         Command::Ledger(command) => ledger::run(command).await,

@@ -1,42 +1,86 @@
-//! `cargo xtask test`: every check and every test of the project, against private servers. Debug builds only.
+//! `cargo xtask test`: every check and every test of the project, against private servers; or, for a short loop, those
+//! of one crate or one group. Debug builds only. What was left out is said at the end.
 
 use std::path::PathBuf;
 use std::process::Stdio;
 
 use anyhow::{Context, bail};
+use clap::Args;
 use tokio::process::Command;
 use waypost_tests::process::BINARY_VARIABLE;
 
 use crate::count::Count;
 use crate::servers::Servers;
 use crate::steps::{Steps, cargo};
+use crate::test_plan::{Kind, Plan};
+use crate::workspace::Workspace;
 
 /// One set of features for every step, so that nothing is built twice.
 const WORKSPACE: &[&str] = &["--workspace", "--all-features"];
 
-pub(crate) async fn run() -> anyhow::Result<Count> {
+#[derive(Args, Debug, Default)]
+#[command(after_help = "Examples:
+  cargo xtask test                                  # everything
+  cargo xtask test --no-servers                     # everything that needs no RabbitMQ and no PostgreSQL
+  cargo xtask test --only router                    # clippy, and the crate's own tests
+  cargo xtask test --only it --no-servers           # whole-system tests on the embedded bus and store
+  cargo xtask test --only formatting --only clippy  # several
+
+Groups: formatting, clippy, unit (the crates' own tests), docs (examples in documentation, and its links), it
+(whole-system tests without the faults), faults (their short forms), simulation.")]
+pub(crate) struct TestArgs {
+    /// Only this crate (router, or waypost-router) or group; may be given several times
+    #[arg(long, value_name = "CRATE|GROUP")]
+    pub(crate) only: Vec<String>,
+    /// Start no servers, and leave out what needs them
+    #[arg(long)]
+    pub(crate) no_servers: bool,
+}
+
+pub(crate) async fn run(args: TestArgs) -> anyhow::Result<Count> {
     let mut steps = Steps::default();
     if steps.work("tools", tools()).await.is_none() {
         return Ok(steps.end());
     }
-    steps.run("formatting", cargo(&["fmt", "--all", "--check"])).await;
-
-    let Some(servers) = steps.work("servers", Servers::start()).await else {
-        return Ok(steps.end());
+    let plan = Plan::new(&args, &Workspace::read()?)?;
+    let mut variables = Vec::new();
+    // Stopped when dropped, at the end.
+    let servers = if plan.needs_servers() {
+        let Some(servers) = steps.work("servers", Servers::start()).await else {
+            return Ok(steps.end());
+        };
+        variables = servers.variables();
+        Some(servers)
+    } else {
+        None
     };
-    steps.run("clippy", on_workspace("clippy", &["--all-targets", "--", "-D", "warnings"])).await;
-    if steps.run("build", on_workspace("build", &["--all-targets"])).await {
-        let mut tests = on_workspace("test", &["--no-fail-fast"]);
-        tests.envs(servers.variables()).env(BINARY_VARIABLE, binary()?);
-        steps.run("tests", tests).await;
+    let mut is_built = true;
+    for step in &plan.steps {
+        let mut command = cargo(&[]);
+        command.args(&step.arguments);
+        match step.kind {
+            Kind::Check => {
+                steps.run(&step.name, command).await;
+            }
+            Kind::Build => is_built = steps.run(&step.name, command).await,
+            Kind::Documentation => {
+                command.env("RUSTDOCFLAGS", "-Dwarnings");
+                steps.run(&step.name, command).await;
+            }
+            Kind::Tests if is_built => {
+                command.envs(variables.iter().cloned()).env(BINARY_VARIABLE, binary()?);
+                steps.run(&step.name, command).await;
+            }
+            // The build that failed has been counted.
+            Kind::Tests => {}
+        }
     }
-    // There are no examples; naming them brings the tests' features, those of the steps before.
-    let mut documentation = on_workspace("doc", &["--no-deps", "--lib", "--bins", "--examples"]);
-    documentation.env("RUSTDOCFLAGS", "-Dwarnings");
-    steps.run("documentation", documentation).await;
-
     drop(servers);
-    Ok(steps.end())
+    let count = steps.end();
+    if !plan.left_out.is_empty() {
+        println!("left out for lack of servers: {}", plan.left_out.join(", "));
+    }
+    Ok(count)
 }
 
 pub(crate) fn on_workspace(command: &str, arguments: &[&str]) -> Command {

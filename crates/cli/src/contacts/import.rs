@@ -223,10 +223,10 @@ impl Import {
         }
         let Tally { rows, created, updated, rejected } = self.progress.tally;
         if self.args.server.json {
-            let told = json!({
+            let summary = json!({
                 "rows": rows, "created": created, "updated": updated, "rejected": rejected, "rejects": self.shown
             });
-            output::line(&told.to_string())?;
+            output::line(&summary.to_string())?;
         } else {
             for Reject { line, field, problem } in &self.shown {
                 let field = if field.is_empty() { String::new() } else { format!("{field}: ") };

@@ -115,14 +115,14 @@ impl Status {
         } else {
             self.read_broker(config, &topology).await
         };
-        if let Err(problem) = read {
-            self.problems.push(problem);
+        if let Err(failure) = read {
+            self.problems.push(failure.message().unwrap_or("bus unavailable").to_owned());
         }
     }
 
-    fn read_bus_file(&mut self, config: &Config, topology: &Topology) -> Result<(), String> {
-        let file = BusFile::open_read_only(&config.data_dir).map_err(|error| format!("bus: {error}"))?;
-        let stored = file.queues().map_err(|error| format!("bus: {error}"))?;
+    fn read_bus_file(&mut self, config: &Config, topology: &Topology) -> Result<(), Failure> {
+        let file = BusFile::open_read_only(&config.data_dir).map_err(of_bus)?;
+        let stored = file.queues().map_err(of_bus)?;
         let now = now();
         for queue in &topology.queues {
             let found = stored.iter().find(|stored| stored.name == queue.name);
@@ -135,17 +135,16 @@ impl Status {
         Ok(())
     }
 
-    async fn read_broker(&mut self, config: &Config, topology: &Topology) -> Result<(), String> {
-        let bus =
-            open_bus(config).await.map_err(|failure| failure.message().unwrap_or("bus unavailable").to_owned())?;
+    async fn read_broker(&mut self, config: &Config, topology: &Topology) -> Result<(), Failure> {
+        let bus = open_bus(config).await?;
         let read = self.read_depths(&*bus, topology).await;
         bus.close(std::time::Duration::from_secs(2)).await;
         read
     }
 
-    async fn read_depths(&mut self, bus: &dyn Bus, topology: &Topology) -> Result<(), String> {
+    async fn read_depths(&mut self, bus: &dyn Bus, topology: &Topology) -> Result<(), Failure> {
         for queue in &topology.queues {
-            let depth = bus.depth(&queue.name).await.map_err(|error| format!("bus: {error}"))?;
+            let depth = bus.depth(&queue.name).await.map_err(of_bus)?;
             self.queues.push(Queue {
                 queue: queue.name.clone(),
                 messages: depth.map(|depth| depth.ready + depth.unacknowledged.unwrap_or(0)),
@@ -190,6 +189,10 @@ impl Status {
         output::line(&queues.to_string())?;
         output::line(if self.healthy { "healthy" } else { "unhealthy" })
     }
+}
+
+fn of_bus(error: impl std::fmt::Display) -> Failure {
+    Failure::failed(format!("bus: {error}"))
 }
 
 fn is_ours(queue: &str) -> bool {
