@@ -12,6 +12,8 @@ use waypost_tests::{WaypostProcess, eventually};
 
 use crate::deployment::{APP_SECRET, Backend, Deployment, ROUTED_DEADLINE, RULES, on_each_backend, text};
 
+mod tail;
+
 mod both {
     use super::*;
 
@@ -348,60 +350,4 @@ async fn migrations_run_apart_from_the_process(backend: Backend) -> anyhow::Resu
         expect(deployment.command(&["migrate"])?, 0)?;
     }
     stop(deployment.start().await?).await
-}
-
-#[tokio::test]
-async fn tail_looks_without_taking() -> anyhow::Result<()> {
-    let deployment = Deployment::new(Backend::Embedded, RULES)?;
-    let waypost = deployment.start().await?;
-    for number in 0..3 {
-        let body = text(&format!("wamid.{number}"), "15550001111", "Hello there").to_string();
-        assert_eq!(deployment.client()?.post(body.as_bytes()).await?, 200);
-    }
-    deployment.reader(&["team.frontdesk.normal"]).await?.wait_for(3).await?;
-    let tail = |more: &[&str], code: i32| -> anyhow::Result<Output> {
-        let mut command = deployment.command(&["tail", "frontdesk"])?;
-        command.arg("--no-follow").args(more);
-        expect(command, code)
-    };
-    for _ in 0..2 {
-        let documents = json_lines(&tail(&["--json"], 0)?)?;
-        let wamids: Vec<_> = documents.iter().map(|document| document["data"]["message"]["wamid"].clone()).collect();
-        assert_eq!(wamids, ["wamid.0", "wamid.1", "wamid.2"].map(Value::from));
-    }
-    assert_eq!(json_lines(&tail(&["--json", "--messages", "2"], 0)?)?.len(), 2);
-    let shown = stdout(&tail(&[], 0)?);
-    ensure!(shown.contains("Hello there") && shown.contains("default"), "{shown}");
-    let told = stderr(&tail(&["--ack"], 5)?);
-    ensure!(told.contains("in use by another process"), "{told}");
-    let mut unknown = deployment.command(&["tail", "nobody"])?;
-    unknown.arg("--no-follow");
-    let told = stderr(&expect(unknown, 3)?);
-    ensure!(told.contains("team.nobody"), "{told}");
-    stop(waypost).await?;
-    assert_eq!(json_lines(&tail(&["--json", "--ack", "--messages", "1"], 0)?)?.len(), 1);
-    assert_eq!(json_lines(&tail(&["--json", "--ack"], 0)?)?.len(), 2, "each is taken once");
-    assert_eq!(json_lines(&tail(&["--json"], 0)?)?.len(), 0);
-    Ok(())
-}
-
-#[cfg(feature = "servers")]
-#[tokio::test]
-async fn tail_takes_from_rabbitmq_only_when_told() -> anyhow::Result<()> {
-    let deployment = Deployment::new(Backend::Servers, RULES)?;
-    let _waypost = deployment.start().await?;
-    let body = text("wamid.ONE", "15550001111", "Hello there").to_string();
-    assert_eq!(deployment.client()?.post(body.as_bytes()).await?, 200);
-    let mut look = deployment.command(&["tail", "frontdesk"])?;
-    look.arg("--no-follow");
-    let told = stderr(&expect(look, 1)?);
-    ensure!(told.contains("--ack"), "{told}");
-    let mut take = deployment.command(&["tail", "frontdesk"])?;
-    take.args(["--json", "--ack", "--messages", "1"]);
-    let documents = json_lines(&expect(take, 0)?)?;
-    ensure!(documents.len() == 1 && documents[0]["data"]["message"]["wamid"] == "wamid.ONE", "{documents:?}");
-    let mut again = deployment.command(&["tail", "frontdesk"])?;
-    again.args(["--ack", "--no-follow"]);
-    ensure!(stdout(&expect(again, 0)?).is_empty(), "it was taken");
-    Ok(())
 }

@@ -1,20 +1,18 @@
 //! A whole Waypost for one test: its own folder, ports and, on servers, virtual host and database. Runs the real
 //! program, and reads queues as a team's tool would. Must know nothing of how the program works inside.
 
-use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
+#[cfg(feature = "servers")]
 use anyhow::Context;
 use serde_json::Value;
 #[cfg(feature = "servers")]
 use tokio::sync::mpsc;
 #[cfg(feature = "servers")]
 use tokio::task::JoinSet;
-use waypost_bus::Message;
-use waypost_bus_embedded::BusFile;
 use waypost_cloud_api::samples::{SampleKind, SampleParams, sample};
 #[cfg(feature = "servers")]
 use waypost_tests::network::Network;
@@ -24,12 +22,17 @@ use waypost_tests::postgres::PostgresHandle;
 use waypost_tests::process::waypost;
 #[cfg(feature = "servers")]
 use waypost_tests::rabbitmq::NodeHandle;
-use waypost_tests::{WaypostProcess, WaypostSettings, WebhookClient, eventually};
+use waypost_tests::{WaypostProcess, WaypostSettings, WebhookClient};
+
+mod reader;
+
+use reader::Source;
+pub(crate) use reader::{Found, Reader};
 
 pub(crate) const APP_SECRET: &str = "test_app_secret";
 /// For what was accepted to be routed: on a busy machine, after a restart, with leases that must run out first.
 pub(crate) const ROUTED_DEADLINE: Duration = Duration::from_secs(60);
-const LOOK_AT_MOST: usize = 1_000;
+const MESSAGES_MAX: usize = 1_000;
 
 /// Two teams are enough for most tests.
 pub(crate) const RULES: &str = r#"
@@ -274,10 +277,10 @@ impl Deployment {
         #[cfg(feature = "servers")]
         if let Some(servers) = &self.servers {
             let source = servers.consume(queues).await?;
-            return Ok(Reader { source, read: Vec::new() });
+            return Ok(Reader::new(source));
         }
         let places = queues.iter().map(|queue| ((*queue).to_owned(), None)).collect();
-        Ok(Reader { source: Source::File { folder: self.data_folder(), places }, read: Vec::new() })
+        Ok(Reader::new(Source::File { folder: self.data_folder(), places }))
     }
 }
 
@@ -332,7 +335,7 @@ impl Servers {
     async fn consume(&self, queues: &[&str]) -> anyhow::Result<Source> {
         use waypost_bus::Bus as _;
         let bus = self.bus().await?;
-        let (sender, arrivals) = mpsc::channel(LOOK_AT_MOST);
+        let (sender, arrivals) = mpsc::channel(MESSAGES_MAX);
         let mut tasks = JoinSet::new();
         for queue in queues {
             let mut consumer = bus.consume(queue, 256).await.with_context(|| (*queue).to_owned())?;
@@ -358,108 +361,6 @@ impl Servers {
 #[cfg(feature = "servers")]
 fn owned(variables: &[(&str, &str)]) -> Vec<(String, String)> {
     variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
-}
-
-enum Source {
-    File {
-        folder: PathBuf,
-        /// How far each queue was read.
-        places: BTreeMap<String, Option<u64>>,
-    },
-    #[cfg(feature = "servers")]
-    Broker {
-        arrivals: mpsc::Receiver<Found>,
-        _tasks: JoinSet<()>,
-        _bus: std::sync::Arc<waypost_bus_rabbitmq::RabbitBus>,
-    },
-}
-
-/// A message and the queue that it was on.
-#[derive(Debug, Clone)]
-pub(crate) struct Found {
-    pub(crate) queue: String,
-    pub(crate) message: Message,
-}
-
-impl Found {
-    /// The team message's document; null when it is none.
-    pub(crate) fn document(&self) -> Value {
-        serde_json::from_slice(&self.message.body).unwrap_or_default()
-    }
-
-    /// A text in the document, by its JSON pointer; empty when absent.
-    pub(crate) fn text(&self, pointer: &str) -> String {
-        self.document()["data"].pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
-    }
-
-    pub(crate) fn wamid(&self) -> String {
-        self.text("/message/wamid")
-    }
-
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        self.message.headers.get(name).map(String::as_str)
-    }
-}
-
-/// Everything that was on some queues, in each queue's order.
-pub(crate) struct Reader {
-    source: Source,
-    read: Vec<Found>,
-}
-
-impl Reader {
-    /// Reads on, and gives all that was read so far.
-    pub(crate) fn look(&mut self) -> anyhow::Result<&[Found]> {
-        match &mut self.source {
-            Source::File { folder, places } => look_at_file(folder, places, &mut self.read)?,
-            #[cfg(feature = "servers")]
-            Source::Broker { arrivals, .. } => {
-                while let Ok(found) = arrivals.try_recv() {
-                    self.read.push(found);
-                }
-            }
-        }
-        Ok(&self.read)
-    }
-
-    /// Waits for `count` messages in all.
-    ///
-    /// # Panics
-    /// When they do not come.
-    pub(crate) async fn wait_for(&mut self, count: usize) -> anyhow::Result<Vec<Found>> {
-        self.wait_until(&format!("{count} messages are there"), |read| read.len() >= count).await
-    }
-
-    /// # Panics
-    /// When it does not become so.
-    pub(crate) async fn wait_until(
-        &mut self,
-        what: &str,
-        mut holds: impl FnMut(&[Found]) -> bool,
-    ) -> anyhow::Result<Vec<Found>> {
-        eventually(what, ROUTED_DEADLINE, async || match self.look() {
-            Ok(read) => holds(read).then(|| Ok(read.to_vec())),
-            Err(error) => Some(Err(error)),
-        })
-        .await
-    }
-}
-
-fn look_at_file(
-    folder: &Path,
-    places: &mut BTreeMap<String, Option<u64>>,
-    read: &mut Vec<Found>,
-) -> anyhow::Result<()> {
-    let file = BusFile::open_read_only(folder)?;
-    for (queue, place) in places {
-        loop {
-            let messages = file.peek(queue, *place, LOOK_AT_MOST)?.with_context(|| format!("no queue {queue}"))?;
-            let Some((last, _)) = messages.last() else { break };
-            *place = Some(*last);
-            read.extend(messages.into_iter().map(|(_, message)| Found { queue: queue.clone(), message }));
-        }
-    }
-    Ok(())
 }
 
 /// A text message of a customer.

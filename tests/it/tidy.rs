@@ -4,6 +4,8 @@ use std::path::Path;
 
 use crate::workspace;
 
+mod shape;
+
 const RUST_FOLDERS: &[&str] = &["crates", "tests"];
 
 /// Crates without I/O, clock and randomness; each bans them in a `clippy.toml` of its own.

@@ -26,20 +26,20 @@ pub(crate) struct ProcessBus(pub(crate) Arc<Process>);
 
 /// What becomes of the publications to one address: the first so many arrive, the first so many are known to.
 #[derive(Clone, Copy)]
-struct Lane {
+struct Fate {
     arrive: usize,
     confirmed: usize,
     /// What did not arrive by then arrives later.
     late: bool,
 }
 
-impl Lane {
-    const WELL: Self = Self { arrive: usize::MAX, confirmed: usize::MAX, late: false };
+impl Fate {
+    const ALL_CONFIRMED: Self = Self { arrive: usize::MAX, confirmed: usize::MAX, late: false };
 
     /// Confirmations come in order, and so does what a broken connection lets through.
     fn new(rates: Rates, rng: &mut Rng, count: usize) -> Self {
         if !chance(rng, rates.publish_in_doubt) {
-            return Self::WELL;
+            return Self::ALL_CONFIRMED;
         }
         let arrive = rng.usize(0..=count);
         Self { arrive, confirmed: rng.usize(0..=arrive), late: rng.bool() }
@@ -58,28 +58,28 @@ impl ProcessBus {
         for publication in &batch {
             *counts.entry(publication.address.clone()).or_default() += 1;
         }
-        let mut lanes: BTreeMap<Address, (Lane, usize)> = BTreeMap::new();
+        let mut fates: BTreeMap<Address, (Fate, usize)> = BTreeMap::new();
         for (address, count) in counts {
-            let lane = Lane::new(state.rates, rng, count);
-            lanes.insert(address, (lane, 0));
+            let fate = Fate::new(state.rates, rng, count);
+            fates.insert(address, (fate, 0));
         }
         let mut late = Vec::new();
         let mut outcomes = Vec::with_capacity(batch.len());
         for Publication { address, message } in batch {
-            let Some((lane, place)) = lanes.get_mut(&address) else { continue };
-            let (lane, at) = (*lane, *place);
+            let Some((fate, place)) = fates.get_mut(&address) else { continue };
+            let (fate, at) = (*fate, *place);
             *place += 1;
             let outcome = match state.bound(&address) {
                 None => Outcome::Returned,
                 Some(queue) if queue.is_full => Outcome::Nacked,
-                Some(_) if at < lane.confirmed => Outcome::Confirmed,
+                Some(_) if at < fate.confirmed => Outcome::Confirmed,
                 Some(_) => Outcome::Unknown,
             };
             outcomes.push(outcome);
             let is_taken = matches!(outcome, Outcome::Confirmed | Outcome::Unknown);
-            if is_taken && at < lane.arrive {
+            if is_taken && at < fate.arrive {
                 state.store(&address, message, rng);
-            } else if is_taken && lane.late {
+            } else if is_taken && fate.late {
                 late.push((address, message));
             }
         }
@@ -178,20 +178,20 @@ struct SimulatedConsumer {
     changes: Arc<Notify>,
 }
 
-enum Look {
+enum QueueState {
     Ended,
     Empty,
-    Something,
+    Ready,
 }
 
 impl SimulatedConsumer {
-    fn look(&self) -> Look {
+    fn queue_state(&self) -> QueueState {
         let mut state = self.process.world.state();
         match state.queue(&self.queue) {
-            Some(queue) if !queue.is_subscribed(self.id) => Look::Ended,
-            Some(queue) if queue.has_for(self.id) => Look::Something,
-            Some(_) => Look::Empty,
-            None => Look::Ended,
+            Some(queue) if !queue.is_subscribed(self.id) => QueueState::Ended,
+            Some(queue) if queue.has_for(self.id) => QueueState::Ready,
+            Some(_) => QueueState::Empty,
+            None => QueueState::Ended,
         }
     }
 
@@ -216,11 +216,11 @@ impl SimulatedConsumer {
 impl Consumer for SimulatedConsumer {
     async fn next_batch(&mut self, max: usize) -> Result<Vec<Delivery>, ConsumeEnded> {
         loop {
-            match self.look() {
-                Look::Ended => return Err(self.ended()),
-                // Nothing can change between the look and the wait: there is one thread.
-                Look::Empty => self.changes.notified().await,
-                Look::Something => {
+            match self.queue_state() {
+                QueueState::Ended => return Err(self.ended()),
+                // Nothing can change between the question and the wait: there is one thread.
+                QueueState::Empty => self.changes.notified().await,
+                QueueState::Ready => {
                     let what = format!("{} delivers", self.queue);
                     let mut rng = self.process.step(&what, Stage::Before, STEP_MS).await;
                     let deliveries = self.take(max, &mut rng);

@@ -98,8 +98,8 @@ impl World {
         let asked_ms = now_ms();
         let key = {
             let mut state = self.state();
-            let twins = (0..).find(|twin| !state.turns.contains_key(&(asked_ms, key.clone(), *twin)));
-            let key = (asked_ms, key, twins.unwrap_or(0));
+            let repeat = (0..).find(|number| !state.turns.contains_key(&(asked_ms, key.clone(), *number)));
+            let key = (asked_ms, key, repeat.unwrap_or(0));
             state.turns.insert(key.clone(), Turn::Asked(delay));
             key
         };

@@ -8,11 +8,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use waypost_bus::{Address, Message, QueueKind, Stream};
 use waypost_domain::Timestamp;
 
-use crate::state::{Definition, Progress};
-
-/// Numbers of one queue go up to 2^40, about a million million: 30 years at 1,000 messages a second.
-const SEQ_BITS: u32 = 40;
-pub(crate) const SEQ_MAX: u64 = (1 << SEQ_BITS) - 1;
+use crate::state::{Definition, Progress, SEQ_BITS, SEQ_MAX};
 
 /// Where message `seq` of a queue is in the table.
 const fn place(queue: i64, seq: u64) -> i64 {

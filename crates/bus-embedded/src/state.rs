@@ -7,7 +7,10 @@ use std::sync::Arc;
 use waypost_bus::{Address, QueueKind};
 
 use crate::inbox::Inbox;
-use crate::rows::SEQ_MAX;
+
+/// Numbers of one queue go up to 2^40, about a million million: 30 years at 1,000 messages a second.
+pub(crate) const SEQ_BITS: u32 = 40;
+pub(crate) const SEQ_MAX: u64 = (1 << SEQ_BITS) - 1;
 
 /// What a queue is. Stored when it is declared.
 #[derive(Debug, Clone, PartialEq, Eq)]

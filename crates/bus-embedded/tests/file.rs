@@ -85,7 +85,7 @@ async fn a_second_process_may_look() {
     let bus = EmbeddedBus::open(folder.path(), Options::default()).unwrap();
     bus.declare(&topology()).await.unwrap();
     assert_eq!(publish(&*bus, 0, 5, &Bytes::from_static(b"body")).await, Outcome::Confirmed);
-    let look = || {
+    let assert_readable = || {
         let file = BusFile::open_read_only(folder.path()).unwrap();
         let queues = file.queues().unwrap();
         assert_eq!(
@@ -102,12 +102,12 @@ async fn a_second_process_may_look() {
         assert_eq!(ids, ["0", "1", "2", "3", "4"]);
         assert_eq!(file.peek("no.such.queue", None, 1).unwrap(), None);
     };
-    look();
+    assert_readable();
     assert!(bus.depth(QUEUE).await.unwrap().unwrap().oldest_at.is_some());
     bus.close(PUBLISH_TIMEOUT).await;
     drop(bus);
     // Nor need anything run.
-    look();
+    assert_readable();
 }
 
 #[tokio::test]

@@ -28,12 +28,12 @@ const KILL_AFTER_LINES: [usize; 9] = [1, 3, 10, 37, 150, 420, 900, 1800, 3500];
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_confirmed_is_lost_by_sigkill() {
     let folder = tempfile::tempdir().unwrap();
-    let mut told = Told::default();
+    let mut reported = Reported::default();
     for (round, lines) in KILL_AFTER_LINES.into_iter().enumerate() {
-        run_and_kill(folder.path(), round, lines, &mut told);
-        check(folder.path(), &told);
+        run_and_kill(folder.path(), round, lines, &mut reported);
+        check(folder.path(), &reported);
     }
-    assert!(told.confirmed.len() > 1000 && told.acknowledged.len() > 100, "the child did too little");
+    assert!(reported.confirmed.len() > 1000 && reported.acknowledged.len() > 100, "the child did too little");
 
     // A bus that opens it finds the same as one that only reads, and hands it out in order.
     let bus = EmbeddedBus::open(folder.path(), Options::default()).unwrap();
@@ -45,12 +45,12 @@ async fn nothing_confirmed_is_lost_by_sigkill() {
 
 /// What the child said before it died.
 #[derive(Default)]
-struct Told {
+struct Reported {
     confirmed: BTreeSet<String>,
     acknowledged: BTreeSet<String>,
 }
 
-fn run_and_kill(folder: &Path, round: usize, lines: usize, told: &mut Told) {
+fn run_and_kill(folder: &Path, round: usize, lines: usize, reported: &mut Reported) {
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "the_child", "--nocapture"])
         .env(FOLDER_VARIABLE, folder)
@@ -64,8 +64,8 @@ fn run_and_kill(folder: &Path, round: usize, lines: usize, told: &mut Told) {
     for line in BufReader::new(child.stdout.take().unwrap()).lines() {
         let line = line.unwrap();
         match line.split_once(' ') {
-            Some(("confirmed", id)) => told.confirmed.insert(id.to_owned()),
-            Some(("acknowledged", id)) => told.acknowledged.insert(id.to_owned()),
+            Some(("confirmed", id)) => reported.confirmed.insert(id.to_owned()),
+            Some(("acknowledged", id)) => reported.acknowledged.insert(id.to_owned()),
             _ => continue,
         };
         said += 1;
@@ -78,12 +78,12 @@ fn run_and_kill(folder: &Path, round: usize, lines: usize, told: &mut Told) {
     assert!(killed && !status.success(), "the child ended by itself: {status}");
 }
 
-fn check(folder: &Path, told: &Told) {
+fn check(folder: &Path, reported: &Reported) {
     check_file(folder);
     let kept = stored(folder, QUEUE);
     let present: BTreeSet<&String> = kept.iter().collect();
     assert_eq!(present.len(), kept.len(), "something is there twice");
-    let lost: Vec<_> = told.confirmed.iter().filter(|id| !present.contains(id)).collect();
+    let lost: Vec<_> = reported.confirmed.iter().filter(|id| !present.contains(id)).collect();
     assert!(lost.is_empty(), "confirmed and lost: {lost:?}");
     let mut by_publisher: BTreeMap<&str, Vec<&String>> = BTreeMap::new();
     for id in &kept {
@@ -94,7 +94,7 @@ fn check(folder: &Path, told: &Told) {
     }
 
     let waiting: BTreeSet<String> = stored(folder, DEAD_LETTERS_QUEUE).into_iter().collect();
-    let back: Vec<_> = told.acknowledged.iter().filter(|id| waiting.contains(*id)).collect();
+    let back: Vec<_> = reported.acknowledged.iter().filter(|id| waiting.contains(*id)).collect();
     assert!(back.is_empty(), "acknowledged and there again: {back:?}");
 }
 

@@ -138,15 +138,15 @@ impl<'a> Check<'a> {
             let stored = message.decision.and_then(|decision| decision.outcome.as_ref());
             let mut first = stored.map(Decided::stored);
             for delivery in &message.delivered {
-                let Some(told) = delivery.routing.as_ref().map(Decided::told) else {
+                let Some(routed) = delivery.routing.as_ref().map(Decided::of_delivery) else {
                     self.violated(Invariant::I2, "delivered without a decision", name);
                     continue;
                 };
-                if *first.get_or_insert(told) != told {
+                if *first.get_or_insert(routed) != routed {
                     doubled.insert(name);
                     self.violated(Invariant::I2, "delivered with several decisions", name);
                 }
-                if delivery.diverted.is_none() && delivery.queue != told.queue() {
+                if delivery.diverted.is_none() && delivery.queue != routed.queue() {
                     self.violated(Invariant::I2, "delivered elsewhere than decided", name);
                 }
             }
@@ -298,7 +298,7 @@ impl<'a> Decided<'a> {
         Self { rule_set, rule, phase, team: team.as_deref(), priority }
     }
 
-    fn told(note: &'a super::RoutingNote) -> Self {
+    fn of_delivery(note: &'a super::RoutingNote) -> Self {
         let super::RoutingNote { rule_set, rule, phase, team, priority } = note;
         Self { rule_set, rule, phase, team: team.as_deref(), priority }
     }

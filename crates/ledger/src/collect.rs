@@ -62,7 +62,7 @@ pub async fn collect(
 ) -> anyhow::Result<u64> {
     let book = Arc::new(Mutex::new(Book { writer, begun_at: Instant::now(), last_at: Instant::now(), messages: 0 }));
     match bus {
-        BusUrl::Embedded(folder) => look(folder.clone(), queues.to_vec(), idle, &book).await?,
+        BusUrl::Embedded(folder) => peek_all(folder.clone(), queues.to_vec(), idle, &book).await?,
         BusUrl::RabbitMq(url) => consume(url, layout, queues, idle, &book).await?,
     }
     let book = Arc::into_inner(book).context("nobody else writes any more")?;
@@ -100,7 +100,7 @@ fn lock(book: &Mutex<Book>) -> std::sync::MutexGuard<'_, Book> {
     book.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-async fn look(folder: PathBuf, queues: Vec<String>, idle: Duration, book: &Mutex<Book>) -> anyhow::Result<()> {
+async fn peek_all(folder: PathBuf, queues: Vec<String>, idle: Duration, book: &Mutex<Book>) -> anyhow::Result<()> {
     let mut places: Vec<(Option<u64>, u64)> = vec![(None, 0); queues.len()];
     while lock(book).last_at.elapsed() < idle {
         let file = BusFile::open_read_only(&folder)?;

@@ -2,11 +2,14 @@
 
 use waypost_bus::Message;
 use waypost_domain::{DecisionId, PhoneNumberId};
-use waypost_proto::route::{decode_route_input, encode_route_input};
+use waypost_proto::route::encode_route_input;
 use waypost_proto::{EVENT_KIND, encode_event, v1};
 use waypost_rules::{RouteInput, RuleSet};
 
 use super::*;
+
+mod records;
+mod versions;
 
 const NUMBER: &str = "106540352242922";
 const RULES: &str = "[default]\nteam = \"frontdesk\"\n[handover]\nteam = \"frontdesk\"\nwords.en = [\"agent\"]\n\
@@ -332,114 +335,6 @@ fn i9_nothing_personal_is_said() {
 }
 
 #[test]
-fn i10_the_stored_input_gives_the_stored_decision() {
-    let told = |ledger: &mut Ledger| {
-        for delivery in &mut ledger.deliveries {
-            delivery.routing = delivery.routing.clone().map(|note| RoutingNote { rule: "other".into(), ..note });
-        }
-        for decision in &mut store(ledger).decisions {
-            decision.outcome = decision.outcome.clone().map(|outcome| OutcomeFact { rule: "other".into(), ..outcome });
-        }
-    };
-    check(told, &[Invariant::I10], "m0");
-    let input = |input: &'static str| {
-        move |ledger: &mut Ledger| store(ledger).decisions[0].outcome.as_mut().unwrap().input = input.to_owned()
-    };
-    check(input("00"), &[Invariant::I10], "m0");
-    check(input("not hexadecimal"), &[Invariant::I10], "m0");
-    check(input(""), &[], ""); // erased
-    check(|ledger| ledger.rule_sets = vec![RULES.replace("invoices", "bills")], &[Invariant::I10], "m0");
-    let nothing_to_compare = check(|ledger| ledger.rule_sets.clear(), &[], "");
-    assert_eq!(nothing_to_compare.unchecked[0].0, Invariant::I10);
-    assert!(decode_route_input(&hex::decode(outcome().input).unwrap()).is_ok());
-}
-
-/// The rules and another version, each for one activation, and then both: the other for those who are drawn.
-fn activated(ledger: &mut Ledger) {
-    let (version, other) = (outcome().rule_set, "other".to_owned());
-    let activation = |revision: i64, active: &String, trial| ActivationFact {
-        revision,
-        at_ms: 10_000 * revision,
-        alone_from_ms: 10_000 * revision + 3_000,
-        active: active.clone(),
-        trial,
-    };
-    let trial = |percent, numbers| Some(TrialFact { version: other.clone(), percent, numbers });
-    let activations = vec![
-        activation(1, &version, None),
-        activation(2, &other, None),
-        activation(3, &version, trial(0, vec!["support-es".to_owned()])),
-        activation(4, &version, trial(100, vec![])),
-        activation(5, &version, None),
-    ];
-    *store(ledger) = StoreFacts { activations, ..store(ledger).clone() };
-    for (at, decision) in store(ledger).decisions.iter_mut().enumerate() {
-        decision.made = Some(MadeFact {
-            at_ms: 10_500 + at as i64,
-            transaction: "7".to_owned(),
-            number: "support".to_owned(),
-            contact: Some("0198".to_owned()),
-        });
-    }
-}
-
-#[test]
-fn i10_what_decides_is_in_force() {
-    let made = |at_ms: i64| {
-        move |ledger: &mut Ledger| {
-            activated(ledger);
-            let made = store(ledger).decisions[0].made.as_mut().unwrap();
-            (made.at_ms, made.transaction) = (at_ms, "8".to_owned());
-        }
-    };
-    for at_ms in [10_000, 22_999, 30_500, 42_999, 50_000] {
-        check(made(at_ms), &[], "");
-    }
-    // Before it was activated; long after another one was; while all were on trial.
-    for at_ms in [9_999, 23_000, 29_999, 43_000, 49_999] {
-        let verdict = check(made(at_ms), &[Invariant::I10], "m0");
-        assert_eq!(verdict.violations[0].what, "decided by a version that was not in force", "{at_ms}");
-    }
-    let on_trial = |ledger: &mut Ledger| {
-        made(35_000)(ledger);
-        store(ledger).decisions[0].made.as_mut().unwrap().number = "support-es".to_owned();
-    };
-    check(on_trial, &[Invariant::I10], "m0");
-    let unknown = |ledger: &mut Ledger| {
-        activated(ledger);
-        for decision in &mut store(ledger).decisions {
-            decision.outcome.iter_mut().for_each(|outcome| outcome.rule_set = "unknown".into());
-        }
-        ledger.deliveries.iter_mut().flat_map(|one| &mut one.routing).for_each(|one| one.rule_set = "unknown".into());
-    };
-    check(unknown, &[Invariant::I10], "m0");
-}
-
-#[test]
-fn i10_a_batch_keeps_what_it_began_with() {
-    // Both are right by themselves: the first after the second activation, the other one after the first.
-    let mixed = |ledger: &mut Ledger| {
-        activated(ledger);
-        let rules = RULES.replace("invoices", "bills");
-        let other = RuleSet::parse(&rules).unwrap().version;
-        ledger.rule_sets.push(rules);
-        store(ledger).activations[1].active.clone_from(&other);
-        store(ledger).decisions[0].made.as_mut().unwrap().at_ms = 20_500;
-        let outcome = store(ledger).decisions[0].outcome.as_mut().unwrap();
-        (outcome.rule_set, outcome.rule) = (other.clone(), "bills".to_owned());
-        let told = ledger.deliveries[0].routing.as_mut().unwrap();
-        (told.rule_set, told.rule) = (other, "bills".to_owned());
-    };
-    let verdict = check(mixed, &[Invariant::I10], "m1");
-    assert_eq!(verdict.violations[0].what, "a batch decided by rules of several activations");
-    let apart = |ledger: &mut Ledger| {
-        mixed(ledger);
-        store(ledger).decisions[0].made.as_mut().unwrap().transaction = "8".to_owned();
-    };
-    check(apart, &[], "");
-}
-
-#[test]
 fn i11_every_decision_is_for_somebody() {
     check(|ledger| store(ledger).decisions[0].outcome = None, &[Invariant::I11], "m0");
     let nobody = |ledger: &mut Ledger| {
@@ -457,52 +352,4 @@ fn a_verdict_names_at_most_twenty_of_a_kind() {
     assert!(text.contains("I7 violated, not empty after the drain: 50") && text.contains("and 30 more"), "{text}");
     assert!(text.contains("q19:") && !text.contains("q20:"), "{text}");
     assert!(many.check().into_result().unwrap_err().to_string().contains("DOES NOT AGREE"));
-}
-
-#[test]
-fn a_ledger_survives_the_disk() {
-    let folder = tempfile::tempdir().unwrap();
-    assert!(Ledger::read(folder.path()).is_err(), "an empty folder is no ledger");
-    let ledger = good();
-    ledger.write(&folder.path().join("all.jsonl")).unwrap();
-    std::fs::write(folder.path().join("notes.txt"), "not a ledger").unwrap();
-    assert_eq!(Ledger::read(folder.path()).unwrap(), ledger);
-    let posts = Ledger { posts: ledger.posts.clone(), ..Ledger::default() };
-    let rest = Ledger { posts: vec![], ..ledger.clone() };
-    posts.write(&folder.path().join("all.jsonl")).unwrap();
-    rest.write(&folder.path().join("rest.jsonl")).unwrap();
-    assert_eq!(Ledger::read(folder.path()).unwrap(), ledger);
-    std::fs::write(folder.path().join("broken.jsonl"), "{}\n").unwrap();
-    let error = format!("{:#}", Ledger::read(folder.path()).unwrap_err());
-    assert!(error.contains("broken.jsonl:1"), "{error}");
-}
-
-#[test]
-fn a_delivery_is_read_off_its_message() {
-    let body = format!(
-        r#"{{"data":{{"phone_number_id":"{NUMBER}","message":{{"wamid":"m"}},"routing":{{"rule_set":"v","rule":"r","phase":"route","team":null,"priority":"normal"}}}}}}"#
-    );
-    let mut message = Message { id: "i".into(), kind: "waypost.team-message.v1".into(), ..Message::default() };
-    message.body = body.into_bytes().into();
-    message.headers.insert("wp-diverted".into(), "why".into());
-    let read = DeliveryRecord::new("wa.unrouted", 3, &message, 1, 2);
-    assert_eq!((read.key.as_deref(), read.diverted.as_deref(), read.replay), (Some("m"), Some("why"), false));
-    assert_eq!(read.routing.map(|note| (note.rule, note.team)), Some(("r".into(), None)));
-    let event = v1::Event {
-        kind: v1::EventKind::Message.into(),
-        phone_number_id: NUMBER.into(),
-        key: "m".into(),
-        ..v1::Event::default()
-    };
-    let mut message = Message { id: "i".into(), kind: EVENT_KIND.into(), ..Message::default() };
-    message.body = encode_event(event);
-    message.headers.insert("wp-reason".into(), "too-deep".into());
-    message.headers.insert("wp-replay".into(), "1".into());
-    let read = DeliveryRecord::new("wa.dead-letters", 0, &message, 1, 2);
-    assert_eq!((read.key.as_deref(), read.phone_number_id.as_deref(), read.replay), (Some("m"), Some(NUMBER), true));
-    let note = read.dead_letter.unwrap();
-    assert_eq!((note.reason.as_str(), note.quarantined), ("too-deep", None));
-    message.headers = [("x-first-death-reason".to_owned(), "delivery_limit".to_owned())].into();
-    let note = DeliveryRecord::new("wa.dead-letters", 0, &message, 0, 0).dead_letter.unwrap();
-    assert_eq!(note.reason, "delivered-too-often", "the broker's own");
 }

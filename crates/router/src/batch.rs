@@ -24,8 +24,7 @@ use crate::decide::{Known, decide};
 use crate::inbound::{Content, Inbound};
 
 mod held;
-
-use held::release;
+mod stored;
 
 /// An event and our name of the number that it came in on.
 #[derive(Debug)]
@@ -154,44 +153,6 @@ impl Work<'_> {
             Content::Standby(message) => self.standby(arrival, message, contact),
             Content::Echo(message) => self.echo(arrival, message, contact),
             Content::Change(change) => self.change(arrival, change, contact).await?,
-        }
-        Ok(())
-    }
-
-    /// An event that was decided before, in a batch that was perhaps never published.
-    async fn again(
-        &mut self,
-        arrival: &Arrival,
-        known: KnownEvent,
-        contact: Option<ContactRecord>,
-    ) -> Result<(), StoreError> {
-        if known.partition == self.claim.partition() {
-            self.claim.covers(known.seq);
-        }
-        if matches!(arrival.inbound.content, Content::Message(_) | Content::Change(_)) {
-            // What it released goes first, as it did then.
-            for held in self.tx.released_by(known.decision_id).await? {
-                if held.known.decision_id != known.decision_id {
-                    self.publish_held_again(arrival, contact.clone(), held);
-                }
-            }
-        }
-        match (&arrival.inbound.content, known.outcome) {
-            (Content::Message(_) | Content::Standby(_), Some(decision)) => {
-                // Whoever released it publishes it, behind what was held before it.
-                if known.released_by.is_none_or(|releaser| releaser == known.decision_id) {
-                    self.publish_again(arrival, contact, decision);
-                }
-            }
-            // Kept while another app held the thread; now it comes as work.
-            (Content::Message(message), None) => {
-                if self.released.insert(known.decision_id) {
-                    let routed = self.route(arrival, message, contact, true);
-                    self.releases.push(release(&routed, routed.id));
-                    self.decided.outgoing.push(routed);
-                }
-            }
-            (Content::Standby(_), None) | (Content::Echo(_) | Content::Change(_), _) => {}
         }
         Ok(())
     }
@@ -344,21 +305,6 @@ impl Work<'_> {
             conversation.apply(event);
             self.changed.insert(pair.clone());
         }
-    }
-
-    fn publish_again(&mut self, arrival: &Arrival, contact: Option<ContactRecord>, decision: StoredDecision) {
-        let pair = contact.as_ref().map(|contact| (contact.id, arrival.number.clone()));
-        let conversation = pair.and_then(|pair| self.conversations.get(&pair).cloned());
-        self.decided.outgoing.push(Outgoing {
-            id: arrival.inbound.decision_id,
-            inbound: arrival.inbound.clone(),
-            number: arrival.number.clone(),
-            contact,
-            conversation,
-            previous_team: None,
-            decision,
-            again: true,
-        });
     }
 
     fn row(&mut self, arrival: &Arrival, kind: &'static str, contact: Option<&ContactRecord>) -> InboxRow {

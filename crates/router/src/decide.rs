@@ -31,7 +31,7 @@ pub fn decide(
     let input = fit_route_input(route_input(message, known), |name| set.looks_at(name));
     let choice = set.choose(&input, scratch);
     let decision = set.decision(&input, &choice);
-    look_on(rules, &input, &decision, scratch);
+    count_shadow(rules, &input, &decision, scratch);
     StoredDecision {
         extras: encode_extras(&decision),
         rule_set: decision.rule_set,
@@ -45,7 +45,7 @@ pub fn decide(
 }
 
 /// Counts what the rules in the shadow would do otherwise.
-fn look_on(rules: &RulesInForce, input: &RouteInput, decision: &Decision, scratch: &mut Scratch) {
+fn count_shadow(rules: &RulesInForce, input: &RouteInput, decision: &Decision, scratch: &mut Scratch) {
     let Some(shadow) = rules.shadow() else { return };
     let choice = shadow.choose(input, scratch);
     let (from, to) = (decision.team.to_string(), choice.team.to_string());

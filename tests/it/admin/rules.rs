@@ -291,6 +291,15 @@ async fn what_is_wrong_with_a_rule_is_named_and_nothing_is_kept() -> anyhow::Res
         let request = v1::CreateRuleRequest { parent: base.clone(), rule_id, rule, ..Default::default() };
         assert_eq!(told(&client.create_rule(request).await.expect_err("no id")), ["rule_id"]);
     }
+    assert_eq!(versions(&editor).await?, 1, "nothing was kept");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_viewer_changes_no_rule() -> anyhow::Result<()> {
+    let server = AdminServer::start_without_rules().await?;
+    let editor = server.caller("editor").await?;
+    push(&editor, RULES).await?;
     let viewer = server.caller("viewer").await?;
     let delete = v1::DeleteRuleRequest { name: "ruleSets/1/rules/invoices".to_owned(), ..Default::default() };
     let refused = rules(&viewer).delete_rule(delete).await.expect_err("may not");

@@ -59,14 +59,14 @@ async fn a_killed_broker_costs_nothing_that_was_confirmed() {
     let held = held.await.unwrap();
 
     let publisher = bus.clone();
-    let (saw, mut seen) = tokio::sync::mpsc::channel(64);
+    let (outcomes, mut seen) = tokio::sync::mpsc::channel(64);
     let load = tokio::spawn(async move {
         let mut confirmed = Vec::new();
         for number in 0_usize.. {
             // As a caller does it: again, under the same id, until it is confirmed.
             loop {
                 let outcome = publish_one(&*publisher, inbound(), &number.to_string()).await;
-                if saw.send(outcome).await.is_err() {
+                if outcomes.send(outcome).await.is_err() {
                     return confirmed;
                 }
                 match outcome {
@@ -111,15 +111,20 @@ async fn a_killed_broker_costs_nothing_that_was_confirmed() {
     assert_eq!(first[0].message.id, "before");
     assert!(first[0].redelivered, "it was in our hands before");
     consumer.ack(first).await.unwrap();
-    let mut stored = Vec::new();
-    while stored.last() != confirmed.last() {
-        let id = take(&mut *consumer, 1).await.remove(0);
-        // What was in doubt may be there twice, side by side.
+    let stored = take_until(&mut *consumer, confirmed.last()).await;
+    assert_eq!(stored, confirmed);
+}
+
+/// What was in doubt may be there twice, side by side: each id once, up to `last`.
+async fn take_until(consumer: &mut dyn Consumer, last: Option<&String>) -> Vec<String> {
+    let mut stored: Vec<String> = Vec::new();
+    while stored.last() != last {
+        let id = take(consumer, 1).await.remove(0);
         if stored.last() != Some(&id) {
             stored.push(id);
         }
     }
-    assert_eq!(stored, confirmed);
+    stored
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

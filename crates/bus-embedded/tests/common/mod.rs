@@ -52,11 +52,11 @@ pub(crate) async fn consume(bus: &dyn Bus, count: usize) -> Vec<String> {
     ids
 }
 
-/// Waits until `check` is true of what `look` sees.
-pub(crate) async fn eventually<T: std::fmt::Debug>(look: impl Fn() -> T, check: impl Fn(&T) -> bool) {
+/// Waits until `check` is true of what `read` gives.
+pub(crate) async fn eventually<T: std::fmt::Debug>(read: impl Fn() -> T, check: impl Fn(&T) -> bool) {
     let started = Instant::now();
     loop {
-        let seen = look();
+        let seen = read();
         if check(&seen) {
             return;
         }
@@ -70,7 +70,7 @@ pub(crate) fn check_file(folder: &Path) {
     let file = Connection::open(folder.join("bus.db")).unwrap();
     let verdict: String = file.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
     assert_eq!(verdict, "ok");
-    let wrong: i64 = file
+    let miscounted: i64 = file
         .query_row(
             "SELECT count(*) FROM queue WHERE (messages, bytes) IS NOT
              (SELECT count(*), coalesce(sum(length(body)), 0) FROM message WHERE place >> 40 = queue.id)",
@@ -78,5 +78,5 @@ pub(crate) fn check_file(folder: &Path) {
             |row| row.get(0),
         )
         .unwrap();
-    assert_eq!(wrong, 0, "queues with wrong counters");
+    assert_eq!(miscounted, 0, "queues with wrong counters");
 }

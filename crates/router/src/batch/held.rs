@@ -52,6 +52,9 @@ impl Work<'_> {
     }
 
     /// The thread is ours: what the customer wrote meanwhile becomes work, in the order it was written.
+    ///
+    /// Given two messages that were kept in earlier batches and a third kept in this one, then all three are routed
+    /// before the message that released them; else the team would read the answer before the question.
     pub(super) async fn release_held(
         &mut self,
         arrival: &Arrival,
@@ -66,6 +69,8 @@ impl Work<'_> {
         waiting.extend(self.held_here.remove(pair).unwrap_or_default());
         for inbound in waiting {
             let Content::Standby(message) = &inbound.content else { continue };
+            // Given a handover and a message of ours in one batch, then the first of them releases; the store still takes
+            // what it released for waiting, and the second would publish it again.
             if !self.released.insert(inbound.decision_id) {
                 continue;
             }

@@ -6,11 +6,13 @@ use waypost_domain::{Calendar, TeamName, Timestamp};
 
 use super::tree::{Lines, Reader, Value, join};
 use crate::check::{Finding, RULES_MAX, RuleErrors};
-use crate::input::{OpenConversation, PreviousTeam, Referral, RouteInput, parse_instant};
+use crate::input::parse_instant;
 use crate::model::{
-    DefaultRoute, Definition, Document, EscalationStep, Expect, Handover, OnUnknown, Outcome, PersonTarget, Phase,
-    Rule, Sample, Share, Target,
+    DefaultRoute, Definition, Document, EscalationStep, Handover, OnUnknown, Outcome, PersonTarget, Phase, Rule, Share,
+    Target,
 };
+
+mod sample;
 
 pub fn read(text: &str) -> Result<Document, RuleErrors> {
     read_with(text, Reader::document)
@@ -280,59 +282,6 @@ impl Reader {
         Some(EscalationStep { after_minutes: after_minutes?, clock, team: team? })
     }
 
-    fn sample(&mut self, value: &Value<'_>, field: &str) -> Option<Sample> {
-        let table = self.table(value, field)?;
-        let mut input = RouteInput { message_type: "text".into(), ..RouteInput::default() };
-        let mut expect = Expect::ThisRule;
-        let (mut previous, mut age_s, mut open, mut open_urgency) = (None, 0, None, Priority::Normal);
-        for (key, value) in table {
-            let path = join(field, key.get_ref());
-            let text = |reader: &mut Self| reader.string(value, &path).map(str::to_owned);
-            match key.get_ref().as_ref() {
-                "number" => input.number = text(self)?,
-                "type" => input.message_type = text(self)?,
-                "text" => input.text = text(self),
-                "reply" => input.reply_id = text(self),
-                "template" => input.reply_template = text(self),
-                "referral" => input.referral.get_or_insert_default().source_id = text(self),
-                "referral_type" => input.referral.get_or_insert_default().source_type = text(self),
-                "referral_url" => input.referral.get_or_insert_default().source_url = text(self),
-                "referred" if self.bool(value, &path)? => input.referral = input.referral.or(Some(Referral::default())),
-                "referred" => {}
-                "tier" => drop(input.attributes.insert("tier".into(), text(self)?)),
-                "attribute" => {
-                    for (name, value) in self.table(value, &path)? {
-                        let value = self.string(value, &join(&path, name.get_ref()))?;
-                        input.attributes.insert(name.get_ref().to_string(), value.to_owned());
-                    }
-                }
-                "language" => input.language = text(self),
-                "country" => input.country = text(self),
-                "at" => input.received_at = self.instant(value, &path),
-                "zone" => input.zone = text(self),
-                "previous_team" => previous = self.team_name(value, &path),
-                "previous_age_s" => age_s = self.integer(value, &path)?,
-                "window_left_s" => input.window_left_s = self.integer(value, &path),
-                "first_contact" => input.first_contact = self.bool(value, &path)?,
-                "contact" => input.contact_key = text(self)?,
-                "open_team" => open = self.team_name(value, &path),
-                "open_urgency" => open_urgency = self.urgency(value, &path)?,
-                "team" => expect = Expect::Team(self.team_name(value, &path)?),
-                "matches" if self.bool(value, &path)? => {}
-                "matches" => expect = Expect::NotThisRule,
-                _ => self.unknown_key(key, field, SAMPLE_KEYS),
-            }
-        }
-        input.previous_team = previous.map(|team| PreviousTeam { team, age_s });
-        input.open = open.map(|team| OpenConversation { team, priority: open_urgency });
-        for (dependent, needed) in [("previous_age_s", "previous_team"), ("open_urgency", "open_team")] {
-            if table.contains_key(dependent) {
-                self.required(table, value, field, needed);
-            }
-        }
-        Some(Sample { input, expect })
-    }
-
     pub(super) fn required(&mut self, table: &DeTable<'_>, value: &Value<'_>, prefix: &str, key: &str) {
         if !table.contains_key(key) {
             self.error(value, &join(prefix, key), "is missing");
@@ -372,33 +321,6 @@ impl Reader {
         instant
     }
 }
-
-const SAMPLE_KEYS: &[&str] = &[
-    "text",
-    "reply",
-    "type",
-    "number",
-    "template",
-    "referral",
-    "referral_type",
-    "referral_url",
-    "referred",
-    "tier",
-    "attribute",
-    "language",
-    "country",
-    "at",
-    "zone",
-    "previous_team",
-    "previous_age_s",
-    "window_left_s",
-    "first_contact",
-    "contact",
-    "open_team",
-    "open_urgency",
-    "team",
-    "matches",
-];
 
 pub(super) fn text_of<'a>(table: &'a DeTable<'_>, key: &str) -> &'a str {
     table.get(key).and_then(|value| value.get_ref().as_str()).unwrap_or_default()

@@ -1,0 +1,75 @@
+//! Events that an earlier transaction decided: what is stored is published again, nothing is decided anew. Must never
+//! ask the rules for an event that has a decision.
+
+use waypost_store::{ContactRecord, KnownEvent, StoreError, StoredDecision};
+
+use super::held::release;
+use super::{Arrival, Outgoing, Work};
+use crate::inbound::Content;
+
+impl Work<'_> {
+    /// An event that was decided before, in a batch that was perhaps never published.
+    ///
+    /// Given a message whose batch was committed and whose process died before it published, then the *stored* decision
+    /// goes out under the same id, whatever the rules say by now; else it would be routed twice, and differently.
+    pub(super) async fn again(
+        &mut self,
+        arrival: &Arrival,
+        known: KnownEvent,
+        contact: Option<ContactRecord>,
+    ) -> Result<(), StoreError> {
+        if known.partition == self.claim.partition() {
+            self.claim.covers(known.seq);
+        }
+        if matches!(arrival.inbound.content, Content::Message(_) | Content::Change(_)) {
+            // Given a message that released two held ones in a batch that died after the commit, then those two go out
+            // before it, as they did then; else the customer's first words would come behind the last.
+            for held in self.tx.released_by(known.decision_id).await? {
+                if held.known.decision_id != known.decision_id {
+                    self.publish_held_again(arrival, contact.clone(), held);
+                }
+            }
+        }
+        match (&arrival.inbound.content, known.outcome) {
+            (Content::Message(_) | Content::Standby(_), Some(decision)) => {
+                // Given a standby message that came again after a handover released it, then the handover publishes it,
+                // behind what was held before it; else it would come a second time, out of its order.
+                if known.released_by.is_none_or(|releaser| releaser == known.decision_id) {
+                    self.publish_again(arrival, contact, decision);
+                }
+            }
+            // Given a message that was kept as standby and that Meta sends again as ours, then it is routed now and
+            // releases itself; else it would wait for a handover that nobody announces.
+            (Content::Message(message), None) => {
+                if self.released.insert(known.decision_id) {
+                    let routed = self.route(arrival, message, contact, true);
+                    self.releases.push(release(&routed, routed.id));
+                    self.decided.outgoing.push(routed);
+                }
+            }
+            (Content::Standby(_), None) | (Content::Echo(_) | Content::Change(_), _) => {}
+        }
+        Ok(())
+    }
+
+    /// Publishes the decision as it is stored, with the conversation as it is by now.
+    pub(super) fn publish_again(
+        &mut self,
+        arrival: &Arrival,
+        contact: Option<ContactRecord>,
+        decision: StoredDecision,
+    ) {
+        let pair = contact.as_ref().map(|contact| (contact.id, arrival.number.clone()));
+        let conversation = pair.and_then(|pair| self.conversations.get(&pair).cloned());
+        self.decided.outgoing.push(Outgoing {
+            id: arrival.inbound.decision_id,
+            inbound: arrival.inbound.clone(),
+            number: arrival.number.clone(),
+            contact,
+            conversation,
+            previous_team: None,
+            decision,
+            again: true,
+        });
+    }
+}
