@@ -46,7 +46,7 @@ these three make a new version out of another, check it and name it; activate it
 so comments are lost.
 
 Files need no server. Versions are on a server: --server, --token-file, or WAYPOST_SERVER, WAYPOST_TOKEN_FILE.
-How to write rules: crates/rules/GUIDE.md")]
+How to write rules: deploy/guides/rules.md")]
 pub enum RulesCommand {
     /// Say everything that is wrong with a rules file: errors refuse it, warnings do not
     Lint(LintArgs),

@@ -6,7 +6,7 @@
 use waypost_rules::RuleSet;
 use waypost_rules::check::check_text;
 
-const GUIDE: &str = include_str!("../GUIDE.md");
+const GUIDE: &str = include_str!("../../../deploy/guides/rules.md");
 const EXAMPLE: &str = include_str!("../../../deploy/rules.toml");
 
 fn check(name: &str, text: &str, samples: usize) {
