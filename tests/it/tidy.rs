@@ -1,6 +1,6 @@
 //! Checks of house rules that no compiler knows. Reads files only.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::workspace;
 
@@ -68,18 +68,32 @@ fn packages_share_the_workspace_settings() {
     }
 }
 
+/// Folders whose pages people read.
+const PAGE_FOLDERS: &[&str] = &["crates", "deploy", "proto", ".github"];
+
 #[test]
 fn links_between_pages_lead_somewhere() {
     let root = workspace::root();
-    for page in ["README.md", "crates/README.md", "crates/DECISIONS.md"] {
-        let text = std::fs::read_to_string(root.join(page)).unwrap_or_else(|error| panic!("{page}: {error}"));
-        let folder = root.join(page).parent().expect("a page lies in a folder").to_owned();
+    let mut pages = workspace::files(PAGE_FOLDERS, "md");
+    pages.extend(["README.md", "CHANGELOG.md"].map(PathBuf::from));
+    for page in pages {
+        let text = std::fs::read_to_string(root.join(&page)).expect("the page is readable");
+        let folder = root.join(&page).parent().expect("a page lies in a folder").to_owned();
         for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
             let path = link.split('#').next().unwrap_or(link);
             let is_ours = !path.is_empty() && !path.contains("://");
-            assert!(!is_ours || folder.join(path).exists(), "{page}: no {path}");
+            assert!(!is_ours || folder.join(path).exists(), "{}: no {path}", page.display());
         }
     }
+}
+
+/// A stranger has five minutes.
+#[test]
+fn the_readme_stays_short() {
+    const WORDS_MAX: usize = 700;
+    let text = std::fs::read_to_string(workspace::root().join("README.md")).expect("there is a README");
+    let words = text.split_whitespace().count();
+    assert!(words <= WORDS_MAX, "{words} words, more than {WORDS_MAX}: move what one reader needs into deploy/guides");
 }
 
 /// A `clippy.toml` in a crate replaces the root's: it must repeat the root's entries and add the bans.

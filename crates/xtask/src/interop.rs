@@ -1,5 +1,8 @@
 //! `cargo xtask interop`: the administration, as a client sees it that shares no code with the server. Python's gRPC
-//! tools, in a folder that is gone afterwards, make the client from `/proto`; `tests/interop/client.py` uses it.
+//! tools, in a folder that is gone afterwards, make the client from `/proto`; `tests/interop/client.py` uses it. And the
+//! team tools of the guide, in Python and Node, as a team would run them.
+
+mod consumers;
 
 use std::path::Path;
 
@@ -11,18 +14,24 @@ use waypost_tests::process;
 
 use crate::count::Count;
 use crate::debian;
+use crate::servers::Servers;
 use crate::steps::{Steps, root};
 use crate::test::{binary, on_workspace};
 
 /// What the client needs, at the versions that it was written against.
-const PACKAGES: [&str; 3] = ["grpcio==1.76.0", "grpcio-tools==1.76.0", "grpcio-status==1.76.0"];
+const PACKAGES: [&str; 4] =
+    ["grpcio==1.76.0", "grpcio-tools==1.76.0", "grpcio-status==1.76.0", consumers::PIKA];
 
 pub(crate) async fn run() -> anyhow::Result<Count> {
     let folder = tempfile::Builder::new().prefix("waypost-interop-").tempdir()?;
     let mut steps = Steps::default();
-    if steps.work("install grpcio-tools", install(folder.path())).await.is_none() {
+    if steps.work("install grpcio-tools and pika", install(folder.path())).await.is_none() {
         return Ok(steps.end());
     }
+    if steps.work("install amqplib", consumers::install_amqplib(folder.path().to_owned())).await.is_none() {
+        return Ok(steps.end());
+    }
+    let Some(servers) = steps.work("start servers", Servers::start()).await else { return Ok(steps.end()) };
     if !steps.run("generate the client", generate(folder.path())?).await {
         return Ok(steps.end());
     }
@@ -34,6 +43,7 @@ pub(crate) async fn run() -> anyhow::Result<Count> {
     process::use_built(binary()?);
     let server = AdminServer::start_without_rules().await?;
     steps.run("call waypost from Python", client(folder.path(), &server)?).await;
+    steps.check("run the guide's team tools", consumers::consume(folder.path().to_owned(), servers.rabbitmq())).await;
     Ok(steps.end())
 }
 

@@ -22,6 +22,10 @@ impl Servers {
         Ok(Self { rabbitmq, postgres })
     }
 
+    pub(crate) const fn rabbitmq(&self) -> &RabbitNode {
+        &self.rabbitmq
+    }
+
     /// How tests find them.
     pub(crate) fn variables(&self) -> Vec<(&'static str, OsString)> {
         vec![

@@ -68,6 +68,12 @@ impl Steps {
         outcome.ok()
     }
 
+    /// As [`work`](Self::work), for work that is a check.
+    pub(crate) async fn check(&mut self, name: &str, work: impl Future<Output = anyhow::Result<()>>) {
+        let passed = self.work(name, work).await.is_some();
+        self.checks_passed += u64::from(passed);
+    }
+
     fn finish(&mut self, name: &str, elapsed: Duration, mut count: Count, failure: Option<String>) -> bool {
         let seconds = elapsed.as_secs_f64();
         let success = failure.is_none() && count.is_success();

@@ -3,7 +3,7 @@
 //     npm install amqplib
 //     AMQP_URL=amqp://team-billing:PASSWORD@rabbitmq:5672/waypost node consumer.mjs billing
 //
-// It ends at SIGTERM or Ctrl-C, or after --messages N. What it had not handled by then goes to the next consumer.
+// It ends at SIGTERM or Ctrl-C, or after --messages N; what it had not handled by then goes to the next consumer.
 
 import fs from 'node:fs';
 import { parseArgs } from 'node:util';

@@ -4,7 +4,7 @@
     pip install pika
     AMQP_URL=amqp://team-billing:PASSWORD@rabbitmq:5672/waypost python3 consumer.py billing
 
-It ends at SIGTERM or Ctrl-C, or after --messages N. What it had not handled by then goes to the next consumer.
+It ends at SIGTERM or Ctrl-C, or after --messages N; what it had not handled by then goes to the next consumer.
 """
 
 import argparse
