@@ -19,8 +19,7 @@ use crate::steps::{Steps, root};
 use crate::test::{binary, on_workspace};
 
 /// What the client needs, at the versions that it was written against.
-const PACKAGES: [&str; 4] =
-    ["grpcio==1.76.0", "grpcio-tools==1.76.0", "grpcio-status==1.76.0", consumers::PIKA];
+const PACKAGES: [&str; 4] = ["grpcio==1.76.0", "grpcio-tools==1.76.0", "grpcio-status==1.76.0", consumers::PIKA];
 
 pub(crate) async fn run() -> anyhow::Result<Count> {
     let folder = tempfile::Builder::new().prefix("waypost-interop-").tempdir()?;

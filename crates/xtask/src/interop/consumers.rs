@@ -139,7 +139,9 @@ async fn read(mut command: Command, team: &str, url: &str, folder: &Path) -> any
     ensure!(lines.len() == MESSAGES && ids.len() == MESSAGES, "not every message once:\n{printed}");
     for number in 0..MESSAGES {
         let priority = if number % 2 == 0 { " urgent " } else { " normal " };
-        let of_this = |line: &&&str| line.contains(&format!("message-{number}'")) || line.contains(&format!("message-{number}\""));
+        let of_this = |line: &&&str| {
+            line.contains(&format!("message-{number}'")) || line.contains(&format!("message-{number}\""))
+        };
         let line = lines.iter().find(of_this).with_context(|| format!("no message-{number}:\n{printed}"))?;
         ensure!(line.contains(priority), "not{priority}: {line}");
     }
