@@ -12,8 +12,14 @@ pub const EVENT_KIND: &str = "waypost.event.v1";
 /// The content type of every protobuf body.
 pub const CONTENT_TYPE: &str = "application/protobuf";
 
-/// The version that this release writes, and the highest that it reads.
+/// The version of an event by itself, which is what this release writes.
 pub const EVENT_VERSION: u32 = 1;
+
+/// The version of a [`v1::EventBundle`], the highest that this release reads.
+pub const BUNDLE_VERSION: u32 = 2;
+
+/// How a bundle begins: its version comes first, as in everything that we write.
+const BUNDLE_PREFIX: [u8; 2] = [0x08, BUNDLE_VERSION as u8];
 
 /// Why bytes are not an event that this release can handle.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -22,7 +28,7 @@ pub enum EventError {
     #[error("undecodable event: {0}")]
     Undecodable(String),
     /// Stop consuming and leave it in the queue: a later release wrote it, and a later release will read it.
-    #[error("event version {found} is newer than {EVENT_VERSION}, the newest that this release reads")]
+    #[error("event version {found} is newer than {BUNDLE_VERSION}, the newest that this release reads")]
     NewerVersion { found: u32 },
 }
 
@@ -38,9 +44,20 @@ pub fn decode_event(body: Bytes) -> Result<v1::Event, EventError> {
     let envelope = Envelope::decode(&*body).map_err(|error| EventError::Undecodable(error.to_string()))?;
     match envelope.version {
         0 => Err(EventError::Undecodable("field `version` is missing".to_owned())),
+        BUNDLE_VERSION => Err(EventError::Undecodable("a bundle, damaged or inside another".to_owned())),
         1..=EVENT_VERSION => v1::Event::decode(body).map_err(|error| EventError::Undecodable(error.to_string())),
         found => Err(EventError::NewerVersion { found }),
     }
+}
+
+/// The encoded events of a bundle, never none, which share the memory of `body`. `None`: it is no bundle, or a damaged
+/// one; then [`decode_event`] says what it is.
+pub fn bundled_events(body: &Bytes) -> Option<Vec<Bytes>> {
+    if !body.starts_with(&BUNDLE_PREFIX) {
+        return None;
+    }
+    let bundle = v1::EventBundle::decode(body.clone()).ok()?;
+    (bundle.version == BUNDLE_VERSION && !bundle.events.is_empty()).then_some(bundle.events)
 }
 
 /// The one field that every version of [`v1::Event`] has.
@@ -123,6 +140,31 @@ mod tests {
             52107b226964223a2277616d69642e41227d");
         assert_eq!(decode_event(bytes.clone()), Ok(v1::Event { version: 1, ..event() }));
         assert_eq!(encode_event(event()), bytes);
+    }
+
+    #[test]
+    fn a_bundle_is_read_though_nobody_writes_it_yet() {
+        let events = vec![encode_event(event()), Bytes::from_static(b"\xff")];
+        let bundle = |version, events: &[Bytes]| -> Bytes {
+            v1::EventBundle { version, events: events.to_vec() }.encode_to_vec().into()
+        };
+        let body = bundle(BUNDLE_VERSION, &events);
+        assert_eq!(bundled_events(&body), Some(events.clone()));
+        assert_eq!(bundled_events(&encode_event(event())), None);
+        // What cannot be taken apart says what it is when it is taken for an event.
+        for damaged in [bundle(BUNDLE_VERSION, &[]), body.slice(..body.len() - 1)] {
+            assert_eq!(bundled_events(&damaged), None);
+            assert!(matches!(decode_event(damaged), Err(EventError::Undecodable(_))));
+        }
+        assert!(matches!(decode_event(body), Err(EventError::Undecodable(_))), "a bundle inside a bundle");
+        let later = bundle(3, &events);
+        assert_eq!(bundled_events(&later), None);
+        assert_eq!(decode_event(later), Err(EventError::NewerVersion { found: 3 }));
+    }
+
+    #[test]
+    fn the_first_bundle_s_bytes_are_read_for_ever() {
+        assert_eq!(bundled_events(&hex(b"0802120208011201ff")), Some(vec![hex(b"0801"), hex(b"ff")]));
     }
 
     #[test]

@@ -16,7 +16,7 @@ pub mod route;
 pub mod rule_set;
 pub mod team_message;
 
-pub use event::{EVENT_KIND, EVENT_VERSION, EventError, decode_event, encode_event};
+pub use event::{BUNDLE_VERSION, EVENT_KIND, EVENT_VERSION, EventError, bundled_events, decode_event, encode_event};
 
 /// Package `waypost.internal.v1`.
 pub mod v1 {

@@ -57,6 +57,16 @@ pub struct Event {
     #[prost(int64, repeated, tag = "18")]
     pub error_codes: ::prost::alloc::vec::Vec<i64>,
 }
+/// Several events of one partition in one message, in their order: version 2 of what is published on `wa.events`. Nobody
+/// writes it yet.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct EventBundle {
+    #[prost(uint32, tag = "1")]
+    pub version: u32,
+    /// Each an encoded `Event`, with a version of its own; one that does not decode harms no other.
+    #[prost(bytes = "bytes", repeated, tag = "2")]
+    pub events: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
+}
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
 pub enum EventKind {
