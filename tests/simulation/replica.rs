@@ -14,7 +14,7 @@ use waypost_proto::decode_event;
 use waypost_router::{ROUTER, Router, RouterConfig};
 use waypost_rules::RuleSet;
 use waypost_store::EventKey;
-use waypost_worker::{Claim, HandleError, Handler, Parts, Worker, WorkerConfig};
+use waypost_worker::{ClaimedBatch, HandleError, Handler, InHand, Parts, Worker, WorkerConfig, no_bundles};
 
 use crate::bus::ProcessBus;
 use crate::process::{Process, Stage};
@@ -117,6 +117,7 @@ impl Fleet {
                 Box::new(SteppedHandler { process: process.clone(), inner: handlers(partition) })
             }),
             queue: Arc::new(move |partition| layout.inbound_queue(partition)),
+            split: waypost_router::inbound::split,
             suspects: Arc::default(),
         };
         Worker::new(config, parts)
@@ -131,10 +132,12 @@ struct SteppedHandler {
 
 #[async_trait]
 impl Handler for SteppedHandler {
-    async fn handle(&mut self, batch: &[Delivery], claim: &mut Claim) -> Result<(), HandleError> {
-        let what = format!("handle {}", claim.partition());
-        self.process.step(&what, Stage::Before, 0..=5).await;
-        let holds = |mark: &str| batch.iter().any(|delivery| delivery.message.headers.contains_key(mark));
+    async fn handle(&mut self, work: &mut [ClaimedBatch<'_>]) -> Result<(), HandleError> {
+        let partitions: Vec<String> = work.iter().map(|batch| batch.claim.partition().to_string()).collect();
+        self.process.step(&format!("handle {}", partitions.join(" ")), Stage::Before, 0..=5).await;
+        let holds = |mark: &str| {
+            work.iter().flat_map(|batch| batch.events()).any(|event| event.carrier().headers.contains_key(mark))
+        };
         if holds(DEADLY) {
             self.process.kill();
             std::future::pending::<()>().await;
@@ -144,31 +147,46 @@ impl Handler for SteppedHandler {
             std::panic::resume_unwind(Box::new(POISON));
         }
         let outcome = if self.process.world.defect == Defect::DropStoredDecision {
-            let rest = without_decided(&self.process.world, batch).await?;
-            if rest.is_empty() { Ok(()) } else { self.inner.handle(&rest, claim).await }
+            self.handle_undecided(work).await
         } else {
-            self.inner.handle(batch, claim).await
+            self.inner.handle(work).await
         };
-        if let Err(error) = &outcome {
+        let left = work.iter().filter_map(ClaimedBatch::problem);
+        for error in outcome.as_ref().err().into_iter().chain(left) {
             self.process.log(format_args!("not handled: {error}"));
         }
         outcome
     }
 }
 
+impl SteppedHandler {
+    async fn handle_undecided(&mut self, work: &mut [ClaimedBatch<'_>]) -> Result<(), HandleError> {
+        for batch in work {
+            let rest = InHand::new(without_decided(&self.process.world, batch).await?, no_bundles, |_| 0);
+            if !rest.is_empty() {
+                let mut undecided = [ClaimedBatch::new(&mut *batch.claim, &rest, rest.len())];
+                self.inner.handle(&mut undecided).await?;
+                let [undecided] = undecided;
+                undecided.into_outcome()?;
+            }
+        }
+        Ok(())
+    }
+}
+
 /// What no transaction has decided yet.
-async fn without_decided(world: &World, batch: &[Delivery]) -> Result<Vec<Delivery>, HandleError> {
+async fn without_decided(world: &World, batch: &ClaimedBatch<'_>) -> Result<Vec<Delivery>, HandleError> {
     let mut rest = Vec::new();
-    for delivery in batch {
-        let event = decode_event(delivery.message.body.clone()).ok();
-        let key = event.map(|event| EventKey { number: PhoneNumberId::new(event.phone_number_id), key: event.key });
+    for event in batch.events() {
+        let decoded = decode_event(event.body().clone()).ok();
+        let key = decoded.map(|event| EventKey { number: PhoneNumberId::new(event.phone_number_id), key: event.key });
         let is_decided = match key {
             Some(key) => world.store.decision(&key).await?.is_some(),
             None => false,
         };
         if !is_decided {
-            let (count, redelivered) = (delivery.delivery_count, delivery.redelivered);
-            rest.push(Delivery::new(delivery.message.clone(), count, redelivered, delivery.tag()));
+            let count = event.delivery_count();
+            rest.push(Delivery::new(event.to_message(), count, count > 0, 0));
         }
     }
     Ok(rest)

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::janitor::JanitorConfig;
+
 #[derive(Debug, Clone)]
 pub struct RouterConfig {
     /// After this long without a word from either side, a conversation counts as resolved.
@@ -12,6 +14,7 @@ pub struct RouterConfig {
     pub full_queue_patience: Duration,
     /// Whether somebody reads `wa.activity`.
     pub activity: bool,
+    pub janitor: JanitorConfig,
 }
 
 impl Default for RouterConfig {
@@ -21,6 +24,7 @@ impl Default for RouterConfig {
             publish_timeout: Duration::from_secs(5),
             full_queue_patience: Duration::from_secs(2),
             activity: false,
+            janitor: JanitorConfig::default(),
         }
     }
 }

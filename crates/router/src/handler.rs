@@ -1,14 +1,12 @@
 //! The router's handler: one batch from deliveries to confirmed team queues.
 
 use std::collections::HashSet;
-use std::error::Error;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use tracing::error;
-use waypost_bus::dead_letter::dead_letter;
-use waypost_bus::{Bus, DeadLetterReason, Delivery, Message, Outcome, Publication};
+use waypost_bus::{DeadLetterReason, Message};
 use waypost_domain::{DecisionId, IdSource, Timestamp};
 use waypost_fault as fault;
 use waypost_live::{Numbers, Rules, RulesInForce, TeamDirectory};
@@ -16,7 +14,7 @@ use waypost_proto::extras::decode_extras;
 use waypost_proto::team_message::{self, KnownContact, Routing, TeamMessage};
 use waypost_proto::v1::DecisionExtras;
 use waypost_store::{Store, StoreError, StoredDecision};
-use waypost_worker::{Claim, HandleError, Handler};
+use waypost_worker::{Claim, ClaimedBatch, HandleError, Handler};
 
 use crate::Router;
 use crate::activity;
@@ -32,7 +30,6 @@ const ATTEMPTS_MAX: u32 = 8;
 /// What the handlers of all partitions share.
 pub(crate) struct Shared {
     config: RouterConfig,
-    bus: Arc<dyn Bus>,
     store: Store,
     ids: Arc<dyn IdSource>,
     rules: Arc<Rules>,
@@ -45,7 +42,6 @@ impl Shared {
         let Router { config, layout: _, bus, store, ids, rules } = router;
         Arc::new(Self {
             config: config.clone(),
-            bus: bus.clone(),
             store: store.clone(),
             ids: ids.clone(),
             rules: rules.clone(),
@@ -67,33 +63,42 @@ impl RouteHandler {
 
 #[async_trait]
 impl Handler for RouteHandler {
-    async fn handle(&mut self, batch: &[Delivery], claim: &mut Claim) -> Result<(), HandleError> {
-        let (arrivals, undecodable) = self.read(batch).await?;
-        bury(&*self.shared.bus, undecodable, self.shared.config.publish_timeout).await?;
-        if arrivals.is_empty() {
-            return Ok(());
+    async fn handle(&mut self, work: &mut [ClaimedBatch<'_>]) -> Result<(), HandleError> {
+        for batch in work {
+            if let Err(error) = self.handle_batch(batch).await {
+                batch.leave(error);
+            }
         }
-        let rules = self.shared.rules.current();
-        let decided = self.decide(&rules, claim, &arrivals).await?;
-        fault::point(fault::ROUTER_AFTER_COMMIT);
-        self.publish(&rules, claim, decided).await?;
-        fault::point(fault::ROUTER_AFTER_PUBLISH);
         Ok(())
     }
 }
 
 impl RouteHandler {
-    /// Decodes; collapses what comes twice in the batch; sets aside what is not an event.
-    async fn read(&self, batch: &[Delivery]) -> Result<(Vec<Arrival>, Vec<Publication>), HandleError> {
-        let mut arrivals: Vec<Arrival> = Vec::with_capacity(batch.len());
-        let mut undecodable = Vec::new();
+    async fn handle_batch(&self, batch: &mut ClaimedBatch<'_>) -> Result<(), HandleError> {
+        let arrivals = self.read(batch).await?;
+        if arrivals.is_empty() {
+            return Ok(());
+        }
+        let rules = self.shared.rules.current();
+        let decided = self.decide(&rules, batch.claim, &arrivals).await?;
+        fault::point(fault::ROUTER_AFTER_COMMIT);
+        self.publish(&rules, batch.claim, decided).await?;
+        fault::point(fault::ROUTER_AFTER_PUBLISH);
+        Ok(())
+    }
+
+    /// Decodes; collapses what comes twice in the batch; parks what is not an event.
+    async fn read(&self, batch: &mut ClaimedBatch<'_>) -> Result<Vec<Arrival>, HandleError> {
+        let events = batch.events();
+        let mut arrivals: Vec<Arrival> = Vec::with_capacity(events.len());
         let mut seen = HashSet::new();
-        for delivery in batch {
-            let inbound = match Inbound::from_delivery(delivery) {
+        for (index, event) in events.enumerate() {
+            let inbound = match Inbound::from_event(&event) {
                 Ok(inbound) => inbound,
                 Err(problem) if problem.is_of_a_later_release() => return Err(HandleError::stop(problem)),
                 Err(problem) => {
-                    undecodable.push(undecodable_letter(delivery, crate::ROUTER, &problem));
+                    ::metrics::counter!(metrics::UNDECODABLE).increment(1);
+                    batch.park(index, DeadLetterReason::UndecodableEvent, problem);
                     continue;
                 }
             };
@@ -106,7 +111,7 @@ impl RouteHandler {
             let number = names.name(&inbound.key.number, &inbound.display_number, &inbound.waba).await?;
             arrivals.push(Arrival { inbound: Arc::new(inbound), number });
         }
-        Ok((arrivals, undecodable))
+        Ok(arrivals)
     }
 
     async fn decide(
@@ -214,40 +219,12 @@ struct KeepsChanging {
     attempts: u32,
 }
 
-/// Dead letters that the bus did not take.
-#[derive(Debug, thiserror::Error)]
-#[error("dead letters are not stored: {outcomes:?}")]
-struct NotConfirmed {
-    outcomes: Vec<Outcome>,
-}
-
 /// Read from what is stored, whether it was stored just now or by a process that is gone.
 fn extras(id: DecisionId, decision: &StoredDecision) -> DecisionExtras {
     decode_extras(&decision.extras).unwrap_or_else(|error| {
         error!(decision_id = %id, %error, "tags, person, skills and escalation left out of the team message");
         DecisionExtras::default()
     })
-}
-
-/// A delivery that is not an event, as a dead letter.
-pub(crate) fn undecodable_letter(delivery: &Delivery, origin: &str, problem: &dyn Error) -> Publication {
-    ::metrics::counter!(metrics::UNDECODABLE).increment(1);
-    let problem = problem.to_string();
-    error!(origin, problem, "undecodable event to the dead letters");
-    let reason = DeadLetterReason::UndecodableEvent;
-    dead_letter(delivery.message.clone(), reason, origin, delivery.delivery_count, &problem)
-}
-
-/// Publishes dead letters; an error unless every one is confirmed.
-pub(crate) async fn bury(bus: &dyn Bus, letters: Vec<Publication>, timeout: Duration) -> Result<(), HandleError> {
-    if letters.is_empty() {
-        return Ok(());
-    }
-    let outcomes = bus.publish(letters, timeout).await;
-    if outcomes.iter().all(|outcome| *outcome == Outcome::Confirmed) {
-        return Ok(());
-    }
-    Err(HandleError::retry(NotConfirmed { outcomes }))
 }
 
 pub(crate) fn now() -> Timestamp {

@@ -2,13 +2,14 @@
 //! that does not decode as expected is still somebody's message, and goes to the default team as it is.
 
 use bytes::Bytes;
+use waypost_bus::Message;
 use waypost_bus::dead_letter::REPLAY_HEADER;
-use waypost_bus::{Delivery, Message};
 use waypost_cloud_api::webhook::{ContactChange, Sender, decode_contact_change, decode_echo, decode_message};
 use waypost_domain::{AliasSet, DecisionId, InboundMessage, MessageKind, PhoneNumberId, Timestamp, WabaId};
 use waypost_proto::event::InvalidField;
-use waypost_proto::{EventError, decode_event, v1};
+use waypost_proto::{EVENT_KIND, EventError, bundled_events, decode_event, v1};
 use waypost_store::EventKey;
+use waypost_worker::{Bundle, Event};
 
 /// One event of a batch.
 #[derive(Debug, Clone)]
@@ -70,11 +71,15 @@ impl NotAnEvent {
     }
 }
 
+/// Takes a bundle apart; what is none, or is damaged, stays as it is and is looked at as one event.
+pub fn split(message: &Message) -> Option<Bundle> {
+    bundled_events(&message.body).map(|events| Bundle { kind: EVENT_KIND, events })
+}
+
 impl Inbound {
-    pub fn from_delivery(delivery: &Delivery) -> Result<Self, NotAnEvent> {
-        let message: &Message = &delivery.message;
-        let mut inbound = Self::from_encoded(message.body.clone())?;
-        inbound.replay = message.headers.contains_key(REPLAY_HEADER);
+    pub fn from_event(event: &Event<'_>) -> Result<Self, NotAnEvent> {
+        let mut inbound = Self::from_encoded(event.body().clone())?;
+        inbound.replay = event.carrier().headers.contains_key(REPLAY_HEADER);
         Ok(inbound)
     }
 

@@ -15,6 +15,7 @@ pub mod metrics;
 pub mod record;
 
 mod handler;
+mod janitor;
 
 use std::sync::Arc;
 
@@ -24,15 +25,17 @@ use waypost_bus::{Bus, Layout};
 use waypost_domain::{IdSource, PartitionCount, PartitionId};
 use waypost_live::{Numbers, Rules, TeamDirectory};
 use waypost_store::Store;
-use waypost_worker::{Handler, Parts, Worker, WorkerConfig};
+use waypost_worker::{Due, DueConfig, Handler, Parts, Shard, Worker, WorkerConfig};
 
 pub use config::RouterConfig;
 pub use handler::RouteHandler;
+pub use janitor::JanitorConfig;
 
-/// The lease names of the router's three workers.
+/// The lease names of what the router runs.
 pub const ROUTER: &str = "router";
 pub const STATUSES: &str = "statuses";
 pub const ACCOUNT: &str = "account";
+pub const JANITOR: &str = "janitor";
 
 /// A running router's parts.
 pub struct Router {
@@ -62,6 +65,7 @@ impl Router {
                 store: self.store.clone(),
                 handler: self.handlers_with(teams.clone(), numbers.clone()),
                 queue: Arc::new(move |partition| layout.inbound_queue(partition)),
+                split: inbound::split,
                 suspects: Arc::clone(&suspects),
             },
         );
@@ -70,7 +74,9 @@ impl Router {
         // The account's changes are few: one partition.
         let one = PartitionCount::new(1).unwrap_or(layout.partitions);
         let account = self.recorder(worker(ACCOUNT, one), move |_| layout.account_queue(), &suspects);
+        let janitor = self.janitor(&worker(JANITOR, one));
         tokio::join!(
+            Box::pin(janitor.run(shutdown.clone())),
             Box::pin(teams.follow(&self.store, &*self.bus, handler::now, shutdown.clone())),
             Box::pin(numbers.follow(shutdown.clone())),
             inbound.run(shutdown.clone()),
@@ -99,15 +105,28 @@ impl Router {
         queue: impl Fn(PartitionId) -> String + Send + Sync + 'static,
         suspects: &Arc<Mutex<()>>,
     ) -> Worker {
-        let (bus, store) = (self.bus.clone(), self.store.clone());
-        let origin = config.component;
+        let store = self.store.clone();
         let parts = Parts {
             bus: self.bus.clone(),
             store: self.store.clone(),
-            handler: Arc::new(move |_| Box::new(record::RecordHandler::new(bus.clone(), store.clone(), origin))),
+            handler: Arc::new(move |_| Box::new(record::RecordHandler::new(store.clone()))),
             queue: Arc::new(queue),
+            split: inbound::split,
             suspects: Arc::clone(suspects),
         };
         Worker::new(config, parts)
+    }
+
+    fn janitor(&self, worker: &WorkerConfig) -> Due {
+        let JanitorConfig { retention, every } = self.config.janitor.clone();
+        let config = DueConfig {
+            shards: worker.shards(),
+            every,
+            rows_max: janitor::ROWS_MAX,
+            pass_timeout: janitor::PASS_TIMEOUT,
+        };
+        let source = janitor::Janitor { store: self.store.clone(), retention, idle: self.config.conversation_idle };
+        // One for the whole store.
+        Due::new(config, self.store.clone(), [Shard(0)], Arc::new(source))
     }
 }

@@ -1,43 +1,34 @@
 //! Keeps statuses and account events under their unique keys, until the components that act on them read them there.
 
 use std::str::Utf8Error;
-use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
-use waypost_bus::{Bus, Delivery};
+use bytes::Bytes;
+use waypost_bus::DeadLetterReason;
 use waypost_cloud_api::webhook::{DecodeError, decode_status};
 use waypost_domain::{PhoneNumberId, Timestamp, WabaId};
 use waypost_proto::event::InvalidField;
 use waypost_proto::{EventError, decode_event, v1};
 use waypost_store::{ChangeRow, ChangeScope, StatusRow, Store};
-use waypost_worker::{Claim, HandleError, Handler};
+use waypost_worker::{ClaimedBatch, HandleError, Handler};
 
-use crate::handler::{bury, undecodable_letter};
-
-const PUBLISH_TIMEOUT: Duration = Duration::from_secs(5);
+use crate::metrics;
 
 pub struct RecordHandler {
-    bus: Arc<dyn Bus>,
     store: Store,
-    origin: &'static str,
 }
 
 impl RecordHandler {
-    pub fn new(bus: Arc<dyn Bus>, store: Store, origin: &'static str) -> Self {
-        Self { bus, store, origin }
+    pub const fn new(store: Store) -> Self {
+        Self { store }
     }
-}
 
-#[async_trait]
-impl Handler for RecordHandler {
-    async fn handle(&mut self, batch: &[Delivery], claim: &mut Claim) -> Result<(), HandleError> {
+    async fn keep(&self, batch: &mut ClaimedBatch<'_>) -> Result<(), HandleError> {
         let mut statuses = Vec::new();
         let mut changes = Vec::new();
-        let mut undecodable = Vec::new();
         let mut oldest_at: Option<Timestamp> = None;
-        for delivery in batch {
-            match Kept::read(delivery) {
+        for (index, event) in batch.events().enumerate() {
+            match Kept::read(event.body().clone()) {
                 Ok((kept, received_at)) => {
                     oldest_at = Some(oldest_at.map_or(received_at, |oldest| oldest.min(received_at)));
                     match kept {
@@ -48,11 +39,13 @@ impl Handler for RecordHandler {
                 Err(NotKept::Envelope(error @ EventError::NewerVersion { .. })) => {
                     return Err(HandleError::stop(error));
                 }
-                Err(problem) => undecodable.push(undecodable_letter(delivery, self.origin, &problem)),
+                Err(problem) => {
+                    ::metrics::counter!(metrics::UNDECODABLE).increment(1);
+                    batch.park(index, DeadLetterReason::UndecodableEvent, problem);
+                }
             }
         }
-        bury(&*self.bus, undecodable, PUBLISH_TIMEOUT).await?;
-        let mut tx = self.store.begin_batch(&claim.fence(oldest_at)).await?;
+        let mut tx = self.store.begin_batch(&batch.claim.fence(oldest_at)).await?;
         if !statuses.is_empty() {
             tx.record_statuses(&statuses).await?;
         }
@@ -60,6 +53,18 @@ impl Handler for RecordHandler {
             tx.keep_changes(&changes).await?;
         }
         tx.commit().await?;
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Handler for RecordHandler {
+    async fn handle(&mut self, work: &mut [ClaimedBatch<'_>]) -> Result<(), HandleError> {
+        for batch in work {
+            if let Err(error) = self.keep(batch).await {
+                batch.leave(error);
+            }
+        }
         Ok(())
     }
 }
@@ -87,8 +92,8 @@ enum NotKept {
 
 impl Kept {
     /// With the time at which it was received.
-    fn read(delivery: &Delivery) -> Result<(Self, Timestamp), NotKept> {
-        let event = decode_event(delivery.message.body.clone())?;
+    fn read(encoded: Bytes) -> Result<(Self, Timestamp), NotKept> {
+        let event = decode_event(encoded)?;
         let received_at = Timestamp::from_millis(event.received_at_ms);
         let kept = match event.checked_kind()? {
             v1::EventKind::Status => Self::Status(status_row(&event, received_at)?),

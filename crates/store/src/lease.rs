@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use waypost_domain::{PartitionId, Timestamp};
 
-use crate::database::{Tx, on_reader, on_tx, on_writer};
+use crate::database::{Database, Tx, on_reader, on_tx, on_writer};
 use crate::{Fence, INBOX_COMPONENT, Result, Store, records};
 
 /// A partition that is ours until `expires_at`, and as long as nobody else took it.
@@ -27,11 +27,14 @@ pub struct Lease {
     pub suspect: Option<Suspect>,
 }
 
-/// A message that a partition's owner handles alone.
+/// An event that a partition's owner handles alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Suspect {
+    /// The message that carries it.
     pub message_id: String,
-    /// How many processes in a row died with it in hand, if the one that wrote this did.
+    /// Its place in the message; what stands before it was handled or parked.
+    pub place: u32,
+    /// How many processes in a row ended with it in hand, if the one that wrote this did.
     pub deaths: u32,
 }
 
@@ -46,6 +49,15 @@ impl Lease {
             oldest_at,
         }
     }
+}
+
+/// A lease that is still ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Renewal {
+    pub partition: PartitionId,
+    pub epoch: i64,
+    /// `false`: a batch of ours has its row locked. Nobody can take it meanwhile; it is as long as it was.
+    pub extended: bool,
 }
 
 /// A lease as `status` shows it.
@@ -130,21 +142,21 @@ impl Store {
             Tx::Sqlite(_) => {
                 "UPDATE lease SET owner = $3, epoch = epoch + 1, expires_at = $4 WHERE component = $1 \
                  AND partition = $2 AND (owner IS NULL OR owner = $3 OR expires_at < $5) \
-                 RETURNING epoch, published_seq, suspect, suspect_deaths"
+                 RETURNING epoch, published_seq, suspect, suspect_place, suspect_deaths"
             }
             Tx::Postgres(_) => {
                 "UPDATE lease SET owner = $3, epoch = lease.epoch + 1, expires_at = $4 FROM \
                  (SELECT component, partition FROM lease WHERE component = $1 AND partition = $2 \
                  AND (owner IS NULL OR owner = $3 OR expires_at < $5) FOR UPDATE SKIP LOCKED) free \
                  WHERE lease.component = free.component AND lease.partition = free.partition \
-                 RETURNING lease.epoch, lease.published_seq, lease.suspect, lease.suspect_deaths"
+                 RETURNING lease.epoch, lease.published_seq, lease.suspect, lease.suspect_place, lease.suspect_deaths"
             }
         };
-        let taken: Option<(i64, i64, Option<String>, i64)> = on_tx!(&mut tx, |db| {
+        let taken: Option<(i64, i64, Option<String>, i64, i64)> = on_tx!(&mut tx, |db| {
             let query = sqlx::query_as(take).bind(component).bind(number).bind(instance).bind(expires_at).bind(now);
             query.fetch_optional(&mut *db).await?
         });
-        let Some((epoch, published_seq, suspect, deaths)) = taken else { return Ok(None) };
+        let Some((epoch, published_seq, suspect, place, deaths)) = taken else { return Ok(None) };
         // A statement of its own, so that it sees what the former owner committed before we got the row.
         let mut last_seq = published_seq;
         if component == INBOX_COMPONENT {
@@ -162,14 +174,17 @@ impl Store {
             published_seq,
             last_seq,
             expires_at: Timestamp::from_millis(expires_at),
-            suspect: suspect
-                .map(|message_id| Suspect { message_id, deaths: u32::try_from(deaths).unwrap_or(u32::MAX) }),
+            suspect: suspect.map(|message_id| Suspect {
+                message_id,
+                place: u32::try_from(place).unwrap_or_default(),
+                deaths: u32::try_from(deaths).unwrap_or(u32::MAX),
+            }),
         }))
     }
 
     /// Writes down what is handled alone from now on, for whoever owns the partition after us. Only the owner may.
     pub async fn mark_suspect(&self, lease: &Lease, suspect: Option<&Suspect>) -> Result<()> {
-        let sql = "UPDATE lease SET suspect = $1, suspect_deaths = $2 \
+        let sql = "UPDATE lease SET suspect = $1, suspect_deaths = $2, suspect_place = $7 \
              WHERE component = $3 AND partition = $4 AND owner = $5 AND epoch = $6";
         let partition = i64::from(lease.partition.0);
         let done = on_writer!(self, |db| {
@@ -179,25 +194,42 @@ impl Store {
                 .bind(&lease.component)
                 .bind(partition)
                 .bind(&lease.owner)
-                .bind(lease.epoch);
+                .bind(lease.epoch)
+                .bind(suspect.map_or(0, |suspect| i64::from(suspect.place)));
             query.execute(db).await?.rows_affected()
         });
         Fence::of(lease).hold(done)
     }
 
     /// Extends every lease that `instance` still owns, and returns those. One that is missing was lost.
-    pub async fn renew_leases(
-        &self,
-        component: &str,
-        instance: &str,
-        ttl: Duration,
-    ) -> Result<Vec<(PartitionId, i64)>> {
+    ///
+    /// Never waits for a batch that has a lease's row locked. Given such a batch, its lease is returned with the others
+    /// as not extended: nobody can take it while the row is locked, and the next renewal extends it. Else
+    /// a slow batch would let all other leases of its process run out.
+    pub async fn renew_leases(&self, component: &str, instance: &str, ttl: Duration) -> Result<Vec<Renewal>> {
         let expires_at = self.now().await?.as_millis().saturating_add(millis(ttl));
-        let sql = "UPDATE lease SET expires_at = $3 WHERE component = $1 AND owner = $2 RETURNING partition, epoch";
-        let rows: Vec<(i64, i64)> = on_writer!(self, |db| {
+        let sql = match &self.database {
+            Database::Sqlite { .. } => {
+                "UPDATE lease SET expires_at = $3 WHERE component = $1 AND owner = $2 \
+                 RETURNING partition, epoch, 1"
+            }
+            Database::Postgres(_) => {
+                "WITH free AS MATERIALIZED (SELECT component, partition FROM lease \
+                 WHERE component = $1 AND owner = $2 ORDER BY partition FOR UPDATE SKIP LOCKED), \
+                 renewed AS (UPDATE lease SET expires_at = $3 FROM free \
+                 WHERE lease.component = free.component AND lease.partition = free.partition \
+                 RETURNING lease.partition) \
+                 SELECT l.partition, l.epoch, (CASE WHEN r.partition IS NULL THEN 0 ELSE 1 END)::BIGINT \
+                 FROM lease l LEFT JOIN renewed r ON r.partition = l.partition WHERE l.component = $1 AND l.owner = $2"
+            }
+        };
+        let rows: Vec<(i64, i64, i64)> = on_writer!(self, |db| {
             sqlx::query_as(sql).bind(component).bind(instance).bind(expires_at).fetch_all(db).await?
         });
-        rows.into_iter().map(|(partition, epoch)| Ok((records::partition(partition, "lease")?, epoch))).collect()
+        let renewal = |(partition, epoch, extended): (i64, i64, i64)| {
+            Ok(Renewal { partition: records::partition(partition, "lease")?, epoch, extended: extended != 0 })
+        };
+        rows.into_iter().map(renewal).collect()
     }
 
     /// Gives the partition up. Whoever lost it already gives up nothing.

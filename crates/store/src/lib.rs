@@ -50,7 +50,7 @@ pub use held::{HeldMessage, HeldRelease};
 pub use ids::TimeOrderedIds;
 pub use inbox::{EventKey, InboxRow, KnownEvent, ReleasedMessage, StoredDecision};
 pub use janitor::{JanitorReport, Retention};
-pub use lease::{Lease, LeaseRow, Suspect};
+pub use lease::{Lease, LeaseRow, Renewal, Suspect};
 pub use numbers::NumberRow;
 pub use rule_sets::{Activation, InForce, RuleSetRow, TrialRow};
 pub use schema::SchemaState;

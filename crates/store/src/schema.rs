@@ -12,7 +12,7 @@ use crate::records::unreadable;
 use crate::{Result, Store, StoreError};
 
 /// (version, name, for SQLite, for PostgreSQL), oldest first. Never edit one that was released: add another.
-const MIGRATIONS: [(i64, &str, &str, &str); 6] = [
+const MIGRATIONS: [(i64, &str, &str, &str); 7] = [
     (
         101,
         "initial",
@@ -48,6 +48,12 @@ const MIGRATIONS: [(i64, &str, &str, &str); 6] = [
         "numbers",
         include_str!("../migrations/sqlite/106_numbers.sql"),
         include_str!("../migrations/postgres/106_numbers.sql"),
+    ),
+    (
+        107,
+        "suspect place",
+        include_str!("../migrations/sqlite/107_suspect_place.sql"),
+        include_str!("../migrations/postgres/107_suspect_place.sql"),
     ),
 ];
 /// What this release needs.

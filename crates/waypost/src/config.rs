@@ -19,7 +19,8 @@ use waypost_bus::Layout;
 use waypost_cloud_api::signature::Provider;
 use waypost_domain::{NumberName, PartitionCount, PhoneNumberId};
 use waypost_ingress::{IngressConfig, Limits, SecretSource, TlsFiles};
-use waypost_router::RouterConfig;
+use waypost_router::{JanitorConfig, RouterConfig};
+use waypost_store::Retention;
 use waypost_worker::WorkerConfig;
 
 use sections::{
@@ -223,6 +224,22 @@ impl Config {
             publish_timeout: Duration::from_millis(self.router.publish_timeout_ms),
             full_queue_patience: Duration::from_millis(self.router.full_queue_patience_ms),
             activity: self.router.activity,
+            janitor: self.janitor_config(),
+        }
+    }
+
+    fn janitor_config(&self) -> JanitorConfig {
+        let section = &self.retention;
+        let days = |days: u32| Duration::from_secs(u64::from(days) * 24 * 60 * 60);
+        JanitorConfig {
+            retention: Retention {
+                inbox: days(section.inbox_days),
+                bodies: days(section.bodies_days),
+                statuses: days(section.statuses_days),
+                changes: days(section.changes_days),
+                conversations: days(section.conversations_days),
+            },
+            every: Duration::from_secs(section.every_s),
         }
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::warn;
 use waypost_bus::{Bus, QueueKind, Topology};
 use waypost_bus_embedded::EmbeddedBus;
 use waypost_bus_rabbitmq::{RabbitBus, RabbitConfig};
@@ -13,7 +13,7 @@ use waypost_domain::TeamName;
 use waypost_live::{Rules, RulesError, RulesInForce};
 use waypost_ops::{Health, State, Switch};
 use waypost_router::Router;
-use waypost_store::{Retention, Store, StoreError, StoreOptions, StoreUrl, TimeOrderedIds};
+use waypost_store::{Store, StoreError, StoreOptions, StoreUrl, TimeOrderedIds};
 use waypost_worker::WorkerConfig;
 
 use crate::cli::ConfigArgs;
@@ -23,11 +23,6 @@ use crate::exit::Failure;
 const NO_RULES: &str = "no rules are active, and rules.file names none";
 const RULES_EVERY: Duration = Duration::from_millis(500);
 pub(crate) const STORE_FILE: &str = "store.db";
-const DAY_MS: i64 = 24 * 60 * 60 * 1000;
-/// Rows that the janitor deletes in one transaction.
-const JANITOR_ROWS_MAX: u32 = 1_000;
-/// The janitor's lease; one replica tidies up at a time.
-const JANITOR: &str = "janitor";
 
 /// The configuration with all its layers.
 pub(crate) fn load_config(args: &ConfigArgs) -> Result<Config, Failure> {
@@ -175,7 +170,7 @@ pub(crate) fn instance(config: &Config) -> String {
     })
 }
 
-/// Runs the router with its rules watcher and the janitor until `shutdown`.
+/// Runs the router with its rules watcher until `shutdown`.
 pub(crate) async fn run_router(
     config: Config,
     bus: Arc<dyn Bus>,
@@ -202,11 +197,7 @@ pub(crate) async fn run_router(
         let (bus, store, config) = (bus.clone(), store.clone(), &config);
         async move { adopt_rules(config, &*bus, &store, &set).await }
     };
-    tokio::join!(
-        router.run(worker, shutdown.clone()),
-        rules.follow(shutdown.clone(), new_rules),
-        run_janitor(&config, &store, &instance, shutdown.clone()),
-    );
+    tokio::join!(router.run(worker, shutdown.clone()), rules.follow(shutdown.clone(), new_rules),);
 }
 
 /// A worker whose leases the store does not renew does no work, or soon none.
@@ -238,41 +229,4 @@ pub(crate) async fn adopt_rules(
     }
     waypost_router::metrics::begin(rules);
     Ok(())
-}
-
-async fn run_janitor(config: &Config, store: &Store, instance: &str, shutdown: CancellationToken) {
-    let section = &config.retention;
-    let days = |days: u32| Duration::from_millis(u64::try_from(i64::from(days) * DAY_MS).unwrap_or(0));
-    let retention = Retention {
-        inbox: days(section.inbox_days),
-        bodies: days(section.bodies_days),
-        statuses: days(section.statuses_days),
-        changes: days(section.changes_days),
-        conversations: days(section.conversations_days),
-    };
-    let idle = config.router_config().conversation_idle;
-    let every = Duration::from_secs(section.every_s);
-    let partition = waypost_domain::PartitionId(0);
-    loop {
-        tokio::select! {
-            () = shutdown.cancelled() => return,
-            () = tokio::time::sleep(every) => {}
-        }
-        // Longer than a pass takes; given back at its end.
-        let lease = match store.acquire_lease(JANITOR, partition, instance, every.max(Duration::from_secs(60))).await {
-            Ok(Some(lease)) => lease,
-            Ok(None) => continue,
-            Err(error) => {
-                warn!(%error, "janitor has no lease");
-                continue;
-            }
-        };
-        match store.janitor_pass(&retention, idle, JANITOR_ROWS_MAX).await {
-            Ok(report) => info!(?report, "tidied up"),
-            Err(error) => warn!(%error, "could not tidy up"),
-        }
-        if let Err(error) = store.release_lease(&lease).await {
-            warn!(%error, "janitor's lease not released; it will run out");
-        }
-    }
 }

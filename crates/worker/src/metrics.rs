@@ -3,21 +3,23 @@
 use waypost_bus::DeadLetterReason;
 
 waypost_domain::metric_table! {
-    /// Partitions owned by this process, by `component`.
+    /// Partitions, or other shards, owned by this process, by `component`.
     gauge PARTITIONS_OWNED = "waypost_worker_partitions_owned";
+    /// Shards that this process stopped for good and does not take again, by `component`. A person must look.
+    gauge SHARDS_STOPPED = "waypost_worker_shards_stopped";
     /// Leases lost while in use, by `component`.
     counters LEASES_LOST = "waypost_worker_leases_lost_total";
-    /// Deliveries handled and acknowledged, by `component`.
+    /// Events handled and acknowledged, by `component`.
     counters HANDLED = "waypost_worker_handled_total";
     /// Batches tried again, by `component`.
     counters RETRIED = "waypost_worker_retried_total";
-    /// Deliveries parked as dead letters, by `component` and `reason`.
+    /// Events parked as dead letters, by `component` and `reason`.
     counters DEAD_LETTERED = "waypost_worker_dead_lettered_total";
-    /// Handlers that panicked, by `component`.
+    /// Handlers and passes that panicked, by `component`.
     counters PANICS = "waypost_worker_panics_total";
     /// Seconds from a batch's arrival to its acknowledgement, by `component`.
     histograms BATCH_SECONDS = "waypost_worker_batch_seconds";
-    /// Deliveries in a batch, by `component`.
+    /// Events in a batch, by `component`.
     histograms BATCH_SIZE = "waypost_worker_batch_size";
 }
 
@@ -30,5 +32,7 @@ pub(crate) fn begin(component: &'static str) {
     for reason in DeadLetterReason::ALL {
         ::metrics::counter!(DEAD_LETTERED, "component" => component, "reason" => reason.code()).increment(0);
     }
-    ::metrics::gauge!(PARTITIONS_OWNED, "component" => component).set(0.0);
+    for name in [PARTITIONS_OWNED, SHARDS_STOPPED] {
+        ::metrics::gauge!(name, "component" => component).set(0.0);
+    }
 }

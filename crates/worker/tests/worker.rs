@@ -2,152 +2,15 @@
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
-use std::sync::{Arc, Mutex};
+mod support;
+
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use async_trait::async_trait;
-use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
+use support::{COMPONENT, PATIENCE, Rig, eventually};
+use waypost_bus::Bus;
 use waypost_bus::topology::DEAD_LETTERS_QUEUE;
-use waypost_bus::{Bus, Delivery, Layout, Message, Outcome, Publication, Topology};
-use waypost_bus_embedded::{EmbeddedBus, Options};
-use waypost_domain::{PartitionCount, PartitionId};
-use waypost_store::{Store, StoreOptions, StoreUrl};
-use waypost_worker::{Claim, HandleError, Handler, Parts, Worker, WorkerConfig};
-
-const PATIENCE: Duration = Duration::from_secs(30);
-const COMPONENT: &str = "router";
-
-/// What happened, in order, for the tests to wait for and to look at.
-#[derive(Clone)]
-struct Log(watch::Sender<Vec<(String, PartitionId, usize)>>);
-
-impl Log {
-    fn new() -> Self {
-        Self(watch::Sender::new(Vec::new()))
-    }
-
-    fn ids(&self) -> Vec<String> {
-        self.0.borrow().iter().map(|(id, _, _)| id.clone()).collect()
-    }
-
-    async fn until(&self, done: impl Fn(&[(String, PartitionId, usize)]) -> bool) {
-        let mut seen = self.0.subscribe();
-        tokio::time::timeout(PATIENCE, seen.wait_for(|log| done(log))).await.expect("in time").unwrap();
-    }
-}
-
-/// Logs every message with the size of its batch; misbehaves as the message's kind says.
-struct Recorder {
-    store: Store,
-    log: Log,
-    failures: Arc<Mutex<BTreeMap<String, u32>>>,
-}
-
-#[async_trait]
-impl Handler for Recorder {
-    async fn handle(&mut self, batch: &[Delivery], claim: &mut Claim) -> Result<(), HandleError> {
-        for delivery in batch {
-            match delivery.message.kind.as_str() {
-                "panic" => panic!("as asked"),
-                "die" => {
-                    let attempt = (format!("{}?", delivery.message.id), claim.partition(), batch.len());
-                    self.log.0.send_modify(|log| log.push(attempt));
-                    std::future::pending().await
-                }
-                "refuse" => {
-                    self.log.0.send_modify(|log| log.push((delivery.message.id.clone(), claim.partition(), 1)));
-                    return Err(HandleError::retry("as asked"));
-                }
-                "stop" => return Err(HandleError::stop("as asked")),
-                "retry" => {
-                    let mut failures = self.failures.lock().unwrap();
-                    let failed = failures.entry(delivery.message.id.clone()).or_default();
-                    *failed += 1;
-                    if *failed <= 2 {
-                        return Err(HandleError::retry("as asked"));
-                    }
-                }
-                _ => {}
-            }
-        }
-        for _ in batch {
-            claim.next_seq();
-        }
-        self.store.begin_batch(&claim.fence(None)).await?.commit().await?;
-        self.log.0.send_modify(|log| {
-            log.extend(batch.iter().map(|one| (one.message.id.clone(), claim.partition(), batch.len())));
-        });
-        Ok(())
-    }
-}
-
-struct Rig {
-    bus: Arc<EmbeddedBus>,
-    store: Store,
-    layout: Layout,
-    log: Log,
-    _folder: tempfile::TempDir,
-}
-
-impl Rig {
-    async fn new(partitions: u16) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let layout = Layout::new(PartitionCount::new(partitions).unwrap());
-        let bus = EmbeddedBus::open(folder.path(), Options::default()).unwrap();
-        bus.declare(&Topology::new(layout, &BTreeSet::new(), false)).await.unwrap();
-        let store = open_store(folder.path()).await;
-        Self { bus, store, layout, log: Log::new(), _folder: folder }
-    }
-
-    /// Starts a replica; cancel the token to stop it, then await the task.
-    fn start(&self, instance: &str) -> (CancellationToken, tokio::task::JoinHandle<()>) {
-        let config = WorkerConfig {
-            lease_ttl: Duration::from_millis(1_000),
-            lease_renew_every: Duration::from_millis(50),
-            idle_flush_after: Duration::from_millis(50),
-            park_after_panics: 3,
-            park_after_deaths: 3,
-            ..WorkerConfig::new(COMPONENT, instance, self.layout.partitions)
-        };
-        let (store, log, layout) = (self.store.clone(), self.log.clone(), self.layout);
-        let failures: Arc<Mutex<BTreeMap<String, u32>>> = Arc::default();
-        let handler = move |_| -> Box<dyn Handler> {
-            Box::new(Recorder { store: store.clone(), log: log.clone(), failures: failures.clone() })
-        };
-        let parts = Parts {
-            bus: self.bus.clone(),
-            store: self.store.clone(),
-            handler: Arc::new(handler),
-            queue: Arc::new(move |partition| layout.inbound_queue(partition)),
-            suspects: Arc::default(),
-        };
-        let stop = CancellationToken::new();
-        (stop.clone(), tokio::spawn(Worker::new(config, parts).run(stop)))
-    }
-
-    async fn publish(&self, partition: u16, messages: &[(&str, &str)]) {
-        let publication = |(id, kind): &(&str, &str)| Publication {
-            address: self.layout.inbound(PartitionId(partition)),
-            message: Message { id: (*id).to_owned(), kind: (*kind).to_owned(), ..Message::default() },
-        };
-        let outcomes = self.bus.publish(messages.iter().map(publication).collect(), PATIENCE).await;
-        assert!(outcomes.iter().all(|outcome| *outcome == Outcome::Confirmed), "{outcomes:?}");
-    }
-
-    async fn left(&self, queue: &str) -> u64 {
-        let depth = self.bus.depth(queue).await.unwrap().unwrap();
-        depth.ready + depth.unacknowledged.unwrap_or(0)
-    }
-}
-
-async fn open_store(folder: &Path) -> Store {
-    let store = Store::open(&StoreUrl::sqlite_file(folder.join("store.db")), StoreOptions::default()).await.unwrap();
-    store.migrate().await.unwrap();
-    store
-}
+use waypost_domain::PartitionId;
 
 fn numbered(count: usize) -> Vec<String> {
     (0..count).map(|number| format!("m{number:03}")).collect()
@@ -374,12 +237,4 @@ async fn a_lease_without_a_task_is_given_back() {
     .await;
     stop.cancel();
     task.await.unwrap();
-}
-
-async fn eventually(mut holds: impl AsyncFnMut() -> bool) {
-    let deadline = tokio::time::Instant::now() + PATIENCE;
-    while !holds().await {
-        assert!(tokio::time::Instant::now() < deadline, "not in time");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
 }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use waypost_domain::team::Priority;
 use waypost_domain::{TeamName, Timestamp};
 use waypost_proto::route::{INPUT_BYTES_MAX, decode_route_input, encode_route_input, fit_route_input};
-use waypost_proto::{EventError, decode_event, encode_event};
+use waypost_proto::{EventError, bundled_events, decode_event, encode_event};
 use waypost_router::inbound::Inbound;
 use waypost_rules::{OpenConversation, RouteInput};
 
@@ -34,13 +34,20 @@ pub const WORDS: &[&str] = &[
 
 pub fn check(data: &[u8]) {
     let body = Bytes::copy_from_slice(data);
+    if let Some(events) = bundled_events(&body) {
+        assert!(!events.is_empty(), "a bundle of nothing");
+        assert!(matches!(decode_event(body.clone()), Err(EventError::Undecodable(_))), "a bundle taken for an event");
+        for event in events {
+            let _: Result<Inbound, _> = Inbound::from_encoded(event);
+        }
+    }
     match decode_event(body.clone()) {
         Ok(event) => {
             let again = decode_event(encode_event(event.clone())).expect("what we wrote is an event");
             assert_eq!(again, event);
         }
         Err(EventError::Undecodable(problem)) => assert!(!problem.is_empty()),
-        Err(EventError::NewerVersion { found }) => assert!(found > waypost_proto::EVENT_VERSION),
+        Err(EventError::NewerVersion { found }) => assert!(found > waypost_proto::BUNDLE_VERSION),
     }
     match Inbound::from_encoded(body.clone()) {
         Ok(inbound) => assert_eq!(inbound.encoded, body),

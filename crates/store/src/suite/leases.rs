@@ -5,7 +5,7 @@ use std::time::Duration;
 use waypost_domain::PartitionId;
 
 use super::{TTL, at, begin, event, owner, owner_of, row};
-use crate::{Fence, INBOX_COMPONENT, Lease, Result, Store, StoreError, Suspect};
+use crate::{Fence, INBOX_COMPONENT, Lease, Renewal, Result, Store, StoreError, Suspect};
 
 const SHORT: Duration = Duration::from_millis(1);
 const P0: PartitionId = PartitionId(0);
@@ -34,7 +34,7 @@ pub async fn a_lease_has_one_owner_and_a_new_epoch_each_time(store: &Store) -> R
     assert_eq!(again.epoch, 2, "a process that lost its memory gets a new epoch");
     let late = owner_of(store, 3).await?;
     let renewed = store.renew_leases(INBOX_COMPONENT, "one", TTL).await?;
-    assert_eq!(sorted(renewed), [(P0, 2), (PartitionId(3), 1)]);
+    assert_eq!(extended(renewed), [(P0, 2), (PartitionId(3), 1)]);
     assert_eq!(store.renew_leases(INBOX_COMPONENT, "two", TTL).await?, []);
     store.release_lease(&first).await?;
     let rows = store.leases(INBOX_COMPONENT).await?;
@@ -55,7 +55,7 @@ pub async fn an_expired_lease_is_free(store: &Store) -> Result<()> {
     // Nobody took it: the owner may still renew, under the same epoch.
     let kept = store.acquire_lease(INBOX_COMPONENT, PartitionId(1), "one", SHORT).await?.expect("it is free");
     passed(store, SHORT).await?;
-    assert_eq!(store.renew_leases(INBOX_COMPONENT, "one", TTL).await?, [(PartitionId(1), kept.epoch)]);
+    assert_eq!(extended(store.renew_leases(INBOX_COMPONENT, "one", TTL).await?), [(PartitionId(1), kept.epoch)]);
     assert_eq!(store.acquire_lease(INBOX_COMPONENT, PartitionId(1), "two", TTL).await?, None);
     Ok(())
 }
@@ -116,7 +116,7 @@ pub async fn the_sequence_goes_on_after_a_takeover(store: &Store) -> Result<()> 
 pub async fn a_suspect_outlives_its_owner(store: &Store) -> Result<()> {
     let first = owner(store).await?;
     assert_eq!(first.suspect, None);
-    let suspect = Suspect { message_id: "5d41402a".to_owned(), deaths: 3 };
+    let suspect = Suspect { message_id: "5d41402a".to_owned(), place: 7, deaths: 3 };
     store.mark_suspect(&first, Some(&suspect)).await?;
     begin(store, &first).await?.commit().await?;
     let second = owner_of(store, 0).await?;
@@ -144,7 +144,9 @@ async fn take_over(store: &Store, instance: &str) -> Result<Lease> {
     Ok(lease.expect("the lease ran out"))
 }
 
-fn sorted(mut leases: Vec<(PartitionId, i64)>) -> Vec<(PartitionId, i64)> {
+fn extended(renewals: Vec<Renewal>) -> Vec<(PartitionId, i64)> {
+    assert!(renewals.iter().all(|renewal| renewal.extended), "{renewals:?}");
+    let mut leases: Vec<_> = renewals.into_iter().map(|renewal| (renewal.partition, renewal.epoch)).collect();
     leases.sort_unstable();
     leases
 }

@@ -1,17 +1,17 @@
-//! A partition in our hands: the lease, the sequence and the mark of what was published.
+//! The claim on a partition: its lease, and the sequence and the mark of what was published.
+//!
+//! Must never let the mark pass what may still have to be published.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
-use tokio::sync::watch;
-use tokio::time::Instant;
 use waypost_domain::{PartitionId, Timestamp};
-use waypost_fault::{self as fault, Sabotage};
 use waypost_store::{Fence, Lease};
+
+use crate::shards::Held;
 
 /// Held by the task of one partition while the lease lasts. Every effect carries its [`fence`](Self::fence).
 pub struct Claim {
-    lease: Lease,
+    held: Held,
     /// Up to where everything was published and acknowledged.
     published_seq: i64,
     /// What was published above that, while something below it may still come back.
@@ -25,40 +25,30 @@ pub struct Claim {
     recovering: bool,
     /// Whether the store has yet to hear of the last batch.
     needs_mark: bool,
-    /// When the lease runs out, by our own monotonic clock, unless renewed.
-    valid_until: watch::Receiver<Instant>,
 }
 
 impl Claim {
-    pub(crate) fn new(lease: Lease, valid_until: watch::Receiver<Instant>) -> Self {
-        let (published_seq, last_seq) = (lease.published_seq, lease.last_seq);
+    pub(crate) fn new(held: Held) -> Self {
+        let (published_seq, last_seq) = (held.lease().published_seq, held.lease().last_seq);
         Self {
-            lease,
+            held,
             published_seq,
             published_above: BTreeSet::new(),
             last_seq,
             batch: Vec::new(),
             recovering: true,
             needs_mark: false,
-            valid_until,
         }
     }
 
     pub const fn partition(&self) -> PartitionId {
-        self.lease.partition
+        self.held.lease().partition
     }
 
     /// What the first statement of every transaction checks and writes. `oldest_at`: when the first event of the
     /// batch was received, for the backlog's age.
     pub fn fence(&self, oldest_at: Option<Timestamp>) -> Fence {
-        Fence {
-            component: self.lease.component.clone(),
-            partition: self.lease.partition,
-            owner: self.lease.owner.clone(),
-            epoch: self.lease.epoch,
-            published_seq: self.published_seq,
-            oldest_at,
-        }
+        self.held.fence(self.published_seq, oldest_at)
     }
 
     /// The sequence number of an event that is decided now.
@@ -76,7 +66,7 @@ impl Claim {
     /// Whether the event of this partition and sequence number was published, as far as we know. The store may know
     /// of more.
     pub fn has_published(&self, partition: PartitionId, seq: i64) -> bool {
-        partition == self.lease.partition && (seq <= self.published_seq || self.published_above.contains(&seq))
+        partition == self.partition() && (seq <= self.published_seq || self.published_above.contains(&seq))
     }
 
     /// Where the sequence stands, to come back to when a transaction is rolled back.
@@ -136,46 +126,27 @@ impl Claim {
     }
 
     pub(crate) const fn lease(&self) -> &Lease {
-        &self.lease
+        self.held.lease()
     }
 
-    /// Only for sabotage.
-    pub(crate) fn forge(&mut self, owner: String, epoch: i64) {
-        self.lease.owner = owner;
-        self.lease.epoch = epoch;
+    pub(crate) const fn held_mut(&mut self) -> &mut Held {
+        &mut self.held
     }
 
-    /// Whether our own clock says that the lease still holds.
-    pub(crate) fn is_valid(&self) -> bool {
-        Instant::now() < *self.valid_until.borrow() || fault::sabotaged(Sabotage::SkipFence)
-    }
-
-    /// Returns when the lease ran out.
-    pub(crate) async fn expired(&mut self) {
-        if fault::sabotaged(Sabotage::SkipFence) {
-            return std::future::pending().await;
-        }
-        loop {
-            let valid_until = *self.valid_until.borrow_and_update();
-            let Some(left) = valid_until.checked_duration_since(Instant::now()).filter(|left| *left > Duration::ZERO)
-            else {
-                return;
-            };
-            tokio::select! {
-                biased;
-                () = tokio::time::sleep(left) => {}
-                changed = self.valid_until.changed() => if changed.is_err() { return },
-            }
-        }
+    pub(crate) const fn held(&self) -> &Held {
+        &self.held
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use tokio::sync::watch;
+    use tokio::time::Instant;
+    use tokio_util::sync::CancellationToken;
+
     use super::*;
 
     fn claim(published_seq: i64, last_seq: i64) -> Claim {
-        let (_, valid_until) = watch::channel(Instant::now());
         let lease = Lease {
             component: "router".to_owned(),
             partition: PartitionId(3),
@@ -186,7 +157,8 @@ mod tests {
             expires_at: Timestamp::from_millis(0),
             suspect: None,
         };
-        Claim::new(lease, valid_until)
+        let (_, valid_until) = watch::channel(Instant::now());
+        Claim::new(Held::new(lease, valid_until, CancellationToken::new()))
     }
 
     fn publish(claim: &mut Claim, seqs: &[i64]) -> i64 {

@@ -1,0 +1,200 @@
+//! Every wait has an end, whatever the store and the bus do.
+
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+mod support;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use support::{COMPONENT, Rig, eventually};
+use tokio::time::Instant;
+use waypost_bus::{
+    Bus, BusError, ConsumeEnded, Consumer, Delivery, Depth, Health, Message, Outcome, Publication, Topology,
+};
+use waypost_bus_embedded::EmbeddedBus;
+use waypost_domain::{PartitionId, Timestamp};
+use waypost_store::Lease;
+use waypost_worker::WorkerConfig;
+
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
+/// Between the end of a wait and our looking at the clock, on a machine with much to do.
+const SLACK: Duration = Duration::from_millis(800);
+
+fn config(rig: &Rig) -> WorkerConfig {
+    WorkerConfig {
+        lease_ttl: Duration::from_secs(3),
+        lease_renew_every: Duration::from_millis(50),
+        drain_timeout: DRAIN_TIMEOUT,
+        ..WorkerConfig::new(COMPONENT, "a", rig.layout.partitions)
+    }
+}
+
+/// The writer is somebody else's for ever: nothing that is asked of the store comes back.
+#[tokio::test]
+async fn a_store_that_hangs_does_not_keep_the_process() {
+    let rig = Rig::new(2).await;
+    rig.publish(0, &[("a", "plain")]).await;
+    let (stop, task) = rig.start_with(rig.bus.clone(), config(&rig));
+    rig.log.until(|log| log.len() == 1).await;
+    let other = rig.store.acquire_lease("other", PartitionId(0), "x", support::PATIENCE).await.unwrap().unwrap();
+    let held = rig.store.begin_batch(&other.fence(0, None)).await.unwrap();
+    rig.publish(0, &[("b", "plain")]).await;
+    // The batch is in hand and waits for the store, as every tick does from now on.
+    eventually(async || rig.bus.depth("wa.in.p00").await.unwrap().unwrap().unacknowledged == Some(1)).await;
+    let began_at = Instant::now();
+    stop.cancel();
+    task.await.unwrap();
+    assert!(began_at.elapsed() < DRAIN_TIMEOUT + SLACK, "{:?}", began_at.elapsed());
+    drop(held);
+}
+
+/// The embedded bus, of which one call can be made never to return.
+struct HangingBus {
+    inner: Arc<EmbeddedBus>,
+    call: Call,
+    hangs: Arc<AtomicBool>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Call {
+    Consume,
+    Ack,
+    Close,
+}
+
+impl HangingBus {
+    fn new(rig: &Rig, call: Call) -> Arc<Self> {
+        Arc::new(Self { inner: rig.bus.clone(), call, hangs: Arc::default() })
+    }
+
+    fn hang(&self) {
+        self.hangs.store(true, Ordering::SeqCst);
+    }
+}
+
+#[async_trait]
+impl Bus for HangingBus {
+    async fn publish(&self, batch: Vec<Publication>, timeout: Duration) -> Vec<Outcome> {
+        self.inner.publish(batch, timeout).await
+    }
+    async fn consume(&self, queue: &str, prefetch: u16) -> Result<Box<dyn Consumer>, BusError> {
+        if self.call == Call::Consume && self.hangs.load(Ordering::SeqCst) {
+            std::future::pending::<()>().await;
+        }
+        let inner = self.inner.consume(queue, prefetch).await?;
+        Ok(Box::new(HangingConsumer { inner, call: self.call, hangs: self.hangs.clone() }))
+    }
+    async fn declare(&self, topology: &Topology) -> Result<(), BusError> {
+        self.inner.declare(topology).await
+    }
+    async fn verify(&self, topology: &Topology) -> Result<Vec<String>, BusError> {
+        self.inner.verify(topology).await
+    }
+    async fn depth(&self, queue: &str) -> Result<Option<Depth>, BusError> {
+        self.inner.depth(queue).await
+    }
+    async fn peek(&self, queue: &str, after: Option<u64>, limit: usize) -> Result<Vec<(u64, Message)>, BusError> {
+        self.inner.peek(queue, after, limit).await
+    }
+    fn health(&self) -> Health {
+        self.inner.health()
+    }
+    async fn close(&self, timeout: Duration) {
+        self.inner.close(timeout).await;
+    }
+}
+
+struct HangingConsumer {
+    inner: Box<dyn Consumer>,
+    call: Call,
+    hangs: Arc<AtomicBool>,
+}
+
+impl HangingConsumer {
+    fn hangs_at(&self, call: Call) -> bool {
+        self.call == call && self.hangs.load(Ordering::SeqCst)
+    }
+}
+
+#[async_trait]
+impl Consumer for HangingConsumer {
+    async fn next_batch(&mut self, max: usize) -> Result<Vec<Delivery>, ConsumeEnded> {
+        self.inner.next_batch(max).await
+    }
+    async fn ack(&mut self, deliveries: Vec<Delivery>) -> Result<(), ConsumeEnded> {
+        if self.hangs_at(Call::Ack) {
+            std::future::pending::<()>().await;
+        }
+        self.inner.ack(deliveries).await
+    }
+    async fn close(self: Box<Self>) {
+        if self.hangs_at(Call::Close) {
+            std::future::pending::<()>().await;
+        }
+        self.inner.close().await;
+    }
+}
+
+/// Returns who has the lease after the end.
+async fn end_with(call: Call, handled: usize) -> Option<String> {
+    let rig = Rig::new(1).await;
+    let bus = HangingBus::new(&rig, call);
+    if call == Call::Consume {
+        bus.hang();
+    }
+    let (stop, task) = rig.start_with(bus.clone(), config(&rig));
+    let owner = async || rig.store.leases(COMPONENT).await.unwrap().first().and_then(|lease| lease.owner.clone());
+    eventually(async || owner().await.is_some()).await;
+    bus.hang();
+    rig.publish(0, &[("a", "plain")]).await;
+    rig.log.until(|log| log.len() == handled).await;
+    let began_at = Instant::now();
+    stop.cancel();
+    task.await.unwrap();
+    assert!(began_at.elapsed() < DRAIN_TIMEOUT + SLACK, "{:?}", began_at.elapsed());
+    owner().await
+}
+
+#[tokio::test]
+async fn a_bus_that_does_not_let_us_subscribe_keeps_neither_process_nor_lease() {
+    assert_eq!(end_with(Call::Consume, 0).await, None);
+}
+
+#[tokio::test]
+async fn a_bus_that_takes_no_acknowledgement_keeps_neither_process_nor_lease() {
+    assert_eq!(end_with(Call::Ack, 1).await, None);
+}
+
+/// What was in hand may still be: whoever comes next waits until the lease has run out.
+#[tokio::test]
+async fn a_subscription_that_does_not_end_keeps_the_lease_but_not_the_process() {
+    assert_eq!(end_with(Call::Close, 1).await, Some("a".to_owned()));
+}
+
+#[tokio::test]
+async fn a_handler_that_hangs_is_dropped_with_the_lease() {
+    let rig = Rig::new(1).await;
+    rig.publish(0, &[("a", "die")]).await;
+    let (stop, task) = rig.start("a");
+    rig.log.until(|log| log.len() == 1).await;
+    let row = rig.store.leases(COMPONENT).await.unwrap().remove(0);
+    // As if somebody else had taken it and given it back.
+    let lease = Lease {
+        component: COMPONENT.to_owned(),
+        partition: row.partition,
+        owner: "a".to_owned(),
+        epoch: row.epoch,
+        published_seq: 0,
+        last_seq: 0,
+        expires_at: Timestamp::default(),
+        suspect: None,
+    };
+    rig.store.release_lease(&lease).await.unwrap();
+    rig.log.until(|log| log.len() == 2).await;
+    stop.cancel();
+    task.abort();
+    assert!(task.await.is_err());
+}
