@@ -47,6 +47,23 @@ pub(crate) struct Skipped {
     pub(crate) reason: String,
 }
 
+/// Why an event is left out: its author changes it, or adds the days by hand.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct LeftOut(String);
+
+impl From<&str> for LeftOut {
+    fn from(reason: &str) -> Self {
+        Self(reason.to_owned())
+    }
+}
+
+impl From<String> for LeftOut {
+    fn from(reason: String) -> Self {
+        Self(reason)
+    }
+}
+
 /// The days of `years`, of which there is at least one. The error is all that keeps `text` from being a calendar, with
 /// its lines.
 pub(crate) fn read(text: &str, years: &BTreeSet<i16>) -> Result<Holidays, Vec<String>> {
@@ -61,7 +78,9 @@ pub(crate) fn read(text: &str, years: &BTreeSet<i16>) -> Result<Holidays, Vec<St
                     holidays.add(day, event.line, &summary);
                 }
             }
-            Err(reason) => holidays.skipped.push(Skipped { line: event.line, summary, date: None, reason }),
+            Err(LeftOut(reason)) => {
+                holidays.skipped.push(Skipped { line: event.line, summary, date: None, reason });
+            }
         }
     }
     Ok(holidays)
@@ -94,9 +113,9 @@ impl Event {
 
     /// The days of `years`; the error says why there are none. `replaced`: single days of a series that have an event of
     /// their own.
-    fn days(&self, years: &BTreeSet<i16>, replaced: &BTreeSet<(&str, civil::Date)>) -> Result<BTreeSet<Date>, String> {
+    fn days(&self, years: &BTreeSet<i16>, replaced: &BTreeSet<(&str, civil::Date)>) -> Result<BTreeSet<Date>, LeftOut> {
         if self.get("STATUS").is_some_and(|status| status.value.eq_ignore_ascii_case("CANCELLED")) {
-            return Err("is cancelled".to_owned());
+            return Err("is cancelled".into());
         }
         let first = whole_day(self.get("DTSTART").ok_or("has no DTSTART")?)?;
         let length = self.length(first)?;
@@ -108,14 +127,14 @@ impl Event {
             // What began in December may last into January.
             Some(rule) if is_series => {
                 if self.properties.iter().filter(|property| property.name == "RRULE").count() > 1 {
-                    return Err("has more than one RRULE".to_owned());
+                    return Err("has more than one RRULE".into());
                 }
                 Yearly::parse(&rule.value)?.days(first, from - 1, to)?
             }
             _ => vec![first],
         };
         if self.get("RDATE").is_some() {
-            return Err("has RDATE, which is not taken; give each day an event of its own".to_owned());
+            return Err("has RDATE, which is not taken; give each day an event of its own".into());
         }
         let left_out = self.left_out()?;
         starts.retain(|day| !(left_out.contains(day) || is_series && replaced.contains(&(self.uid(), *day))));
@@ -132,13 +151,13 @@ impl Event {
         }
         if days.is_empty() {
             let years: Vec<String> = years.iter().map(ToString::to_string).collect();
-            return Err(format!("is not in {}", years.join(", ")));
+            return Err(format!("is not in {}", years.join(", ")).into());
         }
         Ok(days)
     }
 
     /// In days, by DTEND, which is the day behind the last, or by DURATION.
-    fn length(&self, first: civil::Date) -> Result<i64, String> {
+    fn length(&self, first: civil::Date) -> Result<i64, LeftOut> {
         let days = if let Some(end) = self.get("DTEND") {
             let days = first.duration_until(whole_day(end)?).as_hours() / DAY_H;
             // Some write the last day itself.
@@ -153,13 +172,13 @@ impl Event {
         };
         match days {
             1..=DAYS_MAX => Ok(days),
-            ..1 => Err("ends before it begins".to_owned()),
-            _ => Err(format!("lasts {days} days; at most {DAYS_MAX}")),
+            ..1 => Err("ends before it begins".into()),
+            _ => Err(format!("lasts {days} days; at most {DAYS_MAX}").into()),
         }
     }
 
     /// Days on which the series does not come.
-    fn left_out(&self) -> Result<BTreeSet<civil::Date>, String> {
+    fn left_out(&self) -> Result<BTreeSet<civil::Date>, LeftOut> {
         let mut days = BTreeSet::new();
         for property in self.properties.iter().filter(|property| property.name == "EXDATE") {
             for one in property.value.split(',') {
@@ -172,12 +191,12 @@ impl Event {
 }
 
 /// A date without a time of day.
-fn whole_day(property: &Property) -> Result<civil::Date, String> {
+fn whole_day(property: &Property) -> Result<civil::Date, LeftOut> {
     let (name, value) = (&property.name, property.value.trim());
     if value.contains('T') || property.parameter("VALUE").is_some_and(|kind| !kind.eq_ignore_ascii_case("DATE")) {
-        return Err("has a time of day; only whole days are holidays".to_owned());
+        return Err("has a time of day; only whole days are holidays".into());
     }
-    date(value).ok_or_else(|| format!("{name} {value:?} is no date"))
+    date(value).ok_or_else(|| format!("{name} {value:?} is no date").into())
 }
 
 fn ours(day: civil::Date) -> Option<Date> {
@@ -199,7 +218,7 @@ fn events(text: &str) -> Result<Vec<Event>, Vec<String>> {
     for (number, line) in unfold(text) {
         match property(number, &line) {
             Some(property) => reader.take(property),
-            None => reader.wrong(number, "is no NAME:value"),
+            None => reader.refuse(number, "is no NAME:value"),
         }
         if reader.problems.len() >= PROBLEMS_MAX {
             break;
@@ -218,7 +237,7 @@ struct Reader {
 }
 
 impl Reader {
-    fn wrong(&mut self, line: usize, problem: &str) {
+    fn refuse(&mut self, line: usize, problem: &str) {
         self.problems.push(format!("line {line}: {problem}"));
     }
 
@@ -227,7 +246,7 @@ impl Reader {
         match property.name.as_str() {
             "BEGIN" => {
                 if self.open.is_empty() && name != "VCALENDAR" {
-                    self.wrong(line, "begins outside of a VCALENDAR");
+                    self.refuse(line, "begins outside of a VCALENDAR");
                 }
                 self.has_calendar = true;
                 if name == "VEVENT" && self.open.len() == 1 {
@@ -238,11 +257,11 @@ impl Reader {
             "END" => match self.open.pop() {
                 Some((open, _)) if open == name => {}
                 Some((open, since)) => {
-                    self.wrong(line, &format!("ends {name:.40}, but {open:.40} is open since line {since}"))
+                    self.refuse(line, &format!("ends {name:.40}, but {open:.40} is open since line {since}"))
                 }
-                None => self.wrong(line, "ends what did not begin"),
+                None => self.refuse(line, "ends what did not begin"),
             },
-            _ if self.open.is_empty() => self.wrong(line, "is outside of a VCALENDAR"),
+            _ if self.open.is_empty() => self.refuse(line, "is outside of a VCALENDAR"),
             _ => {
                 let is_events = self.open.len() == 2 && self.open[1].0 == "VEVENT";
                 if let Some(event) = self.events.last_mut().filter(|_| is_events) {
@@ -254,10 +273,10 @@ impl Reader {
 
     fn end(mut self) -> Result<Vec<Event>, Vec<String>> {
         if let Some((name, line)) = self.open.pop().filter(|_| self.problems.is_empty()) {
-            self.wrong(line, &format!("{name:.40} does not end"));
+            self.refuse(line, &format!("{name:.40} does not end"));
         }
         if !self.has_calendar && self.problems.is_empty() {
-            self.wrong(1, "BEGIN:VCALENDAR is missing");
+            self.refuse(1, "BEGIN:VCALENDAR is missing");
         }
         if self.events.len() > EVENTS_MAX {
             self.problems.push(format!("{} events; at most {EVENTS_MAX}", self.events.len()));

@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
-use tonic::service::Routes;
 use waypost_bus::Bus;
 use waypost_grpc::{BindError, GrpcConfig, GrpcServer, ServeError, Services};
 use waypost_proto::admin::DESCRIPTOR_SET;
@@ -44,10 +43,8 @@ impl Admin {
         store: Store,
         team_queues: TeamQueues,
     ) -> Result<Self, BindError> {
-        let bytes = config.limits.request_bytes_max;
         let shared = Shared { bus, store: store.clone(), team_queues };
-        let services = Services::default().with(|routes| add_services(routes, shared, bytes), METHODS, DESCRIPTOR_SET);
-        GrpcServer::bind(config, store, services).await.map(Self)
+        GrpcServer::bind(config, store, services(shared)).await.map(Self)
     }
 
     pub fn local_addr(&self) -> Option<SocketAddr> {
@@ -60,18 +57,17 @@ impl Admin {
     }
 }
 
-fn add_services(routes: Routes, shared: Shared, bytes: usize) -> Routes {
-    let audit = AuditServiceServer::new(Audit { shared: shared.clone() }).max_decoding_message_size(bytes);
-    let calendars = CalendarServiceServer::new(Calendars { shared: shared.clone() }).max_decoding_message_size(bytes);
-    let contacts = ContactServiceServer::new(Contacts { shared: shared.clone() }).max_decoding_message_size(bytes);
-    let decisions = DecisionServiceServer::new(Decisions { shared: shared.clone() }).max_decoding_message_size(bytes);
-    let numbers = NumberServiceServer::new(Numbers { shared: shared.clone() }).max_decoding_message_size(bytes);
-    let rules = RuleServiceServer::new(Rules { shared: shared.clone() }).max_decoding_message_size(bytes);
-    let rule_sets = RuleSetServiceServer::new(RuleSets { shared: shared.clone() }).max_decoding_message_size(bytes);
-    let teams = TeamServiceServer::new(Teams { shared: shared.clone() }).max_decoding_message_size(bytes);
-    let tokens = TokenServiceServer::new(Tokens { shared: shared.clone() }).max_decoding_message_size(bytes);
-    let dead_letters = DeadLetterServiceServer::new(DeadLetters { shared }).max_decoding_message_size(bytes);
-    let routes = routes.add_service(audit).add_service(calendars).add_service(contacts).add_service(dead_letters);
-    let routes = routes.add_service(decisions).add_service(numbers).add_service(rules).add_service(rule_sets);
-    routes.add_service(teams).add_service(tokens)
+fn services(shared: Shared) -> Services {
+    Services::default()
+        .describe(METHODS, DESCRIPTOR_SET)
+        .serve(AuditServiceServer::new(Audit { shared: shared.clone() }))
+        .serve(CalendarServiceServer::new(Calendars { shared: shared.clone() }))
+        .serve(ContactServiceServer::new(Contacts { shared: shared.clone() }))
+        .serve(DecisionServiceServer::new(Decisions { shared: shared.clone() }))
+        .serve(NumberServiceServer::new(Numbers { shared: shared.clone() }))
+        .serve(RuleServiceServer::new(Rules { shared: shared.clone() }))
+        .serve(RuleSetServiceServer::new(RuleSets { shared: shared.clone() }))
+        .serve(TeamServiceServer::new(Teams { shared: shared.clone() }))
+        .serve(TokenServiceServer::new(Tokens { shared: shared.clone() }))
+        .serve(DeadLetterServiceServer::new(DeadLetters { shared }))
 }

@@ -11,14 +11,17 @@ use serde_json::{Value, json};
 /// What differs between two samples of the same kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SampleParams {
+    /// The WhatsApp Business Account.
     pub waba_id: String,
     /// Meta's id of our number.
     pub phone_number_id: String,
+    /// As people write the business number.
     pub display_phone_number: String,
     /// The customer's number, digits only.
     pub from: String,
     /// The customer's business-scoped id; left out of the body when absent, except where a kind needs one.
     pub user_id: Option<String>,
+    /// What the customer calls themselves.
     pub profile_name: String,
     /// The id of the message, or of the message that a status speaks of.
     pub wamid: String,
@@ -59,6 +62,7 @@ macro_rules! kinds {
         }
 
         impl SampleKind {
+            /// Every kind.
             pub const ALL: &'static [Self] = &[$(Self::$kind),+];
 
             /// The word for it on the command line.
@@ -136,6 +140,7 @@ kinds! {
 }
 
 impl SampleKind {
+    /// The kind of that name.
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|kind| kind.name() == name)
     }

@@ -21,6 +21,7 @@ pub enum Provider {
 }
 
 impl Provider {
+    /// In lower case.
     pub const fn header_name(self) -> &'static str {
         match self {
             Self::Meta => "x-hub-signature-256",
@@ -58,6 +59,7 @@ pub struct AppSecrets {
 }
 
 impl AppSecrets {
+    /// From the app secrets in use: during a rotation there are two.
     pub fn new<S: AsRef<str>>(secrets: impl IntoIterator<Item = S>) -> Result<Self, InvalidSecrets> {
         let mut keys = Vec::new();
         for secret in secrets {

@@ -16,6 +16,7 @@ use tower::{Layer, Service};
 use waypost_domain::TeamName;
 use waypost_store::{Store, TokenRow};
 
+use crate::dispatch::Dispatch;
 use crate::error::CallError;
 use crate::roles::{Access, Role};
 use crate::{Result, metrics, secret};
@@ -51,12 +52,15 @@ pub(crate) type AccessTable = HashMap<&'static str, Access>;
 pub(crate) struct Gate {
     store: Store,
     table: Arc<AccessTable>,
+    services: Arc<Dispatch>,
     permits: Arc<Semaphore>,
 }
 
 impl Gate {
-    pub(crate) fn new(store: Store, table: AccessTable, requests_max: usize) -> Self {
-        Self { store, table: Arc::new(table), permits: Arc::new(Semaphore::new(requests_max)) }
+    /// Calls go on to `services`, or to what is behind the gate where these have no such method.
+    pub(crate) fn new(store: Store, table: AccessTable, services: Dispatch, requests_max: usize) -> Self {
+        let permits = Arc::new(Semaphore::new(requests_max));
+        Self { store, table: Arc::new(table), services: Arc::new(services), permits }
     }
 
     /// Lets a call through, as long as the permit is held, or says why not.
@@ -153,7 +157,10 @@ where
                     if let Some(caller) = caller {
                         request.extensions_mut().insert(caller);
                     }
-                    inner.call(request).await
+                    match gate.services.find(&path) {
+                        Some(method) => Ok(method.answer(request).await),
+                        None => inner.call(request).await,
+                    }
                 }
                 Err(error) => {
                     count_refusal(&error);

@@ -10,6 +10,7 @@
 pub mod change;
 pub mod config;
 mod connection;
+mod dispatch;
 pub mod error;
 pub mod fields;
 mod gate;

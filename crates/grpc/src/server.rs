@@ -14,10 +14,12 @@ use tonic::transport::{Certificate, Identity, Server, ServerTlsConfig};
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 use tracing::warn;
+use waypost_proto::unary::UnaryService;
 use waypost_store::Store;
 
 use crate::config::{GrpcConfig, TlsFiles};
 use crate::connection::Connection;
+use crate::dispatch::Dispatch;
 use crate::gate::{AccessTable, Gate};
 use crate::roles::{Access, Role};
 
@@ -40,24 +42,25 @@ const STAFF: Access = Access::AnyOf(&[Role::Viewer, Role::Editor, Role::Publishe
 /// What a server serves: the services of each component that is in it.
 #[derive(Default)]
 pub struct Services {
-    routes: Routes,
+    dispatch: Dispatch,
     table: AccessTable,
     descriptor_sets: Vec<&'static [u8]>,
 }
 
 impl Services {
-    /// Adds the services in `routes` (which may have others already). `methods`: who may call each of their methods, by
-    /// its path without the leading `/`. `descriptor_set`: what reflection tells of them, an encoded `FileDescriptorSet`.
+    /// Adds what a component has besides its services. `methods`: who may call each of their methods, by its path
+    /// without the leading `/`. `descriptor_set`: what reflection tells of them, an encoded `FileDescriptorSet`.
     #[must_use]
-    pub fn with(
-        mut self,
-        add: impl FnOnce(Routes) -> Routes,
-        methods: &[(&'static str, Access)],
-        descriptor_set: &'static [u8],
-    ) -> Self {
-        self.routes = add(self.routes);
+    pub fn describe(mut self, methods: &[(&'static str, Access)], descriptor_set: &'static [u8]) -> Self {
         self.table.extend(methods.iter().copied());
         self.descriptor_sets.push(descriptor_set);
+        self
+    }
+
+    /// Adds a service, whose methods need rows.
+    #[must_use]
+    pub fn serve(mut self, service: impl UnaryService) -> Self {
+        self.dispatch.add(service);
         self
     }
 }
@@ -95,6 +98,7 @@ pub struct GrpcServer {
     config: GrpcConfig,
     listener: TcpListener,
     server: Server,
+    dispatch: Dispatch,
     routes: Routes,
     table: AccessTable,
     health: HealthReporter,
@@ -110,10 +114,11 @@ impl GrpcServer {
             server = server.tls_config(tls).map_err(BindError::Tls)?;
         }
         let (health, health_service) = tonic_health::server::health_reporter();
-        let Services { routes, mut table, descriptor_sets } = services;
+        let Services { mut dispatch, mut table, descriptor_sets } = services;
+        dispatch.request_bytes_max = config.limits.request_bytes_max;
         table.extend(OWN_METHODS.iter().copied());
         crate::metrics::begin(table.iter().map(|(method, _)| *method));
-        let mut routes = routes.add_service(health_service);
+        let mut routes = Routes::new(health_service);
         if config.reflection {
             let mut reflection = tonic_reflection::server::Builder::configure();
             for set in descriptor_sets {
@@ -123,7 +128,7 @@ impl GrpcServer {
             routes = routes.add_service(reflection.max_decoding_message_size(config.limits.request_bytes_max));
         }
         let listener = TcpListener::bind(config.listen).await.map_err(BindError::Listen)?;
-        Ok(Self { config, listener, server, routes, table, health, store })
+        Ok(Self { config, listener, server, dispatch, routes, table, health, store })
     }
 
     /// Where it listens; `None` where the system does not say.
@@ -134,7 +139,7 @@ impl GrpcServer {
     /// Answers until `shutdown`, then finishes what is under way, for a while.
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), ServeError> {
         let limits = self.config.limits;
-        let gate = Gate::new(self.store.clone(), self.table, limits.requests_max);
+        let gate = Gate::new(self.store.clone(), self.table, self.dispatch, limits.requests_max);
         let serving = self
             .server
             .timeout(limits.request_timeout)

@@ -73,11 +73,11 @@ impl Connection {
     /// Tells it to end, unless it went on since `word` was read.
     fn tell_to_close(&self, word: u64) -> bool {
         let closing = word & !((1 << Phase::BITS) - 1) | Phase::Closing as u64;
-        let told = self.word.compare_exchange(word, closing, Ordering::Relaxed, Ordering::Relaxed).is_ok();
-        if told {
+        let is_closing = self.word.compare_exchange(word, closing, Ordering::Relaxed, Ordering::Relaxed).is_ok();
+        if is_closing {
             self.close.notify_one();
         }
-        told
+        is_closing
     }
 }
 

@@ -132,18 +132,18 @@ pub(crate) fn tls_config(tls: TlsFiles) -> Result<Reloadable<ServerConfig>, Ingr
         let [certificate, key] = contents else {
             return Err(IngressError::Config { field: "tls", problem: "needs two files" });
         };
-        let wrong = |file: &PathBuf, problem: String| IngressError::Content { file: file.clone(), problem };
+        let unusable = |file: &PathBuf, problem: String| IngressError::Content { file: file.clone(), problem };
         let chain: Vec<_> = CertificateDer::pem_slice_iter(certificate)
             .collect::<Result<_, _>>()
-            .map_err(|error| wrong(&tls.certificate_file, error.to_string()))?;
-        let key = PrivateKeyDer::from_pem_slice(key).map_err(|error| wrong(&tls.key_file, error.to_string()))?;
+            .map_err(|error| unusable(&tls.certificate_file, error.to_string()))?;
+        let key = PrivateKeyDer::from_pem_slice(key).map_err(|error| unusable(&tls.key_file, error.to_string()))?;
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let mut config = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
-            .map_err(|error| wrong(&tls.certificate_file, error.to_string()))?
+            .map_err(|error| unusable(&tls.certificate_file, error.to_string()))?
             .with_no_client_auth()
             .with_single_cert(chain, key)
-            .map_err(|error| wrong(&tls.certificate_file, error.to_string()))?;
+            .map_err(|error| unusable(&tls.certificate_file, error.to_string()))?;
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         Ok(config)
     };
@@ -173,13 +173,13 @@ fn secrets(sources: &[SecretSource], contents: &[Vec<u8>]) -> Result<Vec<String>
             }
             SecretSource::File(file) => file,
         };
-        let wrong = |problem: &str| IngressError::Content { file: file.clone(), problem: problem.to_owned() };
+        let unusable = |problem: &str| IngressError::Content { file: file.clone(), problem: problem.to_owned() };
         let content = contents.next().map_or(&[][..], Vec::as_slice);
-        let text = std::str::from_utf8(content).map_err(|_| wrong("is not UTF-8 text"))?;
+        let text = std::str::from_utf8(content).map_err(|_| unusable("is not UTF-8 text"))?;
         let before = secrets.len();
         secrets.extend(text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned));
         if secrets.len() == before {
-            return Err(wrong("holds no secret"));
+            return Err(unusable("holds no secret"));
         }
     }
     Ok(secrets)

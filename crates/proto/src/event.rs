@@ -71,8 +71,11 @@ struct Envelope {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("field `{field}` of {message}: {problem}")]
 pub struct InvalidField {
+    /// The protobuf message.
     pub message: &'static str,
+    /// Its field.
     pub field: &'static str,
+    /// What the field holds.
     pub problem: &'static str,
 }
 

@@ -24,6 +24,7 @@ pub fn encode_extras(decision: &Decision) -> Vec<u8> {
     extras.encode_to_vec()
 }
 
+/// What a decision says beside the team, as it was stored.
 pub fn decode_extras(bytes: &[u8]) -> Result<DecisionExtras, InvalidField> {
     let undecodable = |_| InvalidField { message: "DecisionExtras", field: "", problem: "undecodable" };
     DecisionExtras::decode(bytes).map_err(undecodable)

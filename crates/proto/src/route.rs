@@ -57,10 +57,12 @@ pub fn fit_route_input(mut input: RouteInput, wanted: impl Fn(&str) -> bool) -> 
     input
 }
 
+/// What a decision was taken from, as it is stored.
 pub fn encode_route_input(input: &RouteInput) -> Vec<u8> {
     v1::RouteInput::from(input).encode_to_vec()
 }
 
+/// What a decision was taken from; the error names the field that cannot be read.
 pub fn decode_route_input(bytes: &[u8]) -> Result<RouteInput, InvalidField> {
     let invalid = |field, problem| InvalidField { message: "RouteInput", field, problem };
     let wire = v1::RouteInput::decode(bytes).map_err(|_| invalid("", "undecodable"))?;

@@ -14,7 +14,9 @@ use crate::rules_v1;
 /// A field that holds what it must not.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FieldViolation {
+    /// Its path from the message that was read.
     pub field: String,
+    /// What it must be, or is not.
     pub problem: String,
 }
 

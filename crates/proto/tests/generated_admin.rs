@@ -3,9 +3,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use prost::Message;
+use prost_build::{Service, ServiceGenerator};
 
 #[test]
 fn generated_code_is_current() {
@@ -34,15 +36,102 @@ fn generate(folder: &Path) {
     let mut sources: Vec<PathBuf> = files.map(|file| file.unwrap().path()).collect();
     sources.sort();
     let mut descriptors = protox::compile(&sources, [&root]).unwrap();
+    let clients = tonic_prost_build::configure()
+        .build_server(false)
+        .client_mod_attribute(".", "#[cfg(feature = \"client\")]")
+        .service_generator();
     let mut config = prost_build::Config::new();
+    config.enable_type_names().btree_map(["."]).out_dir(folder);
     // That package is generated on its own (`generated.rs`).
-    config.enable_type_names().btree_map(["."]).extern_path(".waypost.rules.v1", "crate::rules_v1");
-    tonic_prost_build::configure().out_dir(folder).compile_fds_with_config(descriptors.clone(), config).unwrap();
+    config.extern_path(".waypost.rules.v1", "crate::rules_v1");
+    config.service_generator(Box::new(ClientsAndServers { clients })).compile_fds(descriptors.clone()).unwrap();
     // Places and comments take most of a descriptor set, and nobody asks the compiled-in one for them.
     for file in &mut descriptors.file {
         file.source_code_info = None;
     }
     std::fs::write(folder.join("waypost.admin.v1.binpb"), descriptors.encode_to_vec()).unwrap();
+}
+
+/// tonic's clients, and servers of our own behind `dyn`: tonic's are generic over the service, so that whoever serves
+/// them compiles all of the machinery again for each of their methods.
+struct ClientsAndServers {
+    clients: Box<dyn ServiceGenerator>,
+}
+
+impl ServiceGenerator for ClientsAndServers {
+    fn generate(&mut self, service: Service, text: &mut String) {
+        self.clients.generate(service.clone(), text);
+        write_server(&service, text);
+    }
+
+    fn finalize(&mut self, text: &mut String) {
+        self.clients.finalize(text);
+    }
+
+    fn finalize_package(&mut self, package: &str, text: &mut String) {
+        self.clients.finalize_package(package, text);
+    }
+}
+
+fn write_server(service: &Service, text: &mut String) {
+    let name = &service.name;
+    let mut module = String::new();
+    for letter in name.chars() {
+        if letter.is_uppercase() && !module.is_empty() {
+            module.push('_');
+        }
+        module.extend(letter.to_lowercase());
+    }
+    let (mut functions, mut arms) = (String::new(), String::new());
+    for method in &service.methods {
+        assert!(!method.client_streaming && !method.server_streaming, "{} is a stream", method.proto_name);
+        let (function, request, response) = (&method.name, &method.input_type, &method.output_type);
+        method.comments.append_with_indent(2, &mut functions);
+        write!(
+            functions,
+            "async fn {function}(&self, request: tonic::Request<super::{request}>) \
+             -> Result<tonic::Response<super::{response}>, tonic::Status>;"
+        )
+        .unwrap();
+        let called = &method.proto_name;
+        write!(arms, "{called:?} => Ok(encode(self.0.{function}(decode(request)?).await?)),").unwrap();
+    }
+    let full_name = format!("{}.{}", service.package, service.proto_name);
+    write!(
+        text,
+        "/// Generated server implementations.
+        #[cfg(feature = \"server\")]
+        pub mod {module}_server {{
+            use crate::unary::{{UnaryService, decode, encode}};
+            /// What a server of this service can do.
+            #[tonic::async_trait]
+            pub trait {name}: Send + Sync + 'static {{ {functions} }}
+            /// The service, with an implementation behind it.
+            pub struct {name}Server(Box<dyn {name}>);
+            impl {name}Server {{
+                pub fn new(service: impl {name}) -> Self {{
+                    Self(Box::new(service))
+                }}
+            }}
+            #[tonic::async_trait]
+            impl UnaryService for {name}Server {{
+                fn name(&self) -> &'static str {{
+                    {full_name:?}
+                }}
+                async fn call(
+                    &self,
+                    method: &str,
+                    request: tonic::Request<bytes::Bytes>,
+                ) -> Result<tonic::Response<Vec<u8>>, tonic::Status> {{
+                    match method {{
+                        {arms}
+                        _ => Err(tonic::Status::unimplemented(method.to_owned())),
+                    }}
+                }}
+            }}
+        }}"
+    )
+    .unwrap();
 }
 
 fn crate_root() -> PathBuf {

@@ -22,8 +22,8 @@ impl Property {
         let mut text = String::new();
         let mut chars = self.value.chars();
         while let Some(c) = chars.next() {
-            let meant = if c == '\\' { chars.next() } else { Some(c) };
-            match (c, meant) {
+            let escaped = if c == '\\' { chars.next() } else { Some(c) };
+            match (c, escaped) {
                 ('\\', Some('n' | 'N')) => text.push(' '),
                 (_, Some(c)) if c.is_control() => text.push(' '),
                 (_, Some(c)) => text.push(c),

@@ -3,6 +3,8 @@
 use jiff::ToSpan;
 use jiff::civil::{Date, Weekday};
 
+use super::LeftOut;
+
 /// How far back a rule that counts its days may begin, because all of them must be counted.
 const COUNTED_YEARS_MAX: i16 = 200;
 
@@ -21,7 +23,7 @@ pub(super) struct Yearly {
 
 impl Yearly {
     /// The error says why such a rule is left out.
-    pub(super) fn parse(text: &str) -> Result<Self, String> {
+    pub(super) fn parse(text: &str) -> Result<Self, LeftOut> {
         let (mut interval, mut count, mut until) = (1, None, None);
         let (mut months, mut month_days, mut weekdays) = (Vec::new(), Vec::new(), Vec::new());
         let mut is_yearly = false;
@@ -31,7 +33,9 @@ impl Yearly {
             let bad = || format!("RRULE: {key} cannot be {value:?}");
             match key.as_str() {
                 "FREQ" if value == "YEARLY" => is_yearly = true,
-                "FREQ" => return Err(format!("comes {}; only what comes yearly is taken", value.to_ascii_lowercase())),
+                "FREQ" => {
+                    return Err(format!("comes {}; only what comes yearly is taken", value.to_ascii_lowercase()).into());
+                }
                 "INTERVAL" => interval = value.parse().ok().filter(|years| *years > 0).ok_or_else(bad)?,
                 "COUNT" => count = Some(value.parse().ok().filter(|count| *count > 0).ok_or_else(bad)?),
                 "UNTIL" => until = Some(value.get(..8).and_then(date).ok_or_else(bad)?),
@@ -40,26 +44,26 @@ impl Yearly {
                 "BYDAY" => weekdays = list(&value, weekday).ok_or_else(bad)?,
                 // Matters where weeks are counted only.
                 "WKST" => {}
-                _ => return Err(format!("RRULE: {key} is not taken")),
+                _ => return Err(format!("RRULE: {key} is not taken").into()),
             }
         }
         if !is_yearly {
-            return Err("RRULE: FREQ is missing".to_owned());
+            return Err("RRULE: FREQ is missing".into());
         }
         let has_which = weekdays.iter().any(|(which, _)| which.is_some());
         if month_days.is_empty() && weekdays.iter().any(|(which, _)| which.is_none()) {
-            return Err("comes every week; give such days no hours instead".to_owned());
+            return Err("comes every week; give such days no hours instead".into());
         }
         if !month_days.is_empty() && has_which {
-            return Err("RRULE: BYDAY with a number beside BYMONTHDAY is not taken".to_owned());
+            return Err("RRULE: BYDAY with a number beside BYMONTHDAY is not taken".into());
         }
         Ok(Self { interval, count, until, months, month_days, weekdays })
     }
 
     /// The days from `first` on that lie in these years, in their order. `first` counts whether it fits or not.
-    pub(super) fn days(&self, first: Date, from_year: i16, to_year: i16) -> Result<Vec<Date>, String> {
+    pub(super) fn days(&self, first: Date, from_year: i16, to_year: i16) -> Result<Vec<Date>, LeftOut> {
         if self.count.is_some() && to_year.saturating_sub(first.year()) > COUNTED_YEARS_MAX {
-            return Err(format!("RRULE: COUNT is not taken over more than {COUNTED_YEARS_MAX} years"));
+            return Err(format!("RRULE: COUNT is not taken over more than {COUNTED_YEARS_MAX} years").into());
         }
         let begin = if self.count.is_some() { first.year() } else { from_year.max(first.year()) };
         let (mut days, mut counted) = (Vec::new(), 0);
@@ -225,9 +229,9 @@ mod tests {
             ("BYMONTH=1", "FREQ is missing"),
             ("yearly", "no part of a rule"),
         ];
-        for (rule, told) in cases {
+        for (rule, reason) in cases {
             let why = Yearly::parse(rule).unwrap_err();
-            assert!(why.contains(told), "{rule}: {why}");
+            assert!(why.to_string().contains(reason), "{rule}: {why}");
         }
         let counted = Yearly::parse("FREQ=YEARLY;COUNT=5").unwrap();
         assert!(counted.days(Date::new(1700, 1, 1).unwrap(), 2026, 2027).is_err());

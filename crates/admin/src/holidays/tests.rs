@@ -59,9 +59,9 @@ fn what_is_left_out_says_why() {
         ("DTSTART;VALUE=DATE:20261225\nRDATE;VALUE=DATE:20261226", "RDATE"),
         ("DTSTART;VALUE=DATE:20261225\nRRULE:FREQ=YEARLY\nEXDATE:x", "EXDATE"),
     ];
-    for (lines, told) in cases {
+    for (lines, expected) in cases {
         let reason = reason(lines);
-        assert!(reason.contains(told), "{lines}: {reason}");
+        assert!(reason.contains(expected), "{lines}: {reason}");
     }
 }
 

@@ -78,11 +78,11 @@ pub(super) async fn create<P: Part>(shared: &Shared, parent: &str, part: P) -> R
 /// A version in which `change` was done to a part. `field` is what a change that cannot be kept is reported for.
 pub(super) async fn change<P: Part, T: Send + 'static>(
     shared: &Shared,
-    meant: PartRef,
+    part: PartRef,
     field: &'static str,
     change: impl FnOnce(&mut P) -> Result<T> + Send + 'static,
 ) -> Result<(Changed<P>, T)> {
-    let PartRef { field: name_field, name, etag } = meant;
+    let PartRef { field: name_field, name, etag } = part;
     let row = version_of::<P>(shared, name_field, &name).await?;
     let changed = blocking(move || {
         let (mut document, place) = find::<P>(&row, &name)?;
@@ -98,8 +98,8 @@ pub(super) async fn change<P: Part, T: Send + 'static>(
 }
 
 /// A version without the part.
-pub(super) async fn remove<P: Part>(shared: &Shared, meant: PartRef) -> Result<Changed<P>> {
-    let PartRef { field, name, etag } = meant;
+pub(super) async fn remove<P: Part>(shared: &Shared, part: PartRef) -> Result<Changed<P>> {
+    let PartRef { field, name, etag } = part;
     let row = version_of::<P>(shared, field, &name).await?;
     let changed = blocking(move || {
         let (mut document, place) = find::<P>(&row, &name)?;

@@ -23,21 +23,26 @@ pub use status::decode_status;
 /// Everything that one POST held.
 #[derive(Debug, Default)]
 pub struct Split<'a> {
+    /// What could be read, in the order of the body.
     pub events: Vec<WebhookEvent<'a>>,
+    /// What could not, with its bytes.
     pub quarantined: Vec<Quarantined<'a>>,
 }
 
 /// Bytes that are not what they should be, kept as they are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Quarantined<'a> {
+    /// Why.
     pub reason: QuarantineReason,
     /// Where in the POST; `None` when it is the whole body.
     pub position: Option<Position>,
+    /// As they came.
     pub bytes: &'a [u8],
     /// For people; holds no personal data.
     pub detail: String,
 }
 
+/// Why a part of a signed body is kept apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum QuarantineReason {
     /// The body is not a webhook, or holds more than [`ITEMS_MAX`] items. The whole body is kept.
@@ -49,6 +54,7 @@ pub enum QuarantineReason {
 }
 
 impl QuarantineReason {
+    /// Its word in metrics and dead letters.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::UnparseableBody => "unparseable_body",
@@ -62,15 +68,20 @@ impl QuarantineReason {
 /// echoes, then the rest of the change. Unique within a POST.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Position {
+    /// In `entry`, from 0.
     pub entry: u32,
+    /// In its `changes`, from 0.
     pub change: u32,
+    /// In its list, from 0.
     pub item: u32,
 }
 
 /// One message, echo, status or other change.
 #[derive(Debug, Clone, PartialEq)]
 pub struct WebhookEvent<'a> {
+    /// Where in the body it stood.
     pub position: Position,
+    /// Whose it is.
     pub waba_id: WabaId,
     /// `entry.time` in seconds; only account and template changes have it.
     pub entry_time: Option<i64>,
@@ -84,9 +95,11 @@ pub struct WebhookEvent<'a> {
     pub key: String,
     /// The item itself: the message, the status, or for another change its `value`.
     pub json: &'a str,
+    /// What it says.
     pub content: Content,
 }
 
+/// What an event says.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Content {
     /// A customer wrote, and the thread is ours.
@@ -128,8 +141,11 @@ pub enum Handover {
 /// from our own envelope when an item is decoded again.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Sender {
+    /// By which they may be known.
     pub aliases: AliasSet,
+    /// What they call themselves.
     pub profile_name: Option<String>,
+    /// Their name on WhatsApp.
     pub username: Option<String>,
 }
 

@@ -34,6 +34,7 @@ object! {
     }
 }
 
+/// Reads one item of `statuses`; the error says what it lacks.
 pub fn decode_status(json: &str) -> Result<Status, DecodeError> {
     let (status, _) = StatusObject::read(json).ok_or(DecodeError::NotAnObject)?;
     let participant = Ids::read(

@@ -86,8 +86,8 @@ impl FakeBus {
             return Outcome::Returned;
         }
         let answers = self.answers.lock().unwrap();
-        let told = answers.iter().find(|(part, _)| address.key.contains(part.as_str()));
-        told.map_or(Outcome::Confirmed, |(_, outcome)| *outcome)
+        let answer = answers.iter().find(|(part, _)| address.key.contains(part.as_str()));
+        answer.map_or(Outcome::Confirmed, |(_, outcome)| *outcome)
     }
 }
 

@@ -125,6 +125,7 @@ impl ::prost::Name for VerifyAuditChainResponse {
     }
 }
 /// Generated client implementations.
+#[cfg(feature = "client")]
 pub mod audit_service_client {
     #![allow(
         unused_variables,
@@ -263,243 +264,51 @@ pub mod audit_service_client {
     }
 }
 /// Generated server implementations.
+#[cfg(feature = "server")]
 pub mod audit_service_server {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value,
-    )]
-    use tonic::codegen::*;
-    /// Generated trait containing gRPC methods that should be implemented for use with AuditServiceServer.
-    #[async_trait]
-    pub trait AuditService: std::marker::Send + std::marker::Sync + 'static {
+    use crate::unary::{UnaryService, decode, encode};
+    /// What a server of this service can do.
+    #[tonic::async_trait]
+    pub trait AuditService: Send + Sync + 'static {
         /// Records, newest first.
         async fn list_audit_records(
             &self,
             request: tonic::Request<super::ListAuditRecordsRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::ListAuditRecordsResponse>,
-            tonic::Status,
-        >;
+        ) -> Result<tonic::Response<super::ListAuditRecordsResponse>, tonic::Status>;
         /// Goes through the chain from a record on and names the first record that does not fit. A long chain takes several
         /// calls: go on with `next_seq` until it is 0.
         async fn verify_audit_chain(
             &self,
             request: tonic::Request<super::VerifyAuditChainRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::VerifyAuditChainResponse>,
-            tonic::Status,
-        >;
+        ) -> Result<tonic::Response<super::VerifyAuditChainResponse>, tonic::Status>;
     }
-    /// Reads and verifies the audit log.
-    #[derive(Debug)]
-    pub struct AuditServiceServer<T> {
-        inner: Arc<T>,
-        accept_compression_encodings: EnabledCompressionEncodings,
-        send_compression_encodings: EnabledCompressionEncodings,
-        max_decoding_message_size: Option<usize>,
-        max_encoding_message_size: Option<usize>,
-    }
-    impl<T> AuditServiceServer<T> {
-        pub fn new(inner: T) -> Self {
-            Self::from_arc(Arc::new(inner))
+    /// The service, with an implementation behind it.
+    pub struct AuditServiceServer(Box<dyn AuditService>);
+    impl AuditServiceServer {
+        pub fn new(service: impl AuditService) -> Self {
+            Self(Box::new(service))
         }
-        pub fn from_arc(inner: Arc<T>) -> Self {
-            Self {
-                inner,
-                accept_compression_encodings: Default::default(),
-                send_compression_encodings: Default::default(),
-                max_decoding_message_size: None,
-                max_encoding_message_size: None,
+    }
+    #[tonic::async_trait]
+    impl UnaryService for AuditServiceServer {
+        fn name(&self) -> &'static str {
+            "waypost.admin.v1.AuditService"
+        }
+        async fn call(
+            &self,
+            method: &str,
+            request: tonic::Request<bytes::Bytes>,
+        ) -> Result<tonic::Response<Vec<u8>>, tonic::Status> {
+            match method {
+                "ListAuditRecords" => {
+                    Ok(encode(self.0.list_audit_records(decode(request)?).await?))
+                }
+                "VerifyAuditChain" => {
+                    Ok(encode(self.0.verify_audit_chain(decode(request)?).await?))
+                }
+                _ => Err(tonic::Status::unimplemented(method.to_owned())),
             }
         }
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> InterceptedService<Self, F>
-        where
-            F: tonic::service::Interceptor,
-        {
-            InterceptedService::new(Self::new(inner), interceptor)
-        }
-        /// Enable decompressing requests with the given encoding.
-        #[must_use]
-        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.accept_compression_encodings.enable(encoding);
-            self
-        }
-        /// Compress responses with the given encoding, if the client supports it.
-        #[must_use]
-        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.send_compression_encodings.enable(encoding);
-            self
-        }
-        /// Limits the maximum size of a decoded message.
-        ///
-        /// Default: `4MB`
-        #[must_use]
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.max_decoding_message_size = Some(limit);
-            self
-        }
-        /// Limits the maximum size of an encoded message.
-        ///
-        /// Default: `usize::MAX`
-        #[must_use]
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.max_encoding_message_size = Some(limit);
-            self
-        }
-    }
-    impl<T, B> tonic::codegen::Service<http::Request<B>> for AuditServiceServer<T>
-    where
-        T: AuditService,
-        B: Body + std::marker::Send + 'static,
-        B::Error: Into<StdError> + std::marker::Send + 'static,
-    {
-        type Response = http::Response<tonic::body::Body>;
-        type Error = std::convert::Infallible;
-        type Future = BoxFuture<Self::Response, Self::Error>;
-        fn poll_ready(
-            &mut self,
-            _cx: &mut Context<'_>,
-        ) -> Poll<std::result::Result<(), Self::Error>> {
-            Poll::Ready(Ok(()))
-        }
-        fn call(&mut self, req: http::Request<B>) -> Self::Future {
-            match req.uri().path() {
-                "/waypost.admin.v1.AuditService/ListAuditRecords" => {
-                    #[allow(non_camel_case_types)]
-                    struct ListAuditRecordsSvc<T: AuditService>(pub Arc<T>);
-                    impl<
-                        T: AuditService,
-                    > tonic::server::UnaryService<super::ListAuditRecordsRequest>
-                    for ListAuditRecordsSvc<T> {
-                        type Response = super::ListAuditRecordsResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::ListAuditRecordsRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as AuditService>::list_audit_records(&inner, request)
-                                    .await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = ListAuditRecordsSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/waypost.admin.v1.AuditService/VerifyAuditChain" => {
-                    #[allow(non_camel_case_types)]
-                    struct VerifyAuditChainSvc<T: AuditService>(pub Arc<T>);
-                    impl<
-                        T: AuditService,
-                    > tonic::server::UnaryService<super::VerifyAuditChainRequest>
-                    for VerifyAuditChainSvc<T> {
-                        type Response = super::VerifyAuditChainResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::VerifyAuditChainRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as AuditService>::verify_audit_chain(&inner, request)
-                                    .await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = VerifyAuditChainSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                _ => {
-                    Box::pin(async move {
-                        let mut response = http::Response::new(
-                            tonic::body::Body::default(),
-                        );
-                        let headers = response.headers_mut();
-                        headers
-                            .insert(
-                                tonic::Status::GRPC_STATUS,
-                                (tonic::Code::Unimplemented as i32).into(),
-                            );
-                        headers
-                            .insert(
-                                http::header::CONTENT_TYPE,
-                                tonic::metadata::GRPC_CONTENT_TYPE,
-                            );
-                        Ok(response)
-                    })
-                }
-            }
-        }
-    }
-    impl<T> Clone for AuditServiceServer<T> {
-        fn clone(&self) -> Self {
-            let inner = self.inner.clone();
-            Self {
-                inner,
-                accept_compression_encodings: self.accept_compression_encodings,
-                send_compression_encodings: self.send_compression_encodings,
-                max_decoding_message_size: self.max_decoding_message_size,
-                max_encoding_message_size: self.max_encoding_message_size,
-            }
-        }
-    }
-    /// Generated gRPC service name
-    pub const SERVICE_NAME: &str = "waypost.admin.v1.AuditService";
-    impl<T> tonic::server::NamedService for AuditServiceServer<T> {
-        const NAME: &'static str = SERVICE_NAME;
     }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -681,6 +490,7 @@ impl ::prost::Name for ListDecisionsResponse {
     }
 }
 /// Generated client implementations.
+#[cfg(feature = "client")]
 pub mod decision_service_client {
     #![allow(
         unused_variables,
@@ -820,243 +630,49 @@ pub mod decision_service_client {
     }
 }
 /// Generated server implementations.
+#[cfg(feature = "server")]
 pub mod decision_service_server {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value,
-    )]
-    use tonic::codegen::*;
-    /// Generated trait containing gRPC methods that should be implemented for use with DecisionServiceServer.
-    #[async_trait]
-    pub trait DecisionService: std::marker::Send + std::marker::Sync + 'static {
+    use crate::unary::{UnaryService, decode, encode};
+    /// What a server of this service can do.
+    #[tonic::async_trait]
+    pub trait DecisionService: Send + Sync + 'static {
         /// One decision, by its own name or by the message's id.
         async fn get_decision(
             &self,
             request: tonic::Request<super::GetDecisionRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::GetDecisionResponse>,
-            tonic::Status,
-        >;
+        ) -> Result<tonic::Response<super::GetDecisionResponse>, tonic::Status>;
         /// Decisions by name; names are hashes, so the order says nothing about time. An agent sees those in favour of the
         /// teams that its token is bound to, so a page may hold fewer than asked for.
         async fn list_decisions(
             &self,
             request: tonic::Request<super::ListDecisionsRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::ListDecisionsResponse>,
-            tonic::Status,
-        >;
+        ) -> Result<tonic::Response<super::ListDecisionsResponse>, tonic::Status>;
     }
-    /// Reads what was decided. No message's text and no customer's name is shown; but a wamid, Meta's id of a message, has the
-    /// customer's number encoded in it.
-    #[derive(Debug)]
-    pub struct DecisionServiceServer<T> {
-        inner: Arc<T>,
-        accept_compression_encodings: EnabledCompressionEncodings,
-        send_compression_encodings: EnabledCompressionEncodings,
-        max_decoding_message_size: Option<usize>,
-        max_encoding_message_size: Option<usize>,
-    }
-    impl<T> DecisionServiceServer<T> {
-        pub fn new(inner: T) -> Self {
-            Self::from_arc(Arc::new(inner))
+    /// The service, with an implementation behind it.
+    pub struct DecisionServiceServer(Box<dyn DecisionService>);
+    impl DecisionServiceServer {
+        pub fn new(service: impl DecisionService) -> Self {
+            Self(Box::new(service))
         }
-        pub fn from_arc(inner: Arc<T>) -> Self {
-            Self {
-                inner,
-                accept_compression_encodings: Default::default(),
-                send_compression_encodings: Default::default(),
-                max_decoding_message_size: None,
-                max_encoding_message_size: None,
+    }
+    #[tonic::async_trait]
+    impl UnaryService for DecisionServiceServer {
+        fn name(&self) -> &'static str {
+            "waypost.admin.v1.DecisionService"
+        }
+        async fn call(
+            &self,
+            method: &str,
+            request: tonic::Request<bytes::Bytes>,
+        ) -> Result<tonic::Response<Vec<u8>>, tonic::Status> {
+            match method {
+                "GetDecision" => Ok(encode(self.0.get_decision(decode(request)?).await?)),
+                "ListDecisions" => {
+                    Ok(encode(self.0.list_decisions(decode(request)?).await?))
+                }
+                _ => Err(tonic::Status::unimplemented(method.to_owned())),
             }
         }
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> InterceptedService<Self, F>
-        where
-            F: tonic::service::Interceptor,
-        {
-            InterceptedService::new(Self::new(inner), interceptor)
-        }
-        /// Enable decompressing requests with the given encoding.
-        #[must_use]
-        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.accept_compression_encodings.enable(encoding);
-            self
-        }
-        /// Compress responses with the given encoding, if the client supports it.
-        #[must_use]
-        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.send_compression_encodings.enable(encoding);
-            self
-        }
-        /// Limits the maximum size of a decoded message.
-        ///
-        /// Default: `4MB`
-        #[must_use]
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.max_decoding_message_size = Some(limit);
-            self
-        }
-        /// Limits the maximum size of an encoded message.
-        ///
-        /// Default: `usize::MAX`
-        #[must_use]
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.max_encoding_message_size = Some(limit);
-            self
-        }
-    }
-    impl<T, B> tonic::codegen::Service<http::Request<B>> for DecisionServiceServer<T>
-    where
-        T: DecisionService,
-        B: Body + std::marker::Send + 'static,
-        B::Error: Into<StdError> + std::marker::Send + 'static,
-    {
-        type Response = http::Response<tonic::body::Body>;
-        type Error = std::convert::Infallible;
-        type Future = BoxFuture<Self::Response, Self::Error>;
-        fn poll_ready(
-            &mut self,
-            _cx: &mut Context<'_>,
-        ) -> Poll<std::result::Result<(), Self::Error>> {
-            Poll::Ready(Ok(()))
-        }
-        fn call(&mut self, req: http::Request<B>) -> Self::Future {
-            match req.uri().path() {
-                "/waypost.admin.v1.DecisionService/GetDecision" => {
-                    #[allow(non_camel_case_types)]
-                    struct GetDecisionSvc<T: DecisionService>(pub Arc<T>);
-                    impl<
-                        T: DecisionService,
-                    > tonic::server::UnaryService<super::GetDecisionRequest>
-                    for GetDecisionSvc<T> {
-                        type Response = super::GetDecisionResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::GetDecisionRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as DecisionService>::get_decision(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = GetDecisionSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/waypost.admin.v1.DecisionService/ListDecisions" => {
-                    #[allow(non_camel_case_types)]
-                    struct ListDecisionsSvc<T: DecisionService>(pub Arc<T>);
-                    impl<
-                        T: DecisionService,
-                    > tonic::server::UnaryService<super::ListDecisionsRequest>
-                    for ListDecisionsSvc<T> {
-                        type Response = super::ListDecisionsResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::ListDecisionsRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as DecisionService>::list_decisions(&inner, request)
-                                    .await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = ListDecisionsSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                _ => {
-                    Box::pin(async move {
-                        let mut response = http::Response::new(
-                            tonic::body::Body::default(),
-                        );
-                        let headers = response.headers_mut();
-                        headers
-                            .insert(
-                                tonic::Status::GRPC_STATUS,
-                                (tonic::Code::Unimplemented as i32).into(),
-                            );
-                        headers
-                            .insert(
-                                http::header::CONTENT_TYPE,
-                                tonic::metadata::GRPC_CONTENT_TYPE,
-                            );
-                        Ok(response)
-                    })
-                }
-            }
-        }
-    }
-    impl<T> Clone for DecisionServiceServer<T> {
-        fn clone(&self) -> Self {
-            let inner = self.inner.clone();
-            Self {
-                inner,
-                accept_compression_encodings: self.accept_compression_encodings,
-                send_compression_encodings: self.send_compression_encodings,
-                max_decoding_message_size: self.max_decoding_message_size,
-                max_encoding_message_size: self.max_encoding_message_size,
-            }
-        }
-    }
-    /// Generated gRPC service name
-    pub const SERVICE_NAME: &str = "waypost.admin.v1.DecisionService";
-    impl<T> tonic::server::NamedService for DecisionServiceServer<T> {
-        const NAME: &'static str = SERVICE_NAME;
     }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -1884,6 +1500,7 @@ impl RuleSetView {
     }
 }
 /// Generated client implementations.
+#[cfg(feature = "client")]
 pub mod rule_set_service_client {
     #![allow(
         unused_variables,
@@ -2266,724 +1883,118 @@ pub mod rule_set_service_client {
     }
 }
 /// Generated server implementations.
+#[cfg(feature = "server")]
 pub mod rule_set_service_server {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value,
-    )]
-    use tonic::codegen::*;
-    /// Generated trait containing gRPC methods that should be implemented for use with RuleSetServiceServer.
-    #[async_trait]
-    pub trait RuleSetService: std::marker::Send + std::marker::Sync + 'static {
+    use crate::unary::{UnaryService, decode, encode};
+    /// What a server of this service can do.
+    #[tonic::async_trait]
+    pub trait RuleSetService: Send + Sync + 'static {
         /// One version, as much of it as the view asks for.
         async fn get_rule_set(
             &self,
             request: tonic::Request<super::GetRuleSetRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::GetRuleSetResponse>,
-            tonic::Status,
-        >;
+        ) -> Result<tonic::Response<super::GetRuleSetResponse>, tonic::Status>;
         /// All versions, the newest first, without their texts.
         async fn list_rule_sets(
             &self,
             request: tonic::Request<super::ListRuleSetsRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::ListRuleSetsResponse>,
-            tonic::Status,
-        >;
+        ) -> Result<tonic::Response<super::ListRuleSetsResponse>, tonic::Status>;
         /// Keeps a version as a draft. What says the same as a version that is there already is that version.
         async fn create_rule_set(
             &self,
             request: tonic::Request<super::CreateRuleSetRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::CreateRuleSetResponse>,
-            tonic::Status,
-        >;
+        ) -> Result<tonic::Response<super::CreateRuleSetResponse>, tonic::Status>;
         /// Checks a version and runs its samples. Without an error, it may be activated from then on.
         async fn check_rule_set(
             &self,
             request: tonic::Request<super::CheckRuleSetRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::CheckRuleSetResponse>,
-            tonic::Status,
-        >;
+        ) -> Result<tonic::Response<super::CheckRuleSetResponse>, tonic::Status>;
         /// What one version says otherwise than another.
         async fn diff_rule_sets(
             &self,
             request: tonic::Request<super::DiffRuleSetsRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::DiffRuleSetsResponse>,
-            tonic::Status,
-        >;
+        ) -> Result<tonic::Response<super::DiffRuleSetsResponse>, tonic::Status>;
         /// How a version decides a message, and how its rules took it, condition by condition.
         async fn explain_rule_set(
             &self,
             request: tonic::Request<super::ExplainRuleSetRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::ExplainRuleSetResponse>,
-            tonic::Status,
-        >;
+        ) -> Result<tonic::Response<super::ExplainRuleSetResponse>, tonic::Status>;
         /// What would have moved, of the messages that were decided last.
         async fn dry_run_rule_set(
             &self,
             request: tonic::Request<super::DryRunRuleSetRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::DryRunRuleSetResponse>,
-            tonic::Status,
-        >;
+        ) -> Result<tonic::Response<super::DryRunRuleSetResponse>, tonic::Status>;
         /// How often each rule of a version was hit, and which ones nothing has hit for days.
         async fn get_coverage(
             &self,
             request: tonic::Request<super::GetCoverageRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::GetCoverageResponse>,
-            tonic::Status,
-        >;
+        ) -> Result<tonic::Response<super::GetCoverageResponse>, tonic::Status>;
         /// What is in force.
         async fn get_activation(
             &self,
             request: tonic::Request<super::GetActivationRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::GetActivationResponse>,
-            tonic::Status,
-        >;
+        ) -> Result<tonic::Response<super::GetActivationResponse>, tonic::Status>;
         /// Everything that was ever put in force, the newest first.
         async fn list_activations(
             &self,
             request: tonic::Request<super::ListActivationsRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::ListActivationsResponse>,
-            tonic::Status,
-        >;
+        ) -> Result<tonic::Response<super::ListActivationsResponse>, tonic::Status>;
         /// Puts versions in force. Going back is activating an old version again.
         async fn activate_rule_set(
             &self,
             request: tonic::Request<super::ActivateRuleSetRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::ActivateRuleSetResponse>,
-            tonic::Status,
-        >;
+        ) -> Result<tonic::Response<super::ActivateRuleSetResponse>, tonic::Status>;
     }
-    /// Keeps versions of the rules and says which of them decide. A version never changes and is never deleted; an activation
-    /// is followed by every process within two seconds. Where Waypost is configured with a rules file, the file decides and
-    /// not what is activated here.
-    #[derive(Debug)]
-    pub struct RuleSetServiceServer<T> {
-        inner: Arc<T>,
-        accept_compression_encodings: EnabledCompressionEncodings,
-        send_compression_encodings: EnabledCompressionEncodings,
-        max_decoding_message_size: Option<usize>,
-        max_encoding_message_size: Option<usize>,
-    }
-    impl<T> RuleSetServiceServer<T> {
-        pub fn new(inner: T) -> Self {
-            Self::from_arc(Arc::new(inner))
+    /// The service, with an implementation behind it.
+    pub struct RuleSetServiceServer(Box<dyn RuleSetService>);
+    impl RuleSetServiceServer {
+        pub fn new(service: impl RuleSetService) -> Self {
+            Self(Box::new(service))
         }
-        pub fn from_arc(inner: Arc<T>) -> Self {
-            Self {
-                inner,
-                accept_compression_encodings: Default::default(),
-                send_compression_encodings: Default::default(),
-                max_decoding_message_size: None,
-                max_encoding_message_size: None,
+    }
+    #[tonic::async_trait]
+    impl UnaryService for RuleSetServiceServer {
+        fn name(&self) -> &'static str {
+            "waypost.admin.v1.RuleSetService"
+        }
+        async fn call(
+            &self,
+            method: &str,
+            request: tonic::Request<bytes::Bytes>,
+        ) -> Result<tonic::Response<Vec<u8>>, tonic::Status> {
+            match method {
+                "GetRuleSet" => Ok(encode(self.0.get_rule_set(decode(request)?).await?)),
+                "ListRuleSets" => {
+                    Ok(encode(self.0.list_rule_sets(decode(request)?).await?))
+                }
+                "CreateRuleSet" => {
+                    Ok(encode(self.0.create_rule_set(decode(request)?).await?))
+                }
+                "CheckRuleSet" => {
+                    Ok(encode(self.0.check_rule_set(decode(request)?).await?))
+                }
+                "DiffRuleSets" => {
+                    Ok(encode(self.0.diff_rule_sets(decode(request)?).await?))
+                }
+                "ExplainRuleSet" => {
+                    Ok(encode(self.0.explain_rule_set(decode(request)?).await?))
+                }
+                "DryRunRuleSet" => {
+                    Ok(encode(self.0.dry_run_rule_set(decode(request)?).await?))
+                }
+                "GetCoverage" => Ok(encode(self.0.get_coverage(decode(request)?).await?)),
+                "GetActivation" => {
+                    Ok(encode(self.0.get_activation(decode(request)?).await?))
+                }
+                "ListActivations" => {
+                    Ok(encode(self.0.list_activations(decode(request)?).await?))
+                }
+                "ActivateRuleSet" => {
+                    Ok(encode(self.0.activate_rule_set(decode(request)?).await?))
+                }
+                _ => Err(tonic::Status::unimplemented(method.to_owned())),
             }
         }
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> InterceptedService<Self, F>
-        where
-            F: tonic::service::Interceptor,
-        {
-            InterceptedService::new(Self::new(inner), interceptor)
-        }
-        /// Enable decompressing requests with the given encoding.
-        #[must_use]
-        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.accept_compression_encodings.enable(encoding);
-            self
-        }
-        /// Compress responses with the given encoding, if the client supports it.
-        #[must_use]
-        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.send_compression_encodings.enable(encoding);
-            self
-        }
-        /// Limits the maximum size of a decoded message.
-        ///
-        /// Default: `4MB`
-        #[must_use]
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.max_decoding_message_size = Some(limit);
-            self
-        }
-        /// Limits the maximum size of an encoded message.
-        ///
-        /// Default: `usize::MAX`
-        #[must_use]
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.max_encoding_message_size = Some(limit);
-            self
-        }
-    }
-    impl<T, B> tonic::codegen::Service<http::Request<B>> for RuleSetServiceServer<T>
-    where
-        T: RuleSetService,
-        B: Body + std::marker::Send + 'static,
-        B::Error: Into<StdError> + std::marker::Send + 'static,
-    {
-        type Response = http::Response<tonic::body::Body>;
-        type Error = std::convert::Infallible;
-        type Future = BoxFuture<Self::Response, Self::Error>;
-        fn poll_ready(
-            &mut self,
-            _cx: &mut Context<'_>,
-        ) -> Poll<std::result::Result<(), Self::Error>> {
-            Poll::Ready(Ok(()))
-        }
-        fn call(&mut self, req: http::Request<B>) -> Self::Future {
-            match req.uri().path() {
-                "/waypost.admin.v1.RuleSetService/GetRuleSet" => {
-                    #[allow(non_camel_case_types)]
-                    struct GetRuleSetSvc<T: RuleSetService>(pub Arc<T>);
-                    impl<
-                        T: RuleSetService,
-                    > tonic::server::UnaryService<super::GetRuleSetRequest>
-                    for GetRuleSetSvc<T> {
-                        type Response = super::GetRuleSetResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::GetRuleSetRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as RuleSetService>::get_rule_set(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = GetRuleSetSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/waypost.admin.v1.RuleSetService/ListRuleSets" => {
-                    #[allow(non_camel_case_types)]
-                    struct ListRuleSetsSvc<T: RuleSetService>(pub Arc<T>);
-                    impl<
-                        T: RuleSetService,
-                    > tonic::server::UnaryService<super::ListRuleSetsRequest>
-                    for ListRuleSetsSvc<T> {
-                        type Response = super::ListRuleSetsResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::ListRuleSetsRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as RuleSetService>::list_rule_sets(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = ListRuleSetsSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/waypost.admin.v1.RuleSetService/CreateRuleSet" => {
-                    #[allow(non_camel_case_types)]
-                    struct CreateRuleSetSvc<T: RuleSetService>(pub Arc<T>);
-                    impl<
-                        T: RuleSetService,
-                    > tonic::server::UnaryService<super::CreateRuleSetRequest>
-                    for CreateRuleSetSvc<T> {
-                        type Response = super::CreateRuleSetResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::CreateRuleSetRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as RuleSetService>::create_rule_set(&inner, request)
-                                    .await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = CreateRuleSetSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/waypost.admin.v1.RuleSetService/CheckRuleSet" => {
-                    #[allow(non_camel_case_types)]
-                    struct CheckRuleSetSvc<T: RuleSetService>(pub Arc<T>);
-                    impl<
-                        T: RuleSetService,
-                    > tonic::server::UnaryService<super::CheckRuleSetRequest>
-                    for CheckRuleSetSvc<T> {
-                        type Response = super::CheckRuleSetResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::CheckRuleSetRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as RuleSetService>::check_rule_set(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = CheckRuleSetSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/waypost.admin.v1.RuleSetService/DiffRuleSets" => {
-                    #[allow(non_camel_case_types)]
-                    struct DiffRuleSetsSvc<T: RuleSetService>(pub Arc<T>);
-                    impl<
-                        T: RuleSetService,
-                    > tonic::server::UnaryService<super::DiffRuleSetsRequest>
-                    for DiffRuleSetsSvc<T> {
-                        type Response = super::DiffRuleSetsResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::DiffRuleSetsRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as RuleSetService>::diff_rule_sets(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = DiffRuleSetsSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/waypost.admin.v1.RuleSetService/ExplainRuleSet" => {
-                    #[allow(non_camel_case_types)]
-                    struct ExplainRuleSetSvc<T: RuleSetService>(pub Arc<T>);
-                    impl<
-                        T: RuleSetService,
-                    > tonic::server::UnaryService<super::ExplainRuleSetRequest>
-                    for ExplainRuleSetSvc<T> {
-                        type Response = super::ExplainRuleSetResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::ExplainRuleSetRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as RuleSetService>::explain_rule_set(&inner, request)
-                                    .await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = ExplainRuleSetSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/waypost.admin.v1.RuleSetService/DryRunRuleSet" => {
-                    #[allow(non_camel_case_types)]
-                    struct DryRunRuleSetSvc<T: RuleSetService>(pub Arc<T>);
-                    impl<
-                        T: RuleSetService,
-                    > tonic::server::UnaryService<super::DryRunRuleSetRequest>
-                    for DryRunRuleSetSvc<T> {
-                        type Response = super::DryRunRuleSetResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::DryRunRuleSetRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as RuleSetService>::dry_run_rule_set(&inner, request)
-                                    .await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = DryRunRuleSetSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/waypost.admin.v1.RuleSetService/GetCoverage" => {
-                    #[allow(non_camel_case_types)]
-                    struct GetCoverageSvc<T: RuleSetService>(pub Arc<T>);
-                    impl<
-                        T: RuleSetService,
-                    > tonic::server::UnaryService<super::GetCoverageRequest>
-                    for GetCoverageSvc<T> {
-                        type Response = super::GetCoverageResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::GetCoverageRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as RuleSetService>::get_coverage(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = GetCoverageSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/waypost.admin.v1.RuleSetService/GetActivation" => {
-                    #[allow(non_camel_case_types)]
-                    struct GetActivationSvc<T: RuleSetService>(pub Arc<T>);
-                    impl<
-                        T: RuleSetService,
-                    > tonic::server::UnaryService<super::GetActivationRequest>
-                    for GetActivationSvc<T> {
-                        type Response = super::GetActivationResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::GetActivationRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as RuleSetService>::get_activation(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = GetActivationSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/waypost.admin.v1.RuleSetService/ListActivations" => {
-                    #[allow(non_camel_case_types)]
-                    struct ListActivationsSvc<T: RuleSetService>(pub Arc<T>);
-                    impl<
-                        T: RuleSetService,
-                    > tonic::server::UnaryService<super::ListActivationsRequest>
-                    for ListActivationsSvc<T> {
-                        type Response = super::ListActivationsResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::ListActivationsRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as RuleSetService>::list_activations(&inner, request)
-                                    .await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = ListActivationsSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/waypost.admin.v1.RuleSetService/ActivateRuleSet" => {
-                    #[allow(non_camel_case_types)]
-                    struct ActivateRuleSetSvc<T: RuleSetService>(pub Arc<T>);
-                    impl<
-                        T: RuleSetService,
-                    > tonic::server::UnaryService<super::ActivateRuleSetRequest>
-                    for ActivateRuleSetSvc<T> {
-                        type Response = super::ActivateRuleSetResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::ActivateRuleSetRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as RuleSetService>::activate_rule_set(&inner, request)
-                                    .await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = ActivateRuleSetSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                _ => {
-                    Box::pin(async move {
-                        let mut response = http::Response::new(
-                            tonic::body::Body::default(),
-                        );
-                        let headers = response.headers_mut();
-                        headers
-                            .insert(
-                                tonic::Status::GRPC_STATUS,
-                                (tonic::Code::Unimplemented as i32).into(),
-                            );
-                        headers
-                            .insert(
-                                http::header::CONTENT_TYPE,
-                                tonic::metadata::GRPC_CONTENT_TYPE,
-                            );
-                        Ok(response)
-                    })
-                }
-            }
-        }
-    }
-    impl<T> Clone for RuleSetServiceServer<T> {
-        fn clone(&self) -> Self {
-            let inner = self.inner.clone();
-            Self {
-                inner,
-                accept_compression_encodings: self.accept_compression_encodings,
-                send_compression_encodings: self.send_compression_encodings,
-                max_decoding_message_size: self.max_decoding_message_size,
-                max_encoding_message_size: self.max_encoding_message_size,
-            }
-        }
-    }
-    /// Generated gRPC service name
-    pub const SERVICE_NAME: &str = "waypost.admin.v1.RuleSetService";
-    impl<T> tonic::server::NamedService for RuleSetServiceServer<T> {
-        const NAME: &'static str = SERVICE_NAME;
     }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -3308,6 +2319,7 @@ impl ::prost::Name for SkippedEvent {
     }
 }
 /// Generated client implementations.
+#[cfg(feature = "client")]
 pub mod calendar_service_client {
     #![allow(
         unused_variables,
@@ -3556,460 +2568,81 @@ pub mod calendar_service_client {
     }
 }
 /// Generated server implementations.
+#[cfg(feature = "server")]
 pub mod calendar_service_server {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value,
-    )]
-    use tonic::codegen::*;
-    /// Generated trait containing gRPC methods that should be implemented for use with CalendarServiceServer.
-    #[async_trait]
-    pub trait CalendarService: std::marker::Send + std::marker::Sync + 'static {
+    use crate::unary::{UnaryService, decode, encode};
+    /// What a server of this service can do.
+    #[tonic::async_trait]
+    pub trait CalendarService: Send + Sync + 'static {
         /// One calendar of a version.
         async fn get_calendar(
             &self,
             request: tonic::Request<super::GetCalendarRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::GetCalendarResponse>,
-            tonic::Status,
-        >;
+        ) -> Result<tonic::Response<super::GetCalendarResponse>, tonic::Status>;
         /// The calendars of a version, by name.
         async fn list_calendars(
             &self,
             request: tonic::Request<super::ListCalendarsRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::ListCalendarsResponse>,
-            tonic::Status,
-        >;
+        ) -> Result<tonic::Response<super::ListCalendarsResponse>, tonic::Status>;
         /// Makes a version with one calendar more.
         async fn create_calendar(
             &self,
             request: tonic::Request<super::CreateCalendarRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::CreateCalendarResponse>,
-            tonic::Status,
-        >;
+        ) -> Result<tonic::Response<super::CreateCalendarResponse>, tonic::Status>;
         /// Makes a version in which the fields that the mask names are others.
         async fn update_calendar(
             &self,
             request: tonic::Request<super::UpdateCalendarRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::UpdateCalendarResponse>,
-            tonic::Status,
-        >;
+        ) -> Result<tonic::Response<super::UpdateCalendarResponse>, tonic::Status>;
         /// Makes a version without the calendar. Refused while a rule names it.
         async fn delete_calendar(
             &self,
             request: tonic::Request<super::DeleteCalendarRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::DeleteCalendarResponse>,
-            tonic::Status,
-        >;
+        ) -> Result<tonic::Response<super::DeleteCalendarResponse>, tonic::Status>;
         /// Makes a version whose calendar is closed on the days of an iCalendar text (RFC 5545) besides. Says what it took and
         /// what it left out. A day that is a holiday already stays as it is.
         async fn import_holidays(
             &self,
             request: tonic::Request<super::ImportHolidaysRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::ImportHolidaysResponse>,
-            tonic::Status,
-        >;
+        ) -> Result<tonic::Response<super::ImportHolidaysResponse>, tonic::Status>;
     }
-    /// Reads and changes calendars. A version never changes: each change makes a new draft out of the version that it names,
-    /// and answers with both the calendar and the draft. The draft's text is written anew, so comments are lost. What would
-    /// say the same as a version that is there already is that version. Check and activate it as any other.
-    #[derive(Debug)]
-    pub struct CalendarServiceServer<T> {
-        inner: Arc<T>,
-        accept_compression_encodings: EnabledCompressionEncodings,
-        send_compression_encodings: EnabledCompressionEncodings,
-        max_decoding_message_size: Option<usize>,
-        max_encoding_message_size: Option<usize>,
-    }
-    impl<T> CalendarServiceServer<T> {
-        pub fn new(inner: T) -> Self {
-            Self::from_arc(Arc::new(inner))
+    /// The service, with an implementation behind it.
+    pub struct CalendarServiceServer(Box<dyn CalendarService>);
+    impl CalendarServiceServer {
+        pub fn new(service: impl CalendarService) -> Self {
+            Self(Box::new(service))
         }
-        pub fn from_arc(inner: Arc<T>) -> Self {
-            Self {
-                inner,
-                accept_compression_encodings: Default::default(),
-                send_compression_encodings: Default::default(),
-                max_decoding_message_size: None,
-                max_encoding_message_size: None,
+    }
+    #[tonic::async_trait]
+    impl UnaryService for CalendarServiceServer {
+        fn name(&self) -> &'static str {
+            "waypost.admin.v1.CalendarService"
+        }
+        async fn call(
+            &self,
+            method: &str,
+            request: tonic::Request<bytes::Bytes>,
+        ) -> Result<tonic::Response<Vec<u8>>, tonic::Status> {
+            match method {
+                "GetCalendar" => Ok(encode(self.0.get_calendar(decode(request)?).await?)),
+                "ListCalendars" => {
+                    Ok(encode(self.0.list_calendars(decode(request)?).await?))
+                }
+                "CreateCalendar" => {
+                    Ok(encode(self.0.create_calendar(decode(request)?).await?))
+                }
+                "UpdateCalendar" => {
+                    Ok(encode(self.0.update_calendar(decode(request)?).await?))
+                }
+                "DeleteCalendar" => {
+                    Ok(encode(self.0.delete_calendar(decode(request)?).await?))
+                }
+                "ImportHolidays" => {
+                    Ok(encode(self.0.import_holidays(decode(request)?).await?))
+                }
+                _ => Err(tonic::Status::unimplemented(method.to_owned())),
             }
         }
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> InterceptedService<Self, F>
-        where
-            F: tonic::service::Interceptor,
-        {
-            InterceptedService::new(Self::new(inner), interceptor)
-        }
-        /// Enable decompressing requests with the given encoding.
-        #[must_use]
-        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.accept_compression_encodings.enable(encoding);
-            self
-        }
-        /// Compress responses with the given encoding, if the client supports it.
-        #[must_use]
-        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.send_compression_encodings.enable(encoding);
-            self
-        }
-        /// Limits the maximum size of a decoded message.
-        ///
-        /// Default: `4MB`
-        #[must_use]
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.max_decoding_message_size = Some(limit);
-            self
-        }
-        /// Limits the maximum size of an encoded message.
-        ///
-        /// Default: `usize::MAX`
-        #[must_use]
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.max_encoding_message_size = Some(limit);
-            self
-        }
-    }
-    impl<T, B> tonic::codegen::Service<http::Request<B>> for CalendarServiceServer<T>
-    where
-        T: CalendarService,
-        B: Body + std::marker::Send + 'static,
-        B::Error: Into<StdError> + std::marker::Send + 'static,
-    {
-        type Response = http::Response<tonic::body::Body>;
-        type Error = std::convert::Infallible;
-        type Future = BoxFuture<Self::Response, Self::Error>;
-        fn poll_ready(
-            &mut self,
-            _cx: &mut Context<'_>,
-        ) -> Poll<std::result::Result<(), Self::Error>> {
-            Poll::Ready(Ok(()))
-        }
-        fn call(&mut self, req: http::Request<B>) -> Self::Future {
-            match req.uri().path() {
-                "/waypost.admin.v1.CalendarService/GetCalendar" => {
-                    #[allow(non_camel_case_types)]
-                    struct GetCalendarSvc<T: CalendarService>(pub Arc<T>);
-                    impl<
-                        T: CalendarService,
-                    > tonic::server::UnaryService<super::GetCalendarRequest>
-                    for GetCalendarSvc<T> {
-                        type Response = super::GetCalendarResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::GetCalendarRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as CalendarService>::get_calendar(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = GetCalendarSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/waypost.admin.v1.CalendarService/ListCalendars" => {
-                    #[allow(non_camel_case_types)]
-                    struct ListCalendarsSvc<T: CalendarService>(pub Arc<T>);
-                    impl<
-                        T: CalendarService,
-                    > tonic::server::UnaryService<super::ListCalendarsRequest>
-                    for ListCalendarsSvc<T> {
-                        type Response = super::ListCalendarsResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::ListCalendarsRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as CalendarService>::list_calendars(&inner, request)
-                                    .await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = ListCalendarsSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/waypost.admin.v1.CalendarService/CreateCalendar" => {
-                    #[allow(non_camel_case_types)]
-                    struct CreateCalendarSvc<T: CalendarService>(pub Arc<T>);
-                    impl<
-                        T: CalendarService,
-                    > tonic::server::UnaryService<super::CreateCalendarRequest>
-                    for CreateCalendarSvc<T> {
-                        type Response = super::CreateCalendarResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::CreateCalendarRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as CalendarService>::create_calendar(&inner, request)
-                                    .await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = CreateCalendarSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/waypost.admin.v1.CalendarService/UpdateCalendar" => {
-                    #[allow(non_camel_case_types)]
-                    struct UpdateCalendarSvc<T: CalendarService>(pub Arc<T>);
-                    impl<
-                        T: CalendarService,
-                    > tonic::server::UnaryService<super::UpdateCalendarRequest>
-                    for UpdateCalendarSvc<T> {
-                        type Response = super::UpdateCalendarResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::UpdateCalendarRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as CalendarService>::update_calendar(&inner, request)
-                                    .await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = UpdateCalendarSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/waypost.admin.v1.CalendarService/DeleteCalendar" => {
-                    #[allow(non_camel_case_types)]
-                    struct DeleteCalendarSvc<T: CalendarService>(pub Arc<T>);
-                    impl<
-                        T: CalendarService,
-                    > tonic::server::UnaryService<super::DeleteCalendarRequest>
-                    for DeleteCalendarSvc<T> {
-                        type Response = super::DeleteCalendarResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::DeleteCalendarRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as CalendarService>::delete_calendar(&inner, request)
-                                    .await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = DeleteCalendarSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/waypost.admin.v1.CalendarService/ImportHolidays" => {
-                    #[allow(non_camel_case_types)]
-                    struct ImportHolidaysSvc<T: CalendarService>(pub Arc<T>);
-                    impl<
-                        T: CalendarService,
-                    > tonic::server::UnaryService<super::ImportHolidaysRequest>
-                    for ImportHolidaysSvc<T> {
-                        type Response = super::ImportHolidaysResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::ImportHolidaysRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as CalendarService>::import_holidays(&inner, request)
-                                    .await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = ImportHolidaysSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                _ => {
-                    Box::pin(async move {
-                        let mut response = http::Response::new(
-                            tonic::body::Body::default(),
-                        );
-                        let headers = response.headers_mut();
-                        headers
-                            .insert(
-                                tonic::Status::GRPC_STATUS,
-                                (tonic::Code::Unimplemented as i32).into(),
-                            );
-                        headers
-                            .insert(
-                                http::header::CONTENT_TYPE,
-                                tonic::metadata::GRPC_CONTENT_TYPE,
-                            );
-                        Ok(response)
-                    })
-                }
-            }
-        }
-    }
-    impl<T> Clone for CalendarServiceServer<T> {
-        fn clone(&self) -> Self {
-            let inner = self.inner.clone();
-            Self {
-                inner,
-                accept_compression_encodings: self.accept_compression_encodings,
-                send_compression_encodings: self.send_compression_encodings,
-                max_decoding_message_size: self.max_decoding_message_size,
-                max_encoding_message_size: self.max_encoding_message_size,
-            }
-        }
-    }
-    /// Generated gRPC service name
-    pub const SERVICE_NAME: &str = "waypost.admin.v1.CalendarService";
-    impl<T> tonic::server::NamedService for CalendarServiceServer<T> {
-        const NAME: &'static str = SERVICE_NAME;
     }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -4169,6 +2802,7 @@ impl ::prost::Name for ContactProblem {
     }
 }
 /// Generated client implementations.
+#[cfg(feature = "client")]
 pub mod contact_service_client {
     #![allow(
         unused_variables,
@@ -4310,245 +2944,49 @@ pub mod contact_service_client {
     }
 }
 /// Generated server implementations.
+#[cfg(feature = "server")]
 pub mod contact_service_server {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value,
-    )]
-    use tonic::codegen::*;
-    /// Generated trait containing gRPC methods that should be implemented for use with ContactServiceServer.
-    #[async_trait]
-    pub trait ContactService: std::marker::Send + std::marker::Sync + 'static {
+    use crate::unary::{UnaryService, decode, encode};
+    /// What a server of this service can do.
+    #[tonic::async_trait]
+    pub trait ContactService: Send + Sync + 'static {
         /// One contact, by its own name or by one of its aliases.
         async fn get_contact(
             &self,
             request: tonic::Request<super::GetContactRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::GetContactResponse>,
-            tonic::Status,
-        >;
+        ) -> Result<tonic::Response<super::GetContactResponse>, tonic::Status>;
         /// Creates and updates contacts. A row that is wrong is rejected and named; the others are carried out, all in one
         /// transaction. Doing the same again changes nothing, so an import that broke off can simply be repeated.
         async fn batch_upsert_contacts(
             &self,
             request: tonic::Request<super::BatchUpsertContactsRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::BatchUpsertContactsResponse>,
-            tonic::Status,
-        >;
+        ) -> Result<tonic::Response<super::BatchUpsertContactsResponse>, tonic::Status>;
     }
-    /// Reads contacts, and takes over what another system knows of them.
-    #[derive(Debug)]
-    pub struct ContactServiceServer<T> {
-        inner: Arc<T>,
-        accept_compression_encodings: EnabledCompressionEncodings,
-        send_compression_encodings: EnabledCompressionEncodings,
-        max_decoding_message_size: Option<usize>,
-        max_encoding_message_size: Option<usize>,
-    }
-    impl<T> ContactServiceServer<T> {
-        pub fn new(inner: T) -> Self {
-            Self::from_arc(Arc::new(inner))
+    /// The service, with an implementation behind it.
+    pub struct ContactServiceServer(Box<dyn ContactService>);
+    impl ContactServiceServer {
+        pub fn new(service: impl ContactService) -> Self {
+            Self(Box::new(service))
         }
-        pub fn from_arc(inner: Arc<T>) -> Self {
-            Self {
-                inner,
-                accept_compression_encodings: Default::default(),
-                send_compression_encodings: Default::default(),
-                max_decoding_message_size: None,
-                max_encoding_message_size: None,
+    }
+    #[tonic::async_trait]
+    impl UnaryService for ContactServiceServer {
+        fn name(&self) -> &'static str {
+            "waypost.admin.v1.ContactService"
+        }
+        async fn call(
+            &self,
+            method: &str,
+            request: tonic::Request<bytes::Bytes>,
+        ) -> Result<tonic::Response<Vec<u8>>, tonic::Status> {
+            match method {
+                "GetContact" => Ok(encode(self.0.get_contact(decode(request)?).await?)),
+                "BatchUpsertContacts" => {
+                    Ok(encode(self.0.batch_upsert_contacts(decode(request)?).await?))
+                }
+                _ => Err(tonic::Status::unimplemented(method.to_owned())),
             }
         }
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> InterceptedService<Self, F>
-        where
-            F: tonic::service::Interceptor,
-        {
-            InterceptedService::new(Self::new(inner), interceptor)
-        }
-        /// Enable decompressing requests with the given encoding.
-        #[must_use]
-        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.accept_compression_encodings.enable(encoding);
-            self
-        }
-        /// Compress responses with the given encoding, if the client supports it.
-        #[must_use]
-        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.send_compression_encodings.enable(encoding);
-            self
-        }
-        /// Limits the maximum size of a decoded message.
-        ///
-        /// Default: `4MB`
-        #[must_use]
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.max_decoding_message_size = Some(limit);
-            self
-        }
-        /// Limits the maximum size of an encoded message.
-        ///
-        /// Default: `usize::MAX`
-        #[must_use]
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.max_encoding_message_size = Some(limit);
-            self
-        }
-    }
-    impl<T, B> tonic::codegen::Service<http::Request<B>> for ContactServiceServer<T>
-    where
-        T: ContactService,
-        B: Body + std::marker::Send + 'static,
-        B::Error: Into<StdError> + std::marker::Send + 'static,
-    {
-        type Response = http::Response<tonic::body::Body>;
-        type Error = std::convert::Infallible;
-        type Future = BoxFuture<Self::Response, Self::Error>;
-        fn poll_ready(
-            &mut self,
-            _cx: &mut Context<'_>,
-        ) -> Poll<std::result::Result<(), Self::Error>> {
-            Poll::Ready(Ok(()))
-        }
-        fn call(&mut self, req: http::Request<B>) -> Self::Future {
-            match req.uri().path() {
-                "/waypost.admin.v1.ContactService/GetContact" => {
-                    #[allow(non_camel_case_types)]
-                    struct GetContactSvc<T: ContactService>(pub Arc<T>);
-                    impl<
-                        T: ContactService,
-                    > tonic::server::UnaryService<super::GetContactRequest>
-                    for GetContactSvc<T> {
-                        type Response = super::GetContactResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::GetContactRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as ContactService>::get_contact(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = GetContactSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/waypost.admin.v1.ContactService/BatchUpsertContacts" => {
-                    #[allow(non_camel_case_types)]
-                    struct BatchUpsertContactsSvc<T: ContactService>(pub Arc<T>);
-                    impl<
-                        T: ContactService,
-                    > tonic::server::UnaryService<super::BatchUpsertContactsRequest>
-                    for BatchUpsertContactsSvc<T> {
-                        type Response = super::BatchUpsertContactsResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::BatchUpsertContactsRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as ContactService>::batch_upsert_contacts(
-                                        &inner,
-                                        request,
-                                    )
-                                    .await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = BatchUpsertContactsSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                _ => {
-                    Box::pin(async move {
-                        let mut response = http::Response::new(
-                            tonic::body::Body::default(),
-                        );
-                        let headers = response.headers_mut();
-                        headers
-                            .insert(
-                                tonic::Status::GRPC_STATUS,
-                                (tonic::Code::Unimplemented as i32).into(),
-                            );
-                        headers
-                            .insert(
-                                http::header::CONTENT_TYPE,
-                                tonic::metadata::GRPC_CONTENT_TYPE,
-                            );
-                        Ok(response)
-                    })
-                }
-            }
-        }
-    }
-    impl<T> Clone for ContactServiceServer<T> {
-        fn clone(&self) -> Self {
-            let inner = self.inner.clone();
-            Self {
-                inner,
-                accept_compression_encodings: self.accept_compression_encodings,
-                send_compression_encodings: self.send_compression_encodings,
-                max_decoding_message_size: self.max_decoding_message_size,
-                max_encoding_message_size: self.max_encoding_message_size,
-            }
-        }
-    }
-    /// Generated gRPC service name
-    pub const SERVICE_NAME: &str = "waypost.admin.v1.ContactService";
-    impl<T> tonic::server::NamedService for ContactServiceServer<T> {
-        const NAME: &'static str = SERVICE_NAME;
     }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -4792,6 +3230,7 @@ impl Parking {
     }
 }
 /// Generated client implementations.
+#[cfg(feature = "client")]
 pub mod dead_letter_service_client {
     #![allow(
         unused_variables,
@@ -5000,364 +3439,68 @@ pub mod dead_letter_service_client {
     }
 }
 /// Generated server implementations.
+#[cfg(feature = "server")]
 pub mod dead_letter_service_server {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value,
-    )]
-    use tonic::codegen::*;
-    /// Generated trait containing gRPC methods that should be implemented for use with DeadLetterServiceServer.
-    #[async_trait]
-    pub trait DeadLetterService: std::marker::Send + std::marker::Sync + 'static {
+    use crate::unary::{UnaryService, decode, encode};
+    /// What a server of this service can do.
+    #[tonic::async_trait]
+    pub trait DeadLetterService: Send + Sync + 'static {
         /// Parked messages from the front of the queue, without their bodies.
         async fn list_dead_letters(
             &self,
             request: tonic::Request<super::ListDeadLettersRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::ListDeadLettersResponse>,
-            tonic::Status,
-        >;
+        ) -> Result<tonic::Response<super::ListDeadLettersResponse>, tonic::Status>;
         /// How many there are for each reason.
         async fn summarize_dead_letters(
             &self,
             request: tonic::Request<super::SummarizeDeadLettersRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::SummarizeDeadLettersResponse>,
-            tonic::Status,
-        >;
+        ) -> Result<tonic::Response<super::SummarizeDeadLettersResponse>, tonic::Status>;
         /// Puts dead letters back into the queue that they came from, to be handled as if they had just come; and unrouted
         /// messages into the queue of the team that was decided for, under the same id. A dead letter that came from no queue,
         /// such as a webhook body that could not be read, cannot be replayed.
         async fn replay_dead_letters(
             &self,
             request: tonic::Request<super::ReplayDeadLettersRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::ReplayDeadLettersResponse>,
-            tonic::Status,
-        >;
+        ) -> Result<tonic::Response<super::ReplayDeadLettersResponse>, tonic::Status>;
         /// Throws parked messages away. The audit log keeps who did it, why, and which they were.
         async fn discard_dead_letters(
             &self,
             request: tonic::Request<super::DiscardDeadLettersRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::DiscardDeadLettersResponse>,
-            tonic::Status,
-        >;
+        ) -> Result<tonic::Response<super::DiscardDeadLettersResponse>, tonic::Status>;
     }
-    /// Lists parked messages, has them handled again, or throws them away.
-    ///
-    /// The embedded bus shows a queue without touching it. RabbitMQ cannot: there ListDeadLetters and SummarizeDeadLetters
-    /// answer FAILED_PRECONDITION with the reason NOT_ON_THIS_BUS; replaying and discarding work on both.
-    #[derive(Debug)]
-    pub struct DeadLetterServiceServer<T> {
-        inner: Arc<T>,
-        accept_compression_encodings: EnabledCompressionEncodings,
-        send_compression_encodings: EnabledCompressionEncodings,
-        max_decoding_message_size: Option<usize>,
-        max_encoding_message_size: Option<usize>,
-    }
-    impl<T> DeadLetterServiceServer<T> {
-        pub fn new(inner: T) -> Self {
-            Self::from_arc(Arc::new(inner))
+    /// The service, with an implementation behind it.
+    pub struct DeadLetterServiceServer(Box<dyn DeadLetterService>);
+    impl DeadLetterServiceServer {
+        pub fn new(service: impl DeadLetterService) -> Self {
+            Self(Box::new(service))
         }
-        pub fn from_arc(inner: Arc<T>) -> Self {
-            Self {
-                inner,
-                accept_compression_encodings: Default::default(),
-                send_compression_encodings: Default::default(),
-                max_decoding_message_size: None,
-                max_encoding_message_size: None,
+    }
+    #[tonic::async_trait]
+    impl UnaryService for DeadLetterServiceServer {
+        fn name(&self) -> &'static str {
+            "waypost.admin.v1.DeadLetterService"
+        }
+        async fn call(
+            &self,
+            method: &str,
+            request: tonic::Request<bytes::Bytes>,
+        ) -> Result<tonic::Response<Vec<u8>>, tonic::Status> {
+            match method {
+                "ListDeadLetters" => {
+                    Ok(encode(self.0.list_dead_letters(decode(request)?).await?))
+                }
+                "SummarizeDeadLetters" => {
+                    Ok(encode(self.0.summarize_dead_letters(decode(request)?).await?))
+                }
+                "ReplayDeadLetters" => {
+                    Ok(encode(self.0.replay_dead_letters(decode(request)?).await?))
+                }
+                "DiscardDeadLetters" => {
+                    Ok(encode(self.0.discard_dead_letters(decode(request)?).await?))
+                }
+                _ => Err(tonic::Status::unimplemented(method.to_owned())),
             }
         }
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> InterceptedService<Self, F>
-        where
-            F: tonic::service::Interceptor,
-        {
-            InterceptedService::new(Self::new(inner), interceptor)
-        }
-        /// Enable decompressing requests with the given encoding.
-        #[must_use]
-        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.accept_compression_encodings.enable(encoding);
-            self
-        }
-        /// Compress responses with the given encoding, if the client supports it.
-        #[must_use]
-        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.send_compression_encodings.enable(encoding);
-            self
-        }
-        /// Limits the maximum size of a decoded message.
-        ///
-        /// Default: `4MB`
-        #[must_use]
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.max_decoding_message_size = Some(limit);
-            self
-        }
-        /// Limits the maximum size of an encoded message.
-        ///
-        /// Default: `usize::MAX`
-        #[must_use]
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.max_encoding_message_size = Some(limit);
-            self
-        }
-    }
-    impl<T, B> tonic::codegen::Service<http::Request<B>> for DeadLetterServiceServer<T>
-    where
-        T: DeadLetterService,
-        B: Body + std::marker::Send + 'static,
-        B::Error: Into<StdError> + std::marker::Send + 'static,
-    {
-        type Response = http::Response<tonic::body::Body>;
-        type Error = std::convert::Infallible;
-        type Future = BoxFuture<Self::Response, Self::Error>;
-        fn poll_ready(
-            &mut self,
-            _cx: &mut Context<'_>,
-        ) -> Poll<std::result::Result<(), Self::Error>> {
-            Poll::Ready(Ok(()))
-        }
-        fn call(&mut self, req: http::Request<B>) -> Self::Future {
-            match req.uri().path() {
-                "/waypost.admin.v1.DeadLetterService/ListDeadLetters" => {
-                    #[allow(non_camel_case_types)]
-                    struct ListDeadLettersSvc<T: DeadLetterService>(pub Arc<T>);
-                    impl<
-                        T: DeadLetterService,
-                    > tonic::server::UnaryService<super::ListDeadLettersRequest>
-                    for ListDeadLettersSvc<T> {
-                        type Response = super::ListDeadLettersResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::ListDeadLettersRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as DeadLetterService>::list_dead_letters(&inner, request)
-                                    .await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = ListDeadLettersSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/waypost.admin.v1.DeadLetterService/SummarizeDeadLetters" => {
-                    #[allow(non_camel_case_types)]
-                    struct SummarizeDeadLettersSvc<T: DeadLetterService>(pub Arc<T>);
-                    impl<
-                        T: DeadLetterService,
-                    > tonic::server::UnaryService<super::SummarizeDeadLettersRequest>
-                    for SummarizeDeadLettersSvc<T> {
-                        type Response = super::SummarizeDeadLettersResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::SummarizeDeadLettersRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as DeadLetterService>::summarize_dead_letters(
-                                        &inner,
-                                        request,
-                                    )
-                                    .await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = SummarizeDeadLettersSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/waypost.admin.v1.DeadLetterService/ReplayDeadLetters" => {
-                    #[allow(non_camel_case_types)]
-                    struct ReplayDeadLettersSvc<T: DeadLetterService>(pub Arc<T>);
-                    impl<
-                        T: DeadLetterService,
-                    > tonic::server::UnaryService<super::ReplayDeadLettersRequest>
-                    for ReplayDeadLettersSvc<T> {
-                        type Response = super::ReplayDeadLettersResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::ReplayDeadLettersRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as DeadLetterService>::replay_dead_letters(
-                                        &inner,
-                                        request,
-                                    )
-                                    .await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = ReplayDeadLettersSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/waypost.admin.v1.DeadLetterService/DiscardDeadLetters" => {
-                    #[allow(non_camel_case_types)]
-                    struct DiscardDeadLettersSvc<T: DeadLetterService>(pub Arc<T>);
-                    impl<
-                        T: DeadLetterService,
-                    > tonic::server::UnaryService<super::DiscardDeadLettersRequest>
-                    for DiscardDeadLettersSvc<T> {
-                        type Response = super::DiscardDeadLettersResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::DiscardDeadLettersRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as DeadLetterService>::discard_dead_letters(
-                                        &inner,
-                                        request,
-                                    )
-                                    .await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = DiscardDeadLettersSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                _ => {
-                    Box::pin(async move {
-                        let mut response = http::Response::new(
-                            tonic::body::Body::default(),
-                        );
-                        let headers = response.headers_mut();
-                        headers
-                            .insert(
-                                tonic::Status::GRPC_STATUS,
-                                (tonic::Code::Unimplemented as i32).into(),
-                            );
-                        headers
-                            .insert(
-                                http::header::CONTENT_TYPE,
-                                tonic::metadata::GRPC_CONTENT_TYPE,
-                            );
-                        Ok(response)
-                    })
-                }
-            }
-        }
-    }
-    impl<T> Clone for DeadLetterServiceServer<T> {
-        fn clone(&self) -> Self {
-            let inner = self.inner.clone();
-            Self {
-                inner,
-                accept_compression_encodings: self.accept_compression_encodings,
-                send_compression_encodings: self.send_compression_encodings,
-                max_decoding_message_size: self.max_decoding_message_size,
-                max_encoding_message_size: self.max_encoding_message_size,
-            }
-        }
-    }
-    /// Generated gRPC service name
-    pub const SERVICE_NAME: &str = "waypost.admin.v1.DeadLetterService";
-    impl<T> tonic::server::NamedService for DeadLetterServiceServer<T> {
-        const NAME: &'static str = SERVICE_NAME;
     }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -5507,6 +3650,7 @@ impl ::prost::Name for UpdateNumberResponse {
     }
 }
 /// Generated client implementations.
+#[cfg(feature = "client")]
 pub mod number_service_client {
     #![allow(
         unused_variables,
@@ -5672,296 +3816,56 @@ pub mod number_service_client {
     }
 }
 /// Generated server implementations.
+#[cfg(feature = "server")]
 pub mod number_service_server {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value,
-    )]
-    use tonic::codegen::*;
-    /// Generated trait containing gRPC methods that should be implemented for use with NumberServiceServer.
-    #[async_trait]
-    pub trait NumberService: std::marker::Send + std::marker::Sync + 'static {
+    use crate::unary::{UnaryService, decode, encode};
+    /// What a server of this service can do.
+    #[tonic::async_trait]
+    pub trait NumberService: Send + Sync + 'static {
         /// One number.
         async fn get_number(
             &self,
             request: tonic::Request<super::GetNumberRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::GetNumberResponse>,
-            tonic::Status,
-        >;
+        ) -> Result<tonic::Response<super::GetNumberResponse>, tonic::Status>;
         /// All numbers by name, those too that nobody named: they go by `number-` and Meta's id.
         async fn list_numbers(
             &self,
             request: tonic::Request<super::ListNumbersRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::ListNumbersResponse>,
-            tonic::Status,
-        >;
+        ) -> Result<tonic::Response<super::ListNumbersResponse>, tonic::Status>;
         /// Gives a name to one of Meta's ids. The id that had the name before keeps it too, for its history; a name that the
         /// new id had before is not its name any more, and what goes on under that name is not found under the new one. From
-        /// then on the configuration (`[numbers]`) changes neither this name nor this id.
+        /// then on the configuration (`\[numbers\]`) changes neither this name nor this id.
         async fn update_number(
             &self,
             request: tonic::Request<super::UpdateNumberRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::UpdateNumberResponse>,
-            tonic::Status,
-        >;
+        ) -> Result<tonic::Response<super::UpdateNumberResponse>, tonic::Status>;
     }
-    /// Names the business's numbers. Meta's id of a number may change; rules, trials and conversations use the name, which
-    /// stays. A change is seen by every process within two seconds.
-    #[derive(Debug)]
-    pub struct NumberServiceServer<T> {
-        inner: Arc<T>,
-        accept_compression_encodings: EnabledCompressionEncodings,
-        send_compression_encodings: EnabledCompressionEncodings,
-        max_decoding_message_size: Option<usize>,
-        max_encoding_message_size: Option<usize>,
-    }
-    impl<T> NumberServiceServer<T> {
-        pub fn new(inner: T) -> Self {
-            Self::from_arc(Arc::new(inner))
+    /// The service, with an implementation behind it.
+    pub struct NumberServiceServer(Box<dyn NumberService>);
+    impl NumberServiceServer {
+        pub fn new(service: impl NumberService) -> Self {
+            Self(Box::new(service))
         }
-        pub fn from_arc(inner: Arc<T>) -> Self {
-            Self {
-                inner,
-                accept_compression_encodings: Default::default(),
-                send_compression_encodings: Default::default(),
-                max_decoding_message_size: None,
-                max_encoding_message_size: None,
+    }
+    #[tonic::async_trait]
+    impl UnaryService for NumberServiceServer {
+        fn name(&self) -> &'static str {
+            "waypost.admin.v1.NumberService"
+        }
+        async fn call(
+            &self,
+            method: &str,
+            request: tonic::Request<bytes::Bytes>,
+        ) -> Result<tonic::Response<Vec<u8>>, tonic::Status> {
+            match method {
+                "GetNumber" => Ok(encode(self.0.get_number(decode(request)?).await?)),
+                "ListNumbers" => Ok(encode(self.0.list_numbers(decode(request)?).await?)),
+                "UpdateNumber" => {
+                    Ok(encode(self.0.update_number(decode(request)?).await?))
+                }
+                _ => Err(tonic::Status::unimplemented(method.to_owned())),
             }
         }
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> InterceptedService<Self, F>
-        where
-            F: tonic::service::Interceptor,
-        {
-            InterceptedService::new(Self::new(inner), interceptor)
-        }
-        /// Enable decompressing requests with the given encoding.
-        #[must_use]
-        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.accept_compression_encodings.enable(encoding);
-            self
-        }
-        /// Compress responses with the given encoding, if the client supports it.
-        #[must_use]
-        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.send_compression_encodings.enable(encoding);
-            self
-        }
-        /// Limits the maximum size of a decoded message.
-        ///
-        /// Default: `4MB`
-        #[must_use]
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.max_decoding_message_size = Some(limit);
-            self
-        }
-        /// Limits the maximum size of an encoded message.
-        ///
-        /// Default: `usize::MAX`
-        #[must_use]
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.max_encoding_message_size = Some(limit);
-            self
-        }
-    }
-    impl<T, B> tonic::codegen::Service<http::Request<B>> for NumberServiceServer<T>
-    where
-        T: NumberService,
-        B: Body + std::marker::Send + 'static,
-        B::Error: Into<StdError> + std::marker::Send + 'static,
-    {
-        type Response = http::Response<tonic::body::Body>;
-        type Error = std::convert::Infallible;
-        type Future = BoxFuture<Self::Response, Self::Error>;
-        fn poll_ready(
-            &mut self,
-            _cx: &mut Context<'_>,
-        ) -> Poll<std::result::Result<(), Self::Error>> {
-            Poll::Ready(Ok(()))
-        }
-        fn call(&mut self, req: http::Request<B>) -> Self::Future {
-            match req.uri().path() {
-                "/waypost.admin.v1.NumberService/GetNumber" => {
-                    #[allow(non_camel_case_types)]
-                    struct GetNumberSvc<T: NumberService>(pub Arc<T>);
-                    impl<
-                        T: NumberService,
-                    > tonic::server::UnaryService<super::GetNumberRequest>
-                    for GetNumberSvc<T> {
-                        type Response = super::GetNumberResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::GetNumberRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as NumberService>::get_number(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = GetNumberSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/waypost.admin.v1.NumberService/ListNumbers" => {
-                    #[allow(non_camel_case_types)]
-                    struct ListNumbersSvc<T: NumberService>(pub Arc<T>);
-                    impl<
-                        T: NumberService,
-                    > tonic::server::UnaryService<super::ListNumbersRequest>
-                    for ListNumbersSvc<T> {
-                        type Response = super::ListNumbersResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::ListNumbersRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as NumberService>::list_numbers(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = ListNumbersSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/waypost.admin.v1.NumberService/UpdateNumber" => {
-                    #[allow(non_camel_case_types)]
-                    struct UpdateNumberSvc<T: NumberService>(pub Arc<T>);
-                    impl<
-                        T: NumberService,
-                    > tonic::server::UnaryService<super::UpdateNumberRequest>
-                    for UpdateNumberSvc<T> {
-                        type Response = super::UpdateNumberResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::UpdateNumberRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as NumberService>::update_number(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = UpdateNumberSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                _ => {
-                    Box::pin(async move {
-                        let mut response = http::Response::new(
-                            tonic::body::Body::default(),
-                        );
-                        let headers = response.headers_mut();
-                        headers
-                            .insert(
-                                tonic::Status::GRPC_STATUS,
-                                (tonic::Code::Unimplemented as i32).into(),
-                            );
-                        headers
-                            .insert(
-                                http::header::CONTENT_TYPE,
-                                tonic::metadata::GRPC_CONTENT_TYPE,
-                            );
-                        Ok(response)
-                    })
-                }
-            }
-        }
-    }
-    impl<T> Clone for NumberServiceServer<T> {
-        fn clone(&self) -> Self {
-            let inner = self.inner.clone();
-            Self {
-                inner,
-                accept_compression_encodings: self.accept_compression_encodings,
-                send_compression_encodings: self.send_compression_encodings,
-                max_decoding_message_size: self.max_decoding_message_size,
-                max_encoding_message_size: self.max_encoding_message_size,
-            }
-        }
-    }
-    /// Generated gRPC service name
-    pub const SERVICE_NAME: &str = "waypost.admin.v1.NumberService";
-    impl<T> tonic::server::NamedService for NumberServiceServer<T> {
-        const NAME: &'static str = SERVICE_NAME;
     }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -6227,6 +4131,7 @@ impl ::prost::Name for DeleteRuleResponse {
     }
 }
 /// Generated client implementations.
+#[cfg(feature = "client")]
 pub mod rule_service_client {
     #![allow(
         unused_variables,
@@ -6437,398 +4342,64 @@ pub mod rule_service_client {
     }
 }
 /// Generated server implementations.
+#[cfg(feature = "server")]
 pub mod rule_service_server {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value,
-    )]
-    use tonic::codegen::*;
-    /// Generated trait containing gRPC methods that should be implemented for use with RuleServiceServer.
-    #[async_trait]
-    pub trait RuleService: std::marker::Send + std::marker::Sync + 'static {
+    use crate::unary::{UnaryService, decode, encode};
+    /// What a server of this service can do.
+    #[tonic::async_trait]
+    pub trait RuleService: Send + Sync + 'static {
         /// One rule of a version.
         async fn get_rule(
             &self,
             request: tonic::Request<super::GetRuleRequest>,
-        ) -> std::result::Result<tonic::Response<super::GetRuleResponse>, tonic::Status>;
+        ) -> Result<tonic::Response<super::GetRuleResponse>, tonic::Status>;
         /// The rules of a version, in the order of its text.
         async fn list_rules(
             &self,
             request: tonic::Request<super::ListRulesRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::ListRulesResponse>,
-            tonic::Status,
-        >;
+        ) -> Result<tonic::Response<super::ListRulesResponse>, tonic::Status>;
         /// Makes a version with one rule more, behind the others.
         async fn create_rule(
             &self,
             request: tonic::Request<super::CreateRuleRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::CreateRuleResponse>,
-            tonic::Status,
-        >;
+        ) -> Result<tonic::Response<super::CreateRuleResponse>, tonic::Status>;
         /// Makes a version in which the fields that the mask names are others.
         async fn update_rule(
             &self,
             request: tonic::Request<super::UpdateRuleRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::UpdateRuleResponse>,
-            tonic::Status,
-        >;
+        ) -> Result<tonic::Response<super::UpdateRuleResponse>, tonic::Status>;
         /// Makes a version without the rule.
         async fn delete_rule(
             &self,
             request: tonic::Request<super::DeleteRuleRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::DeleteRuleResponse>,
-            tonic::Status,
-        >;
+        ) -> Result<tonic::Response<super::DeleteRuleResponse>, tonic::Status>;
     }
-    /// Reads and changes single rules. A version never changes: each change makes a new draft out of the version that it
-    /// names, and answers with both the rule and the draft. The draft's text is written anew, so comments are lost. What
-    /// would say the same as a version that is there already is that version. Check and activate it as any other.
-    #[derive(Debug)]
-    pub struct RuleServiceServer<T> {
-        inner: Arc<T>,
-        accept_compression_encodings: EnabledCompressionEncodings,
-        send_compression_encodings: EnabledCompressionEncodings,
-        max_decoding_message_size: Option<usize>,
-        max_encoding_message_size: Option<usize>,
-    }
-    impl<T> RuleServiceServer<T> {
-        pub fn new(inner: T) -> Self {
-            Self::from_arc(Arc::new(inner))
+    /// The service, with an implementation behind it.
+    pub struct RuleServiceServer(Box<dyn RuleService>);
+    impl RuleServiceServer {
+        pub fn new(service: impl RuleService) -> Self {
+            Self(Box::new(service))
         }
-        pub fn from_arc(inner: Arc<T>) -> Self {
-            Self {
-                inner,
-                accept_compression_encodings: Default::default(),
-                send_compression_encodings: Default::default(),
-                max_decoding_message_size: None,
-                max_encoding_message_size: None,
+    }
+    #[tonic::async_trait]
+    impl UnaryService for RuleServiceServer {
+        fn name(&self) -> &'static str {
+            "waypost.admin.v1.RuleService"
+        }
+        async fn call(
+            &self,
+            method: &str,
+            request: tonic::Request<bytes::Bytes>,
+        ) -> Result<tonic::Response<Vec<u8>>, tonic::Status> {
+            match method {
+                "GetRule" => Ok(encode(self.0.get_rule(decode(request)?).await?)),
+                "ListRules" => Ok(encode(self.0.list_rules(decode(request)?).await?)),
+                "CreateRule" => Ok(encode(self.0.create_rule(decode(request)?).await?)),
+                "UpdateRule" => Ok(encode(self.0.update_rule(decode(request)?).await?)),
+                "DeleteRule" => Ok(encode(self.0.delete_rule(decode(request)?).await?)),
+                _ => Err(tonic::Status::unimplemented(method.to_owned())),
             }
         }
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> InterceptedService<Self, F>
-        where
-            F: tonic::service::Interceptor,
-        {
-            InterceptedService::new(Self::new(inner), interceptor)
-        }
-        /// Enable decompressing requests with the given encoding.
-        #[must_use]
-        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.accept_compression_encodings.enable(encoding);
-            self
-        }
-        /// Compress responses with the given encoding, if the client supports it.
-        #[must_use]
-        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.send_compression_encodings.enable(encoding);
-            self
-        }
-        /// Limits the maximum size of a decoded message.
-        ///
-        /// Default: `4MB`
-        #[must_use]
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.max_decoding_message_size = Some(limit);
-            self
-        }
-        /// Limits the maximum size of an encoded message.
-        ///
-        /// Default: `usize::MAX`
-        #[must_use]
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.max_encoding_message_size = Some(limit);
-            self
-        }
-    }
-    impl<T, B> tonic::codegen::Service<http::Request<B>> for RuleServiceServer<T>
-    where
-        T: RuleService,
-        B: Body + std::marker::Send + 'static,
-        B::Error: Into<StdError> + std::marker::Send + 'static,
-    {
-        type Response = http::Response<tonic::body::Body>;
-        type Error = std::convert::Infallible;
-        type Future = BoxFuture<Self::Response, Self::Error>;
-        fn poll_ready(
-            &mut self,
-            _cx: &mut Context<'_>,
-        ) -> Poll<std::result::Result<(), Self::Error>> {
-            Poll::Ready(Ok(()))
-        }
-        fn call(&mut self, req: http::Request<B>) -> Self::Future {
-            match req.uri().path() {
-                "/waypost.admin.v1.RuleService/GetRule" => {
-                    #[allow(non_camel_case_types)]
-                    struct GetRuleSvc<T: RuleService>(pub Arc<T>);
-                    impl<
-                        T: RuleService,
-                    > tonic::server::UnaryService<super::GetRuleRequest>
-                    for GetRuleSvc<T> {
-                        type Response = super::GetRuleResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::GetRuleRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as RuleService>::get_rule(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = GetRuleSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/waypost.admin.v1.RuleService/ListRules" => {
-                    #[allow(non_camel_case_types)]
-                    struct ListRulesSvc<T: RuleService>(pub Arc<T>);
-                    impl<
-                        T: RuleService,
-                    > tonic::server::UnaryService<super::ListRulesRequest>
-                    for ListRulesSvc<T> {
-                        type Response = super::ListRulesResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::ListRulesRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as RuleService>::list_rules(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = ListRulesSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/waypost.admin.v1.RuleService/CreateRule" => {
-                    #[allow(non_camel_case_types)]
-                    struct CreateRuleSvc<T: RuleService>(pub Arc<T>);
-                    impl<
-                        T: RuleService,
-                    > tonic::server::UnaryService<super::CreateRuleRequest>
-                    for CreateRuleSvc<T> {
-                        type Response = super::CreateRuleResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::CreateRuleRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as RuleService>::create_rule(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = CreateRuleSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/waypost.admin.v1.RuleService/UpdateRule" => {
-                    #[allow(non_camel_case_types)]
-                    struct UpdateRuleSvc<T: RuleService>(pub Arc<T>);
-                    impl<
-                        T: RuleService,
-                    > tonic::server::UnaryService<super::UpdateRuleRequest>
-                    for UpdateRuleSvc<T> {
-                        type Response = super::UpdateRuleResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::UpdateRuleRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as RuleService>::update_rule(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = UpdateRuleSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/waypost.admin.v1.RuleService/DeleteRule" => {
-                    #[allow(non_camel_case_types)]
-                    struct DeleteRuleSvc<T: RuleService>(pub Arc<T>);
-                    impl<
-                        T: RuleService,
-                    > tonic::server::UnaryService<super::DeleteRuleRequest>
-                    for DeleteRuleSvc<T> {
-                        type Response = super::DeleteRuleResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::DeleteRuleRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as RuleService>::delete_rule(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = DeleteRuleSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                _ => {
-                    Box::pin(async move {
-                        let mut response = http::Response::new(
-                            tonic::body::Body::default(),
-                        );
-                        let headers = response.headers_mut();
-                        headers
-                            .insert(
-                                tonic::Status::GRPC_STATUS,
-                                (tonic::Code::Unimplemented as i32).into(),
-                            );
-                        headers
-                            .insert(
-                                http::header::CONTENT_TYPE,
-                                tonic::metadata::GRPC_CONTENT_TYPE,
-                            );
-                        Ok(response)
-                    })
-                }
-            }
-        }
-    }
-    impl<T> Clone for RuleServiceServer<T> {
-        fn clone(&self) -> Self {
-            let inner = self.inner.clone();
-            Self {
-                inner,
-                accept_compression_encodings: self.accept_compression_encodings,
-                send_compression_encodings: self.send_compression_encodings,
-                max_decoding_message_size: self.max_decoding_message_size,
-                max_encoding_message_size: self.max_encoding_message_size,
-            }
-        }
-    }
-    /// Generated gRPC service name
-    pub const SERVICE_NAME: &str = "waypost.admin.v1.RuleService";
-    impl<T> tonic::server::NamedService for RuleServiceServer<T> {
-        const NAME: &'static str = SERVICE_NAME;
     }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -7087,6 +4658,7 @@ impl TeamState {
     }
 }
 /// Generated client implementations.
+#[cfg(feature = "client")]
 pub mod team_service_client {
     #![allow(
         unused_variables,
@@ -7296,397 +4868,65 @@ pub mod team_service_client {
     }
 }
 /// Generated server implementations.
+#[cfg(feature = "server")]
 pub mod team_service_server {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value,
-    )]
-    use tonic::codegen::*;
-    /// Generated trait containing gRPC methods that should be implemented for use with TeamServiceServer.
-    #[async_trait]
-    pub trait TeamService: std::marker::Send + std::marker::Sync + 'static {
+    use crate::unary::{UnaryService, decode, encode};
+    /// What a server of this service can do.
+    #[tonic::async_trait]
+    pub trait TeamService: Send + Sync + 'static {
         /// One team.
         async fn get_team(
             &self,
             request: tonic::Request<super::GetTeamRequest>,
-        ) -> std::result::Result<tonic::Response<super::GetTeamResponse>, tonic::Status>;
+        ) -> Result<tonic::Response<super::GetTeamResponse>, tonic::Status>;
         /// All teams by name; an agent sees the teams that its token is bound to.
         async fn list_teams(
             &self,
             request: tonic::Request<super::ListTeamsRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::ListTeamsResponse>,
-            tonic::Status,
-        >;
+        ) -> Result<tonic::Response<super::ListTeamsResponse>, tonic::Status>;
         /// Creates a team and declares its two queues.
         async fn create_team(
             &self,
             request: tonic::Request<super::CreateTeamRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::CreateTeamResponse>,
-            tonic::Status,
-        >;
+        ) -> Result<tonic::Response<super::CreateTeamResponse>, tonic::Status>;
         /// Changes the fields that the mask names. From then on the rules file does not change this team any more.
         async fn update_team(
             &self,
             request: tonic::Request<super::UpdateTeamRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::UpdateTeamResponse>,
-            tonic::Status,
-        >;
+        ) -> Result<tonic::Response<super::UpdateTeamResponse>, tonic::Status>;
         /// Deletes a team that has no messages waiting, no conversations going on, and that nothing names: neither the rules
         /// in force nor another team. Its queues, which are empty, stay on the bus.
         async fn delete_team(
             &self,
             request: tonic::Request<super::DeleteTeamRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::DeleteTeamResponse>,
-            tonic::Status,
-        >;
+        ) -> Result<tonic::Response<super::DeleteTeamResponse>, tonic::Status>;
     }
-    /// Creates, changes and deletes teams. A change is seen by every process within two seconds.
-    #[derive(Debug)]
-    pub struct TeamServiceServer<T> {
-        inner: Arc<T>,
-        accept_compression_encodings: EnabledCompressionEncodings,
-        send_compression_encodings: EnabledCompressionEncodings,
-        max_decoding_message_size: Option<usize>,
-        max_encoding_message_size: Option<usize>,
-    }
-    impl<T> TeamServiceServer<T> {
-        pub fn new(inner: T) -> Self {
-            Self::from_arc(Arc::new(inner))
+    /// The service, with an implementation behind it.
+    pub struct TeamServiceServer(Box<dyn TeamService>);
+    impl TeamServiceServer {
+        pub fn new(service: impl TeamService) -> Self {
+            Self(Box::new(service))
         }
-        pub fn from_arc(inner: Arc<T>) -> Self {
-            Self {
-                inner,
-                accept_compression_encodings: Default::default(),
-                send_compression_encodings: Default::default(),
-                max_decoding_message_size: None,
-                max_encoding_message_size: None,
+    }
+    #[tonic::async_trait]
+    impl UnaryService for TeamServiceServer {
+        fn name(&self) -> &'static str {
+            "waypost.admin.v1.TeamService"
+        }
+        async fn call(
+            &self,
+            method: &str,
+            request: tonic::Request<bytes::Bytes>,
+        ) -> Result<tonic::Response<Vec<u8>>, tonic::Status> {
+            match method {
+                "GetTeam" => Ok(encode(self.0.get_team(decode(request)?).await?)),
+                "ListTeams" => Ok(encode(self.0.list_teams(decode(request)?).await?)),
+                "CreateTeam" => Ok(encode(self.0.create_team(decode(request)?).await?)),
+                "UpdateTeam" => Ok(encode(self.0.update_team(decode(request)?).await?)),
+                "DeleteTeam" => Ok(encode(self.0.delete_team(decode(request)?).await?)),
+                _ => Err(tonic::Status::unimplemented(method.to_owned())),
             }
         }
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> InterceptedService<Self, F>
-        where
-            F: tonic::service::Interceptor,
-        {
-            InterceptedService::new(Self::new(inner), interceptor)
-        }
-        /// Enable decompressing requests with the given encoding.
-        #[must_use]
-        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.accept_compression_encodings.enable(encoding);
-            self
-        }
-        /// Compress responses with the given encoding, if the client supports it.
-        #[must_use]
-        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.send_compression_encodings.enable(encoding);
-            self
-        }
-        /// Limits the maximum size of a decoded message.
-        ///
-        /// Default: `4MB`
-        #[must_use]
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.max_decoding_message_size = Some(limit);
-            self
-        }
-        /// Limits the maximum size of an encoded message.
-        ///
-        /// Default: `usize::MAX`
-        #[must_use]
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.max_encoding_message_size = Some(limit);
-            self
-        }
-    }
-    impl<T, B> tonic::codegen::Service<http::Request<B>> for TeamServiceServer<T>
-    where
-        T: TeamService,
-        B: Body + std::marker::Send + 'static,
-        B::Error: Into<StdError> + std::marker::Send + 'static,
-    {
-        type Response = http::Response<tonic::body::Body>;
-        type Error = std::convert::Infallible;
-        type Future = BoxFuture<Self::Response, Self::Error>;
-        fn poll_ready(
-            &mut self,
-            _cx: &mut Context<'_>,
-        ) -> Poll<std::result::Result<(), Self::Error>> {
-            Poll::Ready(Ok(()))
-        }
-        fn call(&mut self, req: http::Request<B>) -> Self::Future {
-            match req.uri().path() {
-                "/waypost.admin.v1.TeamService/GetTeam" => {
-                    #[allow(non_camel_case_types)]
-                    struct GetTeamSvc<T: TeamService>(pub Arc<T>);
-                    impl<
-                        T: TeamService,
-                    > tonic::server::UnaryService<super::GetTeamRequest>
-                    for GetTeamSvc<T> {
-                        type Response = super::GetTeamResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::GetTeamRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as TeamService>::get_team(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = GetTeamSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/waypost.admin.v1.TeamService/ListTeams" => {
-                    #[allow(non_camel_case_types)]
-                    struct ListTeamsSvc<T: TeamService>(pub Arc<T>);
-                    impl<
-                        T: TeamService,
-                    > tonic::server::UnaryService<super::ListTeamsRequest>
-                    for ListTeamsSvc<T> {
-                        type Response = super::ListTeamsResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::ListTeamsRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as TeamService>::list_teams(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = ListTeamsSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/waypost.admin.v1.TeamService/CreateTeam" => {
-                    #[allow(non_camel_case_types)]
-                    struct CreateTeamSvc<T: TeamService>(pub Arc<T>);
-                    impl<
-                        T: TeamService,
-                    > tonic::server::UnaryService<super::CreateTeamRequest>
-                    for CreateTeamSvc<T> {
-                        type Response = super::CreateTeamResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::CreateTeamRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as TeamService>::create_team(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = CreateTeamSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/waypost.admin.v1.TeamService/UpdateTeam" => {
-                    #[allow(non_camel_case_types)]
-                    struct UpdateTeamSvc<T: TeamService>(pub Arc<T>);
-                    impl<
-                        T: TeamService,
-                    > tonic::server::UnaryService<super::UpdateTeamRequest>
-                    for UpdateTeamSvc<T> {
-                        type Response = super::UpdateTeamResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::UpdateTeamRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as TeamService>::update_team(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = UpdateTeamSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/waypost.admin.v1.TeamService/DeleteTeam" => {
-                    #[allow(non_camel_case_types)]
-                    struct DeleteTeamSvc<T: TeamService>(pub Arc<T>);
-                    impl<
-                        T: TeamService,
-                    > tonic::server::UnaryService<super::DeleteTeamRequest>
-                    for DeleteTeamSvc<T> {
-                        type Response = super::DeleteTeamResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::DeleteTeamRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as TeamService>::delete_team(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = DeleteTeamSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                _ => {
-                    Box::pin(async move {
-                        let mut response = http::Response::new(
-                            tonic::body::Body::default(),
-                        );
-                        let headers = response.headers_mut();
-                        headers
-                            .insert(
-                                tonic::Status::GRPC_STATUS,
-                                (tonic::Code::Unimplemented as i32).into(),
-                            );
-                        headers
-                            .insert(
-                                http::header::CONTENT_TYPE,
-                                tonic::metadata::GRPC_CONTENT_TYPE,
-                            );
-                        Ok(response)
-                    })
-                }
-            }
-        }
-    }
-    impl<T> Clone for TeamServiceServer<T> {
-        fn clone(&self) -> Self {
-            let inner = self.inner.clone();
-            Self {
-                inner,
-                accept_compression_encodings: self.accept_compression_encodings,
-                send_compression_encodings: self.send_compression_encodings,
-                max_decoding_message_size: self.max_decoding_message_size,
-                max_encoding_message_size: self.max_encoding_message_size,
-            }
-        }
-    }
-    /// Generated gRPC service name
-    pub const SERVICE_NAME: &str = "waypost.admin.v1.TeamService";
-    impl<T> tonic::server::NamedService for TeamServiceServer<T> {
-        const NAME: &'static str = SERVICE_NAME;
     }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -7916,6 +5156,7 @@ impl Role {
     }
 }
 /// Generated client implementations.
+#[cfg(feature = "client")]
 pub mod token_service_client {
     #![allow(
         unused_variables,
@@ -8099,345 +5340,57 @@ pub mod token_service_client {
     }
 }
 /// Generated server implementations.
+#[cfg(feature = "server")]
 pub mod token_service_server {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value,
-    )]
-    use tonic::codegen::*;
-    /// Generated trait containing gRPC methods that should be implemented for use with TokenServiceServer.
-    #[async_trait]
-    pub trait TokenService: std::marker::Send + std::marker::Sync + 'static {
+    use crate::unary::{UnaryService, decode, encode};
+    /// What a server of this service can do.
+    #[tonic::async_trait]
+    pub trait TokenService: Send + Sync + 'static {
         /// One token, without its secret.
         async fn get_token(
             &self,
             request: tonic::Request<super::GetTokenRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::GetTokenResponse>,
-            tonic::Status,
-        >;
+        ) -> Result<tonic::Response<super::GetTokenResponse>, tonic::Status>;
         /// All tokens, the revoked ones too, by the time they were created.
         async fn list_tokens(
             &self,
             request: tonic::Request<super::ListTokensRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::ListTokensResponse>,
-            tonic::Status,
-        >;
+        ) -> Result<tonic::Response<super::ListTokensResponse>, tonic::Status>;
         /// Creates a token. Its secret is in the answer, and nowhere else.
         async fn create_token(
             &self,
             request: tonic::Request<super::CreateTokenRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::CreateTokenResponse>,
-            tonic::Status,
-        >;
+        ) -> Result<tonic::Response<super::CreateTokenResponse>, tonic::Status>;
         /// Makes a token worthless, in every process within two seconds. A revoked token stays in the list.
         async fn revoke_token(
             &self,
             request: tonic::Request<super::RevokeTokenRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::RevokeTokenResponse>,
-            tonic::Status,
-        >;
+        ) -> Result<tonic::Response<super::RevokeTokenResponse>, tonic::Status>;
     }
-    /// Creates and revokes tokens. The first token is made at the store itself, with `waypost token create`.
-    #[derive(Debug)]
-    pub struct TokenServiceServer<T> {
-        inner: Arc<T>,
-        accept_compression_encodings: EnabledCompressionEncodings,
-        send_compression_encodings: EnabledCompressionEncodings,
-        max_decoding_message_size: Option<usize>,
-        max_encoding_message_size: Option<usize>,
-    }
-    impl<T> TokenServiceServer<T> {
-        pub fn new(inner: T) -> Self {
-            Self::from_arc(Arc::new(inner))
+    /// The service, with an implementation behind it.
+    pub struct TokenServiceServer(Box<dyn TokenService>);
+    impl TokenServiceServer {
+        pub fn new(service: impl TokenService) -> Self {
+            Self(Box::new(service))
         }
-        pub fn from_arc(inner: Arc<T>) -> Self {
-            Self {
-                inner,
-                accept_compression_encodings: Default::default(),
-                send_compression_encodings: Default::default(),
-                max_decoding_message_size: None,
-                max_encoding_message_size: None,
+    }
+    #[tonic::async_trait]
+    impl UnaryService for TokenServiceServer {
+        fn name(&self) -> &'static str {
+            "waypost.admin.v1.TokenService"
+        }
+        async fn call(
+            &self,
+            method: &str,
+            request: tonic::Request<bytes::Bytes>,
+        ) -> Result<tonic::Response<Vec<u8>>, tonic::Status> {
+            match method {
+                "GetToken" => Ok(encode(self.0.get_token(decode(request)?).await?)),
+                "ListTokens" => Ok(encode(self.0.list_tokens(decode(request)?).await?)),
+                "CreateToken" => Ok(encode(self.0.create_token(decode(request)?).await?)),
+                "RevokeToken" => Ok(encode(self.0.revoke_token(decode(request)?).await?)),
+                _ => Err(tonic::Status::unimplemented(method.to_owned())),
             }
         }
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> InterceptedService<Self, F>
-        where
-            F: tonic::service::Interceptor,
-        {
-            InterceptedService::new(Self::new(inner), interceptor)
-        }
-        /// Enable decompressing requests with the given encoding.
-        #[must_use]
-        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.accept_compression_encodings.enable(encoding);
-            self
-        }
-        /// Compress responses with the given encoding, if the client supports it.
-        #[must_use]
-        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.send_compression_encodings.enable(encoding);
-            self
-        }
-        /// Limits the maximum size of a decoded message.
-        ///
-        /// Default: `4MB`
-        #[must_use]
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.max_decoding_message_size = Some(limit);
-            self
-        }
-        /// Limits the maximum size of an encoded message.
-        ///
-        /// Default: `usize::MAX`
-        #[must_use]
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.max_encoding_message_size = Some(limit);
-            self
-        }
-    }
-    impl<T, B> tonic::codegen::Service<http::Request<B>> for TokenServiceServer<T>
-    where
-        T: TokenService,
-        B: Body + std::marker::Send + 'static,
-        B::Error: Into<StdError> + std::marker::Send + 'static,
-    {
-        type Response = http::Response<tonic::body::Body>;
-        type Error = std::convert::Infallible;
-        type Future = BoxFuture<Self::Response, Self::Error>;
-        fn poll_ready(
-            &mut self,
-            _cx: &mut Context<'_>,
-        ) -> Poll<std::result::Result<(), Self::Error>> {
-            Poll::Ready(Ok(()))
-        }
-        fn call(&mut self, req: http::Request<B>) -> Self::Future {
-            match req.uri().path() {
-                "/waypost.admin.v1.TokenService/GetToken" => {
-                    #[allow(non_camel_case_types)]
-                    struct GetTokenSvc<T: TokenService>(pub Arc<T>);
-                    impl<
-                        T: TokenService,
-                    > tonic::server::UnaryService<super::GetTokenRequest>
-                    for GetTokenSvc<T> {
-                        type Response = super::GetTokenResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::GetTokenRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as TokenService>::get_token(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = GetTokenSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/waypost.admin.v1.TokenService/ListTokens" => {
-                    #[allow(non_camel_case_types)]
-                    struct ListTokensSvc<T: TokenService>(pub Arc<T>);
-                    impl<
-                        T: TokenService,
-                    > tonic::server::UnaryService<super::ListTokensRequest>
-                    for ListTokensSvc<T> {
-                        type Response = super::ListTokensResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::ListTokensRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as TokenService>::list_tokens(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = ListTokensSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/waypost.admin.v1.TokenService/CreateToken" => {
-                    #[allow(non_camel_case_types)]
-                    struct CreateTokenSvc<T: TokenService>(pub Arc<T>);
-                    impl<
-                        T: TokenService,
-                    > tonic::server::UnaryService<super::CreateTokenRequest>
-                    for CreateTokenSvc<T> {
-                        type Response = super::CreateTokenResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::CreateTokenRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as TokenService>::create_token(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = CreateTokenSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/waypost.admin.v1.TokenService/RevokeToken" => {
-                    #[allow(non_camel_case_types)]
-                    struct RevokeTokenSvc<T: TokenService>(pub Arc<T>);
-                    impl<
-                        T: TokenService,
-                    > tonic::server::UnaryService<super::RevokeTokenRequest>
-                    for RevokeTokenSvc<T> {
-                        type Response = super::RevokeTokenResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::RevokeTokenRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as TokenService>::revoke_token(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = RevokeTokenSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                _ => {
-                    Box::pin(async move {
-                        let mut response = http::Response::new(
-                            tonic::body::Body::default(),
-                        );
-                        let headers = response.headers_mut();
-                        headers
-                            .insert(
-                                tonic::Status::GRPC_STATUS,
-                                (tonic::Code::Unimplemented as i32).into(),
-                            );
-                        headers
-                            .insert(
-                                http::header::CONTENT_TYPE,
-                                tonic::metadata::GRPC_CONTENT_TYPE,
-                            );
-                        Ok(response)
-                    })
-                }
-            }
-        }
-    }
-    impl<T> Clone for TokenServiceServer<T> {
-        fn clone(&self) -> Self {
-            let inner = self.inner.clone();
-            Self {
-                inner,
-                accept_compression_encodings: self.accept_compression_encodings,
-                send_compression_encodings: self.send_compression_encodings,
-                max_decoding_message_size: self.max_decoding_message_size,
-                max_encoding_message_size: self.max_encoding_message_size,
-            }
-        }
-    }
-    /// Generated gRPC service name
-    pub const SERVICE_NAME: &str = "waypost.admin.v1.TokenService";
-    impl<T> tonic::server::NamedService for TokenServiceServer<T> {
-        const NAME: &'static str = SERVICE_NAME;
     }
 }

@@ -20,7 +20,7 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    fn wrong<T>(&mut self, field: String, problem: impl Into<String>) -> Option<T> {
+    fn refuse<T>(&mut self, field: String, problem: impl Into<String>) -> Option<T> {
         self.violations.push(FieldViolation { field, problem: problem.into() });
         None
     }
@@ -28,7 +28,7 @@ impl Reader {
     pub(super) fn document(&mut self, document: wire::RuleSetDocument) -> Option<Document> {
         let definition = match document.definition {
             Some(definition) => self.definition(definition),
-            None => self.wrong("definition".to_owned(), "is missing"),
+            None => self.refuse("definition".to_owned(), "is missing"),
         };
         let teams = document.teams.into_iter().enumerate();
         let teams = teams.filter_map(|(n, team)| self.team(team, &format!("teams[{n}]"))).collect();
@@ -40,7 +40,7 @@ impl Reader {
     fn definition(&mut self, definition: wire::RuleSetDefinition) -> Option<Definition> {
         let handover = match definition.handover {
             Some(handover) => self.handover(handover),
-            None => self.wrong("definition.handover".to_owned(), "is missing"),
+            None => self.refuse("definition.handover".to_owned(), "is missing"),
         };
         let default = match definition.default_route {
             Some(default) => {
@@ -48,7 +48,7 @@ impl Reader {
                 let team = self.team_name(&default.team, "definition.default_route.team");
                 team.map(|team| DefaultRoute { team, urgency: urgency.unwrap_or_default() })
             }
-            None => self.wrong("definition.default_route".to_owned(), "is missing"),
+            None => self.refuse("definition.default_route".to_owned(), "is missing"),
         };
         let rules = definition.rules.into_iter().enumerate();
         let rules = rules.filter_map(|(n, rule)| self.rule(rule, &format!("definition.rules[{n}]"))).collect();
@@ -60,7 +60,7 @@ impl Reader {
         let mut words = std::collections::BTreeMap::new();
         for (n, one) in handover.words.into_iter().enumerate() {
             if words.insert(one.language, keywords(&one.words)).is_some() {
-                self.wrong::<()>(format!("definition.handover.words[{n}].language"), "is there twice");
+                self.refuse::<()>(format!("definition.handover.words[{n}].language"), "is there twice");
             }
         }
         let team = self.team_name(&handover.team, "definition.handover.team")?;
@@ -82,7 +82,7 @@ impl Reader {
                 let index = usize::try_from(day).ok().and_then(|day| day.checked_sub(1));
                 match index.and_then(|index| Weekday::ALL.get(index)) {
                     Some(day) => days.push(*day),
-                    None => drop(self.wrong::<()>(format!("{at}.hours[{n}].days"), "is 1 (Monday) to 7 (Sunday)")),
+                    None => drop(self.refuse::<()>(format!("{at}.hours[{n}].days"), "is 1 (Monday) to 7 (Sunday)")),
                 }
             }
             days.sort_unstable();
@@ -96,7 +96,7 @@ impl Reader {
             let shifts =
                 one.shifts.into_iter().filter_map(|shift| self.shift(shift, &format!("{at}.shifts"))).collect();
             let Some(date) = Date::parse(&one.date) else {
-                self.wrong::<()>(format!("{at}.date"), "must be a date such as 2026-12-25");
+                self.refuse::<()>(format!("{at}.date"), "must be a date such as 2026-12-25");
                 continue;
             };
             holidays.push(Holiday { date, name: one.name, shifts });
@@ -108,7 +108,7 @@ impl Reader {
         let time = |minute| u16::try_from(minute).ok().and_then(TimeOfDay::from_minutes);
         match (time(shift.from_minute), time(shift.to_minute)) {
             (Some(from), Some(to)) => Some(Shift { from, to }),
-            _ => self.wrong(at.to_owned(), "minutes are 0 to 1440"),
+            _ => self.refuse(at.to_owned(), "minutes are 0 to 1440"),
         }
     }
 
@@ -119,12 +119,12 @@ impl Reader {
             Ok(wire::Phase::Bind) => Some(Phase::Bind),
             Ok(wire::Phase::Decorate) => Some(Phase::Decorate),
             Ok(wire::Phase::Default) => Some(Phase::Default),
-            Err(_) => self.wrong(format!("{at}.phase"), "is no phase"),
+            Err(_) => self.refuse(format!("{at}.phase"), "is no phase"),
         };
         let on_unknown = match wire::OnUnknown::try_from(rule.on_unknown) {
             Ok(wire::OnUnknown::Unspecified | wire::OnUnknown::NoMatch) => Some(OnUnknown::NoMatch),
             Ok(wire::OnUnknown::Match) => Some(OnUnknown::Match),
-            Err(_) => self.wrong(format!("{at}.on_unknown"), "is neither no-match nor match"),
+            Err(_) => self.refuse(format!("{at}.on_unknown"), "is neither no-match nor match"),
         };
         let mut when = Vec::new();
         for (n, conjunct) in rule.when.into_iter().enumerate() {
@@ -153,7 +153,7 @@ impl Reader {
     }
 
     fn literal(&mut self, literal: wire::Literal, at: &str) -> Option<Literal> {
-        let Some(atom) = literal.atom else { return self.wrong(format!("{at}.atom"), "is missing") };
+        let Some(atom) = literal.atom else { return self.refuse(format!("{at}.atom"), "is missing") };
         Some(Literal { negated: literal.negated, atom: self.atom(atom, at)? })
     }
 
@@ -186,7 +186,7 @@ impl Reader {
             wire::literal::Atom::FirstContact(wire::FirstContact {}) => Atom::FirstContact,
             wire::literal::Atom::Percent(range) => match (u8::try_from(range.from), u8::try_from(range.to)) {
                 (Ok(from), Ok(to)) => Atom::Percent(PercentRange { seed: range.seed.into(), from, to }),
-                _ => return self.wrong(format!("{at}.percent"), "is 0 to 100"),
+                _ => return self.refuse(format!("{at}.percent"), "is 0 to 100"),
             },
         })
     }
@@ -196,7 +196,7 @@ impl Reader {
         let Some(text) = text else { return Some(None) };
         match Amount::parse(&text) {
             Some(amount) => Some(Some(amount)),
-            None => self.wrong(format!("{at}.range.{end}"), "must be a number of at most four decimals"),
+            None => self.refuse(format!("{at}.range.{end}"), "must be a number of at most four decimals"),
         }
     }
 
@@ -213,7 +213,7 @@ impl Reader {
             Ok(wire::FieldKind::ReferralUrl) => Field::ReferralUrl,
             Ok(wire::FieldKind::Attribute) => Field::Attribute(field.attribute.into()),
             Ok(wire::FieldKind::Unspecified) | Err(_) => {
-                return self.wrong(format!("{at}.kind"), "is no kind of field");
+                return self.refuse(format!("{at}.kind"), "is no kind of field");
             }
         })
     }
@@ -234,12 +234,12 @@ impl Reader {
                     let team = self.team_name(&share.team, &format!("{at}.split.shares[{n}].team"));
                     match u8::try_from(share.percent) {
                         Ok(percent) => shares.extend(team.map(|team| Share { team, percent })),
-                        Err(_) => drop(self.wrong::<()>(format!("{at}.split.shares[{n}].percent"), "is 0 to 100")),
+                        Err(_) => drop(self.refuse::<()>(format!("{at}.split.shares[{n}].percent"), "is 0 to 100")),
                     }
                 }
                 shares.sort_by(|a, b| a.team.cmp(&b.team));
                 if shares.windows(2).any(|pair| pair[0].team == pair[1].team) {
-                    self.wrong::<()>(format!("{at}.split.shares"), "names a team twice");
+                    self.refuse::<()>(format!("{at}.split.shares"), "names a team twice");
                 }
                 Some(Target::Split(shares))
             }
@@ -303,13 +303,13 @@ impl Reader {
             Ok(wire::Urgency::Unspecified) => None,
             Ok(wire::Urgency::Normal) => Some(Priority::Normal),
             Ok(wire::Urgency::Urgent) => Some(Priority::Urgent),
-            Err(_) => self.wrong(at.to_owned(), "is neither urgent nor normal"),
+            Err(_) => self.refuse(at.to_owned(), "is neither urgent nor normal"),
         }
     }
 
     fn instant(&mut self, millis: Option<i64>, at: &str) -> Option<Timestamp> {
         let instant = Timestamp::from_millis(millis?);
-        if can_be_said(instant) { Some(instant) } else { self.wrong(at.to_owned(), "is not in the years 0 to 9999") }
+        if can_be_said(instant) { Some(instant) } else { self.refuse(at.to_owned(), "is not in the years 0 to 9999") }
     }
 
     fn some_team(&mut self, name: &str, at: &str) -> Option<TeamName> {
@@ -317,11 +317,11 @@ impl Reader {
     }
 
     fn team_name(&mut self, name: &str, at: &str) -> Option<TeamName> {
-        TeamName::new(name).map_or_else(|error| self.wrong(at.to_owned(), error.to_string()), Some)
+        TeamName::new(name).map_or_else(|error| self.refuse(at.to_owned(), error.to_string()), Some)
     }
 
     fn calendar_name(&mut self, name: &str, at: &str) -> Option<CalendarName> {
-        CalendarName::new(name).map_or_else(|error| self.wrong(at.to_owned(), error.to_string()), Some)
+        CalendarName::new(name).map_or_else(|error| self.refuse(at.to_owned(), error.to_string()), Some)
     }
 }
 

@@ -1,0 +1,55 @@
+//! From a path to a service: all methods of all services go through the one instantiation of tonic's machinery here.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use prost::bytes::Bytes;
+use tonic::body::Body;
+use tonic::codegen::http;
+use tonic::{Request, Response, Status};
+use waypost_proto::unary::{BytesCodec, UnaryService};
+
+#[derive(Default)]
+pub(crate) struct Dispatch {
+    services: HashMap<&'static str, Arc<dyn UnaryService>>,
+    /// Of one request's message.
+    pub(crate) request_bytes_max: usize,
+}
+
+impl Dispatch {
+    pub(crate) fn add(&mut self, service: impl UnaryService) {
+        self.services.insert(service.name(), Arc::new(service));
+    }
+
+    /// The method at `path`; `None` where none of these services has it.
+    pub(crate) fn find(&self, path: &str) -> Option<Method> {
+        let (service, method) = path.strip_prefix('/')?.split_once('/')?;
+        let service = Arc::clone(self.services.get(service)?);
+        Some(Method { service, name: method.to_owned(), request_bytes_max: self.request_bytes_max })
+    }
+}
+
+/// A method of a service.
+pub(crate) struct Method {
+    service: Arc<dyn UnaryService>,
+    name: String,
+    request_bytes_max: usize,
+}
+
+impl Method {
+    pub(crate) async fn answer(self, request: http::Request<Body>) -> http::Response<Body> {
+        let grpc = tonic::server::Grpc::new(BytesCodec);
+        grpc.apply_max_message_size_config(Some(self.request_bytes_max), None).unary(self, request).await
+    }
+}
+
+impl tonic::server::UnaryService<Bytes> for Method {
+    type Response = Vec<u8>;
+    type Future = BoxFuture<'static, Result<Response<Vec<u8>>, Status>>;
+
+    fn call(&mut self, request: Request<Bytes>) -> Self::Future {
+        let (service, name) = (Arc::clone(&self.service), self.name.clone());
+        Box::pin(async move { service.call(&name, request).await })
+    }
+}
