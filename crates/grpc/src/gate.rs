@@ -170,3 +170,6 @@ where
         })
     }
 }
+
+#[cfg(test)]
+mod tests;
