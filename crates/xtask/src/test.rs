@@ -42,7 +42,7 @@ pub(crate) async fn run(args: TestArgs) -> anyhow::Result<Count> {
     if steps.work("tools", tools()).await.is_none() {
         return Ok(steps.end());
     }
-    let plan = Plan::new(&args, &Workspace::read()?)?;
+    let plan = Plan::new(&args.only, args.no_servers, &Workspace::read()?)?;
     let mut variables = Vec::new();
     // Stopped when dropped, at the end.
     let servers = if plan.needs_servers() {

@@ -2,7 +2,6 @@
 
 use anyhow::bail;
 
-use crate::test::TestArgs;
 use crate::workspace::{TESTS, Workspace};
 
 /// What `--only` takes besides the crates.
@@ -35,12 +34,13 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    pub(crate) fn new(args: &TestArgs, workspace: &Workspace) -> anyhow::Result<Self> {
-        let mut planner = Planner { workspace, servers: !args.no_servers, plan: Self::default() };
-        if args.only.is_empty() {
+    /// The steps for what `--only` names, or for everything.
+    pub(crate) fn new(only: &[String], no_servers: bool, workspace: &Workspace) -> anyhow::Result<Self> {
+        let mut planner = Planner { workspace, servers: !no_servers, plan: Self::default() };
+        if only.is_empty() {
             planner.everything();
         }
-        for word in &args.only {
+        for word in only {
             match word.as_str() {
                 "formatting" => planner.formatting(),
                 "clippy" => planner.clippy(),
@@ -188,8 +188,8 @@ mod tests {
     const MAIN: &str = "mod admin;\n#[cfg(feature = \"servers\")]\nmod replicas;\nmod teams;\n";
 
     fn plan(only: &[&str], no_servers: bool) -> anyhow::Result<Plan> {
-        let only = only.iter().map(|word| (*word).to_owned()).collect();
-        Plan::new(&TestArgs { only, no_servers }, &Workspace::of(METADATA.as_bytes(), MAIN)?)
+        let only: Vec<String> = only.iter().map(|word| (*word).to_owned()).collect();
+        Plan::new(&only, no_servers, &Workspace::of(METADATA.as_bytes(), MAIN)?)
     }
 
     #[test]

@@ -96,6 +96,8 @@ fn function_name(line: &str) -> Option<&str> {
     let mut rest = line.trim_start();
     while let Some((word, after)) = rest.split_once(' ') {
         match word {
+            // In a macro, whose body has no shape of its own.
+            "fn" if after.starts_with('$') => return None,
             "fn" => return after.split(['(', '<']).next(),
             "const" | "async" => rest = after,
             _ if word.starts_with("pub") => rest = after,
