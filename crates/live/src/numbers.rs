@@ -41,22 +41,22 @@ impl Numbers {
         Ok(name)
     }
 
-    /// Keeps up with the store until `shutdown`.
+    /// Keeps up with the store until `shutdown`, whether it answers or not.
     pub async fn follow(&self, shutdown: CancellationToken) {
-        let mut seen = None;
-        loop {
-            match self.store.numbers_revision().await {
-                Ok(revision) if seen == Some(revision) => {}
-                Ok(revision) => {
-                    seen = Some(revision);
-                    self.names.store(Default::default());
+        let keep_up = async {
+            let mut seen = None;
+            loop {
+                match self.store.numbers_revision().await {
+                    Ok(revision) if seen == Some(revision) => {}
+                    Ok(revision) => {
+                        seen = Some(revision);
+                        self.names.store(Default::default());
+                    }
+                    Err(error) => warn!(%error, "numbers not read; they keep their names"),
                 }
-                Err(error) => warn!(%error, "numbers not read; they keep their names"),
+                tokio::time::sleep(POLL_EVERY).await;
             }
-            tokio::select! {
-                () = shutdown.cancelled() => return,
-                () = tokio::time::sleep(POLL_EVERY) => {}
-            }
-        }
+        };
+        shutdown.run_until_cancelled(keep_up).await;
     }
 }

@@ -149,7 +149,7 @@ impl Rules {
         self.current.store(rules);
     }
 
-    /// Follows the source until `shutdown`; calls `changed` with all new rules before they are used, so that the queues
+    /// Follows the source until `shutdown`, whatever hangs then; calls `changed` with all new rules before they are used, so that the queues
     /// of new teams are there first. When `changed` fails, they are tried again at the next look.
     pub async fn follow<F, E>(&self, shutdown: CancellationToken, changed: impl Fn(Arc<RulesInForce>) -> F)
     where
@@ -161,22 +161,23 @@ impl Rules {
             Source::File(path) => Follower::File { path, seen: stamp(path) },
             Source::Store(store, revision) => Follower::Store { store, seen: *revision },
         };
-        loop {
-            tokio::select! {
-                () = shutdown.cancelled() => return,
-                () = tokio::time::sleep(POLL_EVERY) => {}
+        let keep_up = async {
+            loop {
+                tokio::time::sleep(POLL_EVERY).await;
+                let Some(found) = follower.poll(&self.current()).await else { continue };
+                let rules = Arc::new(found.rules);
+                if let Err(reason) = changed(rules.clone()).await {
+                    error!(%reason, "new rules not in force yet");
+                    continue;
+                }
+                follower.remember(found.mark);
+                info!(version = rules.active.version, rules = rules.active.rule_count(), "new rules in force");
+                ::metrics::counter!(metrics::RULES_READ, "outcome" => "loaded").increment(1);
+                self.replace(rules);
             }
-            let Some(found) = follower.poll(&self.current()).await else { continue };
-            let rules = Arc::new(found.rules);
-            if let Err(reason) = changed(rules.clone()).await {
-                error!(%reason, "new rules not in force yet");
-                continue;
-            }
-            follower.remember(found.mark);
-            info!(version = rules.active.version, rules = rules.active.rule_count(), "new rules in force");
-            ::metrics::counter!(metrics::RULES_READ, "outcome" => "loaded").increment(1);
-            self.replace(rules);
-        }
+        };
+        // What `changed` has begun is begun again by the next process.
+        shutdown.run_until_cancelled(keep_up).await;
     }
 }
 

@@ -45,17 +45,17 @@ impl TeamDirectory {
         self.teams.load().get(team).is_some_and(|entry| entry.is_over && entry.overflow_team.is_some())
     }
 
-    /// Keeps up with the store and the queues until `shutdown`.
+    /// Keeps up with the store and the queues until `shutdown`, whether they answer or not.
     pub async fn follow(&self, store: &Store, bus: &dyn Bus, now: fn() -> Timestamp, shutdown: CancellationToken) {
-        loop {
-            if let Err(error) = self.refresh(store, bus, now()).await {
-                warn!(%error, "teams not read; they stay as they were");
+        let keep_up = async {
+            loop {
+                if let Err(error) = self.refresh(store, bus, now()).await {
+                    warn!(%error, "teams not read; they stay as they were");
+                }
+                tokio::time::sleep(POLL_EVERY).await;
             }
-            tokio::select! {
-                () = shutdown.cancelled() => return,
-                () = tokio::time::sleep(POLL_EVERY) => {}
-            }
-        }
+        };
+        shutdown.run_until_cancelled(keep_up).await;
     }
 
     /// Looks once.
