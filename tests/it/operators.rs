@@ -106,6 +106,7 @@ async fn readiness_names_what_each_component_needs(backend: Backend) -> anyhow::
         "account leases",
         "bus",
         "ingress queues",
+        "janitor leases",
         "process",
         "router leases",
         "router rules",
