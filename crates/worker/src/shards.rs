@@ -147,14 +147,14 @@ impl Shards {
                 Some(ended) = self.tasks.join_next_with_id(), if !self.tasks.is_empty() => self.task_ended(ended),
                 _ = ticks.tick() => {
                     // What a tick that is cut off here has taken without telling us is given back in the drain.
-                    let Some(ticked) = shutdown.run_until_cancelled(self.tick()).await else { break };
+                    let Some(ticked) = shutdown.run_until_cancelled(Box::pin(self.tick())).await else { break };
                     if let Err(error) = ticked {
                         warn!(component = self.config.component, %error, "leases not renewed");
                     }
                 }
             }
         }
-        self.drain().await;
+        Box::pin(self.drain()).await;
     }
 
     async fn tick(&mut self) -> Result<(), CallError> {

@@ -109,7 +109,7 @@ async fn a_bundle_is_whole_in_a_batch_and_acknowledged_whole() {
         let events: Vec<String> = (0..60).map(|number| format!("{name}{number:02}:plain")).collect();
         format!("{name}={}", events.join(","))
     };
-    let bundles: Vec<String> = ["x", "y", "z"].map(|name| bundle(name)).into();
+    let bundles: Vec<String> = ["x", "y", "z"].map(bundle).into();
     let messages: Vec<_> = bundles.iter().map(|bundle| (bundle.as_str(), "bundle")).collect();
     rig.publish(0, &messages).await;
     let (stop, task) = rig.start("a");
