@@ -117,7 +117,7 @@ impl GrpcServer {
         let Services { mut dispatch, mut table, descriptor_sets } = services;
         dispatch.request_bytes_max = config.limits.request_bytes_max;
         table.extend(OWN_METHODS.iter().copied());
-        crate::metrics::begin(table.iter().map(|(method, _)| *method));
+        crate::metrics::begin(table.keys().copied());
         let mut routes = Routes::new(health_service);
         if config.reflection {
             let mut reflection = tonic_reflection::server::Builder::configure();
