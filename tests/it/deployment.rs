@@ -175,7 +175,7 @@ impl Deployment {
         let text = format!(
             "data_dir = {data:?}\npartitions = 4\n\
              [ingress]\nlisten = \"{address}:{webhook}\"\napp_secrets = [\"{APP_SECRET}\"]\nverify_token = \"v\"\n\
-             [admin]\nlisten = \"{address}:{admin}\"\n\
+             [ops]\nlisten = \"{address}:{admin}\"\n\
              [rules]\n{rules}\
              [worker]\nlease_ttl_ms = 3000\nlease_renew_ms = 1000\n",
             data = self.data_folder(),
@@ -251,8 +251,8 @@ impl Deployment {
         let admin = free_port();
         let mut settings = self.process_settings();
         let instance = format!("instance={instance}");
-        let admin_listen = format!("admin.listen=127.0.0.1:{admin}");
-        let arguments = ["--component", component, "--set", &instance, "--set", &admin_listen];
+        let ops_listen = format!("ops.listen=127.0.0.1:{admin}");
+        let arguments = ["--component", component, "--set", &instance, "--set", &ops_listen];
         settings.arguments.extend(arguments.map(Into::into));
         settings.variables = owned(variables);
         settings.ready_url = format!("http://127.0.0.1:{admin}/readyz");

@@ -22,7 +22,7 @@ fn settings(folder: &Path) -> anyhow::Result<(WaypostSettings, String)> {
     let config = format!(
         "data_dir = {data:?}\n\
          [ingress]\nlisten = \"127.0.0.1:{webhook_port}\"\napp_secrets = [\"{APP_SECRET}\"]\nverify_token = \"v\"\n\
-         [admin]\nlisten = \"127.0.0.1:{admin_port}\"\n\
+         [ops]\nlisten = \"127.0.0.1:{admin_port}\"\n\
          [rules]\nfile = {rules:?}\n",
         data = folder.join("data"),
     );

@@ -59,7 +59,7 @@ impl AdminServer {
         let config = format!(
             "data_dir = {data:?}\n\
              [ingress]\nlisten = \"127.0.0.1:{webhook}\"\napp_secrets = [\"{APP_SECRET}\"]\nverify_token = \"v\"\n\
-             [admin]\nlisten = \"127.0.0.1:{admin}\"\n{rules}\
+             [ops]\nlisten = \"127.0.0.1:{admin}\"\n{rules}\
              [grpc]\nlisten = \"127.0.0.1:{port}\"\ntls_certificate_file = {certificate:?}\ntls_key_file = {key:?}\n\
              {more}\n",
             data = folder.path().join("data"),

@@ -10,7 +10,7 @@ use waypost_cli::token::TokenCommand;
 use waypost_cli::{ClientCommand, EXIT_CODES};
 use waypost_domain::TeamName;
 
-use crate::config::Component;
+use crate::process::Component;
 
 #[derive(Debug, Parser)]
 #[command(

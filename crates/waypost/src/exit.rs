@@ -2,7 +2,7 @@
 
 pub(crate) use waypost_cli::Failure;
 
-use crate::config::ConfigError;
+use crate::process::config::ConfigError;
 
 impl From<ConfigError> for Failure {
     fn from(error: ConfigError) -> Self {

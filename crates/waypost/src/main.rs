@@ -1,12 +1,9 @@
-//! The `waypost` command: configuration, wiring, signals. What the product does is in the crates it puts together.
+//! The `waypost` command: its verbs, and the process that runs the components. What the product does is in the crates it puts together.
 
 mod cli;
 mod commands;
-mod config;
-mod ending;
 mod exit;
-mod operators;
-mod wiring;
+mod process;
 
 use std::process::ExitCode;
 
@@ -33,7 +30,7 @@ fn main() -> ExitCode {
     };
     let outcome = runtime.block_on(run(cli.command));
     // Whatever still runs was told to stop and had its time.
-    runtime.shutdown_timeout(ending::RUNTIME_TIMEOUT);
+    runtime.shutdown_timeout(process::ending::RUNTIME_TIMEOUT);
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {

@@ -5,15 +5,18 @@ use std::sync::Arc;
 use waypost_live::{Rules, RulesInForce};
 
 use crate::cli::{CheckArgs, ConfigArgs};
-use crate::config::{Component, Config};
 use crate::exit::Failure;
 use crate::output;
-use crate::wiring::load_config;
+use crate::process::Component;
+use crate::process::config::Config;
 
 pub(crate) fn check(args: &CheckArgs) -> Result<(), Failure> {
-    let config = load_config(&args.config)?;
+    let config = Config::of(&args.config)?;
     let components = if args.component.is_empty() { Component::ALL.to_vec() } else { args.component.clone() };
     config.check(&components)?;
+    for warning in &config.warnings {
+        output::note(&format!("warning: {warning}"));
+    }
     let rules = check_rules(&config)?;
     output::line(&match rules {
         Some(rules) => format!(
@@ -27,7 +30,7 @@ pub(crate) fn check(args: &CheckArgs) -> Result<(), Failure> {
 }
 
 pub(crate) fn show(args: &ConfigArgs) -> Result<(), Failure> {
-    let config = load_config(args)?;
+    let config = Config::of(args)?;
     let shown = toml::to_string(&config).map_err(Failure::failed)?;
     output::line(shown.trim_end())
 }

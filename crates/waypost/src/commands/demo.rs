@@ -21,13 +21,17 @@ use waypost_sandbox::{Customers, SandboxConfig, SandboxReport};
 use waypost_store::Store;
 
 use crate::cli::DemoArgs;
-use crate::commands::run::stop_on_signals;
 use crate::commands::status::table;
-use crate::config::Config;
 use crate::exit::Failure;
-use crate::operators::{Operators, watch_bus, watch_store};
 use crate::output;
-use crate::wiring::{adopt_rules, open_bus, ready_store, run_router};
+use crate::process::bus::open_bus;
+use crate::process::config::Config;
+use crate::process::ops::Operators;
+use crate::process::router::Routing;
+use crate::process::rules::adopt_rules;
+use crate::process::signals::stop_on_signals;
+use crate::process::store::ready_store;
+use crate::process::{bus, store};
 
 const SAMPLE_RULES: &str = include_str!("../../../../deploy/rules.toml");
 const NUMBER: (&str, &str) = ("support", "100000000000001");
@@ -82,9 +86,9 @@ pub(crate) async fn run(args: DemoArgs) -> Result<(), Failure> {
     let bus = open_bus(&config).await?;
     let store = ready_store(&config).await?;
     let rules = Arc::new(rules);
-    adopt_rules(&config, &*bus, &store, &rules.current()).await.map_err(Failure::failed)?;
-    watch_bus(&operators.health, &bus);
-    watch_store(&operators.health, &store);
+    adopt_rules(&config, &*bus, &store, &rules.current()).await?;
+    bus::register(&operators.health, &bus);
+    store::register(&operators.health, &store);
     let world = World { args, config, bus, store, rules, health: operators.health.clone(), shutdown };
     let played = world.play().await;
     operators.close().await;
@@ -95,7 +99,7 @@ fn demo_config(folder: &std::path::Path) -> Config {
     let mut config = Config { data_dir: folder.to_owned(), ..Config::default() };
     config.numbers.insert(NUMBER.0.to_owned(), NUMBER.1.to_owned());
     config.ingress.listen.set_port(0);
-    config.admin.listen.set_port(0);
+    config.ops.listen.set_port(0);
     config
 }
 
@@ -139,13 +143,10 @@ impl World {
         // The parts outlive the customers: they are stopped once everything has arrived.
         let stop_parts = CancellationToken::new();
         let parts = tokio::spawn({
-            let (config, bus, store, rules) =
-                (self.config.clone(), self.bus.clone(), self.store.clone(), self.rules.clone());
-            let health = self.health.clone();
+            let (config, bus, store) = (self.config.clone(), self.bus.clone(), self.store.clone());
+            let routing = Routing::with_rules(config, bus, store, self.health.clone(), self.rules.clone());
             let stop = stop_parts.clone();
-            async move {
-                tokio::join!(ingress.run(stop.clone()), run_router(config, bus, store, rules, &health, stop));
-            }
+            async move { tokio::join!(ingress.run(stop.clone()), Box::pin(routing.run(stop))).1 }
         });
         let (arrivals, arrived) = mpsc::channel(PRINT_AHEAD_MAX);
         let readers = self.spawn_readers(&stop_parts, arrivals).await?;

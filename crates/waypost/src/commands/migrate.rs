@@ -3,10 +3,11 @@
 use crate::cli::ConfigArgs;
 use crate::exit::Failure;
 use crate::output;
-use crate::wiring::{load_config, open_store};
+use crate::process::config::Config;
+use crate::process::store::open_store;
 
 pub(crate) async fn run(args: ConfigArgs) -> Result<(), Failure> {
-    let config = load_config(&args)?;
+    let config = Config::of(&args)?;
     let store = open_store(&config).await?;
     store.migrate().await.map_err(|error| Failure::unavailable(format!("migrate: {error}")))?;
     store.close().await;

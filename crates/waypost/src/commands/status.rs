@@ -5,14 +5,15 @@ use serde::Serialize;
 use waypost_bus::{Bus, Topology};
 use waypost_bus_embedded::BusFile;
 use waypost_domain::Timestamp;
-use waypost_router::{ACCOUNT, ROUTER, STATUSES};
 use waypost_store::Store;
 
 use crate::cli::StatusArgs;
-use crate::config::Config;
 use crate::exit::Failure;
 use crate::output;
-use crate::wiring::{STORE_FILE, load_config, open_bus, open_store, rules_of, topology};
+use crate::process::bus::open_bus;
+use crate::process::config::Config;
+use crate::process::rules::rules_of;
+use crate::process::store::{STORE_FILE, open_store};
 
 #[derive(Serialize)]
 struct Status {
@@ -43,7 +44,7 @@ struct Queue {
 }
 
 pub(crate) async fn run(args: StatusArgs) -> Result<(), Failure> {
-    let config = load_config(&args.config)?;
+    let config = Config::of(&args.config)?;
     let mut status =
         Status { healthy: false, problems: Vec::new(), partitions: Vec::new(), queues: Vec::new(), oldest_age_s: None };
     status.read_store(&config).await;
@@ -59,7 +60,7 @@ pub(crate) async fn run(args: StatusArgs) -> Result<(), Failure> {
 
 impl Status {
     async fn read_store(&mut self, config: &Config) {
-        if config.store_is_embedded() && !config.data_dir.join(STORE_FILE).exists() {
+        if config.store.is_embedded() && !config.data_dir.join(STORE_FILE).exists() {
             self.problems.push(format!("store: no {STORE_FILE} in {}", config.data_dir.display()));
             return;
         }
@@ -70,16 +71,16 @@ impl Status {
                 return;
             }
         };
-        if let Err(error) = self.read_leases(&store, config.partitions).await {
+        if let Err(error) = self.read_leases(&store, config).await {
             self.problems.push(format!("store: {error}"));
         }
         store.close().await;
     }
 
-    async fn read_leases(&mut self, store: &Store, partitions: u16) -> Result<(), waypost_store::StoreError> {
+    async fn read_leases(&mut self, store: &Store, config: &Config) -> Result<(), waypost_store::StoreError> {
         store.require_schema().await?;
         let now = store.now().await?;
-        for (component, partitions) in [(ROUTER, partitions), (STATUSES, partitions), (ACCOUNT, 1)] {
+        for (component, partitions) in config.router_leases() {
             let leases = store.leases(component).await?;
             let never_owned = usize::from(partitions).saturating_sub(leases.len());
             if never_owned > 0 {
@@ -104,13 +105,13 @@ impl Status {
 
     async fn read_queues(&mut self, config: &Config) {
         let topology = match rules_of(config).await {
-            Ok(rules) => topology(config, &rules),
+            Ok(rules) => config.topology(&rules),
             Err(failure) => {
                 self.problems.push(failure.message().unwrap_or("no rules").to_owned());
                 return;
             }
         };
-        let read = if config.bus_is_embedded() {
+        let read = if config.bus.is_embedded() {
             self.read_bus_file(config, &topology)
         } else {
             self.read_broker(config, &topology).await

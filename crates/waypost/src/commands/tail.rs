@@ -11,11 +11,11 @@ use waypost_domain::TeamName;
 use waypost_domain::team::Priority;
 
 use crate::cli::TailArgs;
-use crate::commands::run::stop_on_signals;
-use crate::config::Config;
 use crate::exit::Failure;
 use crate::output;
-use crate::wiring::{load_config, open_bus};
+use crate::process::bus::open_bus;
+use crate::process::config::Config;
+use crate::process::signals::stop_on_signals;
 
 const LOOK_EVERY: Duration = Duration::from_millis(300);
 const LOOK_AT_MOST: usize = 100;
@@ -23,7 +23,7 @@ const LOOK_AT_MOST: usize = 100;
 const EMPTY_AFTER: Duration = Duration::from_millis(500);
 
 pub(crate) async fn run(args: TailArgs) -> Result<(), Failure> {
-    let config = load_config(&args.config)?;
+    let config = Config::of(&args.config)?;
     let team = TeamName::new(args.team.clone()).map_err(Failure::config)?;
     let stop = CancellationToken::new();
     stop_on_signals(stop.clone())?;
@@ -43,7 +43,7 @@ pub(crate) async fn run(args: TailArgs) -> Result<(), Failure> {
 
 /// Reads the data folder without consuming, also while another process works in it.
 async fn look(config: &Config, team: &TeamName, printer: &mut Printer, follow: bool) -> Result<(), Failure> {
-    if !config.bus_is_embedded() {
+    if !config.bus.is_embedded() {
         return Err(Failure::failed(
             "RabbitMQ cannot show a queue's messages without consuming them; add --ack to take them from the queue",
         ));
@@ -76,7 +76,7 @@ async fn look(config: &Config, team: &TeamName, printer: &mut Printer, follow: b
 /// Takes messages from both queues: urgent ones first when both have some.
 async fn consume(config: &Config, team: &TeamName, printer: &mut Printer, follow: bool) -> Result<(), Failure> {
     let bus: Arc<dyn Bus> = open_bus(config).await.map_err(|failure| match failure {
-        Failure::Unavailable(problem) if config.bus_is_embedded() => {
+        Failure::Unavailable(problem) if config.bus.is_embedded() => {
             Failure::Unavailable(format!("{problem}\nstop that waypost first, or look without --ack"))
         }
         other => other,

@@ -8,10 +8,10 @@ use waypost_domain::Timestamp;
 use waypost_store::{Store, StoreError, TokenRow};
 
 use crate::cli::ConfigArgs;
-use crate::config::Config;
 use crate::exit::Failure;
 use crate::output;
-use crate::wiring::{load_config, open_store};
+use crate::process::config::Config;
+use crate::process::store::open_store;
 
 /// Who the audit log says it was.
 const ACTOR: &str = "cli";
@@ -31,7 +31,7 @@ pub(crate) async fn run(command: TokenCommand) -> Result<(), Failure> {
 }
 
 async fn create(args: TokenCreateArgs) -> Result<(), Failure> {
-    let store = usable_store(&load_config(&args.place.config)?).await?;
+    let store = usable_store(&Config::of(&args.place.config)?).await?;
     let now = store.now().await.map_err(failed)?;
     let lifetime_ms = |lifetime: std::time::Duration| i64::try_from(lifetime.as_millis()).unwrap_or(i64::MAX);
     let mut new = NewToken {
@@ -54,7 +54,7 @@ async fn create(args: TokenCreateArgs) -> Result<(), Failure> {
 }
 
 async fn list(config: &ConfigArgs, json: bool) -> Result<(), Failure> {
-    let store = usable_store(&load_config(config)?).await?;
+    let store = usable_store(&Config::of(config)?).await?;
     let mut tokens: Vec<TokenRow> = Vec::new();
     loop {
         let page = store.tokens_after(tokens.last().map(|token| token.id), LIST_PAGE).await.map_err(failed)?;
@@ -81,7 +81,7 @@ async fn list(config: &ConfigArgs, json: bool) -> Result<(), Failure> {
 
 async fn get(args: TokenNameArgs) -> Result<(), Failure> {
     let id = id_of(&args.name)?;
-    let store = usable_store(&load_config(&args.place.config)?).await?;
+    let store = usable_store(&Config::of(&args.place.config)?).await?;
     let token = store.token(id).await.map_err(failed)?;
     let now = store.now().await.map_err(failed)?;
     store.close().await;
@@ -97,7 +97,7 @@ async fn get(args: TokenNameArgs) -> Result<(), Failure> {
 
 async fn revoke(args: TokenNameArgs) -> Result<(), Failure> {
     let id = id_of(&args.name)?;
-    let store = usable_store(&load_config(&args.place.config)?).await?;
+    let store = usable_store(&Config::of(&args.place.config)?).await?;
     let revoked = revoke_token(&store, ACTOR, id).await.map_err(failed)?;
     store.close().await;
     if revoked {
@@ -109,7 +109,7 @@ async fn revoke(args: TokenNameArgs) -> Result<(), Failure> {
 
 async fn usable_store(config: &Config) -> Result<Store, Failure> {
     let store = open_store(config).await?;
-    if config.store_is_embedded() || config.store.migrate {
+    if config.store.is_embedded() || config.store.migrate {
         store.migrate().await.map_err(failed)?;
     }
     store.require_schema().await.map_err(failed)?;

@@ -5,14 +5,16 @@ use waypost_bus_rabbitmq::topology::definitions as rabbitmq_definitions;
 use crate::cli::{ConfigArgs, DeclareArgs};
 use crate::exit::Failure;
 use crate::output;
-use crate::wiring::{load_config, open_bus, rules_of, team_topology, topology};
+use crate::process::bus::open_bus;
+use crate::process::config::Config;
+use crate::process::rules::rules_of;
 
 pub(crate) async fn declare(args: DeclareArgs) -> Result<(), Failure> {
-    let config = load_config(&args.config)?;
+    let config = Config::of(&args.config)?;
     let topology = if args.team.is_empty() {
-        topology(&config, &*rules_of(&config).await?)
+        config.topology(&*rules_of(&config).await?)
     } else {
-        team_topology(&config, &args.team.into_iter().collect())
+        config.team_topology(&args.team.into_iter().collect())
     };
     let bus = open_bus(&config).await?;
     let declared = bus.declare(&topology).await;
@@ -22,8 +24,8 @@ pub(crate) async fn declare(args: DeclareArgs) -> Result<(), Failure> {
 }
 
 pub(crate) async fn verify(args: ConfigArgs) -> Result<(), Failure> {
-    let config = load_config(&args)?;
-    let topology = topology(&config, &*rules_of(&config).await?);
+    let config = Config::of(&args)?;
+    let topology = config.topology(&*rules_of(&config).await?);
     let bus = open_bus(&config).await?;
     let differences = bus.verify(&topology).await;
     bus.close(std::time::Duration::from_secs(5)).await;
@@ -38,9 +40,9 @@ pub(crate) async fn verify(args: ConfigArgs) -> Result<(), Failure> {
 }
 
 pub(crate) async fn definitions(args: ConfigArgs) -> Result<(), Failure> {
-    let config = load_config(&args)?;
-    let topology = topology(&config, &*rules_of(&config).await?);
-    let definitions = rabbitmq_definitions(&topology, &crate::wiring::vhost(&config));
+    let config = Config::of(&args)?;
+    let topology = config.topology(&*rules_of(&config).await?);
+    let definitions = rabbitmq_definitions(&topology, &config.bus.vhost());
     let text = serde_json::to_string_pretty(&definitions).map_err(Failure::failed)?;
     output::line(&text)
 }

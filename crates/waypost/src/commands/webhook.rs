@@ -6,10 +6,9 @@ use waypost_cloud_api::samples::{SampleKind, SampleParams, sample};
 use waypost_cloud_api::signature::{Provider, sign};
 
 use crate::cli::WebhookTestArgs;
-use crate::config::Config;
 use crate::exit::Failure;
 use crate::output;
-use crate::wiring::load_config;
+use crate::process::config::Config;
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -27,7 +26,7 @@ pub(crate) async fn test(args: WebhookTestArgs) -> Result<(), Failure> {
         )));
     };
     let body = body(kind, &args)?;
-    let config = load_config(&args.config)?;
+    let config = Config::of(&args.config)?;
     let secret = secret(&args, &config)?;
     let signature = sign(&secret, body.as_bytes());
     let header = match config.ingress.provider.as_str() {

@@ -46,7 +46,7 @@ impl Bench {
         let config = tempfile::NamedTempFile::new()?;
         let text = format!(
             "[bus]\nurl = {url:?}\n[store]\nurl = {:?}\nmigrate = true\n[ingress]\nlisten = \"{listen}\"\n\
-             app_secrets = [{SECRET:?}]\nverify_token = \"t\"\n[admin]\nlisten = \"{admin}\"\n[rules]\nfile = {rules_file:?}\n\
+             app_secrets = [{SECRET:?}]\nverify_token = \"t\"\n[ops]\nlisten = \"{admin}\"\n[rules]\nfile = {rules_file:?}\n\
              [log]\nlevel = \"warn\"\n",
             database.create_database()?,
         );

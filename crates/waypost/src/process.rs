@@ -1,0 +1,124 @@
+//! One process: its configuration, the components that run in it, and its way from start to end.
+//!
+//! A component has one file: its configuration section (keys, defaults, checks), its queues and lease names, and its
+//! start. [`Process`] is what all of them are started with. The end belongs to [`ending`]: it knows what runs and gives
+//! each a limit. Nothing here decides anything about a message.
+
+pub(crate) mod admin;
+pub(crate) mod bus;
+pub(crate) mod chores;
+pub(crate) mod config;
+pub(crate) mod ending;
+pub(crate) mod ingress;
+pub(crate) mod ops;
+pub(crate) mod router;
+pub(crate) mod rules;
+pub(crate) mod section;
+pub(crate) mod signals;
+pub(crate) mod store;
+pub(crate) mod worker;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+use tracing::info;
+use waypost_bus::Bus;
+use waypost_ops::Health;
+
+use crate::exit::Failure;
+use bus::open_bus;
+use config::Config;
+use ending::{Ending, Tasks};
+use ops::{Operators, log_to_stderr};
+use store::ready_store;
+
+/// For the broker to answer a goodbye.
+const GOODBYE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// A part of the system that a process can run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Component {
+    /// Takes webhooks and publishes them.
+    Ingress,
+    /// Decides and delivers to the teams' queues; keeps statuses and account events; tidies up.
+    Router,
+    /// Answers the administration over gRPC; needs grpc.listen.
+    Admin,
+}
+
+impl Component {
+    pub(crate) const ALL: [Self; 3] = [Self::Ingress, Self::Router, Self::Admin];
+}
+
+/// What the components of a process are started with.
+pub(super) struct Process<'a> {
+    config: &'a Config,
+    components: &'a [Component],
+    bus: Arc<dyn Bus>,
+    health: Arc<Health>,
+    shutdown: CancellationToken,
+    ending: Ending,
+}
+
+/// Runs these components until a signal, or until one of them ends.
+pub(crate) async fn run(config: &Config, components: &[Component]) -> Result<(), Failure> {
+    config.check(components)?;
+    log_to_stderr(config)?;
+    let shutdown = CancellationToken::new();
+    signals::stop_on_signals(shutdown.clone())?;
+    let ending = Ending::of(shutdown.clone(), config.worker.drain_timeout());
+    let operators = Operators::start(config, shutdown.clone()).await?;
+    // What a start does, the next one does again: it need not be finished.
+    let Some(bus) = ending.unless_stopped("start", open_bus(config)).await.transpose()? else { return Ok(()) };
+    bus::register(&operators.health, &bus);
+    let health = operators.health.clone();
+    let process = Process { config, components, bus: bus.clone(), health, shutdown, ending: ending.clone() };
+    let ran = process.run_components(&operators).await;
+    // By now nothing is published any more.
+    ending.close("bus", bus.close(GOODBYE_TIMEOUT)).await;
+    ending.close("ops", operators.close()).await;
+    info!("ended");
+    ran
+}
+
+impl Process<'_> {
+    fn has(&self, component: Component) -> bool {
+        self.components.contains(&component)
+    }
+
+    async fn run_components(&self, operators: &Operators) -> Result<(), Failure> {
+        let grpc = self.config.grpc_config().filter(|_| self.has(Component::Admin));
+        let store = if self.has(Component::Router) || grpc.is_some() {
+            let opened = self.ending.unless_stopped("start", ready_store(self.config)).await;
+            let Some(store) = opened.transpose()? else { return Ok(()) };
+            store::register(&self.health, &store);
+            Some(store)
+        } else {
+            None
+        };
+        let mut tasks = Tasks::new();
+        let start = async {
+            if self.has(Component::Ingress) {
+                ingress::start(self, &mut tasks).await?;
+            }
+            if let Some(store) = store.as_ref().filter(|_| self.has(Component::Router)) {
+                router::start(self, store, &mut tasks).await?;
+            }
+            if let (Some(store), Some(grpc)) = (&store, grpc) {
+                admin::start(self, grpc, store, &mut tasks).await?;
+            }
+            operators.started();
+            Ok(())
+        };
+        let started = self.ending.unless_stopped("start", start).await.unwrap_or(Ok(()));
+        let outcome = match started {
+            Ok(()) => self.ending.of_components(tasks).await,
+            Err(failure) => Err(failure),
+        };
+        if let Some(store) = store {
+            self.ending.close("store", store.close()).await;
+        }
+        outcome
+    }
+}

@@ -1,0 +1,120 @@
+//! The component `admin` in this process: its configuration (keys `grpc.*`) and its start. It has no queues of its own and
+//! holds no leases.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tracing::info;
+use waypost_admin::{Admin, GrpcConfig, GrpcLimits, TeamQueues};
+use waypost_ops::State;
+use waypost_store::Store;
+
+use super::Process;
+use super::config::Config;
+use super::ending::Tasks;
+use super::section::{Problems, millis, section};
+use crate::exit::Failure;
+
+/// The component's name.
+pub(crate) const COMPONENT: &str = "admin";
+
+section! {
+    /// The component `admin`: the administration over gRPC.
+    GrpcSection = "grpc" {
+        /// Where it answers; off where absent. Without TLS only on a loopback address.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        listen: Option<SocketAddr> = None,
+        /// Certificate chain (PEM).
+        #[serde(skip_serializing_if = "Option::is_none")]
+        tls_certificate_file: Option<PathBuf> = None,
+        /// Its key (PEM).
+        #[serde(skip_serializing_if = "Option::is_none")]
+        tls_key_file: Option<PathBuf> = None,
+        /// Certificate authorities (PEM) of the callers: with it, each needs a certificate besides its token.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        client_ca_file: Option<PathBuf> = None,
+        /// Whether callers with a token may ask which services there are.
+        reflection: bool = false,
+        /// A larger request is refused.
+        request_bytes_max: usize = GrpcLimits::default().request_bytes_max,
+        /// How long a call may take.
+        request_timeout_ms: u64 = millis(GrpcLimits::default().request_timeout),
+        /// Open connections.
+        connections_max: usize = GrpcLimits::default().connections_max,
+        /// Calls under way on one connection.
+        streams_max: u32 = GrpcLimits::default().streams_max,
+        /// Calls under way on all connections.
+        requests_max: usize = GrpcLimits::default().requests_max,
+    }
+}
+
+impl GrpcSection {
+    /// `alone`: the process runs no other component. Among others the administration is simply off without `listen`.
+    pub(crate) fn check(&self, alone: bool, problems: &mut Problems) {
+        let Some(listen) = self.listen else {
+            problems.require(!alone, "grpc.listen", "is needed to run the component admin alone");
+            return;
+        };
+        let has_tls = self.tls_certificate_file.is_some() && self.tls_key_file.is_some();
+        let tls_pair = self.tls_certificate_file.is_some() == self.tls_key_file.is_some();
+        problems.require(tls_pair, "grpc.tls_key_file", "certificate and key file go together");
+        let hint = "needs a certificate (grpc.tls_certificate_file), or a loopback address: tokens travel in it";
+        problems.require(has_tls || listen.ip().is_loopback(), "grpc.listen", hint);
+        let hint = "needs a certificate of the server too";
+        problems.require(has_tls || self.client_ca_file.is_none(), "grpc.client_ca_file", hint);
+        problems.require(self.request_bytes_max > 0, "grpc.request_bytes_max", "must be above 0");
+        problems.require(self.request_timeout_ms > 0, "grpc.request_timeout_ms", "must be above 0");
+        problems.require(self.connections_max > 0, "grpc.connections_max", "must be above 0");
+        problems.require(self.streams_max > 0, "grpc.streams_max", "must be above 0");
+        problems.require(self.requests_max > 0, "grpc.requests_max", "must be above 0");
+    }
+}
+
+impl Config {
+    /// `None`: the administration is off.
+    pub(crate) fn grpc_config(&self) -> Option<GrpcConfig> {
+        let section = &self.grpc;
+        let tls = section.tls_certificate_file.clone().zip(section.tls_key_file.clone());
+        Some(GrpcConfig {
+            listen: section.listen?,
+            tls: tls.map(|(certificate_file, key_file)| waypost_admin::TlsFiles {
+                certificate_file,
+                key_file,
+                client_ca_file: section.client_ca_file.clone(),
+            }),
+            reflection: section.reflection,
+            limits: GrpcLimits {
+                request_bytes_max: section.request_bytes_max,
+                request_timeout: Duration::from_millis(section.request_timeout_ms),
+                connections_max: section.connections_max,
+                streams_max: section.streams_max,
+                requests_max: section.requests_max,
+                drain_timeout: self.worker.drain_timeout(),
+            },
+        })
+    }
+}
+
+/// Starts it in a process, where it has an address.
+pub(super) async fn start(
+    process: &Process<'_>,
+    grpc: GrpcConfig,
+    store: &Store,
+    tasks: &mut Tasks,
+) -> Result<(), Failure> {
+    let Process { config, bus, health, shutdown, ending, .. } = process;
+    let queues = TeamQueues { declare: config.bus.declare, messages_max: config.bus.team_queue_messages_max };
+    let (tls, reflection) = (grpc.tls.is_some(), grpc.reflection);
+    let admin = Admin::bind(grpc, bus.clone(), store.clone(), queues)
+        .await
+        .map_err(|error| Failure::config(format!("grpc: {error}")))?;
+    info!(listen = ?admin.local_addr(), tls, reflection, "administration listens");
+    // Beyond bus and store, which every process is asked for, it needs its listener alone.
+    health.register_state(COMPONENT, "listener", || State::Ready);
+    let stop = shutdown.clone();
+    ending.spawn(tasks, COMPONENT, async move {
+        admin.run(stop).await.map_err(|error| Failure::failed(format!("grpc: {error}")))
+    });
+    Ok(())
+}

@@ -1,0 +1,57 @@
+//! How long this process keeps what is stored: the configuration of the janitor, which the router runs under a lease.
+
+use std::time::Duration;
+
+use waypost_router::JanitorConfig;
+use waypost_store::Retention;
+
+use super::config::Config;
+use super::section::{Problems, section};
+
+const DAY_SECONDS: u64 = 24 * 60 * 60;
+
+section! {
+    /// How long what is stored is kept.
+    RetentionSection = "retention" {
+        /// Decisions; at least 8, since Meta sends again for 7 days.
+        inbox_days: u32 = 9,
+        /// Bodies of messages that are kept.
+        bodies_days: u32 = 30,
+        /// Delivery states of what was sent.
+        statuses_days: u32 = 8,
+        /// Changes of accounts, numbers and templates.
+        changes_days: u32 = 30,
+        /// Conversations, from their end.
+        conversations_days: u32 = 90,
+        /// How often one process looks for what is older.
+        every_s: u64 = 60,
+    }
+}
+
+impl RetentionSection {
+    pub(crate) fn check(&self, problems: &mut Problems) {
+        let hint = "must be 8 or more: Meta sends again for 7 days";
+        problems.require(self.inbox_days >= 8, "retention.inbox_days", hint);
+        problems.require(self.every_s > 0, "retention.every_s", "must be above 0");
+    }
+
+    fn retention(&self) -> Retention {
+        let days = |days: u32| Duration::from_secs(u64::from(days) * DAY_SECONDS);
+        Retention {
+            inbox: days(self.inbox_days),
+            bodies: days(self.bodies_days),
+            statuses: days(self.statuses_days),
+            changes: days(self.changes_days),
+            conversations: days(self.conversations_days),
+        }
+    }
+}
+
+impl Config {
+    pub(super) fn janitor_config(&self) -> JanitorConfig {
+        JanitorConfig {
+            retention: self.retention.retention(),
+            every: Duration::from_secs(self.retention.every_s),
+        }
+    }
+}

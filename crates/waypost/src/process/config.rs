@@ -1,0 +1,186 @@
+//! The configuration of a process: the sections of its components, read in layers and checked as a whole.
+
+pub(crate) mod layers;
+pub(crate) mod value;
+
+#[cfg(test)]
+mod guide;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use waypost_domain::{NumberName, PartitionCount};
+
+use super::Component;
+use super::admin::GrpcSection;
+use super::bus::BusSection;
+use super::chores::RetentionSection;
+use super::ingress::IngressSection;
+use super::ops::{FormerOpsSection, LogSection, OpsSection};
+use super::router::RouterSection;
+use super::rules::RulesSection;
+use super::section::Problems;
+use super::store::StoreSection;
+use super::worker::WorkerSection;
+use crate::cli::ConfigArgs;
+use crate::exit::Failure;
+use value::{Secret, string_map};
+
+/// The value of `bus.url` and `store.url` that needs nothing installed.
+pub(crate) const EMBEDDED: &str = "embedded";
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Config {
+    /// Where the embedded bus and store keep their files.
+    pub(crate) data_dir: PathBuf,
+    /// Names this process among its replicas; made up when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) instance: Option<String>,
+    /// How many partitions; fixed at first start.
+    pub(crate) partitions: u16,
+    pub(crate) log: LogSection,
+    pub(crate) bus: BusSection,
+    pub(crate) store: StoreSection,
+    pub(crate) ingress: IngressSection,
+    pub(crate) ops: OpsSection,
+    #[serde(skip_serializing)]
+    pub(crate) admin: FormerOpsSection,
+    pub(crate) grpc: GrpcSection,
+    pub(crate) rules: RulesSection,
+    pub(crate) router: RouterSection,
+    pub(crate) worker: WorkerSection,
+    pub(crate) retention: RetentionSection,
+    /// Our names for the business's numbers: `support-es = "106540352242922"`.
+    #[serde(deserialize_with = "string_map")]
+    pub(crate) numbers: BTreeMap<String, String>,
+    /// What still works and will not for ever, a line each.
+    #[serde(skip)]
+    pub(crate) warnings: Vec<String>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            data_dir: PathBuf::from("waypost-data"),
+            instance: None,
+            partitions: PartitionCount::DEFAULT.get(),
+            log: LogSection::default(),
+            bus: BusSection::default(),
+            store: StoreSection::default(),
+            ingress: IngressSection::default(),
+            ops: OpsSection::default(),
+            admin: FormerOpsSection::default(),
+            grpc: GrpcSection::default(),
+            rules: RulesSection::default(),
+            router: RouterSection::default(),
+            worker: WorkerSection::default(),
+            retention: RetentionSection::default(),
+            numbers: BTreeMap::new(),
+            warnings: Vec::new(),
+        }
+    }
+}
+
+/// What is wrong with the configuration, a line per mistake.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", .0.join("\n"))]
+pub(crate) struct ConfigError(pub(crate) Vec<String>);
+
+impl Config {
+    /// Reads all layers. `overrides`: flags, as `section.key` and value.
+    pub(crate) fn load(file: Option<&Path>, overrides: &[(&str, String)]) -> Result<Self, ConfigError> {
+        let layers = layers::Layers::read(file, overrides)?;
+        let mut config: Self = layers.extract()?;
+        config.adopt_former_names(&layers)?;
+        config.read_secret_files()?;
+        Ok(config)
+    }
+
+    /// The configuration that a command names, with all its layers.
+    pub(crate) fn of(args: &ConfigArgs) -> Result<Self, Failure> {
+        let mut overrides: Vec<(&str, String)> =
+            args.set.iter().map(|(key, value)| (key.as_str(), value.clone())).collect();
+        if let Some(folder) = &args.data_dir {
+            overrides.push(("data_dir", folder.display().to_string()));
+        }
+        Ok(Self::load(args.config.as_deref(), &overrides)?)
+    }
+
+    /// This process' name among its replicas.
+    pub(crate) fn instance_name(&self) -> String {
+        self.instance.clone().unwrap_or_else(|| {
+            let host = std::env::var("HOSTNAME").unwrap_or_else(|_| "waypost".to_owned());
+            format!("{host}-{}", std::process::id())
+        })
+    }
+
+    fn read_secret_files(&mut self) -> Result<(), ConfigError> {
+        let mut problems = Vec::new();
+        let mut read = |file: &Option<PathBuf>, field: &str, secret: &mut Secret| {
+            let Some(file) = file else { return };
+            match std::fs::read_to_string(file) {
+                Ok(text) => *secret = Secret::new(text.trim_end_matches(['\r', '\n'])),
+                Err(error) => problems.push(format!("{field}: {}: {error}", file.display())),
+            }
+        };
+        read(&self.bus.url_file, "bus.url_file", &mut self.bus.url);
+        read(&self.store.url_file, "store.url_file", &mut self.store.url);
+        if problems.is_empty() { Ok(()) } else { Err(ConfigError(problems)) }
+    }
+
+    /// Everything that is wrong for a process that runs these components.
+    pub(crate) fn check(&self, components: &[Component]) -> Result<(), ConfigError> {
+        let mut problems = Problems::default();
+        let partitions = PartitionCount::new(self.partitions);
+        problems.require(partitions.is_some(), "partitions", "must be 1 to 99");
+        self.bus.check(&mut problems);
+        self.store.check(&mut problems);
+        self.check_embedded(components, &mut problems);
+        self.router.check(&mut problems);
+        self.worker.check(&mut problems);
+        self.retention.check(&mut problems);
+        for (name, id) in &self.numbers {
+            let key = format!("numbers.{name}");
+            problems.require(NumberName::new(name.clone()).is_ok(), &key, "is not a valid name");
+            problems.require(!id.trim().is_empty(), &key, "needs Meta's phone_number_id");
+        }
+        if components.contains(&Component::Ingress) {
+            self.ingress.check(&mut problems);
+        }
+        if components.contains(&Component::Admin) {
+            self.grpc.check(components.len() == 1, &mut problems);
+        }
+        self.check_listeners(components, &mut problems);
+        let lines = problems.into_lines();
+        if lines.is_empty() { Ok(()) } else { Err(ConfigError(lines)) }
+    }
+
+    /// Files serve one process.
+    fn check_embedded(&self, components: &[Component], problems: &mut Problems) {
+        if [Component::Ingress, Component::Router].iter().all(|component| components.contains(component)) {
+            return;
+        }
+        let hint = "the embedded bus and store serve one process that runs all components; \
+                    set an amqp:// and a postgres:// URL, or leave --component out";
+        problems.require(!self.bus.is_embedded(), "bus.url", hint);
+        let uses_store = components.contains(&Component::Router) || components.contains(&Component::Admin);
+        problems.require(!uses_store || !self.store.is_embedded(), "store.url", hint);
+    }
+
+    /// No two listeners have one address.
+    fn check_listeners(&self, components: &[Component], problems: &mut Problems) {
+        let is_free = |address: SocketAddr, other: SocketAddr| address != other || address.port() == 0;
+        let has_ingress = components.contains(&Component::Ingress);
+        if has_ingress {
+            problems.require(is_free(self.ops.listen, self.ingress.listen), "ops.listen", "is ingress.listen");
+        }
+        let Some(grpc) = self.grpc.listen.filter(|_| components.contains(&Component::Admin)) else { return };
+        let taken = !is_free(grpc, self.ops.listen) || (has_ingress && !is_free(grpc, self.ingress.listen));
+        problems.require(!taken, "grpc.listen", "is taken by another section");
+    }
+}

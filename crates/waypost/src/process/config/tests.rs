@@ -1,0 +1,114 @@
+//! What a configuration may say, and what is said of mistakes in it.
+
+use super::*;
+
+fn problems(toml: &str, components: &[Component]) -> Vec<String> {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("waypost.toml");
+    std::fs::write(&file, toml).unwrap();
+    let checked = Config::load(Some(&file), &[]).and_then(|config| config.check(components));
+    let shown = file.display().to_string();
+    checked
+        .err()
+        .map(|error| error.0)
+        .unwrap_or_default()
+        .into_iter()
+        .map(|line| line.replace(&shown, "FILE"))
+        .collect()
+}
+
+const GOOD: &str = "[ingress]\napp_secrets='s'\nverify_token=123\n[rules]\nfile='r.toml'\n";
+
+#[test]
+fn mistakes_name_the_field() {
+    let all = Component::ALL;
+    assert_eq!(problems(GOOD, &all), Vec::<String>::new());
+    assert_eq!(
+        problems("partitions = 0\n", &all),
+        [
+            "partitions: must be 1 to 99",
+            "ingress.app_secrets: at least one app secret (or ingress.app_secrets_file) is needed",
+            "ingress.verify_token: the handshake's token (or ingress.verify_token_file) is needed",
+        ]
+    );
+    let subset = problems(GOOD, &[Component::Router]);
+    assert!(subset[0].starts_with("bus.url: the embedded bus"), "{subset:?}");
+    let listens = |grpc: &str| problems(&format!("{GOOD}[grpc]\nlisten='{grpc}\n"), &all);
+    assert_eq!(listens("127.0.0.1:9465'"), Vec::<String>::new());
+    assert!(listens("0.0.0.0:9465'")[0].starts_with("grpc.listen: needs a certificate"));
+    assert!(listens("127.0.0.1:9465'\ntls_key_file='k'")[0].starts_with("grpc.tls_key_file: "));
+    assert_eq!(listens("127.0.0.1:9464'"), ["grpc.listen: is taken by another section"]);
+    let unknown = problems("[bus]\nulr='x'\n", &all);
+    assert!(unknown[0].contains("ulr"), "{unknown:?}");
+    let wrong = problems("[worker]\nbatch_max='many'\n", &all);
+    assert!(wrong[0].starts_with("worker.batch_max: "), "{wrong:?}");
+}
+
+#[test]
+fn no_secret_is_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("waypost.toml");
+    std::fs::write(
+        &file,
+        "[ingress]\napp_secrets=['hush','hush2']\nverify_token='hush'\n[bus]\nurl='amqp://u:hush@h'\n",
+    )
+    .unwrap();
+    let config = Config::load(Some(&file), &[("store.url", "postgres://hush".to_owned())]).unwrap();
+    assert_eq!(config.store.url.expose(), "postgres://hush");
+    for shown in [toml::to_string(&config).unwrap(), format!("{config:?}")] {
+        assert!(!shown.contains("hush"), "{shown}");
+    }
+}
+
+#[test]
+fn the_example_deployment_is_right() {
+    let example = include_str!("../../../../../deploy/waypost.toml");
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("waypost.toml"), example).unwrap();
+    let config = Config::load(Some(&folder.path().join("waypost.toml")), &[]).unwrap();
+    config.check(&Component::ALL).unwrap();
+}
+
+#[test]
+fn a_mistake_is_named_by_file_line_and_key() {
+    for (toml, expected) in [
+        (
+            "[bus]\nurl = 'embedded'\n\n[worker]\nbatch_max = 'many'\n",
+            "worker.batch_max: invalid type: found string \"many\", expected u16 (FILE, line 5)",
+        ),
+        ("\n[bus]\nulr = 'x'\n", "(FILE, line 3)"),
+        ("[worker]\nworker.x = 1\n", "(FILE, line 2)"),
+        ("# nothing\n[bsu]\nurl = 'x'\n", "(FILE, line 2)"),
+        ("[bus]\nurl = 'hush\n", "config file FILE: line 2: "),
+    ] {
+        let found = problems(toml, &Component::ALL);
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].contains(expected), "{expected} is not in {found:?}");
+        assert!(!found[0].contains("hush"), "{found:?}");
+    }
+}
+
+#[test]
+fn the_former_name_of_ops_listen_still_works() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("waypost.toml");
+    let load = |toml: &str, overrides: &[(&str, String)]| {
+        std::fs::write(&file, toml).unwrap();
+        Config::load(Some(&file), overrides)
+    };
+    let config = load("[admin]\nlisten='127.0.0.1:1'\n", &[]).unwrap();
+    assert_eq!(config.ops.listen.port(), 1);
+    assert!(config.warnings[0].contains("admin.listen") && config.warnings[0].contains("ops.listen"));
+    let config = load("[ops]\nlisten='127.0.0.1:2'\n", &[]).unwrap();
+    assert_eq!((config.ops.listen.port(), config.warnings.len()), (2, 0));
+    for (toml, overrides) in [
+        ("[ops]\nlisten='127.0.0.1:2'\n[admin]\nlisten='127.0.0.1:1'\n", &[][..]),
+        ("[admin]\nlisten='127.0.0.1:1'\n", &[("ops.listen", "127.0.0.1:2".to_owned())][..]),
+    ] {
+        let both = load(toml, overrides).unwrap_err().to_string();
+        assert!(both.contains("ops.listen") && both.contains("admin.listen"), "{both}");
+    }
+    let unknown = load("[admin]\nlistne='127.0.0.1:1'\n", &[]).unwrap_err().to_string();
+    assert!(unknown.contains("listne"), "{unknown}");
+    assert!(!toml::to_string(&Config::default()).unwrap().contains("[admin]"), "it is shown by its name");
+}

@@ -1,0 +1,160 @@
+//! The component `router` in this process: its configuration, its lease names, and its start, for which there must be rules.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+use tracing::info;
+use waypost_bus::Bus;
+use waypost_domain::PartitionCount;
+use waypost_live::{Rules, RulesInForce};
+use waypost_ops::{Health, State, Switch};
+use waypost_router::{ACCOUNT, ROUTER, Router, RouterConfig, STATUSES};
+use waypost_store::{Store, TimeOrderedIds};
+
+use super::config::Config;
+use super::ending::Tasks;
+use super::rules::{adopt_rules, open_rules};
+use super::section::{Problems, millis, section};
+use super::{Process, worker};
+use crate::exit::Failure;
+
+section! {
+    /// The component `router`: decides and delivers.
+    RouterSection = "router" {
+        /// Silence that ends a conversation.
+        conversation_idle_minutes: u64 = RouterConfig::default().conversation_idle.as_secs() / 60,
+        /// How long a full queue of a team is tried before the overflow team gets the message.
+        full_queue_patience_ms: u64 = millis(RouterConfig::default().full_queue_patience),
+        /// How long one flight of publications may take.
+        publish_timeout_ms: u64 = millis(RouterConfig::default().publish_timeout),
+        /// Whether to publish `wa.activity`: only where somebody reads it.
+        activity: bool = RouterConfig::default().activity,
+    }
+}
+
+impl RouterSection {
+    pub(crate) fn check(&self, problems: &mut Problems) {
+        problems.require(self.conversation_idle_minutes > 0, "router.conversation_idle_minutes", "must be above 0");
+    }
+}
+
+impl Config {
+    pub(crate) fn router_config(&self) -> RouterConfig {
+        RouterConfig {
+            conversation_idle: Duration::from_secs(self.router.conversation_idle_minutes.saturating_mul(60)),
+            publish_timeout: Duration::from_millis(self.router.publish_timeout_ms),
+            full_queue_patience: Duration::from_millis(self.router.full_queue_patience_ms),
+            activity: self.router.activity,
+            janitor: self.janitor_config(),
+        }
+    }
+
+    /// The router's leases: each name with its number of partitions.
+    pub(crate) fn router_leases(&self) -> [(&'static str, u16); 3] {
+        [(ROUTER, self.partitions), (STATUSES, self.partitions), (ACCOUNT, 1)]
+    }
+}
+
+/// The router of a process, which runs once there are rules.
+pub(crate) struct Routing {
+    config: Config,
+    bus: Arc<dyn Bus>,
+    store: Store,
+    health: Arc<Health>,
+    rules: Option<Arc<Rules>>,
+    in_force: Switch,
+}
+
+impl Routing {
+    /// Reads the rules file, or declares what messages wait in until rules are activated.
+    ///
+    /// # Errors
+    /// The file is wrong; bus or store do not take what the rules need.
+    pub(crate) async fn prepare(
+        config: &Config,
+        bus: &Arc<dyn Bus>,
+        store: &Store,
+        health: &Arc<Health>,
+        shutdown: &CancellationToken,
+    ) -> Result<Self, Failure> {
+        let in_force = health.register_switch(ROUTER, "rules", State::NotReady("not read yet".to_owned()));
+        // What a file says can be told before anything starts; an activation may come at any time.
+        let rules = match &config.rules.file {
+            Some(_) => open_rules(config, store, &in_force, shutdown).await?,
+            None => None,
+        };
+        match &rules {
+            Some(rules) => adopt_rules(config, &**bus, store, &rules.current()).await?,
+            // What comes in waits in its partition until there are rules.
+            None if config.bus.declare => {
+                let queues = config.topology_for(&Default::default());
+                bus.declare(&queues).await.map_err(|error| Failure::failed(format!("topology: {error}")))?;
+            }
+            None => {}
+        }
+        let (config, bus, store, health) = (config.clone(), bus.clone(), store.clone(), health.clone());
+        Ok(Self { config, bus, store, health, rules, in_force })
+    }
+
+    /// With rules that are there already.
+    pub(crate) fn with_rules(
+        config: Config,
+        bus: Arc<dyn Bus>,
+        store: Store,
+        health: Arc<Health>,
+        rules: Arc<Rules>,
+    ) -> Self {
+        let in_force = health.register_switch(ROUTER, "rules", State::Ready);
+        Self { config, bus, store, health, rules: Some(rules), in_force }
+    }
+
+    /// Until `shutdown`, then drains under the workers' deadline.
+    pub(crate) async fn run(self, shutdown: CancellationToken) -> Result<(), Failure> {
+        let Some(rules) = self.rules(&shutdown).await? else { return Ok(()) };
+        self.in_force.set(State::Ready);
+        info!(rules = rules.current().active().version, "router starts");
+        let router = Router {
+            config: self.config.router_config(),
+            layout: self.config.layout(),
+            bus: self.bus.clone(),
+            store: self.store.clone(),
+            ids: Arc::new(TimeOrderedIds),
+            rules: rules.clone(),
+        };
+        let leases = |component, partitions: PartitionCount| {
+            let worker = self.config.worker_config(component, partitions);
+            worker::register(&self.health, &worker);
+            worker
+        };
+        let routing = &self;
+        let new_rules = |set: Arc<RulesInForce>| async move {
+            let adopted = adopt_rules(&routing.config, &*routing.bus, &routing.store, &set).await;
+            adopted.map_err(|failure| failure.message().unwrap_or_default().to_owned())
+        };
+        tokio::join!(
+            Box::pin(router.run(leases, shutdown.clone())),
+            Box::pin(rules.follow(shutdown.clone(), new_rules)),
+        );
+        Ok(())
+    }
+
+    async fn rules(&self, shutdown: &CancellationToken) -> Result<Option<Arc<Rules>>, Failure> {
+        if let Some(rules) = &self.rules {
+            return Ok(Some(rules.clone()));
+        }
+        let rules = open_rules(&self.config, &self.store, &self.in_force, shutdown).await?;
+        if let Some(rules) = &rules {
+            adopt_rules(&self.config, &*self.bus, &self.store, &rules.current()).await?;
+        }
+        Ok(rules)
+    }
+}
+
+/// Starts it in a process.
+pub(super) async fn start(process: &Process<'_>, store: &Store, tasks: &mut Tasks) -> Result<(), Failure> {
+    let Process { config, bus, health, shutdown, ending, .. } = process;
+    let routing = Routing::prepare(config, bus, store, health, shutdown).await?;
+    ending.spawn(tasks, ROUTER, Box::pin(routing.run(shutdown.clone())));
+    Ok(())
+}

@@ -1,0 +1,97 @@
+//! The rules of this process: where they come from, and what must be there before they decide.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+use waypost_bus::Bus;
+use waypost_live::{Rules, RulesError, RulesInForce};
+use waypost_ops::{State, Switch};
+use waypost_store::{Store, StoreError};
+
+use super::config::Config;
+use super::section::section;
+use super::store::open_store;
+use crate::exit::Failure;
+
+const NO_RULES: &str = "no rules are active, and rules.file names none";
+const RULES_EVERY: Duration = Duration::from_millis(500);
+
+section! {
+    /// The rules that decide.
+    RulesSection = "rules" {
+        /// The rules file (TOML), looked at twice a second. Without one: the versions in the store that are activated.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        file: Option<PathBuf> = None,
+    }
+}
+
+/// The rules in force: the file that the configuration names, else what was activated.
+pub(crate) async fn rules_of(config: &Config) -> Result<Arc<RulesInForce>, Failure> {
+    if let Some(file) = &config.rules.file {
+        return Rules::open_file(file).map(|rules| rules.current()).map_err(Failure::config);
+    }
+    let store = open_store(config).await?;
+    store.require_schema().await.map_err(|error| Failure::failed(format!("store: {error}")))?;
+    let rules = Rules::open_store(store.clone()).await;
+    store.close().await;
+    match rules.map_err(Failure::failed)? {
+        Some(rules) => Ok(rules.current()),
+        None => Err(Failure::failed(NO_RULES)),
+    }
+}
+
+/// The same for a process that goes on to follow them. Waits for the first activation, which `state` says meanwhile;
+/// `None` when the process is asked to stop before.
+pub(crate) async fn open_rules(
+    config: &Config,
+    store: &Store,
+    state: &Switch,
+    shutdown: &CancellationToken,
+) -> Result<Option<Arc<Rules>>, Failure> {
+    if let Some(file) = &config.rules.file {
+        return Rules::open_file(file).map(|rules| Some(Arc::new(rules))).map_err(Failure::config);
+    }
+    let mut is_logged = false;
+    loop {
+        match Rules::open_store(store.clone()).await {
+            Ok(Some(rules)) => return Ok(Some(Arc::new(rules))),
+            Ok(None) if is_logged => {}
+            Ok(None) => {
+                is_logged = true;
+                state.set(State::Waiting(NO_RULES.to_owned()));
+                warn!("{NO_RULES}: messages wait in the partitions' queues");
+            }
+            Err(RulesError::Store(error)) if error.is_transient() => warn!(%error, "rules not read yet"),
+            Err(error) => return Err(Failure::failed(error)),
+        }
+        if shutdown.run_until_cancelled(tokio::time::sleep(RULES_EVERY)).await.is_none() {
+            return Ok(None);
+        }
+    }
+}
+
+/// Makes the queues and the teams of rules before they are used.
+pub(crate) async fn adopt_rules(
+    config: &Config,
+    bus: &dyn Bus,
+    store: &Store,
+    rules: &RulesInForce,
+) -> Result<(), Failure> {
+    let failed = |error: StoreError| Failure::failed(format!("teams: {error}"));
+    if config.bus.declare {
+        let mut teams = rules.team_names();
+        // A broken bus may have lost what the administration once declared.
+        let stored = store.teams().await.map_err(failed)?;
+        teams.extend(stored.into_iter().map(|team| team.name));
+        let queues = config.topology_for(&teams);
+        bus.declare(&queues).await.map_err(|error| Failure::failed(format!("topology: {error}")))?;
+    }
+    for set in rules.routing() {
+        store.upsert_teams(&set.teams).await.map_err(failed)?;
+    }
+    waypost_router::metrics::begin(rules);
+    Ok(())
+}

@@ -1,0 +1,103 @@
+//! The store of this process: its configuration and its connections.
+
+use std::path::PathBuf;
+
+use futures_util::FutureExt;
+use tracing::{debug, warn};
+use waypost_domain::{NumberName, PhoneNumberId};
+use waypost_ops::{Health, State};
+use waypost_store::{Store, StoreError, StoreOptions, StoreUrl};
+
+use super::config::value::Secret;
+use super::config::{Config, EMBEDDED};
+use super::section::{Problems, section};
+use crate::exit::Failure;
+
+pub(crate) const STORE_FILE: &str = "store.db";
+
+section! {
+    /// The store of everything that lasts: a file of this process, or PostgreSQL.
+    StoreSection = "store" {
+        /// `embedded`, or `postgres://user:password@host:5432/database`.
+        url: Secret = Secret::new(EMBEDDED),
+        /// The file that holds it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        url_file: Option<PathBuf> = None,
+        /// Connections of this process.
+        connections_max: u32 = 16,
+        /// Whether a starting process brings the schema up to date; the embedded store always does.
+        migrate: bool = false,
+    }
+}
+
+impl StoreSection {
+    pub(crate) fn is_embedded(&self) -> bool {
+        self.url.expose() == EMBEDDED
+    }
+
+    pub(crate) fn check(&self, problems: &mut Problems) {
+        let url = self.url.expose();
+        let is_url = self.is_embedded() || url.starts_with("postgres://") || url.starts_with("postgresql://");
+        problems.require(is_url, "store.url", "must be \"embedded\" or postgres://…");
+    }
+}
+
+impl Config {
+    fn number_names(&self) -> Vec<(NumberName, PhoneNumberId)> {
+        let name = |(name, id): (&String, &String)| {
+            Some((NumberName::new(name.clone()).ok()?, PhoneNumberId::new(id.clone())))
+        };
+        self.numbers.iter().filter_map(name).collect()
+    }
+}
+
+pub(crate) async fn open_store(config: &Config) -> Result<Store, Failure> {
+    let options = StoreOptions { max_connections: config.store.connections_max, ..StoreOptions::default() };
+    let url = if config.store.is_embedded() {
+        create_data_dir(config)?;
+        StoreUrl::sqlite_file(config.data_dir.join(STORE_FILE))
+    } else {
+        StoreUrl::parse(config.store.url.expose()).map_err(|error| Failure::config(format!("store.url: {error}")))?
+    };
+    Store::open(&url, options).await.map_err(|error| Failure::unavailable(format!("store: {error}")))
+}
+
+/// The store, ready to work: schema checked or migrated, partition count fixed, numbers named.
+pub(crate) async fn ready_store(config: &Config) -> Result<Store, Failure> {
+    let store = open_store(config).await?;
+    if config.store.is_embedded() || config.store.migrate {
+        store.migrate().await.map_err(|error| Failure::failed(format!("store: {error}")))?;
+    }
+    store.require_schema().await.map_err(|error| Failure::failed(format!("store: {error}; run `waypost migrate`")))?;
+    let unusable = |error: StoreError| Failure::config(format!("store: {error}"));
+    store.fix_layout(config.layout().partitions).await.map_err(unusable)?;
+    for number in store.name_numbers(&config.number_names()).await.map_err(unusable)? {
+        warn!(%number, "numbers.<name> is passed over: the name, or Meta's id, was changed by the administration");
+    }
+    Ok(store)
+}
+
+/// Where the embedded bus and store keep their files.
+pub(super) fn create_data_dir(config: &Config) -> Result<(), Failure> {
+    std::fs::create_dir_all(&config.data_dir)
+        .map_err(|error| Failure::config(format!("data_dir: {}: {error}", config.data_dir.display())))
+}
+
+/// The store answers.
+pub(crate) fn register(health: &Health, store: &Store) {
+    let store = store.clone();
+    health.register("store", "", move || {
+        let store = store.clone();
+        async move {
+            match store.ping().await {
+                Ok(()) => State::Ready,
+                Err(error) => {
+                    // Not for everybody: it may name servers and users.
+                    debug!(%error, "store does not answer");
+                    State::NotReady("does not answer".to_owned())
+                }
+            }
+        }
+        .boxed()
+    });
+}
