@@ -47,7 +47,7 @@ enum Command {
     /// Formatting, clippy, unit, documentation, conformance and whole-system tests, and the documentation's own
     /// links. Installs RabbitMQ and PostgreSQL where it can, starts private ones on free ports, and stops them.
     /// `--only` and `--no-servers` make it short.
-    Test(test::TestArgs),
+    Test(test_plan::TestArgs),
     /// Post recorded webhook bodies to a running ingress on each bus, and compare what comes out
     ///
     /// DIR holds the bodies and `expected.json`, which says what each must become. RabbitMQ is a private node.

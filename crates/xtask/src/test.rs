@@ -5,37 +5,17 @@ use std::path::PathBuf;
 use std::process::Stdio;
 
 use anyhow::{Context, bail};
-use clap::Args;
 use tokio::process::Command;
 use waypost_tests::process::BINARY_VARIABLE;
 
 use crate::count::Count;
 use crate::servers::Servers;
 use crate::steps::{Steps, cargo};
-use crate::test_plan::{Kind, Plan};
+use crate::test_plan::{Kind, Plan, TestArgs};
 use crate::workspace::Workspace;
 
 /// One set of features for every step, so that nothing is built twice.
 const WORKSPACE: &[&str] = &["--workspace", "--all-features"];
-
-#[derive(Args, Debug, Default)]
-#[command(after_help = "Examples:
-  cargo xtask test                                  # everything
-  cargo xtask test --no-servers                     # everything that needs no RabbitMQ and no PostgreSQL
-  cargo xtask test --only router                    # clippy, and the crate's own tests
-  cargo xtask test --only it --no-servers           # whole-system tests on the embedded bus and store
-  cargo xtask test --only formatting --only clippy  # several
-
-Groups: formatting, clippy, unit (the crates' own tests), docs (examples in documentation, and its links), it
-(whole-system tests without the faults), faults (their short forms), simulation.")]
-pub(crate) struct TestArgs {
-    /// Only this crate (router, or waypost-router) or group; may be given several times
-    #[arg(long, value_name = "CRATE|GROUP")]
-    pub(crate) only: Vec<String>,
-    /// Start no servers, and leave out what needs them
-    #[arg(long)]
-    pub(crate) no_servers: bool,
-}
 
 pub(crate) async fn run(args: TestArgs) -> anyhow::Result<Count> {
     let mut steps = Steps::default();

@@ -1,8 +1,28 @@
 //! Which steps a test run has, by what was asked for on the command line. Runs nothing.
 
 use anyhow::bail;
+use clap::Args;
 
 use crate::workspace::{TESTS, Workspace};
+
+#[derive(Args, Debug, Default)]
+#[command(after_help = "Examples:
+  cargo xtask test                                  # everything
+  cargo xtask test --no-servers                     # everything that needs no RabbitMQ and no PostgreSQL
+  cargo xtask test --only router                    # clippy, and the crate's own tests
+  cargo xtask test --only it --no-servers           # whole-system tests on the embedded bus and store
+  cargo xtask test --only formatting --only clippy  # several
+
+Groups: formatting, clippy, unit (the crates' own tests), docs (examples in documentation, and its links), it
+(whole-system tests without the faults), faults (their short forms), simulation.")]
+pub(crate) struct TestArgs {
+    /// Only this crate (router, or waypost-router) or group; may be given several times
+    #[arg(long, value_name = "CRATE|GROUP")]
+    pub(crate) only: Vec<String>,
+    /// Start no servers, and leave out what needs them
+    #[arg(long)]
+    pub(crate) no_servers: bool,
+}
 
 /// What `--only` takes besides the crates.
 pub(crate) const GROUPS: [&str; 7] = ["formatting", "clippy", "unit", "docs", "it", "faults", "simulation"];

@@ -49,9 +49,6 @@ impl RetentionSection {
 
 impl Config {
     pub(super) fn janitor_config(&self) -> JanitorConfig {
-        JanitorConfig {
-            retention: self.retention.retention(),
-            every: Duration::from_secs(self.retention.every_s),
-        }
+        JanitorConfig { retention: self.retention.retention(), every: Duration::from_secs(self.retention.every_s) }
     }
 }
