@@ -1,8 +1,10 @@
 //! What can go wrong, by what the caller does next. Error texts carry the database's message, so that a log line says what
 //! is wrong; never its details, into which PostgreSQL puts whole rows.
 
+use std::error::Error;
 use std::fmt;
 
+use tokio_postgres::error::SqlState;
 use waypost_domain::ContactId;
 
 /// Two contacts that are one person. The winner has the smaller id.
@@ -58,18 +60,14 @@ pub enum StoreError {
     Database(SqlError),
 }
 
-/// An [`sqlx::Error`] that shows its message only. Details, which quote rows, stay hidden even from `{:?}`.
-pub struct SqlError(Box<sqlx::Error>);
+/// What a database said, without its details: PostgreSQL quotes whole rows there.
+pub struct SqlError {
+    text: String,
+}
 
 impl fmt::Display for SqlError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &*self.0 {
-            sqlx::Error::Database(error) => match error.code() {
-                Some(code) => write!(f, "{} (code {code})", error.message()),
-                None => f.write_str(error.message()),
-            },
-            other => other.fmt(f),
-        }
+        f.write_str(&self.text)
     }
 }
 
@@ -92,34 +90,57 @@ impl StoreError {
     }
 }
 
-impl From<sqlx::Error> for StoreError {
-    fn from(error: sqlx::Error) -> Self {
-        let verdict = match &error {
-            sqlx::Error::Database(database) => {
-                let code = database.code().unwrap_or_default();
-                if database.try_downcast_ref::<sqlx::sqlite::SqliteError>().is_some() {
-                    of_sqlite_code(&code)
-                } else {
-                    of_sqlstate(&code)
-                }
-            }
-            // The server went away, the pool is busy, or the file's thread died.
-            sqlx::Error::Io(_)
-            | sqlx::Error::Tls(_)
-            | sqlx::Error::PoolTimedOut
-            | sqlx::Error::PoolClosed
-            | sqlx::Error::BeginFailed
-            | sqlx::Error::WorkerCrashed => Verdict::Unavailable,
-            // sqlx's enum is open: whatever else it reports is a defect of ours.
-            _ => Verdict::Defect,
+/// Nobody answers, or not in time.
+pub(crate) fn unavailable(what: &str) -> StoreError {
+    StoreError::Unavailable(SqlError { text: what.to_owned() })
+}
+
+/// Of a statement that raises by a division where it did not touch the expected number of rows.
+pub(crate) fn of_check(error: tokio_postgres::Error, reason: &'static str) -> StoreError {
+    match error.code() {
+        Some(&SqlState::DIVISION_BY_ZERO) => StoreError::retry(reason),
+        _ => error.into(),
+    }
+}
+
+impl From<tokio_postgres::Error> for StoreError {
+    fn from(error: tokio_postgres::Error) -> Self {
+        let Some(database) = error.as_db_error() else {
+            // Of the driver's other errors only those name values that our own code made, and they name types only.
+            let text = source_of(&error).map_or_else(|| error.to_string(), |source| format!("{error}: {source}"));
+            let is_gone = error.is_closed() || source_of(&error).is_some_and(<dyn Error>::is::<std::io::Error>);
+            let source = SqlError { text };
+            return if is_gone { Self::Unavailable(source) } else { Self::Database(source) };
         };
-        let source = SqlError(Box::new(error));
-        match verdict {
-            Verdict::Retry(reason) => Self::Retry { reason, source: Some(source) },
-            Verdict::Unavailable => Self::Unavailable(source),
-            Verdict::Invalid => Self::Invalid(source.to_string()),
-            Verdict::Defect => Self::Database(source),
-        }
+        let code = database.code().code();
+        of_verdict(of_sqlstate(code), SqlError { text: format!("{} (code {code})", database.message()) })
+    }
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        let verdict = match error.sqlite_error() {
+            Some(failure) => of_sqlite_code(failure.extended_code),
+            None => Verdict::Defect,
+        };
+        let text = match error.sqlite_error() {
+            Some(failure) => format!("{error} (code {})", failure.extended_code),
+            None => error.to_string(),
+        };
+        of_verdict(verdict, SqlError { text })
+    }
+}
+
+fn source_of(error: &tokio_postgres::Error) -> Option<&(dyn Error + 'static)> {
+    error.source()
+}
+
+fn of_verdict(verdict: Verdict, source: SqlError) -> StoreError {
+    match verdict {
+        Verdict::Retry(reason) => StoreError::Retry { reason, source: Some(source) },
+        Verdict::Unavailable => StoreError::Unavailable(source),
+        Verdict::Invalid => StoreError::Invalid(source.to_string()),
+        Verdict::Defect => StoreError::Database(source),
     }
 }
 
@@ -150,8 +171,7 @@ fn of_sqlstate(code: &str) -> Verdict {
 }
 
 /// <https://www.sqlite.org/rescode.html>; extended codes keep the primary one in their low byte.
-fn of_sqlite_code(code: &str) -> Verdict {
-    let code: i32 = code.parse().unwrap_or_default();
+fn of_sqlite_code(code: i32) -> Verdict {
     match code & 0xff {
         5 | 6 => Verdict::Retry("the database file is locked"),
         // READONLY, IOERR, FULL, CANTOPEN
@@ -182,7 +202,7 @@ mod tests {
         for code in ["42P01", "42501", ""] {
             assert!(matches!(of_sqlstate(code), Verdict::Defect), "{code}");
         }
-        for (code, retry) in [("5", true), ("517", true), ("6", true), ("2067", true), ("1555", true), ("1", false)] {
+        for (code, retry) in [(5, true), (517, true), (6, true), (2067, true), (1555, true), (1, false)] {
             assert_eq!(matches!(of_sqlite_code(code), Verdict::Retry(_)), retry, "{code}");
         }
     }
