@@ -115,8 +115,8 @@ const TESTS_ONLY: &[(&str, &str)] = &[
 /// Libraries that belong to one place each, tests and benches apart.
 const LIBRARIES: &[(&str, &[&str])] = &[
     ("lapin", &["waypost-bus-rabbitmq", "waypost-xtask", "waypost-tests"]),
-    ("rusqlite", &["waypost-bus-embedded"]),
-    ("sqlx", &["waypost-store", "waypost-xtask", "waypost-tests"]),
+    ("rusqlite", &["waypost-bus-embedded", "waypost-store", "waypost-tests"]),
+    ("tokio-postgres", &["waypost-store", "waypost-tests"]),
     ("axum", &["waypost-ingress", "waypost-xtask"]),
     ("tonic", &["waypost-proto", "waypost-grpc", "waypost-admin", "waypost-cli", "waypost-tests"]),
     ("clap", &["waypost-cli", "waypost", "waypost-xtask"]),

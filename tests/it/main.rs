@@ -27,6 +27,8 @@ mod rules_cli;
 mod secrets;
 mod standby;
 #[cfg(feature = "servers")]
+mod store_faults;
+#[cfg(feature = "servers")]
 mod store_postgres;
 mod teams;
 mod tidy;

@@ -9,7 +9,7 @@ use waypost_domain::{
     AliasSet, ContactId, Conversation, ConversationId, DecisionId, NumberName, PartitionId, PhoneNumberId, Timestamp,
 };
 use waypost_store::{
-    Batch, EventKey, INBOX_COMPONENT, InboxRow, Lease, Merge, Observation, Renewal, Store, StoreError, StoreOptions,
+    EventKey, INBOX_COMPONENT, InboxRow, InboxTx, Lease, Merge, Observation, Renewal, Store, StoreError, StoreOptions,
     StoreUrl,
 };
 use waypost_tests::eventually;
@@ -52,6 +52,11 @@ impl Database {
         self.url.rsplit('/').next().expect("a url ends with a database")
     }
 
+    pub(crate) fn port(&self) -> u16 {
+        let end = self.url.rsplit(':').next().and_then(|end| end.split('/').next());
+        end.and_then(|port| port.parse().ok()).expect("a url has a port")
+    }
+
     /// Sessions of this database for which `condition` holds.
     fn sessions(&self, condition: &str) -> u32 {
         let sql = format!("SELECT count(*) FROM pg_stat_activity WHERE datname = '{}' AND {condition}", self.name());
@@ -88,11 +93,11 @@ impl Two {
         Self { database, store, one, other }
     }
 
-    async fn batch_of_one(&self) -> Batch {
+    async fn batch_of_one(&self) -> InboxTx {
         self.store.begin_batch(&self.one.fence(0, None)).await.expect("the store answers")
     }
 
-    async fn batch_of_other(&self) -> Batch {
+    async fn batch_of_other(&self) -> InboxTx {
         self.store.begin_batch(&self.other.fence(0, None)).await.expect("the store answers")
     }
 
@@ -131,7 +136,7 @@ pub(crate) fn seen(text: &str) -> Observation {
     Observation { aliases: aliases(text), rotations: vec![], profile_name: None, username: None, at }
 }
 
-async fn observed(batch: &mut Batch, text: &str) -> Result<ContactId, StoreError> {
+async fn observed(batch: &mut InboxTx, text: &str) -> Result<ContactId, StoreError> {
     let contacts = batch.contacts(&[seen(text)]).await?;
     Ok(contacts[0].as_ref().expect("it names somebody").id)
 }
@@ -153,13 +158,13 @@ pub(crate) fn row(key: &str, seq: i64) -> InboxRow {
 }
 
 /// Every `id` is another conversation.
-fn conversation(id: &str, contact: ContactId) -> Conversation {
+pub(crate) fn conversation(id: &str, contact: ContactId) -> Conversation {
     let id = ConversationId::from_uuid(DecisionId::of_event(&number(), id).as_uuid());
     Conversation::new(id, contact, name("support"), Timestamp::from_millis(1))
 }
 
 /// Writes what needs the contact's row locked: a conversation that begins.
-async fn begin_talk(batch: &mut Batch, id: &str, contact: ContactId) -> Result<(), StoreError> {
+async fn begin_talk(batch: &mut InboxTx, id: &str, contact: ContactId) -> Result<(), StoreError> {
     batch.record(&[], &[conversation(id, contact)]).await
 }
 

@@ -7,6 +7,7 @@ pub mod admin;
 pub mod eventually;
 pub mod load;
 pub mod network;
+pub mod pooler;
 pub mod ports;
 pub mod postgres;
 pub mod process;

@@ -4,9 +4,31 @@
 //! id (BSUID, <https://developers.facebook.com/docs/whatsapp/business-scoped-user-ids>). This module decides, from
 //! what was observed and who owns those aliases today, what has to happen; the store carries it out.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::ids::ContactId;
+
+/// What is known of a contact.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ContactRecord {
+    pub id: ContactId,
+    pub attributes: BTreeMap<String, String>,
+    pub profile_name: Option<String>,
+    pub username: Option<String>,
+    pub language: Option<String>,
+    /// Never met before what asked for it.
+    pub is_new: bool,
+}
+
+impl ContactRecord {
+    /// A contact of whom nothing is known but that there is one.
+    pub const fn empty(id: ContactId) -> Self {
+        let attributes = BTreeMap::new();
+        Self { id, attributes, profile_name: None, username: None, language: None, is_new: false }
+    }
+}
 
 /// One name that points at a contact. Each alias belongs to at most one contact at a time.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -16,7 +16,7 @@ pub mod team;
 pub mod time;
 
 pub use calendar::{Calendar, CalendarName};
-pub use contact::{Alias, AliasSet};
+pub use contact::{Alias, AliasSet, ContactRecord};
 pub use conversation::{Conversation, ConversationState};
 pub use id_source::IdSource;
 pub use ids::{ContactId, ConversationId, DecisionId, NumberName, PhoneNumberId, WabaId};

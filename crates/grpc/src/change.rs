@@ -9,7 +9,7 @@ use ring::digest::{Context, SHA256};
 use uuid::Uuid;
 use waypost_proto::admin::to_json;
 use waypost_proto::mutating::MutatingRequest;
-use waypost_store::{AnsweredRequest, AuditEntry, Change, Store};
+use waypost_store::{AnsweredRequest, AuditEntry, AuditedTx, Store};
 
 use crate::error::{CallError, invalid};
 use crate::gate::Caller;
@@ -82,22 +82,22 @@ impl<A> Changed<A> {
 
 /// The transaction of a change: the store's own, to read and to write, and the records of what is done in it.
 pub struct Tx {
-    change: Change,
+    change: AuditedTx,
     mutation: Mutation,
     records: Vec<AuditEntry>,
     needs_record: bool,
 }
 
 impl Deref for Tx {
-    type Target = Change;
+    type Target = AuditedTx;
 
-    fn deref(&self) -> &Change {
+    fn deref(&self) -> &AuditedTx {
         &self.change
     }
 }
 
 impl DerefMut for Tx {
-    fn deref_mut(&mut self) -> &mut Change {
+    fn deref_mut(&mut self) -> &mut AuditedTx {
         &mut self.change
     }
 }

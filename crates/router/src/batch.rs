@@ -14,8 +14,8 @@ use waypost_live::RulesInForce;
 use waypost_proto::v1::{ActivityKind, ActivityRecord};
 use waypost_rules::{PreviousTeam, Scratch};
 use waypost_store::{
-    Batch, ChangeRow, ChangeScope, ContactRecord, HeldRelease, InboxRow, KnownEvent, Observation, StoreError,
-    StoredDecision,
+    ChangeRow, ChangeScope, ContactRecord, HeldRelease, InboxRow, InboxTx, InboxWrites, KnownEvent, Observation,
+    StoreError, StoredDecision,
 };
 use waypost_worker::Claim;
 
@@ -64,7 +64,7 @@ struct Work<'a> {
     config: &'a RouterConfig,
     ids: &'a dyn IdSource,
     claim: &'a mut Claim,
-    tx: Batch,
+    tx: InboxTx,
     conversations: HashMap<Pair, Conversation>,
     changed: HashSet<Pair>,
     /// Conversations that this batch found to be over.
@@ -88,7 +88,7 @@ pub async fn decide_batch(
     config: &RouterConfig,
     ids: &dyn IdSource,
     claim: &mut Claim,
-    mut tx: Batch,
+    mut tx: InboxTx,
     arrivals: &[Arrival],
     known: Vec<Option<KnownEvent>>,
 ) -> Result<Decided, StoreError> {
@@ -345,20 +345,14 @@ impl Work<'_> {
         for pair in &self.changed {
             conversations.extend(self.conversations.get(pair).cloned());
         }
-        self.tx.record(&self.rows, &conversations).await?;
-        if !self.releases.is_empty() {
-            self.tx.release(&self.releases).await?;
-        }
-        if !self.changes.is_empty() {
-            self.tx.keep_changes(&self.changes).await?;
-        }
         fault::point(fault::ROUTER_IN_TRANSACTION);
-        self.tx.commit().await?;
+        let (rows, releases, changes) = (&self.rows, &self.releases, &self.changes);
+        self.tx.finish(&InboxWrites { rows, conversations: &conversations, releases, changes }).await?;
         Ok(self.decided)
     }
 }
 
-fn observation(inbound: &Inbound) -> Observation {
+pub(crate) fn observation(inbound: &Inbound) -> Observation {
     let (rotations, profile_name, username) = match &inbound.content {
         Content::Message(message) | Content::Standby(message) | Content::Echo(message) => {
             let rotations = message.rotation.clone().into_iter().collect();

@@ -18,7 +18,7 @@ use waypost_worker::{Claim, ClaimedBatch, HandleError, Handler};
 
 use crate::Router;
 use crate::activity;
-use crate::batch::{Arrival, Decided, Outgoing, decide_batch};
+use crate::batch::{Arrival, Decided, Outgoing, decide_batch, observation};
 use crate::config::RouterConfig;
 use crate::deliver::{Deliverer, Routed};
 use crate::inbound::{Content, Inbound};
@@ -121,13 +121,14 @@ impl RouteHandler {
         arrivals: &[Arrival],
     ) -> Result<Decided, HandleError> {
         let keys: Vec<_> = arrivals.iter().map(|arrival| arrival.inbound.key.clone()).collect();
+        let observations: Vec<_> = arrivals.iter().map(|arrival| observation(&arrival.inbound)).collect();
         let oldest_at = arrivals.iter().map(|arrival| arrival.inbound.received_at).min();
         let position = claim.position();
         let mut attempt = 0;
         loop {
             attempt += 1;
-            let (tx, known) = self.shared.store.begin_batch_of(&claim.fence(oldest_at), &keys).await?;
-            let Shared { config, ids, .. } = &*self.shared;
+            let Shared { config, ids, store, .. } = &*self.shared;
+            let (tx, known) = store.begin_batch_with(&claim.fence(oldest_at), &keys, &observations).await?;
             let error = match decide_batch(rules, config, &**ids, claim, tx, arrivals, known).await {
                 Ok(decided) => return Ok(decided),
                 Err(error) => error,

@@ -45,7 +45,7 @@ impl RecordHandler {
                 }
             }
         }
-        let mut tx = self.store.begin_batch(&batch.claim.fence(oldest_at)).await?;
+        let mut tx = self.store.begin_record(&batch.claim.fence(oldest_at)).await?;
         if !statuses.is_empty() {
             tx.record_statuses(&statuses).await?;
         }

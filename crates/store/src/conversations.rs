@@ -1,91 +1,83 @@
 //! Conversations in a batch: the unresolved one of each contact on each number, and what became of it.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
+use std::sync::LazyLock;
 
-use sqlx::{PgConnection, QueryBuilder};
-use uuid::Uuid;
-use waypost_domain::team::{Priority, TeamName};
-use waypost_domain::{ContactId, Conversation, ConversationId, ConversationState, NumberName, Timestamp};
+use waypost_domain::{ContactId, Conversation, ConversationState, NumberName};
 
-use crate::database::Tx;
-use crate::records::{self, clean, unreadable};
-use crate::{Batch, Result, StoreError};
+use crate::Result;
+use crate::core::{Columns, Param, Row, Sql, Statement, Table, params};
+use crate::inbox::{InboxTx, ReadUnlocked};
 
-#[derive(sqlx::FromRow)]
-struct ConversationRow {
-    id: Uuid,
-    contact_id: Uuid,
-    number: String,
-    state: String,
-    team: Option<String>,
-    priority: String,
-    opened_at: i64,
-    active_at: i64,
-    last_inbound_at: Option<i64>,
-    last_outbound_at: Option<i64>,
-    window_ends_at: Option<i64>,
-    written_by: String,
-}
+pub(crate) static CONVERSATION: Table = Table {
+    name: "conversation",
+    columns: &[
+        ("id", "UUID"),
+        ("contact_id", "UUID"),
+        ("number", "TEXT"),
+        ("state", "TEXT"),
+        ("team", "TEXT"),
+        ("priority", "TEXT"),
+        ("opened_at", "BIGINT"),
+        ("active_at", "BIGINT"),
+        ("last_inbound_at", "BIGINT"),
+        ("last_outbound_at", "BIGINT"),
+        ("window_ends_at", "BIGINT"),
+    ],
+};
 
-/// An unresolved conversation, joined to its contact; all `None` where there is none.
-#[derive(sqlx::FromRow)]
-pub(crate) struct JoinedConversation {
-    talk_id: Option<Uuid>,
-    number: Option<String>,
-    state: Option<String>,
-    team: Option<String>,
-    priority: Option<String>,
-    opened_at: Option<i64>,
-    active_at: Option<i64>,
-    last_inbound_at: Option<i64>,
-    last_outbound_at: Option<i64>,
-    window_ends_at: Option<i64>,
-    written_by: Option<String>,
-}
+/// What [`from_row`] reads of `conversation v`. `id` goes by another name, for joins with other tables that have one.
+pub(crate) static COLUMNS: LazyLock<String> =
+    LazyLock::new(|| CONVERSATION.list("v").replacen("v.id", "v.id AS conversation_id", 1));
 
-/// The columns of [`JoinedConversation`], from `conversation v`.
-macro_rules! joined_columns {
-    () => {
-        "v.id AS talk_id, v.number, v.state, v.team, v.priority, v.opened_at, v.active_at, v.last_inbound_at, \
-         v.last_outbound_at, v.window_ends_at, v.xmin::TEXT AS written_by"
-    };
-}
-pub(crate) use joined_columns;
+static UNRESOLVED: LazyLock<Sql> = LazyLock::new(|| {
+    let columns = &*COLUMNS;
+    Sql::made_each(
+        format!(
+            "SELECT {columns}, '' AS written_by
+    FROM json_each($1) c
+    JOIN json_each($2) n ON n.key = c.key
+    CROSS JOIN conversation v ON v.contact_id = unhex(c.value) AND v.number = n.value AND v.state <> 'resolved'"
+        ),
+        format!(
+            "SELECT {columns}, v.xmin::TEXT AS written_by
+    FROM unnest($1::UUID[], $2::TEXT[]) AS w(contact, number)
+    JOIN conversation v ON v.contact_id = w.contact AND v.number = w.number AND v.state <> 'resolved'"
+        ),
+    )
+});
 
-const OPEN_POSTGRES: &str = "SELECT v.id, v.contact_id, v.number, v.state, v.team, v.priority, v.opened_at, v.active_at, \
-     v.last_inbound_at, v.last_outbound_at, v.window_ends_at, v.xmin::TEXT AS written_by \
-     FROM unnest($1::UUID[], $2::TEXT[]) AS w(contact, number) JOIN conversation v ON v.contact_id = w.contact AND v.number = w.number AND v.state <> 'resolved'";
-const OPEN_SQLITE: &str = "SELECT v.id, v.contact_id, v.number, v.state, v.team, v.priority, v.opened_at, v.active_at, \
-     v.last_inbound_at, v.last_outbound_at, v.window_ends_at, '' AS written_by FROM json_each($1) w \
-     CROSS JOIN conversation v ON v.contact_id = unhex(w.value ->> 0) AND v.number = w.value ->> 1 AND v.state <> 'resolved'";
 /// The janitor may have resolved a conversation since it was read, and a resolved one never opens again: such a row is
-/// not written, and the row count tells.
-macro_rules! unless_resolved {
-    () => {
-        " ON CONFLICT (id) DO UPDATE SET state = excluded.state, team = excluded.team, priority = excluded.priority, \
-         active_at = excluded.active_at, last_inbound_at = excluded.last_inbound_at, \
-         last_outbound_at = excluded.last_outbound_at, window_ends_at = excluded.window_ends_at \
-         WHERE conversation.state <> 'resolved' OR excluded.state = 'resolved'"
-    };
-}
-const SAVE_POSTGRES: &str = concat!(
-    "INSERT INTO conversation (id, contact_id, number, state, team, priority, opened_at, active_at, last_inbound_at, \
-     last_outbound_at, window_ends_at) SELECT * FROM unnest($1::UUID[], $2::UUID[], $3::TEXT[], $4::TEXT[], \
-     $5::TEXT[], $6::TEXT[], $7::BIGINT[], $8::BIGINT[], $9::BIGINT[], $10::BIGINT[], $11::BIGINT[])",
-    unless_resolved!()
+/// not written, and the row count says so.
+static SAVE: LazyLock<Sql> = LazyLock::new(|| {
+    CONVERSATION.insert_checked(
+        "ON CONFLICT (id) DO UPDATE SET
+        state = excluded.state, team = excluded.team, priority = excluded.priority, active_at = excluded.active_at,
+        last_inbound_at = excluded.last_inbound_at, last_outbound_at = excluded.last_outbound_at,
+        window_ends_at = excluded.window_ends_at
+    WHERE conversation.state <> 'resolved' OR excluded.state = 'resolved'",
+    )
+});
+
+/// PostgreSQL only: most are there already, and to update a row takes less than to insert it, find it there and lock
+/// it. It must still be the row that was read.
+static UPDATE: Sql = Sql::each(
+    "",
+    "WITH done AS (
+        UPDATE conversation SET
+            state = r.state, team = r.team, priority = r.priority, active_at = r.active_at,
+            last_inbound_at = r.last_inbound_at, last_outbound_at = r.last_outbound_at,
+            window_ends_at = r.window_ends_at
+        FROM unnest($1::UUID[], $2::TEXT[], $3::TEXT[], $4::TEXT[], $5::BIGINT[], $6::BIGINT[], $7::BIGINT[],
+            $8::BIGINT[], $9::TEXT[]) AS r(id, state, team, priority, active_at, last_inbound_at, last_outbound_at,
+            window_ends_at, written_by)
+        WHERE conversation.id = r.id AND conversation.xmin = r.written_by::XID
+            AND (conversation.state <> 'resolved' OR r.state = 'resolved')
+        RETURNING 1)
+    SELECT 1 / (count(*) = $10)::INT FROM done",
 );
 
-/// Most are there already, and to update a row takes less than to insert it, find it there and lock it. Where this batch
-/// has read the row, it must still be the same.
-const UPDATE_POSTGRES: &str = "UPDATE conversation SET state = r.state, team = r.team, priority = r.priority, \
-     active_at = r.active_at, last_inbound_at = r.last_inbound_at, last_outbound_at = r.last_outbound_at, \
-     window_ends_at = r.window_ends_at FROM unnest($1::UUID[], $2::TEXT[], $3::TEXT[], $4::TEXT[], $5::BIGINT[], \
-     $6::BIGINT[], $7::BIGINT[], $8::BIGINT[], $9::TEXT[]) AS r(id, state, team, priority, active_at, last_inbound_at, \
-     last_outbound_at, window_ends_at, written_by) WHERE conversation.id = r.id \
-     AND (r.written_by IS NULL OR conversation.xmin = r.written_by::XID) \
-     AND (conversation.state <> 'resolved' OR r.state = 'resolved') RETURNING conversation.id";
-
-impl Batch {
+impl InboxTx {
     /// The unresolved conversation of each pair, where there is one.
     pub async fn conversations(
         &mut self,
@@ -94,162 +86,109 @@ impl Batch {
         if pairs.is_empty() {
             return Ok(HashMap::new());
         }
-        if pairs.iter().all(|(contact, _)| self.read.talks.contains_key(contact)) {
+        if pairs.iter().all(|(contact, _)| self.read.unresolved.contains_key(contact)) {
             let open = |pair: &(ContactId, NumberName)| {
-                let talk = self.read.talks.get(&pair.0)?.iter().find(|talk| talk.number == pair.1)?;
-                Some((pair.clone(), talk.clone()))
+                let mut all = self.read.unresolved.get(&pair.0)?.iter();
+                Some((pair.clone(), all.find(|conversation| conversation.number == pair.1)?.clone()))
             };
             return Ok(pairs.iter().filter_map(open).collect());
         }
-        let rows: Vec<ConversationRow> = match &mut self.tx {
-            Tx::Sqlite(tx) => {
-                let pairs: Vec<[String; 2]> = pairs
-                    .iter()
-                    .map(|(contact, number)| [contact.as_uuid().simple().to_string(), number.as_str().to_owned()])
-                    .collect();
-                sqlx::query_as(OPEN_SQLITE).bind(serde_json::json!(pairs).to_string()).fetch_all(&mut **tx).await?
-            }
-            Tx::Postgres(tx) => {
-                sqlx::query_as(OPEN_POSTGRES)
-                    .bind(pairs.iter().map(|(contact, _)| contact.as_uuid()).collect::<Vec<_>>())
-                    .bind(pairs.iter().map(|(_, number)| number.as_str()).collect::<Vec<_>>())
-                    .fetch_all(&mut **tx)
-                    .await?
-            }
-        };
+        let contacts: Param<'_> = pairs.iter().map(|(contact, _)| *contact).collect();
+        let numbers: Param<'_> = pairs.iter().map(|(_, number)| number).collect();
+        let rows = self.fenced.tx.query(&UNRESOLVED, params![contacts, numbers]).await?;
         let mut found = HashMap::with_capacity(rows.len());
-        for mut row in rows {
-            let written_by = std::mem::take(&mut row.written_by);
-            let conversation = row.into_conversation()?;
-            if matches!(self.tx, Tx::Postgres(_)) {
+        for row in &rows {
+            let Some((conversation, written_by)) = from_row(row)? else { continue };
+            if self.fenced.tx.is_shared() {
                 self.read.conversations.entry(conversation.id).or_insert(written_by);
             }
             found.insert((conversation.contact, conversation.number.clone()), conversation);
         }
         Ok(found)
     }
+}
 
-    pub(crate) async fn save_conversations(&mut self, conversations: &[Conversation]) -> Result<()> {
-        // What ended makes room for what began: at most one is unresolved per contact and number.
-        let (ended, open): (Vec<_>, Vec<_>) =
-            conversations.iter().partition(|conversation| conversation.state == ConversationState::Resolved);
-        self.save(ended).await?;
-        self.save(open).await
-    }
+/// With the transaction that wrote it. `None` where a join found none.
+pub(crate) fn from_row(row: &Row) -> Result<Option<(Conversation, String)>> {
+    let row = row.of(CONVERSATION.name);
+    let Some(id) = row.get("conversation_id")? else { return Ok(None) };
+    let conversation = Conversation {
+        id,
+        contact: row.get("contact_id")?,
+        number: row.get("number")?,
+        state: row.get("state")?,
+        team: row.get("team")?,
+        priority: row.get("priority")?,
+        opened_at: row.get("opened_at")?,
+        active_at: row.get("active_at")?,
+        last_inbound_at: row.get("last_inbound_at")?,
+        last_outbound_at: row.get("last_outbound_at")?,
+        window_ends_at: row.get("window_ends_at")?,
+    };
+    Ok(Some((conversation, written_by(&row)?)))
+}
 
-    async fn save(&mut self, mut rows: Vec<&Conversation>) -> Result<()> {
-        if rows.is_empty() {
-            return Ok(());
-        }
+fn written_by(row: &Columns<'_>) -> Result<String> {
+    row.get("written_by")
+}
+
+/// Adds what saves `conversations`. `read` says of which the row was read; those must not have changed.
+pub(crate) fn save<'a>(
+    statements: &mut Vec<Statement<'a>>,
+    read: &mut ReadUnlocked,
+    is_shared: bool,
+    conversations: &'a [Conversation],
+) {
+    // What ended makes room for what began: at most one is unresolved per contact and number.
+    for ended in [true, false] {
+        let mut rows: Vec<&Conversation> =
+            conversations.iter().filter(|one| (one.state == ConversationState::Resolved) == ended).collect();
         rows.sort_unstable_by_key(|row| row.id);
-        if let Tx::Postgres(tx) = &mut self.tx {
-            let read: Vec<Option<String>> = rows.iter().map(|row| self.read.conversations.remove(&row.id)).collect();
-            let updated: HashSet<Uuid> = update(tx, &rows, &read).await?.into_iter().collect();
-            if rows.iter().zip(&read).any(|(row, read)| read.is_some() && !updated.contains(&row.id.as_uuid())) {
-                return Err(StoreError::retry("a conversation changed since it was read"));
-            }
-            rows.retain(|row| !updated.contains(&row.id.as_uuid()));
-            if rows.is_empty() {
-                return Ok(());
+        let (mut updated, mut saved) = (Vec::new(), Vec::new());
+        for row in rows {
+            match read.conversations.remove(&row.id).filter(|_| is_shared) {
+                Some(written_by) => updated.push(update_params(row, written_by)),
+                None => saved.push(row_params(row)),
             }
         }
-        let saved = match &mut self.tx {
-            Tx::Sqlite(tx) => {
-                let mut query = QueryBuilder::new(
-                    "INSERT INTO conversation (id, contact_id, number, state, team, priority, opened_at, active_at, \
-                     last_inbound_at, last_outbound_at, window_ends_at) ",
-                );
-                query.push_values(&rows, |mut values, row| {
-                    values
-                        .push_bind(row.id.as_uuid())
-                        .push_bind(row.contact.as_uuid())
-                        .push_bind(row.number.as_str())
-                        .push_bind(row.state.as_str())
-                        .push_bind(row.team.as_ref().map(TeamName::as_str))
-                        .push_bind(row.priority.as_str())
-                        .push_bind(row.opened_at.as_millis())
-                        .push_bind(row.active_at.as_millis())
-                        .push_bind(row.last_inbound_at.map(Timestamp::as_millis))
-                        .push_bind(row.last_outbound_at.map(Timestamp::as_millis))
-                        .push_bind(row.window_ends_at.map(Timestamp::as_millis));
-                });
-                query.push(unless_resolved!());
-                query.build().persistent(false).execute(&mut **tx).await?.rows_affected()
+        for (sql, rows, reason) in [
+            (&UPDATE, updated, "a conversation changed since it was read"),
+            (&*SAVE, saved, "a conversation was resolved meanwhile"),
+        ] {
+            let count = rows.len() as u64;
+            if count > 0 {
+                statements.push(Statement::rows(sql, rows).expecting(count, reason));
             }
-            Tx::Postgres(tx) => sqlx::query(SAVE_POSTGRES)
-                .bind(rows.iter().map(|row| row.id.as_uuid()).collect::<Vec<_>>())
-                .bind(rows.iter().map(|row| row.contact.as_uuid()).collect::<Vec<_>>())
-                .bind(rows.iter().map(|row| clean(row.number.as_str())).collect::<Vec<_>>())
-                .bind(rows.iter().map(|row| row.state.as_str()).collect::<Vec<_>>())
-                .bind(rows.iter().map(|row| row.team.as_ref().map(TeamName::as_str)).collect::<Vec<_>>())
-                .bind(rows.iter().map(|row| row.priority.as_str()).collect::<Vec<_>>())
-                .bind(rows.iter().map(|row| row.opened_at.as_millis()).collect::<Vec<_>>())
-                .bind(rows.iter().map(|row| row.active_at.as_millis()).collect::<Vec<_>>())
-                .bind(rows.iter().map(|row| row.last_inbound_at.map(Timestamp::as_millis)).collect::<Vec<_>>())
-                .bind(rows.iter().map(|row| row.last_outbound_at.map(Timestamp::as_millis)).collect::<Vec<_>>())
-                .bind(rows.iter().map(|row| row.window_ends_at.map(Timestamp::as_millis)).collect::<Vec<_>>())
-                .execute(&mut **tx)
-                .await?
-                .rows_affected(),
-        };
-        if saved == rows.len() as u64 {
-            Ok(())
-        } else {
-            Err(StoreError::retry("a conversation was resolved meanwhile"))
         }
     }
 }
 
-async fn update(tx: &mut PgConnection, rows: &[&Conversation], read: &[Option<String>]) -> Result<Vec<Uuid>> {
-    let query = sqlx::query_scalar(UPDATE_POSTGRES)
-        .bind(rows.iter().map(|row| row.id.as_uuid()).collect::<Vec<_>>())
-        .bind(rows.iter().map(|row| row.state.as_str()).collect::<Vec<_>>())
-        .bind(rows.iter().map(|row| row.team.as_ref().map(TeamName::as_str)).collect::<Vec<_>>())
-        .bind(rows.iter().map(|row| row.priority.as_str()).collect::<Vec<_>>())
-        .bind(rows.iter().map(|row| row.active_at.as_millis()).collect::<Vec<_>>())
-        .bind(rows.iter().map(|row| row.last_inbound_at.map(Timestamp::as_millis)).collect::<Vec<_>>())
-        .bind(rows.iter().map(|row| row.last_outbound_at.map(Timestamp::as_millis)).collect::<Vec<_>>())
-        .bind(rows.iter().map(|row| row.window_ends_at.map(Timestamp::as_millis)).collect::<Vec<_>>())
-        .bind(read);
-    Ok(query.fetch_all(tx).await?)
+fn row_params(row: &Conversation) -> Vec<Param<'_>> {
+    params![
+        row.id,
+        row.contact,
+        &row.number,
+        row.state.as_str(),
+        row.team.as_ref(),
+        row.priority.as_str(),
+        row.opened_at,
+        row.active_at,
+        row.last_inbound_at,
+        row.last_outbound_at,
+        row.window_ends_at,
+    ]
 }
 
-impl JoinedConversation {
-    /// With the transaction that wrote it.
-    pub(crate) fn into_conversation(self, contact: Uuid) -> Result<Option<(Conversation, String)>> {
-        let Some(id) = self.talk_id else { return Ok(None) };
-        let row = ConversationRow {
-            id,
-            contact_id: contact,
-            number: self.number.unwrap_or_default(),
-            state: self.state.unwrap_or_default(),
-            team: self.team,
-            priority: self.priority.unwrap_or_default(),
-            opened_at: self.opened_at.unwrap_or_default(),
-            active_at: self.active_at.unwrap_or_default(),
-            last_inbound_at: self.last_inbound_at,
-            last_outbound_at: self.last_outbound_at,
-            window_ends_at: self.window_ends_at,
-            written_by: String::new(),
-        };
-        Ok(Some((row.into_conversation()?, self.written_by.unwrap_or_default())))
-    }
-}
-
-impl ConversationRow {
-    fn into_conversation(self) -> Result<Conversation> {
-        Ok(Conversation {
-            id: ConversationId::from_uuid(self.id),
-            contact: ContactId::from_uuid(self.contact_id),
-            number: NumberName::new(self.number).map_err(|_| unreadable("conversation", "number"))?,
-            state: ConversationState::parse(&self.state).ok_or(unreadable("conversation", "state"))?,
-            team: records::team(self.team, "conversation", "team")?,
-            priority: Priority::parse(&self.priority).ok_or(unreadable("conversation", "priority"))?,
-            opened_at: Timestamp::from_millis(self.opened_at),
-            active_at: Timestamp::from_millis(self.active_at),
-            last_inbound_at: records::timestamp(self.last_inbound_at),
-            last_outbound_at: records::timestamp(self.last_outbound_at),
-            window_ends_at: records::timestamp(self.window_ends_at),
-        })
-    }
+fn update_params(row: &Conversation, written_by: String) -> Vec<Param<'_>> {
+    params![
+        row.id,
+        row.state.as_str(),
+        row.team.as_ref(),
+        row.priority.as_str(),
+        row.active_at,
+        row.last_inbound_at,
+        row.last_outbound_at,
+        row.window_ends_at,
+        written_by,
+    ]
 }

@@ -6,13 +6,26 @@
 //! records. This crate carries decisions out; it must never take one about routing, and never publish anything.
 //! No value that names a person reaches a log line or an error text.
 
+mod admin;
+mod changes;
+mod contacts;
+mod conversations;
 mod core;
 mod error;
+mod ids;
+mod inbox;
 mod lease;
 mod records;
 
 pub use crate::core::{Clock, Store, StoreOptions, StoreUrl};
+pub use admin::AuditedTx;
+pub use changes::ChangeRow;
+pub use contacts::{ContactDetails, ContactRecord, ContactUpsert, Observation, UpsertedContact};
 pub use error::{Merge, SqlError, StoreError};
+pub use ids::TimeOrderedIds;
+pub use inbox::{
+    EventKey, HeldMessage, HeldRelease, InboxRow, InboxTx, InboxWrites, KnownEvent, ReleasedMessage, StoredDecision,
+};
 pub use lease::{Fence, Lease, LeaseRow, Renewal, Suspect};
 
 /// What every call here returns.

@@ -2,7 +2,7 @@
 
 use tempfile::TempDir;
 
-use crate::database::Database;
+use crate::core::Sql;
 use crate::{Result, Store, StoreError, StoreOptions, StoreUrl};
 
 async fn open() -> (TempDir, Store) {
@@ -31,25 +31,29 @@ async fn what_was_committed_is_there_after_opening_again() -> Result<()> {
 
 #[tokio::test]
 async fn the_file_is_kept_safely() {
+    static MODE: Sql = Sql::both("SELECT journal_mode AS mode FROM pragma_journal_mode");
+    static SYNCHRONOUS: Sql = Sql::both("SELECT synchronous AS level FROM pragma_synchronous");
+    static WRITE: Sql = Sql::both("CREATE TABLE t (a)");
     let (_folder, store) = open().await;
-    let Database::Sqlite { writer, readers, .. } = &store.database else { unreachable!() };
-    let mode: String = sqlx::query_scalar("PRAGMA journal_mode").fetch_one(writer).await.unwrap();
-    let synchronous: i64 = sqlx::query_scalar("PRAGMA synchronous").fetch_one(writer).await.unwrap();
+    // As a transaction sees it, which the one writer runs.
+    let mut tx = store.begin().await.unwrap();
+    let mode: String = tx.query(&MODE, vec![]).await.unwrap()[0].of("pragma").get("mode").unwrap();
+    let synchronous: i64 = tx.query(&SYNCHRONOUS, vec![]).await.unwrap()[0].of("pragma").get("level").unwrap();
     assert_eq!((mode.as_str(), synchronous), ("wal", 2), "2 is FULL");
-    assert_eq!(writer.options().get_max_connections(), 1);
-    assert!(sqlx::query("CREATE TABLE t (a)").execute(readers).await.is_err(), "readers only read");
+    assert!(store.read(&WRITE, vec![]).await.is_err(), "readers only read");
 }
 
 /// A release knows its own schema and the next one's; beyond that it does not touch the database.
 #[tokio::test]
-async fn a_schema_of_a_later_release_is_told_apart() -> Result<()> {
+async fn a_schema_of_a_later_release_is_recognised() -> Result<()> {
     for (version, may_run) in [(199, true), (299, true), (301, false)] {
         let (_folder, store) = open().await;
         store.migrate().await?;
-        let Database::Sqlite { writer, .. } = &store.database else { unreachable!() };
-        let sql = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
-             VALUES ($1, 'later', TRUE, x'00', 0)";
-        sqlx::query(sql).bind(version).execute(writer).await?;
+        let sql = format!(
+            "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+            VALUES ({version}, 'later', TRUE, x'00', 0)"
+        );
+        store.script(&sql).await?;
         assert_eq!(store.require_schema().await.is_ok(), may_run, "{version}");
         let migrated = store.migrate().await;
         assert_eq!(migrated.is_ok(), may_run, "{version}: {migrated:?}");
@@ -63,10 +67,14 @@ async fn a_damaged_row_is_unreadable() -> Result<()> {
     let (_folder, store) = open().await;
     store.migrate().await?;
     store.acquire_lease("router", waypost_domain::PartitionId(0), "one", std::time::Duration::from_secs(60)).await?;
-    let Database::Sqlite { writer, .. } = &store.database else { unreachable!() };
-    sqlx::query("UPDATE lease SET partition = 70000").execute(writer).await?;
-    let outcome = store.leases("router").await;
-    let expected = StoreError::Unreadable { table: "lease", column: "partition" };
-    assert_eq!(outcome.expect_err("nobody can read it").to_string(), expected.to_string());
+    for (value, readable) in [("7", true), ("70000", false), ("'seven'", false)] {
+        store.script(&format!("UPDATE lease SET partition = {value}")).await?;
+        let outcome = store.leases("router").await;
+        let expected = StoreError::Unreadable { table: "lease", column: "partition" };
+        match outcome {
+            Ok(leases) => assert!(readable && leases.len() == 1, "{value}"),
+            Err(error) => assert_eq!((readable, error.to_string()), (false, expected.to_string()), "{value}"),
+        }
+    }
     Ok(())
 }

@@ -23,7 +23,7 @@ use waypost_domain::{
 };
 
 use crate::{
-    Batch, ContactRecord, EventKey, INBOX_COMPONENT, InboxRow, Lease, Observation, Result, Store, StoreError,
+    ContactRecord, EventKey, INBOX_COMPONENT, InboxRow, InboxTx, Lease, Observation, RecordTx, Result, Store, StoreError,
     StoredDecision,
 };
 
@@ -121,8 +121,12 @@ async fn owner_of(store: &Store, partition: u16) -> Result<Lease> {
     Ok(lease.expect("the partition is free"))
 }
 
-async fn begin(store: &Store, lease: &Lease) -> Result<Batch> {
+async fn begin(store: &Store, lease: &Lease) -> Result<InboxTx> {
     store.begin_batch(&lease.fence(lease.published_seq, None)).await
+}
+
+async fn begin_record(store: &Store, lease: &Lease) -> Result<RecordTx> {
+    store.begin_record(&lease.fence(lease.published_seq, None)).await
 }
 
 fn number() -> PhoneNumberId {

@@ -4,7 +4,7 @@
 use sqlx::PgConnection;
 use waypost_domain::message::Rotation;
 use waypost_domain::{Conversation, ConversationId, Timestamp};
-use waypost_store::{Batch, InboxRow, Observation, Store, StoreError};
+use waypost_store::{InboxRow, InboxTx, Observation, Store, StoreError};
 
 use super::stepper::{Actor, Stepper};
 use super::{ATTEMPTS_MAX, Fence, LONG, PARTITION, PartitionId, former_fence, key};
@@ -106,7 +106,7 @@ async fn try_write(actor: &mut Actor, index: u16, sights: &Sights) -> Result<(),
 }
 
 /// A message of `contact` in its open conversation, or in a new one.
-async fn record(batch: &mut Batch, index: u16, contact: waypost_domain::ContactId) -> Result<(), StoreError> {
+async fn record(batch: &mut InboxTx, index: u16, contact: waypost_domain::ContactId) -> Result<(), StoreError> {
     let event = ["a", "b"][usize::from(index)];
     let open = batch.conversations(&[(contact, name("support"))]).await?.into_values().next();
     let mut talk = open.unwrap_or_else(|| new_talk(event, contact));
@@ -126,9 +126,9 @@ fn new_talk(id: &str, contact: waypost_domain::ContactId) -> Conversation {
 /// Dropping a batch rolls back in the background: this waits for it, so that a step has ended when it has ended.
 async fn rolled_back_unless_ok<T>(
     store: &Store,
-    batch: Batch,
+    batch: InboxTx,
     outcome: Result<T, StoreError>,
-) -> Result<(Batch, T), StoreError> {
+) -> Result<(InboxTx, T), StoreError> {
     match outcome {
         Ok(value) => Ok((batch, value)),
         Err(error) => {

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::TryStreamExt as _;
 use tokio::task::JoinHandle;
-use tokio_postgres::{Client, Config};
+use tokio_postgres::{Client, Config, SimpleQueryMessage};
 
 use super::sql::Expected;
 use super::tls::Tls;
@@ -101,6 +101,22 @@ impl Link {
             self.state = before;
         }
         answered.map_err(StoreError::from)
+    }
+
+    /// A text of one value, asked without preparing anything, and so understood by whatever is between.
+    pub(super) async fn ask(&mut self, text: &str) -> Result<Option<String>> {
+        let before = self.state;
+        self.state = State::Unknown;
+        let answered = tokio::time::timeout(self.patience, self.client.simple_query(text)).await;
+        let Ok(answered) = answered else { return Err(unavailable("the server did not answer in time")) };
+        if !self.client.is_closed() {
+            self.state = before;
+        }
+        let value = |message: &SimpleQueryMessage| match message {
+            SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
+            _ => None,
+        };
+        Ok(answered.map_err(StoreError::from)?.iter().find_map(value))
     }
 
     /// The same for what may take any time: a migration.

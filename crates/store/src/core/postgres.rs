@@ -15,6 +15,8 @@ use crate::{Result, StoreError};
 
 /// Reports wait for each other rather than take the server's attention from the batches.
 const REPORTS_MAX: u32 = 2;
+/// A migration may rewrite a large table, and waits for another process that migrates.
+const MIGRATION_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 
 #[derive(Clone)]
 pub(crate) struct Postgres {
@@ -54,16 +56,16 @@ impl Postgres {
         };
         let batches = connector("waypost", batch_settings(options), options.statement_timeout);
         let reports = connector("waypost-reports", report_settings(options), options.report_timeout);
-        let plain = connector("waypost-migrate", String::new(), options.statement_timeout);
+        let plain = connector("waypost-migrate", String::new(), MIGRATION_MAX);
         let postgres = Self {
             batches: Pool::new(options.max_connections, batches.clone(), options.acquire_timeout),
             reports: Pool::new(REPORTS_MAX, reports, options.acquire_timeout),
             plain,
         };
         let mut first = postgres.batches.take().await?;
-        check_server(&mut first).await?;
         let probe = connector("waypost-probe", String::new(), options.statement_timeout);
         refuse_pooler(&mut first, &probe).await?;
+        check_server(&mut first).await?;
         Ok(postgres)
     }
 
@@ -180,23 +182,22 @@ async fn check_server(connection: &mut Pooled) -> Result<()> {
     Ok(())
 }
 
-static MARK: Sql = Sql::both("SELECT set_config('waypost.session', $1, false) AS mark");
-static MARKED: Sql = Sql::both("SELECT coalesce(current_setting('waypost.session', true), '') AS mark");
-
 /// Our sessions have settings and prepared statements, and advisory locks while they migrate: a pooler that lends its
 /// connections by the transaction or the statement would give them to others. Given such a pooler, a mark that one of
 /// our sessions sets is seen by another of them, to which it lends the connection that it got back last; or the first
 /// does not see it any more, while the other holds that connection.
 async fn refuse_pooler(first: &mut Pooled, probe: &Connector) -> Result<()> {
+    let Some(first) = first.link() else { return Err(over()) };
     let mark = Uuid::now_v7().to_string();
-    first.fly(vec![Statement::new(&MARK, super::params![mark.as_str()])], Frame::default()).await?;
+    let marked = "SELECT current_setting('waypost.session', true)";
+    first.ask(&format!("SELECT set_config('waypost.session', '{mark}', false)")).await?;
     let mut other = probe.connect().await?;
-    let begins = Frame { begins: true, commits: false };
-    let seen = of_mark(&other.fly(vec![Statement::new(&MARKED, vec![])], begins).await?)?;
-    let kept = of_mark(&first.fly(vec![Statement::new(&MARKED, vec![])], Frame::default()).await?)?;
-    other.roll_back();
+    other.script("BEGIN").await?;
+    let seen = other.ask(marked).await?;
+    let kept = first.ask(marked).await?;
+    other.script("ROLLBACK").await?;
     other.close().await;
-    if seen != mark && kept == mark {
+    if seen.as_ref() != Some(&mark) && kept.as_ref() == Some(&mark) {
         return Ok(());
     }
     Err(StoreError::Invalid(
@@ -205,11 +206,4 @@ async fn refuse_pooler(first: &mut Pooled, probe: &Connector) -> Result<()> {
          address"
             .to_owned(),
     ))
-}
-
-fn of_mark(answers: &[Answer]) -> Result<String> {
-    answers
-        .first()
-        .and_then(|answer| answer.rows.first())
-        .map_or_else(|| Err(over()), |row| row.of("session").get("mark"))
 }

@@ -1,14 +1,15 @@
 //! Opening either database, and the calls that need no transaction.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use waypost_domain::Timestamp;
+use waypost_domain::{IdSource, Timestamp};
 
 use super::postgres::Postgres;
 use super::sqlite::Sqlite;
 use super::url::Target;
 use super::{Answer, Param, Pending, Row, Sql, Statement, StoreUrl, Tx, params};
-use crate::Result;
+use crate::{Result, TimeOrderedIds};
 
 /// Reads the time. Leases and retention go by it where the database has no clock of its own.
 pub type Clock = fn() -> Timestamp;
@@ -35,6 +36,8 @@ pub struct StoreOptions {
     pub idle_in_transaction_timeout: Duration,
     /// SQLite's clock; PostgreSQL's is the server's.
     pub clock: Clock,
+    /// Where the ids of new contacts come from.
+    pub ids: Arc<dyn IdSource>,
 }
 
 impl Default for StoreOptions {
@@ -48,6 +51,7 @@ impl Default for StoreOptions {
             report_timeout: Duration::from_secs(60),
             idle_in_transaction_timeout: Duration::from_secs(10),
             clock: || Timestamp::from_system_time(std::time::SystemTime::now()),
+            ids: Arc::new(TimeOrderedIds),
         }
     }
 }
@@ -59,6 +63,7 @@ impl Default for StoreOptions {
 #[derive(Clone)]
 pub struct Store {
     pub(crate) database: Database,
+    pub(crate) ids: Arc<dyn IdSource>,
 }
 
 #[derive(Clone)]
@@ -79,7 +84,12 @@ impl Store {
             Target::SqliteMemory => Database::Sqlite { sqlite: Sqlite::open_memory(&options).await?, clock },
             Target::Postgres(server) => Database::Postgres(Postgres::open(server, &options).await?),
         };
-        Ok(Self { database })
+        Ok(Self { database, ids: options.ids })
+    }
+
+    /// Whether others may write beside us, and rows have to be locked.
+    pub(crate) const fn is_shared(&self) -> bool {
+        matches!(self.database, Database::Postgres(_))
     }
 
     /// Whether the database answers.

@@ -1,7 +1,9 @@
 //! The fence: the first statement of every transaction that a lease's owner begins. It proves ownership, marks what was
 //! published, extends the lease, and keeps its row locked to the end, so that nobody takes the partition over in between.
 
-use waypost_domain::{PartitionId, Timestamp};
+use std::sync::Arc;
+
+use waypost_domain::{IdSource, PartitionId, Timestamp};
 
 use super::Lease;
 use crate::core::{Answer, Param, Sql, Statement, Tx, params};
@@ -24,6 +26,8 @@ pub struct Fence {
 pub(crate) struct Fenced {
     pub(crate) tx: Tx,
     pub(crate) fence: Fence,
+    /// Of what is new in it.
+    pub(crate) ids: Arc<dyn IdSource>,
 }
 
 /// The published mark never goes back: everything at or below it was published once, whoever says otherwise.
@@ -69,7 +73,7 @@ impl Store {
         let mut answers = tx.run(statements).await?;
         let reads = answers.split_off(1);
         fence.hold(answers.first().map_or(0, |answer| answer.affected))?;
-        Ok((Fenced { tx, fence: fence.clone() }, reads))
+        Ok((Fenced { tx, fence: fence.clone(), ids: self.ids.clone() }, reads))
     }
 
     /// The fence alone: when idle, and at shutdown.

@@ -108,6 +108,8 @@ pub async fn the_janitor_deletes_what_is_old_in_steps(store: &Store) -> Result<(
     };
     let mut batch = store.begin_batch(&lease.fence(4, None)).await?;
     batch.record(&[], &over).await?;
+    batch.commit().await?;
+    let mut batch = store.begin_record(&lease.fence(4, None)).await?;
     batch.record_statuses(&[status("a", old), status("b", old), status("c", old), status("d", young)]).await?;
     batch.keep_changes(&[change("a", old), change("b", old), change("c", old), change("d", young)]).await?;
     batch.commit().await?;

@@ -2,7 +2,7 @@
 
 use waypost_domain::{ContactId, PhoneNumberId, StatusState, WabaId};
 
-use super::{at, begin, contact_of, decision, event, name, number, owner, row};
+use super::{at, begin, begin_record, contact_of, decision, event, name, number, owner, row};
 use crate::{
     ChangeRow, ChangeScope, HeldMessage, HeldRelease, InboxRow, KeptStatus, Lease, Result, StatusRow, Store, StoreError,
 };
@@ -100,7 +100,7 @@ pub async fn statuses_are_unique_in_any_order(store: &Store) -> Result<()> {
     ];
     for (rows, want) in batches {
         for want in [want, 0] {
-            let mut batch = begin(store, &lease).await?;
+            let mut batch = begin_record(store, &lease).await?;
             assert_eq!(batch.record_statuses(rows).await?, want, "{rows:?}");
             batch.commit().await?;
         }
@@ -116,6 +116,8 @@ pub async fn everything_is_read_in_pages(store: &Store) -> Result<()> {
     let statuses = [status("a", "read", None), status("a", "sent", Some("p1")), status("a", "sent", Some("p2"))];
     let mut batch = begin(store, &lease).await?;
     batch.record(&rows, &[]).await?;
+    batch.commit().await?;
+    let mut batch = begin_record(store, &lease).await?;
     batch.record_statuses(&statuses).await?;
     batch.commit().await?;
     let (mut events, mut after) = (Vec::new(), None);

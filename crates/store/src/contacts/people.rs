@@ -3,15 +3,17 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use uuid::Uuid;
 use waypost_domain::contact::{Owner, Owners, Resolution, resolve, resolve_rotation};
-use waypost_domain::{Alias, AliasSet, ContactId, Timestamp};
+use waypost_domain::{Alias, AliasSet, ContactId, IdSource, Timestamp};
 
-use crate::contact_rows::{Owned, StoredContact};
+use super::rows::{Owned, StoredContact};
+use super::{ContactRecord, Observation};
+use crate::Merge;
 use crate::records::{clean, key};
-use crate::{ContactRecord, Merge, Observation};
 
-pub(crate) struct People {
+pub(crate) struct People<'a> {
+    /// Of contacts that are met for the first time.
+    ids: &'a dyn IdSource,
     known: HashMap<ContactId, Person>,
     /// Whom each alias belongs to. An id may have turned out to be another: see [`People::current`].
     owners: HashMap<Alias, ContactId>,
@@ -24,29 +26,29 @@ pub(crate) struct People {
     merges: Vec<Merge>,
 }
 
-pub(crate) struct Person {
-    pub(crate) record: ContactRecord,
-    pub(crate) has_bsuid: bool,
-    pub(crate) created_at: Timestamp,
+pub(super) struct Person {
+    pub(super) record: ContactRecord,
+    pub(super) has_bsuid: bool,
+    pub(super) created_at: Timestamp,
     /// It lost an alias: whoever read that before must look again.
-    pub(crate) lost_alias: bool,
+    pub(super) lost_alias: bool,
     /// Its row must be written: a name changed, or it got its first BSUID.
     changed: bool,
 }
 
 /// What to write.
-pub(crate) struct Changes<'a> {
+pub(super) struct Changes<'a> {
     /// In the order of their ids.
-    pub(crate) new: Vec<&'a Person>,
-    pub(crate) changed: Vec<&'a Person>,
+    pub(super) new: Vec<&'a Person>,
+    pub(super) changed: Vec<&'a Person>,
     /// In the order of the aliases, which all transactions share.
-    pub(crate) attached: Vec<(&'a Alias, ContactId)>,
+    pub(super) attached: Vec<(&'a Alias, ContactId)>,
     /// (alias, from, to)
-    pub(crate) moved: Vec<(&'a Alias, ContactId, ContactId)>,
-    pub(crate) detached: Vec<&'a Alias>,
+    pub(super) moved: Vec<(&'a Alias, ContactId, ContactId)>,
+    pub(super) detached: Vec<&'a Alias>,
 }
 
-impl People {
+impl<'s> People<'s> {
     /// Every alias that `observations` name.
     pub(crate) fn aliases(observations: &[Observation]) -> BTreeSet<Alias> {
         let mut wanted = BTreeSet::new();
@@ -60,13 +62,14 @@ impl People {
     }
 
     /// From what the store says of those aliases.
-    pub(crate) fn new(owned: Owned) -> Self {
+    pub(super) fn new(owned: Owned, ids: &'s dyn IdSource) -> Self {
         let person = |StoredContact { record, has_bsuid, version: _ }: StoredContact| {
             let created_at = Timestamp::default();
             (record.id, Person { record, has_bsuid, created_at, lost_alias: false, changed: false })
         };
         let stored: HashMap<Alias, ContactId> = owned.aliases.into_iter().collect();
         Self {
+            ids,
             known: owned.contacts.into_iter().map(person).collect(),
             owners: stored.clone(),
             stored,
@@ -77,7 +80,7 @@ impl People {
     }
 
     /// Brings the picture up to date; `None` when the observation names nobody.
-    pub(crate) fn observe(&mut self, observation: &Observation) -> Option<ContactId> {
+    pub(super) fn observe(&mut self, observation: &Observation) -> Option<ContactId> {
         for rotation in &observation.rotations {
             let (previous, current) = (storable(&rotation.previous), storable(&rotation.current));
             let resolution =
@@ -112,21 +115,21 @@ impl People {
     }
 
     /// Pairs of stored contacts that are one person. While there are any, nothing may be written.
-    pub(crate) fn merges(&self) -> &[Merge] {
+    pub(super) fn merges(&self) -> &[Merge] {
         &self.merges
     }
 
     /// Whether the store already says all of this.
-    pub(crate) fn are_settled(&self) -> bool {
+    pub(super) fn are_settled(&self) -> bool {
         let is_settled = |person: &Person| !(person.record.is_new || person.changed || person.lost_alias);
         self.merges.is_empty() && self.touched.is_empty() && self.known.values().all(is_settled)
     }
 
-    pub(crate) fn record(&self, id: ContactId) -> Option<ContactRecord> {
+    pub(super) fn record(&self, id: ContactId) -> Option<ContactRecord> {
         self.known.get(&self.current(id)).map(|person| person.record.clone())
     }
 
-    pub(crate) fn changes(&self) -> Changes<'_> {
+    pub(super) fn changes(&self) -> Changes<'_> {
         let (mut new, mut changed): (Vec<_>, Vec<_>) = self
             .known
             .values()
@@ -204,7 +207,7 @@ impl People {
     }
 
     fn create(&mut self, at: Timestamp) -> ContactId {
-        let id = ContactId::from_uuid(Uuid::now_v7());
+        let id = ContactId::from_uuid(self.ids.next_id());
         let record = ContactRecord { is_new: true, ..ContactRecord::empty(id) };
         let person = Person { record, has_bsuid: false, created_at: at, lost_alias: false, changed: false };
         self.known.insert(id, person);
@@ -240,7 +243,7 @@ impl People {
 }
 
 /// The aliases in the form in which the store has them.
-pub(crate) fn storable(aliases: &AliasSet) -> AliasSet {
+pub(super) fn storable(aliases: &AliasSet) -> AliasSet {
     let storable = |value: &Option<String>| value.as_deref().map(|value| key(value).into_owned());
     AliasSet {
         phone: storable(&aliases.phone),

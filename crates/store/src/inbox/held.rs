@@ -1,0 +1,134 @@
+//! Messages that were written while another app held the thread: kept whole, and given a decision when control comes.
+
+use std::sync::LazyLock;
+
+use uuid::Uuid;
+use waypost_domain::{ContactId, DecisionId, NumberName, PhoneNumberId};
+
+use super::{InboxRow, InboxTx, KNOWN_COLUMNS, KnownEvent, StoredDecision};
+use crate::Result;
+use crate::core::{Sql, Statement, Table, params};
+use crate::records::{clean, key};
+
+/// A message that waits for control of its thread.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeldMessage {
+    pub number: PhoneNumberId,
+    pub key: String,
+    /// The whole event, as it was kept.
+    pub event: Vec<u8>,
+}
+
+/// A decision for a held message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeldRelease {
+    pub number: PhoneNumberId,
+    pub key: String,
+    /// The event that gave us control; whoever repeats that event repeats this release.
+    pub released_by: DecisionId,
+    pub decision: StoredDecision,
+}
+
+/// A held message that was released, with the decision it was given then.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReleasedMessage {
+    pub known: KnownEvent,
+    pub event: Vec<u8>,
+}
+
+static HELD: Table = Table {
+    name: "held",
+    columns: &[
+        ("decision_id", "UUID"),
+        ("contact_id", "UUID"),
+        ("number", "TEXT"),
+        ("key", "TEXT"),
+        ("event", "BYTEA"),
+        ("received_at", "BIGINT"),
+    ],
+};
+
+static INSERT: LazyLock<Sql> = LazyLock::new(|| HELD.insert(""));
+
+static WAITING: Sql = Sql::both(
+    "SELECT h.number, h.key, h.event
+    FROM held h
+    JOIN inbox i ON i.decision_id = h.decision_id
+    WHERE h.contact_id = $1 AND h.released_by IS NULL
+        AND h.number IN (SELECT phone_number_id FROM number WHERE name = $2)
+    ORDER BY h.received_at, i.seq",
+);
+
+static RELEASED: LazyLock<Sql> = LazyLock::new(|| {
+    Sql::made(format!(
+        "SELECT {}, h.event
+    FROM held h
+    JOIN inbox i ON i.decision_id = h.decision_id
+    LEFT JOIN lease l ON l.component = $1 AND l.partition = i.partition
+    WHERE h.released_by = $2
+    ORDER BY h.received_at, i.seq",
+        &*KNOWN_COLUMNS
+    ))
+});
+
+static RELEASE_HELD: Sql = Sql::each(
+    "UPDATE held SET released_by = $2 WHERE decision_id = $1 AND released_by IS NULL",
+    "WITH done AS (
+        UPDATE held SET released_by = $2 WHERE decision_id = $1 AND released_by IS NULL
+        RETURNING 1)
+    SELECT 1 / (count(*) = $3)::INT FROM done",
+);
+
+static RELEASE_INBOX: Sql = Sql::both(
+    "UPDATE inbox SET rule_set = $2, rule = $3, phase = $4, team = $5, priority = $6, why = $7, input = $8, extras = $9
+    WHERE decision_id = $1",
+);
+
+impl InboxTx {
+    /// What waits for control of this contact's thread on this number, oldest first.
+    pub async fn held(&mut self, contact: ContactId, number: &NumberName) -> Result<Vec<HeldMessage>> {
+        let rows = self.fenced.tx.query(&WAITING, params![contact, number]).await?;
+        let mut held = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let row = row.of("held");
+            held.push(HeldMessage { number: row.get("number")?, key: row.get("key")?, event: row.get("event")? });
+        }
+        Ok(held)
+    }
+
+    /// What this event released, in the order it was released.
+    pub async fn released_by(&mut self, releaser: DecisionId) -> Result<Vec<ReleasedMessage>> {
+        let component = &self.fenced.fence.component;
+        let rows = self.fenced.tx.query(&RELEASED, params![component, releaser]).await?;
+        let released = rows.iter().map(|row| {
+            Ok(ReleasedMessage { known: KnownEvent::from_row(row)?, event: row.of("held").get("event")? })
+        });
+        released.collect()
+    }
+}
+
+/// In the order of their ids, as all transactions do.
+pub(super) fn release<'a>(statements: &mut Vec<Statement<'a>>, releases: &'a [HeldRelease]) {
+    let of_event = |release: &'a HeldRelease| DecisionId::of_event(&release.number, &release.key).as_uuid();
+    let mut sorted: Vec<(Uuid, &HeldRelease)> =
+        releases.iter().map(|release| (of_event(release), release)).collect();
+    sorted.sort_unstable_by_key(|(id, _)| *id);
+    for (id, release) in sorted {
+        let held = Statement::new(&RELEASE_HELD, params![id, release.released_by]);
+        statements.push(held.expecting(1, "a held message was released meanwhile"));
+        let mut params = params![id];
+        params.extend(release.decision.params());
+        statements.push(Statement::new(&RELEASE_INBOX, params));
+    }
+}
+
+/// `rows` in the order of their ids.
+pub(super) fn insert_held<'a>(rows: &[&'a InboxRow]) -> Option<Statement<'a>> {
+    let mut held = Vec::new();
+    for row in rows {
+        let Some(event) = &row.held_event else { continue };
+        let (number, key) = (key(row.number.as_str()), clean(&row.key));
+        held.push(params![row.decision_id, row.contact, number, key, event, row.received_at]);
+    }
+    (!held.is_empty()).then(|| Statement::rows(&INSERT, held))
+}
