@@ -1,10 +1,14 @@
-//! Statuses and other changes, under their unique keys: kept here for the components that act on them.
+//! Statuses and other changes, under their unique keys: kept here for the components that act on them. [`RecordTx`]
+//! may keep these and nothing else.
+
+use std::sync::LazyLock;
 
 use waypost_domain::{PhoneNumberId, StatusState, Timestamp, WabaId};
 
-use crate::database::{Tx, on_tx};
+use crate::core::{Param, Sql, Statement, Table, Tx, params};
+use crate::lease::{Fence, Fenced};
 use crate::records::{clean, clean_option, key};
-use crate::{Batch, Result};
+use crate::{Result, Store};
 
 /// Whom a change concerns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,37 +47,55 @@ pub struct StatusRow {
     pub json: Vec<u8>,
 }
 
-const CHANGE: &str = "INSERT INTO change (scope, waba_id, number, key, field, json, received_at, entry_time) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING";
-const STATUS_SQLITE: &str = "INSERT INTO status (number, wamid, state, participant, at, received_at, callback_data, \
-     error_codes, json) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING";
-const STATUS_POSTGRES: &str = "INSERT INTO status (number, wamid, state, participant, at, received_at, callback_data, \
-     error_codes, json) SELECT * FROM unnest($1::TEXT[], $2::TEXT[], $3::TEXT[], $4::TEXT[], $5::BIGINT[], $6::BIGINT[], \
-     $7::TEXT[], $8::TEXT[], $9::BYTEA[]) ON CONFLICT DO NOTHING";
+/// An open unit of work behind its fence, in which statuses and changes may be kept. Dropping it rolls back.
+pub struct RecordTx {
+    fenced: Fenced,
+}
 
-impl Batch {
+static CHANGE: Table = Table {
+    name: "change",
+    columns: &[
+        ("scope", "TEXT"),
+        ("waba_id", "TEXT"),
+        ("number", "TEXT"),
+        ("key", "TEXT"),
+        ("field", "TEXT"),
+        ("json", "BYTEA"),
+        ("received_at", "BIGINT"),
+        ("entry_time", "BIGINT"),
+    ],
+};
+
+static STATUS: Table = Table {
+    name: "status",
+    columns: &[
+        ("number", "TEXT"),
+        ("wamid", "TEXT"),
+        ("state", "TEXT"),
+        ("participant", "TEXT"),
+        ("at", "BIGINT"),
+        ("received_at", "BIGINT"),
+        ("callback_data", "TEXT"),
+        ("error_codes", "TEXT"),
+        ("json", "BYTEA"),
+    ],
+};
+
+static KEEP_CHANGES: LazyLock<Sql> = LazyLock::new(|| CHANGE.insert("ON CONFLICT DO NOTHING"));
+static RECORD_STATUSES: LazyLock<Sql> = LazyLock::new(|| STATUS.insert("ON CONFLICT DO NOTHING"));
+
+impl Store {
+    /// Begins a unit of work that keeps statuses and changes.
+    pub async fn begin_record(&self, fence: &Fence) -> Result<RecordTx> {
+        let (fenced, _) = self.begin_fenced(fence, vec![]).await?;
+        Ok(RecordTx { fenced })
+    }
+}
+
+impl RecordTx {
     /// Keeps changes; those that are kept already are passed over. Returns how many are new.
     pub async fn keep_changes(&mut self, changes: &[ChangeRow]) -> Result<u64> {
-        let mut new = 0;
-        for change in changes {
-            let scope = match change.scope {
-                ChangeScope::Contact => "contact",
-                ChangeScope::Account => "account",
-            };
-            new += on_tx!(&mut self.tx, |db| {
-                let query = sqlx::query(CHANGE)
-                    .bind(scope)
-                    .bind(key(change.waba.as_str()))
-                    .bind(key(change.number.as_str()))
-                    .bind(key(&change.key))
-                    .bind(clean(&change.field))
-                    .bind(change.json.as_slice())
-                    .bind(change.received_at.as_millis())
-                    .bind(change.entry_time);
-                query.execute(&mut *db).await?.rows_affected()
-            });
-        }
-        Ok(new)
+        keep(&mut self.fenced.tx, changes).await
     }
 
     /// Records statuses in whatever order they come; those that are recorded already are passed over. Returns how many
@@ -85,38 +107,69 @@ impl Batch {
         // One order of keys for all, so that two batches cannot wait for each other.
         let mut rows: Vec<&StatusRow> = statuses.iter().collect();
         rows.sort_unstable_by_key(|row| (row.wamid.as_str(), row.state.as_str(), row.participant.as_deref()));
-        let codes = |row: &StatusRow| serde_json::json!(row.error_codes).to_string();
-        Ok(match &mut self.tx {
-            Tx::Sqlite(tx) => {
-                let mut new = 0;
-                for row in rows {
-                    let query = sqlx::query(STATUS_SQLITE)
-                        .bind(key(row.number.as_str()))
-                        .bind(key(&row.wamid))
-                        .bind(key(row.state.as_str()))
-                        .bind(key(row.participant.as_deref().unwrap_or_default()))
-                        .bind(row.at.map(Timestamp::as_millis))
-                        .bind(row.received_at.as_millis())
-                        .bind(clean_option(row.callback_data.as_deref()))
-                        .bind(codes(row))
-                        .bind(row.json.as_slice());
-                    new += query.execute(&mut **tx).await?.rows_affected();
-                }
-                new
-            }
-            Tx::Postgres(tx) => sqlx::query(STATUS_POSTGRES)
-                .bind(rows.iter().map(|row| key(row.number.as_str())).collect::<Vec<_>>())
-                .bind(rows.iter().map(|row| key(&row.wamid)).collect::<Vec<_>>())
-                .bind(rows.iter().map(|row| key(row.state.as_str())).collect::<Vec<_>>())
-                .bind(rows.iter().map(|row| key(row.participant.as_deref().unwrap_or_default())).collect::<Vec<_>>())
-                .bind(rows.iter().map(|row| row.at.map(Timestamp::as_millis)).collect::<Vec<_>>())
-                .bind(rows.iter().map(|row| row.received_at.as_millis()).collect::<Vec<_>>())
-                .bind(rows.iter().map(|row| clean_option(row.callback_data.as_deref())).collect::<Vec<_>>())
-                .bind(rows.iter().map(|row| codes(row)).collect::<Vec<_>>())
-                .bind(rows.iter().map(|row| row.json.as_slice()).collect::<Vec<_>>())
-                .execute(&mut **tx)
-                .await?
-                .rows_affected(),
-        })
+        let rows = rows.into_iter().map(StatusRow::params).collect();
+        let answers = self.fenced.tx.run(vec![Statement::rows(&RECORD_STATUSES, rows)]).await?;
+        Ok(answers.iter().map(|answer| answer.affected).sum())
+    }
+
+    /// Makes everything durable. An error may also mean that it is durable and nobody could tell us: do it again, and
+    /// what is there already is passed over.
+    pub async fn commit(self) -> Result<()> {
+        self.fenced.tx.commit().await
+    }
+}
+
+/// As [`RecordTx::keep_changes`], for the other views that may do this beside their own.
+pub(crate) async fn keep(tx: &mut Tx, changes: &[ChangeRow]) -> Result<u64> {
+    let Some(statement) = keeping(changes) else { return Ok(0) };
+    let answers = tx.run(vec![statement]).await?;
+    Ok(answers.iter().map(|answer| answer.affected).sum())
+}
+
+/// The statement that keeps them; `None` for nothing.
+pub(crate) fn keeping(changes: &[ChangeRow]) -> Option<Statement<'_>> {
+    if changes.is_empty() {
+        return None;
+    }
+    // One order of keys for all, as above.
+    let mut rows: Vec<&ChangeRow> = changes.iter().collect();
+    rows.sort_unstable_by_key(|row| (row.waba.as_str(), row.number.as_str(), row.key.as_str()));
+    Some(Statement::rows(&KEEP_CHANGES, rows.into_iter().map(ChangeRow::params).collect()))
+}
+
+impl ChangeRow {
+    /// In the order of [`CHANGE`].
+    fn params(&self) -> Vec<Param<'_>> {
+        let scope = match self.scope {
+            ChangeScope::Contact => "contact",
+            ChangeScope::Account => "account",
+        };
+        params![
+            scope,
+            key(self.waba.as_str()),
+            key(self.number.as_str()),
+            key(&self.key),
+            clean(&self.field),
+            &self.json,
+            self.received_at,
+            self.entry_time,
+        ]
+    }
+}
+
+impl StatusRow {
+    /// In the order of [`STATUS`].
+    fn params(&self) -> Vec<Param<'_>> {
+        params![
+            key(self.number.as_str()),
+            key(&self.wamid),
+            key(self.state.as_str()),
+            key(self.participant.as_deref().unwrap_or_default()),
+            self.at,
+            self.received_at,
+            clean_option(self.callback_data.as_deref()),
+            serde_json::json!(self.error_codes).to_string(),
+            &self.json,
+        ]
     }
 }

@@ -47,7 +47,7 @@ mod url;
 mod tests;
 
 pub(crate) use param::{Param, params};
-pub(crate) use row::{Columns, Field, FromField, Row};
+pub(crate) use row::{Columns, FromField, Row};
 pub(crate) use sql::{Answer, Sql, Statement, Table};
 pub(crate) use store::Database;
 pub use store::{Clock, Store, StoreOptions};

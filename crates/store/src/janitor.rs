@@ -6,8 +6,10 @@
 use std::time::Duration;
 
 use uuid::Builder;
+use waypost_domain::PartitionId;
 
-use crate::database::{Database, on_writer};
+use crate::core::{Param, Sql, params};
+use crate::lease::millis;
 use crate::{INBOX_COMPONENT, Result, Store};
 
 /// How long things are kept after they were received.
@@ -34,94 +36,101 @@ pub struct JanitorReport {
     pub members: u64,
 }
 
+/// A conversation that a batch has in hand is not idle.
+static RESOLVE: Sql = Sql::each(
+    "UPDATE conversation SET state = 'resolved'
+    WHERE id IN (SELECT id FROM conversation WHERE state <> 'resolved' AND active_at < $1 LIMIT $2)",
+    "WITH idle AS MATERIALIZED (
+        SELECT id FROM conversation
+        WHERE state <> 'resolved' AND active_at < $1
+        LIMIT $2
+        FOR UPDATE SKIP LOCKED)
+    UPDATE conversation SET state = 'resolved' WHERE id IN (SELECT id FROM idle)",
+);
+
+static FORGET_HELD: Sql = Sql::both(
+    "DELETE FROM held
+    WHERE decision_id IN (
+        SELECT decision_id FROM held WHERE received_at < $1 ORDER BY received_at LIMIT $2)",
+);
+
+static FORGET_STATUSES: Sql = Sql::both(
+    "DELETE FROM status
+    WHERE (wamid, state, participant) IN (
+        SELECT wamid, state, participant FROM status WHERE received_at < $1 ORDER BY received_at LIMIT $2)",
+);
+
+static FORGET_CHANGES: Sql = Sql::both(
+    "DELETE FROM change
+    WHERE (waba_id, number, key) IN (
+        SELECT waba_id, number, key FROM change WHERE received_at < $1 ORDER BY received_at LIMIT $2)",
+);
+
+static FORGET_MEMBERS: Sql = Sql::both(
+    "DELETE FROM member
+    WHERE (component, instance) IN (
+        SELECT component, instance FROM member WHERE expires_at < $1 LIMIT $2)",
+);
+
+static FORGET_CONVERSATIONS: Sql = Sql::both(
+    "DELETE FROM conversation
+    WHERE id IN (
+        SELECT id FROM conversation
+        WHERE id < $3 AND state = 'resolved' AND active_at < $1
+        ORDER BY id
+        LIMIT $2)",
+);
+
+static PUBLISHED: Sql = Sql::both("SELECT partition, published_seq FROM lease WHERE component = $1");
+
+/// The inner limit comes first: see [`Store::sweep_inbox`].
+static FORGET_INBOX: Sql = Sql::both(
+    "DELETE FROM inbox
+    WHERE decision_id IN (
+        SELECT f.decision_id FROM (
+            SELECT i.decision_id, i.received_at FROM inbox i
+            WHERE i.partition = $1 AND i.seq <= $2
+                AND (SELECT count(*) FROM held h WHERE h.decision_id = i.decision_id AND h.released_by IS NULL) = 0
+            ORDER BY i.seq
+            LIMIT $4) f
+        WHERE f.received_at < $3)",
+);
+
 impl Store {
     /// One pass: at most `limit` rows of each kind (inbox rows: of each partition), each kind in a transaction of its own.
     pub async fn janitor_pass(&self, retention: &Retention, idle: Duration, limit: u32) -> Result<JanitorReport> {
         let now = self.now().await?.as_millis();
-        let before = |age: Duration| now.saturating_sub(i64::try_from(age.as_millis()).unwrap_or(i64::MAX));
-        let limit = i64::from(limit);
-        let resolve = match &self.database {
-            Database::Sqlite { .. } => {
-                "UPDATE conversation SET state = 'resolved' WHERE id IN (SELECT id FROM conversation \
-                 WHERE state <> 'resolved' AND active_at < $1 LIMIT $2)"
-            }
-            // A conversation that a batch has in hand is not idle.
-            Database::Postgres(_) => {
-                "WITH idle AS MATERIALIZED (SELECT id FROM conversation \
-                 WHERE state <> 'resolved' AND active_at < $1 LIMIT $2 FOR UPDATE SKIP LOCKED) \
-                 UPDATE conversation SET state = 'resolved' WHERE id IN (SELECT id FROM idle)"
-            }
-        };
+        let before = |age: Duration| now.saturating_sub(millis(age));
         Ok(JanitorReport {
-            conversations_resolved: self.sweep(resolve, before(idle), limit).await?,
+            conversations_resolved: self.sweep(&RESOLVE, params![before(idle), limit]).await?,
             inbox: self.sweep_inbox(before(retention.inbox), limit).await?,
-            held: self
-                .sweep(
-                    "DELETE FROM held WHERE decision_id IN (SELECT decision_id FROM held WHERE received_at < $1 \
-                     ORDER BY received_at LIMIT $2)",
-                    before(retention.bodies),
-                    limit,
-                )
-                .await?,
-            statuses: self
-                .sweep(
-                    "DELETE FROM status WHERE (wamid, state, participant) IN (SELECT wamid, state, participant \
-                     FROM status WHERE received_at < $1 ORDER BY received_at LIMIT $2)",
-                    before(retention.statuses),
-                    limit,
-                )
-                .await?,
-            changes: self
-                .sweep(
-                    "DELETE FROM change WHERE (waba_id, number, key) IN (SELECT waba_id, number, key FROM change \
-                     WHERE received_at < $1 ORDER BY received_at LIMIT $2)",
-                    before(retention.changes),
-                    limit,
-                )
-                .await?,
+            held: self.sweep(&FORGET_HELD, params![before(retention.bodies), limit]).await?,
+            statuses: self.sweep(&FORGET_STATUSES, params![before(retention.statuses), limit]).await?,
+            changes: self.sweep(&FORGET_CHANGES, params![before(retention.changes), limit]).await?,
             conversations: self.sweep_conversations(before(retention.conversations), limit).await?,
-            members: self
-                .sweep(
-                    "DELETE FROM member WHERE (component, instance) IN (SELECT component, instance FROM member \
-                     WHERE expires_at < $1 LIMIT $2)",
-                    now,
-                    limit,
-                )
-                .await?,
+            members: self.sweep(&FORGET_MEMBERS, params![now, limit]).await?,
         })
     }
 
-    async fn sweep(&self, sql: &'static str, before: i64, limit: i64) -> Result<u64> {
-        Ok(on_writer!(self, |db| sqlx::query(sql).bind(before).bind(limit).execute(db).await?.rows_affected()))
+    async fn sweep(&self, sql: &'static Sql, params: Vec<Param<'_>>) -> Result<u64> {
+        Ok(self.write(sql, params).await?.affected)
     }
 
     /// Ids begin with the time at which they were made: what is younger than `before` need not be looked at.
-    async fn sweep_conversations(&self, before: i64, limit: i64) -> Result<u64> {
-        let sql = "DELETE FROM conversation WHERE id IN (SELECT id FROM conversation WHERE id < $3 \
-             AND state = 'resolved' AND active_at < $1 ORDER BY id LIMIT $2)";
-        let millis = u64::try_from(before).unwrap_or_default();
-        let youngest = Builder::from_unix_timestamp_millis(millis, &[0; 10]).into_uuid();
-        Ok(on_writer!(self, |db| {
-            sqlx::query(sql).bind(before).bind(limit).bind(youngest).execute(db).await?.rows_affected()
-        }))
+    async fn sweep_conversations(&self, before: i64, limit: u32) -> Result<u64> {
+        let since_epoch = u64::try_from(before).unwrap_or_default();
+        let youngest = Builder::from_unix_timestamp_millis(since_epoch, &[0; 10]).into_uuid();
+        self.sweep(&FORGET_CONVERSATIONS, params![before, limit, youngest]).await
     }
 
     /// By partition, the lowest sequence numbers: rows of a partition were received in about that order, so those that
     /// are young say that nothing above them is old. Rows that wait for a release are passed over.
-    async fn sweep_inbox(&self, before: i64, limit: i64) -> Result<u64> {
-        let leases = "SELECT partition, published_seq FROM lease WHERE component = $1";
-        let leases: Vec<(i64, i64)> =
-            on_writer!(self, |db| sqlx::query_as(leases).bind(INBOX_COMPONENT).fetch_all(db).await?);
-        let delete = "DELETE FROM inbox WHERE decision_id IN (SELECT f.decision_id FROM \
-             (SELECT i.decision_id, i.received_at FROM inbox i WHERE i.partition = $1 AND i.seq <= $2 \
-              AND (SELECT count(*) FROM held h WHERE h.decision_id = i.decision_id AND h.released_by IS NULL) = 0 \
-              ORDER BY i.seq LIMIT $4) f WHERE f.received_at < $3)";
+    async fn sweep_inbox(&self, before: i64, limit: u32) -> Result<u64> {
         let mut deleted = 0;
-        for (partition, published_seq) in leases {
-            deleted += on_writer!(self, |db| {
-                let query = sqlx::query(delete).bind(partition).bind(published_seq).bind(before).bind(limit);
-                query.execute(db).await?.rows_affected()
-            });
+        for row in self.read(&PUBLISHED, params![INBOX_COMPONENT]).await? {
+            let row = row.of("lease");
+            let (partition, published_seq): (PartitionId, i64) = (row.get("partition")?, row.get("published_seq")?);
+            deleted += self.sweep(&FORGET_INBOX, params![partition, published_seq, before, limit]).await?;
         }
         Ok(deleted)
     }

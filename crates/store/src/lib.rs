@@ -14,19 +14,35 @@ mod core;
 mod error;
 mod ids;
 mod inbox;
+mod janitor;
 mod lease;
 mod records;
+mod reports;
+mod rules;
+mod schema;
+
+#[cfg(any(test, feature = "suite"))]
+pub mod suite;
+
+#[cfg(test)]
+mod sqlite_tests;
 
 pub use crate::core::{Clock, Store, StoreOptions, StoreUrl};
-pub use admin::AuditedTx;
-pub use changes::ChangeRow;
+pub use admin::{
+    AnsweredRequest, AuditEntry, AuditHead, AuditRecord, AuditVerdict, AuditedTx, NumberRow, TeamRow, TokenRow,
+};
+pub use changes::{ChangeRow, ChangeScope, RecordTx, StatusRow};
 pub use contacts::{ContactDetails, ContactRecord, ContactUpsert, Observation, UpsertedContact};
 pub use error::{Merge, SqlError, StoreError};
 pub use ids::TimeOrderedIds;
 pub use inbox::{
     EventKey, HeldMessage, HeldRelease, InboxRow, InboxTx, InboxWrites, KnownEvent, ReleasedMessage, StoredDecision,
 };
+pub use janitor::{JanitorReport, Retention};
 pub use lease::{Fence, Lease, LeaseRow, Renewal, Suspect};
+pub use reports::{DecidedBy, DecidedInput, KeptStatus, StoreCounts, TeamCount};
+pub use rules::{Activation, InForce, RuleSetRow, TrialRow};
+pub use schema::SchemaState;
 
 /// What every call here returns.
 pub type Result<T, E = StoreError> = std::result::Result<T, E>;

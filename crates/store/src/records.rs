@@ -3,9 +3,8 @@
 use std::borrow::Cow;
 
 use uuid::Uuid;
-use waypost_domain::{ContactId, ConversationId, DecisionId, PartitionId, TeamName, Timestamp};
 
-use crate::{Result, StoreError};
+use crate::StoreError;
 
 /// Text that came from outside. PostgreSQL stores no NUL, and both databases must store the same.
 pub(crate) fn clean(text: &str) -> Cow<'_, str> {
@@ -33,36 +32,6 @@ pub(crate) fn key(text: &str) -> Cow<'_, str> {
 /// A stored value that no longer parses: somebody edited the database, or a defect wrote it.
 pub(crate) const fn unreadable(table: &'static str, column: &'static str) -> StoreError {
     StoreError::Unreadable { table, column }
-}
-
-pub(crate) fn partition(stored: i64, table: &'static str) -> Result<PartitionId> {
-    u16::try_from(stored).map(PartitionId).map_err(|_| unreadable(table, "partition"))
-}
-
-pub(crate) fn team(stored: Option<String>, table: &'static str, column: &'static str) -> Result<Option<TeamName>> {
-    stored.map(TeamName::new).transpose().map_err(|_| unreadable(table, column))
-}
-
-pub(crate) fn timestamp(stored: Option<i64>) -> Option<Timestamp> {
-    stored.map(Timestamp::from_millis)
-}
-
-pub(crate) fn contact(stored: Option<Uuid>) -> Option<ContactId> {
-    stored.map(ContactId::from_uuid)
-}
-
-pub(crate) fn conversation(stored: Option<Uuid>) -> Option<ConversationId> {
-    stored.map(ConversationId::from_uuid)
-}
-
-pub(crate) fn decision(stored: Option<Uuid>) -> Option<DecisionId> {
-    stored.map(DecisionId::from_uuid)
-}
-
-/// Ids as the argument of SQLite's `json_each`: `["0192…", …]`, to be read with `unhex(value)`.
-pub(crate) fn hex_array(ids: impl Iterator<Item = Uuid>) -> String {
-    let ids: Vec<String> = ids.map(|id| id.simple().to_string()).collect();
-    serde_json::Value::from(ids).to_string()
 }
 
 #[cfg(test)]

@@ -23,8 +23,8 @@ use waypost_domain::{
 };
 
 use crate::{
-    ContactRecord, EventKey, INBOX_COMPONENT, InboxRow, InboxTx, Lease, Observation, RecordTx, Result, Store, StoreError,
-    StoredDecision,
+    ContactRecord, EventKey, INBOX_COMPONENT, InboxRow, InboxTx, Lease, Observation, RecordTx, Result, Store,
+    StoreError, StoredDecision,
 };
 
 pub use admin::*;

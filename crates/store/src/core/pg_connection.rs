@@ -119,12 +119,6 @@ impl Link {
         Ok(answered.map_err(StoreError::from)?.iter().find_map(value))
     }
 
-    /// The same for what may take any time: a migration.
-    pub(super) async fn long_script(&mut self, text: &str) -> Result<()> {
-        self.patience = Duration::MAX;
-        self.script(text).await
-    }
-
     /// `Err` when the connection is no longer there.
     async fn send(&mut self, statements: Vec<Statement<'_>>, frame: Frame) -> Result<Vec<Result<Answer>>> {
         let mut ready = Vec::with_capacity(statements.len());

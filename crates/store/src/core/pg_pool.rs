@@ -85,15 +85,25 @@ impl Pool {
 }
 
 impl Pooled {
+    /// One that no pool has: it is closed when this is dropped.
+    pub(super) fn alone(link: Link) -> Result<Self> {
+        let free = Arc::new(Semaphore::new(1));
+        let permit = free.try_acquire_owned().map_err(|_| unavailable("the connection is gone"))?;
+        Ok(Self { link: Some(link), idle: Arc::default(), _permit: permit })
+    }
+
+    pub(super) async fn script(&mut self, text: &str) -> Result<()> {
+        match &mut self.link {
+            Some(link) => link.script(text).await,
+            None => Err(unavailable("the connection is gone")),
+        }
+    }
+
     pub(super) async fn fly(&mut self, statements: Vec<Statement<'_>>, frame: Frame) -> Result<Vec<Answer>> {
         match &mut self.link {
             Some(link) => link.fly(statements, frame).await,
             None => Err(unavailable("the connection is gone")),
         }
-    }
-
-    pub(super) fn link(&mut self) -> Option<&mut Link> {
-        self.link.as_mut()
     }
 }
 

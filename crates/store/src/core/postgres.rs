@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::pg_connection::{Connector, Frame, Link};
+use super::pg_connection::{Connector, Frame};
 use super::pg_pool::{Pool, Pooled};
 use super::sqlite::over;
 use super::tls::Tls;
@@ -92,13 +92,15 @@ impl Postgres {
         Ok(PgTx { connection, has_begun: false, has_failed: false })
     }
 
+    #[cfg(any(test, feature = "suite"))]
     pub(super) async fn script(&self, text: &str) -> Result<()> {
-        self.plain().await?.script(text).await
+        self.plain.connect().await?.script(text).await
     }
 
-    /// A connection outside of the pools, without limits on statements.
-    pub(crate) async fn plain(&self) -> Result<Link> {
-        self.plain.connect().await
+    /// The same over a connection outside of the pools, which ends with the transaction.
+    pub(super) async fn begin_alone(&self) -> Result<PgTx> {
+        let connection = Pooled::alone(self.plain.connect().await?)?;
+        Ok(PgTx { connection, has_begun: false, has_failed: false })
     }
 }
 
@@ -119,6 +121,20 @@ impl PgTx {
         let answers = self.connection.fly(statements, frame).await?;
         self.has_failed = false;
         Ok(answers)
+    }
+
+    /// A text of several statements, as it is.
+    pub(super) async fn script(&mut self, text: &str) -> Result<()> {
+        if self.has_failed {
+            return Err(over());
+        }
+        if !self.has_begun {
+            self.run(vec![]).await?;
+        }
+        self.has_failed = true;
+        self.connection.script(text).await?;
+        self.has_failed = false;
+        Ok(())
     }
 
     pub(super) async fn commit_with(mut self, statements: Vec<Statement<'_>>) -> Result<()> {

@@ -127,6 +127,11 @@ impl Table {
         columns.join(", ")
     }
 
+    /// Whole rows; `rest` is what follows the table's name, such as `WHERE id = $1`.
+    pub(crate) fn select(&self, rest: &str) -> Sql {
+        Sql::made(format!("SELECT {}\nFROM {}\n{rest}", self.list(""), self.name))
+    }
+
     /// An insert of whole rows, for [`Statement::rows`]; `rest` is what follows, such as `ON CONFLICT DO NOTHING`.
     pub(crate) fn insert(&self, rest: &str) -> Sql {
         let (name, list) = (self.name, self.list(""));

@@ -103,7 +103,8 @@ impl Sqlite {
         Ok(SqliteTx { seat: Some(seat), has_failed: false })
     }
 
-    /// Runs a text of several statements as it is, for migrations and for tests.
+    /// Runs a text of several statements as it is, for tests.
+    #[cfg(any(test, feature = "suite"))]
     pub(super) async fn script(&self, text: String) -> Result<()> {
         let seat = self.writer.take(self.acquire_timeout).await?;
         let (reply, answer) = oneshot::channel();

@@ -157,6 +157,14 @@ impl Store {
         }
     }
 
+    /// A transaction that may take as long as a migration does; on PostgreSQL over a connection of its own.
+    pub(crate) fn begin_migration(&self) -> Pending<'_, Tx> {
+        match &self.database {
+            Database::Sqlite { .. } => self.begin(),
+            Database::Postgres(postgres) => Box::pin(async { Ok(Tx::Postgres(postgres.begin_alone().await?)) }),
+        }
+    }
+
     /// A text of several statements, as it is: for tests that damage what is stored.
     #[cfg(any(test, feature = "suite"))]
     pub async fn script(&self, text: &str) -> Result<()> {

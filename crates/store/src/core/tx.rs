@@ -25,6 +25,14 @@ impl Tx {
         }
     }
 
+    /// A text of several statements, as it is: a migration.
+    pub(crate) fn script(&mut self, text: &'static str) -> Pending<'_, ()> {
+        match self {
+            Self::Sqlite(tx) => Box::pin(tx.script(text)),
+            Self::Postgres(tx) => Box::pin(tx.script(text)),
+        }
+    }
+
     pub(crate) async fn query(&mut self, sql: &'static Sql, params: Vec<Param<'_>>) -> Result<Vec<Row>> {
         let answers = self.run(vec![Statement::new(sql, params)]).await?;
         Ok(answers.into_iter().next().map(|answer| answer.rows).unwrap_or_default())

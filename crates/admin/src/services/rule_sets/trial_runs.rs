@@ -86,7 +86,7 @@ impl RuleSets {
     /// What was known when the message was decided, and the version that decided it.
     async fn stored_input(&self, name: &str) -> Result<(RouteInput, Option<String>)> {
         let id = DecisionId::from_uuid(uuid_of("decision", "decisions", name)?);
-        let known = self.shared.store.decision_by_id(id).await?;
+        let known = self.shared.store.decision_of(id).await?;
         let outcome = known.and_then(|known| known.outcome).ok_or_else(|| not_found(name))?;
         if outcome.input.is_empty() {
             return Err(precondition("INPUT_ERASED", name, format!("the input of {name} was erased")));

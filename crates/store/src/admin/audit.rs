@@ -1,14 +1,17 @@
 //! The audit log: one chain of records, each with a hash over the one before. A record is written in the transaction
-//! of the change that it tells of ([`crate::Change`]), and never changed: triggers refuse that, and
+//! of the change that it tells of ([`crate::AuditedTx`]), and never changed: triggers refuse that, and
 //! [`Store::verify_audit`] finds it where somebody went around them.
 //!
 //! `hash = SHA-256(tag ‖ hash before ‖ seq ‖ at ‖ actor ‖ method ‖ resource ‖ before ‖ after)`; the numbers are 8 bytes,
 //! big-endian, and each part but the tag follows its length in that form.
 
+use std::sync::LazyLock;
+
 use ring::digest::{Context, SHA256};
 use waypost_domain::Timestamp;
 
-use crate::database::{Tx, on_reader, on_tx};
+use crate::core::{Columns, Param, Row, Sql, Statement, Table, Tx, params};
+use crate::records::unreadable;
 use crate::{Result, Store};
 
 /// Begins every hashed record, so that a later form cannot be taken for this one.
@@ -53,42 +56,115 @@ pub struct AuditVerdict {
     pub head: AuditHead,
 }
 
-type Row = (i64, i64, String, String, String, String, String, Vec<u8>);
+static AUDIT: Table = Table {
+    name: "audit",
+    columns: &[
+        ("seq", "BIGINT"),
+        ("at", "BIGINT"),
+        ("actor", "TEXT"),
+        ("method", "TEXT"),
+        ("resource", "TEXT"),
+        ("before_json", "TEXT"),
+        ("after_json", "TEXT"),
+        ("hash", "BYTEA"),
+    ],
+};
 
-const HEAD: &str = "SELECT seq, hash FROM audit_head WHERE id = 1";
-const HEAD_LOCKED: &str = "SELECT seq, hash FROM audit_head WHERE id = 1 FOR UPDATE";
-const UPWARDS: &str = "SELECT seq, at, actor, method, resource, before_json, after_json, hash FROM audit \
-     WHERE seq >= $1 AND seq <= $2 ORDER BY seq LIMIT $3";
-const DOWNWARDS: &str = "SELECT seq, at, actor, method, resource, before_json, after_json, hash FROM audit \
-     WHERE seq < $1 ORDER BY seq DESC LIMIT $2";
-const OF_RESOURCE: &str = "SELECT seq, at, actor, method, resource, before_json, after_json, hash FROM audit \
-     WHERE resource = $3 AND seq < $1 ORDER BY seq DESC LIMIT $2";
+impl AuditRecord {
+    fn from_row(row: &Columns<'_>) -> Result<Self> {
+        Ok(Self {
+            seq: row.get("seq")?,
+            at: row.get("at")?,
+            entry: AuditEntry {
+                actor: row.get("actor")?,
+                method: row.get("method")?,
+                resource: row.get("resource")?,
+                before: row.get("before_json")?,
+                after: row.get("after_json")?,
+            },
+            hash: row.get("hash")?,
+        })
+    }
+
+    /// In the order of [`AUDIT`].
+    fn params(&self) -> Vec<Param<'_>> {
+        let entry = &self.entry;
+        params![
+            self.seq,
+            self.at,
+            &entry.actor,
+            &entry.method,
+            &entry.resource,
+            &entry.before,
+            &entry.after,
+            &self.hash,
+        ]
+    }
+}
+
+static INSERT: LazyLock<Sql> = LazyLock::new(|| AUDIT.insert(""));
+
+static HEAD: Sql = Sql::both("SELECT seq, hash FROM audit_head WHERE id = 1");
+
+static HEAD_LOCKED: Sql = Sql::each(
+    "SELECT seq, hash FROM audit_head WHERE id = 1",
+    "SELECT seq, hash FROM audit_head WHERE id = 1 FOR UPDATE",
+);
+
+static MOVE_HEAD: Sql = Sql::both("UPDATE audit_head SET seq = $1, hash = $2 WHERE id = 1");
+
+static UPWARDS: LazyLock<Sql> = LazyLock::new(|| {
+    AUDIT.select(
+        "WHERE seq >= $1 AND seq <= $2
+        ORDER BY seq
+        LIMIT $3",
+    )
+});
+
+static DOWNWARDS: LazyLock<Sql> = LazyLock::new(|| {
+    AUDIT.select(
+        "WHERE seq < $1
+        ORDER BY seq DESC
+        LIMIT $2",
+    )
+});
+
+static OF_RESOURCE: LazyLock<Sql> = LazyLock::new(|| {
+    AUDIT.select(
+        "WHERE resource = $3 AND seq < $1
+        ORDER BY seq DESC
+        LIMIT $2",
+    )
+});
 
 impl Store {
     /// Up to `limit` records below `before`, newest first; only of `resource` where given.
     pub async fn audit_records(&self, before: i64, resource: Option<&str>, limit: u32) -> Result<Vec<AuditRecord>> {
-        let limit = i64::from(limit);
-        let rows: Vec<Row> = match resource {
-            Some(resource) => on_reader!(self, |db| {
-                sqlx::query_as(OF_RESOURCE).bind(before).bind(limit).bind(resource).fetch_all(db).await?
-            }),
-            None => on_reader!(self, |db| sqlx::query_as(DOWNWARDS).bind(before).bind(limit).fetch_all(db).await?),
+        let rows = match resource {
+            Some(resource) => self.report(&OF_RESOURCE, params![before, limit, resource]).await?,
+            None => self.report(&DOWNWARDS, params![before, limit]).await?,
         };
-        Ok(rows.into_iter().map(record).collect())
+        records(&rows)
     }
 
     /// Looks at up to `limit` records from `from` (at least 1) on.
     pub async fn verify_audit(&self, from: i64, limit: u32) -> Result<AuditVerdict> {
-        let head: (i64, Vec<u8>) = on_reader!(self, |db| sqlx::query_as(HEAD).fetch_one(db).await?);
-        let head = AuditHead { seq: head.0, hash: head.1 };
+        let head = head(&self.report(&HEAD, vec![]).await?)?;
         // The one before `from` has the hash to begin with.
         let first = from.max(1) - 1;
-        let rows: Vec<Row> = on_reader!(self, |db| {
-            let query = sqlx::query_as(UPWARDS).bind(first).bind(head.seq).bind(i64::from(limit).saturating_add(1));
-            query.fetch_all(db).await?
-        });
-        Ok(judge(first, rows.into_iter().map(record).collect(), head, limit))
+        let rows = self.report(&UPWARDS, params![first, head.seq, i64::from(limit) + 1]).await?;
+        Ok(judge(first, records(&rows)?, head, limit))
     }
+}
+
+fn records(rows: &[Row]) -> Result<Vec<AuditRecord>> {
+    rows.iter().map(|row| AuditRecord::from_row(&row.of(AUDIT.name))).collect()
+}
+
+fn head(rows: &[Row]) -> Result<AuditHead> {
+    let Some(row) = rows.first() else { return Err(unreadable("audit_head", "seq")) };
+    let row = row.of("audit_head");
+    Ok(AuditHead { seq: row.get("seq")?, hash: row.get("hash")? })
 }
 
 fn judge(first: i64, records: Vec<AuditRecord>, head: AuditHead, limit: u32) -> AuditVerdict {
@@ -127,36 +203,28 @@ fn judge(first: i64, records: Vec<AuditRecord>, head: AuditHead, limit: u32) -> 
 }
 
 /// The last record; no other change can append until the transaction ends.
-pub(crate) async fn lock_head(tx: &mut Tx) -> Result<AuditHead> {
-    let (seq, hash): (i64, Vec<u8>) = match tx {
-        Tx::Sqlite(tx) => sqlx::query_as(HEAD).fetch_one(&mut **tx).await?,
-        Tx::Postgres(tx) => sqlx::query_as(HEAD_LOCKED).fetch_one(&mut **tx).await?,
-    };
-    Ok(AuditHead { seq, hash })
+pub(super) async fn lock_head(tx: &mut Tx) -> Result<AuditHead> {
+    head(&tx.query(&HEAD_LOCKED, vec![]).await?)
 }
 
-/// Appends `entry` behind `head`, which becomes the new last one.
-pub(crate) async fn append(tx: &mut Tx, head: &mut AuditHead, at: Timestamp, entry: &AuditEntry) -> Result<()> {
-    let seq = head.seq + 1;
-    let hash = hash_of(&head.hash, seq, at, entry);
-    let insert = "INSERT INTO audit (seq, at, actor, method, resource, before_json, after_json, hash) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
-    let update = "UPDATE audit_head SET seq = $1, hash = $2 WHERE id = 1";
-    on_tx!(tx, |db| {
-        let query = sqlx::query(insert)
-            .bind(seq)
-            .bind(at.as_millis())
-            .bind(&entry.actor)
-            .bind(&entry.method)
-            .bind(&entry.resource)
-            .bind(&entry.before)
-            .bind(&entry.after)
-            .bind(&hash);
-        query.execute(&mut *db).await.map(drop)?;
-        sqlx::query(update).bind(seq).bind(&hash).execute(&mut *db).await.map(drop)?;
-    });
-    *head = AuditHead { seq, hash };
-    Ok(())
+/// The records of `entries` behind `head`.
+pub(super) fn chained(head: &AuditHead, at: Timestamp, entries: &[AuditEntry]) -> Vec<AuditRecord> {
+    let mut records: Vec<AuditRecord> = Vec::with_capacity(entries.len());
+    for (entry, seq) in entries.iter().zip(head.seq + 1..) {
+        let before = records.last().map_or(&head.hash, |record| &record.hash);
+        let hash = hash_of(before, seq, at, entry);
+        records.push(AuditRecord { seq, at, entry: entry.clone(), hash });
+    }
+    records
+}
+
+/// What appends them, the last of which becomes the new head.
+pub(super) fn appending(records: &[AuditRecord]) -> Vec<Statement<'_>> {
+    let Some(last) = records.last() else { return vec![] };
+    vec![
+        Statement::rows(&INSERT, records.iter().map(AuditRecord::params).collect()),
+        Statement::new(&MOVE_HEAD, params![last.seq, &last.hash]),
+    ]
 }
 
 fn hash_of(before: &[u8], seq: i64, at: Timestamp, entry: &AuditEntry) -> Vec<u8> {
@@ -176,18 +244,13 @@ fn hash_of(before: &[u8], seq: i64, at: Timestamp, entry: &AuditEntry) -> Vec<u8
     context.finish().as_ref().to_vec()
 }
 
-fn record((seq, at, actor, method, resource, before, after, hash): Row) -> AuditRecord {
-    let entry = AuditEntry { actor, method, resource, before, after };
-    AuditRecord { seq, at: Timestamp::from_millis(at), entry, hash }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn chain(length: i64) -> (Vec<AuditRecord>, AuditHead) {
-        let mut hash = Vec::new();
-        let mut records = Vec::new();
+        let mut records: Vec<AuditRecord> = Vec::new();
+        let mut head = AuditHead { seq: 0, hash: vec![] };
         for seq in 1..=length {
             let text = |what: &str| format!("{what} {seq}");
             let entry = AuditEntry {
@@ -197,11 +260,11 @@ mod tests {
                 before: text("before"),
                 after: text("after"),
             };
-            let at = Timestamp::from_millis(seq * 1_000);
-            hash = hash_of(&hash, seq, at, &entry);
-            records.push(AuditRecord { seq, at, entry, hash: hash.clone() });
+            let record = chained(&head, Timestamp::from_millis(seq * 1_000), &[entry]).remove(0);
+            head = AuditHead { seq, hash: record.hash.clone() };
+            records.push(record);
         }
-        (records, AuditHead { seq: length, hash })
+        (records, head)
     }
 
     #[test]
@@ -253,6 +316,15 @@ mod tests {
             assert_eq!(verdict.broken.map(|(seq, _)| seq), want, "{name}");
             assert_eq!(verdict.next, None, "{name}");
         }
+    }
+
+    #[test]
+    fn entries_of_one_change_are_chained_too() {
+        let (records, head) = chain(1);
+        let entries = [records[0].entry.clone(), records[0].entry.clone()];
+        let more = chained(&head, records[0].at, &entries);
+        let end = AuditHead { seq: 3, hash: more[1].hash.clone() };
+        assert_eq!(judge(0, [records, more].concat(), end, 10).broken, None);
     }
 
     #[test]

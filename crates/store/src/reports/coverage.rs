@@ -2,7 +2,7 @@
 
 use waypost_domain::{PartitionId, Timestamp};
 
-use crate::database::on_reader;
+use crate::core::{Columns, Sql, params};
 use crate::{Result, Store};
 
 /// A decision, without the message.
@@ -19,11 +19,26 @@ pub struct DecidedBy {
     pub input: Vec<u8>,
 }
 
-type Row = (i64, i64, Option<String>, String, Option<Vec<u8>>);
+impl DecidedBy {
+    fn from_row(row: &Columns<'_>) -> Result<Self> {
+        Ok(Self {
+            seq: row.get("seq")?,
+            received_at: row.get("received_at")?,
+            rule_set: row.get::<Option<String>>("rule_set")?.unwrap_or_default(),
+            rule: row.get("rule")?,
+            input: row.get::<Option<Vec<u8>>>("input")?.unwrap_or_default(),
+        })
+    }
+}
 
 /// Along the index.
-const BELOW: &str = "SELECT seq, received_at, rule_set, rule, CASE WHEN $4 THEN input END FROM inbox \
-     WHERE partition = $1 AND seq < $2 AND rule IS NOT NULL ORDER BY seq DESC LIMIT $3";
+static BELOW: Sql = Sql::both(
+    "SELECT seq, received_at, rule_set, rule, CASE WHEN $4 <> 0 THEN input END AS input
+    FROM inbox
+    WHERE partition = $1 AND seq < $2 AND rule IS NOT NULL
+    ORDER BY seq DESC
+    LIMIT $3",
+);
 
 impl Store {
     /// Up to `limit` decisions of the partition below `before`, the newest first.
@@ -34,17 +49,7 @@ impl Store {
         limit: u32,
         with_input: bool,
     ) -> Result<Vec<DecidedBy>> {
-        let rows: Vec<Row> = on_reader!(self, |db| {
-            let query = sqlx::query_as(BELOW).bind(i64::from(partition.0)).bind(before).bind(i64::from(limit));
-            query.bind(with_input).fetch_all(db).await?
-        });
-        let decided = |(seq, received_at, rule_set, rule, input): Row| DecidedBy {
-            seq,
-            received_at: Timestamp::from_millis(received_at),
-            rule_set: rule_set.unwrap_or_default(),
-            rule,
-            input: input.unwrap_or_default(),
-        };
-        Ok(rows.into_iter().map(decided).collect())
+        let rows = self.report(&BELOW, params![partition, before, limit, with_input]).await?;
+        rows.iter().map(|row| DecidedBy::from_row(&row.of("inbox"))).collect()
     }
 }

@@ -1,11 +1,14 @@
 //! The business's numbers: our stable names for Meta's ids.
 
+use std::sync::LazyLock;
+
 use waypost_domain::{NumberName, PhoneNumberId, Timestamp, WabaId};
 
-use crate::audit;
-use crate::database::{Tx, on_reader, on_tx, on_writer};
-use crate::records::{clean, key, timestamp, unreadable};
-use crate::{Change, Result, Store};
+use super::AuditedTx;
+use super::audit;
+use crate::core::{Columns, Row, Sql, Table, Tx, params};
+use crate::records::{clean, key, unreadable};
+use crate::{Result, Store};
 
 /// A number, as known.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,36 +28,75 @@ pub struct NumberRow {
 /// What a number is called that the webhook did not name.
 const UNKNOWN: &str = "unknown";
 
+static NUMBER: Table = Table {
+    name: "number",
+    columns: &[
+        ("phone_number_id", "TEXT"),
+        ("name", "TEXT"),
+        ("display", "TEXT"),
+        ("waba_id", "TEXT"),
+        ("since", "BIGINT"),
+        ("updated_at", "BIGINT"),
+        ("revision", "BIGINT"),
+    ],
+};
+
+impl NumberRow {
+    fn from_row(row: &Columns<'_>) -> Result<Self> {
+        Ok(Self {
+            id: row.get("phone_number_id")?,
+            name: row.get("name")?,
+            display: row.get("display")?,
+            waba: row.get("waba_id")?,
+            since: row.get("since")?,
+            updated_at: row.get("updated_at")?,
+            revision: row.get("revision")?,
+        })
+    }
+}
+
+/// By name, and then by the time since when an id goes by it.
+static ALL: LazyLock<Sql> = LazyLock::new(|| NUMBER.select("ORDER BY name, since"));
+
+static BY_ID: LazyLock<Sql> = LazyLock::new(|| NUMBER.select("WHERE phone_number_id = $1"));
+
+/// Of what a webhook shows.
+static SHOW: Sql = Sql::both(
+    "INSERT INTO number (phone_number_id, name, display, waba_id, since) VALUES ($1, $2, $3, $4, $5)
+    ON CONFLICT (phone_number_id) DO UPDATE SET
+        display = CASE WHEN excluded.display = '' THEN number.display ELSE excluded.display END,
+        waba_id = CASE WHEN excluded.waba_id = '' THEN number.waba_id ELSE excluded.waba_id END
+    RETURNING name",
+);
+
+static NAME: Sql = Sql::both(
+    "INSERT INTO number (phone_number_id, name, since, revision) VALUES ($1, $2, $3, 1)
+    ON CONFLICT (phone_number_id) DO UPDATE SET
+        name = excluded.name,
+        since = excluded.since,
+        revision = number.revision + 1",
+);
+
+static MARK_CHANGED: Sql = Sql::both("UPDATE number SET updated_at = $1, revision = revision + 1 WHERE name = $2");
+
+static REVISION: Sql = Sql::both("SELECT CAST(coalesce(sum(revision), 0) AS BIGINT) AS revision FROM number");
+
 impl Store {
     /// The name of a number; one that nobody named gets `number-<phone_number_id>`, for good. Remembers what the webhook
     /// shows of it.
     pub async fn ensure_number(&self, id: &PhoneNumberId, display: &str, waba: &WabaId) -> Result<NumberName> {
-        let select = "SELECT name, display, waba_id FROM number WHERE phone_number_id = $1";
         let (id_key, display, waba) = (key(id.as_str()), clean(display), key(waba.as_str()));
-        let known: Option<(String, String, String)> =
-            on_reader!(self, |db| sqlx::query_as(select).bind(id_key.as_ref()).fetch_optional(db).await?);
-        if let Some((name, known_display, known_waba)) = known
-            && (display.is_empty() || display == known_display)
-            && (waba.is_empty() || waba == known_waba)
+        let rows = self.read(&BY_ID, params![id_key.clone()]).await?;
+        if let Some(known) = rows.first().map(|row| NumberRow::from_row(&row.of(NUMBER.name))).transpose()?
+            && (display.is_empty() || display == known.display)
+            && (waba.is_empty() || waba == known.waba.as_str())
         {
-            return NumberName::new(name).map_err(|_| unreadable("number", "name"));
+            return Ok(known.name);
         }
-        let upsert = "INSERT INTO number (phone_number_id, name, display, waba_id, since) VALUES ($1, $2, $3, $4, $5) \
-             ON CONFLICT (phone_number_id) DO UPDATE SET \
-             display = CASE WHEN excluded.display = '' THEN number.display ELSE excluded.display END, \
-             waba_id = CASE WHEN excluded.waba_id = '' THEN number.waba_id ELSE excluded.waba_id END RETURNING name";
-        let since = self.now().await?.as_millis();
+        let since = self.now().await?;
         let name = auto_name(id);
-        let name: String = on_writer!(self, |db| {
-            let query = sqlx::query_scalar(upsert)
-                .bind(id_key.as_ref())
-                .bind(name.as_str())
-                .bind(display.as_ref())
-                .bind(waba.as_ref())
-                .bind(since);
-            query.fetch_one(db).await?
-        });
-        NumberName::new(name).map_err(|_| unreadable("number", "name"))
+        let stored = self.write(&SHOW, params![id_key, &name, display, waba, since]).await?;
+        stored.rows.first().map_or(Err(unreadable(NUMBER.name, "name")), |row| row.of(NUMBER.name).get("name"))
     }
 
     /// Names numbers as configured. A name may move to a new id of Meta's; the old id keeps it too, for its history.
@@ -85,18 +127,16 @@ impl Store {
 
     /// Every id, by name and then by the time since when it goes by it: the last of a name is the one that has it now.
     pub async fn numbers(&self) -> Result<Vec<NumberRow>> {
-        let rows: Vec<Row> = on_reader!(self, |db| sqlx::query_as(ROWS).fetch_all(db).await?);
-        rows.into_iter().map(Row::into_number).collect()
+        all(&self.read(&ALL, vec![]).await?)
     }
 
     /// Grows whenever an id gets another name.
     pub async fn numbers_revision(&self) -> Result<i64> {
-        let sql = "SELECT CAST(coalesce(sum(revision), 0) AS BIGINT) FROM number";
-        Ok(on_reader!(self, |db| sqlx::query_scalar(sql).fetch_one(db).await?))
+        self.read_value(&REVISION, vec![], "revision").await
     }
 }
 
-impl Change {
+impl AuditedTx {
     /// As [`Store::numbers`].
     pub async fn numbers(&mut self) -> Result<Vec<NumberRow>> {
         rows(&mut self.tx).await
@@ -108,19 +148,16 @@ impl Change {
         if current(&rows, name).is_none_or(|row| row.id != *id) {
             put(&mut self.tx, &rows, name, id, self.now).await?;
         }
-        let sql = "UPDATE number SET updated_at = $1, revision = revision + 1 WHERE name = $2";
-        let now = self.now.as_millis();
-        on_tx!(&mut self.tx, |db| sqlx::query(sql).bind(now).bind(name.as_str()).execute(&mut *db).await.map(drop)?);
-        Ok(())
+        self.tx.execute(&MARK_CHANGED, params![self.now, name]).await.map(drop)
     }
 }
 
-const ROWS: &str = "SELECT phone_number_id, name, display, waba_id, since, updated_at, revision FROM number \
-     ORDER BY name, since";
-
 async fn rows(tx: &mut Tx) -> Result<Vec<NumberRow>> {
-    let rows: Vec<Row> = on_tx!(tx, |db| sqlx::query_as(ROWS).fetch_all(&mut *db).await?);
-    rows.into_iter().map(Row::into_number).collect()
+    all(&tx.query(&ALL, vec![]).await?)
+}
+
+fn all(rows: &[Row]) -> Result<Vec<NumberRow>> {
+    rows.iter().map(|row| NumberRow::from_row(&row.of(NUMBER.name))).collect()
 }
 
 /// The one that has the name now.
@@ -130,40 +167,8 @@ fn current<'a>(rows: &'a [NumberRow], name: &NumberName) -> Option<&'a NumberRow
 
 /// Gives `name` to `id`, as the last one so far.
 async fn put(tx: &mut Tx, rows: &[NumberRow], name: &NumberName, id: &PhoneNumberId, now: Timestamp) -> Result<()> {
-    let sql = "INSERT INTO number (phone_number_id, name, since, revision) VALUES ($1, $2, $3, 1) \
-         ON CONFLICT (phone_number_id) DO UPDATE SET name = excluded.name, since = excluded.since, \
-         revision = number.revision + 1";
     let since = current(rows, name).map_or(now, |row| now.max(row.since.plus_millis(1)));
-    on_tx!(tx, |db| {
-        let query = sqlx::query(sql).bind(key(id.as_str())).bind(name.as_str()).bind(since.as_millis());
-        query.execute(&mut *db).await.map(drop)?;
-    });
-    Ok(())
-}
-
-#[derive(sqlx::FromRow)]
-struct Row {
-    phone_number_id: String,
-    name: String,
-    display: String,
-    waba_id: String,
-    since: i64,
-    updated_at: Option<i64>,
-    revision: i64,
-}
-
-impl Row {
-    fn into_number(self) -> Result<NumberRow> {
-        Ok(NumberRow {
-            id: PhoneNumberId::new(self.phone_number_id),
-            name: NumberName::new(self.name).map_err(|_| unreadable("number", "name"))?,
-            display: self.display,
-            waba: WabaId::new(self.waba_id),
-            since: Timestamp::from_millis(self.since),
-            updated_at: timestamp(self.updated_at),
-            revision: self.revision,
-        })
-    }
+    tx.execute(&NAME, params![key(id.as_str()), name, since]).await.map(drop)
 }
 
 /// Ids are digits; what is not makes a name that is at least valid.

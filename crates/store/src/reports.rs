@@ -1,0 +1,8 @@
+//! What is read by people and by tests that count: lists and totals. Nothing here writes, and nothing that routes
+//! may wait for it.
+
+mod coverage;
+mod explain;
+
+pub use coverage::DecidedBy;
+pub use explain::{DecidedInput, KeptStatus, StoreCounts, TeamCount};

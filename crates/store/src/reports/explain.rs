@@ -1,0 +1,183 @@
+//! What was decided, for people who ask and for tests that count.
+
+use std::sync::LazyLock;
+
+use uuid::Uuid;
+use waypost_domain::{DecisionId, PhoneNumberId, TeamName};
+
+use crate::core::{Columns, Sql, params};
+use crate::inbox::{KNOWN_COLUMNS, KNOWN_JOINS};
+use crate::records::unreadable;
+use crate::{EventKey, INBOX_COMPONENT, KnownEvent, Result, Store};
+
+/// How much the store holds.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct StoreCounts {
+    /// Distinct events.
+    pub events: u64,
+    pub contacts: u64,
+    pub statuses: u64,
+    pub changes: u64,
+    /// Messages that wait for control of their thread.
+    pub held: u64,
+    pub teams: Vec<TeamCount>,
+}
+
+/// Decisions in favour of a team.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TeamCount {
+    /// `None`: the unrouted queue.
+    pub team: Option<TeamName>,
+    pub decisions: u64,
+}
+
+/// A status that is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptStatus {
+    pub wamid: String,
+    pub state: String,
+    /// Empty outside of groups.
+    pub participant: String,
+    pub number: PhoneNumberId,
+}
+
+/// A stored input and whom it was decided for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DecidedInput {
+    pub decision_id: DecisionId,
+    /// `None`: the unrouted queue.
+    pub team: Option<TeamName>,
+    /// Never empty.
+    pub input: Vec<u8>,
+}
+
+/// The newest of a partition, along its index.
+static DECIDED_LAST: Sql = Sql::both(
+    "SELECT decision_id, team, input
+    FROM inbox
+    WHERE partition = $1 AND rule IS NOT NULL
+    ORDER BY seq DESC
+    LIMIT $2",
+);
+
+static DECISION: LazyLock<Sql> = LazyLock::new(|| known("WHERE i.decision_id = $2"));
+
+static EVENTS_AFTER: LazyLock<Sql> = LazyLock::new(|| {
+    known(
+        "WHERE i.decision_id > $2
+        ORDER BY i.decision_id
+        LIMIT $3",
+    )
+});
+
+fn known(rest: &str) -> Sql {
+    let columns = &*KNOWN_COLUMNS;
+    Sql::made(format!("SELECT {columns}\nFROM inbox i\n{KNOWN_JOINS}\n{rest}"))
+}
+
+static STATUSES_AFTER: Sql = Sql::both(
+    "SELECT wamid, state, participant, number
+    FROM status
+    WHERE (wamid, state, participant) > ($1, $2, $3)
+    ORDER BY wamid, state, participant
+    LIMIT $4",
+);
+
+static TOTALS: Sql = Sql::both(
+    "SELECT
+        (SELECT count(*) FROM inbox) AS events,
+        (SELECT count(*) FROM contact WHERE merged_into IS NULL) AS contacts,
+        (SELECT count(*) FROM status) AS statuses,
+        (SELECT count(*) FROM change) AS changes,
+        (SELECT count(*) FROM held WHERE released_by IS NULL) AS held",
+);
+
+static OF_TEAMS: Sql = Sql::both(
+    "SELECT team, count(*) AS decisions
+    FROM inbox
+    WHERE rule IS NOT NULL
+    GROUP BY team
+    ORDER BY team",
+);
+
+impl Store {
+    /// The event and its decision, if it was ever recorded.
+    pub async fn decision(&self, event: &EventKey) -> Result<Option<KnownEvent>> {
+        self.decision_of(event.decision_id()).await
+    }
+
+    /// The decision with this id, if it was ever recorded.
+    pub async fn decision_of(&self, id: DecisionId) -> Result<Option<KnownEvent>> {
+        let rows = self.read(&DECISION, params![INBOX_COMPONENT, id]).await?;
+        rows.first().map(KnownEvent::from_row).transpose()
+    }
+
+    /// About the last `limit` decisions, an equal part of each partition's, whose inputs were not erased.
+    pub async fn decided_last(&self, limit: u32) -> Result<Vec<DecidedInput>> {
+        let Some(partitions) = self.layout().await? else { return Ok(vec![]) };
+        let share = limit.div_ceil(u32::from(partitions.get()));
+        let mut all = Vec::new();
+        for partition in partitions.all() {
+            for row in self.report(&DECIDED_LAST, params![partition, share]).await? {
+                all.extend(DecidedInput::from_row(&row.of("inbox"))?);
+            }
+        }
+        Ok(all)
+    }
+
+    /// Up to `limit` recorded events with their decisions, by decision id, above `after`.
+    pub async fn events_after(&self, after: Option<DecisionId>, limit: u32) -> Result<Vec<KnownEvent>> {
+        let after = after.map_or(Uuid::nil(), DecisionId::as_uuid);
+        let rows = self.report(&EVENTS_AFTER, params![INBOX_COMPONENT, after, limit]).await?;
+        rows.iter().map(KnownEvent::from_row).collect()
+    }
+
+    /// Up to `limit` kept statuses, by their key, above `after`.
+    pub async fn statuses_after(&self, after: Option<&KeptStatus>, limit: u32) -> Result<Vec<KeptStatus>> {
+        let (wamid, state, participant) = after
+            .map_or(("", "", ""), |after| (after.wamid.as_str(), after.state.as_str(), after.participant.as_str()));
+        let rows = self.report(&STATUSES_AFTER, params![wamid, state, participant, limit]).await?;
+        rows.iter().map(|row| KeptStatus::from_row(&row.of("status"))).collect()
+    }
+
+    pub async fn counts(&self) -> Result<StoreCounts> {
+        let totals = self.report(&TOTALS, vec![]).await?;
+        let Some(totals) = totals.first() else { return Err(unreadable("inbox", "events")) };
+        let totals = totals.of("inbox");
+        let teams = self.report(&OF_TEAMS, vec![]).await?;
+        Ok(StoreCounts {
+            events: totals.get("events")?,
+            contacts: totals.get("contacts")?,
+            statuses: totals.get("statuses")?,
+            changes: totals.get("changes")?,
+            held: totals.get("held")?,
+            teams: teams.iter().map(|row| TeamCount::from_row(&row.of("inbox"))).collect::<Result<_>>()?,
+        })
+    }
+}
+
+impl DecidedInput {
+    /// `None` where the input was erased.
+    fn from_row(row: &Columns<'_>) -> Result<Option<Self>> {
+        let (decision_id, team) = (row.get("decision_id")?, row.get("team")?);
+        let input = row.get::<Option<Vec<u8>>>("input")?.unwrap_or_default();
+        Ok((!input.is_empty()).then_some(Self { decision_id, team, input }))
+    }
+}
+
+impl KeptStatus {
+    fn from_row(row: &Columns<'_>) -> Result<Self> {
+        Ok(Self {
+            wamid: row.get("wamid")?,
+            state: row.get("state")?,
+            participant: row.get("participant")?,
+            number: row.get("number")?,
+        })
+    }
+}
+
+impl TeamCount {
+    fn from_row(row: &Columns<'_>) -> Result<Self> {
+        Ok(Self { team: row.get("team")?, decisions: row.get("decisions")? })
+    }
+}

@@ -1,0 +1,30 @@
+//! The migrations themselves, oldest first. Never edit one that was released: add another.
+
+/// A step of the schema. Its text for a database is the file of that name in `migrations/`, byte by byte.
+pub(super) struct Migration {
+    pub(super) version: i64,
+    pub(super) description: &'static str,
+    pub(super) sqlite: &'static str,
+    pub(super) postgres: &'static str,
+}
+
+macro_rules! migration {
+    ($version:literal, $description:literal, $file:literal) => {
+        Migration {
+            version: $version,
+            description: $description,
+            sqlite: include_str!(concat!("../../migrations/sqlite/", $file, ".sql")),
+            postgres: include_str!(concat!("../../migrations/postgres/", $file, ".sql")),
+        }
+    };
+}
+
+pub(super) const ALL: [Migration; 7] = [
+    migration!(101, "initial", "101_initial"),
+    migration!(102, "suspect", "102_suspect"),
+    migration!(103, "admin", "103_admin"),
+    migration!(104, "rule sets", "104_rule_sets"),
+    migration!(105, "extras", "105_extras"),
+    migration!(106, "numbers", "106_numbers"),
+    migration!(107, "suspect place", "107_suspect_place"),
+];
