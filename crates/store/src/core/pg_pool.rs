@@ -105,6 +105,10 @@ impl Pooled {
             None => Err(unavailable("the connection is gone")),
         }
     }
+
+    pub(super) fn link(&mut self) -> Option<&mut Link> {
+        self.link.as_mut()
+    }
 }
 
 impl Drop for Pooled {
