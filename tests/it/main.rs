@@ -9,6 +9,7 @@ mod cli;
 mod cli_pages;
 mod crash;
 mod crate_edges;
+mod database;
 mod deployment;
 mod duplicates;
 mod embedded_run;

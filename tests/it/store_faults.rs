@@ -144,8 +144,7 @@ async fn a_batch_is_dropped_at_every_await() {
 /// again over a new connection says which.
 #[tokio::test]
 async fn silence_around_the_commit() {
-    for (to_server, to_client, is_stored) in
-        [(Flow::Swallow, Flow::Swallow, false), (Flow::Pass, Flow::Swallow, true)]
+    for (to_server, to_client, is_stored) in [(Flow::Swallow, Flow::Swallow, false), (Flow::Pass, Flow::Swallow, true)]
     {
         let owner = Owner::start().await;
         let port = owner.database.port();

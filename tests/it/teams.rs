@@ -2,10 +2,9 @@
 
 use anyhow::{Context, ensure};
 use serde_json::{Value, json};
-#[cfg(feature = "servers")]
-use sqlx::Connection as _;
 use waypost_cloud_api::samples::{SampleKind, SampleParams, sample};
 
+use crate::database;
 use crate::deployment::{Backend, Deployment, Found, on_each_backend, text};
 
 const RULES: &str = r#"
@@ -186,14 +185,10 @@ async fn set_attributes(deployment: &Deployment, attributes: &Value) -> anyhow::
     let statement = format!("UPDATE contact SET attributes = '{attributes}'");
     #[cfg(feature = "servers")]
     if let Some(servers) = deployment.servers() {
-        let mut connection = sqlx::PgConnection::connect(&servers.postgres_url).await?;
-        sqlx::raw_sql(sqlx::AssertSqlSafe(statement)).execute(&mut connection).await?;
+        database::session(&servers.postgres_url).await?.batch_execute(&statement).await?;
         return Ok(());
     }
-    let url = format!("sqlite://{}", deployment.data_folder().join("store.db").display());
-    let mut connection = <sqlx::SqliteConnection as sqlx::Connection>::connect(&url).await?;
-    sqlx::raw_sql(sqlx::AssertSqlSafe(statement)).execute(&mut connection).await?;
-    Ok(())
+    database::in_file(&deployment.data_folder().join("store.db"), &statement)
 }
 
 async fn a_full_queue_stops_nobody_else(backend: Backend) -> anyhow::Result<()> {

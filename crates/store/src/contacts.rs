@@ -21,7 +21,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use waypost_domain::message::Rotation;
 use waypost_domain::{Alias, AliasSet, ContactId, IdSource, Timestamp};
 
-use crate::core::{Columns, Sql, Tx, params};
+use crate::core::{Sql, Tx, params};
 use crate::inbox::InboxTx;
 use crate::lease::Fenced;
 use crate::records::{clean, clean_option};
@@ -200,13 +200,12 @@ impl Store {
     pub async fn contact(&self, id: ContactId) -> Result<Option<ContactDetails>> {
         let rows = self.read(&BY_ID, params![id]).await?;
         match rows.first() {
-            Some(row) => self.details(&row.of("contact")).await.map(Some),
+            Some(row) => self.details(rows::record(&row.of("contact"))?).await.map(Some),
             None => Ok(None),
         }
     }
 
-    async fn details(&self, row: &Columns<'_>) -> Result<ContactDetails> {
-        let contact = rows::record(row)?;
+    async fn details(&self, contact: ContactRecord) -> Result<ContactDetails> {
         let mut aliases = BTreeSet::new();
         for row in self.read(&ALIASES, params![contact.id]).await? {
             let row = row.of("alias");
@@ -221,7 +220,7 @@ impl Store {
         for alias in storable(aliases).iter() {
             let rows = self.read(&BY_ALIAS, params![rows::alias_id(&alias)]).await?;
             if let Some(row) = rows.first() {
-                return self.details(&row.of("contact")).await.map(Some);
+                return self.details(rows::record(&row.of("contact"))?).await.map(Some);
             }
         }
         Ok(None)

@@ -1,11 +1,10 @@
 //! The audit log: every change is in it, and whoever alters it is found out.
 
-use sqlx::Connection as _;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use waypost_proto::admin_v1 as v1;
 use waypost_proto::admin_v1::audit_service_client::AuditServiceClient;
 
 use super::server::{AdminServer, teams};
+use crate::database;
 
 #[tokio::test]
 async fn changes_are_recorded_and_tampering_is_found() -> anyhow::Result<()> {
@@ -32,10 +31,12 @@ async fn changes_are_recorded_and_tampering_is_found() -> anyhow::Result<()> {
     assert_eq!((verdict.valid, verdict.verified, verdict.next_seq, verdict.head_seq), (true, 4, 0, 4));
 
     let file = server.data_dir().join("store.db");
-    let mut store = SqliteConnection::connect_with(&SqliteConnectOptions::new().filename(file)).await?;
-    sqlx::query("DROP TRIGGER audit_no_update").execute(&mut store).await?;
     let seq: i64 = records[1].name.trim_start_matches("auditRecords/").parse()?;
-    sqlx::query("UPDATE audit SET actor = 'tokens/somebody' WHERE seq = $1").bind(seq).execute(&mut store).await?;
+    let tamper = format!(
+        "DROP TRIGGER audit_no_update;
+        UPDATE audit SET actor = 'tokens/somebody' WHERE seq = {seq}"
+    );
+    database::in_file(&file, &tamper)?;
     let verdict = audit.verify_audit_chain(verify).await?.into_inner();
     assert!(!verdict.valid);
     assert_eq!(verdict.broken_record, records[1].name);

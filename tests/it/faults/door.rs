@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use sqlx::Connection as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
@@ -15,6 +14,7 @@ use waypost_tests::load::{Load, LoadConfig};
 
 use super::run::{RATE, RULES, Run, load_config, own_item};
 use super::{Scale, last};
+use crate::database;
 use crate::deployment::{Backend, Deployment, text};
 use crate::refusals::{assert_forged_are_refused, resident_kib};
 
@@ -41,9 +41,9 @@ async fn fault_11_duplicates_overlapping_and_days_later() -> anyhow::Result<()> 
     run.accepted(200).await;
     // Six days pass, and whoever tidies up has been there.
     let postgres_url = &deployment.servers().context("servers")?.postgres_url;
-    let mut connection = sqlx::PgConnection::connect(postgres_url).await?;
-    let aged = sqlx::query("UPDATE inbox SET received_at = received_at - $1").bind(6 * DAY_MS);
-    ensure!(aged.execute(&mut connection).await?.rows_affected() > 0, "nothing was decided");
+    let age = "UPDATE inbox SET received_at = received_at - $1";
+    let aged = database::session(postgres_url).await?.execute(age, &[&(6 * DAY_MS)]).await?;
+    ensure!(aged > 0, "nothing was decided");
     let passes =
         || waypost.stdout_lines().iter().chain(&waypost.stderr_lines()).filter(|l| l.contains("tidied up")).count();
     let before = passes();

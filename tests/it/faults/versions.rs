@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
-use sqlx::{Connection, PgConnection};
+use tokio_postgres::{Client, Row};
 use waypost_domain::NumberName;
 use waypost_ledger::{MadeFact, StoreFacts};
 use waypost_rules::RuleSet;
@@ -13,6 +13,7 @@ use waypost_tests::eventually;
 
 use super::run::{RULES, Run};
 use super::{Scale, last};
+use crate::database;
 use crate::deployment::{Backend, Deployment};
 use crate::replicas::wait_for_owners;
 
@@ -90,7 +91,7 @@ fn only(active: i64) -> InForce {
 /// The store as the administration changes it.
 struct Versions {
     store: Store,
-    database: PgConnection,
+    database: Client,
     hashes: HashMap<i64, String>,
     /// What each takes to be read.
     reading: HashMap<i64, Duration>,
@@ -101,10 +102,10 @@ impl Versions {
     async fn open(url: &str) -> anyhow::Result<Self> {
         let store = Store::open(&StoreUrl::parse(url)?, StoreOptions::default()).await?;
         store.migrate().await?;
-        let mut database = PgConnection::connect(url).await?;
+        let database = database::session(url).await?;
         // A column of the test's own: rows are inserted without a word about it, so the database notes when.
         let note = "ALTER TABLE inbox ADD COLUMN decided_at TIMESTAMPTZ DEFAULT clock_timestamp()";
-        sqlx::query(note).execute(&mut database).await?;
+        database.batch_execute(note).await?;
         let timing = Timing { url: url.to_owned(), more: BTreeMap::new() };
         Ok(Self { store, database, hashes: HashMap::new(), reading: HashMap::new(), timing })
     }
@@ -136,10 +137,10 @@ impl Versions {
         let since = "SELECT count(*) FROM inbox WHERE rule_set = $1 AND decided_at > \
              (SELECT to_timestamp(max(at) / 1000.0) FROM rule_activation)";
         let what = format!("version {version} decides");
-        let (database, hash) = (&mut self.database, &self.hashes[&version]);
+        let (database, hash) = (&self.database, &self.hashes[&version]);
         let decided = eventually(&what, DEADLINE, async || {
-            let count = sqlx::query_scalar::<_, i64>(since).bind(hash).fetch_one(&mut *database).await;
-            count.map(|count| (count > 0).then_some(())).transpose()
+            let count = database.query_one(since, &[hash]).await;
+            count.map(|row| (row.get::<_, i64>(0) > 0).then_some(())).transpose()
         });
         Ok(decided.await?)
     }
@@ -164,10 +165,11 @@ impl Timing {
     pub(crate) async fn note(&self, facts: &mut StoreFacts) -> anyhow::Result<Duration> {
         let rows = "SELECT i.decision_id::TEXT, (extract(epoch FROM i.decided_at) * 1000)::BIGINT, i.xmin::TEXT, n.name, \
              i.contact_id::TEXT FROM inbox i JOIN number n ON n.phone_number_id = i.number";
-        let mut database = PgConnection::connect(&self.url).await?;
-        let rows: Vec<(String, i64, String, String, Option<String>)> =
-            sqlx::query_as(rows).fetch_all(&mut database).await?;
-        let made = |(id, at_ms, transaction, number, contact)| (id, MadeFact { at_ms, transaction, number, contact });
+        let rows = database::session(&self.url).await?.query(rows, &[]).await?;
+        let made = |row: Row| {
+            let (at_ms, transaction, number, contact) = (row.get(1), row.get(2), row.get(3), row.get(4));
+            (row.get(0), MadeFact { at_ms, transaction, number, contact })
+        };
         let mut made: HashMap<String, MadeFact> = rows.into_iter().map(made).collect();
         for activation in &mut facts.activations {
             let more = self.more.get(&activation.revision).context("an activation of somebody else")?;

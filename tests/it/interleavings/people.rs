@@ -1,7 +1,7 @@
 //! Contacts that two batches meet at once: whatever the order, what is stored in the end is what one of the batches
 //! after the other would have left.
 
-use sqlx::PgConnection;
+use tokio_postgres::{Client, Row};
 use waypost_domain::message::Rotation;
 use waypost_domain::{Conversation, ConversationId, Timestamp};
 use waypost_store::{InboxRow, InboxTx, Observation, Store, StoreError};
@@ -30,7 +30,7 @@ async fn check(what: &str, clash: &str, known: &[&str], left: Sights, right: Sig
 /// The same; `talking`: each of the known has an open conversation before.
 async fn check_with(talking: bool, what: &str, clash: &str, known: &[&str], left: Sights, right: Sights) {
     let mut stepper = Stepper::start().await;
-    let mut eyes = stepper.connect().await;
+    let eyes = stepper.connect().await;
     let set_up = async |store: &Store| {
         store.name_numbers(&[(name("support"), number())]).await.expect("the store answers");
         for (partition, owner) in [(PARTITION, "left"), (PARTITION + 1, "right")] {
@@ -51,7 +51,7 @@ async fn check_with(talking: bool, what: &str, clash: &str, known: &[&str], left
     let left = async |actor: Actor| write(actor, 0, &left).await;
     let right = async |actor: Actor| write(actor, 1, &right).await;
     let orders =
-        stepper.explore(set_up, left, right, async |_, run| states.push((state(&mut eyes).await, run.trace))).await;
+        stepper.explore(set_up, left, right, async |_, run| states.push((state(&eyes).await, run.trace))).await;
     let (first, last) = (&states[0].0, &states[states.len() - 1].0);
     for (state, trace) in &states {
         assert!(
@@ -140,7 +140,7 @@ async fn rolled_back_unless_ok<T>(
 }
 
 /// What is stored, with every contact named by the aliases it has.
-async fn state(eyes: &mut PgConnection) -> Vec<String> {
+async fn state(eyes: &Client) -> Vec<String> {
     let named = "WITH named AS (SELECT c.id, coalesce(string_agg(a.kind || ':' || a.value, ' ' ORDER BY a.kind, a.value), \
                  'nobody') AS name FROM contact c LEFT JOIN alias a ON a.contact_id = c.id \
                  WHERE c.merged_into IS NULL GROUP BY c.id), \
@@ -153,10 +153,9 @@ async fn state(eyes: &mut PgConnection) -> Vec<String> {
     ];
     let mut state = Vec::new();
     for sql in lines {
-        let sql = sqlx::AssertSqlSafe(format!("{named}{sql}"));
-        let rows: Vec<Option<String>> =
-            sqlx::query_scalar(sql).fetch_all(&mut *eyes).await.expect("the server answers");
-        state.extend(rows.into_iter().map(|row| row.expect("every contact lives, or was merged into one that does")));
+        let rows = eyes.query(&format!("{named}{sql}"), &[]).await.expect("the server answers");
+        let line = |row: &Row| row.get::<_, Option<String>>(0);
+        state.extend(rows.iter().map(|row| line(row).expect("every contact lives, or was merged into one that does")));
     }
     state
 }

@@ -6,10 +6,11 @@
 
 use std::time::{Duration, Instant};
 
-use sqlx::{Connection, PgConnection};
 use tokio::sync::mpsc;
+use tokio_postgres::Client;
 use waypost_store::{Store, StoreError, StoreOptions};
 
+use crate::database;
 use crate::store_postgres::Database;
 
 /// For one step to end, or to be seen waiting; a deadlock takes the server a moment to break.
@@ -90,7 +91,7 @@ pub(super) struct Stepper {
     pub(super) store: Store,
     stores: [Store; 2],
     pids: [i32; 2],
-    looker: PgConnection,
+    looker: Client,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,7 +111,7 @@ impl Stepper {
         for sql in [quick, careless] {
             database.handle.sql(&sql).expect("the server answers");
         }
-        let mut looker = PgConnection::connect(&database.url).await.expect("the server answers");
+        let looker = database::session(&database.url).await.expect("the server answers");
         let one = StoreOptions { max_connections: 1, ..StoreOptions::default() };
         let mut opened = Vec::new();
         let mut pids: Vec<i32> = Vec::new();
@@ -118,9 +119,9 @@ impl Stepper {
             let store = database.open(one.clone()).await;
             store.ping().await.expect("the store answers");
             let sql = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() \
-                 AND pid <> pg_backend_pid() AND backend_type = 'client backend' AND pid <> ALL ($1)";
-            let pid = sqlx::query_scalar(sql).bind(&pids).fetch_one(&mut looker).await.expect("it has a connection");
-            pids.push(pid);
+                 AND pid <> pg_backend_pid() AND application_name = 'waypost' AND pid <> ALL ($1)";
+            let row = looker.query_one(sql, &[&pids]).await.expect("it has a connection");
+            pids.push(row.get(0));
             opened.push(store);
         }
         let [store, left, right] = opened.try_into().unwrap_or_else(|_| panic!("three were opened"));
@@ -129,8 +130,8 @@ impl Stepper {
     }
 
     /// Another pair of eyes.
-    pub(super) async fn connect(&self) -> PgConnection {
-        PgConnection::connect(&self.database.url).await.expect("the server answers")
+    pub(super) async fn connect(&self) -> Client {
+        database::session(&self.database.url).await.expect("the server answers")
     }
 
     /// Runs two scripts in every order, each on tables as `set_up` leaves them, and hands each run to `check`. Gives
@@ -176,7 +177,7 @@ impl Stepper {
         let (left_actor, right_actor) = (actor(0, left_turns), actor(1, right_turns));
         let finished = async |index| events_in.send((index, Event::Finished)).await.expect("the conductor listens");
         let conductor = Conductor {
-            looker: &mut self.looker,
+            looker: &self.looker,
             pids: self.pids,
             events,
             turns: [left_turn, right_turn],
@@ -194,8 +195,7 @@ impl Stepper {
     /// Every table but the schema's own, by deleting: quicker than truncating for a handful of rows.
     async fn empty(&mut self) {
         for table in ["member", "lease", "number", "contact", "alias", "conversation", "inbox", "held", "status"] {
-            let sql = sqlx::AssertSqlSafe(format!("DELETE FROM {table}"));
-            sqlx::query(sql).execute(&mut self.looker).await.expect("the server answers");
+            self.looker.execute(&format!("DELETE FROM {table}"), &[]).await.expect("the server answers");
         }
     }
 }
@@ -209,7 +209,7 @@ struct Choice {
 
 /// Gives the turns of one run.
 struct Conductor<'a> {
-    looker: &'a mut PgConnection,
+    looker: &'a Client,
     pids: [i32; 2],
     events: mpsc::Receiver<(usize, Event)>,
     turns: [mpsc::Sender<()>; 2],
@@ -272,11 +272,8 @@ impl Conductor<'_> {
     /// Who waits for a lock. The server grants a lock in the same instant in which its holder lets it go.
     async fn waiting(&mut self) -> [bool; 2] {
         let sql = "SELECT pid FROM pg_locks WHERE NOT granted AND pid = ANY ($1)";
-        let pids: Vec<i32> = sqlx::query_scalar(sql)
-            .bind(&self.pids[..])
-            .fetch_all(&mut *self.looker)
-            .await
-            .expect("the server answers");
+        let rows = self.looker.query(sql, &[&self.pids.as_slice()]).await.expect("the server answers");
+        let pids: Vec<i32> = rows.iter().map(|row| row.get(0)).collect();
         self.pids.map(|pid| pids.contains(&pid))
     }
 }
