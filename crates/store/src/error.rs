@@ -95,6 +95,11 @@ pub(crate) fn unavailable(what: &str) -> StoreError {
     StoreError::Unavailable(SqlError { text: what.to_owned() })
 }
 
+/// What is stored is not what any release would have stored.
+pub(crate) fn damaged(what: String) -> StoreError {
+    StoreError::Database(SqlError { text: what })
+}
+
 /// Of a statement that raises by a division where it did not touch the expected number of rows.
 pub(crate) fn of_check(error: tokio_postgres::Error, reason: &'static str) -> StoreError {
     match error.code() {

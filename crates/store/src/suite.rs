@@ -44,6 +44,8 @@ macro_rules! store_suite {
     ($open:path) => {
         $crate::store_suite! { $open;
             a_schema_is_made_once,
+            processes_may_migrate_at_once,
+            a_schema_that_somebody_changed_is_refused,
             the_partition_count_is_fixed,
             numbers_keep_their_names,
             numbers_that_were_named_by_hand_stay,

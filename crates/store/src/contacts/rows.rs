@@ -57,10 +57,8 @@ static NEW_CONTACT: Table = Table {
     ],
 };
 
-static ALIAS: Table = Table {
-    name: "alias",
-    columns: &[("id", "UUID"), ("kind", "TEXT"), ("value", "TEXT"), ("contact_id", "UUID")],
-};
+static ALIAS: Table =
+    Table { name: "alias", columns: &[("id", "UUID"), ("kind", "TEXT"), ("value", "TEXT"), ("contact_id", "UUID")] };
 
 static INSERT_CONTACTS: LazyLock<Sql> = LazyLock::new(|| NEW_CONTACT.insert(""));
 
@@ -173,7 +171,11 @@ pub(crate) fn read_owners<'a>(wanted: &BTreeSet<Alias>) -> Statement<'a> {
 }
 
 /// The answer to [`read_owners`] of `asked`, as far as it is about `wanted`, and what was read with it.
-pub(super) fn read_by(rows: &[Row], asked: &BTreeSet<Alias>, wanted: &BTreeSet<Alias>) -> Result<(Owned, ReadUnlocked)> {
+pub(super) fn read_by(
+    rows: &[Row],
+    asked: &BTreeSet<Alias>,
+    wanted: &BTreeSet<Alias>,
+) -> Result<(Owned, ReadUnlocked)> {
     let mut read = ReadUnlocked::default();
     let mut owners = Vec::with_capacity(rows.len());
     for row in rows {

@@ -153,7 +153,7 @@ impl Store {
     pub(crate) fn begin(&self) -> Pending<'_, Tx> {
         match &self.database {
             Database::Sqlite { sqlite, .. } => Box::pin(async { Ok(Tx::Sqlite(sqlite.begin().await?)) }),
-            Database::Postgres(postgres) => Box::pin(async { Ok(Tx::Postgres(postgres.begin().await?)) }),
+            Database::Postgres(postgres) => Box::pin(async { Ok(Tx::Postgres(Box::new(postgres.begin().await?))) }),
         }
     }
 
@@ -161,7 +161,9 @@ impl Store {
     pub(crate) fn begin_migration(&self) -> Pending<'_, Tx> {
         match &self.database {
             Database::Sqlite { .. } => self.begin(),
-            Database::Postgres(postgres) => Box::pin(async { Ok(Tx::Postgres(postgres.begin_alone().await?)) }),
+            Database::Postgres(postgres) => {
+                Box::pin(async { Ok(Tx::Postgres(Box::new(postgres.begin_alone().await?))) })
+            }
         }
     }
 

@@ -7,7 +7,7 @@ use crate::Result;
 
 pub(crate) enum Tx {
     Sqlite(SqliteTx),
-    Postgres(PgTx),
+    Postgres(Box<PgTx>),
 }
 
 impl Tx {

@@ -100,9 +100,9 @@ impl InboxTx {
     pub async fn released_by(&mut self, releaser: DecisionId) -> Result<Vec<ReleasedMessage>> {
         let component = &self.fenced.fence.component;
         let rows = self.fenced.tx.query(&RELEASED, params![component, releaser]).await?;
-        let released = rows.iter().map(|row| {
-            Ok(ReleasedMessage { known: KnownEvent::from_row(row)?, event: row.of("held").get("event")? })
-        });
+        let released = rows
+            .iter()
+            .map(|row| Ok(ReleasedMessage { known: KnownEvent::from_row(row)?, event: row.of("held").get("event")? }));
         released.collect()
     }
 }
@@ -110,8 +110,7 @@ impl InboxTx {
 /// In the order of their ids, as all transactions do.
 pub(super) fn release<'a>(statements: &mut Vec<Statement<'a>>, releases: &'a [HeldRelease]) {
     let of_event = |release: &'a HeldRelease| DecisionId::of_event(&release.number, &release.key).as_uuid();
-    let mut sorted: Vec<(Uuid, &HeldRelease)> =
-        releases.iter().map(|release| (of_event(release), release)).collect();
+    let mut sorted: Vec<(Uuid, &HeldRelease)> = releases.iter().map(|release| (of_event(release), release)).collect();
     sorted.sort_unstable_by_key(|(id, _)| *id);
     for (id, release) in sorted {
         let held = Statement::new(&RELEASE_HELD, params![id, release.released_by]);

@@ -35,9 +35,8 @@ pub(crate) static INBOX: Table = Table {
 const DECISION_COLUMNS: usize = 8;
 
 /// What [`KnownEvent::from_row`] reads, from `inbox i`, `lease l` and `held h`.
-pub(crate) static KNOWN_COLUMNS: LazyLock<String> = LazyLock::new(|| {
-    format!("{}, coalesce(l.published_seq, 0) AS published_seq, h.released_by", INBOX.list("i"))
-});
+pub(crate) static KNOWN_COLUMNS: LazyLock<String> =
+    LazyLock::new(|| format!("{}, coalesce(l.published_seq, 0) AS published_seq, h.released_by", INBOX.list("i")));
 
 /// Joins the lease of component `$1` and the held message, if any.
 pub(crate) const KNOWN_JOINS: &str = "LEFT JOIN lease l ON l.component = $1 AND l.partition = i.partition

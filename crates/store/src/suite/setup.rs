@@ -3,6 +3,7 @@
 use waypost_domain::{PartitionCount, PhoneNumberId, Team, TeamName, WabaId};
 
 use super::name;
+use crate::core::Sql;
 use crate::{Result, SchemaState, Store, StoreError};
 
 pub async fn a_schema_is_made_once(store: &Store) -> Result<()> {
@@ -19,6 +20,43 @@ pub async fn a_schema_is_made_once(store: &Store) -> Result<()> {
     assert!(store.now().await? >= before);
     assert_eq!(store.counts().await?, crate::StoreCounts::default());
     Ok(())
+}
+
+pub async fn processes_may_migrate_at_once(store: &Store) -> Result<()> {
+    static DONE: Sql = Sql::both(
+        "SELECT version, description, length(checksum) AS bytes, execution_time
+        FROM _sqlx_migrations
+        WHERE success
+        ORDER BY version",
+    );
+    let all = futures_util::future::join_all([(); 4].map(|()| store.migrate())).await;
+    all.into_iter().collect::<Result<()>>()?;
+    let rows = store.read(&DONE, vec![]).await?;
+    let mut done: Vec<(i64, String)> = Vec::new();
+    for row in &rows {
+        let row = row.of("_sqlx_migrations");
+        assert_eq!(row.get::<i64>("bytes")?, 48, "of SHA-384");
+        assert!(row.get::<i64>("execution_time")? > 0);
+        done.push((row.get("version")?, row.get("description")?));
+    }
+    let (first, fourth) = ((101, "initial".to_owned()), (104, "rule sets".to_owned()));
+    assert_eq!((done.first(), done.get(3)), (Some(&first), Some(&fourth)));
+    Ok(())
+}
+
+pub async fn a_schema_that_somebody_changed_is_refused(store: &Store) -> Result<()> {
+    let other = "(SELECT checksum FROM _sqlx_migrations WHERE version = 101)";
+    for damage in [format!("checksum = {other}"), "success = NOT success".to_owned()] {
+        store.migrate().await?;
+        let one = "WHERE version = 102";
+        store.script(&format!("CREATE TABLE kept AS SELECT * FROM _sqlx_migrations {one}")).await?;
+        store.script(&format!("UPDATE _sqlx_migrations SET {damage} {one}")).await?;
+        let refused = store.migrate().await.expect_err(&damage).to_string();
+        assert!(refused.contains("migration 102"), "{refused}");
+        store.script(&format!("DELETE FROM _sqlx_migrations {one}")).await?;
+        store.script("INSERT INTO _sqlx_migrations SELECT * FROM kept; DROP TABLE kept").await?;
+    }
+    store.migrate().await
 }
 
 pub async fn the_partition_count_is_fixed(store: &Store) -> Result<()> {
