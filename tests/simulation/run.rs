@@ -20,6 +20,7 @@ use waypost_store::{Store, StoreOptions, StoreUrl};
 use crate::broker::Returns;
 use crate::bus::short;
 use crate::customers::{Posts, Sender};
+use crate::ids::SeededIds;
 use crate::process::{Stage, Strike};
 use crate::replica::{DEADLY, Fleet, POISON};
 use crate::time::{now_ms, runtime, sleep, wall_clock};
@@ -97,17 +98,19 @@ fn rule_sets() -> Vec<String> {
 
 pub(crate) fn run(seed: u64, defect: Defect) -> Report {
     fastrand::seed(seed);
-    let store = open_store();
+    let store = open_store(seed);
     let runtime = runtime(store.clone());
     // In a task: only tasks show that the store has woken them.
     runtime.block_on(async move { tokio::spawn(play(Scenario::new(seed), store, defect)).await }).expect("it runs")
 }
 
 /// Opened in real time, because connecting has a deadline.
-fn open_store() -> Store {
+fn open_store(seed: u64) -> Store {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
-        let options = StoreOptions { clock: wall_clock, ..StoreOptions::default() };
+        // Other dice than the program's own, or the same ids would be drawn twice.
+        let ids = Arc::new(SeededIds::new(!seed));
+        let options = StoreOptions { clock: wall_clock, ids, ..StoreOptions::default() };
         let store = Store::open(&StoreUrl::sqlite_memory(), options).await.expect("a store in memory");
         store.migrate().await.expect("a schema");
         while store.is_busy() {

@@ -340,7 +340,7 @@ impl Work<'_> {
         });
     }
 
-    async fn commit(mut self) -> Result<Decided, StoreError> {
+    async fn commit(self) -> Result<Decided, StoreError> {
         let mut conversations = self.ended;
         for pair in &self.changed {
             conversations.extend(self.conversations.get(pair).cloned());

@@ -100,6 +100,14 @@ pub(crate) fn damaged(what: String) -> StoreError {
     StoreError::Database(SqlError { text: what })
 }
 
+/// Of a connection that was not made: whatever stands in the way, unless the server itself says what, may pass.
+pub(crate) fn of_connecting(error: tokio_postgres::Error) -> StoreError {
+    if error.as_db_error().is_some() {
+        return error.into();
+    }
+    StoreError::Unavailable(SqlError { text: text_of(&error) })
+}
+
 /// Of a statement that raises by a division where it did not touch the expected number of rows.
 pub(crate) fn of_check(error: tokio_postgres::Error, reason: &'static str) -> StoreError {
     match error.code() {
@@ -111,10 +119,8 @@ pub(crate) fn of_check(error: tokio_postgres::Error, reason: &'static str) -> St
 impl From<tokio_postgres::Error> for StoreError {
     fn from(error: tokio_postgres::Error) -> Self {
         let Some(database) = error.as_db_error() else {
-            // Of the driver's other errors only those name values that our own code made, and they name types only.
-            let text = source_of(&error).map_or_else(|| error.to_string(), |source| format!("{error}: {source}"));
+            let source = SqlError { text: text_of(&error) };
             let is_gone = error.is_closed() || source_of(&error).is_some_and(<dyn Error>::is::<std::io::Error>);
-            let source = SqlError { text };
             return if is_gone { Self::Unavailable(source) } else { Self::Database(source) };
         };
         let code = database.code().code();
@@ -133,6 +139,15 @@ impl From<rusqlite::Error> for StoreError {
             None => error.to_string(),
         };
         of_verdict(verdict, SqlError { text })
+    }
+}
+
+/// Of the driver's errors only those name values that our own code made, and they name types only.
+fn text_of(error: &tokio_postgres::Error) -> String {
+    let text = error.to_string();
+    match source_of(error).map(ToString::to_string) {
+        Some(source) if !text.contains(&source) => format!("{text}: {source}"),
+        Some(_) | None => text,
     }
 }
 

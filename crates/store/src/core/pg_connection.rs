@@ -15,7 +15,7 @@ use tokio_postgres::{Client, Config, SimpleQueryMessage};
 use super::sql::Expected;
 use super::tls::Tls;
 use super::{Answer, Param, Row, Statement};
-use crate::error::{of_check, unavailable};
+use crate::error::{of_check, of_connecting, unavailable};
 use crate::{Result, StoreError};
 
 /// How much longer than the server we wait: it has to say so, and the word has to travel.
@@ -60,7 +60,7 @@ pub(super) struct Frame {
 
 impl Connector {
     pub(super) async fn connect(&self) -> Result<Link> {
-        let (client, connection) = self.config.connect(self.tls.clone()).await.map_err(StoreError::from)?;
+        let (client, connection) = self.config.connect(self.tls.clone()).await.map_err(of_connecting)?;
         let task = tokio::spawn(async move {
             // Whoever uses the client learns what it ended with.
             drop(connection.await);
