@@ -9,7 +9,9 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use waypost_domain::Conversation;
-use waypost_store::{EventKey, Fence, InboxRow, InboxWrites, Lease, Renewal, Store, StoreError, StoreOptions, StoreUrl};
+use waypost_store::{
+    EventKey, Fence, InboxRow, InboxWrites, Lease, Renewal, Store, StoreError, StoreOptions, StoreUrl,
+};
 use waypost_tests::eventually;
 use waypost_tests::pooler::TransactionPooler;
 use waypost_tests::proxy::{FaultProxy, Flow};

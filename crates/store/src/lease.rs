@@ -157,9 +157,8 @@ static RENEW: Sql = Sql::each(
     RETURNING lease.partition, lease.epoch",
 );
 
-static RENEW_MEMBER: Sql = Sql::both(
-    "UPDATE member SET expires_at = $3 WHERE component = $1 AND instance = $2 AND expires_at < $3",
-);
+static RENEW_MEMBER: Sql =
+    Sql::both("UPDATE member SET expires_at = $3 WHERE component = $1 AND instance = $2 AND expires_at < $3");
 
 /// PostgreSQL only. By the server's clock as it is now, after [`RENEW`]: see the module.
 static STILL_OURS: Sql = Sql::each(
@@ -233,8 +232,7 @@ impl Store {
         let message_id = suspect.map(|suspect| suspect.message_id.as_str());
         let deaths = suspect.map_or(0, |suspect| suspect.deaths);
         let place = suspect.map_or(0, |suspect| suspect.place);
-        let params =
-            params![message_id, deaths, &lease.component, lease.partition, &lease.owner, lease.epoch, place];
+        let params = params![message_id, deaths, &lease.component, lease.partition, &lease.owner, lease.epoch, place];
         let done = self.write(&MARK_SUSPECT, params).await?;
         Fence::of(lease).hold(done.affected)
     }
