@@ -92,7 +92,7 @@ impl OpsServer {
             let (endpoints, stop) = (self.endpoints.clone(), stop.clone());
             connections.spawn(async move {
                 let served = tokio::time::timeout(CONNECTION_TIMEOUT, serve(stream, &endpoints));
-                drop(stop.run_until_cancelled(served).await);
+                stop.run_until_cancelled(served).await;
                 drop(slot);
             });
         }

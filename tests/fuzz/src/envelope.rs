@@ -38,7 +38,8 @@ pub fn check(data: &[u8]) {
         assert!(!events.is_empty(), "a bundle of nothing");
         assert!(matches!(decode_event(body.clone()), Err(EventError::Undecodable(_))), "a bundle taken for an event");
         for event in events {
-            let _: Result<Inbound, _> = Inbound::from_encoded(event);
+            // Either is right: it must not panic.
+            drop(Inbound::from_encoded(event));
         }
     }
     match decode_event(body.clone()) {

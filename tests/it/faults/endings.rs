@@ -128,6 +128,8 @@ async fn ending(place: &Place, scale: Scale, name: &str, fault: Fault, when: Whe
     for line in waypost.stderr_lines().iter().filter(|line| line.contains("drain") || line.contains("hung")) {
         eprintln!("  {line}");
     }
+    // It ended by itself: neither was anything given up, nor did the last deadline have to help.
+    ensure!(status.success(), "{status}\n{}", waypost.output());
     ensure!(members == 0, "it said no goodbye although the database could be reached\n{}", waypost.output());
     Ok(took)
 }

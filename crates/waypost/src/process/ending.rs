@@ -62,7 +62,7 @@ impl Ending {
         let ending = Self { shutdown, drain_timeout, parts: Parts::default() };
         let parts = ending.parts.clone();
         ending.at_last_deadline(move || {
-            let (said, hears) = mpsc::channel();
+            let (said, hears) = mpsc::sync_channel(1);
             std::thread::spawn(move || {
                 error!(hung = names(&parts), "not ended in time; leaving now");
                 said.send(()).ok();
@@ -223,7 +223,7 @@ mod tests {
     #[tokio::test]
     async fn the_last_deadline_waits_for_nobody() {
         let ending = ending(Duration::ZERO);
-        let (left, leaves) = mpsc::channel();
+        let (left, leaves) = mpsc::sync_channel(1);
         ending.at_last_deadline(move || left.send(()).unwrap());
         let began = std::time::Instant::now();
         ending.shutdown.cancel();
