@@ -61,7 +61,7 @@ const EVENTS: [&str; 17] = [
     "Nacked",
     "Returned",
     "Unavailable",
-    "not handled: partition lease lost",
+    "not handled: the lease is lost",
     ">dead",
     ">dead handler-panicked",
     ">dead worker-died",
