@@ -341,10 +341,10 @@ async fn a_former_owner_whose_row_is_held_learns_that_it_is_lost() {
     assert!(matches!(lost, Err(StoreError::LeaseLost { .. })), "{lost:?}");
     // Whose lease it is does not wait to know it: the row is as safe as it is long.
     let renewal = Renewal { partition: taken.partition, epoch: taken.epoch, extended: false };
-    assert_eq!(two.store.renew_leases(INBOX_COMPONENT, "other", TTL).await.unwrap(), [renewal]);
+    assert!(two.store.renew_leases(INBOX_COMPONENT, "other", TTL).await.unwrap().contains(&renewal));
     held.commit().await.unwrap();
     let renewal = Renewal { extended: true, ..renewal };
-    assert_eq!(two.store.renew_leases(INBOX_COMPONENT, "other", TTL).await.unwrap(), [renewal]);
+    assert!(two.store.renew_leases(INBOX_COMPONENT, "other", TTL).await.unwrap().contains(&renewal));
 }
 
 /// A process that froze in the middle of a batch: the server ends its transaction, and the partition is free.
