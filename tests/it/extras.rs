@@ -100,13 +100,16 @@ fn routing(found: &[Found], name: &str) -> Option<Value> {
     Some(Value::Object(routing))
 }
 
-async fn know_the_customer(deployment: &Deployment) -> anyhow::Result<()> {
+fn store_url(deployment: &Deployment) -> anyhow::Result<StoreUrl> {
     #[cfg(feature = "servers")]
-    let url = deployment.servers().map(|servers| StoreUrl::parse(&servers.postgres_url)).transpose()?;
-    #[cfg(not(feature = "servers"))]
-    let url = None;
-    let url = url.unwrap_or_else(|| StoreUrl::sqlite_file(deployment.data_folder().join("store.db")));
-    let store = Store::open(&url, StoreOptions::default()).await?;
+    if let Some(servers) = deployment.servers() {
+        return Ok(StoreUrl::parse(&servers.postgres_url)?);
+    }
+    Ok(StoreUrl::sqlite_file(deployment.data_folder().join("store.db")))
+}
+
+async fn know_the_customer(deployment: &Deployment) -> anyhow::Result<()> {
+    let store = Store::open(&store_url(deployment)?, StoreOptions::default()).await?;
     let aliases = AliasSet { phone: Some(GOLD.to_owned()), ..AliasSet::default() };
     let attributes = [("tier", "gold"), ("account_manager", "Dana")];
     let attributes: BTreeMap<_, _> = attributes.map(|(name, value)| (name.to_owned(), value.to_owned())).into();

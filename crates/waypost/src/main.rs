@@ -2,7 +2,6 @@
 
 mod cli;
 mod commands;
-mod exit;
 mod process;
 
 use std::process::ExitCode;
@@ -11,7 +10,7 @@ use clap::{CommandFactory, Parser};
 use waypost_cli::output;
 
 use cli::{Cli, Command, ConfigCommand, TopologyCommand, WebhookCommand};
-use exit::Failure;
+use waypost_cli::Failure;
 
 /// Messages are many small allocations that are freed on other threads than they were made on.
 #[global_allocator]

@@ -26,12 +26,12 @@ use tracing::info;
 use waypost_bus::Bus;
 use waypost_ops::Health;
 
-use crate::exit::Failure;
 use bus::open_bus;
 use config::Config;
 use ending::{Ending, Tasks};
 use ops::{Operators, log_to_stderr};
 use store::ready_store;
+use waypost_cli::Failure;
 
 /// For the broker to answer a goodbye.
 const GOODBYE_TIMEOUT: Duration = Duration::from_secs(1);
@@ -74,7 +74,7 @@ pub(crate) async fn run(config: &Config, components: &[Component]) -> Result<(),
     bus::register(&operators.health, &bus);
     let health = operators.health.clone();
     let process = Process { config, components, bus: bus.clone(), health, shutdown, ending: ending.clone() };
-    let ran = process.run_components(&operators).await;
+    let ran = Box::pin(process.run_components(&operators)).await;
     // By now nothing is published any more.
     ending.close("bus", bus.close(GOODBYE_TIMEOUT)).await;
     ending.close("ops", operators.close()).await;
@@ -90,7 +90,7 @@ impl Process<'_> {
     async fn run_components(&self, operators: &Operators) -> Result<(), Failure> {
         let grpc = self.config.grpc_config().filter(|_| self.has(Component::Admin));
         let store = if self.has(Component::Router) || grpc.is_some() {
-            let opened = self.ending.unless_stopped("start", ready_store(self.config)).await;
+            let opened = self.ending.unless_stopped("start", Box::pin(ready_store(self.config))).await;
             let Some(store) = opened.transpose()? else { return Ok(()) };
             store::register(&self.health, &store);
             Some(store)

@@ -6,6 +6,7 @@
 //! are durable, and never know what a component does.
 
 mod claim;
+mod config;
 mod crashes;
 mod handling;
 mod partition;
@@ -16,11 +17,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{Parts, WorkerConfig};
 use crate::error::HandleError;
 use crate::shards::{Held, Shard, ShardEnd, ShardWork, Shards};
 
 pub use claim::Claim;
+pub use config::{Parts, WorkerConfig};
 pub use work::{Bundle, ClaimedBatch, Event, InHand, Split, no_bundles};
 
 /// What a component does with its events.

@@ -8,7 +8,6 @@
 //! Must never acknowledge before the handler's effects are durable, and never wait for anything without a bound.
 
 mod bounded;
-mod config;
 pub mod dead_letters;
 pub mod deliveries;
 pub mod due;
@@ -17,8 +16,9 @@ pub mod lease_clock;
 pub mod metrics;
 pub mod shards;
 
-pub use config::{Parts, WorkerConfig};
-pub use deliveries::{Bundle, Claim, ClaimedBatch, Event, Handler, InHand, Split, Worker, no_bundles};
+pub use deliveries::{
+    Bundle, Claim, ClaimedBatch, Event, Handler, InHand, Parts, Split, Worker, WorkerConfig, no_bundles,
+};
 pub use due::{Due, DueConfig, DueSource, Pass};
 pub use error::{Cause, HandleError};
 pub use lease_clock::LeaseClock;

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use waypost_live::{Rules, RulesInForce};
 
 use crate::cli::{CheckArgs, ConfigArgs};
-use crate::exit::Failure;
 use crate::output;
 use crate::process::Component;
 use crate::process::config::Config;
+use waypost_cli::Failure;
 
 pub(crate) fn check(args: &CheckArgs) -> Result<(), Failure> {
     let config = Config::of(&args.config)?;

@@ -22,7 +22,6 @@ use waypost_store::Store;
 
 use crate::cli::DemoArgs;
 use crate::commands::status::table;
-use crate::exit::Failure;
 use crate::output;
 use crate::process::bus::open_bus;
 use crate::process::config::Config;
@@ -32,6 +31,7 @@ use crate::process::rules::adopt_rules;
 use crate::process::signals::stop_on_signals;
 use crate::process::store::ready_store;
 use crate::process::{bus, store};
+use waypost_cli::Failure;
 
 const SAMPLE_RULES: &str = include_str!("../../../../deploy/rules.toml");
 const NUMBER: (&str, &str) = ("support", "100000000000001");

@@ -1,10 +1,10 @@
 //! `waypost migrate`: the store's schema.
 
 use crate::cli::ConfigArgs;
-use crate::exit::Failure;
 use crate::output;
 use crate::process::config::Config;
 use crate::process::store::open_store;
+use waypost_cli::Failure;
 
 pub(crate) async fn run(args: ConfigArgs) -> Result<(), Failure> {
     let config = Config::of(&args)?;

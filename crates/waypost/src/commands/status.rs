@@ -8,12 +8,12 @@ use waypost_domain::Timestamp;
 use waypost_store::Store;
 
 use crate::cli::StatusArgs;
-use crate::exit::Failure;
 use crate::output;
 use crate::process::bus::open_bus;
 use crate::process::config::Config;
 use crate::process::rules::rules_of;
 use crate::process::store::{STORE_FILE, open_store};
+use waypost_cli::Failure;
 
 #[derive(Serialize)]
 struct Status {

@@ -11,11 +11,11 @@ use waypost_domain::TeamName;
 use waypost_domain::team::Priority;
 
 use crate::cli::TailArgs;
-use crate::exit::Failure;
 use crate::output;
 use crate::process::bus::open_bus;
 use crate::process::config::Config;
 use crate::process::signals::stop_on_signals;
+use waypost_cli::Failure;
 
 const LOOK_EVERY: Duration = Duration::from_millis(300);
 const LOOK_AT_MOST: usize = 100;

@@ -8,10 +8,10 @@ use waypost_domain::Timestamp;
 use waypost_store::{Store, StoreError, TokenRow};
 
 use crate::cli::ConfigArgs;
-use crate::exit::Failure;
 use crate::output;
 use crate::process::config::Config;
 use crate::process::store::open_store;
+use waypost_cli::Failure;
 
 /// Who the audit log says it was.
 const ACTOR: &str = "cli";

@@ -3,11 +3,11 @@
 use waypost_bus_rabbitmq::topology::definitions as rabbitmq_definitions;
 
 use crate::cli::{ConfigArgs, DeclareArgs};
-use crate::exit::Failure;
 use crate::output;
 use crate::process::bus::open_bus;
 use crate::process::config::Config;
 use crate::process::rules::rules_of;
+use waypost_cli::Failure;
 
 pub(crate) async fn declare(args: DeclareArgs) -> Result<(), Failure> {
     let config = Config::of(&args.config)?;

@@ -6,9 +6,9 @@ use waypost_cloud_api::samples::{SampleKind, SampleParams, sample};
 use waypost_cloud_api::signature::{Provider, sign};
 
 use crate::cli::WebhookTestArgs;
-use crate::exit::Failure;
 use crate::output;
 use crate::process::config::Config;
+use waypost_cli::Failure;
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 

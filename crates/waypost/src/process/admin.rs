@@ -14,7 +14,7 @@ use super::Process;
 use super::config::Config;
 use super::ending::Tasks;
 use super::section::{Problems, millis, section};
-use crate::exit::Failure;
+use waypost_cli::Failure;
 
 /// The component's name.
 pub(crate) const COMPONENT: &str = "admin";

@@ -16,7 +16,7 @@ use super::config::value::Secret;
 use super::config::{Config, EMBEDDED};
 use super::section::{Problems, section};
 use super::store::create_data_dir;
-use crate::exit::Failure;
+use waypost_cli::Failure;
 
 section! {
     /// The bus that messages travel on: a file of this process, or RabbitMQ.

@@ -26,9 +26,9 @@ use super::rules::RulesSection;
 use super::section::Problems;
 use super::store::StoreSection;
 use super::worker::WorkerSection;
-use crate::cli::ConfigArgs;
-use crate::exit::Failure;
 use value::{Secret, string_map};
+use waypost_cli::ConfigArgs;
+use waypost_cli::Failure;
 
 /// The value of `bus.url` and `store.url` that needs nothing installed.
 pub(crate) const EMBEDDED: &str = "embedded";
@@ -90,6 +90,12 @@ impl Default for Config {
 #[derive(Debug, thiserror::Error)]
 #[error("{}", .0.join("\n"))]
 pub(crate) struct ConfigError(pub(crate) Vec<String>);
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Self {
+        Self::config(format!("configuration:\n{error}"))
+    }
+}
 
 impl Config {
     /// Reads all layers. `overrides`: flags, as `section.key` and value.

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 use waypost_cli::HUNG;
 
-use crate::exit::Failure;
+use waypost_cli::Failure;
 
 /// Beyond the drain time, for the components' own last words: a lease given back, a name taken off the list.
 const LAST_WORDS: Duration = Duration::from_millis(1_500);

@@ -14,7 +14,7 @@ use super::config::Config;
 use super::config::value::{Secret, one_or_many};
 use super::ending::Tasks;
 use super::section::{Problems, millis, section};
-use crate::exit::Failure;
+use waypost_cli::Failure;
 
 section! {
     /// The webhook's front door.

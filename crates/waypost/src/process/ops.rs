@@ -13,7 +13,7 @@ use waypost_ops::{Health, MetricsPage, OpsError, OpsServer, State, Switch, descr
 use super::config::layers::Layers;
 use super::config::{Config, ConfigError};
 use super::section::section;
-use crate::exit::Failure;
+use waypost_cli::Failure;
 
 section! {
     /// What operators look at: `/livez`, `/readyz` and `/metrics`.

@@ -17,7 +17,7 @@ use super::ending::Tasks;
 use super::rules::{adopt_rules, open_rules};
 use super::section::{Problems, millis, section};
 use super::{Process, worker};
-use crate::exit::Failure;
+use waypost_cli::Failure;
 
 section! {
     /// The component `router`: decides and delivers.

@@ -14,7 +14,7 @@ use waypost_store::{Store, StoreError};
 use super::config::Config;
 use super::section::section;
 use super::store::open_store;
-use crate::exit::Failure;
+use waypost_cli::Failure;
 
 const NO_RULES: &str = "no rules are active, and rules.file names none";
 const RULES_EVERY: Duration = Duration::from_millis(500);

@@ -4,7 +4,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::exit::Failure;
+use waypost_cli::Failure;
 
 /// SIGTERM or Ctrl-C drains; a second one ends at once.
 pub(crate) fn stop_on_signals(shutdown: CancellationToken) -> Result<(), Failure> {

@@ -11,7 +11,7 @@ use waypost_store::{Store, StoreError, StoreOptions, StoreUrl};
 use super::config::value::Secret;
 use super::config::{Config, EMBEDDED};
 use super::section::{Problems, section};
-use crate::exit::Failure;
+use waypost_cli::Failure;
 
 pub(crate) const STORE_FILE: &str = "store.db";
 

@@ -11,9 +11,9 @@ use waypost_bus::{BusError, Consumer};
 
 use super::Handler;
 use super::claim::Claim;
+use super::config::{Parts, WorkerConfig};
 use super::crashes::CrashRecord;
 use crate::bounded::bounded;
-use crate::config::{Parts, WorkerConfig};
 use crate::shards::{Held, ShardEnd};
 
 /// Batches that may be in hand: the one that is handled, and the next, which is complete when that ends.

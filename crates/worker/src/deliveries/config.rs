@@ -7,7 +7,7 @@ use waypost_bus::Bus;
 use waypost_domain::{PartitionCount, PartitionId};
 use waypost_store::Store;
 
-use crate::deliveries::{Handler, Split};
+use super::{Handler, Split};
 use crate::lease_clock::LeaseClock;
 use crate::shards::{self, ShardsConfig};
 
