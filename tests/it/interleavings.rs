@@ -7,7 +7,8 @@ mod stepper;
 use std::time::Duration;
 
 use waypost_domain::PartitionId;
-use waypost_store::{EventKey, Fence, INBOX_COMPONENT, KnownEvent, Lease, Store, StoreError};
+use waypost_store::suite::COMPONENT;
+use waypost_store::{EventKey, Fence, KnownEvent, Lease, Sequence, Store, StoreError};
 
 use crate::store_postgres::{lease, number, row, until_expired};
 use stepper::{Actor, Stepper};
@@ -34,15 +35,16 @@ async fn former(store: &Store) -> Lease {
 /// What the former owner is about to do was prepared by [`former`]: epoch 1, nothing published.
 fn former_fence(published_seq: i64) -> Fence {
     let partition = PartitionId(PARTITION);
-    let (component, owner) = (INBOX_COMPONENT.to_owned(), "left".to_owned());
+    let (component, owner) = (COMPONENT.to_owned(), "left".to_owned());
     Fence { component, partition, owner, epoch: 1, published_seq, oldest_at: None }
 }
 
 /// Takes the partition over, if nobody is in the middle of something there.
 async fn take_over(actor: &mut Actor) -> Option<Lease> {
     for _ in 0..ASKED_MAX {
-        let ask =
-            async |store: &Store| store.acquire_lease(INBOX_COMPONENT, PartitionId(PARTITION), "right", LONG).await;
+        let ask = async |store: &Store| {
+            store.acquire_lease(COMPONENT, PartitionId(PARTITION), "right", LONG, Sequence::OfInbox).await
+        };
         if let Some(taken) = actor.step("ask", ask).await.expect("asking never fails") {
             actor.note("takes over").await;
             return Some(taken);
@@ -103,7 +105,7 @@ async fn a_renewal_against_a_take_over() {
     let mut stepper = Stepper::start().await;
     let set_up = async |store: &Store| drop(former(store).await);
     let renewing = async |mut actor: Actor| {
-        let renew = async |store: &Store| store.renew_leases(INBOX_COMPONENT, "left", LONG).await;
+        let renew = async |store: &Store| store.renew_leases(COMPONENT, "left", LONG).await;
         let kept = actor.step("renew", renew).await?.iter().any(|one| one.epoch == 1 && one.extended);
         old_batch(actor).await.map(|()| kept)
     };
@@ -171,7 +173,7 @@ async fn a_mark_against_a_take_over_and_a_redelivery() {
             .explore(former_with_two_events, former_owner, publish_again, async |store, run| {
                 let taken = run.position("right takes over");
                 let is_marked = run.left.is_ok();
-                let published = store.leases(INBOX_COMPONENT).await.expect("the store answers")[0].published_seq;
+                let published = store.leases(COMPONENT).await.expect("the store answers")[0].published_seq;
                 let Some(known) = &run.right else {
                     assert!(is_marked && published == 2, "nobody was in the way: {run:#?}");
                     return;

@@ -8,8 +8,9 @@ use waypost_domain::message::Rotation;
 use waypost_domain::{
     AliasSet, ContactId, Conversation, ConversationId, DecisionId, NumberName, PartitionId, PhoneNumberId, Timestamp,
 };
+use waypost_store::suite::COMPONENT;
 use waypost_store::{
-    EventKey, INBOX_COMPONENT, InboxRow, InboxTx, Lease, Merge, Observation, Renewal, Store, StoreError, StoreOptions,
+    EventKey, InboxRow, InboxTx, Lease, Merge, Observation, Renewal, Sequence, Store, StoreError, StoreOptions,
     StoreUrl,
 };
 use waypost_tests::eventually;
@@ -29,7 +30,7 @@ waypost_store::store_suite!(open);
 
 /// Few connections for each, because many tests share the server.
 fn options() -> StoreOptions {
-    StoreOptions { max_connections: 6, ..StoreOptions::default() }
+    StoreOptions { max_connections: 6, inbox_component: Some(COMPONENT), ..StoreOptions::default() }
 }
 
 pub(crate) struct Database {
@@ -114,7 +115,8 @@ impl Two {
 }
 
 pub(crate) async fn lease(store: &Store, partition: u16, instance: &str, ttl: Duration) -> Option<Lease> {
-    store.acquire_lease(INBOX_COMPONENT, PartitionId(partition), instance, ttl).await.expect("the store answers")
+    let taking = store.acquire_lease(COMPONENT, PartitionId(partition), instance, ttl, Sequence::OfInbox);
+    taking.await.expect("the store answers")
 }
 
 pub(crate) fn number() -> PhoneNumberId {
@@ -341,10 +343,10 @@ async fn a_former_owner_whose_row_is_held_learns_that_it_is_lost() {
     assert!(matches!(lost, Err(StoreError::LeaseLost { .. })), "{lost:?}");
     // Whose lease it is does not wait to know it: the row is as safe as it is long.
     let renewal = Renewal { partition: taken.partition, epoch: taken.epoch, extended: false };
-    assert!(two.store.renew_leases(INBOX_COMPONENT, "other", TTL).await.unwrap().contains(&renewal));
+    assert!(two.store.renew_leases(COMPONENT, "other", TTL).await.unwrap().contains(&renewal));
     held.commit().await.unwrap();
     let renewal = Renewal { extended: true, ..renewal };
-    assert!(two.store.renew_leases(INBOX_COMPONENT, "other", TTL).await.unwrap().contains(&renewal));
+    assert!(two.store.renew_leases(COMPONENT, "other", TTL).await.unwrap().contains(&renewal));
 }
 
 /// A process that froze in the middle of a batch: the server ends its transaction, and the partition is free.

@@ -13,7 +13,7 @@ use waypost_live::Rules;
 use waypost_proto::decode_event;
 use waypost_router::{ROUTER, Router, RouterConfig};
 use waypost_rules::RuleSet;
-use waypost_store::EventKey;
+use waypost_store::{EventKey, Sequence};
 use waypost_worker::{ClaimedBatch, HandleError, Handler, InHand, Parts, Worker, WorkerConfig, no_bundles};
 
 use crate::bus::ProcessBus;
@@ -117,6 +117,7 @@ impl Fleet {
                 Box::new(SteppedHandler { process: process.clone(), inner: handlers(partition) })
             }),
             queue: Arc::new(move |partition| layout.inbound_queue(partition)),
+            sequence: Sequence::OfInbox,
             split: waypost_router::inbound::split,
             suspects: Arc::default(),
         };

@@ -9,8 +9,10 @@ use waypost_store::{Activation, KnownEvent, Store};
 
 use crate::{ActivationFact, DecisionFact, LeaseFact, OutcomeFact, StatusFact, StoreFacts, TrialFact};
 
+/// The component whose leases number the inbox, and say what of it was published.
+const OF_INBOX: &str = "router";
 /// The components whose leases are read.
-const COMPONENTS: [&str; 3] = ["router", "statuses", "account"];
+const COMPONENTS: [&str; 3] = [OF_INBOX, "statuses", "account"];
 const PAGE_ROWS: u32 = 1_000;
 /// Every process has new rules in force within 2 s, and ends the batch that it has begun.
 const IN_FORCE_WITHIN_MS: i64 = 2_000 + 1_000;
@@ -19,8 +21,12 @@ impl StoreFacts {
     /// Reads everything, in pages.
     pub async fn read(store: &Store) -> anyhow::Result<Self> {
         let mut facts = Self::default();
+        let mut marks: BTreeMap<u16, i64> = BTreeMap::new();
         for component in COMPONENTS {
             for lease in store.leases(component).await? {
+                if component == OF_INBOX {
+                    marks.insert(lease.partition.0, lease.published_seq);
+                }
                 facts.leases.push(LeaseFact {
                     component: component.to_owned(),
                     partition: lease.partition.0,
@@ -36,7 +42,7 @@ impl StoreFacts {
             let page = store.events_after(after, PAGE_ROWS).await?;
             let Some(last) = page.last() else { break };
             after = Some(last.decision_id);
-            facts.decisions.extend(page.into_iter().map(decision_fact));
+            facts.decisions.extend(page.into_iter().map(|event| decision_fact(event, &marks)));
         }
         let mut after = None;
         loop {
@@ -92,7 +98,7 @@ async fn activations(store: &Store) -> anyhow::Result<Vec<ActivationFact>> {
     Ok(activations.into_iter().map(fact).collect())
 }
 
-fn decision_fact(event: KnownEvent) -> DecisionFact {
+fn decision_fact(event: KnownEvent, marks: &BTreeMap<u16, i64>) -> DecisionFact {
     DecisionFact {
         phone_number_id: event.event.number.as_str().to_owned(),
         key: event.event.key,
@@ -100,7 +106,7 @@ fn decision_fact(event: KnownEvent) -> DecisionFact {
         partition: event.partition.0,
         seq: event.seq,
         kind: event.kind,
-        published: event.published,
+        published: marks.get(&event.partition.0).is_some_and(|mark| event.seq <= *mark),
         outcome: event.outcome.map(|outcome| OutcomeFact {
             rule_set: outcome.rule_set,
             rule: outcome.rule,

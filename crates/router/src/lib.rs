@@ -24,14 +24,14 @@ use tokio_util::sync::CancellationToken;
 use waypost_bus::{Bus, Layout};
 use waypost_domain::{IdSource, PartitionCount, PartitionId};
 use waypost_live::{Numbers, Rules, TeamDirectory};
-use waypost_store::Store;
+use waypost_store::{Sequence, Store};
 use waypost_worker::{Due, DueConfig, Handler, Parts, Shard, Worker, WorkerConfig};
 
 pub use config::RouterConfig;
 pub use handler::RouteHandler;
 pub use janitor::JanitorConfig;
 
-/// The lease names of what the router runs.
+/// The lease names of what the router runs. The first one's leases number the inbox: its store is opened with it.
 pub const ROUTER: &str = "router";
 pub const STATUSES: &str = "statuses";
 pub const ACCOUNT: &str = "account";
@@ -65,6 +65,7 @@ impl Router {
                 store: self.store.clone(),
                 handler: self.handlers_with(teams.clone(), numbers.clone()),
                 queue: Arc::new(move |partition| layout.inbound_queue(partition)),
+                sequence: Sequence::OfInbox,
                 split: inbound::split,
                 suspects: Arc::clone(&suspects),
             },
@@ -111,6 +112,7 @@ impl Router {
             store: self.store.clone(),
             handler: Arc::new(move |_| Box::new(record::RecordHandler::new(store.clone()))),
             queue: Arc::new(queue),
+            sequence: Sequence::None,
             split: inbound::split,
             suspects: Arc::clone(suspects),
         };
@@ -120,7 +122,7 @@ impl Router {
     fn janitor(&self, worker: &WorkerConfig) -> Due {
         let JanitorConfig { retention, every } = self.config.janitor.clone();
         let config = DueConfig {
-            shards: worker.shards(),
+            shards: worker.shards(Sequence::None),
             every,
             rows_max: janitor::ROWS_MAX,
             pass_timeout: janitor::PASS_TIMEOUT,

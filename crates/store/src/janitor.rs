@@ -10,7 +10,7 @@ use waypost_domain::PartitionId;
 
 use crate::core::{Param, Sql, params};
 use crate::lease::millis;
-use crate::{INBOX_COMPONENT, Result, Store};
+use crate::{Result, Store};
 
 /// How long things are kept after they were received.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -127,7 +127,7 @@ impl Store {
     /// are young say that nothing above them is old. Rows that wait for a release are passed over.
     async fn sweep_inbox(&self, before: i64, limit: u32) -> Result<u64> {
         let mut deleted = 0;
-        for row in self.read(&PUBLISHED, params![INBOX_COMPONENT]).await? {
+        for row in self.read(&PUBLISHED, params![self.inbox_component]).await? {
             let row = row.of("lease");
             let (partition, published_seq): (PartitionId, i64) = (row.get("partition")?, row.get("published_seq")?);
             deleted += self.sweep(&FORGET_INBOX, params![partition, published_seq, before, limit]).await?;

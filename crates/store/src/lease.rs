@@ -29,7 +29,7 @@ use std::time::Duration;
 use waypost_domain::{PartitionId, Timestamp};
 
 use crate::core::{Columns, Database, Sql, params};
-use crate::{INBOX_COMPONENT, Result, Store};
+use crate::{Result, Store};
 
 pub use fence::Fence;
 pub(crate) use fence::Fenced;
@@ -48,6 +48,15 @@ pub struct Lease {
     pub expires_at: Timestamp,
     /// What the owners before us had in hand when they were last heard of.
     pub suspect: Option<Suspect>,
+}
+
+/// Where the sequence numbers of a partition are counted, beside its lease.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sequence {
+    /// Each event is a row of the inbox, which has the number too: the highest of the partition's rows counts.
+    OfInbox,
+    /// Nowhere: nothing is numbered but by what the lease's row says was published.
+    None,
 }
 
 /// An event that a partition's owner handles alone.
@@ -193,6 +202,7 @@ impl Store {
         partition: PartitionId,
         instance: &str,
         ttl: Duration,
+        sequence: Sequence,
     ) -> Result<Option<Lease>> {
         let now = self.now().await?.as_millis();
         let expires_at = now.saturating_add(millis(ttl));
@@ -208,12 +218,14 @@ impl Store {
         let (epoch, published_seq) = (row.get("epoch")?, row.get("published_seq")?);
         let suspect: Option<String> = row.get("suspect")?;
         let (place, deaths) = (row.get("suspect_place")?, row.get("suspect_deaths")?);
-        let mut last_seq = None;
-        if component == INBOX_COMPONENT {
-            // A statement of its own, so that it sees what the former owner committed before we got the row.
-            let rows = tx.query(&MAX_SEQ, params![partition]).await?;
-            last_seq = rows.first().map_or(Ok(None), |row| row.of("inbox").get::<Option<i64>>("seq"))?;
-        }
+        let last_seq = match sequence {
+            Sequence::OfInbox => {
+                // A statement of its own, so that it sees what the former owner committed before we got the row.
+                let rows = tx.query(&MAX_SEQ, params![partition]).await?;
+                rows.first().map_or(Ok(None), |row| row.of("inbox").get::<Option<i64>>("seq"))?
+            }
+            Sequence::None => None,
+        };
         tx.commit().await?;
         Ok(Some(Lease {
             component: component.to_owned(),

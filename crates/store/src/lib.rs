@@ -39,13 +39,10 @@ pub use inbox::{
     EventKey, HeldMessage, HeldRelease, InboxRow, InboxTx, InboxWrites, KnownEvent, ReleasedMessage, StoredDecision,
 };
 pub use janitor::{JanitorReport, Retention};
-pub use lease::{Fence, Lease, LeaseRow, Renewal, Suspect};
+pub use lease::{Fence, Lease, LeaseRow, Renewal, Sequence, Suspect};
 pub use reports::{DecidedBy, DecidedInput, KeptStatus, StoreCounts, TeamCount};
 pub use rules::{Activation, InForce, RuleSetRow, TrialRow};
 pub use schema::SchemaState;
 
 /// What every call here returns.
 pub type Result<T, E = StoreError> = std::result::Result<T, E>;
-
-/// The component whose leases number the inbox.
-pub const INBOX_COMPONENT: &str = "router";

@@ -1,14 +1,21 @@
 //! The suite on SQLite, and what only SQLite can get wrong.
 
+use std::time::Duration;
+
 use tempfile::TempDir;
+use waypost_domain::PartitionId;
 
 use crate::core::Sql;
-use crate::{Result, Store, StoreError, StoreOptions, StoreUrl};
+use crate::suite::{COMPONENT, row};
+use crate::{Result, Retention, Sequence, Store, StoreError, StoreOptions, StoreUrl};
+
+const TTL: Duration = Duration::from_secs(3600);
 
 async fn open() -> (TempDir, Store) {
     let folder = tempfile::tempdir().unwrap();
     let url = StoreUrl::sqlite_file(folder.path().join("store.db"));
-    let store = Store::open(&url, StoreOptions::default()).await.unwrap();
+    let options = StoreOptions { inbox_component: Some(COMPONENT), ..StoreOptions::default() };
+    let store = Store::open(&url, options).await.unwrap();
     (folder, store)
 }
 
@@ -66,15 +73,37 @@ async fn a_schema_of_a_later_release_is_recognised() -> Result<()> {
 async fn a_damaged_row_is_unreadable() -> Result<()> {
     let (_folder, store) = open().await;
     store.migrate().await?;
-    store.acquire_lease("router", waypost_domain::PartitionId(0), "one", std::time::Duration::from_secs(60)).await?;
+    store.acquire_lease(COMPONENT, PartitionId(0), "one", TTL, Sequence::None).await?;
     for (value, readable) in [("7", true), ("70000", false), ("'seven'", false)] {
         store.script(&format!("UPDATE lease SET partition = {value}")).await?;
-        let outcome = store.leases("router").await;
+        let outcome = store.leases(COMPONENT).await;
         let expected = StoreError::Unreadable { table: "lease", column: "partition" };
         match outcome {
             Ok(leases) => assert!(readable && leases.len() == 1, "{value}"),
             Err(error) => assert_eq!((readable, error.to_string()), (false, expected.to_string()), "{value}"),
         }
+    }
+    Ok(())
+}
+
+/// Who was not told whose leases number the inbox shows nothing as published, and deletes nothing of it.
+#[tokio::test]
+async fn the_inbox_is_tidied_by_the_marks_of_the_component_that_was_named() -> Result<()> {
+    let (folder, store) = open().await;
+    store.migrate().await?;
+    let url = StoreUrl::sqlite_file(folder.path().join("store.db"));
+    let untold = Store::open(&url, StoreOptions::default()).await?;
+    let lease = store.acquire_lease(COMPONENT, PartitionId(0), "one", TTL, Sequence::OfInbox).await?;
+    let lease = lease.expect("it is free");
+    let mut batch = store.begin_batch(&lease.fence(0, None)).await?;
+    batch.record(&[row("old", 1)], &[]).await?;
+    batch.commit().await?;
+    store.mark_published(&lease.fence(1, None)).await?;
+    let at_once = Retention { inbox: Duration::ZERO, bodies: TTL, statuses: TTL, changes: TTL, conversations: TTL };
+    for (asked, expected) in [(&untold, false), (&store, true)] {
+        let known = asked.events_after(None, 9).await?;
+        assert_eq!(known.iter().map(|event| event.published).collect::<Vec<_>>(), [expected]);
+        assert_eq!(asked.janitor_pass(&at_once, TTL, 9).await?.inbox, u64::from(expected));
     }
     Ok(())
 }

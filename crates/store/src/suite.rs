@@ -23,8 +23,8 @@ use waypost_domain::{
 };
 
 use crate::{
-    ContactRecord, EventKey, INBOX_COMPONENT, InboxRow, InboxTx, Lease, Observation, RecordTx, Result, Store,
-    StoreError, StoredDecision,
+    ContactRecord, EventKey, InboxRow, InboxTx, Lease, Observation, RecordTx, Result, Sequence, Store, StoreError,
+    StoredDecision,
 };
 
 pub use admin::*;
@@ -108,6 +108,8 @@ macro_rules! store_suite {
     };
 }
 
+/// Whose leases number the inbox here: the store under test is opened with it.
+pub const COMPONENT: &str = "decider";
 /// As long as no case waits for.
 const TTL: Duration = Duration::from_secs(3600);
 const NUMBER: &str = "106540352242922";
@@ -119,7 +121,7 @@ async fn owner(store: &Store) -> Result<Lease> {
 }
 
 async fn owner_of(store: &Store, partition: u16) -> Result<Lease> {
-    let lease = store.acquire_lease(INBOX_COMPONENT, PartitionId(partition), "one", TTL).await?;
+    let lease = store.acquire_lease(COMPONENT, PartitionId(partition), "one", TTL, Sequence::OfInbox).await?;
     Ok(lease.expect("the partition is free"))
 }
 
@@ -147,7 +149,7 @@ fn event(key: &str) -> EventKey {
     EventKey { number: number(), key: key.to_owned() }
 }
 
-fn row(key: &str, seq: i64) -> InboxRow {
+pub(crate) fn row(key: &str, seq: i64) -> InboxRow {
     InboxRow {
         number: number(),
         key: key.to_owned(),

@@ -49,7 +49,7 @@ impl Worker {
 
     /// Runs until `shutdown`, then drains: at most `drain_timeout`, whatever the store and the bus do.
     pub async fn run(self, shutdown: CancellationToken) {
-        let (config, store) = (self.config.shards(), self.parts.store.clone());
+        let (config, store) = (self.config.shards(self.parts.sequence), self.parts.store.clone());
         let keys: Vec<Shard> = self.config.partitions.all().map(Shard::from).collect();
         Shards::new(config, store, keys, Arc::new(self)).run(shutdown).await;
     }

@@ -19,7 +19,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 use waypost_domain::{PartitionId, Timestamp};
-use waypost_store::{Lease, LeaseRow, Renewal, Store};
+use waypost_store::{Lease, LeaseRow, Renewal, Sequence, Store};
 
 use crate::bounded::{CallError, bounded};
 use crate::lease_clock::LeaseClock;
@@ -55,6 +55,8 @@ impl fmt::Display for Shard {
 pub struct ShardsConfig {
     /// The lease's component name, e.g. `router`.
     pub component: &'static str,
+    /// Where the sequence numbers of its shards are counted.
+    pub sequence: Sequence,
     /// Names this replica; unique per process.
     pub instance: String,
     /// How long a lease lasts unless renewed.
@@ -242,13 +244,14 @@ impl Shards {
     async fn take(&mut self, shard: Shard) -> Result<bool, CallError> {
         let config = &self.config;
         let asked_at = Instant::now();
-        let taking = self.store.acquire_lease(config.component, shard.row(), &config.instance, config.lease_ttl);
-        let Some(lease) = bounded(call_timeout(config.lease_ttl), taking).await? else { return Ok(false) };
-        let (valid_until, receiver) = watch::channel(asked_at + config.lease_ttl);
+        let (instance, ttl) = (&config.instance, config.lease_ttl);
+        let taking = self.store.acquire_lease(config.component, shard.row(), instance, ttl, config.sequence);
+        let Some(lease) = bounded(call_timeout(ttl), taking).await? else { return Ok(false) };
+        let (valid_until, receiver) = watch::channel(asked_at + ttl);
         let stop = CancellationToken::new();
         let epoch = lease.epoch;
         let held = Held::new(lease.clone(), receiver, stop.clone());
-        let (work, store, limit) = (self.work.clone(), self.store.clone(), call_timeout(config.lease_ttl));
+        let (work, store, limit) = (self.work.clone(), self.store.clone(), call_timeout(ttl));
         let task = self.tasks.spawn(async move {
             let end = work.run(held).await;
             match end {

@@ -7,6 +7,7 @@ mod support;
 use support::{COMPONENT, Rig, eventually};
 use waypost_bus::Bus;
 use waypost_domain::PartitionId;
+use waypost_store::Sequence;
 
 #[tokio::test]
 async fn what_is_refused_for_good_is_found_by_halves() {
@@ -98,7 +99,12 @@ async fn an_event_that_kills_is_parked_out_of_its_bundle() {
     stop.cancel();
     task.await.unwrap();
     assert_eq!(rig.left("wa.in.p00").await, 0);
-    let lease = rig.store.acquire_lease(COMPONENT, PartitionId(0), "b", support::PATIENCE).await.unwrap().unwrap();
+    let lease = rig
+        .store
+        .acquire_lease(COMPONENT, PartitionId(0), "b", support::PATIENCE, Sequence::OfInbox)
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(lease.suspect, None);
 }
 

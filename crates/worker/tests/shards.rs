@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use support::eventually;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use waypost_store::{LeaseRow, Store, StoreOptions, StoreUrl};
+use waypost_store::{LeaseRow, Sequence, Store, StoreOptions, StoreUrl};
 use waypost_worker::{
     Due, DueConfig, DueSource, HandleError, Held, LeaseClock, Pass, Shard, ShardEnd, ShardWork, Shards, ShardsConfig,
 };
@@ -30,6 +30,7 @@ async fn store() -> Store {
 fn config(instance: &str) -> ShardsConfig {
     ShardsConfig {
         component: "numbers",
+        sequence: Sequence::None,
         instance: instance.to_owned(),
         lease_ttl: Duration::from_secs(3),
         lease_renew_every: Duration::from_millis(30),

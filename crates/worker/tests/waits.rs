@@ -16,7 +16,7 @@ use waypost_bus::{
 };
 use waypost_bus_embedded::EmbeddedBus;
 use waypost_domain::{PartitionId, Timestamp};
-use waypost_store::Lease;
+use waypost_store::{Lease, Sequence};
 use waypost_worker::WorkerConfig;
 
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
@@ -39,7 +39,12 @@ async fn a_store_that_hangs_does_not_keep_the_process() {
     rig.publish(0, &[("a", "plain")]).await;
     let (stop, task) = rig.start_with(rig.bus.clone(), config(&rig));
     rig.log.until(|log| log.len() == 1).await;
-    let other = rig.store.acquire_lease("other", PartitionId(0), "x", support::PATIENCE).await.unwrap().unwrap();
+    let other = rig
+        .store
+        .acquire_lease("other", PartitionId(0), "x", support::PATIENCE, Sequence::None)
+        .await
+        .unwrap()
+        .unwrap();
     let held = rig.store.begin_batch(&other.fence(0, None)).await.unwrap();
     rig.publish(0, &[("b", "plain")]).await;
     // The batch is in hand and waits for the store, as every tick does from now on.

@@ -11,6 +11,7 @@ use support::{COMPONENT, PATIENCE, Rig, eventually};
 use waypost_bus::Bus;
 use waypost_bus::topology::DEAD_LETTERS_QUEUE;
 use waypost_domain::PartitionId;
+use waypost_store::Sequence;
 
 fn numbered(count: usize) -> Vec<String> {
     (0..count).map(|number| format!("m{number:03}")).collect()
@@ -105,7 +106,8 @@ async fn what_came_back_often_is_handled_alone_and_in_order() {
     stop.cancel();
     task.await.unwrap();
     assert_eq!(rig.left(DEAD_LETTERS_QUEUE).await, 0);
-    let lease = rig.store.acquire_lease(COMPONENT, PartitionId(0), "b", PATIENCE).await.unwrap().unwrap();
+    let lease =
+        rig.store.acquire_lease(COMPONENT, PartitionId(0), "b", PATIENCE, Sequence::OfInbox).await.unwrap().unwrap();
     assert_eq!(lease.suspect, None, "nothing is held against the last one");
 }
 
@@ -148,7 +150,12 @@ async fn an_orderly_end_counts_against_nobody() {
         rig.log.until(|log| log.len() >= round).await;
         stop.cancel();
         task.await.unwrap();
-        let lease = rig.store.acquire_lease(COMPONENT, PartitionId(0), "one", PATIENCE).await.unwrap().unwrap();
+        let lease = rig
+            .store
+            .acquire_lease(COMPONENT, PartitionId(0), "one", PATIENCE, Sequence::OfInbox)
+            .await
+            .unwrap()
+            .unwrap();
         assert_eq!(lease.suspect, None);
         rig.store.release_lease(&lease).await.unwrap();
     }
@@ -226,7 +233,7 @@ async fn a_lease_without_a_task_is_given_back() {
     let ttl = Duration::from_secs(3600);
     // Somebody else lives, so that one of the two partitions is the share.
     assert_eq!(rig.store.join(COMPONENT, "other", ttl).await.unwrap(), 1);
-    let stray = rig.store.acquire_lease(COMPONENT, PartitionId(1), "a", ttl).await.unwrap();
+    let stray = rig.store.acquire_lease(COMPONENT, PartitionId(1), "a", ttl, Sequence::OfInbox).await.unwrap();
     assert!(stray.is_some());
     let (stop, task) = rig.start("a");
     eventually(async || {

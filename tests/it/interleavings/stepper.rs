@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 use tokio_postgres::Client;
+use waypost_store::suite::COMPONENT;
 use waypost_store::{Store, StoreError, StoreOptions};
 
 use crate::database;
@@ -112,7 +113,7 @@ impl Stepper {
             database.handle.sql(&sql).expect("the server answers");
         }
         let looker = database::session(&database.url).await.expect("the server answers");
-        let one = StoreOptions { max_connections: 1, ..StoreOptions::default() };
+        let one = StoreOptions { max_connections: 1, inbox_component: Some(COMPONENT), ..StoreOptions::default() };
         let mut opened = Vec::new();
         let mut pids: Vec<i32> = Vec::new();
         for _ in 0..3 {

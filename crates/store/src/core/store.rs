@@ -38,6 +38,10 @@ pub struct StoreOptions {
     pub clock: Clock,
     /// Where the ids of new contacts come from.
     pub ids: Arc<dyn IdSource>,
+    /// The component whose leases number the inbox ([`Sequence::OfInbox`](crate::Sequence)). Reports tell by its marks
+    /// what was published, and the janitor deletes no inbox row above them. `None`: nothing shows as published, and the
+    /// janitor keeps the inbox.
+    pub inbox_component: Option<&'static str>,
 }
 
 impl Default for StoreOptions {
@@ -52,6 +56,7 @@ impl Default for StoreOptions {
             idle_in_transaction_timeout: Duration::from_secs(10),
             clock: || Timestamp::from_system_time(std::time::SystemTime::now()),
             ids: Arc::new(TimeOrderedIds),
+            inbox_component: None,
         }
     }
 }
@@ -64,6 +69,7 @@ impl Default for StoreOptions {
 pub struct Store {
     pub(crate) database: Database,
     pub(crate) ids: Arc<dyn IdSource>,
+    pub(crate) inbox_component: Option<&'static str>,
 }
 
 #[derive(Clone)]
@@ -84,7 +90,7 @@ impl Store {
             Target::SqliteMemory => Database::Sqlite { sqlite: Sqlite::open_memory(&options).await?, clock },
             Target::Postgres(server) => Database::Postgres(Postgres::open(server, &options).await?),
         };
-        Ok(Self { database, ids: options.ids })
+        Ok(Self { database, ids: options.ids, inbox_component: options.inbox_component })
     }
 
     /// Whether others may write beside us, and rows have to be locked.

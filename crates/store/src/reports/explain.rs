@@ -8,7 +8,7 @@ use waypost_domain::{DecisionId, PhoneNumberId, TeamName};
 use crate::core::{Columns, Sql, params};
 use crate::inbox::{KNOWN_COLUMNS, KNOWN_JOINS};
 use crate::records::unreadable;
-use crate::{EventKey, INBOX_COMPONENT, KnownEvent, Result, Store};
+use crate::{EventKey, KnownEvent, Result, Store};
 
 /// How much the store holds.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -108,7 +108,7 @@ impl Store {
 
     /// The decision with this id, if it was ever recorded.
     pub async fn decision_of(&self, id: DecisionId) -> Result<Option<KnownEvent>> {
-        let rows = self.read(&DECISION, params![INBOX_COMPONENT, id]).await?;
+        let rows = self.read(&DECISION, params![self.inbox_component, id]).await?;
         rows.first().map(KnownEvent::from_row).transpose()
     }
 
@@ -128,7 +128,7 @@ impl Store {
     /// Up to `limit` recorded events with their decisions, by decision id, above `after`.
     pub async fn events_after(&self, after: Option<DecisionId>, limit: u32) -> Result<Vec<KnownEvent>> {
         let after = after.map_or(Uuid::nil(), DecisionId::as_uuid);
-        let rows = self.report(&EVENTS_AFTER, params![INBOX_COMPONENT, after, limit]).await?;
+        let rows = self.report(&EVENTS_AFTER, params![self.inbox_component, after, limit]).await?;
         rows.iter().map(KnownEvent::from_row).collect()
     }
 

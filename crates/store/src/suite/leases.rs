@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use waypost_domain::PartitionId;
 
-use super::{TTL, at, begin, event, owner, owner_of, row};
-use crate::{Fence, INBOX_COMPONENT, Lease, Renewal, Result, Store, StoreError, Suspect};
+use super::{COMPONENT, TTL, at, begin, event, owner, owner_of, row};
+use crate::{Fence, Lease, Renewal, Result, Sequence, Store, StoreError, Suspect};
 
 const SHORT: Duration = Duration::from_millis(1);
 const P0: PartitionId = PartitionId(0);
@@ -27,42 +27,45 @@ pub async fn replicas_come_and_go(store: &Store) -> Result<()> {
 pub async fn a_lease_has_one_owner_and_a_new_epoch_each_time(store: &Store) -> Result<()> {
     let first = owner(store).await?;
     assert_eq!((first.epoch, first.published_seq, first.last_seq), (1, 0, 0));
-    assert_eq!(store.acquire_lease(INBOX_COMPONENT, P0, "two", TTL).await?, None);
-    let other = store.acquire_lease("sender", P0, "two", TTL).await?.expect("each component has its own");
+    assert_eq!(store.acquire_lease(COMPONENT, P0, "two", TTL, Sequence::OfInbox).await?, None);
+    let other =
+        store.acquire_lease("sender", P0, "two", TTL, Sequence::None).await?.expect("each component has its own");
     assert_eq!(other.epoch, 1);
     let again = owner_of(store, 0).await?;
     assert_eq!(again.epoch, 2, "a process that lost its memory gets a new epoch");
     let late = owner_of(store, 3).await?;
-    let renewed = store.renew_leases(INBOX_COMPONENT, "one", TTL).await?;
+    let renewed = store.renew_leases(COMPONENT, "one", TTL).await?;
     assert_eq!(extended(renewed), [(P0, 2), (PartitionId(3), 1)]);
-    assert_eq!(store.renew_leases(INBOX_COMPONENT, "two", TTL).await?, []);
+    assert_eq!(store.renew_leases(COMPONENT, "two", TTL).await?, []);
     store.release_lease(&first).await?;
-    let rows = store.leases(INBOX_COMPONENT).await?;
+    let rows = store.leases(COMPONENT).await?;
     let owners: Vec<_> = rows.iter().map(|row| (row.partition.0, row.owner.as_deref(), row.epoch)).collect();
     assert_eq!(owners, [(0, Some("one"), 2), (3, Some("one"), 1)], "an old epoch releases nothing");
     store.release_lease(&late).await?;
-    let taken = store.acquire_lease(INBOX_COMPONENT, PartitionId(3), "two", TTL).await?.expect("it was released");
+    let taken =
+        store.acquire_lease(COMPONENT, PartitionId(3), "two", TTL, Sequence::OfInbox).await?.expect("it was released");
     assert_eq!((taken.owner.as_str(), taken.epoch), ("two", 2));
     Ok(())
 }
 
 pub async fn an_expired_lease_is_free(store: &Store) -> Result<()> {
     store.migrate().await?;
-    let first = store.acquire_lease(INBOX_COMPONENT, P0, "one", SHORT).await?.expect("it is free");
+    let first = store.acquire_lease(COMPONENT, P0, "one", SHORT, Sequence::OfInbox).await?.expect("it is free");
     let second = take_over(store, "two").await?;
     assert_eq!((second.owner.as_str(), second.epoch), ("two", first.epoch + 1));
-    assert_eq!(store.renew_leases(INBOX_COMPONENT, "one", TTL).await?, [], "what was taken over is not renewed");
+    assert_eq!(store.renew_leases(COMPONENT, "one", TTL).await?, [], "what was taken over is not renewed");
     // Nobody took it: the owner may still renew, under the same epoch.
-    let kept = store.acquire_lease(INBOX_COMPONENT, PartitionId(1), "one", SHORT).await?.expect("it is free");
+    let kept =
+        store.acquire_lease(COMPONENT, PartitionId(1), "one", SHORT, Sequence::OfInbox).await?.expect("it is free");
     passed(store, SHORT).await?;
-    assert_eq!(extended(store.renew_leases(INBOX_COMPONENT, "one", TTL).await?), [(PartitionId(1), kept.epoch)]);
-    assert_eq!(store.acquire_lease(INBOX_COMPONENT, PartitionId(1), "two", TTL).await?, None);
+    assert_eq!(extended(store.renew_leases(COMPONENT, "one", TTL).await?), [(PartitionId(1), kept.epoch)]);
+    assert_eq!(store.acquire_lease(COMPONENT, PartitionId(1), "two", TTL, Sequence::OfInbox).await?, None);
     Ok(())
 }
 
 pub async fn a_former_owner_writes_nothing(store: &Store) -> Result<()> {
     store.migrate().await?;
-    let former = store.acquire_lease(INBOX_COMPONENT, P0, "one", SHORT).await?.expect("it is free");
+    let former = store.acquire_lease(COMPONENT, P0, "one", SHORT, Sequence::OfInbox).await?.expect("it is free");
     let mut batch = begin(store, &former).await?;
     batch.record(&[row("before", 1)], &[]).await?;
     batch.commit().await?;
@@ -76,7 +79,7 @@ pub async fn a_former_owner_writes_nothing(store: &Store) -> Result<()> {
     let mut batch = begin(store, &current).await?;
     batch.record(&[row("after", 2)], &[]).await?;
     batch.commit().await?;
-    assert_eq!(store.leases(INBOX_COMPONENT).await?[0].published_seq, 0);
+    assert_eq!(store.leases(COMPONENT).await?[0].published_seq, 0);
     Ok(())
 }
 
@@ -85,14 +88,14 @@ pub async fn the_published_mark_never_goes_back(store: &Store) -> Result<()> {
     let marks = [(5, Some(at(7)), 5), (3, None, 5), (9, None, 9)];
     for (given, oldest_at, want) in marks {
         store.mark_published(&lease.fence(given, oldest_at)).await?;
-        let stored = &store.leases(INBOX_COMPONENT).await?[0];
+        let stored = &store.leases(COMPONENT).await?[0];
         assert_eq!((stored.published_seq, stored.oldest_at), (want, oldest_at), "after {given}");
     }
     drop(store.begin_batch(&lease.fence(11, None)).await?);
     for (given, want) in [(10, 10), (3, 10), (12, 12)] {
         let (batch, _) = store.begin_batch_of(&lease.fence(given, Some(at(given))), &[]).await?;
         batch.commit().await?;
-        let stored = &store.leases(INBOX_COMPONENT).await?[0];
+        let stored = &store.leases(COMPONENT).await?[0];
         let got = (stored.published_seq, stored.oldest_at);
         assert_eq!(got, (want, Some(at(given))), "a dropped batch marks nothing");
     }
@@ -110,6 +113,8 @@ pub async fn the_sequence_goes_on_after_a_takeover(store: &Store) -> Result<()> 
     let next = owner_of(store, 0).await?;
     assert_eq!((next.published_seq, next.last_seq), (9, 9), "the inbox may have been tidied up below the mark");
     assert_eq!(owner_of(store, 1).await?.last_seq, 0, "each partition counts for itself");
+    let beside = store.acquire_lease("sender", P0, "one", TTL, Sequence::None).await?.expect("it is free");
+    assert_eq!(beside.last_seq, 0, "who does not number the inbox does not go on where it ends");
     Ok(())
 }
 
@@ -140,7 +145,7 @@ async fn passed(store: &Store, ttl: Duration) -> Result<()> {
 
 async fn take_over(store: &Store, instance: &str) -> Result<Lease> {
     passed(store, SHORT).await?;
-    let lease = store.acquire_lease(INBOX_COMPONENT, P0, instance, TTL).await?;
+    let lease = store.acquire_lease(COMPONENT, P0, instance, TTL, Sequence::OfInbox).await?;
     Ok(lease.expect("the lease ran out"))
 }
 

@@ -23,7 +23,8 @@ section! {
         /// The file that holds it.
         #[serde(skip_serializing_if = "Option::is_none")]
         url_file: Option<PathBuf> = None,
-        /// Connections of this process.
+        /// Connections of this process; PostgreSQL: at most two more for lists and counts. Behind a pooler, in session
+        /// mode only.
         connections_max: u32 = 16,
         /// Whether a starting process brings the schema up to date; the embedded store always does.
         migrate: bool = false,
@@ -52,7 +53,11 @@ impl Config {
 }
 
 pub(crate) async fn open_store(config: &Config) -> Result<Store, Failure> {
-    let options = StoreOptions { max_connections: config.store.connections_max, ..StoreOptions::default() };
+    let options = StoreOptions {
+        max_connections: config.store.connections_max,
+        inbox_component: Some(waypost_router::ROUTER),
+        ..StoreOptions::default()
+    };
     let url = if config.store.is_embedded() {
         create_data_dir(config)?;
         StoreUrl::sqlite_file(config.data_dir.join(STORE_FILE))
@@ -100,4 +105,44 @@ pub(crate) fn register(health: &Health, store: &Store) {
         }
         .boxed()
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use waypost_domain::{PartitionId, Timestamp};
+    use waypost_router::ROUTER;
+    use waypost_store::{EventKey, InboxRow, Sequence};
+
+    use super::*;
+
+    /// Reports and the janitor go by the marks of the leases that the router takes.
+    #[tokio::test]
+    async fn what_the_router_published_shows() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = Config { data_dir: folder.path().to_owned(), ..Config::default() };
+        let store = ready_store(&config).await.unwrap();
+        let ttl = Duration::from_secs(3600);
+        let lease = store.acquire_lease(ROUTER, PartitionId(0), "one", ttl, Sequence::OfInbox).await.unwrap().unwrap();
+        let event = EventKey { number: PhoneNumberId::new("1"), key: "a".to_owned() };
+        let row = InboxRow {
+            decision_id: event.decision_id(),
+            number: event.number.clone(),
+            key: event.key.clone(),
+            seq: 1,
+            kind: "message",
+            contact: None,
+            conversation: None,
+            received_at: Timestamp::from_millis(1),
+            outcome: None,
+            held_event: None,
+        };
+        let mut batch = store.begin_batch(&lease.fence(0, None)).await.unwrap();
+        batch.record(&[row], &[]).await.unwrap();
+        batch.commit().await.unwrap();
+        store.mark_published(&lease.fence(1, None)).await.unwrap();
+        assert!(store.decision(&event).await.unwrap().unwrap().published);
+        store.close().await;
+    }
 }

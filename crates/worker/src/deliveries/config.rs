@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use waypost_bus::Bus;
 use waypost_domain::{PartitionCount, PartitionId};
-use waypost_store::Store;
+use waypost_store::{Sequence, Store};
 
 use super::{Handler, Split};
 use crate::lease_clock::LeaseClock;
@@ -60,10 +60,11 @@ impl WorkerConfig {
         }
     }
 
-    /// How its shards are owned.
-    pub fn shards(&self) -> ShardsConfig {
+    /// How its shards are owned, whose sequence numbers are counted there.
+    pub fn shards(&self, sequence: Sequence) -> ShardsConfig {
         ShardsConfig {
             component: self.component,
+            sequence,
             instance: self.instance.clone(),
             lease_ttl: self.lease_ttl,
             lease_renew_every: self.lease_renew_every,
@@ -93,6 +94,8 @@ pub struct Parts {
     pub handler: Arc<dyn Fn(PartitionId) -> Box<dyn Handler> + Send + Sync>,
     /// The queue of a partition.
     pub queue: Arc<dyn Fn(PartitionId) -> String + Send + Sync>,
+    /// Where the handlers' numbers are counted: of the inbox, if the handlers write it.
+    pub sequence: Sequence,
     /// How a message that carries several events is taken apart.
     pub split: Split,
     /// One for all workers of a process: held while an event is handled with which processes have crashed.

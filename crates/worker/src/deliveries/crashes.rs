@@ -106,7 +106,7 @@ fn named(message_id: &str) -> String {
 #[cfg(test)]
 mod tests {
     use waypost_domain::PartitionId;
-    use waypost_store::{StoreOptions, StoreUrl};
+    use waypost_store::{Sequence, StoreOptions, StoreUrl};
 
     use super::*;
 
@@ -114,7 +114,8 @@ mod tests {
 
     /// A process that starts where another may have crashed.
     async fn start(store: &Store) -> (Lease, CrashRecord) {
-        let lease = store.acquire_lease("router", PartitionId(0), "one", TTL).await.unwrap().unwrap();
+        let lease =
+            store.acquire_lease("router", PartitionId(0), "one", TTL, Sequence::OfInbox).await.unwrap().unwrap();
         let record = CrashRecord::found_with(&lease);
         (lease, record)
     }

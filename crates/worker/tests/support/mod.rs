@@ -15,7 +15,7 @@ use waypost_bus::topology::DEAD_LETTERS_QUEUE;
 use waypost_bus::{Bus, DeadLetterReason, Layout, Message, Outcome, Publication, Topology};
 use waypost_bus_embedded::{EmbeddedBus, Options};
 use waypost_domain::{PartitionCount, PartitionId};
-use waypost_store::{Store, StoreOptions, StoreUrl};
+use waypost_store::{Sequence, Store, StoreOptions, StoreUrl};
 use waypost_worker::{Bundle, ClaimedBatch, Event, HandleError, Handler, Parts, Worker, WorkerConfig};
 
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
@@ -162,6 +162,7 @@ impl Rig {
             store: self.store.clone(),
             handler: Arc::new(handler),
             queue: Arc::new(move |partition| layout.inbound_queue(partition)),
+            sequence: Sequence::OfInbox,
             split,
             suspects: Arc::default(),
         };
