@@ -55,11 +55,11 @@ fn key(text: &str) -> EventKey {
 
 /// Whom `p:1` names, with a conversation that was read and can be written again.
 async fn known(owner: &Owner) -> Conversation {
-    let mut tx = owner.store.begin_batch(&owner.fence()).await.unwrap();
-    let contact = tx.contacts(&[seen("p:1")]).await.unwrap()[0].as_ref().unwrap().id;
+    let mut tx = owner.store.begin_batch(&owner.fence()).await.expect("the store answers");
+    let contact = tx.contacts(&[seen("p:1")]).await.expect("the store answers")[0].as_ref().expect("a contact").id;
     let begun = conversation("begun", contact);
-    tx.record(&[], std::slice::from_ref(&begun)).await.unwrap();
-    tx.commit().await.unwrap();
+    tx.record(&[], std::slice::from_ref(&begun)).await.expect("the store answers");
+    tx.commit().await.expect("the store answers");
     begun
 }
 

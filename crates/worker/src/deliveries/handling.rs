@@ -7,6 +7,7 @@
 //! crashed. A handler that hangs is dropped when the lease has run out.
 
 use std::panic::AssertUnwindSafe;
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use tokio::sync::OwnedMutexGuard;
@@ -37,6 +38,9 @@ enum Handled {
         source: Cause,
     },
 }
+
+/// More than an acknowledgement takes to the broker. Only for sabotage.
+const SABOTAGED_ACK_TRAVEL: Duration = Duration::from_millis(100);
 
 impl PartitionRunner {
     /// Has the deliveries handled or parked, and acknowledges them.
@@ -108,6 +112,8 @@ impl PartitionRunner {
             fault::point(fault::WORKER_BEFORE_HANDLE);
             if fault::sabotaged(Sabotage::AckBeforeCommit) {
                 self.ack(consumer, in_hand.copies(part)).await?;
+                // It must have left the process before a kill point ends that, else nothing is broken.
+                tokio::time::sleep(SABOTAGED_ACK_TRAVEL).await;
             }
             match self.handle(in_hand, part).await? {
                 Handled::Done(parked) => self.finish(consumer, in_hand, part, parked, started).await?,
