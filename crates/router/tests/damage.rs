@@ -3,19 +3,21 @@
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::io;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
+use waypost_bus::dead_letter::REPLAY_HEADER;
 use waypost_bus::topology::DEAD_LETTERS_QUEUE;
 use waypost_bus::{Bus, Layout, Message, Outcome, Publication, Topology};
 use waypost_bus_embedded::{EmbeddedBus, Options};
-use waypost_domain::{AliasSet, PartitionCount, PartitionId};
+use waypost_domain::{AliasSet, PartitionCount, PartitionId, PhoneNumberId};
 use waypost_live::Rules;
 use waypost_proto::{BUNDLE_VERSION, encode_event, v1};
 use waypost_router::{Router, RouterConfig};
 use waypost_rules::RuleSet;
-use waypost_store::{Store, StoreOptions, StoreUrl, TimeOrderedIds};
+use waypost_store::{EventKey, Store, StoreOptions, StoreUrl, TimeOrderedIds};
 use waypost_worker::WorkerConfig;
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -60,7 +62,16 @@ impl Rig {
     }
 
     async fn publish(&self, id: &str, body: impl Into<bytes::Bytes>) {
-        let message = Message { id: id.to_owned(), body: body.into(), ..Message::default() };
+        self.send(Message { id: id.to_owned(), body: body.into(), ..Message::default() }).await;
+    }
+
+    /// As a person does who wants what was published to be published once more.
+    async fn publish_again(&self, id: &str, body: bytes::Bytes) {
+        let headers = [(REPLAY_HEADER.to_owned(), "1".to_owned())].into();
+        self.send(Message { id: id.to_owned(), body, headers, ..Message::default() }).await;
+    }
+
+    async fn send(&self, message: Message) {
         let publication = Publication { address: self.layout.inbound(PartitionId(0)), message };
         assert_eq!(self.bus.publish(vec![publication], PATIENCE).await, [Outcome::Confirmed]);
     }
@@ -151,4 +162,70 @@ async fn a_damaged_row_costs_a_bundle_one_event() {
     parked.sort();
     let expected = [("bundle.1", "unreadable-row"), ("bundle.3", "undecodable-event")];
     assert_eq!(parked, expected.map(|(id, reason)| (id.to_owned(), reason.to_owned())));
+}
+
+/// Collects what is logged.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Log {
+    /// The errors that name the decision of this event, since the last time.
+    fn errors_of(&self, wamid: &str) -> Vec<String> {
+        let id = EventKey { number: PhoneNumberId::new("1"), key: wamid.to_owned() }.decision_id().to_string();
+        let text = String::from_utf8(std::mem::take(&mut *self.0.lock().unwrap())).unwrap();
+        text.lines().filter(|line| line.contains("ERROR") && line.contains(&id)).map(str::to_owned).collect()
+    }
+}
+
+/// Of three messages that were kept, one does not decode any more: when they are released, and when the release is
+/// repeated.
+#[tokio::test]
+async fn a_damaged_kept_message_is_named_and_the_others_are_routed() {
+    const PHONE: &str = "15550009999";
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+    let _logging = tracing::subscriber::set_default(subscriber);
+    let rig = Rig::new().await;
+    for wamid in ["w1", "w2", "w3"] {
+        let standby = v1::Event { kind: v1::EventKind::StandbyMessage.into(), ..event(wamid, PHONE) };
+        rig.publish(wamid, encode_event(standby)).await;
+    }
+    rig.route_until(async || rig.store.counts().await.unwrap().held == 3).await;
+    rig.damage("UPDATE held SET event = x'ff' WHERE key = 'w2'");
+    let control = encode_event(v1::Event {
+        kind: v1::EventKind::ContactChange.into(),
+        field: "messaging_handovers".to_owned(),
+        json: format!(r#"{{"messaging_handovers":[{{"wa_id":"{PHONE}","control_passed":{{}}}}]}}"#).into(),
+        ..event("control", PHONE)
+    });
+    rig.publish("control", control.clone()).await;
+    rig.route_until(async || rig.waiting("wa.in.p00").await == 0 && rig.waiting("team.a.normal").await == 2).await;
+    let errors = log.errors_of("w2");
+    let [error] = &errors[..] else { panic!("said once, not {errors:?}") };
+    assert!(error.contains("does not decode") && !error.contains(PHONE), "{error}");
+    assert_eq!(rig.store.counts().await.unwrap().held, 1, "it stays in the store");
+
+    // Somebody has the release published once more, and another row was damaged meanwhile.
+    rig.damage("UPDATE held SET event = x'ff' WHERE key = 'w1'");
+    rig.publish_again("control", control).await;
+    rig.route_until(async || rig.waiting("wa.in.p00").await == 0 && rig.waiting("team.a.normal").await == 3).await;
+    let errors = log.errors_of("w1");
+    assert!(errors.len() == 1 && !errors[0].contains(PHONE), "{errors:?}");
+    let queue = rig.bus.peek("team.a.normal", None, 10).await.unwrap();
+    let of =
+        |wamid: &str| EventKey { number: PhoneNumberId::new("1"), key: wamid.to_owned() }.decision_id().to_string();
+    let ids: Vec<String> = queue.into_iter().map(|(_, message)| message.id).collect();
+    assert_eq!(ids, ["w1", "w3", "w3"].map(of));
 }

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use tracing::error;
 use waypost_cloud_api::webhook::Handover;
 use waypost_domain::conversation::ConversationEvent;
 use waypost_domain::{DecisionId, InboundMessage};
 use waypost_proto::v1::ActivityKind;
-use waypost_store::{ContactRecord, HeldRelease, ReleasedMessage, StoreError};
+use waypost_store::{ContactRecord, EventKey, HeldRelease, ReleasedMessage, StoreError};
 
 use super::{Arrival, Outgoing, Pair, Work};
 use crate::inbound::{Content, Inbound};
@@ -64,7 +65,8 @@ impl Work<'_> {
         let released_by = arrival.inbound.decision_id;
         let mut waiting = Vec::new();
         for held in self.tx.held(pair.0, &pair.1).await? {
-            waiting.extend(read_held(&held.event));
+            let event = EventKey { number: held.number, key: held.key };
+            waiting.extend(read_held(event.decision_id(), &held.event));
         }
         waiting.extend(self.held_here.remove(pair).unwrap_or_default());
         for inbound in waiting {
@@ -88,15 +90,31 @@ impl Work<'_> {
         contact: Option<ContactRecord>,
         held: ReleasedMessage,
     ) {
-        let (Some(inbound), Some(decision)) = (read_held(&held.event), held.known.outcome) else { return };
+        let id = held.known.decision_id;
+        let Some(inbound) = read_held(id, &held.event) else { return };
+        let Some(decision) = held.known.outcome else {
+            error!(decision_id = %id, "a message was released without a decision: nothing is published for it");
+            return;
+        };
         let kept = Arrival { inbound, number: arrival.number.clone() };
         self.publish_again(&kept, contact, decision);
     }
 }
 
-/// A kept standby message; `None` when it does not decode any more, which only a damaged store can bring about.
-fn read_held(event: &[u8]) -> Option<Arc<Inbound>> {
-    Inbound::from_encoded(Bytes::copy_from_slice(event)).ok().map(Arc::new)
+/// A kept standby message; `None` when it is none any more, which only a damaged store can bring about. It stays there,
+/// for a person to look at: nothing else can be done with it, and what was kept beside it must not wait for that person.
+fn read_held(id: DecisionId, event: &[u8]) -> Option<Arc<Inbound>> {
+    match Inbound::from_encoded(Bytes::copy_from_slice(event)) {
+        Ok(inbound) if matches!(inbound.content, Content::Standby(_)) => Some(Arc::new(inbound)),
+        Ok(_) => {
+            error!(decision_id = %id, "a kept message is no standby message any more: it stays kept, and nobody gets it");
+            None
+        }
+        Err(error) => {
+            error!(decision_id = %id, %error, "a kept message does not decode any more: it stays kept, and nobody gets it");
+            None
+        }
+    }
 }
 
 pub(super) fn release(routed: &Outgoing, released_by: DecisionId) -> HeldRelease {
