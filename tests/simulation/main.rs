@@ -61,7 +61,7 @@ const EVENTS: [&str; 17] = [
     "Nacked",
     "Returned",
     "Unavailable",
-    "not handled: the lease is lost",
+    "given up in the middle",
     ">dead",
     ">dead handler-panicked",
     ">dead worker-died",

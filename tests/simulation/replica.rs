@@ -147,16 +147,32 @@ impl Handler for SteppedHandler {
             self.process.log("panics");
             std::panic::resume_unwind(Box::new(POISON));
         }
+        let mut middle = InTheMiddle { process: self.process.clone(), is_over: false };
         let outcome = if self.process.world.defect == Defect::DropStoredDecision {
             self.handle_undecided(work).await
         } else {
             self.inner.handle(work).await
         };
+        middle.is_over = true;
         let left = work.iter().filter_map(ClaimedBatch::problem);
         for error in outcome.as_ref().err().into_iter().chain(left) {
             self.process.log(format_args!("not handled: {error}"));
         }
         outcome
+    }
+}
+
+/// Logs what is dropped before it has come to its end: a living process gave it up, because its lease had run out.
+struct InTheMiddle {
+    process: Arc<Process>,
+    is_over: bool,
+}
+
+impl Drop for InTheMiddle {
+    fn drop(&mut self) {
+        if !self.is_over && !self.process.is_dead() {
+            self.process.log("given up in the middle");
+        }
     }
 }
 

@@ -1,8 +1,8 @@
 //! Batches off queues: every partition's queue is consumed under the partition's lease, in batches that never overlap.
 //!
-//! Follow a delivery: [`partition`] subscribes and takes it in hand → [`handling`] gives its events to the component's
-//! [`Handler`], finds the one that does harm, parks it, acknowledges the rest. Beside them, [`claim`] counts what was
-//! published and [`crashes`] remembers what processes crashed with. Must never acknowledge before the handler's effects
+//! Follow a delivery: `partition` subscribes and takes it in hand → `handling` gives its events to the component's
+//! [`Handler`], finds the one that does harm, parks it, acknowledges the rest. Beside them, `claim` counts what was
+//! published and `crashes` remembers what processes crashed with. Must never acknowledge before the handler's effects
 //! are durable, and never know what a component does.
 
 mod claim;

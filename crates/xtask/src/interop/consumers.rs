@@ -114,6 +114,8 @@ impl Waypost {
             let urgency = if number % 2 == 0 { "hurry " } else { "" };
             let params = SampleParams {
                 text: format!("{urgency}{team} message-{number}"),
+                // A customer each: an open conversation stays as urgent as it was.
+                from: format!("346000001{number:02}"),
                 wamid: format!("wamid.{team}-{number}"),
                 ..SampleParams::default()
             };
