@@ -1,24 +1,18 @@
 //! The store's suite on PostgreSQL, and what only PostgreSQL can get wrong: transactions that overlap, stepped through
 //! their interleavings, and sessions that end underneath. Each test has a database of its own.
 
-use std::error::Error;
+mod rig;
+mod sessions;
+
 use std::time::{Duration, Instant};
 
 use waypost_domain::message::Rotation;
-use waypost_domain::{
-    AliasSet, ContactId, Conversation, ConversationId, DecisionId, NumberName, PartitionId, PhoneNumberId, Timestamp,
-};
 use waypost_store::suite::COMPONENT;
-use waypost_store::{
-    EventKey, InboxRow, InboxTx, Lease, Merge, Observation, Renewal, Sequence, Store, StoreError, StoreOptions,
-    StoreUrl,
-};
-use waypost_tests::eventually;
-use waypost_tests::postgres::PostgresHandle;
+use waypost_store::{EventKey, InboxRow, Merge, Observation, Renewal, Store, StoreError, StoreOptions};
 
-const TTL: Duration = Duration::from_secs(3600);
-const PATIENCE: Duration = Duration::from_secs(20);
-const SHORT: Duration = Duration::from_millis(1);
+use rig::{SHORT, TTL, Two, begin_talk, is_retry, observed, options, seen};
+
+pub(crate) use rig::{Database, aliases, conversation, lease, name, number, row, seen, until_expired};
 
 async fn open() -> (Database, Store) {
     let database = Database::create();
@@ -27,152 +21,6 @@ async fn open() -> (Database, Store) {
 }
 
 waypost_store::store_suite!(open);
-
-/// Few connections for each, because many tests share the server.
-fn options() -> StoreOptions {
-    StoreOptions { max_connections: 6, inbox_component: Some(COMPONENT), ..StoreOptions::default() }
-}
-
-pub(crate) struct Database {
-    pub(crate) handle: PostgresHandle,
-    pub(crate) url: String,
-}
-
-impl Database {
-    pub(crate) fn create() -> Self {
-        let handle = PostgresHandle::attach_from_env().expect("a PostgreSQL server");
-        let url = handle.create_database().expect("a database");
-        Self { handle, url }
-    }
-
-    pub(crate) async fn open(&self, options: StoreOptions) -> Store {
-        Store::open(&StoreUrl::parse(&self.url).expect("a valid url"), options).await.expect("the store opens")
-    }
-
-    pub(crate) fn name(&self) -> &str {
-        self.url.rsplit('/').next().expect("a url ends with a database")
-    }
-
-    pub(crate) fn port(&self) -> u16 {
-        let end = self.url.rsplit(':').next().and_then(|end| end.split('/').next());
-        end.and_then(|port| port.parse().ok()).expect("a url has a port")
-    }
-
-    /// Sessions of this database for which `condition` holds.
-    fn sessions(&self, condition: &str) -> u32 {
-        let sql = format!("SELECT count(*) FROM pg_stat_activity WHERE datname = '{}' AND {condition}", self.name());
-        self.handle.sql(&sql).expect("the server answers").trim().parse().expect("a count")
-    }
-
-    /// Returns once as many sessions as that wait for a lock.
-    async fn until_waiting(&self, count: u32) {
-        let all_wait = async || (self.sessions("wait_event_type = 'Lock'") == count).then_some(());
-        eventually("the other transaction waits for a lock", PATIENCE, all_wait).await;
-    }
-}
-
-/// Two partitions with an owner each, over separate connections.
-struct Two {
-    database: Database,
-    store: Store,
-    one: Lease,
-    other: Lease,
-}
-
-impl Two {
-    async fn start() -> Self {
-        Self::with(options()).await
-    }
-
-    async fn with(options: StoreOptions) -> Self {
-        let database = Database::create();
-        let store = database.open(options).await;
-        store.migrate().await.expect("the store answers");
-        store.name_numbers(&[(name("support"), number())]).await.expect("the store answers");
-        let one = lease(&store, 0, "one", TTL).await.expect("it is free");
-        let other = lease(&store, 1, "other", TTL).await.expect("it is free");
-        Self { database, store, one, other }
-    }
-
-    async fn batch_of_one(&self) -> InboxTx {
-        self.store.begin_batch(&self.one.fence(0, None)).await.expect("the store answers")
-    }
-
-    async fn batch_of_other(&self) -> InboxTx {
-        self.store.begin_batch(&self.other.fence(0, None)).await.expect("the store answers")
-    }
-
-    async fn known(&self, text: &str) -> ContactId {
-        let mut batch = self.batch_of_one().await;
-        let id = observed(&mut batch, text).await.expect("the store answers");
-        batch.commit().await.expect("the store answers");
-        id
-    }
-
-    async fn owner(&self, text: &str) -> Option<ContactId> {
-        self.store.find_contact(&aliases(text)).await.expect("the store answers").map(|found| found.contact.id)
-    }
-}
-
-pub(crate) async fn lease(store: &Store, partition: u16, instance: &str, ttl: Duration) -> Option<Lease> {
-    let taking = store.acquire_lease(COMPONENT, PartitionId(partition), instance, ttl, Sequence::OfInbox);
-    taking.await.expect("the store answers")
-}
-
-pub(crate) fn number() -> PhoneNumberId {
-    PhoneNumberId::new("1")
-}
-
-pub(crate) fn name(text: &str) -> NumberName {
-    NumberName::new(text).expect("a valid name")
-}
-
-/// `"p:1 b:a"`: phone and BSUID.
-pub(crate) fn aliases(text: &str) -> AliasSet {
-    let of = |kind: &str| text.split_whitespace().find_map(|word| word.strip_prefix(kind)).map(str::to_owned);
-    AliasSet { phone: of("p:"), bsuid: of("b:"), parent_bsuid: None }
-}
-
-pub(crate) fn seen(text: &str) -> Observation {
-    let at = Timestamp::from_millis(1);
-    Observation { aliases: aliases(text), rotations: vec![], profile_name: None, username: None, at }
-}
-
-async fn observed(batch: &mut InboxTx, text: &str) -> Result<ContactId, StoreError> {
-    let contacts = batch.contacts(&[seen(text)]).await?;
-    Ok(contacts[0].as_ref().expect("it names somebody").id)
-}
-
-pub(crate) fn row(key: &str, seq: i64) -> InboxRow {
-    let event = EventKey { number: number(), key: key.to_owned() };
-    InboxRow {
-        number: event.number.clone(),
-        key: event.key.clone(),
-        seq,
-        kind: "message",
-        decision_id: event.decision_id(),
-        contact: None,
-        conversation: None,
-        received_at: Timestamp::from_millis(1),
-        outcome: None,
-        held_event: None,
-    }
-}
-
-/// Every `id` is another conversation.
-pub(crate) fn conversation(id: &str, contact: ContactId) -> Conversation {
-    let id = ConversationId::from_uuid(DecisionId::of_event(&number(), id).as_uuid());
-    Conversation::new(id, contact, name("support"), Timestamp::from_millis(1))
-}
-
-/// Writes what needs the contact's row locked: a conversation that begins.
-async fn begin_talk(batch: &mut InboxTx, id: &str, contact: ContactId) -> Result<(), StoreError> {
-    batch.record(&[], &[conversation(id, contact)]).await
-}
-
-fn is_retry<T>(outcome: &Result<T, StoreError>) -> bool {
-    matches!(outcome, Err(StoreError::Retry { .. }))
-}
 
 /// Two partitions meet a stranger at once: the second waits for the first, and if that commits, looks again.
 #[tokio::test]
@@ -349,26 +197,6 @@ async fn a_former_owner_whose_row_is_held_learns_that_it_is_lost() {
     assert!(two.store.renew_leases(COMPONENT, "other", TTL).await.unwrap().contains(&renewal));
 }
 
-/// A process that froze in the middle of a batch: the server ends its transaction, and the partition is free.
-#[tokio::test]
-async fn a_frozen_owner_is_cut_off() {
-    let frozen_for = Duration::from_millis(300);
-    let two = Two::with(StoreOptions { idle_in_transaction_timeout: frozen_for, ..options() }).await;
-    let former = lease(&two.store, 2, "one", SHORT).await.expect("it is free");
-    let mut frozen = two.store.begin_batch(&former.fence(0, None)).await.unwrap();
-    frozen.record(&[row("a", 1)], &[]).await.unwrap();
-    until_expired(&two.store).await;
-    let taken = eventually("the partition is free", PATIENCE, async || lease(&two.store, 2, "other", TTL).await).await;
-    assert_eq!((taken.epoch, taken.last_seq), (former.epoch + 1, 0), "what was not committed is gone");
-    // It thaws: every statement fails, and beginning again says why.
-    let outcome = frozen.record(&[row("b", 2)], &[]).await;
-    assert!(outcome.as_ref().is_err_and(StoreError::is_transient), "{outcome:?}");
-    assert!(frozen.commit().await.is_err());
-    let lost = two.store.begin_batch(&former.fence(0, None)).await.map(drop);
-    assert!(matches!(lost, Err(StoreError::LeaseLost { .. })), "{lost:?}");
-    assert_eq!(two.store.counts().await.unwrap().events, 0);
-}
-
 /// Two batches that take contacts in several steps, against each other: one of them is told to begin again.
 #[tokio::test]
 async fn a_deadlock_ends_in_a_retry() {
@@ -401,71 +229,4 @@ async fn a_row_that_is_never_let_go_ends_in_a_retry() {
     assert!(is_retry(&begin_talk(&mut second, "other", contact).await));
     drop(second);
     first.commit().await.unwrap();
-}
-
-/// The server restarts, or an administrator ends our sessions: an error that says to wait, then everything as before.
-#[tokio::test]
-async fn sessions_that_end_are_replaced() {
-    let two = Two::start().await;
-    let mut batch = two.batch_of_one().await;
-    batch.record(&[row("a", 1)], &[]).await.unwrap();
-    let sql = format!(
-        "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = '{}'",
-        two.database.name()
-    );
-    two.database.handle.sql(&sql).unwrap();
-    let outcome = batch.commit().await;
-    assert!(matches!(outcome, Err(StoreError::Unavailable(_))), "{outcome:?}");
-    let again = async || {
-        let mut batch = two.store.begin_batch(&two.one.fence(0, None)).await.ok()?;
-        batch.record(&[row("a", 1)], &[]).await.ok()?;
-        batch.commit().await.ok()
-    };
-    eventually("the store works again", PATIENCE, again).await;
-    assert_eq!(two.store.counts().await.unwrap().events, 1);
-}
-
-#[tokio::test]
-async fn two_processes_migrate_at_once() {
-    let database = Database::create();
-    let (one, other) = (database.open(options()).await, database.open(options()).await);
-    let (first, second) = tokio::join!(one.migrate(), other.migrate());
-    first.unwrap();
-    second.unwrap();
-    assert!(one.schema_is_current().await.unwrap());
-}
-
-#[tokio::test]
-async fn a_database_that_cannot_store_every_text_is_refused() {
-    let database = Database::create();
-    let ascii = format!("{}_ascii", database.name());
-    let sql = format!("CREATE DATABASE {ascii} TEMPLATE template0 ENCODING 'SQL_ASCII' LOCALE 'C'");
-    database.handle.sql(&sql).unwrap();
-    let url = StoreUrl::parse(&database.handle.url(&ascii)).unwrap();
-    let refused = Store::open(&url, options()).await.map(drop);
-    assert!(matches!(&refused, Err(StoreError::Invalid(text)) if text.contains("UTF8")), "{refused:?}");
-}
-
-/// Rows that a person wrote must not show in an error: not by its text, not by its debug form.
-#[tokio::test]
-async fn errors_do_not_quote_rows() {
-    let two = Two::start().await;
-    let contact = two.known("p:15550001111 b:a").await;
-    let mut batch = two.batch_of_one().await;
-    let talks = ["one", "other"].map(|id| conversation(id, contact));
-    let error = batch.record(&[], &talks).await.unwrap_err();
-    let mut shown = format!("{error} {error:?}");
-    if let Some(source) = error.source() {
-        shown += &format!("{source} {source:?}");
-    }
-    assert!(shown.contains("23505"), "it is the database's own error: {shown}");
-    for value in ["support", &contact.to_string()] {
-        assert!(!shown.contains(value), "{shown}");
-    }
-}
-
-pub(crate) async fn until_expired(store: &Store) {
-    let now = store.now().await.expect("the store answers");
-    let is_later = async || (store.now().await.expect("the store answers") > now.plus_millis(1)).then_some(());
-    eventually("the clock moves on", PATIENCE, is_later).await;
 }

@@ -3,25 +3,24 @@
 //!
 //! Must never retry anything but connecting: what was in flight on a lost connection is the caller's to repeat.
 
-use std::ops::Deref;
 use std::pin::pin;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::{FutureExt, StreamExt};
+use futures_util::StreamExt;
 use lapin::runtime::default_runtime;
 use lapin::tcp::OwnedTLSConfig;
 use lapin::uri::{AMQPScheme, AMQPUri};
-use lapin::{AsyncTcpStream, Channel, Connection, ConnectionProperties, Event};
+use lapin::{AsyncTcpStream, Connection, ConnectionProperties, Event};
 use metrics::{counter, gauge};
 use tokio::sync::watch;
 use tokio::time::{interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
-use waypost_bus::BusError;
 
 use crate::config::RabbitConfig;
 use crate::failure::{Failure, reason};
+use crate::link::{Link, LinkState};
 use crate::metrics::{BLOCKED, CONNECTED, CONNECTS};
 use crate::socket::{Attempt, SocketHandle, timed_out};
 use crate::topology;
@@ -31,8 +30,6 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// lapin tells of a lost connection by an event, but not in every case.
 const CHECK_EVERY: Duration = Duration::from_millis(500);
 const RESTORE_TIMEOUT: Duration = Duration::from_secs(2);
-/// For an orderly goodbye; after that the socket is shut.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Why there are two connections: a blocked one writes nothing at all, acknowledgements included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,89 +43,6 @@ impl Purpose {
         match self {
             Self::Publish => "publish",
             Self::Consume => "consume",
-        }
-    }
-}
-
-/// An established connection.
-#[derive(Debug)]
-pub(crate) struct Link {
-    connection: Connection,
-    socket: Arc<SocketHandle>,
-    killed: CancellationToken,
-    kill_reason: OnceLock<&'static str>,
-}
-
-impl Link {
-    pub(crate) async fn channel(&self) -> lapin::Result<OwnChannel> {
-        self.connection.create_channel().await.map(OwnChannel)
-    }
-
-    pub(crate) fn is_connected(&self) -> bool {
-        self.connection.status().connected()
-    }
-
-    /// Ends the connection at once and for good. Closing it in lapin's way would leave frames in its queue, and an
-    /// ordinary close would leave them in the kernel's: they could arrive much later, behind what replaced them, when a
-    /// dead network comes back.
-    pub(crate) fn kill(&self, why: &'static str) {
-        self.kill_reason.get_or_init(|| why);
-        self.socket.shut();
-        self.killed.cancel();
-    }
-
-    async fn close(&self) {
-        let goodbye = self.connection.close(200, "OK".into());
-        if !matches!(timeout(CLOSE_TIMEOUT, goodbye).await, Ok(Ok(()))) {
-            self.kill("the broker did not answer the goodbye");
-        }
-    }
-}
-
-/// A channel that is closed when it is dropped. lapin's own way of closing dropped channels ends the whole connection
-/// when anything goes wrong with it, and cancels consumers.
-pub(crate) struct OwnChannel(Channel);
-
-impl OwnChannel {
-    /// True when the broker has answered: then nothing that was sent on the channel is on its way any more.
-    pub(crate) async fn close(&self, limit: Duration) -> bool {
-        matches!(timeout(limit, self.0.close(200, "OK".into())).await, Ok(Ok(())))
-    }
-}
-
-impl Deref for OwnChannel {
-    type Target = Channel;
-
-    fn deref(&self) -> &Channel {
-        &self.0
-    }
-}
-
-impl Drop for OwnChannel {
-    fn drop(&mut self) {
-        // The first poll marks the channel as closing and queues the frame, which is all that is wanted. A result
-        // means that it is closed already.
-        drop(self.0.close(200, "OK".into()).now_or_never());
-    }
-}
-
-#[derive(Debug, Clone)]
-pub(crate) enum LinkState {
-    Up(Arc<Link>),
-    /// Connected, but the broker takes no publications.
-    Blocked(Arc<Link>, String),
-    /// `refused`: trying again will hardly help (wrong password, no such virtual host).
-    Down {
-        reason: String,
-        refused: bool,
-    },
-}
-
-impl LinkState {
-    pub(crate) fn link(&self) -> Result<Arc<Link>, BusError> {
-        match self {
-            Self::Up(link) | Self::Blocked(link, _) => Ok(link.clone()),
-            Self::Down { reason, .. } => Err(BusError::Unavailable(reason.clone())),
         }
     }
 }
@@ -217,14 +131,12 @@ impl Supervisor {
 
     /// Follows the connection's events until it is lost; gives the reason.
     async fn watch(&self, link: &Arc<Link>) -> String {
-        let mut events = pin!(link.connection.events_listener());
+        let mut events = pin!(link.events());
         let mut check = interval(CHECK_EVERY);
         let mut reason_seen = None;
         loop {
             tokio::select! {
-                () = link.killed.cancelled() => {
-                    return (*link.kill_reason.get().unwrap_or(&"connection lost")).to_owned();
-                }
+                reason = link.killed() => return reason.to_owned(),
                 event = events.next() => match event {
                     Some(Event::ConnectionBlocked(reason)) => self.blocked(link, reason),
                     Some(Event::ConnectionUnblocked) => self.unblocked(link),
@@ -286,7 +198,7 @@ async fn connect(config: &RabbitConfig, purpose: Purpose) -> lapin::Result<Link>
     let connecting = Connection::connector(uri, runtime, open, properties);
     let connection = timeout(config.connect_timeout, connecting).await.map_err(|_| timed_out())??;
     attempt.succeeded();
-    Ok(Link { connection, socket, killed: CancellationToken::new(), kill_reason: OnceLock::new() })
+    Ok(Link::new(connection, socket))
 }
 
 async fn tls_config(config: &RabbitConfig, uri: &AMQPUri) -> std::io::Result<OwnedTLSConfig> {

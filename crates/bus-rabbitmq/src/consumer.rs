@@ -19,8 +19,8 @@ use tracing::warn;
 use waypost_bus::{BusError, ConsumeEnded, Consumer, Delivery};
 use waypost_fault::{self as fault, Sabotage};
 
-use crate::connection::{Link, OwnChannel};
 use crate::failure::{bus_error, consume_ended};
+use crate::link::{Link, OwnChannel};
 use crate::metrics::{ACKS_LOST, DELIVERIES, REDELIVERIES};
 use crate::topology::short_name;
 use crate::wire;

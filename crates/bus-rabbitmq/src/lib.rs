@@ -13,6 +13,7 @@ mod config;
 mod connection;
 mod consumer;
 mod failure;
+mod link;
 pub mod metrics;
 mod publish_channel;
 mod publisher;
@@ -32,8 +33,9 @@ use waypost_bus::{Bus, BusError, Consumer, Depth, Health, Message, Outcome, Publ
 
 pub use config::RabbitConfig;
 
-use connection::{Link, LinkState, Purpose, Supervisor};
+use connection::{Purpose, Supervisor};
 use consumer::RabbitConsumer;
+use link::{Link, LinkState};
 use publisher::Publisher;
 
 /// What lapin may log at most: at WARN it logs returned messages with their bodies, which are people's texts.

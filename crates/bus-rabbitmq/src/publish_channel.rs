@@ -21,7 +21,7 @@ use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
 use lapin::types::ShortString;
 use lapin::{BasicProperties, Channel, Confirmation, PublisherConfirm};
 use metrics::counter;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
@@ -29,10 +29,9 @@ use waypost_bus::topology::Stream;
 use waypost_bus::{Outcome, Publication};
 use waypost_fault as fault;
 
-use crate::connection::{Link, LinkState, OwnChannel};
 use crate::failure::{Failure, reason};
+use crate::link::{Link, LinkState, OwnChannel};
 use crate::metrics::CHANNELS_LOST;
-use crate::publisher::InFlight;
 use crate::wire;
 
 /// A batch takes no further request when it has this many publications.
@@ -54,6 +53,18 @@ pub(crate) struct PublishRequest {
     pub(crate) deadline: Instant,
     pub(crate) reply: oneshot::Sender<Vec<Outcome>>,
     pub(crate) in_flight: InFlight,
+}
+
+/// Held while publications are in flight.
+pub(crate) struct InFlight {
+    _count: OwnedSemaphorePermit,
+    _bytes: OwnedSemaphorePermit,
+}
+
+impl InFlight {
+    pub(crate) const fn new(count: OwnedSemaphorePermit, bytes: OwnedSemaphorePermit) -> Self {
+        Self { _count: count, _bytes: bytes }
+    }
 }
 
 pub(crate) struct PublishChannel {

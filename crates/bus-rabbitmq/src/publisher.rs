@@ -7,16 +7,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use metrics::counter;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use waypost_bus::{Address, Outcome, Publication};
 
 use crate::config::RabbitConfig;
-use crate::connection::LinkState;
+use crate::link::LinkState;
 use crate::metrics::PUBLICATIONS;
-use crate::publish_channel::{PublishChannel, PublishRequest};
+use crate::publish_channel::{InFlight, PublishChannel, PublishRequest};
 
 /// The unit in which bodies in flight are counted.
 const BYTES_PER_PERMIT: usize = 1024;
@@ -29,12 +29,6 @@ pub(crate) struct Publisher {
     count_max: u32,
     bytes: Arc<Semaphore>,
     bytes_max: u32,
-}
-
-/// Held while publications are in flight.
-pub(crate) struct InFlight {
-    _count: OwnedSemaphorePermit,
-    _bytes: OwnedSemaphorePermit,
 }
 
 impl Publisher {
@@ -141,10 +135,9 @@ impl Publisher {
         // What is larger than a bound goes out alone rather than never.
         let count = limit(publications.len()).min(self.count_max);
         let permits = limit(bytes.div_ceil(BYTES_PER_PERMIT)).min(self.bytes_max);
-        let in_flight = InFlight {
-            _count: self.count.clone().try_acquire_many_owned(count).ok()?,
-            _bytes: self.bytes.clone().try_acquire_many_owned(permits).ok()?,
-        };
+        let count = self.count.clone().try_acquire_many_owned(count).ok()?;
+        let bytes = self.bytes.clone().try_acquire_many_owned(permits).ok()?;
+        let in_flight = InFlight::new(count, bytes);
         let (reply, answer) = oneshot::channel();
         self.channels[channel].try_send(PublishRequest { publications, deadline, reply, in_flight }).ok()?;
         Some(answer)

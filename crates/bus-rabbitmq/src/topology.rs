@@ -14,8 +14,8 @@ use lapin::types::{AMQPValue, FieldTable};
 use tracing::warn;
 use waypost_bus::{BusError, Depth, Queue, Stream, Topology};
 
-use crate::connection::{Link, OwnChannel};
 use crate::failure::{Failure, bus_error, mismatch, reason};
+use crate::link::{Link, OwnChannel};
 
 pub use definitions::definitions;
 

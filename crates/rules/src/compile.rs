@@ -7,9 +7,10 @@ use std::sync::Arc;
 use waypost_domain::{Calendar, Team, TeamName};
 
 use crate::atom::{Atom, Field, TextMatch};
-use crate::check::{self, RuleErrors};
+use crate::errors::errors;
 use crate::evaluate::Surroundings;
-use crate::index::{self, Group, Index};
+use crate::finding::RuleErrors;
+use crate::index::{self, Index, Indexed};
 use crate::model::{Conjunct, Definition, Document, Literal, Target};
 use crate::toml_form;
 
@@ -21,7 +22,7 @@ pub struct RuleSet {
     pub teams: Vec<Team>,
     pub(crate) definition: Arc<Definition>,
     /// The rule set's own words and buttons for a person, as conditions.
-    pub(crate) asks: Vec<Conjunct>,
+    asks: Vec<Conjunct>,
     pub(crate) around: Surroundings,
     pub(crate) index: Index,
     calendars: Vec<Calendar>,
@@ -36,7 +37,7 @@ pub fn compile(
     calendars: Vec<Calendar>,
 ) -> Result<Arc<RuleSet>, RuleErrors> {
     let definition = definition.into();
-    let errors = check::errors(&definition, &teams, &calendars);
+    let errors = errors(&definition, &teams, &calendars);
     if !errors.is_empty() {
         return Err(RuleErrors(errors));
     }
@@ -47,7 +48,7 @@ impl RuleSet {
     /// Reads, checks and compiles a rules file (TOML).
     pub fn parse(text: &str) -> Result<Self, RuleErrors> {
         let document = toml_form::read(text)?;
-        let mut errors = check::errors(&document.definition, &document.teams, &document.calendars);
+        let mut errors = errors(&document.definition, &document.teams, &document.calendars);
         if !errors.is_empty() {
             toml_form::locate(text, &mut errors);
             return Err(RuleErrors(errors));
@@ -106,11 +107,9 @@ impl RuleSet {
         self.definition.rules.len()
     }
 
-    pub(crate) fn conjunct(&self, group: Group, rule: u32, alternative: u32) -> &Conjunct {
-        match group {
-            Group::Asks => &self.asks[alternative as usize],
-            Group::Phase(_) => &self.definition.rules[rule as usize].when[alternative as usize],
-        }
+    /// What the index was built from.
+    pub(crate) fn indexed(&self) -> Indexed<'_> {
+        Indexed { definition: &self.definition, asks: &self.asks, around: &self.around }
     }
 }
 

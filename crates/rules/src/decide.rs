@@ -89,8 +89,9 @@ impl RuleSet {
         let mut folded = std::mem::take(&mut scratch.folded);
         fold_into(&mut folded, input.text.as_deref().unwrap_or_default(), TEXT_CHARS_MAX);
         let facts = Facts { input, folded: &folded };
+        let set = self.indexed();
         self.index.begin(&facts, scratch);
-        let mut first = |group| self.index.first(group, &facts, self, scratch);
+        let mut first = |group| self.index.first(group, &facts, &set, scratch);
         let by_rule = |(rule, alternative): (u32, u32)| By::Rule {
             rule: &self.definition.rules[rule as usize],
             place: rule as usize,
@@ -107,7 +108,7 @@ impl RuleSet {
         } else {
             (Phase::Default, first(Group::Phase(Phase::Default)).map_or(By::RuleSet, by_rule))
         };
-        self.index.all(Group::Phase(Phase::Decorate), &facts, self, scratch);
+        self.index.all(Group::Phase(Phase::Decorate), &facts, &set, scratch);
         scratch.folded = folded;
         self.choice(input, phase, by, scratch.found())
     }

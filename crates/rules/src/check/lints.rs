@@ -3,9 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::{Finding, Severity};
 use crate::atom::{Atom, Field, TextMatch};
 use crate::compile::RuleSet;
+use crate::finding::{Finding, Severity};
 use crate::model::{Conjunct, Definition, Literal, OnUnknown, Phase, Rule};
 
 /// Patterns are tried one by one; beyond this many they cost more than all other rules.

@@ -4,8 +4,7 @@
 use std::ops::Range;
 
 use crate::atom::{Atom, Field, TextMatch};
-use crate::compile::RuleSet;
-use crate::evaluate::{Facts, FieldValue, Truth};
+use crate::evaluate::{Facts, FieldValue, Surroundings, Truth};
 use crate::index::dictionary::Table;
 use crate::model::{Literal, OnUnknown};
 
@@ -92,7 +91,7 @@ impl Broad {
         left
     }
 
-    pub(super) fn code(&self, field: usize, facts: &Facts<'_>, set: &RuleSet) -> u16 {
+    pub(super) fn code(&self, field: usize, facts: &Facts<'_>, around: &Surroundings) -> u16 {
         let BitField { source, codes, .. } = &self.fields[field];
         match source {
             Source::Values(field) => match field.of(facts.input) {
@@ -100,7 +99,7 @@ impl Broad {
                 FieldValue::Absent => FALSE_OR_ABSENT,
                 FieldValue::Unknown => UNKNOWN,
             },
-            Source::Condition(atom) => match facts.holds(atom, &set.around) {
+            Source::Condition(atom) => match facts.holds(atom, around) {
                 Truth::False => FALSE_OR_ABSENT,
                 Truth::Unknown => UNKNOWN,
                 Truth::True => TRUE_OR_OTHER,

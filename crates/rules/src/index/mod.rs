@@ -15,11 +15,10 @@ mod dictionary;
 
 use std::ops::Range;
 
-use crate::compile::RuleSet;
-use crate::evaluate::{Facts, Truth, is_valid_at};
+use crate::evaluate::{Facts, Surroundings, Truth, is_valid_at};
 use crate::index::broad::Broad;
 use crate::index::dictionary::Dictionaries;
-use crate::model::{OnUnknown, Phase};
+use crate::model::{Conjunct, Definition, OnUnknown, Phase};
 
 pub(crate) use build::{build, winning_order};
 
@@ -42,6 +41,24 @@ impl Group {
             Self::Phase(Phase::Route) => 3,
             Self::Phase(Phase::Decorate) => 4,
             Self::Phase(Phase::Default) => 5,
+        }
+    }
+}
+
+/// What an index was built from, for what is tested row by row.
+#[derive(Clone, Copy)]
+pub(crate) struct Indexed<'a> {
+    pub(crate) definition: &'a Definition,
+    /// The rule set's own words and buttons for a person.
+    pub(crate) asks: &'a [Conjunct],
+    pub(crate) around: &'a Surroundings,
+}
+
+impl Indexed<'_> {
+    fn conjunct(&self, group: Group, rule: u32, alternative: u32) -> &Conjunct {
+        match group {
+            Group::Asks => &self.asks[alternative as usize],
+            Group::Phase(_) => &self.definition.rules[rule as usize].when[alternative as usize],
         }
     }
 }
@@ -136,7 +153,7 @@ impl Index {
         &self,
         group: Group,
         facts: &Facts<'_>,
-        set: &RuleSet,
+        set: &Indexed<'_>,
         scratch: &mut Scratch,
     ) -> Option<(u32, u32)> {
         let rows = self.groups[group.place()].clone();
@@ -164,7 +181,7 @@ impl Index {
     }
 
     /// The rules of a group that hold, in winning order and each once, into [`Scratch::found`].
-    pub(crate) fn all(&self, group: Group, facts: &Facts<'_>, set: &RuleSet, scratch: &mut Scratch) {
+    pub(crate) fn all(&self, group: Group, facts: &Facts<'_>, set: &Indexed<'_>, scratch: &mut Scratch) {
         let mut found = std::mem::take(&mut scratch.found);
         found.clear();
         let rows = self.groups[group.place()].clone();
@@ -208,7 +225,7 @@ impl Index {
         group: Group,
         end: u32,
         facts: &Facts<'_>,
-        set: &RuleSet,
+        set: &Indexed<'_>,
         scratch: &mut Scratch,
         mut found: impl FnMut(u32) -> bool,
     ) {
@@ -224,7 +241,7 @@ impl Index {
             let mut left = self.broad.survivors(word, |field| {
                 let known = scratch.codes[field];
                 known.unwrap_or_else(|| {
-                    let code = self.broad.code(field, facts, set);
+                    let code = self.broad.code(field, facts, set.around);
                     scratch.codes[field] = Some(code);
                     code
                 })
@@ -247,7 +264,7 @@ impl Index {
     }
 
     /// Whether what is left to test of a row holds.
-    fn holds(&self, row: u32, group: Group, facts: &Facts<'_>, set: &RuleSet, scratch: &mut Scratch) -> bool {
+    fn holds(&self, row: u32, group: Group, facts: &Facts<'_>, set: &Indexed<'_>, scratch: &mut Scratch) -> bool {
         let row = self.rows[row as usize];
         if row.tests == 0 && !row.dated {
             return true;
@@ -259,7 +276,7 @@ impl Index {
         tests.iter().all(|test| {
             let evaluate = || {
                 let literals = set.conjunct(group, row.rule, row.alternative).literals();
-                facts.holds(&literals[usize::from(test.literal)].atom, &set.around)
+                facts.holds(&literals[usize::from(test.literal)].atom, set.around)
             };
             let truth = match test.memo {
                 Some(place) => scratch.remember(place, evaluate),

@@ -5,7 +5,7 @@ use waypost_domain::team::{Priority, Team};
 use waypost_domain::{Calendar, TeamName, Timestamp};
 
 use super::tree::{Lines, Reader, Value, join};
-use crate::check::{Finding, RULES_MAX, RuleErrors};
+use crate::finding::{Finding, RULES_MAX, RuleErrors};
 use crate::input::parse_instant;
 use crate::model::{
     DefaultRoute, Definition, Document, EscalationStep, Handover, OnUnknown, Outcome, PersonTarget, Phase, Rule, Share,

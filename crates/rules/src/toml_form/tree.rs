@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use toml::Spanned;
 use toml::de::{DeArray, DeTable, DeValue};
 
-use crate::check::Finding;
+use crate::finding::Finding;
 
 pub(super) type Value<'i> = Spanned<DeValue<'i>>;
 

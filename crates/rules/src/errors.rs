@@ -5,12 +5,21 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use waypost_domain::calendar::{Calendar, TimeOfDay};
 use waypost_domain::{CalendarName, Team, TeamName};
 
-use super::{ALTERNATIVES_MAX, CONDITIONS_MAX, Finding, PATTERNS_MAX, PHRASE_CHARS_MAX, RULES_MAX};
 use crate::atom::{Atom, Field, Keyword, TextMatch};
 use crate::describe::field_name;
 use crate::evaluate::compile_pattern;
+use crate::finding::{Finding, RULES_MAX};
 use crate::hours::Zones;
 use crate::model::{Definition, Phase, Rule, Target};
+
+/// Characters of one keyword, phrase, value or pattern at most.
+pub const PHRASE_CHARS_MAX: usize = 200;
+/// Alternatives of one rule at most.
+pub const ALTERNATIVES_MAX: usize = 64;
+/// Conditions of one alternative at most.
+pub const CONDITIONS_MAX: usize = 32;
+/// Different patterns of a set at most: each is tried on its own.
+pub const PATTERNS_MAX: usize = 200;
 
 pub fn errors(definition: &Definition, teams: &[Team], calendars: &[Calendar]) -> Vec<Finding> {
     let mut checker = Checker {
