@@ -10,7 +10,7 @@ use waypost_domain::message::Rotation;
 use waypost_store::suite::COMPONENT;
 use waypost_store::{EventKey, InboxRow, Merge, Observation, Renewal, Store, StoreError, StoreOptions};
 
-use rig::{SHORT, TTL, Two, begin_talk, is_retry, observed, options, seen};
+use rig::{SHORT, TTL, Two, begin_talk, is_retry, observed, options};
 
 pub(crate) use rig::{Database, aliases, conversation, lease, name, number, row, seen, until_expired};
 

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use waypost_domain::message::Rotation;
 use waypost_domain::{
     AliasSet, ContactId, Conversation, ConversationId, DecisionId, NumberName, PartitionId, PhoneNumberId, Timestamp,
 };

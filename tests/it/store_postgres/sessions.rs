@@ -6,10 +6,7 @@ use std::time::Duration;
 use waypost_store::{Store, StoreError, StoreOptions, StoreUrl};
 use waypost_tests::eventually;
 
-use super::rig::{
-    Database, PATIENCE, SHORT, TTL, Two, begin_talk, conversation, is_retry, lease, observed, options, row,
-    until_expired,
-};
+use super::rig::{Database, PATIENCE, SHORT, TTL, Two, conversation, lease, options, row, until_expired};
 
 /// A process that froze in the middle of a batch: the server ends its transaction, and the partition is free.
 #[tokio::test]
