@@ -1,5 +1,5 @@
 //! The ledger of a run: what was posted and answered, what came out, what the store says, and whether all of it
-//! agrees with what Waypost promises (DESIGN, section 13).
+//! agrees with what Waypost promises ([`Invariant`]).
 //!
 //! The generator and the consumers record; [`Ledger::check`] judges afterwards, from memory or from files. It knows
 //! nothing of how the program under test works, and never takes the program's word where it can count for itself.

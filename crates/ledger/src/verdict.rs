@@ -5,7 +5,7 @@ use std::fmt;
 /// Offenders named of each kind of violation; the rest are counted.
 const NAMED_MAX: usize = 20;
 
-/// The promises that a ledger can judge; DESIGN, section 13.
+/// The promises that a ledger can judge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Invariant {
     /// What was answered 200 has one decision and is delivered, or is one dead letter.

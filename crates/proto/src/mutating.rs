@@ -20,11 +20,16 @@ pub trait MutatingRequest: Name {
 
 /// The fields of that kind that each message has.
 macro_rules! mutating_requests {
-    ($($message:ident { $($field:ident),* })*) => {$(
+    ($($message:ident { $($field:ident),* })*) => {
+        /// The table below, for the test.
+        #[cfg(test)]
+        const TABLE: &[(&str, &[&str])] = &[$((stringify!($message), &[$(stringify!($field)),*])),*];
+
+        $(
         impl MutatingRequest for v1::$message {
             $(mutating_requests!(@ $field);)*
-        }
-    )*};
+        })*
+    };
     (@ request_id) => {
         fn request_id(&self) -> &str {
             &self.request_id
@@ -57,4 +62,25 @@ mutating_requests! {
     UpdateNumberRequest { validate_only }
     UpdateRuleRequest { request_id, validate_only }
     UpdateTeamRequest { validate_only }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::TABLE;
+
+    /// A field that the table forgot would make a request that is only to be validated write, and a repeated one count
+    /// twice.
+    #[test]
+    fn the_table_has_the_fields_that_the_messages_have() {
+        for service in crate::admin::descriptors().services() {
+            for method in service.methods() {
+                let input = method.input();
+                let has = |field: &&str| input.get_field_by_name(field).is_some();
+                let fields: Vec<&str> = ["request_id", "validate_only"].into_iter().filter(has).collect();
+                let row = TABLE.iter().find(|(message, _)| *message == input.name());
+                let listed = row.map_or(&[][..], |(_, fields)| *fields);
+                assert_eq!(fields, listed, "{}", input.name());
+            }
+        }
+    }
 }

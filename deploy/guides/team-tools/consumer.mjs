@@ -49,6 +49,7 @@ process.on('SIGINT', stop);
 
 async function consume() {
   connection = await amqp.connect(process.env.AMQP_URL);
+  if (stopping) return void (await connection.close());
   const ended = new Promise((resolve) => connection.once('close', resolve));
   connection.on('error', (error) => console.error(`connection: ${error.message}`));
   const channel = await connection.createChannel();

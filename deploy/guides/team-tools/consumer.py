@@ -51,12 +51,12 @@ class Tool:
     def __init__(self, url, team, seen, messages=None):
         self.url, self.team, self.seen, self.left = url, team, seen, messages
         self.stopping = threading.Event()
-        self.connection = None
+        self.connection = self.channel = None
 
     def stop(self, *_):
         """Called by a signal, at any moment: ends the consumption from within its own loop."""
         self.stopping.set()
-        if self.connection and self.connection.is_open:
+        if self.channel and self.channel.is_open:
             self.connection.add_callback_threadsafe(self.channel.stop_consuming)
 
     def on_message(self, channel, method, _properties, body):
@@ -81,7 +81,8 @@ class Tool:
             for queue, priority in [("urgent", 10), ("normal", 0)]:
                 queue = f"team.{self.team}.{queue}"
                 self.channel.basic_consume(queue, self.on_message, arguments={"x-priority": priority})
-            self.channel.start_consuming()
+            if not self.stopping.is_set():
+                self.channel.start_consuming()
         finally:
             if self.connection.is_open:
                 self.connection.close()
@@ -91,6 +92,7 @@ class Tool:
         while not self.stopping.is_set():
             try:
                 self.consume()
+                pause = 1
             except Exception as error:  # the broker went away, or `handle` failed: what was in hand comes again
                 print(f"interrupted ({error!r}); again in {pause} s", file=sys.stderr)
                 self.stopping.wait(pause)

@@ -15,7 +15,7 @@ use super::{Scale, blocking, last};
 use crate::deployment::{Backend, Deployment, Servers};
 
 const DEADLINE: Duration = Duration::from_secs(60);
-/// DESIGN: refused at once, and back soon.
+/// Refused at once, and back soon.
 const REFUSED_WITHIN: Duration = Duration::from_secs(1);
 const BACK_WITHIN: Duration = Duration::from_secs(10);
 

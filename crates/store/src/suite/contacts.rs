@@ -1,4 +1,4 @@
-//! Who is who: the rules of DESIGN section 3, carried out.
+//! Who is who: the rules of `waypost_domain::contact`, carried out.
 
 use std::collections::{BTreeMap, BTreeSet};
 

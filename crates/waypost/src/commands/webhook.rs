@@ -59,7 +59,10 @@ fn secret(args: &WebhookTestArgs, config: &Config) -> Result<String, Failure> {
     if let Some(file) = file {
         let text = std::fs::read_to_string(file)
             .map_err(|error| Failure::config(format!("app secret {}: {error}", file.display())))?;
-        return Ok(text.trim_end_matches(['\r', '\n']).to_owned());
+        // As the ingress reads it: one a line.
+        let first = text.lines().map(str::trim).find(|line| !line.is_empty());
+        let empty = || Failure::config(format!("app secret {}: holds none", file.display()));
+        return first.map(str::to_owned).ok_or_else(empty);
     }
     match config.ingress.app_secrets.first() {
         Some(secret) => Ok(secret.expose().to_owned()),

@@ -5,7 +5,7 @@
 //! of all that, a thread of its own says what it was and ends the process. Must never wait for anything without a limit,
 //! and its last word must not need the runtime, which may be what hangs.
 
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, mpsc};
 use std::time::Duration;
 
 use tokio::task::JoinSet;
@@ -19,7 +19,7 @@ use waypost_cli::Failure;
 const LAST_WORDS: Duration = Duration::from_millis(1_500);
 /// For what was given up to be gone. Only what blocks its thread takes longer, and that will not go.
 const ABORT_TIMEOUT: Duration = Duration::from_millis(250);
-/// For bus and store to say goodbye.
+/// For store, bus and operators' page to say goodbye, all together.
 const CLOSE_TIMEOUT: Duration = Duration::from_millis(2_000);
 /// For the runtime to stop, in `main`.
 pub(crate) const RUNTIME_TIMEOUT: Duration = Duration::from_millis(500);
@@ -36,6 +36,8 @@ pub(crate) struct Ending {
     shutdown: CancellationToken,
     drain_timeout: Duration,
     parts: Parts,
+    /// When the goodbyes are over; set by the first.
+    goodbyes_end: Arc<OnceLock<tokio::time::Instant>>,
 }
 
 /// The names of what runs.
@@ -57,9 +59,13 @@ impl Drop for Part {
 }
 
 impl Ending {
+    fn new(shutdown: CancellationToken, drain_timeout: Duration) -> Self {
+        Self { shutdown, drain_timeout, parts: Parts::default(), goodbyes_end: Arc::default() }
+    }
+
     /// From `shutdown` on the process has the drain time and five seconds.
     pub(crate) fn of(shutdown: CancellationToken, drain_timeout: Duration) -> Self {
-        let ending = Self { shutdown, drain_timeout, parts: Parts::default() };
+        let ending = Self::new(shutdown, drain_timeout);
         let parts = ending.parts.clone();
         ending.at_last_deadline(move || {
             let (said, hears) = mpsc::sync_channel(1);
@@ -142,10 +148,11 @@ impl Ending {
         outcome.and(Err(Failure::Hung(format!("not drained in time: {hung}"))))
     }
 
-    /// The goodbyes, which nobody waits for longer than a moment.
+    /// The goodbyes, which nobody waits for longer than a moment, however many there are.
     pub(crate) async fn close(&self, name: &'static str, goodbye: impl Future<Output = ()>) {
         let _part = self.part(name);
-        if tokio::time::timeout(CLOSE_TIMEOUT, goodbye).await.is_err() {
+        let end = *self.goodbyes_end.get_or_init(|| tokio::time::Instant::now() + CLOSE_TIMEOUT);
+        if tokio::time::timeout_at(end, goodbye).await.is_err() {
             warn!(name, "no answer to the goodbye");
         }
     }
@@ -164,7 +171,7 @@ mod tests {
     const DRAIN: Duration = Duration::from_secs(20);
 
     fn ending(drain_timeout: Duration) -> Ending {
-        Ending { shutdown: CancellationToken::new(), drain_timeout, parts: Parts::default() }
+        Ending::new(CancellationToken::new(), drain_timeout)
     }
 
     /// All of it together leaves the last deadline nothing to do.
@@ -214,7 +221,8 @@ mod tests {
         let ending = ending(DRAIN);
         let began = tokio::time::Instant::now();
         ending.close("store", pending()).await;
-        assert_eq!(began.elapsed(), CLOSE_TIMEOUT);
+        ending.close("bus", pending()).await;
+        assert_eq!(began.elapsed(), CLOSE_TIMEOUT, "both together");
         assert_eq!(ending.unless_stopped("start", async { 1 }).await, Some(1));
         ending.shutdown.cancel();
         assert_eq!(ending.unless_stopped("start", pending::<()>()).await, None);

@@ -96,7 +96,7 @@ impl Waypost {
         let settings = WaypostSettings {
             config: format!(
                 "data_dir = {:?}\n[bus]\nurl = {amqp_url:?}\n[ingress]\nlisten = \"127.0.0.1:{webhook}\"\n\
-                 app_secrets = [{APP_SECRET:?}]\nverify_token = \"unused\"\n[admin]\nlisten = \"127.0.0.1:{ops}\"\n\
+                 app_secrets = [{APP_SECRET:?}]\nverify_token = \"unused\"\n[ops]\nlisten = \"127.0.0.1:{ops}\"\n\
                  [rules]\nfile = {rules:?}\n",
                 folder.join("data")
             ),
