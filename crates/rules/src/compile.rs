@@ -8,7 +8,7 @@ use waypost_domain::{Calendar, Team, TeamName};
 
 use crate::atom::{Atom, Field, TextMatch};
 use crate::errors::errors;
-use crate::evaluate::Surroundings;
+use crate::evaluate::Environment;
 use crate::finding::RuleErrors;
 use crate::index::{self, Index, Indexed};
 use crate::model::{Conjunct, Definition, Document, Literal, Target};
@@ -22,8 +22,8 @@ pub struct RuleSet {
     pub teams: Vec<Team>,
     pub(crate) definition: Arc<Definition>,
     /// The rule set's own words and buttons for a person, as conditions.
-    asks: Vec<Conjunct>,
-    pub(crate) around: Surroundings,
+    requests: Vec<Conjunct>,
+    pub(crate) environment: Environment,
     pub(crate) index: Index,
     calendars: Vec<Calendar>,
     team_places: BTreeMap<TeamName, usize>,
@@ -59,17 +59,17 @@ impl RuleSet {
 
     /// What has no errors.
     fn build(definition: Arc<Definition>, teams: Vec<Team>, calendars: Vec<Calendar>) -> Self {
-        let asks = asks(&definition);
+        let requests = requests(&definition);
         let enabled = definition.rules.iter().filter(|rule| rule.enabled);
         Self {
             version: content_hash(&definition, &teams, &calendars),
-            around: Surroundings::new(&calendars, enabled),
-            index: index::build(&definition, &asks),
+            environment: Environment::new(&calendars, enabled),
+            index: index::build(&definition, &requests),
             team_places: teams.iter().enumerate().map(|(place, team)| (team.name.clone(), place)).collect(),
             attributes: attributes(&definition),
             teams,
             definition,
-            asks,
+            requests,
             calendars,
         }
     }
@@ -109,7 +109,7 @@ impl RuleSet {
 
     /// What the index was built from.
     pub(crate) fn indexed(&self) -> Indexed<'_> {
-        Indexed { definition: &self.definition, asks: &self.asks, around: &self.around }
+        Indexed { definition: &self.definition, requests: &self.requests, environment: &self.environment }
     }
 }
 
@@ -121,10 +121,10 @@ pub fn content_hash(definition: &Definition, teams: &[Team], calendars: &[Calend
     digest.as_ref().iter().take(6).map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn asks(definition: &Definition) -> Vec<Conjunct> {
+fn requests(definition: &Definition) -> Vec<Conjunct> {
     let handover = &definition.handover;
-    let mut asks = Vec::new();
-    let mut add = |atom: Atom| asks.push(Conjunct::new(vec![Literal::from(atom)]));
+    let mut requests = Vec::new();
+    let mut add = |atom: Atom| requests.push(Conjunct::new(vec![Literal::from(atom)]));
     if !handover.buttons.is_empty() {
         let any_of = handover.buttons.iter().map(|button| TextMatch::exact(button)).collect();
         add(Atom::Value { field: Field::Reply, any_of });
@@ -133,7 +133,7 @@ fn asks(definition: &Definition) -> Vec<Conjunct> {
     if !words.is_empty() {
         add(Atom::Keyword(words));
     }
-    asks
+    requests
 }
 
 fn attributes(definition: &Definition) -> BTreeSet<Box<str>> {

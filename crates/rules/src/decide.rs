@@ -97,7 +97,7 @@ impl RuleSet {
             place: rule as usize,
             alternative: alternative as usize,
         };
-        let (phase, by) = if first(Group::Asks).is_some() {
+        let (phase, by) = if first(Group::Request).is_some() {
             (Phase::Handover, first(Group::Phase(Phase::Handover)).map_or(By::RuleSet, by_rule))
         } else if let Some(found) = first(Group::Phase(Phase::Bind)) {
             (Phase::Bind, by_rule(found))

@@ -46,7 +46,7 @@ impl Truth {
 
 /// What conditions need beside the input.
 #[derive(Debug, Clone)]
-pub(crate) struct Surroundings {
+pub(crate) struct Environment {
     pub(crate) clocks: Clocks,
     pub(crate) patterns: HashMap<Box<str>, Regex, foldhash::fast::FixedState>,
 }
@@ -59,7 +59,7 @@ pub(crate) fn compile_pattern(pattern: &str) -> Result<Regex, regex::Error> {
     regex::RegexBuilder::new(pattern).size_limit(PATTERN_BYTES_MAX).dfa_size_limit(PATTERN_BYTES_MAX).build()
 }
 
-impl Surroundings {
+impl Environment {
     /// A pattern that is none is left out: `check` refuses it.
     pub(crate) fn new<'a>(calendars: &[Calendar], rules: impl Iterator<Item = &'a Rule>) -> Self {
         let mut patterns: HashMap<Box<str>, Regex, _> = HashMap::default();
@@ -140,11 +140,11 @@ impl FieldValue<'_> {
 }
 
 impl Facts<'_> {
-    pub(crate) fn holds(&self, atom: &Atom, around: &Surroundings) -> Truth {
+    pub(crate) fn holds(&self, atom: &Atom, environment: &Environment) -> Truth {
         let input = self.input;
         match atom {
             Atom::Keyword(keywords) => Truth::of(keywords.iter().any(|keyword| keyword.holds(self.folded))),
-            Atom::Regex(sources) => Truth::of(sources.iter().any(|source| self.matches(source, around))),
+            Atom::Regex(sources) => Truth::of(sources.iter().any(|source| self.matches(source, environment))),
             Atom::Value { field, any_of } => field.of(input).is_any_of(any_of),
             Atom::Exists(field) => field.of(input).exists(),
             Atom::Range { attribute, range } => {
@@ -154,15 +154,15 @@ impl Facts<'_> {
             Atom::Open { calendar, zone } => {
                 let Some(at) = input.received_at else { return Truth::Unknown };
                 Truth::of_known(match zone {
-                    ZoneOf::Calendar => around.clocks.is_open(calendar, at),
+                    ZoneOf::Calendar => environment.clocks.is_open(calendar, at),
                     ZoneOf::Customer => {
-                        input.zone.as_ref().and_then(|zone| around.clocks.is_open_in(calendar, zone, at))
+                        input.zone.as_ref().and_then(|zone| environment.clocks.is_open_in(calendar, zone, at))
                     }
                 })
             }
             Atom::UtcOffset(range) => {
                 let (Some(zone), Some(at)) = (&input.zone, input.received_at) else { return Truth::Unknown };
-                Truth::of_known(around.clocks.utc_offset_minutes(zone, at).map(|offset| range.contains(offset)))
+                Truth::of_known(environment.clocks.utc_offset_minutes(zone, at).map(|offset| range.contains(offset)))
             }
             Atom::PreviousTeam { teams, within_hours } => {
                 Truth::of(input.previous_team.as_ref().is_some_and(|before| {
@@ -181,13 +181,13 @@ impl Facts<'_> {
         }
     }
 
-    fn matches(&self, source: &str, around: &Surroundings) -> bool {
+    fn matches(&self, source: &str, environment: &Environment) -> bool {
         let Some(text) = &self.input.text else { return false };
-        around.patterns.get(source).is_some_and(|pattern| pattern.is_match(first_chars(text, TEXT_CHARS_MAX)))
+        environment.patterns.get(source).is_some_and(|pattern| pattern.is_match(first_chars(text, TEXT_CHARS_MAX)))
     }
 
-    pub(crate) fn literal_holds(&self, literal: &Literal, on_unknown: OnUnknown, around: &Surroundings) -> bool {
-        self.holds(&literal.atom, around).settle(literal.negated, on_unknown)
+    pub(crate) fn literal_holds(&self, literal: &Literal, on_unknown: OnUnknown, environment: &Environment) -> bool {
+        self.holds(&literal.atom, environment).settle(literal.negated, on_unknown)
     }
 }
 

@@ -92,7 +92,7 @@ impl RuleSet {
                     .literals()
                     .iter()
                     .map(|literal| {
-                        let truth = facts.holds(&literal.atom, &self.around);
+                        let truth = facts.holds(&literal.atom, &self.environment);
                         ConditionExplanation {
                             condition: describe::condition(literal),
                             holds: truth.settle(literal.negated, rule.on_unknown),

@@ -30,7 +30,7 @@ impl<'a> Scan<'a> {
                 Some(By::Rule { rule, place: place as usize, alternative })
             })
         };
-        let (phase, by) = if self.asks(&facts) {
+        let (phase, by) = if self.is_requested(&facts) {
             (Phase::Handover, first(Phase::Handover).unwrap_or(By::RuleSet))
         } else if let Some(by) = first(Phase::Bind) {
             (Phase::Bind, by)
@@ -47,7 +47,7 @@ impl<'a> Scan<'a> {
         self.set.choice(input, phase, by, decorated_by)
     }
 
-    fn asks(&self, facts: &Facts<'_>) -> bool {
+    fn is_requested(&self, facts: &Facts<'_>) -> bool {
         let handover = &self.set.definition.handover;
         let tapped = facts.input.reply_id.as_ref().is_some_and(|id| handover.buttons.contains(id));
         tapped || handover.words.values().flatten().any(|word| word.holds(facts.folded))
@@ -64,7 +64,10 @@ impl<'a> Scan<'a> {
             return None;
         }
         rule.when.iter().position(|conjunct| {
-            conjunct.literals().iter().all(|literal| facts.literal_holds(literal, rule.on_unknown, &self.set.around))
+            conjunct
+                .literals()
+                .iter()
+                .all(|literal| facts.literal_holds(literal, rule.on_unknown, &self.set.environment))
         })
     }
 }

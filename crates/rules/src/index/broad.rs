@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use crate::atom::{Atom, Field, TextMatch};
-use crate::evaluate::{Facts, FieldValue, Surroundings, Truth};
+use crate::evaluate::{Environment, Facts, FieldValue, Truth};
 use crate::index::dictionary::Table;
 use crate::model::{Literal, OnUnknown};
 
@@ -91,7 +91,7 @@ impl Broad {
         left
     }
 
-    pub(super) fn code(&self, field: usize, facts: &Facts<'_>, around: &Surroundings) -> u16 {
+    pub(super) fn code(&self, field: usize, facts: &Facts<'_>, environment: &Environment) -> u16 {
         let BitField { source, codes, .. } = &self.fields[field];
         match source {
             Source::Values(field) => match field.of(facts.input) {
@@ -99,7 +99,7 @@ impl Broad {
                 FieldValue::Absent => FALSE_OR_ABSENT,
                 FieldValue::Unknown => UNKNOWN,
             },
-            Source::Condition(atom) => match facts.holds(atom, around) {
+            Source::Condition(atom) => match facts.holds(atom, environment) {
                 Truth::False => FALSE_OR_ABSENT,
                 Truth::Unknown => UNKNOWN,
                 Truth::True => TRUE_OR_OTHER,

@@ -34,9 +34,9 @@ struct Key<'a> {
     prefix: bool,
 }
 
-/// `asks`: the rule set's own words and buttons for a person.
-pub(crate) fn build(definition: &Definition, asks: &[Conjunct]) -> Index {
-    let drafts = drafts(definition, asks);
+/// `requests`: the rule set's own words and buttons for a person.
+pub(crate) fn build(definition: &Definition, requests: &[Conjunct]) -> Index {
+    let drafts = drafts(definition, requests);
     let frequencies = frequencies(&drafts);
     let mut filing = Filing::default();
     let mut broad = Vec::new();
@@ -96,11 +96,11 @@ fn groups(count: usize, group_of: impl Fn(usize) -> usize) -> [Range<usize>; Gro
     groups
 }
 
-fn drafts<'a>(definition: &'a Definition, asks: &'a [Conjunct]) -> Vec<Draft<'a>> {
+fn drafts<'a>(definition: &'a Definition, requests: &'a [Conjunct]) -> Vec<Draft<'a>> {
     let mut drafts: Vec<Draft<'a>> = (0_u32..)
-        .zip(asks)
+        .zip(requests)
         .map(|(alternative, conjunct)| Draft {
-            group: Group::Asks.place(),
+            group: Group::Request.place(),
             rule: 0,
             alternative,
             on_unknown: OnUnknown::NoMatch,

@@ -15,7 +15,7 @@ mod dictionary;
 
 use std::ops::Range;
 
-use crate::evaluate::{Facts, Surroundings, Truth, is_valid_at};
+use crate::evaluate::{Environment, Facts, Truth, is_valid_at};
 use crate::index::broad::Broad;
 use crate::index::dictionary::Dictionaries;
 use crate::model::{Conjunct, Definition, OnUnknown, Phase};
@@ -26,7 +26,7 @@ pub(crate) use build::{build, winning_order};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Group {
     /// Whether the customer asks for a person: the rule set's own words and buttons.
-    Asks,
+    Request,
     Phase(Phase),
 }
 
@@ -35,7 +35,7 @@ impl Group {
 
     const fn place(self) -> usize {
         match self {
-            Self::Asks => 0,
+            Self::Request => 0,
             Self::Phase(Phase::Handover) => 1,
             Self::Phase(Phase::Bind) => 2,
             Self::Phase(Phase::Route) => 3,
@@ -50,14 +50,14 @@ impl Group {
 pub(crate) struct Indexed<'a> {
     pub(crate) definition: &'a Definition,
     /// The rule set's own words and buttons for a person.
-    pub(crate) asks: &'a [Conjunct],
-    pub(crate) around: &'a Surroundings,
+    pub(crate) requests: &'a [Conjunct],
+    pub(crate) environment: &'a Environment,
 }
 
 impl Indexed<'_> {
     fn conjunct(&self, group: Group, rule: u32, alternative: u32) -> &Conjunct {
         match group {
-            Group::Asks => &self.asks[alternative as usize],
+            Group::Request => &self.requests[alternative as usize],
             Group::Phase(_) => &self.definition.rules[rule as usize].when[alternative as usize],
         }
     }
@@ -66,7 +66,7 @@ impl Indexed<'_> {
 /// One alternative of a rule.
 #[derive(Debug, Clone, Copy)]
 struct Row {
-    /// Its place in the definition; in group `Asks`, the alternative stands alone.
+    /// Its place in the definition; in group `Request`, the alternative stands alone.
     rule: u32,
     alternative: u32,
     tests_at: u32,
@@ -241,7 +241,7 @@ impl Index {
             let mut left = self.broad.survivors(word, |field| {
                 let known = scratch.codes[field];
                 known.unwrap_or_else(|| {
-                    let code = self.broad.code(field, facts, set.around);
+                    let code = self.broad.code(field, facts, set.environment);
                     scratch.codes[field] = Some(code);
                     code
                 })
@@ -276,7 +276,7 @@ impl Index {
         tests.iter().all(|test| {
             let evaluate = || {
                 let literals = set.conjunct(group, row.rule, row.alternative).literals();
-                facts.holds(&literals[usize::from(test.literal)].atom, set.around)
+                facts.holds(&literals[usize::from(test.literal)].atom, set.environment)
             };
             let truth = match test.memo {
                 Some(place) => scratch.remember(place, evaluate),
