@@ -104,6 +104,23 @@ async fn every_check_fails_with_the_commit_under_way() {
     }
 }
 
+/// Nothing of the flight is sent then, its COMMIT neither: the transaction is open and aborted, and must not go back to
+/// the pool like that.
+#[tokio::test]
+async fn a_statement_that_cannot_be_prepared_leaves_the_connection_well() {
+    let owner = Owner::with(StoreOptions { max_connections: 1, ..StoreOptions::default() }).await;
+    let sql = |text: &str| owner.database.handle.sql_on(&owner.database.url, text).unwrap();
+    let fence = owner.fence();
+    let tx = owner.store.begin_batch(&fence).await.unwrap();
+    sql("ALTER TABLE inbox RENAME COLUMN why TO wherefore");
+    let rows = [row("m1", 1)];
+    let writes = InboxWrites { rows: &rows, ..InboxWrites::default() };
+    tx.finish(&writes).await.expect_err("a column is missing");
+    sql("ALTER TABLE inbox RENAME COLUMN wherefore TO why");
+    owner.store.mark_published(&fence).await.unwrap();
+    assert_eq!(owner.events().await, 0);
+}
+
 /// Given up at every point where it waits: all or nothing, no connection is lost, none is left in a transaction.
 #[tokio::test]
 async fn a_batch_is_dropped_at_every_await() {

@@ -83,6 +83,9 @@ async fn a_damaged_row_is_unreadable() -> Result<()> {
             Err(error) => assert_eq!((readable, error.to_string()), (false, expected.to_string()), "{value}"),
         }
     }
+    store.script("UPDATE lease SET partition = 0, owner = CAST(x'ff61' AS TEXT)").await?;
+    let error = store.leases(COMPONENT).await.expect_err("a text that is none");
+    assert_eq!(error.to_string(), StoreError::Unreadable { table: "lease", column: "owner" }.to_string());
     Ok(())
 }
 

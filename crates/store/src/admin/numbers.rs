@@ -58,7 +58,8 @@ impl NumberRow {
 /// By name, and then by the time since when an id goes by it.
 static ALL: LazyLock<Sql> = LazyLock::new(|| NUMBER.select("ORDER BY name, since"));
 
-static BY_ID: LazyLock<Sql> = LazyLock::new(|| NUMBER.select("WHERE phone_number_id = $1"));
+/// What a webhook shows, and no more: a damaged column that nobody needs must not hold up a number's messages.
+static SHOWN: Sql = Sql::both("SELECT name, display, waba_id FROM number WHERE phone_number_id = $1");
 
 /// Of what a webhook shows.
 static SHOW: Sql = Sql::both(
@@ -86,12 +87,12 @@ impl Store {
     /// shows of it.
     pub async fn ensure_number(&self, id: &PhoneNumberId, display: &str, waba: &WabaId) -> Result<NumberName> {
         let (id_key, display, waba) = (key(id.as_str()), clean(display), key(waba.as_str()));
-        let rows = self.read(&BY_ID, params![id_key.clone()]).await?;
-        if let Some(known) = rows.first().map(|row| NumberRow::from_row(&row.of(NUMBER.name))).transpose()?
-            && (display.is_empty() || display == known.display)
-            && (waba.is_empty() || waba == known.waba.as_str())
-        {
-            return Ok(known.name);
+        let rows = self.read(&SHOWN, params![id_key.clone()]).await?;
+        if let Some(row) = rows.first().map(|row| row.of(NUMBER.name)) {
+            let (known_display, known_waba): (String, String) = (row.get("display")?, row.get("waba_id")?);
+            if (display.is_empty() || display == known_display) && (waba.is_empty() || waba == known_waba) {
+                return row.get("name");
+            }
         }
         let since = self.now().await?;
         let name = auto_name(id);

@@ -25,6 +25,8 @@ const MARGIN: Duration = Duration::from_secs(3);
 pub(super) struct Connector {
     pub(super) config: Config,
     pub(super) tls: Tls,
+    /// For all of it: TCP, TLS and login, over every host.
+    pub(super) connect_timeout: Duration,
     /// `SET …; SET …`: what the session goes by.
     pub(super) settings: String,
     /// When the server ends a statement.
@@ -60,7 +62,9 @@ pub(super) struct Frame {
 
 impl Connector {
     pub(super) async fn connect(&self) -> Result<Link> {
-        let (client, connection) = self.config.connect(self.tls.clone()).await.map_err(of_connecting)?;
+        let connecting = tokio::time::timeout(self.connect_timeout, self.config.connect(self.tls.clone()));
+        let Ok(connected) = connecting.await else { return Err(unavailable("no connection was made in time")) };
+        let (client, connection) = connected.map_err(of_connecting)?;
         let task = tokio::spawn(async move {
             // Whoever uses the client learns what it ended with.
             drop(connection.await);
@@ -82,10 +86,20 @@ impl Link {
         let patience = self.patience;
         let outcomes = tokio::time::timeout(patience, self.send(statements, frame)).await;
         let Ok(outcomes) = outcomes else { return Err(unavailable("the server did not answer in time")) };
-        let outcomes = outcomes?;
+        let Sent { outcomes, whole } = match outcomes {
+            Ok(sent) => sent,
+            Err(error) => {
+                // What was open is open still, and aborted: whoever drops it rolls back.
+                if !self.client.is_closed() {
+                    self.state = before;
+                }
+                return Err(error);
+            }
+        };
         if !self.client.is_closed() {
             // After a commit the transaction is over either way: the server makes a ROLLBACK of it where one failed.
-            let is_open = !frame.commits && (frame.begins || before == State::InTransaction);
+            let commits = frame.commits && whole;
+            let is_open = !commits && (frame.begins || before == State::InTransaction);
             self.state = if is_open { State::InTransaction } else { State::Idle };
         }
         outcomes.into_iter().collect()
@@ -119,8 +133,8 @@ impl Link {
         Ok(answered.map_err(StoreError::from)?.iter().find_map(value))
     }
 
-    /// `Err` when the connection is no longer there.
-    async fn send(&mut self, statements: Vec<Statement<'_>>, frame: Frame) -> Result<Vec<Result<Answer>>> {
+    /// `Err` when nothing was sent, the COMMIT neither: a statement could not be prepared.
+    async fn send(&mut self, statements: Vec<Statement<'_>>, frame: Frame) -> Result<Sent> {
         let mut ready = Vec::with_capacity(statements.len());
         for statement in statements {
             let expected = statement.expected;
@@ -132,10 +146,7 @@ impl Link {
                         self.prepared.insert(text, prepared.clone());
                         prepared
                     }
-                    Err(error) => {
-                        // Nothing was sent of this flight; a transaction that was open before is aborted.
-                        return Ok(vec![Err(error.into())]);
-                    }
+                    Err(error) => return Err(error.into()),
                 },
             };
             ready.push((prepared, params, expected));
@@ -151,14 +162,14 @@ impl Link {
         if frame.commits {
             flight.push(Box::pin(word(client, "COMMIT")));
         }
-        let mut outcomes = in_order(flight).await;
-        if frame.commits && outcomes.last().is_some_and(Result::is_ok) {
+        let Sent { mut outcomes, whole } = in_order(flight).await;
+        if frame.commits && whole && outcomes.last().is_some_and(Result::is_ok) {
             outcomes.pop();
         }
         if frame.begins && outcomes.first().is_some_and(Result::is_ok) {
             drop(outcomes.remove(0));
         }
-        Ok(outcomes)
+        Ok(Sent { outcomes, whole })
     }
 
     /// Has the transaction rolled back without waiting: whatever is sent next comes behind it.
@@ -213,24 +224,39 @@ async fn word(client: &Client, text: &'static str) -> Result<Answer> {
     Ok(Answer { rows: vec![], affected: 0 })
 }
 
+/// What came of a flight.
+struct Sent {
+    outcomes: Vec<Result<Answer>>,
+    /// Whether all of it was sent.
+    whole: bool,
+}
+
 /// Polls them all, the first one first: a statement is sent when it is polled for the first time.
-async fn in_order(mut flight: Vec<InFlight<'_>>) -> Vec<Result<Answer>> {
+///
+/// Given one that fails before it is sent (a value that does not fit its parameter), then nothing behind it is sent, the
+/// COMMIT neither; else the transaction would be durable without it.
+async fn in_order(mut flight: Vec<InFlight<'_>>) -> Sent {
     let mut outcomes: Vec<Option<Result<Answer>>> = flight.iter().map(|_| None).collect();
+    let (mut begun, mut whole) = (0, true);
     poll_fn(|context| {
         let mut is_pending = false;
-        for (future, outcome) in flight.iter_mut().zip(&mut outcomes) {
-            if outcome.is_some() {
+        for (index, (future, outcome)) in flight.iter_mut().zip(&mut outcomes).enumerate() {
+            if outcome.is_some() || (!whole && index >= begun) {
                 continue;
             }
             match future.as_mut().poll(context) {
-                Poll::Ready(done) => *outcome = Some(done),
+                Poll::Ready(done) => {
+                    whole &= index < begun || done.is_ok();
+                    *outcome = Some(done);
+                }
                 Poll::Pending => is_pending = true,
             }
+            begun = begun.max(index + 1);
         }
         if is_pending { Poll::Pending } else { Poll::Ready(()) }
     })
     .await;
-    outcomes.into_iter().flatten().collect()
+    Sent { outcomes: outcomes.into_iter().flatten().collect(), whole }
 }
 
 /// What a pool makes its connections with.

@@ -52,7 +52,8 @@ impl Postgres {
                 .keepalives_idle(Duration::from_secs(10))
                 .keepalives_interval(Duration::from_secs(3))
                 .keepalives_retries(3);
-            Arc::new(Connector { config, tls: tls.clone(), settings, statement_timeout })
+            let (tls, connect_timeout) = (tls.clone(), options.acquire_timeout);
+            Arc::new(Connector { config, tls, connect_timeout, settings, statement_timeout })
         };
         let batches = connector("waypost", batch_settings(options), options.statement_timeout);
         let reports = connector("waypost-reports", report_settings(options), options.report_timeout);

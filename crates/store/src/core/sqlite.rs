@@ -9,7 +9,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use rusqlite::types::{ToSqlOutput, Value};
+use rusqlite::types::{ToSqlOutput, Value, ValueRef};
 use rusqlite::{Connection, OpenFlags, ToSql};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
@@ -286,6 +286,19 @@ fn roll_back(connection: &Connection) {
     drop(connection.execute_batch("ROLLBACK"));
 }
 
+/// A damaged text, which is none, stays bytes: whoever reads the column then says which one cannot be read.
+fn stored(value: ValueRef<'_>) -> Value {
+    match value {
+        ValueRef::Text(bytes) => {
+            String::from_utf8(bytes.to_vec()).map_or_else(|error| Value::Blob(error.into_bytes()), Value::Text)
+        }
+        ValueRef::Blob(bytes) => Value::Blob(bytes.to_vec()),
+        ValueRef::Integer(number) => Value::Integer(number),
+        ValueRef::Real(number) => Value::Real(number),
+        ValueRef::Null => Value::Null,
+    }
+}
+
 fn run(connection: &Connection, statement: Statement<'static>) -> Result<Answer> {
     let Statement { sql, values, expected } = statement;
     let mut prepared = connection.prepare_cached(&sql.sqlite)?;
@@ -306,7 +319,7 @@ fn run(connection: &Connection, statement: Statement<'static>) -> Result<Answer>
         let mut count = 0;
         let mut rows = prepared.raw_query();
         while let Some(row) = rows.next()? {
-            let values = (0..names.len()).map(|index| row.get(index)).collect::<Result<Vec<Value>, _>>()?;
+            let values = (0..names.len()).map(|index| row.get_ref(index).map(stored)).collect::<Result<Vec<_>, _>>()?;
             answer.rows.push(Row::Sqlite { names: names.clone(), values });
             count += 1;
         }

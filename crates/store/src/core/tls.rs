@@ -146,7 +146,8 @@ impl ServerCertVerifier for Verifier {
 /// TLS to one host.
 pub(super) struct ToHost {
     connector: TlsConnector,
-    host: ServerName<'static>,
+    /// `None`: a Unix socket, or an address alone. The driver asks for this in any case, and does no TLS there.
+    host: Option<ServerName<'static>>,
 }
 
 pub(super) struct Encrypted<S>(tokio_rustls::client::TlsStream<S>);
@@ -157,7 +158,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> MakeTlsConnect<S> for T
     type Error = rustls::pki_types::InvalidDnsNameError;
 
     fn make_tls_connect(&mut self, host: &str) -> Result<ToHost, Self::Error> {
-        let host = ServerName::try_from(host.to_owned())?;
+        let host = if host.is_empty() { None } else { Some(ServerName::try_from(host.to_owned())?) };
         Ok(ToHost { connector: TlsConnector::from(self.0.clone()), host })
     }
 }
@@ -168,7 +169,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> TlsConnect<S> for ToHos
     type Future = Pin<Box<dyn Future<Output = io::Result<Encrypted<S>>> + Send>>;
 
     fn connect(self, socket: S) -> Self::Future {
-        Box::pin(async move { self.connector.connect(self.host, socket).await.map(Encrypted) })
+        Box::pin(async move {
+            let host = self.host.ok_or_else(|| io::Error::other("no host whose certificate could be checked"))?;
+            self.connector.connect(host, socket).await.map(Encrypted)
+        })
     }
 }
 
