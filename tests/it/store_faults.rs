@@ -9,6 +9,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use waypost_domain::Conversation;
+use waypost_store::suite::COMPONENT;
 use waypost_store::{
     EventKey, Fence, InboxRow, InboxWrites, Lease, Renewal, Store, StoreError, StoreOptions, StoreUrl,
 };
@@ -214,12 +215,12 @@ async fn a_silent_server_ends_a_call_in_time() {
     proxy.black_hole();
     for what in ["over a connection", "making one"] {
         let begin = Instant::now();
-        let outcome = store.leases("router").await;
+        let outcome = store.leases(COMPONENT).await;
         assert!(matches!(outcome, Err(StoreError::Unavailable(_))), "{what}: {outcome:?}");
         assert!(begin.elapsed() < Duration::from_secs(8), "{what} took {:?}", begin.elapsed());
     }
     proxy.heal();
-    eventually("the store works again", PATIENCE, async || store.leases("router").await.ok()).await;
+    eventually("the store works again", PATIENCE, async || store.leases(COMPONENT).await.ok()).await;
 }
 
 #[tokio::test]
@@ -247,27 +248,27 @@ async fn a_renewal_waits_for_no_batch() {
     let owner = Owner::start().await;
     let (short, long) = (Duration::from_secs(20), Duration::from_secs(60));
     let mine = lease(&owner.store, 5, "batching", short).await.expect("it is free");
-    owner.store.join("router", "batching", long).await.unwrap();
+    owner.store.join(COMPONENT, "batching", long).await.unwrap();
     let open = owner.store.begin_batch(&Fence::of(&mine)).await.unwrap();
     let begin = Instant::now();
-    let renewed = owner.store.renew_leases("router", "batching", long).await.unwrap();
+    let renewed = owner.store.renew_leases(COMPONENT, "batching", long).await.unwrap();
     assert!(begin.elapsed() < Duration::from_secs(5), "it waits for nobody");
     assert_eq!(renewed, [Renewal { partition: mine.partition, epoch: mine.epoch, extended: true }]);
     // The batch's own fence extends the lease to the end of the membership.
     open.commit().await.unwrap();
-    let rows = owner.store.leases("router").await.unwrap();
+    let rows = owner.store.leases(COMPONENT).await.unwrap();
     let kept = rows.iter().find(|row| row.partition == mine.partition).unwrap();
     assert!(kept.expires_at > mine.expires_at);
     // A member that lives keeps what ran out; one that is gone does not.
     owner.database.handle.sql_on(&owner.database.url, "UPDATE lease SET expires_at = 1 WHERE partition = 5").unwrap();
     assert_eq!(lease(&owner.store, 5, "other", long).await, None, "its owner lives");
-    let renewed = owner.store.renew_leases("router", "batching", Duration::ZERO).await.unwrap();
+    let renewed = owner.store.renew_leases(COMPONENT, "batching", Duration::ZERO).await.unwrap();
     assert_eq!(renewed, [Renewal { partition: mine.partition, epoch: mine.epoch, extended: true }]);
-    owner.store.leave("router", "batching").await.unwrap();
+    owner.store.leave(COMPONENT, "batching").await.unwrap();
     let until_lost = async || lease(&owner.store, 5, "other", long).await;
     let taken = eventually("the lease of one that is gone is free", PATIENCE, until_lost).await;
     assert_eq!(taken.epoch, mine.epoch + 1);
-    let renewed = owner.store.renew_leases("router", "batching", long).await.unwrap();
+    let renewed = owner.store.renew_leases(COMPONENT, "batching", long).await.unwrap();
     assert_eq!(renewed, [], "it is lost");
 }
 
@@ -278,7 +279,7 @@ async fn a_locked_lease_that_ran_out_counts_as_lost() {
     let mine = lease(&owner.store, 5, "late", Duration::ZERO).await.expect("it is free");
     crate::store_postgres::until_expired(&owner.store).await;
     let open = owner.store.begin_batch(&Fence::of(&mine)).await.unwrap();
-    let renewed = owner.store.renew_leases("router", "late", TTL).await.unwrap();
+    let renewed = owner.store.renew_leases(COMPONENT, "late", TTL).await.unwrap();
     assert_eq!(renewed, []);
     drop(open);
 }
