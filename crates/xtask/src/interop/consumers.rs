@@ -114,8 +114,8 @@ impl Waypost {
             let urgency = if number % 2 == 0 { "hurry " } else { "" };
             let params = SampleParams {
                 text: format!("{urgency}{team} message-{number}"),
-                // A customer each: an open conversation stays as urgent as it was.
-                from: format!("346000001{number:02}"),
+                // A customer each: an open conversation stays with its team, and as urgent as it was.
+                from: format!("346{:04}{number:04}", team.len()),
                 wamid: format!("wamid.{team}-{number}"),
                 ..SampleParams::default()
             };
