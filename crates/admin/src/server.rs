@@ -1,6 +1,7 @@
 //! The administration as a component: its services behind a server of its own.
 
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
@@ -52,8 +53,10 @@ impl Admin {
     }
 
     /// Answers until `shutdown`, then finishes what is under way, for a while.
-    pub async fn run(self, shutdown: CancellationToken) -> Result<(), ServeError> {
-        self.0.run(shutdown).await
+    ///
+    /// Boxed, as each component's whole run is: so it is compiled here and not in whoever starts it.
+    pub fn run(self, shutdown: CancellationToken) -> Pin<Box<dyn Future<Output = Result<(), ServeError>> + Send>> {
+        Box::pin(self.0.run(shutdown))
     }
 }
 

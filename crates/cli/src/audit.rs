@@ -34,7 +34,7 @@ pub(crate) async fn run(command: AuditCommand) -> Result<(), Failure> {
 async fn list(args: AuditListArgs) -> Result<(), Failure> {
     let client = AuditServiceClient::new(connect(&args.list.server).await?);
     let records = pages(args.list.limit, |page_size, page_token| {
-        let mut client = client.clone();
+        let client = client.clone();
         let request = v1::ListAuditRecordsRequest { page_size, page_token, resource: args.resource.clone() };
         async move {
             let page = client.list_audit_records(request).await?.into_inner();
@@ -45,7 +45,7 @@ async fn list(args: AuditListArgs) -> Result<(), Failure> {
 }
 
 async fn verify(args: ServerArgs) -> Result<(), Failure> {
-    let mut client = AuditServiceClient::new(connect(&args).await?);
+    let client = AuditServiceClient::new(connect(&args).await?);
     let mut whole = v1::VerifyAuditChainResponse { next_seq: 1, ..Default::default() };
     while whole.next_seq > 0 {
         let request = v1::VerifyAuditChainRequest { from_seq: whole.next_seq };

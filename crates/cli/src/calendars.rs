@@ -93,7 +93,7 @@ pub(crate) async fn run(command: CalendarsCommand) -> Result<(), Failure> {
     }
 }
 
-fn client(server: &Server) -> CalendarServiceClient<Server> {
+fn client(server: &Server) -> CalendarServiceClient {
     CalendarServiceClient::new(server.clone())
 }
 
@@ -101,7 +101,7 @@ async fn list(args: BaseArgs) -> Result<(), Failure> {
     let server = connect(&args.server).await?;
     let parent = parts::base(&server, &args).await?;
     let calendars = pages(usize::MAX, |page_size, page_token| {
-        let mut client = client(&server);
+        let client = client(&server);
         let request = v1::ListCalendarsRequest { parent: parent.clone(), page_size, page_token };
         async move {
             let page = client.list_calendars(request).await?.into_inner();

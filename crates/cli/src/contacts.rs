@@ -42,7 +42,7 @@ pub(crate) async fn run(command: ContactsCommand) -> Result<(), Failure> {
 }
 
 async fn get(args: ContactGetArgs) -> Result<(), Failure> {
-    let mut client = ContactServiceClient::new(connect(&args.server).await?);
+    let client = ContactServiceClient::new(connect(&args.server).await?);
     let request = v1::GetContactRequest {
         name: args.name.unwrap_or_default(),
         phone: args.phone.unwrap_or_default(),

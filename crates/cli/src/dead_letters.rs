@@ -5,7 +5,7 @@ use waypost_proto::admin_v1 as v1;
 use waypost_proto::admin_v1::dead_letter_service_client::DeadLetterServiceClient;
 
 use crate::failure::Failure;
-use crate::server::{ListArgs, Server, ServerArgs, connect, pages, print_list, print_one};
+use crate::server::{ListArgs, ServerArgs, connect, pages, print_list, print_one};
 
 #[derive(Debug, Subcommand)]
 pub enum DeadLettersCommand {
@@ -95,7 +95,7 @@ pub(crate) async fn run(command: DeadLettersCommand) -> Result<(), Failure> {
     }
 }
 
-async fn client(args: &ServerArgs) -> Result<DeadLetterServiceClient<Server>, Failure> {
+async fn client(args: &ServerArgs) -> Result<DeadLetterServiceClient, Failure> {
     Ok(DeadLetterServiceClient::new(connect(args).await?))
 }
 
@@ -110,7 +110,7 @@ fn parking(parked: Parked) -> i32 {
 async fn list(args: DeadLettersListArgs) -> Result<(), Failure> {
     let client = client(&args.list.server).await?;
     let letters = pages(args.list.limit, |page_size, page_token| {
-        let mut client = client.clone();
+        let client = client.clone();
         let request = v1::ListDeadLettersRequest { parking: parking(args.from), page_size, page_token };
         async move {
             let page = client.list_dead_letters(request).await?.into_inner();

@@ -39,7 +39,7 @@ pub(crate) async fn run(command: DecisionsCommand) -> Result<(), Failure> {
 async fn list(args: ListArgs) -> Result<(), Failure> {
     let client = DecisionServiceClient::new(connect(&args.server).await?);
     let decisions = pages(args.limit, |page_size, page_token| {
-        let mut client = client.clone();
+        let client = client.clone();
         async move {
             let page = client.list_decisions(v1::ListDecisionsRequest { page_size, page_token }).await?.into_inner();
             Ok((page.decisions, page.next_page_token))
@@ -49,7 +49,7 @@ async fn list(args: ListArgs) -> Result<(), Failure> {
 }
 
 async fn get(args: DecisionGetArgs) -> Result<(), Failure> {
-    let mut client = DecisionServiceClient::new(connect(&args.server).await?);
+    let client = DecisionServiceClient::new(connect(&args.server).await?);
     let is_name = args.message.starts_with("decisions/");
     let (name, message_id) = if is_name { (args.message, String::new()) } else { (String::new(), args.message) };
     let request = v1::GetDecisionRequest { name, message_id, phone_number_id: args.phone_number_id };

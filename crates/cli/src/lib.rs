@@ -20,6 +20,8 @@ mod server;
 mod teams;
 pub mod token;
 
+use std::pin::Pin;
+
 use clap::Subcommand;
 
 use self::audit::AuditCommand;
@@ -70,17 +72,19 @@ pub enum ClientCommand {
 }
 
 /// Runs a verb to its end. The process must have installed a TLS provider.
-pub async fn run(command: ClientCommand) -> Result<(), Failure> {
+///
+/// Boxed, so that it is compiled here and not in whoever calls it.
+pub fn run(command: ClientCommand) -> Pin<Box<dyn Future<Output = Result<(), Failure>>>> {
     match command {
-        ClientCommand::Inspect(args) => inspect::run(&args),
-        ClientCommand::Rules(command) => Box::pin(rules::run(command)).await,
-        ClientCommand::Teams(command) => Box::pin(teams::run(command)).await,
-        ClientCommand::Numbers(command) => Box::pin(numbers::run(command)).await,
-        ClientCommand::Contacts(command) => Box::pin(contacts::run(command)).await,
-        ClientCommand::Rule(command) => Box::pin(rules::run_former(command)).await,
-        ClientCommand::Calendars(command) => Box::pin(calendars::run(command)).await,
-        ClientCommand::Decisions(command) => Box::pin(decisions::run(command)).await,
-        ClientCommand::DeadLetters(command) => Box::pin(dead_letters::run(command)).await,
-        ClientCommand::Audit(command) => Box::pin(audit::run(command)).await,
+        ClientCommand::Inspect(args) => Box::pin(async move { inspect::run(&args) }),
+        ClientCommand::Rules(command) => Box::pin(rules::run(command)),
+        ClientCommand::Teams(command) => Box::pin(teams::run(command)),
+        ClientCommand::Numbers(command) => Box::pin(numbers::run(command)),
+        ClientCommand::Contacts(command) => Box::pin(contacts::run(command)),
+        ClientCommand::Rule(command) => Box::pin(rules::run_former(command)),
+        ClientCommand::Calendars(command) => Box::pin(calendars::run(command)),
+        ClientCommand::Decisions(command) => Box::pin(decisions::run(command)),
+        ClientCommand::DeadLetters(command) => Box::pin(dead_letters::run(command)),
+        ClientCommand::Audit(command) => Box::pin(audit::run(command)),
     }
 }

@@ -6,7 +6,7 @@ use waypost_proto::admin_v1 as v1;
 use waypost_proto::admin_v1::number_service_client::NumberServiceClient;
 
 use crate::failure::Failure;
-use crate::server::{EditArgs, Server, ServerArgs, connect, pages, print_list, print_one};
+use crate::server::{EditArgs, ServerArgs, connect, pages, print_list, print_one};
 
 #[derive(Debug, Subcommand)]
 pub enum NumbersCommand {
@@ -49,14 +49,14 @@ pub(crate) async fn run(command: NumbersCommand) -> Result<(), Failure> {
     }
 }
 
-async fn client(args: &ServerArgs) -> Result<NumberServiceClient<Server>, Failure> {
+async fn client(args: &ServerArgs) -> Result<NumberServiceClient, Failure> {
     Ok(NumberServiceClient::new(connect(args).await?))
 }
 
 async fn list(args: ServerArgs) -> Result<(), Failure> {
     let client = client(&args).await?;
     let numbers = pages(usize::MAX, |page_size, page_token| {
-        let mut client = client.clone();
+        let client = client.clone();
         async move {
             let page = client.list_numbers(v1::ListNumbersRequest { page_size, page_token }).await?.into_inner();
             Ok((page.numbers, page.next_page_token))

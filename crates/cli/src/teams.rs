@@ -7,7 +7,7 @@ use waypost_proto::admin_v1::team_service_client::TeamServiceClient;
 
 use crate::failure::Failure;
 use crate::output;
-use crate::server::{EditArgs, Server, ServerArgs, connect, pages, print_list, print_one};
+use crate::server::{EditArgs, ServerArgs, connect, pages, print_list, print_one};
 
 #[derive(Debug, Subcommand)]
 pub enum TeamsCommand {
@@ -106,14 +106,14 @@ pub(crate) async fn run(command: TeamsCommand) -> Result<(), Failure> {
     }
 }
 
-async fn client(args: &ServerArgs) -> Result<TeamServiceClient<Server>, Failure> {
+async fn client(args: &ServerArgs) -> Result<TeamServiceClient, Failure> {
     Ok(TeamServiceClient::new(connect(args).await?))
 }
 
 async fn list(args: ServerArgs) -> Result<(), Failure> {
     let client = client(&args).await?;
     let teams = pages(usize::MAX, |page_size, page_token| {
-        let mut client = client.clone();
+        let client = client.clone();
         async move {
             let page = client.list_teams(v1::ListTeamsRequest { page_size, page_token }).await?.into_inner();
             Ok((page.teams, page.next_page_token))

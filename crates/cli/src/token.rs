@@ -15,7 +15,7 @@ use waypost_proto::admin_v1::token_service_client::TokenServiceClient;
 use crate::config_args::ConfigArgs;
 use crate::failure::Failure;
 use crate::output;
-use crate::server::{Server, ServerArgs, connect, pages, print_list, print_one};
+use crate::server::{ServerArgs, connect, pages, print_list, print_one};
 
 /// A token says who calls the administration (gRPC) and what they may do. With --server, these commands ask a running
 /// server, as every other does, and need a token of the role operator. Otherwise they work on the store that the
@@ -137,7 +137,7 @@ impl TokenPlace {
     }
 }
 
-type Client = TokenServiceClient<Server>;
+type Client = TokenServiceClient;
 
 /// Over a server, which wants a token of the role operator.
 pub async fn run(server: &ServerArgs, command: TokenCommand) -> Result<(), Failure> {
@@ -150,7 +150,7 @@ pub async fn run(server: &ServerArgs, command: TokenCommand) -> Result<(), Failu
     }
 }
 
-async fn create(mut client: Client, json: bool, args: TokenCreateArgs) -> Result<(), Failure> {
+async fn create(client: Client, json: bool, args: TokenCreateArgs) -> Result<(), Failure> {
     let token = v1::Token {
         title: args.title,
         roles: args.role.into_iter().map(i32::from).collect(),
@@ -165,7 +165,7 @@ async fn create(mut client: Client, json: bool, args: TokenCreateArgs) -> Result
 
 async fn list(client: Client, json: bool) -> Result<(), Failure> {
     let tokens = pages(usize::MAX, |page_size, page_token| {
-        let mut client = client.clone();
+        let client = client.clone();
         async move {
             let page = client.list_tokens(v1::ListTokensRequest { page_size, page_token }).await?.into_inner();
             Ok((page.tokens, page.next_page_token))
@@ -175,13 +175,13 @@ async fn list(client: Client, json: bool) -> Result<(), Failure> {
     print_list(json, &tokens.await?, &fields)
 }
 
-async fn get(mut client: Client, json: bool, name: &str) -> Result<(), Failure> {
+async fn get(client: Client, json: bool, name: &str) -> Result<(), Failure> {
     let request = v1::GetTokenRequest { name: format!("tokens/{}", id_of(name)?) };
     let token = client.get_token(request).await?.into_inner().token;
     print_one(json, &token.unwrap_or_default())
 }
 
-async fn revoke(mut client: Client, name: &str) -> Result<(), Failure> {
+async fn revoke(client: Client, name: &str) -> Result<(), Failure> {
     let name = format!("tokens/{}", id_of(name)?);
     let request = v1::RevokeTokenRequest { name: name.clone(), ..v1::RevokeTokenRequest::default() };
     client.revoke_token(request).await?;

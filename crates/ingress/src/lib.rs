@@ -17,6 +17,7 @@ mod watched_io;
 mod webhook;
 
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 use std::time::Duration;
@@ -118,7 +119,13 @@ impl Ingress {
 
     /// Serves until `shutdown`; then accepts nothing new, and returns once the running requests are answered or the
     /// drain deadline has passed. The bus must stay open until then.
-    pub async fn run(self, shutdown: CancellationToken) -> Drained {
+    ///
+    /// Boxed, as each component's whole run is: so it is compiled here and not in whoever starts it.
+    pub fn run(self, shutdown: CancellationToken) -> Pin<Box<dyn Future<Output = Drained> + Send>> {
+        Box::pin(self.serve(shutdown))
+    }
+
+    async fn serve(self, shutdown: CancellationToken) -> Drained {
         let Self { listener, webhook_path, webhook, metrics, limits, mut files, .. } = self;
         let routes =
             Router::new().route(&webhook_path, routing::get(webhook::get).post(webhook::post)).with_state(webhook);

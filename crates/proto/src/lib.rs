@@ -1,8 +1,8 @@
 //! The internal messages' protobuf code, and their conversion into domain types.
 //!
 //! What the components tell each other over the bus, and the administration's messages (feature `admin`), clients
-//! (`client`) and servers (`server`), are defined in `/proto`; the code here is generated from it and committed (`tests/generated*.rs` fail when it is stale). This crate
-//! must never do I/O or read a clock.
+//! (`client`) and servers (`server`), are defined in `/proto`; the code here is generated from it and committed
+//! (`tests/generated*.rs` fail when it is stale). This crate must never do I/O or read a clock.
 
 #[cfg(feature = "admin")]
 pub mod admin;
@@ -15,7 +15,7 @@ pub mod resources;
 pub mod route;
 pub mod rule_set;
 pub mod team_message;
-#[cfg(feature = "server")]
+#[cfg(any(feature = "client", feature = "server"))]
 pub mod unary;
 
 pub use event::{BUNDLE_VERSION, EVENT_KIND, EVENT_VERSION, EventError, bundled_events, decode_event, encode_event};

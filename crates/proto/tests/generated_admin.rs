@@ -36,15 +36,11 @@ fn generate(folder: &Path) {
     let mut sources: Vec<PathBuf> = files.map(|file| file.unwrap().path()).collect();
     sources.sort();
     let mut descriptors = protox::compile(&sources, [&root]).unwrap();
-    let clients = tonic_prost_build::configure()
-        .build_server(false)
-        .client_mod_attribute(".", "#[cfg(feature = \"client\")]")
-        .service_generator();
     let mut config = prost_build::Config::new();
     config.enable_type_names().btree_map(["."]).out_dir(folder);
     // That package is generated on its own (`generated.rs`).
     config.extern_path(".waypost.rules.v1", "crate::rules_v1");
-    config.service_generator(Box::new(ClientsAndServers { clients })).compile_fds(descriptors.clone()).unwrap();
+    config.service_generator(Box::new(ClientsAndServers)).compile_fds(descriptors.clone()).unwrap();
     // Places and comments take most of a descriptor set, and nobody asks the compiled-in one for them.
     for file in &mut descriptors.file {
         file.source_code_info = None;
@@ -52,39 +48,61 @@ fn generate(folder: &Path) {
     std::fs::write(folder.join("waypost.admin.v1.binpb"), descriptors.encode_to_vec()).unwrap();
 }
 
-/// tonic's clients, and servers of our own behind `dyn`: tonic's are generic over the service, so that whoever serves
-/// them compiles all of the machinery again for each of their methods.
-struct ClientsAndServers {
-    clients: Box<dyn ServiceGenerator>,
-}
+/// Clients and servers of our own behind `dyn`: tonic's are generic over what carries or does the work, so that each crate
+/// that uses them compiles all of the machinery again for each of their methods.
+struct ClientsAndServers;
 
 impl ServiceGenerator for ClientsAndServers {
     fn generate(&mut self, service: Service, text: &mut String) {
-        self.clients.generate(service.clone(), text);
+        for method in &service.methods {
+            assert!(!method.client_streaming && !method.server_streaming, "{} is a stream", method.proto_name);
+        }
+        write_client(&service, text);
         write_server(&service, text);
     }
+}
 
-    fn finalize(&mut self, text: &mut String) {
-        self.clients.finalize(text);
+fn write_client(service: &Service, text: &mut String) {
+    let name = &service.name;
+    let mut functions = String::new();
+    for method in &service.methods {
+        let (function, request, response) = (&method.name, &method.input_type, &method.output_type);
+        let path = format!("/{}.{}/{}", service.package, service.proto_name, method.proto_name);
+        method.comments.append_with_indent(2, &mut functions);
+        write!(
+            functions,
+            "pub fn {function}(&self, request: super::{request}) -> Call<super::{response}> {{
+                call(&self.0, {path:?}, &request)
+            }}"
+        )
+        .unwrap();
     }
-
-    fn finalize_package(&mut self, package: &str, text: &mut String) {
-        self.clients.finalize_package(package, text);
-    }
+    let module = module(name);
+    write!(
+        text,
+        "/// Generated client implementations.
+        #[cfg(feature = \"client\")]
+        pub mod {module}_client {{
+            use crate::unary::{{Call, UnaryTransport, call}};
+            /// Calls the service of a server.
+            #[derive(Clone)]
+            pub struct {name}Client(std::sync::Arc<dyn UnaryTransport>);
+            impl {name}Client {{
+                pub fn new(server: impl UnaryTransport) -> Self {{
+                    Self(std::sync::Arc::new(server))
+                }}
+                {functions}
+            }}
+        }}"
+    )
+    .unwrap();
 }
 
 fn write_server(service: &Service, text: &mut String) {
     let name = &service.name;
-    let mut module = String::new();
-    for letter in name.chars() {
-        if letter.is_uppercase() && !module.is_empty() {
-            module.push('_');
-        }
-        module.extend(letter.to_lowercase());
-    }
+    let module = module(name);
     let (mut functions, mut arms) = (String::new(), String::new());
     for method in &service.methods {
-        assert!(!method.client_streaming && !method.server_streaming, "{} is a stream", method.proto_name);
         let (function, request, response) = (&method.name, &method.input_type, &method.output_type);
         method.comments.append_with_indent(2, &mut functions);
         write!(
@@ -132,6 +150,18 @@ fn write_server(service: &Service, text: &mut String) {
         }}"
     )
     .unwrap();
+}
+
+/// The name of a service's modules, without what they end with.
+fn module(service: &str) -> String {
+    let mut module = String::new();
+    for letter in service.chars() {
+        if letter.is_uppercase() && !module.is_empty() {
+            module.push('_');
+        }
+        module.extend(letter.to_lowercase());
+    }
+    module
 }
 
 fn crate_root() -> PathBuf {

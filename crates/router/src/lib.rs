@@ -17,6 +17,7 @@ pub mod record;
 mod handler;
 mod janitor;
 
+use std::pin::Pin;
 use std::sync::Arc;
 
 use tokio::sync::Mutex;
@@ -48,9 +49,44 @@ pub struct Router {
     pub rules: Arc<Rules>,
 }
 
+/// Under what each of a router's lease names is worked.
+struct WorkerConfigs {
+    inbound: WorkerConfig,
+    statuses: WorkerConfig,
+    account: WorkerConfig,
+    janitor: WorkerConfig,
+}
+
 impl Router {
-    /// Runs until `shutdown`, then drains under the workers' deadline.
-    pub async fn run(self, worker: impl Fn(&'static str, PartitionCount) -> WorkerConfig, shutdown: CancellationToken) {
+    /// Runs until `shutdown`, then drains under the workers' deadline. `worker`: what each lease name is worked under.
+    ///
+    /// Boxed, as each component's whole run is: so it is compiled here and not in whoever starts it.
+    pub fn run(
+        self,
+        worker: impl Fn(&'static str, PartitionCount) -> WorkerConfig,
+        shutdown: CancellationToken,
+    ) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        let partitions = self.layout.partitions;
+        // The account's changes are few, and one janitor is enough: one partition.
+        let one = PartitionCount::new(1).unwrap_or(partitions);
+        let configs = WorkerConfigs {
+            inbound: worker(ROUTER, partitions),
+            statuses: worker(STATUSES, partitions),
+            account: worker(ACCOUNT, one),
+            janitor: worker(JANITOR, one),
+        };
+        self.run_workers(configs, shutdown)
+    }
+
+    fn run_workers(
+        self,
+        configs: WorkerConfigs,
+        shutdown: CancellationToken,
+    ) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        Box::pin(async move { self.work(configs, shutdown).await })
+    }
+
+    async fn work(self, configs: WorkerConfigs, shutdown: CancellationToken) {
         metrics::describe();
         waypost_live::metrics::describe();
         metrics::begin(&self.rules.current());
@@ -59,7 +95,7 @@ impl Router {
         let teams = Arc::new(TeamDirectory::default());
         let numbers = Arc::new(Numbers::new(self.store.clone()));
         let inbound = Worker::new(
-            worker(ROUTER, layout.partitions),
+            configs.inbound,
             Parts {
                 bus: self.bus.clone(),
                 store: self.store.clone(),
@@ -71,11 +107,9 @@ impl Router {
             },
         );
         let statuses_queue = move |partition| layout.statuses_queue(partition);
-        let statuses = self.recorder(worker(STATUSES, layout.partitions), statuses_queue, &suspects);
-        // The account's changes are few: one partition.
-        let one = PartitionCount::new(1).unwrap_or(layout.partitions);
-        let account = self.recorder(worker(ACCOUNT, one), move |_| layout.account_queue(), &suspects);
-        let janitor = self.janitor(&worker(JANITOR, one));
+        let statuses = self.recorder(configs.statuses, statuses_queue, &suspects);
+        let account = self.recorder(configs.account, move |_| layout.account_queue(), &suspects);
+        let janitor = self.janitor(&configs.janitor);
         tokio::join!(
             Box::pin(janitor.run(shutdown.clone())),
             Box::pin(teams.follow(&self.store, &*self.bus, handler::now, shutdown.clone())),

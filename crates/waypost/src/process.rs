@@ -18,20 +18,84 @@ pub(crate) mod signals;
 pub(crate) mod store;
 pub(crate) mod worker;
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 use waypost_bus::Bus;
+use waypost_domain::PartitionCount;
 use waypost_ops::Health;
 
-use bus::open_bus;
-use config::Config;
+use admin::GrpcSection;
+use bus::{BusSection, open_bus};
+use chores::RetentionSection;
+use config::value::string_map;
 use ending::{Ending, Tasks};
-use ops::{Operators, log_to_stderr};
-use store::ready_store;
+use ingress::IngressSection;
+use ops::{FormerOpsSection, LogSection, Operators, OpsSection, log_to_stderr};
+use router::RouterSection;
+use rules::RulesSection;
+use store::{StoreSection, ready_store};
 use waypost_cli::Failure;
+use worker::WorkerSection;
+
+/// The configuration of a process: a section for each component, and what several have in common.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Config {
+    /// Where the embedded bus and store keep their files.
+    pub(crate) data_dir: PathBuf,
+    /// Names this process among its replicas; made up when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) instance: Option<String>,
+    /// How many partitions; fixed at first start.
+    pub(crate) partitions: u16,
+    pub(crate) log: LogSection,
+    pub(crate) bus: BusSection,
+    pub(crate) store: StoreSection,
+    pub(crate) ingress: IngressSection,
+    pub(crate) ops: OpsSection,
+    #[serde(skip_serializing)]
+    pub(crate) admin: FormerOpsSection,
+    pub(crate) grpc: GrpcSection,
+    pub(crate) rules: RulesSection,
+    pub(crate) router: RouterSection,
+    pub(crate) worker: WorkerSection,
+    pub(crate) retention: RetentionSection,
+    /// Our names for the business's numbers: `support-es = "106540352242922"`.
+    #[serde(deserialize_with = "string_map")]
+    pub(crate) numbers: BTreeMap<String, String>,
+    /// What still works and will not for ever, a line each.
+    #[serde(skip)]
+    pub(crate) warnings: Vec<String>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            data_dir: PathBuf::from("waypost-data"),
+            instance: None,
+            partitions: PartitionCount::DEFAULT.get(),
+            log: LogSection::default(),
+            bus: BusSection::default(),
+            store: StoreSection::default(),
+            ingress: IngressSection::default(),
+            ops: OpsSection::default(),
+            admin: FormerOpsSection::default(),
+            grpc: GrpcSection::default(),
+            rules: RulesSection::default(),
+            router: RouterSection::default(),
+            worker: WorkerSection::default(),
+            retention: RetentionSection::default(),
+            numbers: BTreeMap::new(),
+            warnings: Vec::new(),
+        }
+    }
+}
 
 /// For the broker to answer a goodbye.
 const GOODBYE_TIMEOUT: Duration = Duration::from_secs(1);

@@ -1,22 +1,17 @@
 //! Who is let in, and what they may do.
 
-use tonic::client::Grpc;
-use tonic::codegen::http::uri::PathAndQuery;
 use tonic::transport::Identity;
-use tonic::{Code, Request, Status};
-use tonic_prost::ProstCodec;
+use tonic::{Code, Status};
 use waypost_proto::admin::descriptors;
 use waypost_proto::admin_v1 as v1;
 use waypost_proto::admin_v1::token_service_client::TokenServiceClient;
+use waypost_proto::unary::UnaryTransport;
 
 use super::server::{AdminServer, Caller, teams, told};
 
 /// Calls the method at `path` with an empty request.
 async fn call(caller: &Caller, path: &str) -> Result<(), Status> {
-    let mut grpc = Grpc::new(caller.clone());
-    grpc.ready().await.map_err(|error| Status::unavailable(error.to_string()))?;
-    let path = PathAndQuery::try_from(path).map_err(|error| Status::internal(error.to_string()))?;
-    grpc.unary(Request::new(()), path, ProstCodec::<(), ()>::default()).await.map(drop)
+    UnaryTransport::call(caller, path, vec![]).await.map(drop)
 }
 
 fn methods() -> Vec<String> {
@@ -95,7 +90,7 @@ async fn a_token_does_what_its_roles_may() -> anyhow::Result<()> {
 async fn tokens_are_made_used_and_revoked() -> anyhow::Result<()> {
     let server = AdminServer::start().await?;
     let operator = server.caller("operator").await?;
-    let mut tokens = TokenServiceClient::new(operator.clone());
+    let tokens = TokenServiceClient::new(operator.clone());
     let token = v1::Token { roles: vec![v1::Role::Publisher.into()], ..v1::Token::default() };
     let request = v1::CreateTokenRequest {
         token: Some(token.clone()),
@@ -129,19 +124,12 @@ async fn a_client_certificate_is_needed_where_it_is_asked_for() -> anyhow::Resul
     let server = AdminServer::start_with("client_ca_file = \"{ca}\"\nreflection = true").await?;
     let (certificate, key) = server.client_certificate()?;
     let identity = Identity::from_pem(certificate, key);
-    let health = "/grpc.health.v1.Health/Check";
-    let grpc = async |identity| {
-        let mut grpc = Grpc::new(server.connect(identity).await?);
-        grpc.ready().await?;
-        let path = PathAndQuery::from_static(health);
-        anyhow::Ok(
-            grpc.unary(Request::new(()), path, ProstCodec::<(), ()>::default())
-                .await
-                .map(|answer| answer.map(|()| ()))?,
-        )
+    let health = async |identity| {
+        let server = server.connect(identity).await?;
+        anyhow::Ok(UnaryTransport::call(&server, "/grpc.health.v1.Health/Check", vec![]).await?)
     };
-    assert!(grpc(None).await.is_err(), "no certificate");
-    grpc(Some(identity)).await?;
+    assert!(health(None).await.is_err(), "no certificate");
+    health(Some(identity)).await?;
     Ok(())
 }
 

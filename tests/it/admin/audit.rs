@@ -16,7 +16,7 @@ async fn changes_are_recorded_and_tampering_is_found() -> anyhow::Result<()> {
     let delete = v1::DeleteTeamRequest { name: "teams/night".to_owned(), ..Default::default() };
     teams(&publisher).delete_team(delete).await?;
 
-    let mut audit = AuditServiceClient::new(server.caller("compliance").await?);
+    let audit = AuditServiceClient::new(server.caller("compliance").await?);
     let of_team = v1::ListAuditRecordsRequest { resource: "teams/night".to_owned(), ..Default::default() };
     let records = audit.list_audit_records(of_team).await?.into_inner().audit_records;
     let methods: Vec<&str> = records.iter().map(|record| record.method.as_str()).collect();

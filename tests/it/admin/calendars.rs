@@ -19,7 +19,7 @@ const HOLIDAYS: &str = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//test//EN\r\n
     BEGIN:VEVENT\r\nUID:4\r\nDTSTART:20260601T090000Z\r\nSUMMARY:A meeting\r\nEND:VEVENT\r\n\
     END:VCALENDAR\r\n";
 
-fn calendars(caller: &Caller) -> CalendarServiceClient<Caller> {
+fn calendars(caller: &Caller) -> CalendarServiceClient {
     CalendarServiceClient::new(caller.clone())
 }
 
@@ -42,7 +42,7 @@ fn import(name: &str, ical_text: &str, years: &[u32]) -> v1::ImportHolidaysReque
 async fn a_calendar_is_created_changed_and_deleted_each_time_in_a_new_version() -> anyhow::Result<()> {
     let server = AdminServer::start_without_rules().await?;
     let editor = server.caller("editor").await?;
-    let mut client = calendars(&editor);
+    let client = calendars(&editor);
     push(&editor, RULES).await?;
     let office = get(&editor, OFFICE).await?;
     assert_eq!((office.zone.as_str(), office.holidays.len()), ("Europe/Madrid", 1));
@@ -93,7 +93,7 @@ async fn a_calendar_is_created_changed_and_deleted_each_time_in_a_new_version() 
 async fn holidays_are_imported_and_what_is_left_out_is_told() -> anyhow::Result<()> {
     let server = AdminServer::start_without_rules().await?;
     let editor = server.caller("editor").await?;
-    let mut client = calendars(&editor);
+    let client = calendars(&editor);
     push(&editor, RULES).await?;
     let request = import(OFFICE, HOLIDAYS, &[2026, 2027]);
     client.import_holidays(v1::ImportHolidaysRequest { validate_only: true, ..request.clone() }).await?;
@@ -129,7 +129,7 @@ async fn holidays_are_imported_and_what_is_left_out_is_told() -> anyhow::Result<
 async fn what_is_wrong_with_a_calendar_is_named_and_nothing_is_kept() -> anyhow::Result<()> {
     let server = AdminServer::start_without_rules().await?;
     let editor = server.caller("editor").await?;
-    let mut client = calendars(&editor);
+    let client = calendars(&editor);
     push(&editor, RULES).await?;
     let invalid = Code::InvalidArgument;
     let with = |field: fn(&mut v1::ImportHolidaysRequest)| {

@@ -94,7 +94,7 @@ async fn a_configured_number_that_was_changed_stays_changed() -> anyhow::Result<
 #[tokio::test]
 async fn mistakes_name_their_fields() -> anyhow::Result<()> {
     let server = AdminServer::start().await?;
-    let mut numbers = NumberServiceClient::new(server.caller("publisher").await?);
+    let numbers = NumberServiceClient::new(server.caller("publisher").await?);
     let update = |name: &str, id: &str, mask: &[&str]| v1::UpdateNumberRequest {
         number: Some(v1::Number { name: name.to_owned(), phone_number_id: id.to_owned(), ..v1::Number::default() }),
         update_mask: Some(FieldMask { paths: mask.iter().map(|path| (*path).to_owned()).collect() }),

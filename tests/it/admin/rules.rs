@@ -36,11 +36,11 @@ when = { closed = "office" }
 "#
 );
 
-pub(super) fn rule_sets(caller: &Caller) -> RuleSetServiceClient<Caller> {
+pub(super) fn rule_sets(caller: &Caller) -> RuleSetServiceClient {
     RuleSetServiceClient::new(caller.clone())
 }
 
-fn rules(caller: &Caller) -> RuleServiceClient<Caller> {
+fn rules(caller: &Caller) -> RuleServiceClient {
     RuleServiceClient::new(caller.clone())
 }
 
@@ -86,7 +86,7 @@ async fn a_version_goes_out_as_a_document_and_comes_back_as_itself() -> anyhow::
         rules: Some(Rules::Document(document)),
         ..Default::default()
     };
-    let mut client = rule_sets(&editor);
+    let client = rule_sets(&editor);
     let same = client.create_rule_set(create(document.clone())).await?.into_inner().rule_set.unwrap_or_default();
     assert_eq!((&same.name, &same.version), (&name, &full.version), "it says the same");
 
@@ -126,7 +126,7 @@ async fn a_version_goes_out_as_a_document_and_comes_back_as_itself() -> anyhow::
 async fn a_rule_is_created_changed_and_deleted_each_time_in_a_new_version() -> anyhow::Result<()> {
     let server = AdminServer::start_without_rules().await?;
     let editor = server.caller("editor").await?;
-    let mut client = rules(&editor);
+    let client = rules(&editor);
     let base = push(&editor, RULES).await?;
     let invoices = get(&editor, &format!("{base}/rules/invoices")).await?;
 
@@ -229,7 +229,7 @@ async fn rules_are_listed_by_page_phase_and_team() -> anyhow::Result<()> {
 async fn what_is_wrong_with_a_rule_is_named_and_nothing_is_kept() -> anyhow::Result<()> {
     let server = AdminServer::start_without_rules().await?;
     let editor = server.caller("editor").await?;
-    let mut client = rules(&editor);
+    let client = rules(&editor);
     let base = push(&editor, RULES).await?;
     let named = |name: &str| v1::Rule { name: name.to_owned(), ..v1::Rule::default() };
     let invoices = named("ruleSets/1/rules/invoices");

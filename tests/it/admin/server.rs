@@ -81,7 +81,7 @@ impl AdminServer {
     }
 }
 
-pub(super) fn teams(caller: &Caller) -> TeamServiceClient<Caller> {
+pub(super) fn teams(caller: &Caller) -> TeamServiceClient {
     TeamServiceClient::new(caller.clone())
 }
 

@@ -32,7 +32,7 @@ async fn get(caller: &Caller, name: &str) -> Result<v1::Team, tonic::Status> {
 async fn a_team_is_created_changed_and_deleted() -> anyhow::Result<()> {
     let server = AdminServer::start().await?;
     let publisher = server.caller("publisher").await?;
-    let mut client = teams(&publisher);
+    let client = teams(&publisher);
     let vip = v1::Team { title: "VIP".to_owned(), staffed: true, ..v1::Team::default() };
 
     let trial = v1::CreateTeamRequest { validate_only: true, ..create("vip", vip.clone()) };
@@ -68,7 +68,7 @@ async fn a_team_is_created_changed_and_deleted() -> anyhow::Result<()> {
 async fn mistakes_name_their_fields() -> anyhow::Result<()> {
     let server = AdminServer::start().await?;
     let publisher = server.caller("publisher").await?;
-    let mut client = teams(&publisher);
+    let client = teams(&publisher);
     let text = |text: &str| text.to_owned();
     let wrong = v1::Team {
         title: "\n".to_owned(),
@@ -112,7 +112,7 @@ async fn mistakes_name_their_fields() -> anyhow::Result<()> {
 async fn teams_are_listed_in_pages() -> anyhow::Result<()> {
     let server = AdminServer::start().await?;
     let publisher = server.caller("publisher").await?;
-    let mut client = teams(&publisher);
+    let client = teams(&publisher);
     for team_id in ["a", "b", "c"] {
         client.create_team(create(team_id, v1::Team::default())).await?;
     }
@@ -156,7 +156,7 @@ async fn a_team_over_its_limit_hands_over_to_its_overflow_team() -> anyhow::Resu
     eventually("the first is with billing", SEEN_WITHIN, async || (waiting(&server, "billing") == 1).then_some(()))
         .await;
 
-    let mut client = teams(&publisher);
+    let client = teams(&publisher);
     client.create_team(create("overflow", v1::Team { staffed: true, ..Default::default() })).await?;
     let billing = get(&publisher, "teams/billing").await?;
     let limited = v1::Team { max_waiting: 1, overflow_team: "teams/overflow".to_owned(), ..billing };

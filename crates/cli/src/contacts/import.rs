@@ -16,7 +16,7 @@ use waypost_proto::admin_v1::contact_service_client::ContactServiceClient;
 use super::rows::{self, Problem, Row};
 use crate::failure::Failure;
 use crate::output;
-use crate::server::{Server, ServerArgs, connect};
+use crate::server::{ServerArgs, connect};
 
 /// Rows of one call, as many as the administration takes.
 const ROWS: usize = 200;
@@ -82,7 +82,7 @@ struct Reject {
 
 struct Import {
     args: ContactsImportArgs,
-    client: ContactServiceClient<Server>,
+    client: ContactServiceClient,
     progress: Progress,
     progress_file: Option<PathBuf>,
     rejects_file: Option<csv::Writer<File>>,

@@ -59,7 +59,7 @@ pub(crate) struct ChangeArgs {
 }
 
 pub(super) async fn active(args: ServerArgs) -> Result<(), Failure> {
-    let activation = in_force(&mut client(&args).await?).await?;
+    let activation = in_force(&client(&args).await?).await?;
     print_one(args.json, &activation)
 }
 
@@ -71,22 +71,22 @@ pub(super) async fn activate(args: ActivateArgs) -> Result<(), Failure> {
     });
     let activation = v1::Activation { active: name(&args.of.rule_set), trial, ..v1::Activation::default() };
     let server = &args.of.server;
-    put_in_force(&mut client(server).await?, server.json, activation, args.change).await
+    put_in_force(&client(server).await?, server.json, activation, args.change).await
 }
 
 pub(super) async fn shadow(args: ShadowArgs) -> Result<(), Failure> {
     let server = &args.of.server;
-    let mut client = client(server).await?;
-    let current = in_force(&mut client).await?;
+    let client = client(server).await?;
+    let current = in_force(&client).await?;
     let shadow = if args.of.rule_set == "none" { String::new() } else { name(&args.of.rule_set) };
     // Unless told otherwise, only what was just read is changed.
     let etag = if args.change.etag.is_empty() { current.etag.clone() } else { args.change.etag.clone() };
     let change = ChangeArgs { etag, ..args.change };
-    put_in_force(&mut client, server.json, v1::Activation { shadow, ..current }, change).await
+    put_in_force(&client, server.json, v1::Activation { shadow, ..current }, change).await
 }
 
 pub(super) async fn rollback(args: RollbackArgs) -> Result<(), Failure> {
-    let mut client = client(&args.server).await?;
+    let client = client(&args.server).await?;
     let request = v1::ListActivationsRequest { page_size: 2, page_token: String::new() };
     let last = client.list_activations(request).await?.into_inner().activations;
     let [current, before] = &last[..] else {
@@ -99,13 +99,13 @@ pub(super) async fn rollback(args: RollbackArgs) -> Result<(), Failure> {
         args.change.reason
     };
     let change = ChangeArgs { etag, reason, ..args.change };
-    put_in_force(&mut client, args.server.json, before.clone(), change).await
+    put_in_force(&client, args.server.json, before.clone(), change).await
 }
 
 pub(super) async fn history(args: ServerArgs) -> Result<(), Failure> {
     let client = client(&args).await?;
     let changes = pages(usize::MAX, |page_size, page_token| {
-        let mut client = client.clone();
+        let client = client.clone();
         async move {
             let page =
                 client.list_activations(v1::ListActivationsRequest { page_size, page_token }).await?.into_inner();
@@ -116,12 +116,12 @@ pub(super) async fn history(args: ServerArgs) -> Result<(), Failure> {
     print_list(args.json, &changes.await?, &fields)
 }
 
-async fn in_force(client: &mut Client) -> Result<v1::Activation, Failure> {
+async fn in_force(client: &Client) -> Result<v1::Activation, Failure> {
     Ok(client.get_activation(v1::GetActivationRequest {}).await?.into_inner().activation.unwrap_or_default())
 }
 
 async fn put_in_force(
-    client: &mut Client,
+    client: &Client,
     json: bool,
     activation: v1::Activation,
     change: ChangeArgs,

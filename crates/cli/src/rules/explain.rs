@@ -7,12 +7,13 @@ use serde_json::json;
 use waypost_cloud_api::webhook::{Content, split};
 use waypost_proto::admin_v1 as v1;
 use waypost_proto::admin_v1::decision_service_client::DecisionServiceClient;
+use waypost_proto::admin_v1::rule_set_service_client::RuleSetServiceClient;
 use waypost_rules::explain::{Explanation, RuleExplanation};
 use waypost_rules::input::parse_instant;
 use waypost_rules::{RouteInput, RuleSet};
 
 use super::decide::decision_json;
-use super::versions::{client_of, in_collection, name};
+use super::versions::{in_collection, name};
 use super::{inputs, read_rules};
 use crate::failure::Failure;
 use crate::inspect;
@@ -214,7 +215,7 @@ async fn on_server(args: ExplainArgs) -> Result<(), Failure> {
     };
     let is_wanted = args.all || !args.rule.is_empty();
     let request = v1::ExplainRuleSetRequest { name: name(&args.rule_set), message: Some(message), rules: args.rule };
-    let mut client = client_of(server);
+    let client = RuleSetServiceClient::new(server);
     let mut explained = client.explain_rule_set(request).await?.into_inner();
     if !is_wanted {
         explained.rules.clear();

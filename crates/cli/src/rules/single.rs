@@ -143,7 +143,7 @@ pub(crate) async fn run_former(command: FormerRuleCommand) -> Result<(), Failure
     run(command).await
 }
 
-fn client(server: &Server) -> RuleServiceClient<Server> {
+fn client(server: &Server) -> RuleServiceClient {
     RuleServiceClient::new(server.clone())
 }
 
@@ -153,7 +153,7 @@ async fn list(args: RuleListArgs) -> Result<(), Failure> {
     let phase = args.phase.as_deref().and_then(Phase::parse).map_or(rules_v1::Phase::Unspecified, wire_phase);
     let team = if args.team.is_empty() { String::new() } else { format!("teams/{}", bare(&args.team, "teams/")) };
     let rules = pages(usize::MAX, |page_size, page_token| {
-        let mut client = client(&server);
+        let client = client(&server);
         let (parent, team) = (parent.clone(), team.clone());
         let request = v1::ListRulesRequest { parent, page_size, page_token, phase: phase.into(), team };
         async move {

@@ -8,12 +8,9 @@ use waypost_proto::admin_v1::rule_set_service_client::RuleSetServiceClient;
 
 use crate::failure::Failure;
 use crate::output;
-use crate::server::{Server, ServerArgs, connect, pages, print_list, print_one};
+use crate::server::{ServerArgs, connect, pages, print_list, print_one};
 
-/// The text of a large set, or the explanation of all its rules.
-const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
-
-pub(super) type Client = RuleSetServiceClient<Server>;
+pub(super) type Client = RuleSetServiceClient;
 
 #[derive(Debug, Args)]
 pub struct VersionArgs {
@@ -53,7 +50,7 @@ pub struct PushArgs {
 pub(super) async fn list(args: ServerArgs) -> Result<(), Failure> {
     let client = client(&args).await?;
     let versions = pages(usize::MAX, |page_size, page_token| {
-        let mut client = client.clone();
+        let client = client.clone();
         async move {
             let page = client.list_rule_sets(v1::ListRuleSetsRequest { page_size, page_token }).await?.into_inner();
             Ok((page.rule_sets, page.next_page_token))
@@ -73,7 +70,7 @@ pub(super) async fn get(args: GetArgs) -> Result<(), Failure> {
 pub(super) async fn push(args: PushArgs) -> Result<(), Failure> {
     let text = std::fs::read_to_string(&args.file)
         .map_err(|error| Failure::config(format!("{}: {error}", args.file.display())))?;
-    let mut client = client(&args.server).await?;
+    let client = client(&args.server).await?;
     let request = v1::CreateRuleSetRequest {
         rules: Some(v1::create_rule_set_request::Rules::Text(text)),
         reason: args.reason,
@@ -117,12 +114,7 @@ fn print_checked(json: bool, rule_set: &v1::RuleSet, findings: Vec<v1::Finding>)
 }
 
 pub(super) async fn client(args: &ServerArgs) -> Result<Client, Failure> {
-    Ok(RuleSetServiceClient::new(connect(args).await?).max_decoding_message_size(ANSWER_BYTES_MAX))
-}
-
-/// As [`client`], on a connection that is there already.
-pub(super) fn client_of(server: Server) -> Client {
-    RuleSetServiceClient::new(server).max_decoding_message_size(ANSWER_BYTES_MAX)
+    Ok(RuleSetServiceClient::new(connect(args).await?))
 }
 
 /// A number, or the name of a version; a file may be called anything else.

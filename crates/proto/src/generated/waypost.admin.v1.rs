@@ -127,139 +127,28 @@ impl ::prost::Name for VerifyAuditChainResponse {
 /// Generated client implementations.
 #[cfg(feature = "client")]
 pub mod audit_service_client {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value,
-    )]
-    use tonic::codegen::*;
-    use tonic::codegen::http::Uri;
-    /// Reads and verifies the audit log.
-    #[derive(Debug, Clone)]
-    pub struct AuditServiceClient<T> {
-        inner: tonic::client::Grpc<T>,
-    }
-    impl<T> AuditServiceClient<T>
-    where
-        T: tonic::client::GrpcService<tonic::body::Body>,
-        T::Error: Into<StdError>,
-        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
-        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
-    {
-        pub fn new(inner: T) -> Self {
-            let inner = tonic::client::Grpc::new(inner);
-            Self { inner }
-        }
-        pub fn with_origin(inner: T, origin: Uri) -> Self {
-            let inner = tonic::client::Grpc::with_origin(inner, origin);
-            Self { inner }
-        }
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> AuditServiceClient<InterceptedService<T, F>>
-        where
-            F: tonic::service::Interceptor,
-            T::ResponseBody: Default,
-            T: tonic::codegen::Service<
-                http::Request<tonic::body::Body>,
-                Response = http::Response<
-                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
-                >,
-            >,
-            <T as tonic::codegen::Service<
-                http::Request<tonic::body::Body>,
-            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
-        {
-            AuditServiceClient::new(InterceptedService::new(inner, interceptor))
-        }
-        /// Compress requests with the given encoding.
-        ///
-        /// This requires the server to support it otherwise it might respond with an
-        /// error.
-        #[must_use]
-        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.inner = self.inner.send_compressed(encoding);
-            self
-        }
-        /// Enable decompressing responses.
-        #[must_use]
-        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.inner = self.inner.accept_compressed(encoding);
-            self
-        }
-        /// Limits the maximum size of a decoded message.
-        ///
-        /// Default: `4MB`
-        #[must_use]
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.inner = self.inner.max_decoding_message_size(limit);
-            self
-        }
-        /// Limits the maximum size of an encoded message.
-        ///
-        /// Default: `usize::MAX`
-        #[must_use]
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.inner = self.inner.max_encoding_message_size(limit);
-            self
+    use crate::unary::{Call, UnaryTransport, call};
+    /// Calls the service of a server.
+    #[derive(Clone)]
+    pub struct AuditServiceClient(std::sync::Arc<dyn UnaryTransport>);
+    impl AuditServiceClient {
+        pub fn new(server: impl UnaryTransport) -> Self {
+            Self(std::sync::Arc::new(server))
         }
         /// Records, newest first.
-        pub async fn list_audit_records(
-            &mut self,
-            request: impl tonic::IntoRequest<super::ListAuditRecordsRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::ListAuditRecordsResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/waypost.admin.v1.AuditService/ListAuditRecords",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(
-                    GrpcMethod::new("waypost.admin.v1.AuditService", "ListAuditRecords"),
-                );
-            self.inner.unary(req, path, codec).await
+        pub fn list_audit_records(
+            &self,
+            request: super::ListAuditRecordsRequest,
+        ) -> Call<super::ListAuditRecordsResponse> {
+            call(&self.0, "/waypost.admin.v1.AuditService/ListAuditRecords", &request)
         }
         /// Goes through the chain from a record on and names the first record that does not fit. A long chain takes several
         /// calls: go on with `next_seq` until it is 0.
-        pub async fn verify_audit_chain(
-            &mut self,
-            request: impl tonic::IntoRequest<super::VerifyAuditChainRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::VerifyAuditChainResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/waypost.admin.v1.AuditService/VerifyAuditChain",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(
-                    GrpcMethod::new("waypost.admin.v1.AuditService", "VerifyAuditChain"),
-                );
-            self.inner.unary(req, path, codec).await
+        pub fn verify_audit_chain(
+            &self,
+            request: super::VerifyAuditChainRequest,
+        ) -> Call<super::VerifyAuditChainResponse> {
+            call(&self.0, "/waypost.admin.v1.AuditService/VerifyAuditChain", &request)
         }
     }
 }
@@ -492,140 +381,28 @@ impl ::prost::Name for ListDecisionsResponse {
 /// Generated client implementations.
 #[cfg(feature = "client")]
 pub mod decision_service_client {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value,
-    )]
-    use tonic::codegen::*;
-    use tonic::codegen::http::Uri;
-    /// Reads what was decided. No message's text and no customer's name is shown; but a wamid, Meta's id of a message, has the
-    /// customer's number encoded in it.
-    #[derive(Debug, Clone)]
-    pub struct DecisionServiceClient<T> {
-        inner: tonic::client::Grpc<T>,
-    }
-    impl<T> DecisionServiceClient<T>
-    where
-        T: tonic::client::GrpcService<tonic::body::Body>,
-        T::Error: Into<StdError>,
-        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
-        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
-    {
-        pub fn new(inner: T) -> Self {
-            let inner = tonic::client::Grpc::new(inner);
-            Self { inner }
-        }
-        pub fn with_origin(inner: T, origin: Uri) -> Self {
-            let inner = tonic::client::Grpc::with_origin(inner, origin);
-            Self { inner }
-        }
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> DecisionServiceClient<InterceptedService<T, F>>
-        where
-            F: tonic::service::Interceptor,
-            T::ResponseBody: Default,
-            T: tonic::codegen::Service<
-                http::Request<tonic::body::Body>,
-                Response = http::Response<
-                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
-                >,
-            >,
-            <T as tonic::codegen::Service<
-                http::Request<tonic::body::Body>,
-            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
-        {
-            DecisionServiceClient::new(InterceptedService::new(inner, interceptor))
-        }
-        /// Compress requests with the given encoding.
-        ///
-        /// This requires the server to support it otherwise it might respond with an
-        /// error.
-        #[must_use]
-        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.inner = self.inner.send_compressed(encoding);
-            self
-        }
-        /// Enable decompressing responses.
-        #[must_use]
-        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.inner = self.inner.accept_compressed(encoding);
-            self
-        }
-        /// Limits the maximum size of a decoded message.
-        ///
-        /// Default: `4MB`
-        #[must_use]
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.inner = self.inner.max_decoding_message_size(limit);
-            self
-        }
-        /// Limits the maximum size of an encoded message.
-        ///
-        /// Default: `usize::MAX`
-        #[must_use]
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.inner = self.inner.max_encoding_message_size(limit);
-            self
+    use crate::unary::{Call, UnaryTransport, call};
+    /// Calls the service of a server.
+    #[derive(Clone)]
+    pub struct DecisionServiceClient(std::sync::Arc<dyn UnaryTransport>);
+    impl DecisionServiceClient {
+        pub fn new(server: impl UnaryTransport) -> Self {
+            Self(std::sync::Arc::new(server))
         }
         /// One decision, by its own name or by the message's id.
-        pub async fn get_decision(
-            &mut self,
-            request: impl tonic::IntoRequest<super::GetDecisionRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::GetDecisionResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/waypost.admin.v1.DecisionService/GetDecision",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(
-                    GrpcMethod::new("waypost.admin.v1.DecisionService", "GetDecision"),
-                );
-            self.inner.unary(req, path, codec).await
+        pub fn get_decision(
+            &self,
+            request: super::GetDecisionRequest,
+        ) -> Call<super::GetDecisionResponse> {
+            call(&self.0, "/waypost.admin.v1.DecisionService/GetDecision", &request)
         }
         /// Decisions by name; names are hashes, so the order says nothing about time. An agent sees those in favour of the
         /// teams that its token is bound to, so a page may hold fewer than asked for.
-        pub async fn list_decisions(
-            &mut self,
-            request: impl tonic::IntoRequest<super::ListDecisionsRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::ListDecisionsResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/waypost.admin.v1.DecisionService/ListDecisions",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(
-                    GrpcMethod::new("waypost.admin.v1.DecisionService", "ListDecisions"),
-                );
-            self.inner.unary(req, path, codec).await
+        pub fn list_decisions(
+            &self,
+            request: super::ListDecisionsRequest,
+        ) -> Call<super::ListDecisionsResponse> {
+            call(&self.0, "/waypost.admin.v1.DecisionService/ListDecisions", &request)
         }
     }
 }
@@ -1502,383 +1279,90 @@ impl RuleSetView {
 /// Generated client implementations.
 #[cfg(feature = "client")]
 pub mod rule_set_service_client {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value,
-    )]
-    use tonic::codegen::*;
-    use tonic::codegen::http::Uri;
-    /// Keeps versions of the rules and says which of them decide. A version never changes and is never deleted; an activation
-    /// is followed by every process within two seconds. Where Waypost is configured with a rules file, the file decides and
-    /// not what is activated here.
-    #[derive(Debug, Clone)]
-    pub struct RuleSetServiceClient<T> {
-        inner: tonic::client::Grpc<T>,
-    }
-    impl<T> RuleSetServiceClient<T>
-    where
-        T: tonic::client::GrpcService<tonic::body::Body>,
-        T::Error: Into<StdError>,
-        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
-        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
-    {
-        pub fn new(inner: T) -> Self {
-            let inner = tonic::client::Grpc::new(inner);
-            Self { inner }
-        }
-        pub fn with_origin(inner: T, origin: Uri) -> Self {
-            let inner = tonic::client::Grpc::with_origin(inner, origin);
-            Self { inner }
-        }
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> RuleSetServiceClient<InterceptedService<T, F>>
-        where
-            F: tonic::service::Interceptor,
-            T::ResponseBody: Default,
-            T: tonic::codegen::Service<
-                http::Request<tonic::body::Body>,
-                Response = http::Response<
-                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
-                >,
-            >,
-            <T as tonic::codegen::Service<
-                http::Request<tonic::body::Body>,
-            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
-        {
-            RuleSetServiceClient::new(InterceptedService::new(inner, interceptor))
-        }
-        /// Compress requests with the given encoding.
-        ///
-        /// This requires the server to support it otherwise it might respond with an
-        /// error.
-        #[must_use]
-        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.inner = self.inner.send_compressed(encoding);
-            self
-        }
-        /// Enable decompressing responses.
-        #[must_use]
-        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.inner = self.inner.accept_compressed(encoding);
-            self
-        }
-        /// Limits the maximum size of a decoded message.
-        ///
-        /// Default: `4MB`
-        #[must_use]
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.inner = self.inner.max_decoding_message_size(limit);
-            self
-        }
-        /// Limits the maximum size of an encoded message.
-        ///
-        /// Default: `usize::MAX`
-        #[must_use]
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.inner = self.inner.max_encoding_message_size(limit);
-            self
+    use crate::unary::{Call, UnaryTransport, call};
+    /// Calls the service of a server.
+    #[derive(Clone)]
+    pub struct RuleSetServiceClient(std::sync::Arc<dyn UnaryTransport>);
+    impl RuleSetServiceClient {
+        pub fn new(server: impl UnaryTransport) -> Self {
+            Self(std::sync::Arc::new(server))
         }
         /// One version, as much of it as the view asks for.
-        pub async fn get_rule_set(
-            &mut self,
-            request: impl tonic::IntoRequest<super::GetRuleSetRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::GetRuleSetResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/waypost.admin.v1.RuleSetService/GetRuleSet",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(
-                    GrpcMethod::new("waypost.admin.v1.RuleSetService", "GetRuleSet"),
-                );
-            self.inner.unary(req, path, codec).await
+        pub fn get_rule_set(
+            &self,
+            request: super::GetRuleSetRequest,
+        ) -> Call<super::GetRuleSetResponse> {
+            call(&self.0, "/waypost.admin.v1.RuleSetService/GetRuleSet", &request)
         }
         /// All versions, the newest first, without their texts.
-        pub async fn list_rule_sets(
-            &mut self,
-            request: impl tonic::IntoRequest<super::ListRuleSetsRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::ListRuleSetsResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/waypost.admin.v1.RuleSetService/ListRuleSets",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(
-                    GrpcMethod::new("waypost.admin.v1.RuleSetService", "ListRuleSets"),
-                );
-            self.inner.unary(req, path, codec).await
+        pub fn list_rule_sets(
+            &self,
+            request: super::ListRuleSetsRequest,
+        ) -> Call<super::ListRuleSetsResponse> {
+            call(&self.0, "/waypost.admin.v1.RuleSetService/ListRuleSets", &request)
         }
         /// Keeps a version as a draft. What says the same as a version that is there already is that version.
-        pub async fn create_rule_set(
-            &mut self,
-            request: impl tonic::IntoRequest<super::CreateRuleSetRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::CreateRuleSetResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/waypost.admin.v1.RuleSetService/CreateRuleSet",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(
-                    GrpcMethod::new("waypost.admin.v1.RuleSetService", "CreateRuleSet"),
-                );
-            self.inner.unary(req, path, codec).await
+        pub fn create_rule_set(
+            &self,
+            request: super::CreateRuleSetRequest,
+        ) -> Call<super::CreateRuleSetResponse> {
+            call(&self.0, "/waypost.admin.v1.RuleSetService/CreateRuleSet", &request)
         }
         /// Checks a version and runs its samples. Without an error, it may be activated from then on.
-        pub async fn check_rule_set(
-            &mut self,
-            request: impl tonic::IntoRequest<super::CheckRuleSetRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::CheckRuleSetResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/waypost.admin.v1.RuleSetService/CheckRuleSet",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(
-                    GrpcMethod::new("waypost.admin.v1.RuleSetService", "CheckRuleSet"),
-                );
-            self.inner.unary(req, path, codec).await
+        pub fn check_rule_set(
+            &self,
+            request: super::CheckRuleSetRequest,
+        ) -> Call<super::CheckRuleSetResponse> {
+            call(&self.0, "/waypost.admin.v1.RuleSetService/CheckRuleSet", &request)
         }
         /// What one version says otherwise than another.
-        pub async fn diff_rule_sets(
-            &mut self,
-            request: impl tonic::IntoRequest<super::DiffRuleSetsRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::DiffRuleSetsResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/waypost.admin.v1.RuleSetService/DiffRuleSets",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(
-                    GrpcMethod::new("waypost.admin.v1.RuleSetService", "DiffRuleSets"),
-                );
-            self.inner.unary(req, path, codec).await
+        pub fn diff_rule_sets(
+            &self,
+            request: super::DiffRuleSetsRequest,
+        ) -> Call<super::DiffRuleSetsResponse> {
+            call(&self.0, "/waypost.admin.v1.RuleSetService/DiffRuleSets", &request)
         }
         /// How a version decides a message, and how its rules took it, condition by condition.
-        pub async fn explain_rule_set(
-            &mut self,
-            request: impl tonic::IntoRequest<super::ExplainRuleSetRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::ExplainRuleSetResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/waypost.admin.v1.RuleSetService/ExplainRuleSet",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(
-                    GrpcMethod::new("waypost.admin.v1.RuleSetService", "ExplainRuleSet"),
-                );
-            self.inner.unary(req, path, codec).await
+        pub fn explain_rule_set(
+            &self,
+            request: super::ExplainRuleSetRequest,
+        ) -> Call<super::ExplainRuleSetResponse> {
+            call(&self.0, "/waypost.admin.v1.RuleSetService/ExplainRuleSet", &request)
         }
         /// What would have moved, of the messages that were decided last.
-        pub async fn dry_run_rule_set(
-            &mut self,
-            request: impl tonic::IntoRequest<super::DryRunRuleSetRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::DryRunRuleSetResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/waypost.admin.v1.RuleSetService/DryRunRuleSet",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(
-                    GrpcMethod::new("waypost.admin.v1.RuleSetService", "DryRunRuleSet"),
-                );
-            self.inner.unary(req, path, codec).await
+        pub fn dry_run_rule_set(
+            &self,
+            request: super::DryRunRuleSetRequest,
+        ) -> Call<super::DryRunRuleSetResponse> {
+            call(&self.0, "/waypost.admin.v1.RuleSetService/DryRunRuleSet", &request)
         }
         /// How often each rule of a version was hit, and which ones nothing has hit for days.
-        pub async fn get_coverage(
-            &mut self,
-            request: impl tonic::IntoRequest<super::GetCoverageRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::GetCoverageResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/waypost.admin.v1.RuleSetService/GetCoverage",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(
-                    GrpcMethod::new("waypost.admin.v1.RuleSetService", "GetCoverage"),
-                );
-            self.inner.unary(req, path, codec).await
+        pub fn get_coverage(
+            &self,
+            request: super::GetCoverageRequest,
+        ) -> Call<super::GetCoverageResponse> {
+            call(&self.0, "/waypost.admin.v1.RuleSetService/GetCoverage", &request)
         }
         /// What is in force.
-        pub async fn get_activation(
-            &mut self,
-            request: impl tonic::IntoRequest<super::GetActivationRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::GetActivationResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/waypost.admin.v1.RuleSetService/GetActivation",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(
-                    GrpcMethod::new("waypost.admin.v1.RuleSetService", "GetActivation"),
-                );
-            self.inner.unary(req, path, codec).await
+        pub fn get_activation(
+            &self,
+            request: super::GetActivationRequest,
+        ) -> Call<super::GetActivationResponse> {
+            call(&self.0, "/waypost.admin.v1.RuleSetService/GetActivation", &request)
         }
         /// Everything that was ever put in force, the newest first.
-        pub async fn list_activations(
-            &mut self,
-            request: impl tonic::IntoRequest<super::ListActivationsRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::ListActivationsResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/waypost.admin.v1.RuleSetService/ListActivations",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(
-                    GrpcMethod::new("waypost.admin.v1.RuleSetService", "ListActivations"),
-                );
-            self.inner.unary(req, path, codec).await
+        pub fn list_activations(
+            &self,
+            request: super::ListActivationsRequest,
+        ) -> Call<super::ListActivationsResponse> {
+            call(&self.0, "/waypost.admin.v1.RuleSetService/ListActivations", &request)
         }
         /// Puts versions in force. Going back is activating an old version again.
-        pub async fn activate_rule_set(
-            &mut self,
-            request: impl tonic::IntoRequest<super::ActivateRuleSetRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::ActivateRuleSetResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/waypost.admin.v1.RuleSetService/ActivateRuleSet",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(
-                    GrpcMethod::new("waypost.admin.v1.RuleSetService", "ActivateRuleSet"),
-                );
-            self.inner.unary(req, path, codec).await
+        pub fn activate_rule_set(
+            &self,
+            request: super::ActivateRuleSetRequest,
+        ) -> Call<super::ActivateRuleSetResponse> {
+            call(&self.0, "/waypost.admin.v1.RuleSetService/ActivateRuleSet", &request)
         }
     }
 }
@@ -2321,249 +1805,56 @@ impl ::prost::Name for SkippedEvent {
 /// Generated client implementations.
 #[cfg(feature = "client")]
 pub mod calendar_service_client {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value,
-    )]
-    use tonic::codegen::*;
-    use tonic::codegen::http::Uri;
-    /// Reads and changes calendars. A version never changes: each change makes a new draft out of the version that it names,
-    /// and answers with both the calendar and the draft. The draft's text is written anew, so comments are lost. What would
-    /// say the same as a version that is there already is that version. Check and activate it as any other.
-    #[derive(Debug, Clone)]
-    pub struct CalendarServiceClient<T> {
-        inner: tonic::client::Grpc<T>,
-    }
-    impl<T> CalendarServiceClient<T>
-    where
-        T: tonic::client::GrpcService<tonic::body::Body>,
-        T::Error: Into<StdError>,
-        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
-        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
-    {
-        pub fn new(inner: T) -> Self {
-            let inner = tonic::client::Grpc::new(inner);
-            Self { inner }
-        }
-        pub fn with_origin(inner: T, origin: Uri) -> Self {
-            let inner = tonic::client::Grpc::with_origin(inner, origin);
-            Self { inner }
-        }
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> CalendarServiceClient<InterceptedService<T, F>>
-        where
-            F: tonic::service::Interceptor,
-            T::ResponseBody: Default,
-            T: tonic::codegen::Service<
-                http::Request<tonic::body::Body>,
-                Response = http::Response<
-                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
-                >,
-            >,
-            <T as tonic::codegen::Service<
-                http::Request<tonic::body::Body>,
-            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
-        {
-            CalendarServiceClient::new(InterceptedService::new(inner, interceptor))
-        }
-        /// Compress requests with the given encoding.
-        ///
-        /// This requires the server to support it otherwise it might respond with an
-        /// error.
-        #[must_use]
-        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.inner = self.inner.send_compressed(encoding);
-            self
-        }
-        /// Enable decompressing responses.
-        #[must_use]
-        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.inner = self.inner.accept_compressed(encoding);
-            self
-        }
-        /// Limits the maximum size of a decoded message.
-        ///
-        /// Default: `4MB`
-        #[must_use]
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.inner = self.inner.max_decoding_message_size(limit);
-            self
-        }
-        /// Limits the maximum size of an encoded message.
-        ///
-        /// Default: `usize::MAX`
-        #[must_use]
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.inner = self.inner.max_encoding_message_size(limit);
-            self
+    use crate::unary::{Call, UnaryTransport, call};
+    /// Calls the service of a server.
+    #[derive(Clone)]
+    pub struct CalendarServiceClient(std::sync::Arc<dyn UnaryTransport>);
+    impl CalendarServiceClient {
+        pub fn new(server: impl UnaryTransport) -> Self {
+            Self(std::sync::Arc::new(server))
         }
         /// One calendar of a version.
-        pub async fn get_calendar(
-            &mut self,
-            request: impl tonic::IntoRequest<super::GetCalendarRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::GetCalendarResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/waypost.admin.v1.CalendarService/GetCalendar",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(
-                    GrpcMethod::new("waypost.admin.v1.CalendarService", "GetCalendar"),
-                );
-            self.inner.unary(req, path, codec).await
+        pub fn get_calendar(
+            &self,
+            request: super::GetCalendarRequest,
+        ) -> Call<super::GetCalendarResponse> {
+            call(&self.0, "/waypost.admin.v1.CalendarService/GetCalendar", &request)
         }
         /// The calendars of a version, by name.
-        pub async fn list_calendars(
-            &mut self,
-            request: impl tonic::IntoRequest<super::ListCalendarsRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::ListCalendarsResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/waypost.admin.v1.CalendarService/ListCalendars",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(
-                    GrpcMethod::new("waypost.admin.v1.CalendarService", "ListCalendars"),
-                );
-            self.inner.unary(req, path, codec).await
+        pub fn list_calendars(
+            &self,
+            request: super::ListCalendarsRequest,
+        ) -> Call<super::ListCalendarsResponse> {
+            call(&self.0, "/waypost.admin.v1.CalendarService/ListCalendars", &request)
         }
         /// Makes a version with one calendar more.
-        pub async fn create_calendar(
-            &mut self,
-            request: impl tonic::IntoRequest<super::CreateCalendarRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::CreateCalendarResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/waypost.admin.v1.CalendarService/CreateCalendar",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(
-                    GrpcMethod::new("waypost.admin.v1.CalendarService", "CreateCalendar"),
-                );
-            self.inner.unary(req, path, codec).await
+        pub fn create_calendar(
+            &self,
+            request: super::CreateCalendarRequest,
+        ) -> Call<super::CreateCalendarResponse> {
+            call(&self.0, "/waypost.admin.v1.CalendarService/CreateCalendar", &request)
         }
         /// Makes a version in which the fields that the mask names are others.
-        pub async fn update_calendar(
-            &mut self,
-            request: impl tonic::IntoRequest<super::UpdateCalendarRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::UpdateCalendarResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/waypost.admin.v1.CalendarService/UpdateCalendar",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(
-                    GrpcMethod::new("waypost.admin.v1.CalendarService", "UpdateCalendar"),
-                );
-            self.inner.unary(req, path, codec).await
+        pub fn update_calendar(
+            &self,
+            request: super::UpdateCalendarRequest,
+        ) -> Call<super::UpdateCalendarResponse> {
+            call(&self.0, "/waypost.admin.v1.CalendarService/UpdateCalendar", &request)
         }
         /// Makes a version without the calendar. Refused while a rule names it.
-        pub async fn delete_calendar(
-            &mut self,
-            request: impl tonic::IntoRequest<super::DeleteCalendarRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::DeleteCalendarResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/waypost.admin.v1.CalendarService/DeleteCalendar",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(
-                    GrpcMethod::new("waypost.admin.v1.CalendarService", "DeleteCalendar"),
-                );
-            self.inner.unary(req, path, codec).await
+        pub fn delete_calendar(
+            &self,
+            request: super::DeleteCalendarRequest,
+        ) -> Call<super::DeleteCalendarResponse> {
+            call(&self.0, "/waypost.admin.v1.CalendarService/DeleteCalendar", &request)
         }
         /// Makes a version whose calendar is closed on the days of an iCalendar text (RFC 5545) besides. Says what it took and
         /// what it left out. A day that is a holiday already stays as it is.
-        pub async fn import_holidays(
-            &mut self,
-            request: impl tonic::IntoRequest<super::ImportHolidaysRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::ImportHolidaysResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/waypost.admin.v1.CalendarService/ImportHolidays",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(
-                    GrpcMethod::new("waypost.admin.v1.CalendarService", "ImportHolidays"),
-                );
-            self.inner.unary(req, path, codec).await
+        pub fn import_holidays(
+            &self,
+            request: super::ImportHolidaysRequest,
+        ) -> Call<super::ImportHolidaysResponse> {
+            call(&self.0, "/waypost.admin.v1.CalendarService/ImportHolidays", &request)
         }
     }
 }
@@ -2804,142 +2095,32 @@ impl ::prost::Name for ContactProblem {
 /// Generated client implementations.
 #[cfg(feature = "client")]
 pub mod contact_service_client {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value,
-    )]
-    use tonic::codegen::*;
-    use tonic::codegen::http::Uri;
-    /// Reads contacts, and takes over what another system knows of them.
-    #[derive(Debug, Clone)]
-    pub struct ContactServiceClient<T> {
-        inner: tonic::client::Grpc<T>,
-    }
-    impl<T> ContactServiceClient<T>
-    where
-        T: tonic::client::GrpcService<tonic::body::Body>,
-        T::Error: Into<StdError>,
-        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
-        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
-    {
-        pub fn new(inner: T) -> Self {
-            let inner = tonic::client::Grpc::new(inner);
-            Self { inner }
-        }
-        pub fn with_origin(inner: T, origin: Uri) -> Self {
-            let inner = tonic::client::Grpc::with_origin(inner, origin);
-            Self { inner }
-        }
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> ContactServiceClient<InterceptedService<T, F>>
-        where
-            F: tonic::service::Interceptor,
-            T::ResponseBody: Default,
-            T: tonic::codegen::Service<
-                http::Request<tonic::body::Body>,
-                Response = http::Response<
-                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
-                >,
-            >,
-            <T as tonic::codegen::Service<
-                http::Request<tonic::body::Body>,
-            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
-        {
-            ContactServiceClient::new(InterceptedService::new(inner, interceptor))
-        }
-        /// Compress requests with the given encoding.
-        ///
-        /// This requires the server to support it otherwise it might respond with an
-        /// error.
-        #[must_use]
-        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.inner = self.inner.send_compressed(encoding);
-            self
-        }
-        /// Enable decompressing responses.
-        #[must_use]
-        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.inner = self.inner.accept_compressed(encoding);
-            self
-        }
-        /// Limits the maximum size of a decoded message.
-        ///
-        /// Default: `4MB`
-        #[must_use]
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.inner = self.inner.max_decoding_message_size(limit);
-            self
-        }
-        /// Limits the maximum size of an encoded message.
-        ///
-        /// Default: `usize::MAX`
-        #[must_use]
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.inner = self.inner.max_encoding_message_size(limit);
-            self
+    use crate::unary::{Call, UnaryTransport, call};
+    /// Calls the service of a server.
+    #[derive(Clone)]
+    pub struct ContactServiceClient(std::sync::Arc<dyn UnaryTransport>);
+    impl ContactServiceClient {
+        pub fn new(server: impl UnaryTransport) -> Self {
+            Self(std::sync::Arc::new(server))
         }
         /// One contact, by its own name or by one of its aliases.
-        pub async fn get_contact(
-            &mut self,
-            request: impl tonic::IntoRequest<super::GetContactRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::GetContactResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/waypost.admin.v1.ContactService/GetContact",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(
-                    GrpcMethod::new("waypost.admin.v1.ContactService", "GetContact"),
-                );
-            self.inner.unary(req, path, codec).await
+        pub fn get_contact(
+            &self,
+            request: super::GetContactRequest,
+        ) -> Call<super::GetContactResponse> {
+            call(&self.0, "/waypost.admin.v1.ContactService/GetContact", &request)
         }
         /// Creates and updates contacts. A row that is wrong is rejected and named; the others are carried out, all in one
         /// transaction. Doing the same again changes nothing, so an import that broke off can simply be repeated.
-        pub async fn batch_upsert_contacts(
-            &mut self,
-            request: impl tonic::IntoRequest<super::BatchUpsertContactsRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::BatchUpsertContactsResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
+        pub fn batch_upsert_contacts(
+            &self,
+            request: super::BatchUpsertContactsRequest,
+        ) -> Call<super::BatchUpsertContactsResponse> {
+            call(
+                &self.0,
                 "/waypost.admin.v1.ContactService/BatchUpsertContacts",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(
-                    GrpcMethod::new(
-                        "waypost.admin.v1.ContactService",
-                        "BatchUpsertContacts",
-                    ),
-                );
-            self.inner.unary(req, path, codec).await
+                &request,
+            )
         }
     }
 }
@@ -3232,209 +2413,59 @@ impl Parking {
 /// Generated client implementations.
 #[cfg(feature = "client")]
 pub mod dead_letter_service_client {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value,
-    )]
-    use tonic::codegen::*;
-    use tonic::codegen::http::Uri;
-    /// Lists parked messages, has them handled again, or throws them away.
-    ///
-    /// The embedded bus shows a queue without touching it. RabbitMQ cannot: there ListDeadLetters and SummarizeDeadLetters
-    /// answer FAILED_PRECONDITION with the reason NOT_ON_THIS_BUS; replaying and discarding work on both.
-    #[derive(Debug, Clone)]
-    pub struct DeadLetterServiceClient<T> {
-        inner: tonic::client::Grpc<T>,
-    }
-    impl<T> DeadLetterServiceClient<T>
-    where
-        T: tonic::client::GrpcService<tonic::body::Body>,
-        T::Error: Into<StdError>,
-        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
-        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
-    {
-        pub fn new(inner: T) -> Self {
-            let inner = tonic::client::Grpc::new(inner);
-            Self { inner }
-        }
-        pub fn with_origin(inner: T, origin: Uri) -> Self {
-            let inner = tonic::client::Grpc::with_origin(inner, origin);
-            Self { inner }
-        }
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> DeadLetterServiceClient<InterceptedService<T, F>>
-        where
-            F: tonic::service::Interceptor,
-            T::ResponseBody: Default,
-            T: tonic::codegen::Service<
-                http::Request<tonic::body::Body>,
-                Response = http::Response<
-                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
-                >,
-            >,
-            <T as tonic::codegen::Service<
-                http::Request<tonic::body::Body>,
-            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
-        {
-            DeadLetterServiceClient::new(InterceptedService::new(inner, interceptor))
-        }
-        /// Compress requests with the given encoding.
-        ///
-        /// This requires the server to support it otherwise it might respond with an
-        /// error.
-        #[must_use]
-        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.inner = self.inner.send_compressed(encoding);
-            self
-        }
-        /// Enable decompressing responses.
-        #[must_use]
-        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.inner = self.inner.accept_compressed(encoding);
-            self
-        }
-        /// Limits the maximum size of a decoded message.
-        ///
-        /// Default: `4MB`
-        #[must_use]
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.inner = self.inner.max_decoding_message_size(limit);
-            self
-        }
-        /// Limits the maximum size of an encoded message.
-        ///
-        /// Default: `usize::MAX`
-        #[must_use]
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.inner = self.inner.max_encoding_message_size(limit);
-            self
+    use crate::unary::{Call, UnaryTransport, call};
+    /// Calls the service of a server.
+    #[derive(Clone)]
+    pub struct DeadLetterServiceClient(std::sync::Arc<dyn UnaryTransport>);
+    impl DeadLetterServiceClient {
+        pub fn new(server: impl UnaryTransport) -> Self {
+            Self(std::sync::Arc::new(server))
         }
         /// Parked messages from the front of the queue, without their bodies.
-        pub async fn list_dead_letters(
-            &mut self,
-            request: impl tonic::IntoRequest<super::ListDeadLettersRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::ListDeadLettersResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
+        pub fn list_dead_letters(
+            &self,
+            request: super::ListDeadLettersRequest,
+        ) -> Call<super::ListDeadLettersResponse> {
+            call(
+                &self.0,
                 "/waypost.admin.v1.DeadLetterService/ListDeadLetters",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(
-                    GrpcMethod::new(
-                        "waypost.admin.v1.DeadLetterService",
-                        "ListDeadLetters",
-                    ),
-                );
-            self.inner.unary(req, path, codec).await
+                &request,
+            )
         }
         /// How many there are for each reason.
-        pub async fn summarize_dead_letters(
-            &mut self,
-            request: impl tonic::IntoRequest<super::SummarizeDeadLettersRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::SummarizeDeadLettersResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
+        pub fn summarize_dead_letters(
+            &self,
+            request: super::SummarizeDeadLettersRequest,
+        ) -> Call<super::SummarizeDeadLettersResponse> {
+            call(
+                &self.0,
                 "/waypost.admin.v1.DeadLetterService/SummarizeDeadLetters",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(
-                    GrpcMethod::new(
-                        "waypost.admin.v1.DeadLetterService",
-                        "SummarizeDeadLetters",
-                    ),
-                );
-            self.inner.unary(req, path, codec).await
+                &request,
+            )
         }
         /// Puts dead letters back into the queue that they came from, to be handled as if they had just come; and unrouted
         /// messages into the queue of the team that was decided for, under the same id. A dead letter that came from no queue,
         /// such as a webhook body that could not be read, cannot be replayed.
-        pub async fn replay_dead_letters(
-            &mut self,
-            request: impl tonic::IntoRequest<super::ReplayDeadLettersRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::ReplayDeadLettersResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
+        pub fn replay_dead_letters(
+            &self,
+            request: super::ReplayDeadLettersRequest,
+        ) -> Call<super::ReplayDeadLettersResponse> {
+            call(
+                &self.0,
                 "/waypost.admin.v1.DeadLetterService/ReplayDeadLetters",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(
-                    GrpcMethod::new(
-                        "waypost.admin.v1.DeadLetterService",
-                        "ReplayDeadLetters",
-                    ),
-                );
-            self.inner.unary(req, path, codec).await
+                &request,
+            )
         }
         /// Throws parked messages away. The audit log keeps who did it, why, and which they were.
-        pub async fn discard_dead_letters(
-            &mut self,
-            request: impl tonic::IntoRequest<super::DiscardDeadLettersRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::DiscardDeadLettersResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
+        pub fn discard_dead_letters(
+            &self,
+            request: super::DiscardDeadLettersRequest,
+        ) -> Call<super::DiscardDeadLettersResponse> {
+            call(
+                &self.0,
                 "/waypost.admin.v1.DeadLetterService/DiscardDeadLetters",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(
-                    GrpcMethod::new(
-                        "waypost.admin.v1.DeadLetterService",
-                        "DiscardDeadLetters",
-                    ),
-                );
-            self.inner.unary(req, path, codec).await
+                &request,
+            )
         }
     }
 }
@@ -3652,166 +2683,36 @@ impl ::prost::Name for UpdateNumberResponse {
 /// Generated client implementations.
 #[cfg(feature = "client")]
 pub mod number_service_client {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value,
-    )]
-    use tonic::codegen::*;
-    use tonic::codegen::http::Uri;
-    /// Names the business's numbers. Meta's id of a number may change; rules, trials and conversations use the name, which
-    /// stays. A change is seen by every process within two seconds.
-    #[derive(Debug, Clone)]
-    pub struct NumberServiceClient<T> {
-        inner: tonic::client::Grpc<T>,
-    }
-    impl<T> NumberServiceClient<T>
-    where
-        T: tonic::client::GrpcService<tonic::body::Body>,
-        T::Error: Into<StdError>,
-        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
-        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
-    {
-        pub fn new(inner: T) -> Self {
-            let inner = tonic::client::Grpc::new(inner);
-            Self { inner }
-        }
-        pub fn with_origin(inner: T, origin: Uri) -> Self {
-            let inner = tonic::client::Grpc::with_origin(inner, origin);
-            Self { inner }
-        }
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> NumberServiceClient<InterceptedService<T, F>>
-        where
-            F: tonic::service::Interceptor,
-            T::ResponseBody: Default,
-            T: tonic::codegen::Service<
-                http::Request<tonic::body::Body>,
-                Response = http::Response<
-                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
-                >,
-            >,
-            <T as tonic::codegen::Service<
-                http::Request<tonic::body::Body>,
-            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
-        {
-            NumberServiceClient::new(InterceptedService::new(inner, interceptor))
-        }
-        /// Compress requests with the given encoding.
-        ///
-        /// This requires the server to support it otherwise it might respond with an
-        /// error.
-        #[must_use]
-        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.inner = self.inner.send_compressed(encoding);
-            self
-        }
-        /// Enable decompressing responses.
-        #[must_use]
-        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.inner = self.inner.accept_compressed(encoding);
-            self
-        }
-        /// Limits the maximum size of a decoded message.
-        ///
-        /// Default: `4MB`
-        #[must_use]
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.inner = self.inner.max_decoding_message_size(limit);
-            self
-        }
-        /// Limits the maximum size of an encoded message.
-        ///
-        /// Default: `usize::MAX`
-        #[must_use]
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.inner = self.inner.max_encoding_message_size(limit);
-            self
+    use crate::unary::{Call, UnaryTransport, call};
+    /// Calls the service of a server.
+    #[derive(Clone)]
+    pub struct NumberServiceClient(std::sync::Arc<dyn UnaryTransport>);
+    impl NumberServiceClient {
+        pub fn new(server: impl UnaryTransport) -> Self {
+            Self(std::sync::Arc::new(server))
         }
         /// One number.
-        pub async fn get_number(
-            &mut self,
-            request: impl tonic::IntoRequest<super::GetNumberRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::GetNumberResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/waypost.admin.v1.NumberService/GetNumber",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("waypost.admin.v1.NumberService", "GetNumber"));
-            self.inner.unary(req, path, codec).await
+        pub fn get_number(
+            &self,
+            request: super::GetNumberRequest,
+        ) -> Call<super::GetNumberResponse> {
+            call(&self.0, "/waypost.admin.v1.NumberService/GetNumber", &request)
         }
         /// All numbers by name, those too that nobody named: they go by `number-` and Meta's id.
-        pub async fn list_numbers(
-            &mut self,
-            request: impl tonic::IntoRequest<super::ListNumbersRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::ListNumbersResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/waypost.admin.v1.NumberService/ListNumbers",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(
-                    GrpcMethod::new("waypost.admin.v1.NumberService", "ListNumbers"),
-                );
-            self.inner.unary(req, path, codec).await
+        pub fn list_numbers(
+            &self,
+            request: super::ListNumbersRequest,
+        ) -> Call<super::ListNumbersResponse> {
+            call(&self.0, "/waypost.admin.v1.NumberService/ListNumbers", &request)
         }
         /// Gives a name to one of Meta's ids. The id that had the name before keeps it too, for its history; a name that the
         /// new id had before is not its name any more, and what goes on under that name is not found under the new one. From
-        /// then on the configuration (`[numbers]`) changes neither this name nor this id.
-        pub async fn update_number(
-            &mut self,
-            request: impl tonic::IntoRequest<super::UpdateNumberRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::UpdateNumberResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/waypost.admin.v1.NumberService/UpdateNumber",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(
-                    GrpcMethod::new("waypost.admin.v1.NumberService", "UpdateNumber"),
-                );
-            self.inner.unary(req, path, codec).await
+        /// then on the configuration (`\[numbers\]`) changes neither this name nor this id.
+        pub fn update_number(
+            &self,
+            request: super::UpdateNumberRequest,
+        ) -> Call<super::UpdateNumberResponse> {
+            call(&self.0, "/waypost.admin.v1.NumberService/UpdateNumber", &request)
         }
     }
 }
@@ -4133,211 +3034,48 @@ impl ::prost::Name for DeleteRuleResponse {
 /// Generated client implementations.
 #[cfg(feature = "client")]
 pub mod rule_service_client {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value,
-    )]
-    use tonic::codegen::*;
-    use tonic::codegen::http::Uri;
-    /// Reads and changes single rules. A version never changes: each change makes a new draft out of the version that it
-    /// names, and answers with both the rule and the draft. The draft's text is written anew, so comments are lost. What
-    /// would say the same as a version that is there already is that version. Check and activate it as any other.
-    #[derive(Debug, Clone)]
-    pub struct RuleServiceClient<T> {
-        inner: tonic::client::Grpc<T>,
-    }
-    impl<T> RuleServiceClient<T>
-    where
-        T: tonic::client::GrpcService<tonic::body::Body>,
-        T::Error: Into<StdError>,
-        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
-        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
-    {
-        pub fn new(inner: T) -> Self {
-            let inner = tonic::client::Grpc::new(inner);
-            Self { inner }
-        }
-        pub fn with_origin(inner: T, origin: Uri) -> Self {
-            let inner = tonic::client::Grpc::with_origin(inner, origin);
-            Self { inner }
-        }
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> RuleServiceClient<InterceptedService<T, F>>
-        where
-            F: tonic::service::Interceptor,
-            T::ResponseBody: Default,
-            T: tonic::codegen::Service<
-                http::Request<tonic::body::Body>,
-                Response = http::Response<
-                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
-                >,
-            >,
-            <T as tonic::codegen::Service<
-                http::Request<tonic::body::Body>,
-            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
-        {
-            RuleServiceClient::new(InterceptedService::new(inner, interceptor))
-        }
-        /// Compress requests with the given encoding.
-        ///
-        /// This requires the server to support it otherwise it might respond with an
-        /// error.
-        #[must_use]
-        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.inner = self.inner.send_compressed(encoding);
-            self
-        }
-        /// Enable decompressing responses.
-        #[must_use]
-        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.inner = self.inner.accept_compressed(encoding);
-            self
-        }
-        /// Limits the maximum size of a decoded message.
-        ///
-        /// Default: `4MB`
-        #[must_use]
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.inner = self.inner.max_decoding_message_size(limit);
-            self
-        }
-        /// Limits the maximum size of an encoded message.
-        ///
-        /// Default: `usize::MAX`
-        #[must_use]
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.inner = self.inner.max_encoding_message_size(limit);
-            self
+    use crate::unary::{Call, UnaryTransport, call};
+    /// Calls the service of a server.
+    #[derive(Clone)]
+    pub struct RuleServiceClient(std::sync::Arc<dyn UnaryTransport>);
+    impl RuleServiceClient {
+        pub fn new(server: impl UnaryTransport) -> Self {
+            Self(std::sync::Arc::new(server))
         }
         /// One rule of a version.
-        pub async fn get_rule(
-            &mut self,
-            request: impl tonic::IntoRequest<super::GetRuleRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::GetRuleResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/waypost.admin.v1.RuleService/GetRule",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("waypost.admin.v1.RuleService", "GetRule"));
-            self.inner.unary(req, path, codec).await
+        pub fn get_rule(
+            &self,
+            request: super::GetRuleRequest,
+        ) -> Call<super::GetRuleResponse> {
+            call(&self.0, "/waypost.admin.v1.RuleService/GetRule", &request)
         }
         /// The rules of a version, in the order of its text.
-        pub async fn list_rules(
-            &mut self,
-            request: impl tonic::IntoRequest<super::ListRulesRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::ListRulesResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/waypost.admin.v1.RuleService/ListRules",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("waypost.admin.v1.RuleService", "ListRules"));
-            self.inner.unary(req, path, codec).await
+        pub fn list_rules(
+            &self,
+            request: super::ListRulesRequest,
+        ) -> Call<super::ListRulesResponse> {
+            call(&self.0, "/waypost.admin.v1.RuleService/ListRules", &request)
         }
         /// Makes a version with one rule more, behind the others.
-        pub async fn create_rule(
-            &mut self,
-            request: impl tonic::IntoRequest<super::CreateRuleRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::CreateRuleResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/waypost.admin.v1.RuleService/CreateRule",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("waypost.admin.v1.RuleService", "CreateRule"));
-            self.inner.unary(req, path, codec).await
+        pub fn create_rule(
+            &self,
+            request: super::CreateRuleRequest,
+        ) -> Call<super::CreateRuleResponse> {
+            call(&self.0, "/waypost.admin.v1.RuleService/CreateRule", &request)
         }
         /// Makes a version in which the fields that the mask names are others.
-        pub async fn update_rule(
-            &mut self,
-            request: impl tonic::IntoRequest<super::UpdateRuleRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::UpdateRuleResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/waypost.admin.v1.RuleService/UpdateRule",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("waypost.admin.v1.RuleService", "UpdateRule"));
-            self.inner.unary(req, path, codec).await
+        pub fn update_rule(
+            &self,
+            request: super::UpdateRuleRequest,
+        ) -> Call<super::UpdateRuleResponse> {
+            call(&self.0, "/waypost.admin.v1.RuleService/UpdateRule", &request)
         }
         /// Makes a version without the rule.
-        pub async fn delete_rule(
-            &mut self,
-            request: impl tonic::IntoRequest<super::DeleteRuleRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::DeleteRuleResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/waypost.admin.v1.RuleService/DeleteRule",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("waypost.admin.v1.RuleService", "DeleteRule"));
-            self.inner.unary(req, path, codec).await
+        pub fn delete_rule(
+            &self,
+            request: super::DeleteRuleRequest,
+        ) -> Call<super::DeleteRuleResponse> {
+            call(&self.0, "/waypost.admin.v1.RuleService/DeleteRule", &request)
         }
     }
 }
@@ -4660,210 +3398,49 @@ impl TeamState {
 /// Generated client implementations.
 #[cfg(feature = "client")]
 pub mod team_service_client {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value,
-    )]
-    use tonic::codegen::*;
-    use tonic::codegen::http::Uri;
-    /// Creates, changes and deletes teams. A change is seen by every process within two seconds.
-    #[derive(Debug, Clone)]
-    pub struct TeamServiceClient<T> {
-        inner: tonic::client::Grpc<T>,
-    }
-    impl<T> TeamServiceClient<T>
-    where
-        T: tonic::client::GrpcService<tonic::body::Body>,
-        T::Error: Into<StdError>,
-        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
-        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
-    {
-        pub fn new(inner: T) -> Self {
-            let inner = tonic::client::Grpc::new(inner);
-            Self { inner }
-        }
-        pub fn with_origin(inner: T, origin: Uri) -> Self {
-            let inner = tonic::client::Grpc::with_origin(inner, origin);
-            Self { inner }
-        }
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> TeamServiceClient<InterceptedService<T, F>>
-        where
-            F: tonic::service::Interceptor,
-            T::ResponseBody: Default,
-            T: tonic::codegen::Service<
-                http::Request<tonic::body::Body>,
-                Response = http::Response<
-                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
-                >,
-            >,
-            <T as tonic::codegen::Service<
-                http::Request<tonic::body::Body>,
-            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
-        {
-            TeamServiceClient::new(InterceptedService::new(inner, interceptor))
-        }
-        /// Compress requests with the given encoding.
-        ///
-        /// This requires the server to support it otherwise it might respond with an
-        /// error.
-        #[must_use]
-        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.inner = self.inner.send_compressed(encoding);
-            self
-        }
-        /// Enable decompressing responses.
-        #[must_use]
-        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.inner = self.inner.accept_compressed(encoding);
-            self
-        }
-        /// Limits the maximum size of a decoded message.
-        ///
-        /// Default: `4MB`
-        #[must_use]
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.inner = self.inner.max_decoding_message_size(limit);
-            self
-        }
-        /// Limits the maximum size of an encoded message.
-        ///
-        /// Default: `usize::MAX`
-        #[must_use]
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.inner = self.inner.max_encoding_message_size(limit);
-            self
+    use crate::unary::{Call, UnaryTransport, call};
+    /// Calls the service of a server.
+    #[derive(Clone)]
+    pub struct TeamServiceClient(std::sync::Arc<dyn UnaryTransport>);
+    impl TeamServiceClient {
+        pub fn new(server: impl UnaryTransport) -> Self {
+            Self(std::sync::Arc::new(server))
         }
         /// One team.
-        pub async fn get_team(
-            &mut self,
-            request: impl tonic::IntoRequest<super::GetTeamRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::GetTeamResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/waypost.admin.v1.TeamService/GetTeam",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("waypost.admin.v1.TeamService", "GetTeam"));
-            self.inner.unary(req, path, codec).await
+        pub fn get_team(
+            &self,
+            request: super::GetTeamRequest,
+        ) -> Call<super::GetTeamResponse> {
+            call(&self.0, "/waypost.admin.v1.TeamService/GetTeam", &request)
         }
         /// All teams by name; an agent sees the teams that its token is bound to.
-        pub async fn list_teams(
-            &mut self,
-            request: impl tonic::IntoRequest<super::ListTeamsRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::ListTeamsResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/waypost.admin.v1.TeamService/ListTeams",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("waypost.admin.v1.TeamService", "ListTeams"));
-            self.inner.unary(req, path, codec).await
+        pub fn list_teams(
+            &self,
+            request: super::ListTeamsRequest,
+        ) -> Call<super::ListTeamsResponse> {
+            call(&self.0, "/waypost.admin.v1.TeamService/ListTeams", &request)
         }
         /// Creates a team and declares its two queues.
-        pub async fn create_team(
-            &mut self,
-            request: impl tonic::IntoRequest<super::CreateTeamRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::CreateTeamResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/waypost.admin.v1.TeamService/CreateTeam",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("waypost.admin.v1.TeamService", "CreateTeam"));
-            self.inner.unary(req, path, codec).await
+        pub fn create_team(
+            &self,
+            request: super::CreateTeamRequest,
+        ) -> Call<super::CreateTeamResponse> {
+            call(&self.0, "/waypost.admin.v1.TeamService/CreateTeam", &request)
         }
         /// Changes the fields that the mask names. From then on the rules file does not change this team any more.
-        pub async fn update_team(
-            &mut self,
-            request: impl tonic::IntoRequest<super::UpdateTeamRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::UpdateTeamResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/waypost.admin.v1.TeamService/UpdateTeam",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("waypost.admin.v1.TeamService", "UpdateTeam"));
-            self.inner.unary(req, path, codec).await
+        pub fn update_team(
+            &self,
+            request: super::UpdateTeamRequest,
+        ) -> Call<super::UpdateTeamResponse> {
+            call(&self.0, "/waypost.admin.v1.TeamService/UpdateTeam", &request)
         }
         /// Deletes a team that has no messages waiting, no conversations going on, and that nothing names: neither the rules
         /// in force nor another team. Its queues, which are empty, stay on the bus.
-        pub async fn delete_team(
-            &mut self,
-            request: impl tonic::IntoRequest<super::DeleteTeamRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::DeleteTeamResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/waypost.admin.v1.TeamService/DeleteTeam",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("waypost.admin.v1.TeamService", "DeleteTeam"));
-            self.inner.unary(req, path, codec).await
+        pub fn delete_team(
+            &self,
+            request: super::DeleteTeamRequest,
+        ) -> Call<super::DeleteTeamResponse> {
+            call(&self.0, "/waypost.admin.v1.TeamService/DeleteTeam", &request)
         }
     }
 }
@@ -5158,184 +3735,41 @@ impl Role {
 /// Generated client implementations.
 #[cfg(feature = "client")]
 pub mod token_service_client {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value,
-    )]
-    use tonic::codegen::*;
-    use tonic::codegen::http::Uri;
-    /// Creates and revokes tokens. The first token is made at the store itself, with `waypost token create`.
-    #[derive(Debug, Clone)]
-    pub struct TokenServiceClient<T> {
-        inner: tonic::client::Grpc<T>,
-    }
-    impl<T> TokenServiceClient<T>
-    where
-        T: tonic::client::GrpcService<tonic::body::Body>,
-        T::Error: Into<StdError>,
-        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
-        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
-    {
-        pub fn new(inner: T) -> Self {
-            let inner = tonic::client::Grpc::new(inner);
-            Self { inner }
-        }
-        pub fn with_origin(inner: T, origin: Uri) -> Self {
-            let inner = tonic::client::Grpc::with_origin(inner, origin);
-            Self { inner }
-        }
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> TokenServiceClient<InterceptedService<T, F>>
-        where
-            F: tonic::service::Interceptor,
-            T::ResponseBody: Default,
-            T: tonic::codegen::Service<
-                http::Request<tonic::body::Body>,
-                Response = http::Response<
-                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
-                >,
-            >,
-            <T as tonic::codegen::Service<
-                http::Request<tonic::body::Body>,
-            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
-        {
-            TokenServiceClient::new(InterceptedService::new(inner, interceptor))
-        }
-        /// Compress requests with the given encoding.
-        ///
-        /// This requires the server to support it otherwise it might respond with an
-        /// error.
-        #[must_use]
-        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.inner = self.inner.send_compressed(encoding);
-            self
-        }
-        /// Enable decompressing responses.
-        #[must_use]
-        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.inner = self.inner.accept_compressed(encoding);
-            self
-        }
-        /// Limits the maximum size of a decoded message.
-        ///
-        /// Default: `4MB`
-        #[must_use]
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.inner = self.inner.max_decoding_message_size(limit);
-            self
-        }
-        /// Limits the maximum size of an encoded message.
-        ///
-        /// Default: `usize::MAX`
-        #[must_use]
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.inner = self.inner.max_encoding_message_size(limit);
-            self
+    use crate::unary::{Call, UnaryTransport, call};
+    /// Calls the service of a server.
+    #[derive(Clone)]
+    pub struct TokenServiceClient(std::sync::Arc<dyn UnaryTransport>);
+    impl TokenServiceClient {
+        pub fn new(server: impl UnaryTransport) -> Self {
+            Self(std::sync::Arc::new(server))
         }
         /// One token, without its secret.
-        pub async fn get_token(
-            &mut self,
-            request: impl tonic::IntoRequest<super::GetTokenRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::GetTokenResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/waypost.admin.v1.TokenService/GetToken",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("waypost.admin.v1.TokenService", "GetToken"));
-            self.inner.unary(req, path, codec).await
+        pub fn get_token(
+            &self,
+            request: super::GetTokenRequest,
+        ) -> Call<super::GetTokenResponse> {
+            call(&self.0, "/waypost.admin.v1.TokenService/GetToken", &request)
         }
         /// All tokens, the revoked ones too, by the time they were created.
-        pub async fn list_tokens(
-            &mut self,
-            request: impl tonic::IntoRequest<super::ListTokensRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::ListTokensResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/waypost.admin.v1.TokenService/ListTokens",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("waypost.admin.v1.TokenService", "ListTokens"));
-            self.inner.unary(req, path, codec).await
+        pub fn list_tokens(
+            &self,
+            request: super::ListTokensRequest,
+        ) -> Call<super::ListTokensResponse> {
+            call(&self.0, "/waypost.admin.v1.TokenService/ListTokens", &request)
         }
         /// Creates a token. Its secret is in the answer, and nowhere else.
-        pub async fn create_token(
-            &mut self,
-            request: impl tonic::IntoRequest<super::CreateTokenRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::CreateTokenResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/waypost.admin.v1.TokenService/CreateToken",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("waypost.admin.v1.TokenService", "CreateToken"));
-            self.inner.unary(req, path, codec).await
+        pub fn create_token(
+            &self,
+            request: super::CreateTokenRequest,
+        ) -> Call<super::CreateTokenResponse> {
+            call(&self.0, "/waypost.admin.v1.TokenService/CreateToken", &request)
         }
         /// Makes a token worthless, in every process within two seconds. A revoked token stays in the list.
-        pub async fn revoke_token(
-            &mut self,
-            request: impl tonic::IntoRequest<super::RevokeTokenRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::RevokeTokenResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/waypost.admin.v1.TokenService/RevokeToken",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("waypost.admin.v1.TokenService", "RevokeToken"));
-            self.inner.unary(req, path, codec).await
+        pub fn revoke_token(
+            &self,
+            request: super::RevokeTokenRequest,
+        ) -> Call<super::RevokeTokenResponse> {
+            call(&self.0, "/waypost.admin.v1.TokenService/RevokeToken", &request)
         }
     }
 }

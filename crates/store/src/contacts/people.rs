@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, HashMap};
 use waypost_domain::contact::{Owner, Owners, Resolution, resolve, resolve_rotation};
 use waypost_domain::{Alias, AliasSet, ContactId, IdSource, Timestamp};
 
-use super::rows::{Owned, StoredContact};
+use super::rows::{Changes, Owned, Person, StoredContact};
 use super::{ContactRecord, Observation};
 use crate::Merge;
 use crate::records::{clean, key};
@@ -24,28 +24,6 @@ pub(crate) struct People<'a> {
     /// Aliases that were attached or detached.
     touched: BTreeSet<Alias>,
     merges: Vec<Merge>,
-}
-
-pub(super) struct Person {
-    pub(super) record: ContactRecord,
-    pub(super) has_bsuid: bool,
-    pub(super) created_at: Timestamp,
-    /// It lost an alias: whoever read that before must look again.
-    pub(super) lost_alias: bool,
-    /// Its row must be written: a name changed, or it got its first BSUID.
-    changed: bool,
-}
-
-/// What to write.
-pub(super) struct Changes<'a> {
-    /// In the order of their ids.
-    pub(super) new: Vec<&'a Person>,
-    pub(super) changed: Vec<&'a Person>,
-    /// In the order of the aliases, which all transactions share.
-    pub(super) attached: Vec<(&'a Alias, ContactId)>,
-    /// (alias, from, to)
-    pub(super) moved: Vec<(&'a Alias, ContactId, ContactId)>,
-    pub(super) detached: Vec<&'a Alias>,
 }
 
 impl<'s> People<'s> {

@@ -19,9 +19,8 @@ use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use uuid::Uuid;
-use waypost_domain::{Alias, ContactId};
+use waypost_domain::{Alias, ContactId, Timestamp};
 
-use super::people::{Changes, Person};
 use crate::Result;
 use crate::contacts::ContactRecord;
 use crate::conversations::{self, COLUMNS};
@@ -43,6 +42,29 @@ pub(super) struct StoredContact {
     pub(super) record: ContactRecord,
     pub(super) has_bsuid: bool,
     pub(super) version: i64,
+}
+
+/// A contact as one transaction knows it.
+pub(super) struct Person {
+    pub(super) record: ContactRecord,
+    pub(super) has_bsuid: bool,
+    pub(super) created_at: Timestamp,
+    /// It lost an alias: whoever read that before must look again.
+    pub(super) lost_alias: bool,
+    /// Its row must be written: a name changed, or it got its first BSUID.
+    pub(super) changed: bool,
+}
+
+/// What [`write`] writes.
+pub(super) struct Changes<'a> {
+    /// In the order of their ids.
+    pub(super) new: Vec<&'a Person>,
+    pub(super) changed: Vec<&'a Person>,
+    /// In the order of the aliases, which all transactions share.
+    pub(super) attached: Vec<(&'a Alias, ContactId)>,
+    /// (alias, from, to)
+    pub(super) moved: Vec<(&'a Alias, ContactId, ContactId)>,
+    pub(super) detached: Vec<&'a Alias>,
 }
 
 /// As a new contact is written; the rest has its defaults.

@@ -7,7 +7,7 @@ use waypost_live::{Rules, RulesInForce};
 use crate::cli::{CheckArgs, ConfigArgs};
 use crate::output;
 use crate::process::Component;
-use crate::process::config::Config;
+use crate::process::Config;
 use waypost_cli::Failure;
 
 pub(crate) fn check(args: &CheckArgs) -> Result<(), Failure> {

@@ -2,7 +2,7 @@
 
 use crate::cli::ConfigArgs;
 use crate::output;
-use crate::process::config::Config;
+use crate::process::Config;
 use crate::process::store::open_store;
 use waypost_cli::Failure;
 

@@ -1,7 +1,7 @@
 //! `waypost run`: production.
 
 use crate::cli::RunArgs;
-use crate::process::config::Config;
+use crate::process::Config;
 use crate::process::{self, Component};
 use waypost_cli::Failure;
 

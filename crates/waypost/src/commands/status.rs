@@ -9,8 +9,8 @@ use waypost_store::Store;
 
 use crate::cli::StatusArgs;
 use crate::output;
+use crate::process::Config;
 use crate::process::bus::open_bus;
-use crate::process::config::Config;
 use crate::process::rules::rules_of;
 use crate::process::store::{STORE_FILE, open_store};
 use waypost_cli::Failure;

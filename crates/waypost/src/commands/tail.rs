@@ -12,8 +12,8 @@ use waypost_domain::team::Priority;
 
 use crate::cli::TailArgs;
 use crate::output;
+use crate::process::Config;
 use crate::process::bus::open_bus;
-use crate::process::config::Config;
 use crate::process::signals::stop_on_signals;
 use waypost_cli::Failure;
 

@@ -9,7 +9,7 @@ use waypost_store::{Store, StoreError, TokenRow};
 
 use crate::cli::ConfigArgs;
 use crate::output;
-use crate::process::config::Config;
+use crate::process::Config;
 use crate::process::store::open_store;
 use waypost_cli::Failure;
 

@@ -4,8 +4,8 @@ use waypost_bus_rabbitmq::topology::definitions as rabbitmq_definitions;
 
 use crate::cli::{ConfigArgs, DeclareArgs};
 use crate::output;
+use crate::process::Config;
 use crate::process::bus::open_bus;
-use crate::process::config::Config;
 use crate::process::rules::rules_of;
 use waypost_cli::Failure;
 

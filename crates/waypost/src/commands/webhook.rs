@@ -7,7 +7,7 @@ use waypost_cloud_api::signature::{Provider, sign};
 
 use crate::cli::WebhookTestArgs;
 use crate::output;
-use crate::process::config::Config;
+use crate::process::Config;
 use waypost_cli::Failure;
 
 const TIMEOUT: Duration = Duration::from_secs(10);

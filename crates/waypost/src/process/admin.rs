@@ -10,8 +10,8 @@ use waypost_admin::{Admin, GrpcConfig, GrpcLimits, TeamQueues};
 use waypost_ops::State;
 use waypost_store::Store;
 
+use super::Config;
 use super::Process;
-use super::config::Config;
 use super::ending::Tasks;
 use super::section::{Problems, millis, section};
 use waypost_cli::Failure;

@@ -12,8 +12,9 @@ use waypost_domain::{PartitionCount, TeamName};
 use waypost_live::RulesInForce;
 use waypost_ops::{Health, State};
 
+use super::Config;
+use super::config::EMBEDDED;
 use super::config::value::Secret;
-use super::config::{Config, EMBEDDED};
 use super::section::{Problems, section};
 use super::store::create_data_dir;
 use waypost_cli::Failure;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use waypost_router::JanitorConfig;
 use waypost_store::Retention;
 
-use super::config::Config;
+use super::Config;
 use super::section::{Problems, section};
 
 const DAY_SECONDS: u64 = 24 * 60 * 60;

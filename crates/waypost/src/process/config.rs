@@ -1,4 +1,4 @@
-//! The configuration of a process: the sections of its components, read in layers and checked as a whole.
+//! How a process' configuration is read in layers and checked as a whole.
 
 pub(crate) mod layers;
 pub(crate) mod value;
@@ -8,83 +8,19 @@ mod guide;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
 use waypost_domain::{NumberName, PartitionCount};
 
-use super::Component;
-use super::admin::GrpcSection;
-use super::bus::BusSection;
-use super::chores::RetentionSection;
-use super::ingress::IngressSection;
-use super::ops::{FormerOpsSection, LogSection, OpsSection};
-use super::router::RouterSection;
-use super::rules::RulesSection;
 use super::section::Problems;
-use super::store::StoreSection;
-use super::worker::WorkerSection;
-use value::{Secret, string_map};
+use super::{Component, Config};
+use value::Secret;
 use waypost_cli::ConfigArgs;
 use waypost_cli::Failure;
 
 /// The value of `bus.url` and `store.url` that needs nothing installed.
 pub(crate) const EMBEDDED: &str = "embedded";
-
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct Config {
-    /// Where the embedded bus and store keep their files.
-    pub(crate) data_dir: PathBuf,
-    /// Names this process among its replicas; made up when absent.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) instance: Option<String>,
-    /// How many partitions; fixed at first start.
-    pub(crate) partitions: u16,
-    pub(crate) log: LogSection,
-    pub(crate) bus: BusSection,
-    pub(crate) store: StoreSection,
-    pub(crate) ingress: IngressSection,
-    pub(crate) ops: OpsSection,
-    #[serde(skip_serializing)]
-    pub(crate) admin: FormerOpsSection,
-    pub(crate) grpc: GrpcSection,
-    pub(crate) rules: RulesSection,
-    pub(crate) router: RouterSection,
-    pub(crate) worker: WorkerSection,
-    pub(crate) retention: RetentionSection,
-    /// Our names for the business's numbers: `support-es = "106540352242922"`.
-    #[serde(deserialize_with = "string_map")]
-    pub(crate) numbers: BTreeMap<String, String>,
-    /// What still works and will not for ever, a line each.
-    #[serde(skip)]
-    pub(crate) warnings: Vec<String>,
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Self {
-            data_dir: PathBuf::from("waypost-data"),
-            instance: None,
-            partitions: PartitionCount::DEFAULT.get(),
-            log: LogSection::default(),
-            bus: BusSection::default(),
-            store: StoreSection::default(),
-            ingress: IngressSection::default(),
-            ops: OpsSection::default(),
-            admin: FormerOpsSection::default(),
-            grpc: GrpcSection::default(),
-            rules: RulesSection::default(),
-            router: RouterSection::default(),
-            worker: WorkerSection::default(),
-            retention: RetentionSection::default(),
-            numbers: BTreeMap::new(),
-            warnings: Vec::new(),
-        }
-    }
-}
 
 /// What is wrong with the configuration, a line per mistake.
 #[derive(Debug, thiserror::Error)]

@@ -9,8 +9,8 @@ use tracing::info;
 use waypost_cloud_api::signature::Provider;
 use waypost_ingress::{COMPONENT, Ingress, IngressConfig, Limits, SecretSource, TlsFiles};
 
+use super::Config;
 use super::Process;
-use super::config::Config;
 use super::config::value::{Secret, one_or_many};
 use super::ending::Tasks;
 use super::section::{Problems, millis, section};

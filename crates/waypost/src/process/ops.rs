@@ -10,8 +10,9 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 use waypost_ops::{Health, MetricsPage, OpsError, OpsServer, State, Switch, describe_build, start_logging};
 
+use super::Config;
+use super::config::ConfigError;
 use super::config::layers::Layers;
-use super::config::{Config, ConfigError};
 use super::section::section;
 use waypost_cli::Failure;
 

@@ -12,7 +12,7 @@ use waypost_ops::{Health, State, Switch};
 use waypost_router::{ACCOUNT, ROUTER, Router, RouterConfig, STATUSES};
 use waypost_store::{Store, TimeOrderedIds};
 
-use super::config::Config;
+use super::Config;
 use super::ending::Tasks;
 use super::rules::{adopt_rules, open_rules};
 use super::section::{Problems, millis, section};
@@ -132,10 +132,7 @@ impl Routing {
             let adopted = adopt_rules(&routing.config, &*routing.bus, &routing.store, &set).await;
             adopted.map_err(|failure| failure.message().unwrap_or_default().to_owned())
         };
-        tokio::join!(
-            Box::pin(router.run(leases, shutdown.clone())),
-            Box::pin(rules.follow(shutdown.clone(), new_rules)),
-        );
+        tokio::join!(router.run(leases, shutdown.clone()), Box::pin(rules.follow(shutdown.clone(), new_rules)),);
         Ok(())
     }
 

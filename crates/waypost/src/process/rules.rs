@@ -11,7 +11,7 @@ use waypost_live::{Rules, RulesError, RulesInForce};
 use waypost_ops::{State, Switch};
 use waypost_store::{Store, StoreError};
 
-use super::config::Config;
+use super::Config;
 use super::section::section;
 use super::store::open_store;
 use waypost_cli::Failure;

@@ -8,8 +8,9 @@ use waypost_domain::{NumberName, PhoneNumberId};
 use waypost_ops::{Health, State};
 use waypost_store::{Store, StoreError, StoreOptions, StoreUrl};
 
+use super::Config;
+use super::config::EMBEDDED;
 use super::config::value::Secret;
-use super::config::{Config, EMBEDDED};
 use super::section::{Problems, section};
 use waypost_cli::Failure;
 

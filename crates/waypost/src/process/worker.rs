@@ -6,7 +6,7 @@ use waypost_domain::PartitionCount;
 use waypost_ops::{Health, State};
 use waypost_worker::WorkerConfig;
 
-use super::config::Config;
+use super::Config;
 use super::section::{Problems, millis, section};
 
 section! {

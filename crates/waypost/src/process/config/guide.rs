@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use super::*;
 use crate::process::section::Key;
+use crate::process::*;
 
 const HEAD: &str = "\
 # Configuration
