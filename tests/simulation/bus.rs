@@ -254,10 +254,11 @@ impl Consumer for SimulatedConsumer {
         if is_known && !is_lost { Ok(()) } else { Err(self.ended()) }
     }
 
-    async fn close(self: Box<Self>) {
+    async fn close(self: Box<Self>) -> bool {
         let what = format!("{} close", self.queue);
         self.process.step(&what, Stage::Before, STEP_MS).await;
         self.process.log(what);
+        true
     }
 }
 

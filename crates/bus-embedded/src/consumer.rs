@@ -132,12 +132,13 @@ impl Consumer for EmbeddedConsumer {
         }
     }
 
-    async fn close(mut self: Box<Self>) {
+    async fn close(mut self: Box<Self>) -> bool {
         let (reply, answer) = oneshot::channel();
         self.mailbox.push(Work::Leave { queue: Arc::clone(&self.name), consumer: self.id, reply: Some(reply) });
         self.left = true;
         // No answer means that the bus stopped: then all is given back, too.
         drop(answer.await);
+        true
     }
 }
 

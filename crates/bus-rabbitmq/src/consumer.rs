@@ -37,7 +37,6 @@ const LINGER: Duration = Duration::from_secs(5);
 const HELD: usize = 20;
 
 pub(crate) struct RabbitConsumer {
-    queue: String,
     /// Dropped before `deliveries`, as fields are in their order: closing puts everything back, cancelling would not.
     channel: OwnChannel,
     deliveries: lapin::Consumer,
@@ -46,8 +45,7 @@ pub(crate) struct RabbitConsumer {
     /// Delivery tags, in order, that were not acknowledged.
     unacknowledged: VecDeque<u64>,
     ended: Option<String>,
-    /// Keeps the connection.
-    _link: Arc<Link>,
+    link: Arc<Link>,
 }
 
 impl RabbitConsumer {
@@ -61,13 +59,12 @@ impl RabbitConsumer {
         let deliveries = channel.basic_consume(name, "".into(), options, FieldTable::default()).await;
         let deliveries = deliveries.map_err(|error| bus_error(queue, &error))?;
         Ok(Self {
-            queue: queue.to_owned(),
             channel,
             deliveries,
             waiting: VecDeque::new(),
             unacknowledged: VecDeque::new(),
             ended: None,
-            _link: link,
+            link,
         })
     }
 
@@ -148,14 +145,16 @@ impl Consumer for RabbitConsumer {
         })
     }
 
-    async fn close(self: Box<Self>) {
+    async fn close(self: Box<Self>) -> bool {
         if fault::sabotaged(Sabotage::CancelWithUnacked) {
-            return cancel_and_linger(*self).await;
+            cancel_and_linger(*self).await;
+            return true;
         }
-        // A channel that the broker has closed before needs no goodbye.
-        if self.channel.status().connected() && !self.channel.close(CLOSE_TIMEOUT).await {
-            warn!(queue = self.queue, "the broker does not confirm the end of the subscription");
+        if self.channel.status().connected() {
+            return self.channel.close(CLOSE_TIMEOUT).await;
         }
+        // Closed by the broker, which needs no goodbye; or gone with its connection, of which the broker may hear late.
+        self.link.is_connected()
     }
 }
 

@@ -239,7 +239,7 @@ async fn drain(subject: &dyn Subject, bus: &dyn Bus, queue: &str) -> Vec<usize> 
         drained.extend(numbers(&batch));
         consumer.ack(batch).await.expect("the subscription lives");
     }
-    consumer.close().await;
+    assert!(consumer.close().await, "the bus says that it is over");
     drained
 }
 

@@ -122,6 +122,7 @@ pub trait Consumer: Send {
     async fn ack(&mut self, deliveries: Vec<Delivery>) -> Result<(), ConsumeEnded>;
 
     /// Ends the subscription. Whatever is unacknowledged goes back in its place before any other consumer of the
-    /// queue receives something.
-    async fn close(self: Box<Self>);
+    /// queue receives something. True when the bus says that this has happened; false when it does not say, so that it
+    /// may happen later.
+    async fn close(self: Box<Self>) -> bool;
 }

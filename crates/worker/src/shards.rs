@@ -94,7 +94,10 @@ pub enum ShardEnd {
     Finished,
     /// Only a person or a newer release can help: the lease is given back, and this process does not take it again.
     StoppedForGood,
-    /// The lease is lost, or what was in hand is perhaps in hand still: nothing is given back, the lease runs out.
+    /// What was in hand is perhaps in hand still: the lease is kept for as long as it lasts, and then given back; with
+    /// `for_good` this process does not take it again.
+    InDoubt { for_good: bool },
+    /// The lease is lost: there is nothing to give back.
     Dropped,
 }
 
@@ -108,6 +111,7 @@ pub struct Shards {
     /// What this process is not to take any more.
     stopped: BTreeSet<Shard>,
     tasks: JoinSet<ShardEnd>,
+    draining: CancellationToken,
 }
 
 /// A shard whose task is running.
@@ -135,6 +139,7 @@ impl Shards {
             owned: BTreeMap::new(),
             stopped: BTreeSet::new(),
             tasks: JoinSet::new(),
+            draining: CancellationToken::new(),
         }
     }
 
@@ -252,10 +257,17 @@ impl Shards {
         let epoch = lease.epoch;
         let held = Held::new(lease.clone(), receiver, stop.clone());
         let (work, store, limit) = (self.work.clone(), self.store.clone(), call_timeout(ttl));
+        let draining = self.draining.clone();
         let task = self.tasks.spawn(async move {
             let end = work.run(held).await;
             match end {
                 ShardEnd::Finished | ShardEnd::StoppedForGood => give_back(&store, &lease, limit).await,
+                ShardEnd::InDoubt { .. } => {
+                    // In a drain nobody waits: the lease is not renewed any more, and runs out.
+                    if draining.run_until_cancelled(tokio::time::sleep(ttl)).await.is_some() {
+                        give_back(&store, &lease, limit).await;
+                    }
+                }
                 ShardEnd::Dropped => {}
             }
             end
@@ -277,7 +289,7 @@ impl Shards {
         let shard = self.owned.iter().find(|(_, owned)| owned.task == task).map(|(shard, _)| *shard);
         if let Some(shard) = shard {
             self.owned.remove(&shard);
-            if end == ShardEnd::StoppedForGood {
+            if matches!(end, ShardEnd::StoppedForGood | ShardEnd::InDoubt { for_good: true }) {
                 self.stopped.insert(shard);
             }
         }
@@ -287,6 +299,7 @@ impl Shards {
     async fn drain(mut self) {
         let deadline = Instant::now() + self.config.drain_timeout;
         let goodbye = (self.config.drain_timeout / GOODBYE_PART).min(GOODBYE_MAX);
+        self.draining.cancel();
         for owned in self.owned.values() {
             owned.stop.cancel();
         }
@@ -294,7 +307,7 @@ impl Shards {
             match tokio::time::timeout_at(deadline - goodbye, self.tasks.join_next_with_id()).await {
                 // It stays among what is owned, and its lease runs out: were it given back now, the next owner might be
                 // served before the broker knows that this one is gone.
-                Ok(Some(Ok((_, ShardEnd::Dropped)))) => {}
+                Ok(Some(Ok((_, ShardEnd::InDoubt { .. } | ShardEnd::Dropped)))) => {}
                 Ok(Some(ended)) => self.task_ended(ended),
                 Ok(None) => break,
                 Err(_) => {

@@ -68,6 +68,8 @@ enum Call {
     Consume,
     Ack,
     Close,
+    /// Not the call, but that it was carried out, is what nobody tells.
+    ConfirmClose,
 }
 
 impl HangingBus {
@@ -135,11 +137,12 @@ impl Consumer for HangingConsumer {
         }
         self.inner.ack(deliveries).await
     }
-    async fn close(self: Box<Self>) {
+    async fn close(self: Box<Self>) -> bool {
         if self.hangs_at(Call::Close) {
             std::future::pending::<()>().await;
         }
-        self.inner.close().await;
+        let is_confirmed = !self.hangs_at(Call::ConfirmClose);
+        self.inner.close().await && is_confirmed
     }
 }
 
@@ -177,6 +180,30 @@ async fn a_bus_that_takes_no_acknowledgement_keeps_neither_process_nor_lease() {
 #[tokio::test]
 async fn a_subscription_that_does_not_end_keeps_the_lease_but_not_the_process() {
     assert_eq!(end_with(Call::Close, 1).await, Some("a".to_owned()));
+}
+
+#[tokio::test]
+async fn a_subscription_whose_end_is_not_confirmed_keeps_the_lease_but_not_the_process() {
+    assert_eq!(end_with(Call::ConfirmClose, 1).await, Some("a".to_owned()));
+}
+
+/// The same while the process lives on: the lease is neither given back at once nor renewed for ever.
+#[tokio::test]
+async fn a_shard_that_stopped_for_good_without_confirmation_is_free_when_its_lease_would_have_run_out() {
+    let rig = Rig::new(1).await;
+    let bus = HangingBus::new(&rig, Call::ConfirmClose);
+    bus.hang();
+    let config = config(&rig);
+    let lease_ttl = config.lease_ttl;
+    let (stop, task) = rig.start_with(bus, config);
+    let owner = async || rig.store.leases(COMPONENT).await.unwrap().first().and_then(|lease| lease.owner.clone());
+    eventually(async || owner().await.is_some()).await;
+    let stopped_at = Instant::now();
+    rig.publish(0, &[("newer", "stop")]).await;
+    eventually(async || owner().await.is_none()).await;
+    assert!(stopped_at.elapsed() >= lease_ttl, "{:?}", stopped_at.elapsed());
+    stop.cancel();
+    task.await.unwrap();
 }
 
 #[tokio::test]

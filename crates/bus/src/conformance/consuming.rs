@@ -59,7 +59,7 @@ async fn check_return(subject: &dyn Subject, leaving: Leaving) {
     assert_eq!(numbers(&held), [0, 1, 2]);
     match leaving {
         Leaving::Dropped => drop(consumer),
-        Leaving::Closed => consumer.close().await,
+        Leaving::Closed => assert!(consumer.close().await, "the bus says that it is over"),
     }
     drop(held);
 
@@ -78,7 +78,7 @@ pub async fn only_the_unacknowledged_come_back(subject: &dyn Subject) {
     let (keep, mut give): (Vec<_>, Vec<_>) = held.into_iter().partition(|d| number(&d.message).is_multiple_of(2));
     give.reverse();
     consumer.ack(give).await.expect("the subscription lives");
-    consumer.close().await;
+    assert!(consumer.close().await, "the bus says that it is over");
     drop(keep);
 
     assert_eq!(drain(subject, &*bus, PARTITION_QUEUE).await, [0, 2, 4, 6, 7]);
@@ -217,7 +217,7 @@ pub async fn acks_are_final(subject: &dyn Subject) {
     let mut held = take(subject, &mut *consumer, 10).await;
     let rest = held.split_off(6);
     consumer.ack(held).await.expect("the subscription lives");
-    consumer.close().await;
+    assert!(consumer.close().await, "the bus says that it is over");
     drop(rest);
     bus.close(CLOSE_TIMEOUT).await;
     drop(bus);

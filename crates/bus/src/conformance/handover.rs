@@ -14,7 +14,7 @@ pub async fn a_second_consumer_waits_its_turn(subject: &dyn Subject) {
     assert_eq!(take_and_ack(subject, &mut *first, 1).await, [2]);
     expect_quiet(subject, &mut *second).await;
 
-    first.close().await;
+    assert!(first.close().await, "the bus says that it is over");
     assert_eq!(numbers(&take(subject, &mut *second, 3).await), [3, 4, 5]);
 }
 
@@ -26,7 +26,7 @@ pub async fn hand_over_to_a_waiting_consumer_keeps_the_order(subject: &dyn Subje
     let held = take(subject, &mut *first, 4).await;
     let mut second = consume(&*second_bus, PARTITION_QUEUE, 8).await;
     expect_quiet(subject, &mut *second).await;
-    first.close().await;
+    assert!(first.close().await, "the bus says that it is over");
     drop(held);
     assert_eq!(numbers(&take(subject, &mut *second, 8).await), (0..8).collect::<Vec<_>>());
 }
@@ -37,7 +37,7 @@ pub async fn hand_over_to_a_later_consumer_keeps_the_order(subject: &dyn Subject
     publish(&*first_bus, &partition_address(), 0..8).await;
     let mut first = consume(&*first_bus, PARTITION_QUEUE, 4).await;
     let held = take(subject, &mut *first, 4).await;
-    first.close().await;
+    assert!(first.close().await, "the bus says that it is over");
     drop(held);
     let mut second = consume(&*second_bus, PARTITION_QUEUE, 8).await;
     assert_eq!(numbers(&take(subject, &mut *second, 8).await), (0..8).collect::<Vec<_>>());

@@ -73,7 +73,7 @@ pub async fn depth_tells_what_waits(subject: &dyn Subject) {
     assert_eq!(depth.consumers, 1);
 
     consumer.ack(held).await.expect("the subscription lives");
-    consumer.close().await;
+    assert!(consumer.close().await, "the bus says that it is over");
     wait_for_ready(subject, &*bus, TEAM_QUEUE, |ready| ready == 4).await;
 }
 

@@ -31,9 +31,9 @@ pub(super) enum Ended {
     StoppedForGood,
     /// Subscribe again, after a back-off.
     Failed,
-    /// We were asked to stop, and the bus does not say that the subscription is over: what was in hand is perhaps not
-    /// back yet, and a next owner must not be served before it is.
-    NotClosed,
+    /// We are to leave, and the bus does not say that the subscription is over: what was in hand is perhaps not back
+    /// yet, and a next owner must not be served before it is.
+    NotClosed { for_good: bool },
 }
 
 /// Runs until told to stop or until the lease is lost.
@@ -48,7 +48,7 @@ pub(super) async fn run(config: WorkerConfig, parts: Parts, held: Held) -> Shard
     let end = match ended {
         Ended::Stopped | Ended::Failed => ShardEnd::Finished,
         Ended::StoppedForGood => ShardEnd::StoppedForGood,
-        Ended::NotClosed => ShardEnd::Dropped,
+        Ended::NotClosed { for_good } => ShardEnd::InDoubt { for_good },
         Ended::LeaseLost => {
             warn!(queue = runner.queue, "partition lost");
             return ShardEnd::Dropped;
@@ -85,7 +85,9 @@ impl PartitionRunner {
                         return ended;
                     }
                 }
-                ended @ (Ended::Stopped | Ended::LeaseLost | Ended::StoppedForGood | Ended::NotClosed) => return ended,
+                ended @ (Ended::Stopped | Ended::LeaseLost | Ended::StoppedForGood | Ended::NotClosed { .. }) => {
+                    return ended;
+                }
             }
         }
     }
@@ -132,13 +134,17 @@ impl PartitionRunner {
         let ended = self.consume_batches(&mut *consumer).await;
         match ended {
             Ended::LeaseLost => drop(consumer),
-            Ended::Stopped | Ended::StoppedForGood | Ended::Failed | Ended::NotClosed => {
-                let closed = tokio::time::timeout(self.config.bus_timeout(), consumer.close()).await.is_ok();
+            Ended::Stopped | Ended::StoppedForGood | Ended::Failed | Ended::NotClosed { .. } => {
+                let closing = tokio::time::timeout(self.config.bus_timeout(), consumer.close());
+                let is_closed = closing.await.unwrap_or(false);
                 self.settle_crashes().await;
-                if !closed {
+                if !is_closed {
                     warn!(queue = self.queue, "the bus does not say that the subscription is over");
-                    if matches!(ended, Ended::Stopped) {
-                        return Ended::NotClosed;
+                    match ended {
+                        Ended::Stopped => return Ended::NotClosed { for_good: false },
+                        Ended::StoppedForGood => return Ended::NotClosed { for_good: true },
+                        // Whoever subscribes again waits in the same queue as everybody else.
+                        Ended::Failed | Ended::LeaseLost | Ended::NotClosed { .. } => {}
                     }
                 }
             }
