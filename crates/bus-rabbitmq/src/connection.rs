@@ -8,11 +8,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use lapin::runtime::default_runtime;
-use lapin::tcp::OwnedTLSConfig;
 use lapin::uri::{AMQPScheme, AMQPUri};
 use lapin::{AsyncTcpStream, Connection, ConnectionProperties, Event};
 use metrics::{counter, gauge};
+use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::{interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -23,7 +22,7 @@ use crate::failure::{Failure, reason};
 use crate::link::{Link, LinkState};
 use crate::metrics::{BLOCKED, CONNECTED, CONNECTS};
 use crate::socket::{Attempt, SocketHandle, timed_out};
-use crate::topology;
+use crate::{stream, topology};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
@@ -175,40 +174,23 @@ impl Supervisor {
 
 async fn connect(config: &RabbitConfig, purpose: Purpose) -> lapin::Result<Link> {
     let uri = config.uri().map_err(std::io::Error::other)?;
-    let tls = tls_config(config, &uri).await?;
     let socket = Arc::new(SocketHandle::default());
     let attempt = Attempt::new(&socket);
-    let (handle, silence_max) = (socket.clone(), config.silence_max());
-    let runtime = default_runtime()?;
-    let reactor = runtime.clone();
+    let (handle, silence_max, ca_file) = (socket.clone(), config.silence_max(), config.ca_file.clone());
     let open = async move |uri: AMQPUri, _| {
-        let address = (uri.authority.host.as_str(), uri.authority.port);
-        let addresses: Vec<_> = tokio::net::lookup_host(address).await?.collect();
-        let stream = AsyncTcpStream::connect(&reactor, addresses).await?;
-        if let AsyncTcpStream::Plain(plain) = &stream {
-            handle.hold(plain.get_ref(), silence_max)?;
-        }
-        match uri.scheme {
-            AMQPScheme::AMQP => Ok(stream),
-            AMQPScheme::AMQPS => Ok(stream.into_tls(&uri.authority.host, tls.as_ref()).await?),
-        }
+        let host = uri.authority.host.as_str();
+        let socket = TcpStream::connect((host, uri.authority.port)).await?;
+        socket.set_nodelay(true)?;
+        handle.hold(&socket, silence_max)?;
+        Ok(AsyncTcpStream::Plain(match uri.scheme {
+            AMQPScheme::AMQP => stream::plain(socket),
+            AMQPScheme::AMQPS => stream::encrypted(socket, host, ca_file.as_deref()).await?,
+        }))
     };
     let name = format!("{} {}", config.connection_name, purpose.name());
     let properties = ConnectionProperties::default().with_connection_name(name.into());
-    let connecting = Connection::connector(uri, runtime, open, properties);
+    let connecting = Connection::connector(uri, stream::runtime(), open, properties);
     let connection = timeout(config.connect_timeout, connecting).await.map_err(|_| timed_out())??;
     attempt.succeeded();
     Ok(Link::new(connection, socket))
-}
-
-async fn tls_config(config: &RabbitConfig, uri: &AMQPUri) -> std::io::Result<OwnedTLSConfig> {
-    match (&config.ca_file, &uri.scheme) {
-        (Some(file), AMQPScheme::AMQPS) => {
-            let cert_chain = tokio::fs::read_to_string(file)
-                .await
-                .map_err(|error| std::io::Error::new(error.kind(), format!("ca_file {}: {error}", file.display())))?;
-            Ok(OwnedTLSConfig { identity: None, cert_chain: Some(cert_chain) })
-        }
-        (None, _) | (_, AMQPScheme::AMQP) => Ok(OwnedTLSConfig::default()),
-    }
 }

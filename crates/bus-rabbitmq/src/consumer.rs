@@ -58,14 +58,7 @@ impl RabbitConsumer {
         let options = BasicConsumeOptions::default();
         let deliveries = channel.basic_consume(name, "".into(), options, FieldTable::default()).await;
         let deliveries = deliveries.map_err(|error| bus_error(queue, &error))?;
-        Ok(Self {
-            channel,
-            deliveries,
-            waiting: VecDeque::new(),
-            unacknowledged: VecDeque::new(),
-            ended: None,
-            link,
-        })
+        Ok(Self { channel, deliveries, waiting: VecDeque::new(), unacknowledged: VecDeque::new(), ended: None, link })
     }
 
     fn take_in(&mut self, item: Option<lapin::Result<lapin::message::Delivery>>) {

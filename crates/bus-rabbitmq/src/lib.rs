@@ -1,4 +1,4 @@
-//! The bus on RabbitMQ (3.10 to 4.x) over AMQP 0-9-1, without plugins.
+//! The bus on RabbitMQ (3.10 and later; tested on 3.10) over AMQP 0-9-1, without plugins.
 //!
 //! Two connections, each kept up by a supervisor of its own: a blocked publishing connection must not stop consumers
 //! from acknowledging. Every wait has an end: connecting (`connect_timeout`), a question (10 s), a topology (120 s), a
@@ -18,6 +18,7 @@ pub mod metrics;
 mod publish_channel;
 mod publisher;
 mod socket;
+mod stream;
 pub mod topology;
 mod wire;
 
