@@ -66,6 +66,8 @@ struct Work<'a> {
     claim: &'a mut Claim,
     tx: InboxTx,
     conversations: HashMap<Pair, Conversation>,
+    /// The conversations before, of pairs that had no open one when the batch began.
+    last_resolved: HashMap<Pair, Conversation>,
     changed: HashSet<Pair>,
     /// Conversations that this batch found to be over.
     ended: Vec<Conversation>,
@@ -118,6 +120,8 @@ pub async fn decide_batch(
         .collect();
     let pairs: Vec<_> = pairs.into_iter().collect();
     let conversations = tx.conversations(&pairs).await?;
+    let without: Vec<_> = pairs.into_iter().filter(|pair| !conversations.contains_key(pair)).collect();
+    let last_resolved = tx.last_resolved(&without).await?;
     let mut work = Work {
         rules,
         config,
@@ -125,6 +129,7 @@ pub async fn decide_batch(
         claim,
         tx,
         conversations,
+        last_resolved,
         changed: HashSet::new(),
         ended: Vec::new(),
         newcomers: HashSet::new(),
@@ -277,18 +282,21 @@ impl Work<'_> {
         }
     }
 
-    /// The open conversation, or a new one where there is none or it fell silent; and the team of the one that ended.
+    /// The open conversation, or a new one where there is none or it fell silent; and the team of the one before.
     fn conversation(&mut self, pair: &Pair, arrival: &Arrival) -> (Conversation, Option<PreviousTeam>) {
         let at = arrival.inbound.received_at;
         let idle_ms = i64::try_from(self.config.conversation_idle.as_millis()).unwrap_or(i64::MAX);
-        let mut previous_team = None;
+        let before = |over: &Conversation| {
+            let age_s = at.millis_since(over.active_at).max(0) / 1000;
+            over.team.clone().map(|team| PreviousTeam { team, age_s })
+        };
+        let mut previous_team = self.last_resolved.get(pair).and_then(before);
         if let Some(open) = self.conversations.get(pair) {
             if open.state != ConversationState::Resolved && !open.is_idle(at, idle_ms) {
                 return (open.clone(), None);
             }
             let mut over = open.clone();
-            let age_s = at.millis_since(over.active_at).max(0) / 1000;
-            previous_team = over.team.clone().map(|team| PreviousTeam { team, age_s });
+            previous_team = before(&over);
             over.apply(ConversationEvent::Resolved { at: over.active_at });
             self.ended.push(over);
         }

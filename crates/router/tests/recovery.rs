@@ -19,7 +19,7 @@ use waypost_live::{Rules, RulesInForce};
 use waypost_proto::{encode_event, v1};
 use waypost_router::{Router, RouterConfig};
 use waypost_rules::RuleSet;
-use waypost_store::{Store, StoreOptions, StoreUrl, TimeOrderedIds};
+use waypost_store::{Retention, Store, StoreOptions, StoreUrl, TimeOrderedIds};
 use waypost_worker::WorkerConfig;
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -147,8 +147,12 @@ fn version(message: &Message) -> String {
 }
 
 fn rules(default_team: &str) -> RuleSet {
+    rules_with(default_team, "")
+}
+
+fn rules_with(default_team: &str, more: &str) -> RuleSet {
     let text = format!(
-        "[default]\nteam='{default_team}'\n[handover]\nteam='a'\nbuttons=['h']\n[[teams]]\nname='a'\n[[teams]]\nname='b'\n"
+        "[default]\nteam='{default_team}'\n[handover]\nteam='a'\nbuttons=['h']\n[[teams]]\nname='a'\n[[teams]]\nname='b'\n{more}"
     );
     RuleSet::parse(&text).unwrap()
 }
@@ -231,6 +235,39 @@ async fn what_was_held_is_released_once_in_a_batch() {
     eventually(async || rig.on_queue("a").await.iter().any(|(wamid, _)| wamid == "last")).await;
     let wamids: Vec<String> = rig.on_queue("a").await.into_iter().map(|(wamid, _)| wamid).collect();
     assert_eq!(wamids, ["somebody", "held", "message", "last"]);
+    second.abort();
+}
+
+/// The conversation before counts though the janitor has resolved it; until it is longer ago than the rule asks.
+#[tokio::test]
+async fn who_answered_before_is_known_after_the_conversation_was_resolved() {
+    const HOUR_MS: i64 = 3_600_000;
+    let rig = Rig::new().await;
+    let first = rig.start("one", "a");
+    let customers = ["15550001", "15550002", "15550003"];
+    let at = |key: &str, phone: &str, hours: i64| {
+        let event = event(key, phone);
+        v1::Event { received_at_ms: event.received_at_ms + hours * HOUR_MS, ..event }
+    };
+    rig.publish_events(vec![at("w1", customers[0], 0), at("w2", customers[1], 0)]).await;
+    eventually(async || rig.on_queue("a").await.len() == 2).await;
+    first.abort();
+    assert!(first.await.is_err());
+    let for_ever = Duration::from_secs(100 * 365 * 24 * 3600);
+    let retention =
+        Retention { inbox: for_ever, bodies: for_ever, statuses: for_ever, changes: for_ever, conversations: for_ever };
+    let idle = Duration::from_secs(3600);
+    // The router's own janitor may have been faster.
+    rig.store.janitor_pass(&retention, idle, 100).await.unwrap();
+    assert_eq!(rig.store.janitor_pass(&retention, idle, 100).await.unwrap().conversations_resolved, 0);
+
+    let rule = "[[rules]]\nid='again'\nteam='b'\nwhen={ previous_team={ team='a', within_hours=72 } }\n";
+    let second = rig.start_with("two", Arc::new(Rules::fixed(rules_with("a", rule))));
+    let again = vec![at("n1", customers[0], 71), at("n2", customers[1], 73), at("n3", customers[2], 71)];
+    rig.publish_events(again).await;
+    eventually(async || rig.on_queue("a").await.len() + rig.on_queue("b").await.len() == 5).await;
+    let on_b: Vec<String> = rig.on_queue("b").await.into_iter().map(|(wamid, _)| wamid).collect();
+    assert_eq!(on_b, ["n1"], "within the hours, and of somebody who wrote before");
     second.abort();
 }
 

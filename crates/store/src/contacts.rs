@@ -98,7 +98,7 @@ impl InboxTx {
             self.read.add(read)?;
             return Ok(contacts);
         }
-        self.read.unresolved.clear();
+        self.read.latest.clear();
         let owned = rows::lock_owners(tx, &wanted).await?;
         for contact in &owned.contacts {
             let read = self.read.contacts.remove(&contact.record.id);

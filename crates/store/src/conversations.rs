@@ -77,29 +77,79 @@ static UPDATE: Sql = Sql::each(
     SELECT 1 / (count(*) = $10)::INT FROM done",
 );
 
+/// The resolved one of each pair that was active last.
+static LAST_RESOLVED: LazyLock<Sql> = LazyLock::new(|| {
+    let columns = &*COLUMNS;
+    Sql::made_each(
+        format!(
+            "SELECT {columns}, '' AS written_by
+    FROM json_each($1) c
+    JOIN json_each($2) n ON n.key = c.key
+    CROSS JOIN conversation v ON v.id = (
+        SELECT one.id FROM conversation one
+        WHERE one.contact_id = unhex(c.value) AND one.number = n.value AND one.state = 'resolved'
+        ORDER BY one.active_at DESC
+        LIMIT 1)"
+        ),
+        format!(
+            "SELECT {columns}, '' AS written_by
+    FROM unnest($1::UUID[], $2::TEXT[]) AS w(contact, number)
+    CROSS JOIN LATERAL (
+        SELECT * FROM conversation one
+        WHERE one.contact_id = w.contact AND one.number = w.number AND one.state = 'resolved'
+        ORDER BY one.active_at DESC
+        LIMIT 1) v"
+        ),
+    )
+});
+
+/// Conversations by whom they are with, and on which of our numbers.
+type Conversations = HashMap<(ContactId, NumberName), Conversation>;
+
 impl InboxTx {
     /// The unresolved conversation of each pair, where there is one.
-    pub async fn conversations(
-        &mut self,
+    pub async fn conversations(&mut self, pairs: &[(ContactId, NumberName)]) -> Result<Conversations> {
+        let is_open = |one: &Conversation| one.state != ConversationState::Resolved;
+        match self.read_ahead(pairs, is_open) {
+            Some(found) => Ok(found),
+            None => self.ask(&UNRESOLVED, pairs).await,
+        }
+    }
+
+    /// The conversation before, of pairs that have no unresolved one: the resolved one that was active last. The janitor
+    /// forgets it after a while.
+    pub async fn last_resolved(&mut self, pairs: &[(ContactId, NumberName)]) -> Result<Conversations> {
+        let is_over = |one: &Conversation| one.state == ConversationState::Resolved;
+        match self.read_ahead(pairs, is_over) {
+            Some(found) => Ok(found),
+            None => self.ask(&LAST_RESOLVED, pairs).await,
+        }
+    }
+
+    /// From what was read together with the contacts; `None` where that was not all of these.
+    fn read_ahead(
+        &self,
         pairs: &[(ContactId, NumberName)],
-    ) -> Result<HashMap<(ContactId, NumberName), Conversation>> {
-        if pairs.is_empty() {
-            return Ok(HashMap::new());
+        wanted: impl Fn(&Conversation) -> bool,
+    ) -> Option<Conversations> {
+        if !pairs.iter().all(|(contact, _)| self.read.latest.contains_key(contact)) {
+            return None;
         }
-        if pairs.iter().all(|(contact, _)| self.read.unresolved.contains_key(contact)) {
-            let open = |pair: &(ContactId, NumberName)| {
-                let mut all = self.read.unresolved.get(&pair.0)?.iter();
-                Some((pair.clone(), all.find(|conversation| conversation.number == pair.1)?.clone()))
-            };
-            return Ok(pairs.iter().filter_map(open).collect());
-        }
+        let latest = |pair: &(ContactId, NumberName)| {
+            let mut all = self.read.latest.get(&pair.0)?.iter();
+            Some((pair.clone(), all.find(|one| one.number == pair.1 && wanted(one))?.clone()))
+        };
+        Some(pairs.iter().filter_map(latest).collect())
+    }
+
+    async fn ask(&mut self, sql: &'static Sql, pairs: &[(ContactId, NumberName)]) -> Result<Conversations> {
         let contacts: Param<'_> = pairs.iter().map(|(contact, _)| *contact).collect();
         let numbers: Param<'_> = pairs.iter().map(|(_, number)| number).collect();
-        let rows = self.fenced.tx.query(&UNRESOLVED, params![contacts, numbers]).await?;
+        let rows = self.fenced.tx.query(sql, params![contacts, numbers]).await?;
         let mut found = HashMap::with_capacity(rows.len());
         for row in &rows {
             let Some((conversation, written_by)) = from_row(row)? else { continue };
-            if self.fenced.tx.is_shared() {
+            if self.fenced.tx.is_shared() && conversation.state != ConversationState::Resolved {
                 self.read.conversations.entry(conversation.id).or_insert(written_by);
             }
             found.insert((conversation.contact, conversation.number.clone()), conversation);

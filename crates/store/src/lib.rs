@@ -1,6 +1,6 @@
 //! What Waypost remembers: contacts and their aliases, the inbox with its decisions, conversations, statuses and
 //! other changes, numbers, teams, and who owns which partition. One schema and one behaviour on SQLite (embedded) and
-//! PostgreSQL 15+ (scale-out); the suite (feature `suite`) runs on both.
+//! PostgreSQL 15 and later (scale-out; tested on 15); the suite (feature `suite`) runs on both.
 //!
 //! The heart is [`InboxTx`]: one transaction, fenced by a lease, in which a component reads what it needs, decides and
 //! records. This crate carries decisions out; it must never take one about routing, and never publish anything.

@@ -19,7 +19,7 @@ use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use uuid::Uuid;
-use waypost_domain::{Alias, ContactId, Timestamp};
+use waypost_domain::{Alias, ContactId, ConversationState, Timestamp};
 
 use crate::Result;
 use crate::contacts::ContactRecord;
@@ -119,8 +119,8 @@ static LOCK_OWNERS: LazyLock<Sql> = LazyLock::new(|| {
     )
 });
 
-/// The same without a lock, so what was read may be out of date by now; and with their unresolved conversations, one row
-/// for each. PostgreSQL only.
+/// The same without a lock, so what was read may be out of date by now; and with a conversation on each number, one row
+/// for each: the unresolved one, or else the one that was active last. PostgreSQL only.
 static READ_OWNERS: LazyLock<Sql> = LazyLock::new(|| {
     let conversation = COLUMNS.replacen("v.contact_id, ", "", 1);
     Sql::made_each(
@@ -132,10 +132,14 @@ static READ_OWNERS: LazyLock<Sql> = LazyLock::new(|| {
         JOIN alias a ON a.id = w.id
         GROUP BY a.contact_id)
     SELECT {RECORD}, c.version, c.has_bsuid, c.version AS version_read, o.places, c.id AS contact_id,
-        {conversation}, v.xmin::TEXT AS written_by
+        {conversation}, v.written_in::TEXT AS written_by
     FROM owned o
     JOIN contact c ON c.id = o.contact_id
-    LEFT JOIN conversation v ON v.contact_id = c.id AND v.state <> 'resolved'"
+    LEFT JOIN LATERAL (
+        SELECT DISTINCT ON (one.number) one.*, one.xmin AS written_in
+        FROM conversation one
+        WHERE one.contact_id = c.id
+        ORDER BY one.number, (one.state = 'resolved'), one.active_at DESC) v ON TRUE"
         ),
     )
 });
@@ -203,10 +207,12 @@ pub(super) fn read_by(
     for row in rows {
         let contact = row.of(NEW_CONTACT.name);
         let id: ContactId = contact.get("id")?;
-        let unresolved = read.unresolved.entry(id).or_default();
+        let latest = read.latest.entry(id).or_default();
         if let Some((conversation, written_by)) = conversations::from_row(row)? {
-            read.conversations.insert(conversation.id, written_by);
-            unresolved.push(conversation);
+            if conversation.state != ConversationState::Resolved {
+                read.conversations.insert(conversation.id, written_by);
+            }
+            latest.push(conversation);
         }
         if read.contacts.insert(id, contact.get("version")?).is_none() {
             owners.push(row);
@@ -218,8 +224,8 @@ pub(super) fn read_by(
         let kept: BTreeSet<ContactId> = owned.aliases.iter().map(|(_, owner)| *owner).collect();
         owned.contacts.retain(|contact| kept.contains(&contact.record.id));
         read.contacts.retain(|id, _| kept.contains(id));
-        let gone: Vec<ContactId> = read.unresolved.keys().filter(|id| !kept.contains(id)).copied().collect();
-        for conversation in gone.iter().filter_map(|id| read.unresolved.remove(id)).flatten() {
+        let gone: Vec<ContactId> = read.latest.keys().filter(|id| !kept.contains(id)).copied().collect();
+        for conversation in gone.iter().filter_map(|id| read.latest.remove(id)).flatten() {
             read.conversations.remove(&conversation.id);
         }
     }

@@ -37,8 +37,9 @@ pub(crate) struct ReadUnlocked {
     /// With the transaction that wrote the row, which is another after every change:
     /// <https://www.postgresql.org/docs/15/ddl-system-columns.html>.
     pub(crate) conversations: HashMap<ConversationId, String>,
-    /// The unresolved conversations of contacts that were read together with them.
-    pub(crate) unresolved: HashMap<ContactId, Vec<Conversation>>,
+    /// Of contacts that were read together with them, a conversation on each number: the unresolved one, or else the one
+    /// that was active last.
+    pub(crate) latest: HashMap<ContactId, Vec<Conversation>>,
 }
 
 impl ReadUnlocked {
@@ -52,7 +53,7 @@ impl ReadUnlocked {
         for (id, written_by) in more.conversations {
             self.conversations.entry(id).or_insert(written_by);
         }
-        self.unresolved.extend(more.unresolved);
+        self.latest.extend(more.latest);
         Ok(())
     }
 }

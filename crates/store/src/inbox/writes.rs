@@ -70,7 +70,7 @@ impl InboxTx {
         }
         let mut statements = self.lock_contacts_of_new(rows, conversations);
         if !(rows.is_empty() && conversations.is_empty()) {
-            self.read.unresolved.clear();
+            self.read.latest.clear();
         }
         save(&mut statements, &mut self.read, self.fenced.tx.is_shared(), conversations);
         let mut rows: Vec<&InboxRow> = rows.iter().collect();

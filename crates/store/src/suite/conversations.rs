@@ -6,7 +6,7 @@ use waypost_domain::conversation::ConversationEvent;
 use waypost_domain::team::Priority;
 use waypost_domain::{ConversationState, TeamName};
 
-use super::{at, begin, contact_of, conversation, name, owner};
+use super::{at, begin, contact_of, conversation, name, owner, seen};
 use crate::{Result, Retention, Store, StoreError};
 
 pub async fn one_conversation_is_unresolved(store: &Store) -> Result<()> {
@@ -78,6 +78,35 @@ pub async fn a_conversation_may_follow_another_in_one_batch(store: &Store) -> Re
     let mut batch = begin(store, &lease).await?;
     let open = batch.conversations(&[(contact, name("support"))]).await?;
     assert_eq!(open.into_values().collect::<Vec<_>>(), [next]);
+    Ok(())
+}
+
+/// Read on its own, and ahead with the contacts.
+pub async fn the_conversation_before_is_the_one_that_was_active_last(store: &Store) -> Result<()> {
+    let lease = owner(store).await?;
+    let contact = contact_of(store, &lease, "b:a").await?;
+    let resolved = |number: &str, active_at: i64| {
+        let mut over = conversation(contact, number, 1_000);
+        over.apply(ConversationEvent::CustomerWrote { arrived_at: at(active_at), written_at: None });
+        over.apply(ConversationEvent::Resolved { at: at(active_at) });
+        over
+    };
+    let (older, last) = (resolved("support", 2_000), resolved("support", 9_000));
+    let (over, open) = (resolved("sales", 2_000), conversation(contact, "sales", 3_000));
+    let mut batch = begin(store, &lease).await?;
+    batch.record(&[], &[last.clone(), older, over.clone(), open.clone()]).await?;
+    batch.commit().await?;
+    let pairs = [(contact, name("support")), (contact, name("sales")), (contact, name("press"))];
+    let mut batch = begin(store, &lease).await?;
+    let found = batch.last_resolved(&pairs).await?;
+    assert_eq!((found.get(&pairs[0]), found.get(&pairs[1]), found.len()), (Some(&last), Some(&over), 2));
+    drop(batch);
+    let observations = [seen("b:a")];
+    let fence = lease.fence(lease.published_seq, None);
+    let (mut batch, _) = store.begin_batch_with(&fence, &[], &observations).await?;
+    batch.contacts(&observations).await?;
+    assert_eq!(batch.conversations(&pairs).await?.into_values().collect::<Vec<_>>(), [open]);
+    assert_eq!(batch.last_resolved(&pairs[..1]).await?.into_values().collect::<Vec<_>>(), [last]);
     Ok(())
 }
 
