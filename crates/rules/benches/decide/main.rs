@@ -18,7 +18,9 @@ use waypost_rules::{By, RouteInput, RuleSet, Scratch, compile};
 use crate::floor::Floor;
 
 const SIZES: [usize; 4] = [100, 1_000, 10_000, 100_000];
-const ROUNDS: usize = 7;
+const ROUNDS: usize = 25;
+/// The cost of a decision, in that of the floor.
+const RATIO_MAX: f64 = 1.6;
 /// Beyond this a scan and quamina would take minutes.
 const SCANNED_INPUTS: usize = 200;
 const QUAMINA_RULES_MAX: usize = 10_000;
@@ -83,7 +85,7 @@ fn at_size(rules: usize, failures: &mut Vec<String>) -> Measured {
         format!("{scan:.0?}"),
         format!("{build:.1?}")
     );
-    if ratio > 2.0 {
+    if ratio > RATIO_MAX {
         failures.push(format!("{rules} rules: {ratio:.2} times the floor"));
     }
     if counted.count_total > 0 {

@@ -1,4 +1,4 @@
-//! What is shown and does not refuse: rules that can never decide, menus that nobody follows, languages without a way
+//! What is shown and, with one exception, does not refuse: rules that can never decide, menus that nobody follows, languages without a way
 //! to a person, samples that come out otherwise.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -36,6 +36,7 @@ pub fn warnings(set: &RuleSet) -> Vec<Finding> {
             findings.push(of_rule(at, rule, "when", problem));
         }
     }
+    templates(definition, &mut findings);
     patterns(definition, &mut findings);
     languages(definition, &mut findings);
     menus(definition, &mut findings);
@@ -160,6 +161,24 @@ fn exclusive(a: &Atom, b: &Atom) -> bool {
         }
         (Atom::Percent(a), Atom::Percent(b)) => a.seed == b.seed && (a.to <= b.from || b.to <= a.from),
         (_, _) => false,
+    }
+}
+
+/// Rules that wait for what nobody knows yet. Refused here and not when a set is compiled: a version of an earlier release
+/// that says so goes on without them.
+fn templates(definition: &Definition, findings: &mut Vec<Finding>) {
+    for (at, rule) in definition.rules.iter().enumerate().filter(|(_, rule)| rule.enabled) {
+        let mut literals = rule.when.iter().flat_map(|conjunct| conjunct.literals());
+        let asks = |literal: &Literal| {
+            let (Atom::Value { field, .. } | Atom::Exists(field)) = &literal.atom else { return false };
+            *field == Field::ReplyTemplate
+        };
+        if literals.any(asks) {
+            let problem = "needs stored sends, which there are none of yet: Meta names the message that a button \
+                           belongs to, not its template; use reply";
+            let finding = of_rule(at, rule, "when.template", problem.to_owned());
+            findings.push(Finding { severity: Severity::Error, ..finding });
+        }
     }
 }
 
