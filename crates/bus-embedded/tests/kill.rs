@@ -1,6 +1,6 @@
 //! SIGKILL in the middle of writing: whatever was confirmed is there in order, whatever was acknowledged is not.
 //!
-//! The test starts its own binary as the process to be killed.
+//! The test starts itself as the process to be killed.
 
 #![allow(clippy::unwrap_used)]
 
@@ -22,14 +22,24 @@ const FOLDER_VARIABLE: &str = "WAYPOST_TEST_BUS_FOLDER";
 const ROUND_VARIABLE: &str = "WAYPOST_TEST_BUS_ROUND";
 const PUBLISHERS: usize = 6;
 
-/// Lines that the child writes before it is killed: from the first commits to after several log check-ins.
-const KILL_AFTER_LINES: [usize; 9] = [1, 3, 10, 37, 150, 420, 900, 1800, 3500];
+/// Set, it is the seed that the kill points are drawn from.
+const SEED_VARIABLE: &str = "WAYPOST_TEST_KILL_SEED";
+/// Lines that the child writes before it is killed are drawn from between these: from the first commits to after several
+/// log check-ins.
+const KILL_AFTER_LINES: [usize; 10] = [1, 2, 5, 20, 80, 250, 600, 1200, 2400, 4000];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_confirmed_is_lost_by_sigkill() {
+    if let (Some(folder), Ok(round)) = (std::env::var_os(FOLDER_VARIABLE), std::env::var(ROUND_VARIABLE)) {
+        return write_until_killed(&PathBuf::from(folder), &round).await;
+    }
+    let seed = std::env::var(SEED_VARIABLE).map_or_else(|_| fastrand::u64(..), |seed| seed.parse().unwrap());
+    let mut dice = fastrand::Rng::with_seed(seed);
+    let kill_after: Vec<usize> = KILL_AFTER_LINES.windows(2).map(|range| dice.usize(range[0]..range[1])).collect();
+    println!("{SEED_VARIABLE}={seed}: killed after {kill_after:?} lines");
     let folder = tempfile::tempdir().unwrap();
     let mut reported = Reported::default();
-    for (round, lines) in KILL_AFTER_LINES.into_iter().enumerate() {
+    for (round, lines) in kill_after.into_iter().enumerate() {
         run_and_kill(folder.path(), round, lines, &mut reported);
         check(folder.path(), &reported);
     }
@@ -52,7 +62,7 @@ struct Reported {
 
 fn run_and_kill(folder: &Path, round: usize, lines: usize, reported: &mut Reported) {
     let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "the_child", "--nocapture"])
+        .args(["--exact", "nothing_confirmed_is_lost_by_sigkill", "--nocapture"])
         .env(FOLDER_VARIABLE, folder)
         .env(ROUND_VARIABLE, round.to_string())
         .stdout(Stdio::piped())
@@ -111,13 +121,9 @@ fn stored(folder: &Path, queue: &str) -> Vec<String> {
     }
 }
 
-/// The process that is killed: says every id after it was confirmed or acknowledged. Does nothing in an ordinary run.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_child() {
-    let (Some(folder), Ok(round)) = (std::env::var_os(FOLDER_VARIABLE), std::env::var(ROUND_VARIABLE)) else {
-        return;
-    };
-    let bus = EmbeddedBus::open(&PathBuf::from(folder), Options::default()).unwrap();
+/// The process that is killed: says every id after it was confirmed or acknowledged.
+async fn write_until_killed(folder: &Path, round: &str) {
+    let bus = EmbeddedBus::open(folder, Options::default()).unwrap();
     bus.declare(&topology()).await.unwrap();
     let mut tasks = tokio::task::JoinSet::new();
     for publisher in 0..PUBLISHERS {

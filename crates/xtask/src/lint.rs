@@ -13,6 +13,7 @@ use crate::steps::{Steps, cargo, root};
 
 const BUF: &str = "@bufbuild/buf@1.75.0";
 const TYPOS: &str = "typos==1.52.0";
+const CARGO_DENY: &str = "cargo-deny@0.20.2";
 
 pub(crate) async fn run() -> anyhow::Result<Count> {
     let tools = tools_folder().await?;
@@ -20,12 +21,11 @@ pub(crate) async fn run() -> anyhow::Result<Count> {
 
     if let Some(buf) = steps.work("install buf", install_buf(&tools)).await {
         steps.run("buf lint", in_folder("proto", &buf, &["lint"])).await;
-        match earlier_protos().await? {
-            Some(archive) => {
-                let against = format!("{}#subdir=proto", archive.path().display());
-                steps.run("buf breaking", in_folder("proto", &buf, &["breaking", "--against", &against])).await;
-            }
-            None => println!("\n== buf breaking: no earlier commit with protos here, not run"),
+        if !root().join(".git").exists() {
+            println!("\n== buf breaking: this is an exported tree without a history, not run");
+        } else if let Some(archive) = steps.work("protos of the baseline", baseline_protos()).await {
+            let against = format!("{}#subdir=proto", archive.path().display());
+            steps.run("buf breaking", in_folder("proto", &buf, &["breaking", "--against", &against])).await;
         }
     }
 
@@ -33,12 +33,9 @@ pub(crate) async fn run() -> anyhow::Result<Count> {
         steps.run("typos", in_folder(".", &typos, &["--config", ".cargo/typos.toml"])).await;
     }
 
-    let deny = cargo(&["deny", "--version"]).stdout(Stdio::null()).stderr(Stdio::null()).status().await;
-    if deny.is_ok_and(|status| status.success()) {
-        let check = ["deny", "--locked", "--config", ".cargo/deny.toml", "check", "bans", "licenses", "sources"];
-        steps.run("cargo deny", cargo(&check)).await;
-    } else {
-        println!("\n== cargo deny: not installed (cargo install cargo-deny), not run");
+    if let Some(deny) = steps.work("install cargo-deny", install_cargo_deny(&tools)).await {
+        let check = ["--locked", "--config", ".cargo/deny.toml", "check", "bans", "licenses", "sources"];
+        steps.run("cargo deny", in_folder(".", &deny, &check)).await;
     }
 
     Ok(steps.end_of_checks())
@@ -87,6 +84,22 @@ async fn install_typos(tools: &Path) -> anyhow::Result<PathBuf> {
     Ok(program)
 }
 
+/// As it runs once, its build is the quick one.
+async fn install_cargo_deny(tools: &Path) -> anyhow::Result<PathBuf> {
+    let folder = tools.join("cargo");
+    let program = folder.join("bin/cargo-deny");
+    let stamp = folder.join("installed");
+    if is_current(&stamp, CARGO_DENY).await {
+        return Ok(program);
+    }
+    let mut install = cargo(&["install", "--quiet", "--debug", "--locked", "--force", CARGO_DENY, "--root"]);
+    install.arg(&folder).arg("--target-dir").arg(tools.join("build")).env("CARGO_PROFILE_DEV_DEBUG", "0");
+    finish(install).await?;
+    tokio::fs::remove_dir_all(tools.join("build")).await?;
+    tokio::fs::write(&stamp, CARGO_DENY).await?;
+    Ok(program)
+}
+
 async fn is_current(stamp: &Path, version: &str) -> bool {
     tokio::fs::read_to_string(stamp).await.is_ok_and(|installed| installed == version)
 }
@@ -100,13 +113,30 @@ async fn have(program: &str, package: &str) -> anyhow::Result<()> {
     debian::install(&[package]).await.with_context(|| format!("install {program}, it is needed and was not found"))
 }
 
-/// The protos of the commit before this one, as a tar file; `None` where it is not there (a shallow clone) or has none.
-async fn earlier_protos() -> anyhow::Result<Option<tempfile::NamedTempFile>> {
+/// The protos that clients may have been generated from, as a tar file: those of the last release, or where there was none
+/// of the first commit that had any.
+async fn baseline_protos() -> anyhow::Result<tempfile::NamedTempFile> {
+    let release = git(&["describe", "--tags", "--abbrev=0", "--match", "v*"]).await.unwrap_or_default();
+    let baseline = if release.is_empty() {
+        let added = git(&["log", "--format=%H", "--diff-filter=A", "--reverse", "--", "proto/buf.yaml"]).await?;
+        added.lines().next().context("this history has no protos")?.to_owned()
+    } else {
+        release
+    };
+    println!("{baseline}");
     let archive = tempfile::Builder::new().suffix(".tar").tempfile()?;
-    let mut git = Command::new("git");
-    git.args(["archive", "--format=tar", "-o"]).arg(archive.path()).args(["HEAD~1", "proto/buf.yaml", "proto"]);
-    let status = git.current_dir(root()).stderr(Stdio::null()).status().await.context("cannot run git")?;
-    Ok(status.success().then_some(archive))
+    let path = archive.path().display().to_string();
+    git(&["archive", "--format=tar", "-o", &path, &baseline, "proto"]).await?;
+    Ok(archive)
+}
+
+/// What git prints, without its last line's end.
+async fn git(arguments: &[&str]) -> anyhow::Result<String> {
+    let output = Command::new("git").args(arguments).current_dir(root()).output().await.context("cannot run git")?;
+    if !output.status.success() {
+        bail!("git {}: {}", arguments.join(" "), String::from_utf8_lossy(&output.stderr).trim_end());
+    }
+    Ok(String::from_utf8(output.stdout)?.trim_end().to_owned())
 }
 
 fn in_folder(folder: &str, program: &Path, arguments: &[&str]) -> Command {

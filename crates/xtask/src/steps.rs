@@ -58,6 +58,19 @@ impl Steps {
         success
     }
 
+    /// As [`run`](Self::run), for a command that is there to run tests: none is a failure.
+    pub(crate) async fn run_tests(&mut self, name: &str, command: Command) -> bool {
+        let before = self.tests;
+        let success = self.run(name, command).await;
+        if success && self.tests == before {
+            println!("== {name}: FAILED: it ran no test");
+            self.failed.push(name.to_owned());
+            self.tests += Count::FAILURE;
+            return false;
+        }
+        success
+    }
+
     /// As [`run`](Self::run), for work that is not a command, and no check.
     pub(crate) async fn work<T>(&mut self, name: &str, work: impl Future<Output = anyhow::Result<T>>) -> Option<T> {
         println!("\n== {name}");
@@ -195,6 +208,19 @@ mod tests {
         ];
         for (script, (passed, failed)) in cases {
             assert_eq!(count_of(&script).await, Count { passed, failed }, "{script}");
+        }
+    }
+
+    #[tokio::test]
+    async fn tests_that_are_none_are_a_failure() {
+        for (closing, expected) in
+            [("0 passed; 0 failed", Count::FAILURE), ("1 passed; 0 failed", Count { passed: 1, failed: 0 })]
+        {
+            let mut command = Command::new("sh");
+            command.args(["-c", &format!("echo 'test result: ok. {closing};'")]);
+            let mut steps = Steps::default();
+            assert_eq!(steps.run_tests(closing, command).await, expected.is_success());
+            assert_eq!(steps.end(), expected);
         }
     }
 

@@ -49,7 +49,7 @@ pub(crate) async fn run(args: TestArgs) -> anyhow::Result<Count> {
             }
             Kind::Tests if is_built => {
                 command.envs(variables.iter().cloned()).env(BINARY_VARIABLE, binary()?);
-                steps.run(&step.name, command).await;
+                steps.run_tests(&step.name, command).await;
             }
             // The build that failed has been counted.
             Kind::Tests => {}
