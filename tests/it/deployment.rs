@@ -1,9 +1,13 @@
 //! A whole Waypost for one test: its own folder, ports and, on servers, virtual host and database. Runs the real
 //! program, and reads queues as a team's tool would. Must know nothing of how the program works inside.
 
+#[cfg(feature = "servers")]
+use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::process::Command;
+#[cfg(feature = "servers")]
+use std::sync::Mutex;
 use std::time::Duration;
 
 #[cfg(feature = "servers")]
@@ -25,6 +29,8 @@ use waypost_tests::rabbitmq::NodeHandle;
 use waypost_tests::{WaypostProcess, WaypostSettings, WebhookClient};
 
 mod reader;
+#[cfg(feature = "servers")]
+mod said;
 
 use reader::Source;
 pub(crate) use reader::{Found, Reader};
@@ -102,6 +108,9 @@ pub(crate) struct Deployment {
     /// Where the process listens, and the network namespace that has the address where it is not the test's own.
     address: Ipv4Addr,
     namespace: Option<String>,
+    /// Of every process that was started.
+    #[cfg(feature = "servers")]
+    ready_urls: Mutex<BTreeSet<String>>,
     #[cfg(feature = "servers")]
     servers: Option<Servers>,
 }
@@ -125,6 +134,8 @@ impl Deployment {
             has_rules_file: true,
             address: Ipv4Addr::LOCALHOST,
             namespace: None,
+            #[cfg(feature = "servers")]
+            ready_urls: Mutex::default(),
             #[cfg(feature = "servers")]
             servers: None,
         };
@@ -195,6 +206,11 @@ impl Deployment {
         self.folder.path().join("data")
     }
 
+    /// What all processes have written so far.
+    fn log_folder(&self) -> PathBuf {
+        self.folder.path().join("logs")
+    }
+
     pub(crate) fn rules_file(&self) -> PathBuf {
         self.folder.path().join("rules.toml")
     }
@@ -220,12 +236,15 @@ impl Deployment {
     }
 
     pub(crate) fn process_settings(&self) -> WaypostSettings {
+        #[cfg(feature = "servers")]
+        self.note_ready_url(self.admin_url("/readyz"));
         WaypostSettings {
             config: self.config(),
             arguments: self.overrides().map(Into::into).collect(),
             variables: Vec::new(),
             ready_url: self.admin_url("/readyz"),
             namespace: self.namespace.clone(),
+            log_folder: Some(self.log_folder()),
         }
     }
 
@@ -256,6 +275,7 @@ impl Deployment {
         settings.arguments.extend(arguments.map(Into::into));
         settings.variables = owned(variables);
         settings.ready_url = format!("http://127.0.0.1:{admin}/readyz");
+        self.note_ready_url(settings.ready_url.clone());
         WaypostProcess::start(&settings).await
     }
 

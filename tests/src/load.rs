@@ -1,6 +1,7 @@
 //! Customers that write on a timetable, whatever becomes of the system, and send again what is not answered 200. Every
 //! attempt is recorded for the ledger.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -72,6 +73,8 @@ pub struct Load {
     forged: Arc<Mutex<Vec<waypost_ledger::PostRecord>>>,
     tasks: JoinSet<()>,
     stop: CancellationToken,
+    /// What the customers show and say that is theirs.
+    personal_data: BTreeSet<String>,
 }
 
 impl Load {
@@ -83,6 +86,7 @@ impl Load {
             forged: Arc::default(),
             tasks: JoinSet::new(),
             stop: CancellationToken::new(),
+            personal_data: BTreeSet::new(),
         };
         let (forge, forgeries) = mpsc::channel(FORGERIES_MAX);
         for sender in 0..config.senders {
@@ -91,6 +95,11 @@ impl Load {
         // Ends with the last sender.
         load.forge(config, forgeries)?;
         Ok(load)
+    }
+
+    /// What must be in no log, metric or header.
+    pub const fn personal_data(&self) -> &BTreeSet<String> {
+        &self.personal_data
     }
 
     /// Customers of a number of their own.
@@ -111,6 +120,7 @@ impl Load {
             retry_backoff_max: Duration::from_millis(500),
             ..SandboxConfig::new(&config.webhook_url, config.app_secret.as_str())
         };
+        self.personal_data.extend(sandbox.personal_data());
         let posts = Arc::clone(&self.posts);
         let dice = Mutex::new(Rng::with_seed(seed));
         let forged_percent = config.wrongly_signed_percent;

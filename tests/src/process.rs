@@ -2,7 +2,8 @@
 
 use std::collections::VecDeque;
 use std::ffi::OsString;
-use std::io::{BufRead, BufReader, Read};
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read, Write as _};
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -36,6 +37,17 @@ pub struct WaypostSettings {
     pub ready_url: String,
     /// The network namespace to run in, instead of the test's own.
     pub namespace: Option<String>,
+    /// Where each process that is started leaves all that it wrote, in files of its own.
+    pub log_folder: Option<PathBuf>,
+}
+
+impl WaypostSettings {
+    fn log_file(&self, process: u32, stream: &str) -> anyhow::Result<Option<File>> {
+        let Some(folder) = &self.log_folder else { return Ok(None) };
+        std::fs::create_dir_all(folder)?;
+        let path = folder.join(format!("{process}.{stream}"));
+        Ok(Some(File::options().create(true).append(true).open(path)?))
+    }
 }
 
 /// Killed, with SIGKILL, when dropped. Its output is shown when the test has failed by then.
@@ -81,8 +93,9 @@ impl WaypostProcess {
         let output = Arc::new(Mutex::new(Output::default()));
         let stdout = child.stdout.take().context("stdout is piped")?;
         let stderr = child.stderr.take().context("stderr is piped")?;
-        collect(stdout, Arc::clone(&output), |output| &mut output.stdout);
-        collect(stderr, Arc::clone(&output), |output| &mut output.stderr);
+        let file = |stream: &str| settings.log_file(child.id(), stream);
+        collect(stdout, Arc::clone(&output), |output| &mut output.stdout, file("stdout")?);
+        collect(stderr, Arc::clone(&output), |output| &mut output.stderr, file("stderr")?);
         Ok(Self { child, output, _config: config })
     }
 
@@ -248,10 +261,15 @@ fn collect(
     stream: impl Read + Send + 'static,
     output: Arc<Mutex<Output>>,
     part: fn(&mut Output) -> &mut VecDeque<String>,
+    mut file: Option<File>,
 ) {
     // Ends with the stream, that is with the process.
     std::thread::spawn(move || {
         for line in BufReader::new(stream).split(b'\n').map_while(Result::ok) {
+            if let Some(file) = &mut file {
+                // A line that is missing there is missed by whoever reads it.
+                file.write_all(&[&line[..], b"\n"].concat()).expect("the log is written");
+            }
             let mut output = output.lock().unwrap_or_else(PoisonError::into_inner);
             let lines = part(&mut output);
             if lines.len() == OUTPUT_LINES_MAX {

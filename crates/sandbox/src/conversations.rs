@@ -49,6 +49,23 @@ pub enum Step {
     Unsupported,
 }
 
+impl Step {
+    /// The customer's own words, where there are any.
+    pub(crate) const fn text(&self) -> Option<&'static str> {
+        match self {
+            Self::Text(text) | Self::Image { caption: text } => Some(text),
+            Self::Button { .. }
+            | Self::List { .. }
+            | Self::TemplateButton { .. }
+            | Self::Audio
+            | Self::Location
+            | Self::Reaction { .. }
+            | Self::Unknown { .. }
+            | Self::Unsupported => None,
+        }
+    }
+}
+
 use Step::{Audio, Button, Image, List, Location, Reaction, TemplateButton, Text, Unknown, Unsupported};
 
 pub const CONVERSATIONS: &[Conversation] = &[

@@ -1,10 +1,15 @@
 //! Who writes: invented people, the same ones for the same seed. No number here is anybody's.
 
+use std::collections::BTreeSet;
+
 use fastrand::Rng;
 use waypost_domain::AliasSet;
 
 use crate::config::SandboxConfig;
 use crate::conversations::{CONVERSATIONS, Conversation, Step};
+
+/// Bytes.
+const WORDS_MIN: usize = 12;
 
 pub(crate) struct Customer {
     /// Digits without `+`; `None`: shows only a business-scoped id.
@@ -26,6 +31,20 @@ impl SandboxConfig {
             AliasSet { phone: customer.phone, bsuid: customer.bsuid, parent_bsuid: None }
         };
         (0..self.customers).map(aliases).collect()
+    }
+}
+
+impl SandboxConfig {
+    /// What the customers of this run show and say that is theirs: numbers, ids, names, and words long enough to be told
+    /// from a log's own. None of it belongs into a log, a metric or a header.
+    pub fn personal_data(&self) -> BTreeSet<String> {
+        let of = |index| {
+            let Customer { phone, bsuid, username, name, conversation, .. } = Customer::new(index, self.seed);
+            let words = conversation.steps.iter().filter_map(Step::text).filter(|text| text.len() >= WORDS_MIN);
+            let words: Vec<String> = words.map(str::to_owned).collect();
+            [phone, bsuid, username, Some(name)].into_iter().flatten().chain(words)
+        };
+        (0..self.customers).flat_map(of).collect()
     }
 }
 

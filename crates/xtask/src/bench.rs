@@ -11,7 +11,9 @@ mod report;
 mod sent;
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use anyhow::bail;
@@ -21,8 +23,8 @@ use waypost_tests::rabbitmq::RabbitNode;
 
 use bare::Target;
 use http::{Requests, Schedule};
-use processes::stop;
-use report::{Figures, Latency, Report, Row};
+use processes::{stop, time_of};
+use report::{Figures, Latency, Report, Round, Row};
 use sent::{age_of, stamp_of_turn, webhook};
 
 use crate::steps::cargo;
@@ -95,6 +97,8 @@ async fn in_release(arguments: &[&str]) -> anyhow::Result<()> {
 
 struct Bench {
     args: BenchArgs,
+    /// Built with this program, so it lies beside it.
+    binary: PathBuf,
     broker: RabbitNode,
     database: PostgresServer,
     url: String,
@@ -111,13 +115,17 @@ struct Bench {
 
 impl Bench {
     async fn measure(&self) -> anyhow::Result<Report> {
+        self.say("warming up");
+        self.round("w", self.args.messages / 10, true).await?;
         let mut rounds = Vec::new();
         for round in 0..self.args.rounds {
             self.say(&format!("round {} of {}", round + 1, self.args.rounds));
-            rounds.push(self.round(round).await?);
+            // Who goes first changes: what came before may have left the broker something to do.
+            let bare_first = round % 2 == 0;
+            rounds.push(self.round(&format!("r{round}"), self.args.messages, bare_first).await?);
         }
-        let figures = Figures::medians(rounds);
-        let rate = figures.forward.per_second / 8.0;
+        let figures = Figures::of(&rounds);
+        let rate = figures.forward / 8.0;
         self.say(&format!("latency at {rate:.0} messages per second"));
         let latency = self.latencies(rate).await?;
         self.say(&format!("latency at {QUIET_RATE:.0} messages per second"));
@@ -125,29 +133,47 @@ impl Bench {
         Ok(Report { figures, latency, rate, quiet, quiet_rate: QUIET_RATE })
     }
 
-    async fn round(&self, round: usize) -> anyhow::Result<Figures> {
+    async fn round(&self, name: &str, messages: usize, bare_first: bool) -> anyhow::Result<Round> {
+        let messages = messages / self.inbound.len() * self.inbound.len();
+        let bodies = (0..messages).map(|n| webhook(name, n, ""));
+        let requests = Arc::new(Requests::new("/webhook", SECRET, bodies));
+        let ((publish, forward), (noop, ingress, router)) = if bare_first {
+            let bare = self.bare_loops(messages).await?;
+            (bare, self.components(&requests).await?)
+        } else {
+            let components = self.components(&requests).await?;
+            (self.bare_loops(messages).await?, components)
+        };
+        let body = vec![b'x'; BODY_BYTES];
+        let meter = self.meter(None);
+        let elapsed = embedded::publish(messages, usize::from(PREFETCH), &body).await?;
+        let embedded = meter.stop(self, messages, elapsed);
+        Ok(Round { publish, embedded, forward, noop, ingress, router })
+    }
+
+    /// Fills the work queues, and empties them.
+    async fn bare_loops(&self, messages: usize) -> anyhow::Result<(Row, Row)> {
         let consuming = bare::connect(&self.url).await?;
         let publishing = bare::connect(&self.url).await?;
         self.purge(&consuming).await?;
-        let messages = self.args.messages / self.inbound.len() * self.inbound.len();
         let body = vec![b'x'; BODY_BYTES];
-
         let meter = self.meter(None);
         let elapsed = bare::publish(&publishing, &self.inbound_targets, messages, usize::from(PREFETCH), &body).await?;
         let publish = meter.stop(self, messages, elapsed);
 
         let meter = self.meter(None);
-        let elapsed = embedded::publish(messages, usize::from(PREFETCH), &body).await?;
-        let embedded = meter.stop(self, messages, elapsed);
-
-        let meter = self.meter(None);
-        let (queues, targets) = (&self.inbound, &self.team_targets);
-        let elapsed = bare::forward(&consuming, &publishing, queues, targets, messages, PREFETCH).await?;
+        let (queues, targets, done) = (&self.inbound, &self.team_targets, Arc::default());
+        let (elapsed, ()) = tokio::try_join!(
+            time_of(messages, async || AtomicUsize::load(&done, Ordering::Relaxed)),
+            bare::forward(&consuming, &publishing, queues, targets, messages, PREFETCH, &done),
+        )?;
         let forward = meter.stop(self, messages, elapsed);
         self.purge(&consuming).await?;
+        Ok((publish, forward))
+    }
 
-        let requests =
-            Arc::new(Requests::new("/webhook", SECRET, (0..messages).map(|n| webhook(&format!("r{round}"), n, ""))));
+    /// The same by our components; and the handler that does nothing, beside the ingress.
+    async fn components(&self, requests: &Arc<Requests>) -> anyhow::Result<(Row, Row, Row)> {
         let (noop_process, address) = self.start_noop().await?;
         let meter = self.meter(noop_process.id());
         let load = http::send(address, requests.clone(), self.args.connections, None).await?;
@@ -162,11 +188,23 @@ impl Bench {
 
         let router_process = self.spawn(&["router"])?;
         let meter = self.meter(router_process.id());
-        let elapsed = self.wait_until_handled(messages).await?;
-        let router = meter.stop(self, messages, elapsed);
+        let elapsed = time_of(requests.len(), async || self.handled().await).await?;
+        let router = meter.stop(self, requests.len(), elapsed);
         stop(router_process).await?;
-        self.purge(&consuming).await?;
-        Ok(Figures { publish, embedded, forward, noop, ingress, router })
+        self.check_spread(requests.len()).await?;
+        Ok((noop, ingress, router))
+    }
+
+    /// Both sides are to fill the same queues, or the comparison is worth less.
+    async fn check_spread(&self, messages: usize) -> anyhow::Result<()> {
+        let connection = bare::connect(&self.url).await?;
+        let filled: Vec<String> = self.team_targets.iter().map(|target| target.key.clone()).collect();
+        let depths = bare::depths(&connection, &filled).await?;
+        let share = u32::try_from(messages / filled.len())?;
+        if depths.iter().any(|depth| *depth < share / 2) || depths.iter().sum::<u32>() as usize != messages {
+            bail!("the rules spread {messages} messages otherwise: {filled:?} hold {depths:?}");
+        }
+        self.purge(&connection).await
     }
 
     async fn latencies(&self, rate: f64) -> anyhow::Result<Vec<(&'static str, Latency)>> {
@@ -210,9 +248,10 @@ impl Bench {
             body
         };
         let age = |body: &[u8]| age_of(u64::from_be_bytes(body.get(..8)?.try_into().ok()?));
+        let done = Arc::default();
         let (_, _, latency) = tokio::try_join!(
             bare::publish_steadily(&publishing, &self.inbound_targets, rate, messages, stamp),
-            bare::forward(&consuming, &forwarding, &self.inbound, &self.team_targets, messages, PREFETCH),
+            bare::forward(&consuming, &forwarding, &self.inbound, &self.team_targets, messages, PREFETCH, &done),
             bare::measure_latency(&publishing, &self.teams, messages - unmeasured, age),
         )?;
         Ok(latency)

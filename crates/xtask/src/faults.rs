@@ -17,6 +17,9 @@ const REPORT_ENV: &str = "WAYPOST_FAULTS_REPORT";
 const SCALE_ENV: &str = "WAYPOST_FAULTS";
 /// Builds that break a promise on purpose: first, because the rest proves nothing unless the ledger notices them.
 const SABOTAGE: &str = "sabotage";
+/// What their lines in the table begin with, and how many there are.
+const SABOTAGE_MARK: &str = "--";
+const FOUR: usize = 4;
 /// How a process ends whose network or servers fail while it drains: measured by the clock, not judged by the ledger.
 const ENDINGS: &str = "endings";
 const ENDINGS_REPORT_ENV: &str = "WAYPOST_ENDINGS_REPORT";
@@ -68,7 +71,7 @@ pub(crate) async fn run(args: FaultsArgs) -> anyhow::Result<Count> {
     print(&lines);
     print_endings(&endings);
     let is_reported = |fault: &&&str| match **fault {
-        SABOTAGE => true,
+        SABOTAGE => lines.iter().filter(|line| line.is_sabotage() && !line.good).count() == FOUR,
         ENDINGS => endings.len() == SEVEN,
         fault => lines.iter().any(|line| line.fault.starts_with(fault)),
     };
@@ -106,6 +109,22 @@ struct Ending {
     exit_code: Option<i32>,
 }
 
+impl Line {
+    fn is_sabotage(&self) -> bool {
+        self.fault.starts_with(SABOTAGE_MARK)
+    }
+
+    /// A word on the line, where there is something to say.
+    fn remark(&self) -> &'static str {
+        match (self.is_sabotage(), self.good) {
+            (false, true) => "",
+            (false, false) => "  NOT GOOD",
+            (true, true) => "  NOT SEEN",
+            (true, false) => "  seen, as it should be",
+        }
+    }
+}
+
 fn read<T: DeserializeOwned>(report: &Path) -> anyhow::Result<Vec<T>> {
     // No fault has come so far as to write it.
     let text = std::fs::read_to_string(report).unwrap_or_default();
@@ -128,7 +147,7 @@ fn print(lines: &[Line]) {
             line.parked,
             seconds(line.longest_pause_ms),
             seconds(line.time_to_recover_ms),
-            if line.good { "" } else { "  NOT GOOD" }
+            line.remark()
         );
     }
 }
@@ -166,7 +185,10 @@ mod tests {
             "redelivered":1,"parked":0,"longest_pause_ms":9,"time_to_recover_ms":7}"#;
         std::fs::write(&file, line.replace('\n', "")).unwrap();
         let lines: Vec<Line> = read(&file).unwrap();
-        assert_eq!((lines[0].messages, lines[0].longest_pause_ms), (5, 9));
+        assert_eq!((lines[0].messages, lines[0].longest_pause_ms, lines[0].remark()), (5, 9, ""));
+        let sabotage = line.replace("01 broker killed", "-- fence skipped").replace('\n', "");
+        let sabotage: Line = serde_json::from_str(&sabotage).unwrap();
+        assert_eq!(sabotage.remark(), "  NOT SEEN");
         std::fs::write(&file, "no line").unwrap();
         assert!(read::<Line>(&file).is_err());
         assert!(read::<Line>(Path::new("/nonexistent/report")).unwrap().is_empty());

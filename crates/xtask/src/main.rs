@@ -13,6 +13,7 @@ mod fuzz;
 mod interop;
 mod ledger;
 mod lint;
+mod mutants;
 mod test;
 
 mod count;
@@ -20,6 +21,7 @@ mod debian;
 mod servers;
 mod steps;
 mod test_plan;
+mod tools;
 mod workspace;
 
 use std::path::PathBuf;
@@ -65,6 +67,8 @@ enum Command {
     Ledger(ledger::LedgerCommand),
     /// Check what only special tools can: protobuf style and compatibility, spelling, licences
     Lint,
+    /// Change a crate line by line, and see whether its tests notice
+    Mutants(mutants::MutantsArgs),
     /// Administer a running waypost with a client that another language's tools generated
     ///
     /// Python's gRPC tools, from its package registry into a temporary folder, make the client from /proto; it calls the
@@ -120,6 +124,7 @@ async fn run(command: Command) -> anyhow::Result<Option<Count>> {
         Command::Corpus { dir } => corpus::run(&dir).await.map(Some),
         Command::Fuzz(args) => fuzz::run(args).await.map(Some),
         Command::Ledger(command) => ledger::run(command).await,
+        Command::Mutants(args) => mutants::run(args).await.map(Some),
         Command::Interop => interop::run().await.map(Some),
         Command::Lint => lint::run().await.map(Some),
         Command::Faults(args) => faults::run(args).await.map(Some),

@@ -12,7 +12,8 @@ use waypost_bus::topology::DEAD_LETTERS_QUEUE;
 use waypost_bus_rabbitmq::RabbitBus;
 use waypost_domain::{DecisionId, PhoneNumberId};
 use waypost_ledger::{
-    Answer, DeliveryRecord, Item, ItemKind, Ledger, PostRecord, QueueDepth, StoreFacts, Verdict, activated_rule_sets,
+    Answer, DeliveryRecord, Item, ItemKind, Ledger, PostRecord, QueueDepth, StoreFacts, TextRecord, Verdict,
+    activated_rule_sets,
 };
 use waypost_store::{Store, StoreOptions, StoreUrl};
 use waypost_tests::eventually;
@@ -123,13 +124,15 @@ impl<'a> Run<'a> {
         let verdict = self.judge(DRAIN_TIMEOUT).await?;
         self.report(&verdict)?;
         verdict.clone().into_result()?;
+        ensure!(verdict.unchecked.is_empty(), "something was not checked: {verdict}");
         ensure!(verdict.counts.parked <= parked_max, "innocent messages are parked: {verdict}");
         Ok((verdict, self.ledger))
     }
 
-    /// The same without an opinion and without a line, where it is known that something is missing.
+    /// The same without an opinion, where it is known that something is missing.
     pub(crate) async fn judge_quickly(mut self) -> anyhow::Result<(Verdict, Ledger)> {
         let verdict = self.judge(QUICK_DRAIN_TIMEOUT).await?;
+        self.report(&verdict)?;
         Ok((verdict, self.ledger))
     }
 
@@ -145,6 +148,8 @@ impl<'a> Run<'a> {
         }
         self.ledger.store = Some(facts);
         self.ledger.rule_sets.extend(activated_rule_sets(&store).await?);
+        self.ledger.markers = self.load.personal_data().iter().cloned().collect();
+        self.ledger.texts.extend(self.deployment.said().await?);
         store.close().await;
         Ok(self.ledger.check())
     }
@@ -180,6 +185,9 @@ impl<'a> Run<'a> {
         }
         self.ledger.depths = self.undrained(&bus).await?;
         self.ledger.deliveries = deliveries(&mut reader)?;
+        let properties =
+            reader.look()?.iter().map(|found| format!("{} {:?}\n", found.message.id, found.message.headers));
+        self.ledger.texts.push(TextRecord { source: "AMQP properties".to_owned(), text: properties.collect() });
         Ok(())
     }
 

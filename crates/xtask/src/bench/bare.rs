@@ -1,5 +1,7 @@
 //! The floor: what lapin and the broker do when nobody thinks. Persistent messages, quorum queues, confirms, bursts.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
@@ -8,7 +10,8 @@ use futures_util::future::join_all;
 use hdrhistogram::Histogram;
 use lapin::message::Delivery;
 use lapin::options::{
-    BasicAckOptions, BasicConsumeOptions, BasicPublishOptions, BasicQosOptions, ConfirmSelectOptions, QueuePurgeOptions,
+    BasicAckOptions, BasicConsumeOptions, BasicPublishOptions, BasicQosOptions, ConfirmSelectOptions,
+    QueueDeclareOptions, QueuePurgeOptions,
 };
 use lapin::types::FieldTable;
 use lapin::{BasicProperties, Channel, Confirmation, Connection, ConnectionProperties};
@@ -84,8 +87,7 @@ pub(crate) async fn publish_burst<'a>(
     Ok(())
 }
 
-/// Consumes `messages` from the queues, publishes each to one of the targets, acknowledges. Returns the time from the
-/// first delivery to the last acknowledgement.
+/// Consumes `messages` from the queues, publishes each to one of the targets, acknowledges, and counts them in `done`.
 pub(crate) async fn forward(
     consuming: &Connection,
     publishing: &Connection,
@@ -93,20 +95,19 @@ pub(crate) async fn forward(
     targets: &[Target],
     messages: usize,
     prefetch: u16,
-) -> anyhow::Result<Duration> {
-    let counter = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
-    let started = Instant::now();
+    done: &Arc<AtomicUsize>,
+) -> anyhow::Result<()> {
     let mut tasks = JoinSet::new();
     for queue in queues {
         let input = consuming.create_channel().await?;
         let output = confirm_channel(publishing).await?;
-        let (queue, targets, counter) = (queue.clone(), targets.to_vec(), counter.clone());
-        tasks.spawn(async move { forward_queue(input, output, &queue, &targets, &counter, messages, prefetch).await });
+        let (queue, targets, done) = (queue.clone(), targets.to_vec(), done.clone());
+        tasks.spawn(async move { forward_queue(input, output, &queue, &targets, &done, messages, prefetch).await });
     }
-    while let Some(done) = tasks.join_next().await {
-        done??;
+    while let Some(ended) = tasks.join_next().await {
+        ended??;
     }
-    Ok(started.elapsed())
+    Ok(())
 }
 
 async fn forward_queue(
@@ -114,17 +115,16 @@ async fn forward_queue(
     output: Channel,
     queue: &str,
     targets: &[Target],
-    counter: &std::sync::atomic::AtomicUsize,
+    done: &AtomicUsize,
     messages: usize,
     prefetch: u16,
 ) -> anyhow::Result<()> {
-    use std::sync::atomic::Ordering;
     input.basic_qos(prefetch, BasicQosOptions::default()).await?;
     let tag = format!("bench-{queue}");
     let mut consumer =
         input.basic_consume(queue.into(), tag.into(), BasicConsumeOptions::default(), FieldTable::default()).await?;
     let mut turn = 0;
-    while counter.load(Ordering::Relaxed) < messages {
+    while done.load(Ordering::Relaxed) < messages {
         // The others may have taken the last ones.
         let Ok(first) = tokio::time::timeout(Duration::from_millis(200), consumer.next()).await else { continue };
         let mut batch: Vec<Delivery> = vec![first.context("the consumer ended")??];
@@ -143,11 +143,24 @@ async fn forward_queue(
         if let Some(last) = batch.last() {
             input.basic_ack(last.delivery_tag, BasicAckOptions { multiple: true }).await?;
         }
-        counter.fetch_add(batch.len(), Ordering::Relaxed);
+        done.fetch_add(batch.len(), Ordering::Relaxed);
     }
     input.close(200, "done".into()).await?;
     output.close(200, "done".into()).await?;
     Ok(())
+}
+
+/// How many messages wait in each of the queues.
+pub(crate) async fn depths(connection: &Connection, queues: &[String]) -> anyhow::Result<Vec<u32>> {
+    let channel = connection.create_channel().await?;
+    let mut depths = Vec::new();
+    for queue in queues {
+        let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+        let declared = channel.queue_declare(queue.as_str().into(), options, FieldTable::default()).await?;
+        depths.push(declared.message_count());
+    }
+    channel.close(200, "done".into()).await?;
+    Ok(depths)
 }
 
 pub(crate) async fn purge(connection: &Connection, queues: &[String]) -> anyhow::Result<()> {

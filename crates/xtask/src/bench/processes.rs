@@ -17,10 +17,11 @@ use waypost_tests::postgres::PostgresServer;
 use waypost_tests::rabbitmq::RabbitNode;
 
 use super::bare::Target;
+use super::sent::TEXTS;
 use super::{Bench, BenchArgs, SECRET, bare, report};
 use crate::steps::root;
 
-/// The router's metrics, while it works. Rendering them costs it a little.
+/// How far the work is, while it goes on. The router renders its metrics for that, which costs it a little.
 const POLL_EVERY: Duration = Duration::from_millis(50);
 const STEP_MAX: Duration = Duration::from_secs(300);
 
@@ -39,8 +40,9 @@ impl Bench {
         let names = rules.team_names();
         let queues = names.iter().flat_map(|team| Priority::ALL.map(|priority| team_queue(team, priority)));
         let teams: Vec<String> = queues.collect();
-        let team_targets =
-            teams.iter().map(|queue| Target { exchange: "wa.teams".into(), key: queue.clone() }).collect();
+        // Where our rules send what is sent here, so that both sides fill the same queues.
+        let filled = TEXTS.map(|(_, queue)| Target { exchange: "wa.teams".into(), key: queue.to_owned() });
+        let team_targets = filled.to_vec();
         let listen = SocketAddr::from(([127, 0, 0, 1], free_port()));
         let admin = SocketAddr::from(([127, 0, 0, 1], free_port()));
         let config = tempfile::NamedTempFile::new()?;
@@ -52,8 +54,10 @@ impl Bench {
         );
         std::fs::write(config.path(), text)?;
         let http = waypost_tests::webhook::http_client()?;
+        let binary = std::env::current_exe()?.with_file_name("waypost");
         let bench = Self {
             args,
+            binary,
             broker,
             database,
             url,
@@ -76,7 +80,7 @@ impl Bench {
     }
 
     fn waypost(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(root().join("target/release/waypost"));
+        let mut command = Command::new(&self.binary);
         command.args(arguments).arg("--config").arg(self.config.path()).kill_on_drop(true);
         command
     }
@@ -111,30 +115,36 @@ impl Bench {
         Ok((child, line.parse()?))
     }
 
-    /// From the first message handled to the last, by the router's own count.
-    pub(super) async fn wait_until_handled(&self, messages: usize) -> anyhow::Result<Duration> {
-        let deadline = Instant::now() + STEP_MAX;
-        let mut started = None;
-        loop {
-            let handled = self.get("/metrics").await.map_or(0, |text| report::handled(&text));
-            if handled > 0 && started.is_none() {
-                started = Some(Instant::now());
-            }
-            if let Some(started) = started
-                && handled >= messages
-            {
-                return Ok(started.elapsed());
-            }
-            if Instant::now() > deadline {
-                bail!("the router handled {handled} of {messages} messages in {STEP_MAX:?}");
-            }
-            tokio::time::sleep(POLL_EVERY).await;
-        }
+    /// How many messages the router has handled, by its own count.
+    pub(super) async fn handled(&self) -> usize {
+        self.get("/metrics").await.map_or(0, |text| report::handled(&text))
     }
 
     async fn get(&self, path: &str) -> anyhow::Result<String> {
         let answer = self.http.get(format!("http://{}{path}", self.admin)).send().await?;
         Ok(answer.error_for_status()?.text().await?)
+    }
+}
+
+/// How long `messages` take at the speed between the first look at which some were done and the first at which all were.
+/// Both sides of a comparison are timed by this: neither is charged for how it starts and ends.
+pub(super) async fn time_of(messages: usize, done: impl AsyncFn() -> usize) -> anyhow::Result<Duration> {
+    let deadline = Instant::now() + STEP_MAX;
+    let mut first = None;
+    loop {
+        let (now, count) = (Instant::now(), done().await);
+        match first {
+            None if count > 0 => first = Some((now, count)),
+            Some((began_at, before)) if count >= messages && count > before => {
+                let share = f64::from(u32::try_from(messages)?) / f64::from(u32::try_from(count - before)?);
+                return Ok(now.duration_since(began_at).mul_f64(share));
+            }
+            None | Some(_) => {}
+        }
+        if now > deadline {
+            bail!("{count} of {messages} messages were done in {STEP_MAX:?}");
+        }
+        tokio::time::sleep(POLL_EVERY).await;
     }
 }
 

@@ -9,7 +9,7 @@ use waypost_cloud_api::webhook::split;
 use waypost_proto::{encode_event, v1};
 
 /// One phase of one round, or the medians of all.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Row {
     pub(crate) per_second: f64,
     /// Processor microseconds per message.
@@ -18,8 +18,8 @@ pub(crate) struct Row {
     pub(crate) database_us: f64,
 }
 
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Figures {
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Round {
     pub(crate) publish: Row,
     /// Durable publishes to the embedded bus, in this process.
     pub(crate) embedded: Row,
@@ -27,6 +27,25 @@ pub(crate) struct Figures {
     pub(crate) noop: Row,
     pub(crate) ingress: Row,
     pub(crate) router: Row,
+}
+
+/// A figure of each round: the median, and how far they lie apart.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Spread {
+    median: f64,
+    min: f64,
+    max: f64,
+}
+
+/// What all rounds come to.
+pub(crate) struct Figures {
+    /// Of each phase: its medians, and how its speeds lie apart.
+    rows: [(&'static str, Row, Spread); 6],
+    router_vs_forward: Spread,
+    ingress_vs_publish: Spread,
+    embedded_vs_publish: Spread,
+    /// Median, in messages per second.
+    pub(crate) forward: f64,
 }
 
 /// Milliseconds.
@@ -46,32 +65,16 @@ pub(crate) struct Report {
     pub(crate) quiet_rate: f64,
 }
 
-impl Figures {
-    pub(crate) fn medians(rounds: Vec<Self>) -> Self {
-        let row = |of: fn(&Self) -> Row| {
-            let median = |value: fn(&Row) -> f64| {
-                let mut values: Vec<f64> = rounds.iter().map(|round| value(&of(round))).collect();
-                values.sort_by(f64::total_cmp);
-                values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
-            };
-            Row {
-                per_second: median(|row| row.per_second),
-                client_us: median(|row| row.client_us),
-                broker_us: median(|row| row.broker_us),
-                database_us: median(|row| row.database_us),
-            }
-        };
-        Self {
-            publish: row(|round| round.publish),
-            embedded: row(|round| round.embedded),
-            forward: row(|round| round.forward),
-            noop: row(|round| round.noop),
-            ingress: row(|round| round.ingress),
-            router: row(|round| round.router),
-        }
+impl Spread {
+    fn of(mut values: Vec<f64>) -> Self {
+        values.sort_by(f64::total_cmp);
+        let at = |place: usize| values.get(place).copied().unwrap_or(f64::NAN);
+        Self { median: at(values.len() / 2), min: at(0), max: at(values.len().saturating_sub(1)) }
     }
+}
 
-    fn rows(&self) -> [(&'static str, Row); 6] {
+impl Round {
+    fn phases(&self) -> [(&'static str, Row); 6] {
         [
             ("publish", self.publish),
             ("embedded", self.embedded),
@@ -81,18 +84,41 @@ impl Figures {
             ("router", self.router),
         ]
     }
+}
 
-    fn embedded_vs_publish(&self) -> f64 {
-        self.embedded.per_second / self.publish.per_second
+impl Figures {
+    /// Ratios are taken within a round, so that a slow one slows both of their sides.
+    pub(crate) fn of(rounds: &[Round]) -> Self {
+        let all = |value: &dyn Fn(&Round) -> f64| Spread::of(rounds.iter().map(value).collect());
+        let names = Round::default().phases();
+        let rows = std::array::from_fn(|phase| {
+            let of = |value: fn(&Row) -> f64| all(&|round: &Round| value(&round.phases()[phase].1));
+            let per_second = of(|row| row.per_second);
+            let row = Row {
+                per_second: per_second.median,
+                client_us: of(|row| row.client_us).median,
+                broker_us: of(|row| row.broker_us).median,
+                database_us: of(|row| row.database_us).median,
+            };
+            (names[phase].0, row, per_second)
+        });
+        // Against whichever floor is the lower one.
+        let floor = |round: &Round| round.publish.per_second.min(round.noop.per_second);
+        Self {
+            rows,
+            router_vs_forward: all(&|round| round.router.per_second / round.forward.per_second),
+            ingress_vs_publish: all(&|round| round.ingress.per_second / floor(round)),
+            embedded_vs_publish: all(&|round| round.embedded.per_second / round.publish.per_second),
+            forward: all(&|round| round.forward.per_second).median,
+        }
     }
 
-    fn router_vs_forward(&self) -> f64 {
-        self.router.per_second / self.forward.per_second
-    }
-
-    /// Against whichever floor is the lower one.
-    fn ingress_vs_publish(&self) -> f64 {
-        self.ingress.per_second / self.publish.per_second.min(self.noop.per_second)
+    fn ratios(&self) -> [(&'static str, Spread); 3] {
+        [
+            ("router_vs_forward", self.router_vs_forward),
+            ("ingress_vs_publish", self.ingress_vs_publish),
+            ("embedded_vs_publish", self.embedded_vs_publish),
+        ]
     }
 }
 
@@ -113,15 +139,21 @@ impl Report {
     }
 
     pub(crate) fn to_json(&self) -> Value {
-        let rows = self.figures.rows().map(|(name, row)| {
+        let rows = self.figures.rows.iter().map(|(name, row, speed)| {
             let figures = json!({
                 "messages_per_second": row.per_second,
+                "messages_per_second_range": [speed.min, speed.max],
                 "client_cpu_us": row.client_us,
                 "broker_cpu_us": row.broker_us,
                 "database_cpu_us": row.database_us,
             });
-            (name.to_owned(), figures)
+            ((*name).to_owned(), figures)
         });
+        let ratios = self.figures.ratios().into_iter().flat_map(|(name, ratio)| {
+            [(name.to_owned(), json!(ratio.median)), (format!("{name}_range"), json!([ratio.min, ratio.max]))]
+        });
+        let quiet = ("quiet_p50_vs_forward".to_owned(), json!(self.quiet_p50_vs_forward()));
+        let ratios: serde_json::Map<_, _> = ratios.chain([quiet]).collect();
         let latency = |of: &[(&'static str, Latency)]| {
             let entry = |(name, latency): &(&str, Latency)| {
                 ((*name).to_owned(), json!({"p50": latency.p50, "p99": latency.p99}))
@@ -129,13 +161,8 @@ impl Report {
             of.iter().map(entry).collect::<serde_json::Map<_, _>>()
         };
         json!({
-            "ratios": {
-                "router_vs_forward": self.figures.router_vs_forward(),
-                "ingress_vs_publish": self.figures.ingress_vs_publish(),
-                "embedded_vs_publish": self.figures.embedded_vs_publish(),
-                "quiet_p50_vs_forward": self.quiet_p50_vs_forward(),
-            },
-            "phases": rows.into_iter().collect::<serde_json::Map<_, _>>(),
+            "ratios": ratios,
+            "phases": rows.collect::<serde_json::Map<_, _>>(),
             "latency_ms": latency(&self.latency),
             "latency_at_per_second": self.rate,
             "quiet_latency_ms": latency(&self.quiet),
@@ -146,10 +173,13 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{:<14} {:>11} {:>12} {:>12} {:>12}", "", "messages/s", "client µs", "broker µs", "database µs")?;
-        for (name, row) in self.figures.rows() {
-            let (client, broker, database) = (row.client_us, row.broker_us, row.database_us);
-            writeln!(f, "{name:<14} {:>11.0} {client:>12.1} {broker:>12.1} {database:>12.1}", row.per_second)?;
+        let title = ["messages/s", "min", "max", "client µs", "broker µs", "database µs"];
+        let [speed, min, max, client, broker, database] = title;
+        writeln!(f, "{:<14} {speed:>11} {min:>8} {max:>8} {client:>12} {broker:>12} {database:>12}", "")?;
+        for (name, row, Spread { min, max, .. }) in &self.figures.rows {
+            let Row { per_second, client_us, broker_us, database_us } = row;
+            write!(f, "{name:<14} {per_second:>11.0} {min:>8.0} {max:>8.0} ")?;
+            writeln!(f, "{client_us:>12.1} {broker_us:>12.1} {database_us:>12.1}")?;
         }
         for (rate, latency) in [(self.rate, &self.latency), (self.quiet_rate, &self.quiet)] {
             let title = format!("latency at {rate:.0} messages/s");
@@ -159,14 +189,10 @@ impl fmt::Display for Report {
             }
         }
         writeln!(f)?;
-        for (name, ratio) in [
-            ("router_vs_forward", self.figures.router_vs_forward()),
-            ("ingress_vs_publish", self.figures.ingress_vs_publish()),
-            ("embedded_vs_publish", self.figures.embedded_vs_publish()),
-            ("quiet_p50_vs_forward", self.quiet_p50_vs_forward()),
-        ] {
-            writeln!(f, "{name:<20} {ratio:>6.3}")?;
+        for (name, Spread { median, min, max }) in self.figures.ratios() {
+            writeln!(f, "{name:<20} {median:>6.3}  ({min:.3} to {max:.3})")?;
         }
+        writeln!(f, "{:<20} {:>6.3}", "quiet_p50_vs_forward", self.quiet_p50_vs_forward())?;
         Ok(())
     }
 }
