@@ -178,12 +178,12 @@ impl<'a> Run<'a> {
             added = found.len();
             // A queue without anything ready may have much on the way to us.
             let is_complete = promised.is_empty() && malformed.is_empty();
-            if is_complete && self.undrained(&bus).await?.is_empty() {
+            if is_complete && self.depths(&bus).await?.iter().all(|depth| depth.ready == 0) {
                 break;
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        self.ledger.depths = self.undrained(&bus).await?;
+        self.ledger.depths = self.depths(&bus).await?;
         self.ledger.deliveries = deliveries(&mut reader)?;
         let properties =
             reader.look()?.iter().map(|found| format!("{} {:?}\n", found.message.id, found.message.headers));
@@ -191,15 +191,13 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// The queues that hold something.
-    async fn undrained(&self, bus: &RabbitBus) -> anyhow::Result<Vec<QueueDepth>> {
+    /// How much each queue holds that should hold nothing any more.
+    async fn depths(&self, bus: &RabbitBus) -> anyhow::Result<Vec<QueueDepth>> {
         let mut found = Vec::new();
         let ours = (0..PARTITIONS).flat_map(|id| [format!("wa.in.p{id:02}"), format!("wa.st.p{id:02}")]);
         for queue in ours.chain(["wa.account".to_owned()]).chain(read_queues()) {
             let depth = bus.depth(&queue).await?.unwrap_or_default();
-            if depth.ready > 0 {
-                found.push(QueueDepth { queue, ready: depth.ready, unacknowledged: depth.unacknowledged });
-            }
+            found.push(QueueDepth { queue, ready: depth.ready, unacknowledged: depth.unacknowledged });
         }
         Ok(found)
     }
