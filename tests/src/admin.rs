@@ -86,6 +86,13 @@ impl AdminServer {
         Ok(())
     }
 
+    /// Ends it in good order; gives all that it wrote.
+    pub async fn end(&mut self) -> anyhow::Result<String> {
+        let status = self.process.terminate(ENDS_WITHIN).await?;
+        ensure!(status.success(), "{status} after SIGTERM");
+        Ok(self.process.output())
+    }
+
     pub const fn port(&self) -> u16 {
         self.port
     }

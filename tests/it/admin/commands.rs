@@ -286,6 +286,33 @@ async fn contacts_are_imported_and_rejects_listed() -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Neither what is imported nor what is asked about, not even where it is refused.
+#[tokio::test]
+async fn nothing_of_a_customer_is_logged_by_the_administration() -> anyhow::Result<()> {
+    const MARKERS: [&str; 4] = ["15559876543", "Zebulonmarker", "quetzalmarker", "US.98877665544332211009"];
+    let [phone, name, note, bsuid] = MARKERS;
+    let mut server = AdminServer::start_with("[log]\nlevel = \"debug\"").await?;
+    let operator = Terminal::new(&server, "operator")?;
+    let editor = Terminal::new(&server, "editor")?;
+    let csv = format!("phone,bsuid,note\n{phone},{bsuid},{name}\n{note},,{name}\n{phone}{phone}{phone},,{note}\n");
+    let path = server.folder().join("crm.csv").display().to_string();
+    std::fs::write(&path, csv)?;
+    ensure!(editor.run(&["contacts", "import", &path])?.status.code() == Some(3));
+    assert_eq!(editor.json(&["contacts", "get", "--phone", phone])?["attributes"]["note"], name);
+    editor.fails(&["contacts", "get", "--phone", &format!("{phone}1")], 1)?;
+    post(&server, "wamid.MARKED", note).await?;
+    let listed =
+        async || operator.json(&["decisions", "list"]).is_ok_and(|all| all != Value::Array(vec![])).then_some(());
+    eventually("it is decided", ROUTED_WITHIN, listed).await;
+    operator.run(&["decisions", "list"])?;
+    let said = server.end().await?;
+    ensure!(said.contains("DEBUG"), "it logs at debug level: {said}");
+    for line in said.lines() {
+        ensure!(MARKERS.iter().all(|marker| !line.contains(marker)), "{line}");
+    }
+    Ok(())
+}
+
 #[tokio::test]
 async fn an_import_that_broke_off_goes_on() -> anyhow::Result<()> {
     // A batch has 200 rows; the second one is too large for this server.
