@@ -176,6 +176,23 @@ mod tests {
         }
     }
 
+    /// All of it is compared, not its beginning or its end.
+    #[test]
+    fn every_bit_and_every_digit_counts() {
+        let tag = hex::decode(COMPACT_TAG).unwrap();
+        let verdict = |header: String, want| check(&header, &[header.as_bytes()], COMPACT.as_bytes(), &[SECRET], want);
+        for bit in 0..8 * DIGEST_BYTES {
+            let mut wrong = tag.clone();
+            wrong[bit / 8] ^= 1 << (bit % 8);
+            verdict(format!("sha256={}", hex::encode(wrong)), Err(SignatureError::Mismatch));
+        }
+        let right = COMPACT_TAG.len();
+        for digits in (0..right).chain(right + 1..=2 * right) {
+            let digits: String = COMPACT_TAG.chars().cycle().take(digits).collect();
+            verdict(format!("sha256={digits}"), Err(SignatureError::Malformed));
+        }
+    }
+
     #[test]
     fn any_of_several_secrets_will_do() {
         let header = sign("new", COMPACT.as_bytes());
