@@ -244,7 +244,7 @@ fn target<'a>(rule: &'a Rule, input: &'a RouteInput) -> Option<(&'a TeamName, Op
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::collections::BTreeMap;
+    use std::collections::{BTreeMap, BTreeSet};
 
     use crate::input::OpenConversation;
 
@@ -336,6 +336,30 @@ mod tests {
             "default",
             "frontdesk",
         );
+    }
+
+    #[test]
+    fn a_split_sends_each_share_to_its_team_and_everybody_to_one() {
+        let split = "split = { billing = 20, people = 30, vip = 50 }";
+        let rule = |id: &str| format!("[[rules]]\nid = '{id}'\n{split}\nwhen = {{ keyword = ['split'] }}\n");
+        let read = |id: &str| RuleSet::parse(&format!("{FILE}{}", rule(id))).expect("the file is right");
+        let (set, other) = (read("split"), read("another"));
+        let team_of = |set: &RuleSet, n: u32| {
+            let input = RouteInput { contact_key: format!("contact-{n}"), ..text("split") };
+            set.decide(&input).team.to_string()
+        };
+        // Which hundredths of all customers each team has; that they are about even is for `percent` to say.
+        let mut buckets: BTreeMap<String, BTreeSet<u8>> = BTreeMap::new();
+        let mut elsewhere = 0;
+        for n in 0..10_000 {
+            let team = team_of(&set, n);
+            assert_eq!(team_of(&set, n), team, "the same customer, the same team");
+            elsewhere += u32::from(team_of(&other, n) != team);
+            buckets.entry(team).or_default().insert(percent::bucket("split", &format!("contact-{n}")));
+        }
+        let shares = [("billing", 0..20), ("people", 20..50), ("vip", 50..100)];
+        assert_eq!(buckets, shares.map(|(team, share)| (team.to_owned(), share.collect())).into());
+        assert!((5_500..6_900).contains(&elsewhere), "{elsewhere} of 10000: each rule draws for itself");
     }
 
     #[test]

@@ -197,3 +197,44 @@ pub(crate) fn is_valid_at(rule: &Rule, at: Option<Timestamp>) -> bool {
     let not_over = |until| at.is_some_and(|at| at < until);
     rule.valid_from.is_none_or(begun) && rule.valid_until.is_none_or(not_over)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the index, the plain scan and the explanation all ask.
+    #[test]
+    fn the_unknown_is_what_the_rule_says() {
+        use OnUnknown::{Match, NoMatch};
+        use Truth::{False, True, Unknown};
+        // (what is known of the condition, `not`, holds with no-match, holds with match)
+        let table = [
+            (True, false, true, true),
+            (True, true, false, false),
+            (False, false, false, false),
+            (False, true, true, true),
+            // A `not` does not turn what is unknown into what is known.
+            (Unknown, false, false, true),
+            (Unknown, true, false, true),
+        ];
+        for (truth, negated, no_match, matches) in table {
+            let got = (truth.settle(negated, NoMatch), truth.settle(negated, Match));
+            assert_eq!(got, (no_match, matches), "{truth:?}, not: {negated}");
+        }
+    }
+
+    /// No more of a text than WhatsApp itself allows costs time; characters are counted, not bytes.
+    #[test]
+    fn patterns_see_the_beginning_of_a_text() {
+        let set = crate::RuleSet::parse(
+            "[default]\nteam='a'\n[handover]\nteam='a'\nbuttons=['h']\n[[teams]]\nname='a'\n\
+            [[rules]]\nid='r'\nteam='a'\nwhen={ regex='needle' }\n",
+        )
+        .unwrap();
+        for (before, found) in [(TEXT_CHARS_MAX - 6, true), (TEXT_CHARS_MAX - 5, false)] {
+            let text = Some(format!("{}needle", "é".repeat(before)));
+            let decision = set.decide(&RouteInput { text, ..RouteInput::default() });
+            assert_eq!(decision.rule == "r", found, "behind {before} characters");
+        }
+    }
+}

@@ -1,5 +1,7 @@
 //! What a rules file may say, that it reads back, and how its mistakes are told.
 
+use std::slice;
+
 use super::{read, read_calendars, read_rules, write, write_calendar, write_rule};
 use crate::RuleSet;
 
@@ -109,4 +111,32 @@ fn what_is_not_toml_names_the_line() {
     assert_eq!(error.0[0].line, Some(2));
     let error = RuleSet::parse(&format!("{MINIMAL}colour='red'\n")).expect_err("an unknown field");
     assert!(error.to_string().contains("colour"), "{error}");
+}
+
+/// A pattern is no way to make routing slow: what it compiles to is limited, and how many there are.
+#[test]
+fn patterns_have_limits() {
+    const AT: &str = "line 11: rules.r0.when.regex: ";
+    let with = |patterns: &[String]| {
+        let rule = |(n, pattern)| format!("[[rules]]\nid='r{n}'\nteam='a'\nwhen={{ regex='{pattern}' }}\n");
+        format!("{MINIMAL}{}", patterns.iter().enumerate().map(rule).collect::<String>())
+    };
+    let different = |count: usize| (0..count).map(|n| format!("x{n}")).collect::<Vec<_>>();
+    let is_none = |pattern: &str, reason: &str| format!("{AT}/{pattern}/ is no pattern: {reason}");
+    let size = "Compiled regex exceeds size limit of 262144 bytes.";
+    let too_large = ["(?:abc){10000}", "(?:(?:abc){100}){100}", r"\pL{200}"];
+    let mut cases = vec![
+        ("é".repeat(200), None),
+        ("é".repeat(201), Some(format!("{AT}longer than 200 characters"))),
+        ("(?:abc){1000}".to_owned(), None),
+        ("(".to_owned(), Some(is_none("(", "unclosed group"))),
+    ];
+    cases.extend(too_large.map(|pattern| (pattern.to_owned(), Some(is_none(pattern, size)))));
+    for (pattern, refused) in cases {
+        check(&pattern, &with(slice::from_ref(&pattern)), &refused.iter().map(String::as_str).collect::<Vec<_>>());
+    }
+    check("200 different ones", &with(&different(200)), &[]);
+    let too_many = "line 8: rules: 201 different patterns (regex); at most 200";
+    check("201 different ones", &with(&different(201)), &[too_many]);
+    check("201 times the same", &with(&vec!["x".to_owned(); 201]), &[]);
 }
