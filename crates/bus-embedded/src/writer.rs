@@ -324,37 +324,4 @@ fn now() -> Timestamp {
 }
 
 #[cfg(test)]
-mod tests {
-    use tokio::sync::oneshot;
-    use waypost_bus::{Address, Message, Publication, Queue, QueueKind, Topology};
-
-    use super::*;
-    use crate::inbox::Assigned;
-    use crate::mailbox::Chore;
-    use crate::state::Subscriber;
-
-    #[test]
-    fn what_could_not_be_handed_out_on_a_full_disk_is_when_there_is_space() {
-        let folder = tempfile::tempdir().unwrap();
-        let shared = Arc::new(Shared::new(Mailbox::new(10, 1000)));
-        let mut writer = Writer::open(folder.path().join("bus.db"), None, Arc::clone(&shared)).unwrap();
-        let queue =
-            Queue { name: "q".to_owned(), address: Address::activity(), kind: QueueKind::Work, messages_max: None };
-        let declare = Chore::Declare { topology: Topology { queues: vec![queue] }, reply: oneshot::channel().0 };
-        let (reply, mut outcomes) = oneshot::channel();
-        let batch = vec![Publication { address: Address::activity(), message: Message::default() }];
-        writer.work_off(vec![Command::Chore(declare), Command::Work(Work::Publish { batch, reply })]);
-        assert_eq!(outcomes.try_recv().unwrap(), [Outcome::Confirmed]);
-
-        // As a hand-out that failed twice leaves it: somebody waits, something is there, and nothing more will come.
-        let subscriber = Subscriber { id: 1, prefetch: 1, unacknowledged: BTreeSet::new(), inbox: Arc::default() };
-        let inbox = Arc::clone(&subscriber.inbox);
-        writer.state.queues.get_mut("q").unwrap().subscribers.push_back(subscriber);
-        writer.disk_full(&rusqlite::Error::InvalidQuery);
-        assert!(matches!(shared.health(), Health::Blocked(_)));
-
-        writer.maintain();
-        assert_eq!(shared.health(), Health::Up);
-        assert_eq!(inbox.take(9), [Assigned { seq: 1, delivery_count: 0 }]);
-    }
-}
+mod tests;
