@@ -7,6 +7,7 @@ use prost::bytes::{BufMut as _, Bytes, BytesMut};
 use tempfile::TempDir;
 use tonic::Code;
 use uuid::Uuid;
+use waypost_domain::Timestamp;
 use waypost_proto::admin_v1::{GetTeamRequest, GetTeamResponse, Team};
 use waypost_proto::unary::{UnaryService, decode, encode};
 use waypost_store::{StoreOptions, StoreUrl};
@@ -36,7 +37,7 @@ impl UnaryService for Teams {
         method: &str,
         request: tonic::Request<Bytes>,
     ) -> std::result::Result<tonic::Response<Vec<u8>>, Status> {
-        if method != "GetTeam" {
+        if !["GetTeam", "Unlisted"].contains(&method) {
             return Err(Status::unimplemented(method.to_owned()));
         }
         let caller = Caller::of(&request)?;
@@ -87,6 +88,16 @@ impl Fixture {
 
     /// A token of these roles; its secret.
     async fn token(&self, roles: &str, teams: &str) -> String {
+        self.token_until(roles, teams, None, None).await
+    }
+
+    async fn token_until(
+        &self,
+        roles: &str,
+        teams: &str,
+        expires_at: Option<Timestamp>,
+        revoked_at: Option<Timestamp>,
+    ) -> String {
         let secret = secret::generate().unwrap();
         let caller = Caller { actor: "test".to_owned(), method: "T/Create".to_owned(), bound_to: None };
         let row = TokenRow {
@@ -96,8 +107,8 @@ impl Fixture {
             roles: roles.to_owned(),
             teams: teams.to_owned(),
             created_at: self.store.now().await.unwrap(),
-            expires_at: None,
-            revoked_at: None,
+            expires_at,
+            revoked_at,
         };
         let change = crate::change(&self.store, Mutation::local(caller), move |tx| {
             Box::pin(async move {
@@ -153,6 +164,38 @@ async fn who_may_not_goes_no_further() {
     assert_eq!(fixture.call(PATH, Some(&viewer), "a").await, Err(Code::PermissionDenied));
     for path in ["/test.v1.TeamService/Nonsense", "/test.v1.TeamService", "/", "/x"] {
         assert_eq!(fixture.call(path, Some(&viewer), "a").await, Err(Code::Unimplemented), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_token_is_good_until_it_expires_or_is_revoked() {
+    let fixture = Fixture::new(8).await;
+    let now = fixture.store.now().await.unwrap();
+    let hours = |hours: i64| Some(now.plus_millis(hours * 3_600_000));
+    let cases = [
+        ("for ever", None, None, true),
+        ("for another hour", hours(1), None, true),
+        ("until now", Some(now), None, false),
+        ("until an hour ago", hours(-1), None, false),
+        ("revoked", None, Some(now), false),
+        ("revoked before it expired", hours(1), Some(now), false),
+    ];
+    for (name, expires_at, revoked_at, is_good) in cases {
+        let token = fixture.token_until("editor", "", expires_at, revoked_at).await;
+        let outcome = fixture.call(PATH, Some(&token), "a").await.map(drop);
+        assert_eq!(outcome, if is_good { Ok(()) } else { Err(Code::Unauthenticated) }, "{name}");
+    }
+}
+
+/// There is such a method, and no row names it: whoever calls, they do not reach it.
+#[tokio::test]
+async fn a_method_without_a_row_is_refused() {
+    let fixture = Fixture::new(8).await;
+    let everything = fixture.token(&Role::ALL.map(Role::as_str).join(" "), "a").await;
+    for path in ["/test.v1.TeamService/Unlisted", "/test.v1.Other/Unlisted"] {
+        for token in [None, Some("wpt_unknown"), Some(&*everything)] {
+            assert_eq!(fixture.call(path, token, "a").await, Err(Code::Unimplemented), "{path} {token:?}");
+        }
     }
 }
 
