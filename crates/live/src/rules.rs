@@ -304,3 +304,61 @@ fn stamp(path: &Path) -> Stamp {
     let metadata = std::fs::metadata(path).ok()?;
     Some((metadata.modified().ok()?, metadata.len()))
 }
+
+#[cfg(test)]
+mod tests {
+    use waypost_domain::IdSource;
+    use waypost_store::TimeOrderedIds;
+
+    use super::*;
+
+    fn rules(team: &str) -> Arc<RuleSet> {
+        let text =
+            format!("[default]\nteam='{team}'\n[handover]\nteam='{team}'\nbuttons=['h']\n[[teams]]\nname='{team}'\n");
+        Arc::new(RuleSet::parse(&text).unwrap())
+    }
+
+    fn on_trial(percent: u8, numbers: &[&str]) -> RulesInForce {
+        let numbers = numbers.iter().map(|name| NumberName::new(*name).unwrap()).collect();
+        let trial = Some(Trial { rules: rules("trial"), percent, numbers });
+        RulesInForce { active: rules("active"), trial, shadow: None }
+    }
+
+    /// Of the hundredths that `percent` draws, those below the trial's share see it: so nobody leaves it as it grows.
+    #[test]
+    fn a_trial_is_for_its_share_of_the_contacts() {
+        let number = NumberName::new("support").unwrap();
+        let contacts: Vec<ContactId> = (0..10_000).map(|_| ContactId::from_uuid(TimeOrderedIds.next_id())).collect();
+        for percent in [0, 1, 50, 99, 100] {
+            let rules = on_trial(percent, &[]);
+            let (mut tried, mut spared) = (BTreeSet::new(), BTreeSet::new());
+            for contact in &contacts {
+                let is_on_trial = rules.for_message(&number, Some(*contact)).version == rules.trial().version;
+                let drawn = if is_on_trial { &mut tried } else { &mut spared };
+                drawn.insert(percent::bucket(&rules.trial().version, &contact.to_string()));
+            }
+            assert_eq!((tried, spared), ((0..percent).collect(), (percent..100).collect()), "{percent} %");
+        }
+    }
+
+    #[test]
+    fn a_trial_is_for_whoever_writes_to_its_numbers() {
+        let rules = on_trial(0, &["sales"]);
+        for (number, is_on_trial) in [("sales", true), ("support", false)] {
+            let number = NumberName::new(number).unwrap();
+            for contact in [None, Some(ContactId::from_uuid(TimeOrderedIds.next_id()))] {
+                let found = rules.for_message(&number, contact).version == rules.trial().version;
+                assert_eq!(found, is_on_trial, "{number}, {contact:?}");
+            }
+        }
+        // Whom nobody can tell from others cannot be kept in it.
+        let number = NumberName::new("support").unwrap();
+        assert_eq!(on_trial(100, &[]).for_message(&number, None).version, rules.active().version);
+    }
+
+    impl RulesInForce {
+        fn trial(&self) -> &RuleSet {
+            &self.trial.as_ref().unwrap().rules
+        }
+    }
+}
