@@ -61,6 +61,7 @@ macro_rules! store_suite {
             a_lease_has_one_owner_and_a_new_epoch_each_time,
             an_expired_lease_is_free,
             a_former_owner_writes_nothing,
+            a_former_claim_of_the_same_instance_writes_nothing,
             the_published_mark_never_goes_back,
             the_sequence_goes_on_after_a_takeover,
             a_suspect_outlives_its_owner,

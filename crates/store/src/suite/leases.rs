@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use waypost_domain::PartitionId;
 
-use super::{COMPONENT, TTL, at, begin, event, owner, owner_of, row};
+use super::{COMPONENT, TTL, at, begin, begin_record, event, owner, owner_of, row};
 use crate::{Fence, Lease, Renewal, Result, Sequence, Store, StoreError, Suspect};
 
 const SHORT: Duration = Duration::from_millis(1);
@@ -70,17 +70,39 @@ pub async fn a_former_owner_writes_nothing(store: &Store) -> Result<()> {
     batch.record(&[row("before", 1)], &[]).await?;
     batch.commit().await?;
     let current = take_over(store, "two").await?;
-    let lost = |outcome: Result<()>| matches!(outcome, Err(StoreError::LeaseLost { partition: 0, .. }));
-    assert!(lost(begin(store, &former).await.map(drop)));
-    assert!(lost(store.begin_batch_of(&Fence::of(&former), &[event("before")]).await.map(drop)));
-    assert!(lost(store.mark_published(&former.fence(7, None)).await));
+    assert_writes_nothing(store, &former).await;
     let thief = Lease { owner: "one".into(), ..current.clone() };
-    assert!(lost(begin(store, &thief).await.map(drop)), "the epoch alone is no proof");
+    assert!(is_lost(&begin(store, &thief).await), "the epoch alone is no proof");
     let mut batch = begin(store, &current).await?;
     batch.record(&[row("after", 2)], &[]).await?;
     batch.commit().await?;
     assert_eq!(store.leases(COMPONENT).await?[0].published_seq, 0);
     Ok(())
+}
+
+/// Given a process that takes its partition again under its own name, then its epoch is all that tells the two claims
+/// apart: a batch that it began under the first one must not be written any more.
+pub async fn a_former_claim_of_the_same_instance_writes_nothing(store: &Store) -> Result<()> {
+    let former = owner(store).await?;
+    let current = owner_of(store, 0).await?;
+    assert_eq!((&current.owner, current.epoch), (&former.owner, former.epoch + 1));
+    assert_writes_nothing(store, &former).await;
+    assert_eq!(store.leases(COMPONENT).await?[0].published_seq, 0);
+    let mut batch = begin(store, &current).await?;
+    batch.record(&[row("after", 1)], &[]).await?;
+    batch.commit().await
+}
+
+/// By none of the ways that lead behind the fence.
+async fn assert_writes_nothing(store: &Store, former: &Lease) {
+    assert!(is_lost(&begin(store, former).await), "begin_batch");
+    assert!(is_lost(&begin_record(store, former).await), "begin_record");
+    assert!(is_lost(&store.begin_batch_of(&Fence::of(former), &[event("before")]).await), "begin_batch_of");
+    assert!(is_lost(&store.mark_published(&former.fence(7, None)).await), "mark_published");
+}
+
+fn is_lost<T>(outcome: &Result<T>) -> bool {
+    matches!(outcome, Err(StoreError::LeaseLost { partition: 0, .. }))
 }
 
 pub async fn the_published_mark_never_goes_back(store: &Store) -> Result<()> {
