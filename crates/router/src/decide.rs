@@ -91,3 +91,6 @@ fn open_conversation(conversation: &Conversation) -> Option<OpenConversation> {
         ConversationState::Resolved => None,
     }
 }
+
+#[cfg(test)]
+mod tests;

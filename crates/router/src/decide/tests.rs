@@ -1,0 +1,122 @@
+//! What the rules see: one row for each thing that they can ask about.
+
+use std::collections::BTreeMap;
+
+use waypost_cloud_api::webhook::{Sender, decode_message};
+use waypost_domain::team::Priority;
+use waypost_domain::{ContactId, ConversationId, IdSource, TeamName};
+use waypost_rules::Referral;
+use waypost_store::TimeOrderedIds;
+
+use super::*;
+
+const ARRIVED: Timestamp = Timestamp::from_millis(1_750_000_000_000);
+const TEXT: &str = r#"{"id":"w","type":"text","text":{"body":"hi"}}"#;
+
+/// What may be known beside the message.
+#[derive(Default)]
+struct Beside {
+    contact: Option<ContactRecord>,
+    open: Option<Conversation>,
+    previous_team: Option<PreviousTeam>,
+}
+
+fn check(name: &str, json: &str, beside: &Beside, want: &RouteInput) {
+    let message = decode_message(json, &Sender::default()).unwrap();
+    let number = NumberName::new("support").unwrap();
+    let known = Known {
+        number: &number,
+        received_at: ARRIVED,
+        contact: beside.contact.as_ref(),
+        open: beside.open.as_ref(),
+        previous_team: beside.previous_team.clone(),
+    };
+    assert_eq!(&route_input(&message, known), want, "{name}");
+}
+
+/// Of [`TEXT`], where nothing else is known.
+fn of_text() -> RouteInput {
+    RouteInput {
+        number: "support".to_owned(),
+        message_type: "text".to_owned(),
+        text: Some("hi".to_owned()),
+        received_at: Some(ARRIVED),
+        first_contact: true,
+        ..RouteInput::default()
+    }
+}
+
+fn some(text: &str) -> Option<String> {
+    Some(text.to_owned())
+}
+
+fn contact() -> ContactRecord {
+    ContactRecord::empty(ContactId::from_uuid(TimeOrderedIds.next_id()))
+}
+
+#[test]
+fn of_the_message() {
+    check("a text", TEXT, &Beside::default(), &of_text());
+    // Meta says which message a button belongs to, and not of which template that was.
+    let button = r#"{"type":"button","context":{"id":"wamid.EARLIER"},"button":{"payload":"pay","text":"Pay"}}"#;
+    let tapped = RouteInput { message_type: "button".to_owned(), reply_id: some("pay"), ..of_text() };
+    check("a tap", button, &Beside::default(), &RouteInput { text: some("Pay"), reply_template: None, ..tapped });
+    let advertisement = r#"{"type":"text","text":{"body":"hi"},
+        "referral":{"source_type":"ad","source_id":"7","source_url":"https://x/7","headline":"Buy"}}"#;
+    let [source_id, source_type, source_url] = ["7", "ad", "https://x/7"].map(some);
+    let referral = Some(Referral { source_id, source_type, source_url });
+    check("an advertisement", advertisement, &Beside::default(), &RouteInput { referral, ..of_text() });
+}
+
+#[test]
+fn of_the_customer() {
+    let of = |name: &str, contact: ContactRecord, want: RouteInput| {
+        let want = RouteInput { contact_key: contact.id.to_string(), ..want };
+        check(name, TEXT, &Beside { contact: Some(contact), ..Beside::default() }, &want);
+    };
+    let known = || RouteInput { first_contact: false, ..of_text() };
+    of("somebody", contact(), known());
+    of("somebody new", ContactRecord { is_new: true, ..contact() }, of_text());
+    for (language, want) in [("pt_BR", "pt"), ("EN-us", "en"), ("de", "de")] {
+        let contact = ContactRecord { language: some(language), ..contact() };
+        of(language, contact, RouteInput { language: some(want), ..known() });
+    }
+    // (attributes, country, zone)
+    let zone = "America/Sao_Paulo";
+    for (attributes, country, zone) in [
+        (&[("country", "br"), ("zone", zone), ("tier", "gold")][..], some("BR"), some(zone)),
+        (&[("country", ""), ("zone", "")], None, None),
+        (&[("Country", "BR"), ("time_zone", zone)], None, None),
+    ] {
+        let attributes: BTreeMap<_, _> = attributes.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        let contact = ContactRecord { attributes: attributes.clone(), ..contact() };
+        of(&format!("{attributes:?}"), contact, RouteInput { attributes, country, zone, ..known() });
+    }
+}
+
+#[test]
+fn of_the_conversation() {
+    let team = |name: &str| TeamName::new(name).unwrap();
+    let id = ConversationId::from_uuid(TimeOrderedIds.next_id());
+    let talk = Conversation::new(id, contact().id, NumberName::new("support").unwrap(), ARRIVED);
+    let of = |name: &str, open: Conversation, want: RouteInput| {
+        check(name, TEXT, &Beside { open: Some(open), ..Beside::default() }, &want);
+    };
+    // What is left of the window, in whole seconds.
+    for (millis, window_left_s) in
+        [(0, None), (-5_000, None), (999, None), (1_000, Some(1)), (1_999, Some(1)), (86_340_000, Some(86_340))]
+    {
+        let open = Conversation { window_ends_at: Some(ARRIVED.plus_millis(millis)), ..talk.clone() };
+        of(&format!("{millis} ms are left"), open, RouteInput { window_left_s, ..of_text() });
+    }
+    for state in ConversationState::ALL {
+        let answered = Conversation { team: Some(team("billing")), priority: Priority::Urgent, state, ..talk.clone() };
+        let open = OpenConversation { team: team("billing"), priority: Priority::Urgent };
+        let open = (state != ConversationState::Resolved).then_some(open);
+        of(state.as_str(), answered, RouteInput { open, ..of_text() });
+        of(state.as_str(), Conversation { state, ..talk.clone() }, of_text());
+    }
+    let before = Beside { previous_team: Some(PreviousTeam { team: team("billing"), age_s: 7 }), ..Beside::default() };
+    let want = RouteInput { previous_team: before.previous_team.clone(), ..of_text() };
+    check("another one before", TEXT, &before, &want);
+}
