@@ -1,0 +1,125 @@
+//! Statuses, account changes and contact changes are in the store before they are acknowledged.
+
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+use std::io;
+use std::sync::{Arc, Mutex};
+
+use waypost_bus::Address;
+use waypost_domain::{PartitionCount, PartitionId};
+use waypost_proto::v1;
+use waypost_router::RouterConfig;
+
+mod support;
+
+use support::{Rig, event};
+
+/// What is kept, and how it is told from everything else in the store.
+struct Kept {
+    queue: &'static str,
+    address: Address,
+    event: v1::Event,
+    table: &'static str,
+    columns: &'static str,
+    row: &'static str,
+}
+
+fn kept() -> [Kept; 3] {
+    let layout = waypost_bus::Layout::new(PartitionCount::new(1).unwrap());
+    let event = |kind: v1::EventKind, key: &str, field: &str, json: &str| v1::Event {
+        kind: kind.into(),
+        key: key.to_owned(),
+        field: field.to_owned(),
+        waba_id: "9".to_owned(),
+        json: json.to_owned().into(),
+        entry_time: 1_750_000_001,
+        contact: None,
+        ..event("", "", "")
+    };
+    let status = r#"{"id":"wamid.A","status":"read","timestamp":"1750000000","recipient_id":"15550001",
+        "biz_opaque_callback_data":"mine","errors":[{"code":131047}]}"#;
+    let rotation = r#"{"user_id_update":[{"wa_id":"15550001","user_id":{"previous":"US.1","current":"US.2"}}]}"#;
+    let change = "concat_ws('|', scope, number, waba_id, field, key, received_at, entry_time)";
+    [
+        Kept {
+            queue: "wa.st.p00",
+            address: layout.statuses(PartitionId(0)),
+            event: event(v1::EventKind::Status, "s", "messages", status),
+            table: "status",
+            columns: "concat_ws('|', number, wamid, state, participant, at, received_at, callback_data, error_codes)",
+            row: "1|wamid.A|read||1750000000000|1750000000000|mine|[131047]",
+        },
+        Kept {
+            queue: "wa.account",
+            address: layout.account(),
+            event: event(v1::EventKind::AccountChange, "a", "account_update", r#"{"event":"VERIFIED_ACCOUNT"}"#),
+            table: "change",
+            columns: change,
+            row: "account|1|9|account_update|a|1750000000000|1750000001",
+        },
+        Kept {
+            queue: "wa.in.p00",
+            address: layout.inbound(PartitionId(0)),
+            event: event(v1::EventKind::ContactChange, "c", "user_id_update", rotation),
+            table: "change",
+            columns: change,
+            row: "contact|1|9|user_id_update|c|1750000000000|1750000001",
+        },
+    ]
+}
+
+#[tokio::test]
+async fn each_is_in_the_store_as_it_came() {
+    for Kept { queue, address, event, table, columns, row } in kept() {
+        let rig = Rig::new(RouterConfig::default()).await;
+        // Meta sends things twice: here in one batch.
+        rig.publish(&address, [event.clone(), event.clone()]).await;
+        rig.route_until(async || rig.waiting(queue).await == 0).await;
+        assert_eq!(rig.ask(&format!("SELECT {columns} FROM {table}")), [row], "{queue}");
+        let json = rig.ask(&format!("SELECT CAST(json AS TEXT) FROM {table}"));
+        assert_eq!(json, [String::from_utf8(event.json.to_vec()).unwrap()], "{queue}");
+    }
+}
+
+/// Collects what is logged.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A store that refuses the row, as one does whose disk is full: nothing is acknowledged meanwhile, and it is stored
+/// once there is room.
+#[tokio::test]
+async fn what_the_store_refuses_is_not_acknowledged_and_comes_again() {
+    const REASON: &str = "no room for this row";
+    for Kept { queue, address, event, table, columns, row } in kept() {
+        let log = Log::default();
+        let writer = log.clone();
+        let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+        let _logging = tracing::subscriber::set_default(subscriber);
+        let rig = Rig::new(RouterConfig::default()).await;
+        let refuse = format!("CREATE TRIGGER full BEFORE INSERT ON {table} BEGIN SELECT RAISE(ABORT, '{REASON}'); END");
+        rig.database().execute_batch(&refuse).unwrap();
+        rig.publish(&address, [event]).await;
+        let refusals = || String::from_utf8(log.0.lock().unwrap().clone()).unwrap().matches(REASON).count();
+        rig.route_until(async || {
+            // At the second one it is certain what became of the first.
+            assert_eq!(rig.waiting(queue).await, 1, "{queue}: acknowledged, and not stored");
+            refusals() >= 2
+        })
+        .await;
+        assert_eq!(rig.waiting(queue).await, 1, "{queue}: acknowledged, and not stored");
+        rig.database().execute_batch("DROP TRIGGER full").unwrap();
+        rig.route_until(async || rig.waiting(queue).await == 0).await;
+        assert_eq!(rig.ask(&format!("SELECT {columns} FROM {table}")), [row], "{queue}");
+    }
+}
