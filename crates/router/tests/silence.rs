@@ -1,0 +1,67 @@
+//! A conversation ends when both sides were silent for long enough: with the customer's next word, or by the janitor.
+
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+use std::time::{Duration, SystemTime};
+
+use waypost_domain::{PartitionId, Timestamp};
+use waypost_proto::v1;
+use waypost_router::{JanitorConfig, RouterConfig};
+
+mod support;
+
+use support::{Rig, event};
+
+const IDLE: Duration = Duration::from_secs(3600);
+const IDLE_MS: i64 = 3_600_000;
+
+fn said(wamid: &str, phone: &str, text: &str, at: Timestamp) -> v1::Event {
+    v1::Event { received_at_ms: at.as_millis(), ..event(wamid, phone, text) }
+}
+
+/// The janitor looks at the real clock: to keep it out of the first test, nothing there lies in the past.
+fn now() -> Timestamp {
+    Timestamp::from_system_time(SystemTime::now())
+}
+
+#[tokio::test]
+async fn the_next_word_after_a_silence_begins_a_new_conversation() {
+    let rig = Rig::new(RouterConfig { conversation_idle: IDLE, ..RouterConfig::default() }).await;
+    let begun = now();
+    let just_in_time = begun.plus_millis(IDLE_MS - 1);
+    let too_late = just_in_time.plus_millis(IDLE_MS);
+    let words = [("w1", "my bill", begun), ("w2", "hello?", just_in_time), ("w3", "hello", too_late)];
+    let events = words.map(|(wamid, text, at)| said(wamid, "15550001", text, at));
+    rig.publish(&rig.layout.inbound(PartitionId(0)), events).await;
+    rig.route_until(async || rig.waiting("wa.in.p00").await == 0).await;
+
+    let (open, anew) = (rig.documents("b").await, rig.documents("a").await);
+    let told = |documents: &[serde_json::Value], path: &str| -> Vec<Option<String>> {
+        let read = |document: &serde_json::Value| document["data"].pointer(path)?.as_str().map(str::to_owned);
+        documents.iter().map(read).collect()
+    };
+    let some = |text: &str| Some(text.to_owned());
+    assert_eq!(told(&open, "/message/wamid"), [some("w1"), some("w2")], "the team keeps it");
+    assert_eq!(told(&open, "/routing/phase"), [some("route"), some("bind")]);
+    assert_eq!(told(&anew, "/message/wamid"), [some("w3")], "it is routed afresh");
+    assert_eq!(told(&anew, "/routing/phase"), [some("default")]);
+    assert_eq!(told(&anew, "/conversation/previous_team"), [some("b")]);
+    let ids = told(&open, "/conversation/id");
+    assert!(ids[0] == ids[1] && !told(&anew, "/conversation/id").contains(&ids[0]), "{ids:?}");
+    assert_eq!(rig.ask("SELECT state FROM conversation ORDER BY active_at"), ["resolved", "open"]);
+}
+
+/// Of two customers, one was silent for a little longer than that, the other for a little less.
+#[tokio::test]
+async fn the_janitor_ends_what_is_silent_and_nothing_else() {
+    let janitor = JanitorConfig { every: Duration::from_millis(20), ..JanitorConfig::default() };
+    let rig = Rig::new(RouterConfig { conversation_idle: IDLE, janitor, ..RouterConfig::default() }).await;
+    let minute = 60_000;
+    let long_ago = now().plus_millis(-IDLE_MS - minute);
+    let lately = now().plus_millis(-IDLE_MS + 10 * minute);
+    let events = [said("lately", "15550002", "hello", lately), said("long ago", "15550001", "hello", long_ago)];
+    rig.publish(&rig.layout.inbound(PartitionId(0)), events).await;
+    let states = || rig.ask("SELECT state FROM conversation ORDER BY active_at");
+    rig.route_until(async || states().first().is_some_and(|state| state == "resolved")).await;
+    assert_eq!(states(), ["resolved", "open"]);
+}
