@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use tokio::time::Instant;
 use waypost_bus::{Bus, BusError, Consumer, Depth, Health, Message, Outcome, Publication, Topology};
 use waypost_domain::team::Priority;
 use waypost_domain::{TeamName, Timestamp};
@@ -17,6 +18,8 @@ use waypost_router::deliver::{Deliverer, Routed};
 use waypost_rules::RuleSet;
 use waypost_worker::HandleError;
 
+/// How long a full queue is tried.
+const PATIENCE: Duration = Duration::from_millis(60);
 const RULES: &str = "[default]\nteam='desk'\n[handover]\nteam='desk'\nbuttons=['h']\n[[teams]]\nname='desk'\n\
     [[teams]]\nname='billing'\noverflow_team='desk'\n[[teams]]\nname='alone'\n";
 
@@ -97,7 +100,7 @@ fn routed(id: &str, team: &str) -> Routed {
 }
 
 async fn deliver(bus: &Arc<ScriptedBus>, messages: &[(&str, &str)]) -> Result<(), HandleError> {
-    let config = RouterConfig { full_queue_patience: Duration::from_millis(60), ..RouterConfig::default() };
+    let config = RouterConfig { full_queue_patience: PATIENCE, ..RouterConfig::default() };
     let deliverer = Deliverer::new(bus.clone(), config, Arc::default());
     let rules = RulesInForce::only(RuleSet::parse(RULES).unwrap());
     let messages = messages.iter().map(|(id, team)| routed(id, team)).collect();
@@ -140,24 +143,36 @@ async fn a_missing_overflow_queue_ends_at_unrouted() {
     assert_eq!(bus.stored(), pairs(&[(UNROUTED, "1")]));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_full_queue_is_waited_for_then_overflows_and_others_go_first() {
     let bus = ScriptedBus::new(&[(BILLING, &[Outcome::Nacked])]);
+    let begun = Instant::now();
     deliver(&bus, &[("1", "billing"), ("2", "desk"), ("3", "billing")]).await.unwrap();
     assert_eq!(bus.stored(), pairs(&[(DESK, "2"), (DESK, "1"), (DESK, "3")]));
+    // Nothing but the waiting takes time here. The last pause ends behind the patience.
+    let waited = begun.elapsed();
+    assert!((PATIENCE..3 * PATIENCE).contains(&waited), "{waited:?}");
+    assert_eq!(bus.diverted.lock().unwrap()["1"], "team billing: queue full");
 }
 
-#[tokio::test]
-async fn a_queue_that_has_room_again_gets_its_messages_in_order() {
-    let nacked_twice = &[Outcome::Nacked, Outcome::Nacked, Outcome::Confirmed];
-    let bus = ScriptedBus::new(&[(BILLING, nacked_twice)]);
-    deliver(&bus, &[("1", "billing"), ("2", "billing"), ("3", "billing")]).await.unwrap();
-    let ids: Vec<String> = bus.stored().into_iter().map(|(_, id)| id).collect();
-    // The flight that meets the full queue first may be overtaken within itself: see "Known limits".
-    assert_eq!(ids, ["3", "1", "2"]);
+/// Within its patience, nothing goes elsewhere.
+#[tokio::test(start_paused = true)]
+async fn a_full_queue_is_waited_for_and_gets_its_messages_when_it_has_room() {
+    const NACKED: Outcome = Outcome::Nacked;
+    let cases: [(&str, &[Outcome], [&str; 3]); 2] = [
+        ("full before the flight", &[NACKED, NACKED, NACKED, NACKED, Outcome::Confirmed], ["1", "2", "3"]),
+        // Then what met it full may be overtaken within the flight: see "Known limits".
+        ("full, and then not, within one flight", &[NACKED, NACKED, Outcome::Confirmed], ["3", "1", "2"]),
+    ];
+    for (name, script, order) in cases {
+        let bus = ScriptedBus::new(&[(BILLING, script)]);
+        deliver(&bus, &[("1", "billing"), ("2", "billing"), ("3", "billing")]).await.unwrap();
+        assert_eq!(bus.stored(), order.map(|id| (BILLING.to_owned(), id.to_owned())), "{name}");
+        assert!(bus.diverted.lock().unwrap().is_empty(), "{name}");
+    }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_queue_known_to_be_full_gets_one_message_at_a_time() {
     let bus = ScriptedBus::new(&[(BILLING, &[Outcome::Nacked])]);
     let messages: Vec<(String, &str)> = (0..50).map(|n| (n.to_string(), "billing")).collect();
@@ -169,7 +184,7 @@ async fn a_queue_known_to_be_full_gets_one_message_at_a_time() {
     assert_eq!(ids, (0..50).map(|n| n.to_string()).collect::<Vec<_>>(), "in order on the overflow team's queue");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_bus_in_trouble_diverts_nothing() {
     for trouble in [Outcome::Unavailable, Outcome::Unknown] {
         let bus = ScriptedBus::new(&[(BILLING, &[trouble, trouble, Outcome::Confirmed])]);
