@@ -198,3 +198,6 @@ fn wire(row: &TokenRow) -> v1::Token {
 fn audited(row: &TokenRow) -> v1::Token {
     v1::Token { etag: String::new(), ..wire(row) }
 }
+
+#[cfg(test)]
+mod tests;
