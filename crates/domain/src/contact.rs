@@ -236,6 +236,16 @@ mod tests {
         AliasSet { phone: some(phone), bsuid: some(bsuid), parent_bsuid: some(parent) }
     }
 
+    #[test]
+    fn an_alias_is_made_of_its_parts() {
+        let aliases = [Alias::Phone("1".into()), Alias::Bsuid("1".into()), Alias::ParentBsuid("1".into())];
+        for alias in aliases {
+            let again = Alias::from_parts(alias.kind(), alias.value().to_owned());
+            assert_eq!(again, Some(alias));
+        }
+        assert_eq!(Alias::from_parts("email", "1".to_owned()), None);
+    }
+
     /// (name, observed, owners of phone / bsuid / parent) → (contact, merge, attach)
     #[test]
     fn ordinary_observations() {

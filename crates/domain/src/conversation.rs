@@ -166,6 +166,11 @@ mod tests {
     }
 
     #[test]
+    fn the_window_is_a_day_less_a_minute() {
+        assert_eq!(WINDOW_MS, (23 * 60 + 59) * 60_000);
+    }
+
+    #[test]
     fn states_follow_who_holds_the_thread() {
         let mut talk = fresh();
         let steps = [
