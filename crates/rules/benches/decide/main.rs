@@ -21,6 +21,12 @@ const SIZES: [usize; 4] = [100, 1_000, 10_000, 100_000];
 const ROUNDS: usize = 25;
 /// The cost of a decision, in that of the floor.
 const RATIO_MAX: f64 = 1.6;
+/// Multiplies the limits of time, for a machine that others use at the same time.
+const SLACK_VARIABLE: &str = "WAYPOST_BENCH_SLACK";
+
+fn slack() -> f64 {
+    std::env::var(SLACK_VARIABLE).map_or(1.0, |slack| slack.parse().unwrap())
+}
 /// Beyond this a scan and quamina would take minutes.
 const SCANNED_INPUTS: usize = 200;
 const QUAMINA_RULES_MAX: usize = 10_000;
@@ -40,7 +46,7 @@ fn main() {
     let (small, large) = (&measured[1], &measured[3]);
     let growth = large.decide.as_secs_f64() / small.decide.as_secs_f64();
     println!("from {} to {} rules: {growth:.1} times", small.rules, large.rules);
-    if growth > 8.0 {
+    if growth > 8.0 * slack() {
         failures.push(format!("grows {growth:.1} times"));
     }
     memory(&mut failures);
@@ -85,14 +91,14 @@ fn at_size(rules: usize, failures: &mut Vec<String>) -> Measured {
         format!("{scan:.0?}"),
         format!("{build:.1?}")
     );
-    if ratio > RATIO_MAX {
+    if ratio > RATIO_MAX * slack() {
         failures.push(format!("{rules} rules: {ratio:.2} times the floor"));
     }
     if counted.count_total > 0 {
         failures.push(format!("{rules} rules: {} allocations in {} decisions", counted.count_total, inputs.len()));
     }
     let build_max = Duration::from_millis(if rules <= 10_000 { 100 } else { 1_000 });
-    if build > build_max {
+    if build > build_max.mul_f64(slack()) {
         failures.push(format!("{rules} rules: built in {build:.0?}"));
     }
     Measured { rules, decide }
