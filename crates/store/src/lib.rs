@@ -40,7 +40,7 @@ pub use inbox::{
 };
 pub use janitor::{JanitorReport, Retention};
 pub use lease::{Fence, Lease, LeaseRow, Renewal, Sequence, Suspect};
-pub use reports::{DecidedBy, DecidedInput, KeptStatus, StoreCounts, TeamCount};
+pub use reports::{DecidedBy, DecidedInput, KeptChange, KeptStatus, StoreCounts, TeamCount};
 pub use rules::{Activation, InForce, RuleSetRow, TrialRow};
 pub use schema::SchemaState;
 

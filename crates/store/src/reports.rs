@@ -3,6 +3,8 @@
 
 mod coverage;
 mod explain;
+mod kept;
 
 pub use coverage::DecidedBy;
-pub use explain::{DecidedInput, KeptStatus, StoreCounts, TeamCount};
+pub use explain::{DecidedInput, StoreCounts, TeamCount};
+pub use kept::{KeptChange, KeptStatus};

@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use uuid::Uuid;
-use waypost_domain::{DecisionId, PhoneNumberId, TeamName};
+use waypost_domain::{DecisionId, TeamName};
 
 use crate::core::{Columns, Sql, params};
 use crate::inbox::{KNOWN_COLUMNS, KNOWN_JOINS};
@@ -29,16 +29,6 @@ pub struct TeamCount {
     /// `None`: the unrouted queue.
     pub team: Option<TeamName>,
     pub decisions: u64,
-}
-
-/// A status that is kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KeptStatus {
-    pub wamid: String,
-    pub state: String,
-    /// Empty outside of groups.
-    pub participant: String,
-    pub number: PhoneNumberId,
 }
 
 /// A stored input and whom it was decided for.
@@ -74,14 +64,6 @@ fn known(rest: &str) -> Sql {
     let columns = &*KNOWN_COLUMNS;
     Sql::made(format!("SELECT {columns}\nFROM inbox i\n{KNOWN_JOINS}\n{rest}"))
 }
-
-static STATUSES_AFTER: Sql = Sql::both(
-    "SELECT wamid, state, participant, number
-    FROM status
-    WHERE (wamid, state, participant) > ($1, $2, $3)
-    ORDER BY wamid, state, participant
-    LIMIT $4",
-);
 
 static TOTALS: Sql = Sql::both(
     "SELECT
@@ -132,14 +114,6 @@ impl Store {
         rows.iter().map(KnownEvent::from_row).collect()
     }
 
-    /// Up to `limit` kept statuses, by their key, above `after`.
-    pub async fn statuses_after(&self, after: Option<&KeptStatus>, limit: u32) -> Result<Vec<KeptStatus>> {
-        let (wamid, state, participant) = after
-            .map_or(("", "", ""), |after| (after.wamid.as_str(), after.state.as_str(), after.participant.as_str()));
-        let rows = self.report(&STATUSES_AFTER, params![wamid, state, participant, limit]).await?;
-        rows.iter().map(|row| KeptStatus::from_row(&row.of("status"))).collect()
-    }
-
     pub async fn counts(&self) -> Result<StoreCounts> {
         let totals = self.report(&TOTALS, vec![]).await?;
         let Some(totals) = totals.first() else { return Err(unreadable("inbox", "events")) };
@@ -162,17 +136,6 @@ impl DecidedInput {
         let (decision_id, team) = (row.get("decision_id")?, row.get("team")?);
         let input = row.get::<Option<Vec<u8>>>("input")?.unwrap_or_default();
         Ok((!input.is_empty()).then_some(Self { decision_id, team, input }))
-    }
-}
-
-impl KeptStatus {
-    fn from_row(row: &Columns<'_>) -> Result<Self> {
-        Ok(Self {
-            wamid: row.get("wamid")?,
-            state: row.get("state")?,
-            participant: row.get("participant")?,
-            number: row.get("number")?,
-        })
     }
 }
 

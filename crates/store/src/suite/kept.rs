@@ -112,13 +112,16 @@ pub async fn statuses_are_unique_in_any_order(store: &Store) -> Result<()> {
 pub async fn everything_is_read_in_pages(store: &Store) -> Result<()> {
     let lease = owner(store).await?;
     assert_eq!((store.events_after(None, 9).await?, store.statuses_after(None, 9).await?), (vec![], vec![]));
+    assert_eq!(store.changes_after(None, 9).await?, vec![]);
     let rows: Vec<InboxRow> = (1..=5).map(|seq| row(&format!("m{seq}"), seq)).collect();
     let statuses = [status("a", "read", None), status("a", "sent", Some("p1")), status("a", "sent", Some("p2"))];
     let mut batch = begin(store, &lease).await?;
     batch.record(&rows, &[]).await?;
     batch.commit().await?;
+    let changes = [change("1", "k", None), change("1", "l", Some(5)), change("2", "a", None)];
     let mut batch = begin_record(store, &lease).await?;
     batch.record_statuses(&statuses).await?;
+    batch.keep_changes(&changes).await?;
     batch.commit().await?;
     let (mut events, mut after) = (Vec::new(), None);
     loop {
@@ -138,12 +141,18 @@ pub async fn everything_is_read_in_pages(store: &Store) -> Result<()> {
     };
     assert_eq!((keys(&first), keys(&rest)), (vec!["a read ".to_owned(), "a sent p1".into()], vec!["a sent p2".into()]));
     assert_eq!(store.statuses_after(rest.last(), 2).await?, vec![]);
+    let mut kept = store.changes_after(None, 2).await?;
+    let rest = store.changes_after(kept.last(), 2).await?;
+    kept.extend(rest);
+    let places: Vec<_> = kept.iter().map(|one| (one.waba.as_str(), one.key.as_str())).collect();
+    assert_eq!(places, [("1", "k"), ("1", "l"), ("2", "a")]);
+    let first = (kept[0].scope, &kept[0].number, kept[0].field.as_str(), kept[0].json.as_slice());
+    assert_eq!(first, (ChangeScope::Account, &PhoneNumberId::default(), "account_update", b"{}".as_slice()));
     Ok(())
 }
 
-pub async fn changes_are_unique(store: &Store) -> Result<()> {
-    let lease = owner(store).await?;
-    let change = |waba: &str, key: &str, entry_time: Option<i64>| ChangeRow {
+fn change(waba: &str, key: &str, entry_time: Option<i64>) -> ChangeRow {
+    ChangeRow {
         scope: ChangeScope::Account,
         number: PhoneNumberId::default(),
         waba: WabaId::new(waba),
@@ -152,7 +161,11 @@ pub async fn changes_are_unique(store: &Store) -> Result<()> {
         json: b"{}".to_vec(),
         received_at: at(2),
         entry_time,
-    };
+    }
+}
+
+pub async fn changes_are_unique(store: &Store) -> Result<()> {
+    let lease = owner(store).await?;
     let contact_scoped = ChangeRow { scope: ChangeScope::Contact, number: number(), ..change("1", "k", None) };
     let long = "k".repeat(5_000);
     let changes = [change("1", "k", Some(5)), change("2", "k", None), contact_scoped, change("1", &long, None)];
