@@ -1,4 +1,4 @@
-//! Webhook bodies as Meta writes them: messages of customers, statuses and echoes.
+//! Webhook bodies as Meta writes them: messages of customers, statuses, echoes and changes.
 
 use bytes::Bytes;
 use serde_json::{Value, json};
@@ -94,9 +94,13 @@ pub(crate) fn messages_body(config: &SandboxConfig, batch: Vec<Written>, nesting
     body(config, groups)
 }
 
-/// The life of an answer of ours: sent, delivered, read.
-pub(crate) fn statuses_body(config: &SandboxConfig, customer: &Customer, wamid: &str) -> Bytes {
-    let statuses: Vec<Value> = ["sent", "delivered", "read"]
+/// How the life of an answer goes: Meta tells each of these states.
+pub(crate) const ANSWER_IS_READ: &[&str] = &["sent", "delivered", "read"];
+pub(crate) const ANSWER_FAILS: &[&str] = &["sent", "failed"];
+
+/// The life of an answer that Waypost has not sent.
+pub(crate) fn statuses_body(config: &SandboxConfig, customer: &Customer, wamid: &str, states: &[&str]) -> Bytes {
+    let statuses: Vec<Value> = states
         .iter()
         .map(|status| {
             let mut value = json!({"id": wamid, "status": status, "timestamp": config.clock_seconds.to_string()});
@@ -106,10 +110,60 @@ pub(crate) fn statuses_body(config: &SandboxConfig, customer: &Customer, wamid: 
             if let Some(bsuid) = &customer.bsuid {
                 value["recipient_user_id"] = json!(bsuid);
             }
+            if *status == "failed" {
+                let details = "More than 24 hours have passed since the customer last replied";
+                value["errors"] =
+                    json!([{"code": 131_047, "title": "Re-engagement message", "error_data": {"details": details}}]);
+            }
             value
         })
         .collect();
     body(config, vec![vec![change(config, "messages", json!({"statuses": statuses}))]])
+}
+
+/// A customer who does not want to be written to, or does again. `detail` is whatever tells this change from others.
+pub(crate) fn preference_body(config: &SandboxConfig, customer: &Customer, detail: &str) -> Bytes {
+    let mut contact = json!({"profile": {"name": customer.name}});
+    let mut preference = json!({
+        "category": "marketing_messages",
+        "value": if customer.written.is_multiple_of(2) { "resume" } else { "stop" },
+        "detail": detail,
+        "timestamp": config.clock_seconds,
+    });
+    for named in [&mut contact, &mut preference] {
+        if let Some(phone) = &customer.phone {
+            named["wa_id"] = json!(phone);
+        }
+        if let Some(bsuid) = &customer.bsuid {
+            named["user_id"] = json!(bsuid);
+        }
+    }
+    let value = json!({"contacts": [contact], "user_preferences": [preference]});
+    body(config, vec![vec![change(config, "user_preferences", value)]])
+}
+
+/// Somebody's business-scoped id is another now: of nobody who writes here, or the customer would be somebody else from
+/// now on.
+pub(crate) fn user_id_body(config: &SandboxConfig, previous: &str, current: &str, detail: &str) -> Bytes {
+    let update = json!({
+        "detail": detail,
+        "user_id": {"previous": previous, "current": current},
+        "timestamp": config.clock_seconds.to_string(),
+    });
+    body(config, vec![vec![change(config, "user_id_update", json!({"user_id_update": [update]}))]])
+}
+
+/// News of the account, which name no number.
+pub(crate) fn account_body(config: &SandboxConfig, description: &str) -> Bytes {
+    let value = json!({
+        "entity_type": "BUSINESS",
+        "entity_id": config.waba_id,
+        "alert_severity": "INFORMATIONAL",
+        "alert_status": "NONE",
+        "alert_type": "OBA_APPROVED",
+        "alert_description": description,
+    });
+    body(config, vec![vec![json!({"field": "account_alerts", "value": value})]])
 }
 
 /// An answer that somebody gave in the phone app.

@@ -18,7 +18,7 @@ pub struct SandboxConfig {
     pub phone_number_id: String,
     pub display_phone_number: String,
     pub waba_id: String,
-    /// Distinct messages of customers; repetitions, statuses and echoes come on top.
+    /// Distinct messages of customers; repetitions, statuses, echoes and changes come on top.
     pub messages: u64,
     pub customers: u32,
     /// Distinct messages per second, on a fixed timetable that does not wait for answers (as far as `concurrency`
@@ -28,10 +28,12 @@ pub struct SandboxConfig {
     pub batch_max: u32,
     /// How many of 100 POSTs are sent a second time: half of those while the first is still under way, half later.
     pub duplicate_percent: u8,
-    /// Of 100 POSTs, how many are followed by one with the statuses of an answer.
+    /// Of 100 POSTs, how many are followed by one with the statuses of an answer: sent, delivered and read, or failed.
     pub status_percent: u8,
     /// Of 100 POSTs, how many are followed by the echo of an answer given in the phone app.
     pub echo_percent: u8,
+    /// Of 100 POSTs, how many are followed by a change: a customer's preference, somebody's new id, news of the account.
+    pub change_percent: u8,
     /// Whether POSTs overtake each other.
     pub shuffle: bool,
     /// POSTs under way at most.
@@ -66,6 +68,7 @@ impl SandboxConfig {
             duplicate_percent: 0,
             status_percent: 0,
             echo_percent: 0,
+            change_percent: 0,
             shuffle: false,
             concurrency: 32,
             seed: 1,
@@ -84,6 +87,7 @@ impl SandboxConfig {
             ("duplicate_percent", self.duplicate_percent <= 100, "must be at most 100"),
             ("status_percent", self.status_percent <= 100, "must be at most 100"),
             ("echo_percent", self.echo_percent <= 100, "must be at most 100"),
+            ("change_percent", self.change_percent <= 100, "must be at most 100"),
             ("concurrency", (1..=100_000).contains(&self.concurrency), "must be 1 to 100000"),
             ("rate_per_second", self.rate_per_second.is_none_or(|rate| rate > 0.0), "must be above zero"),
             ("app_secret", !self.app_secret.expose_secret().is_empty(), "must not be empty"),

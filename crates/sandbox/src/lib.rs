@@ -16,6 +16,6 @@ mod run;
 pub use config::SandboxConfig;
 pub use conversations::{CONVERSATIONS, Conversation, Step};
 pub use error::SandboxError;
-pub use plan::SentMessage;
+pub use plan::{SentMessage, SentOther};
 pub use post::{check_handshake, post_signed};
 pub use run::{Customers, PostRecord, SandboxReport};

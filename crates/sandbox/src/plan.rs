@@ -7,7 +7,10 @@ use std::sync::atomic::AtomicBool;
 use bytes::Bytes;
 use fastrand::Rng;
 
-use crate::body::{Nesting, echo_body, messages_body, statuses_body, written};
+use crate::body::{
+    ANSWER_FAILS, ANSWER_IS_READ, Nesting, account_body, echo_body, messages_body, preference_body, statuses_body,
+    user_id_body, written,
+};
 use crate::config::SandboxConfig;
 use crate::customer::Customer;
 
@@ -24,11 +27,32 @@ pub struct SentMessage {
     pub ordinal: u32,
 }
 
+/// Something else than a customer's message, as it was sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SentOther {
+    /// Of a message that nobody sent through us.
+    Status {
+        wamid: String,
+        state: &'static str,
+    },
+    Echo {
+        wamid: String,
+    },
+    /// `text` stands in this change alone, as a value.
+    ContactChange {
+        text: String,
+    },
+    AccountChange {
+        text: String,
+    },
+}
+
 /// One body to be sent. A repetition shares everything with its original.
 #[derive(Debug, Clone)]
 pub(crate) struct PlannedPost {
-    /// Empty for statuses and echoes.
+    /// Empty for statuses, echoes and changes.
     pub(crate) messages: Arc<[SentMessage]>,
+    pub(crate) others: Arc<[SentOther]>,
     pub(crate) body: Bytes,
     pub(crate) is_duplicate: bool,
     /// Whether it, or a repetition of it, was answered 200.
@@ -41,6 +65,7 @@ pub(crate) struct Plan {
     customers: Vec<Customer>,
     planned_messages: u64,
     planned_answers: u64,
+    planned_changes: u64,
     /// Planned, and not yet given out.
     waiting: VecDeque<PlannedPost>,
     /// Repetitions to come, each with the number of POSTs to wait.
@@ -58,6 +83,7 @@ impl Plan {
             customers,
             planned_messages: 0,
             planned_answers: 0,
+            planned_changes: 0,
             waiting: VecDeque::new(),
             later: Vec::new(),
             overlapping: None,
@@ -90,16 +116,48 @@ impl Plan {
             .choice(&[Nesting::OneChange, Nesting::ManyChanges, Nesting::ManyEntries])
             .unwrap_or(&Nesting::OneChange);
         let body = messages_body(&self.config, batch, nesting);
-        self.waiting.push_back(post(messages, body));
+        self.waiting.push_back(post(messages, vec![], body));
+        self.plan_others(last_writer);
+    }
+
+    /// What follows a POST of messages, the last of which `writer` has written.
+    fn plan_others(&mut self, writer: usize) {
         if self.chance(self.config.status_percent) {
             let wamid = self.next_answer();
-            let body = statuses_body(&self.config, &self.customers[last_writer], &wamid);
-            self.waiting.push_back(post(vec![], body));
+            let states = if self.planned_answers.is_multiple_of(4) { ANSWER_FAILS } else { ANSWER_IS_READ };
+            let body = statuses_body(&self.config, &self.customers[writer], &wamid, states);
+            let status = |state: &&'static str| SentOther::Status { wamid: wamid.clone(), state };
+            self.waiting.push_back(post(vec![], states.iter().map(status).collect(), body));
         }
         if self.chance(self.config.echo_percent) {
             let wamid = self.next_answer();
-            let body = echo_body(&self.config, &self.customers[last_writer], &wamid);
-            self.waiting.push_back(post(vec![], body));
+            let body = echo_body(&self.config, &self.customers[writer], &wamid);
+            self.waiting.push_back(post(vec![], vec![SentOther::Echo { wamid }], body));
+        }
+        if self.chance(self.config.change_percent) {
+            let (other, body) = self.next_change(writer);
+            self.waiting.push_back(post(vec![], vec![other], body));
+        }
+    }
+
+    /// Each kind in turn.
+    fn next_change(&mut self, writer: usize) -> (SentOther, Bytes) {
+        self.planned_changes += 1;
+        let text = format!("change.SANDBOX.{:X}.{:X}", self.config.seed, self.planned_changes);
+        match self.planned_changes % 3 {
+            0 => {
+                let id = |name| format!("XX.{name}{:X}X{:X}", self.config.seed, self.planned_changes);
+                let body = user_id_body(&self.config, &id("A"), &id("B"), &text);
+                (SentOther::ContactChange { text }, body)
+            }
+            1 => {
+                let body = preference_body(&self.config, &self.customers[writer], &text);
+                (SentOther::ContactChange { text }, body)
+            }
+            _ => {
+                let body = account_body(&self.config, &text);
+                (SentOther::AccountChange { text }, body)
+            }
         }
     }
 
@@ -160,8 +218,9 @@ impl Iterator for Plan {
     }
 }
 
-fn post(messages: Vec<SentMessage>, body: Bytes) -> PlannedPost {
-    PlannedPost { messages: messages.into(), body, is_duplicate: false, accepted: Arc::new(AtomicBool::new(false)) }
+fn post(messages: Vec<SentMessage>, others: Vec<SentOther>, body: Bytes) -> PlannedPost {
+    let accepted = Arc::new(AtomicBool::new(false));
+    PlannedPost { messages: messages.into(), others: others.into(), body, is_duplicate: false, accepted }
 }
 
 #[cfg(test)]
@@ -169,7 +228,7 @@ mod tests {
     use std::collections::{BTreeMap, BTreeSet};
 
     use super::*;
-    use waypost_cloud_api::webhook::{Content, split};
+    use waypost_cloud_api::webhook::{Content, WebhookEvent, split};
 
     fn config() -> SandboxConfig {
         SandboxConfig {
@@ -179,6 +238,7 @@ mod tests {
             duplicate_percent: 20,
             status_percent: 10,
             echo_percent: 10,
+            change_percent: 10,
             shuffle: true,
             clock_seconds: 1_780_000_000,
             ..SandboxConfig::new("http://127.0.0.1", "secret")
@@ -196,7 +256,7 @@ mod tests {
     fn every_message_is_there_and_reads_as_one_of_meta_s() {
         let (mut wamids, mut kinds, mut originals, mut duplicates, mut largest) =
             (BTreeSet::new(), BTreeMap::<String, u32>::new(), 0, 0, 0);
-        let (mut statuses, mut echoes, mut bsuid_only) = (0, 0, 0);
+        let (mut others, mut bsuid_only) = (BTreeMap::<&str, u32>::new(), 0);
         for post in Plan::new(config()) {
             if post.is_duplicate {
                 duplicates += 1;
@@ -215,9 +275,10 @@ mod tests {
                         assert!(!message.contact.is_empty() && message.profile_name.is_some());
                         in_body.insert(message.id.unwrap());
                     }
-                    Content::Status(_) => statuses += 1,
-                    Content::Echo(_) => echoes += 1,
-                    other => panic!("{other:?}"),
+                    Content::Status(_) | Content::Echo(_) | Content::ContactChange(_) | Content::AccountChange => {
+                        *others.entry(other(&post.others, &event)).or_default() += 1;
+                    }
+                    Content::StandbyMessage(message) => panic!("{message:?}"),
                 }
             }
             let planned: BTreeSet<_> = post.messages.iter().map(|message| message.wamid.clone()).collect();
@@ -228,11 +289,41 @@ mod tests {
         assert_eq!(wamids.len(), 3000);
         assert_eq!(largest, 7);
         assert!((150..=250).contains(&(duplicates * 1000 / originals)), "{duplicates} of {originals}");
-        assert!(statuses > 100 && echoes > 30 && bsuid_only > 100);
+        assert!(bsuid_only > 100);
+        for (other, at_least) in
+            [("status", 100), ("failed", 5), ("echo", 30), ("preference", 10), ("new id", 10), ("account", 10)]
+        {
+            assert!(others.get(other).is_some_and(|count| *count >= at_least), "{other} in {others:?}");
+        }
         for kind in
             ["text", "interactive", "button", "image", "audio", "location", "reaction", "unsupported", "hologram"]
         {
             assert!(kinds.contains_key(kind), "{kind} in {kinds:?}");
+        }
+    }
+
+    /// What it is; it must be one of those that the post says it holds.
+    fn other(sent: &[SentOther], event: &WebhookEvent<'_>) -> &'static str {
+        let is_said = |one: &SentOther| match (one, &event.content) {
+            (SentOther::Status { wamid, state }, Content::Status(status)) => {
+                *wamid == status.id && *state == status.state.as_str()
+            }
+            (SentOther::Echo { wamid }, Content::Echo(echo)) => echo.id.as_ref() == Some(wamid),
+            (SentOther::ContactChange { text }, Content::ContactChange(_))
+            | (SentOther::AccountChange { text }, Content::AccountChange) => event.json.contains(text),
+            _ => false,
+        };
+        assert!(sent.iter().any(is_said), "{event:?} in {sent:?}");
+        match &event.content {
+            Content::Status(status) if status.state.as_str() == "failed" => {
+                assert_eq!(status.error_codes, [131_047]);
+                "failed"
+            }
+            Content::Status(_) => "status",
+            Content::Echo(_) => "echo",
+            Content::ContactChange(change) if change.rotations.is_empty() => "preference",
+            Content::ContactChange(_) => "new id",
+            _ => "account",
         }
     }
 

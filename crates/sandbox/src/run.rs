@@ -13,14 +13,16 @@ use tracing::{debug, info};
 
 use crate::config::SandboxConfig;
 use crate::error::SandboxError;
-use crate::plan::{Plan, PlannedPost, SentMessage};
+use crate::plan::{Plan, PlannedPost, SentMessage, SentOther};
 use crate::post::{SignedBody, client};
 
 /// One attempt at a POST.
 #[derive(Debug, Clone)]
 pub struct PostRecord {
-    /// The customers' messages in it; empty for statuses and echoes.
+    /// The customers' messages in it; empty for statuses, echoes and changes.
     pub messages: Arc<[SentMessage]>,
+    /// Whatever else is in it.
+    pub others: Arc<[SentOther]>,
     /// Counted from 1.
     pub attempt: u32,
     /// Whether it repeats a POST that is sent anyway.
@@ -49,7 +51,7 @@ pub struct SandboxReport {
     pub duplicates_sent: u64,
     /// POSTs sent again because they were not answered 200.
     pub retries: u64,
-    /// POSTs of statuses and echoes.
+    /// POSTs of statuses, echoes and changes.
     pub other_posts: u64,
     pub elapsed: Duration,
 }
@@ -148,6 +150,7 @@ impl Sender {
             if let Some(on_post) = &self.customers.on_post {
                 on_post(&PostRecord {
                     messages: post.messages.clone(),
+                    others: post.others.clone(),
                     attempt,
                     is_duplicate: post.is_duplicate,
                     status,
