@@ -1,5 +1,6 @@
 //! The process is killed, with SIGKILL, in the middle of 10,000 messages: whatever was answered 200 is routed, under one
-//! id, in order. As Meta does, the customers send again what was not answered.
+//! id, in order, and what comes twice was in flight at a kill. As Meta does, the customers send again what was not
+//! answered.
 
 use crate::deployment::{Backend, Deployment, on_each_backend};
 use crate::traffic::{RULES, Traffic};
@@ -12,10 +13,11 @@ on_each_backend!(every_accepted_message_is_routed_once_and_in_order);
 async fn every_accepted_message_is_routed_once_and_in_order(backend: Backend) -> anyhow::Result<()> {
     let deployment = Deployment::new(backend, RULES)?;
     let mut waypost = deployment.start().await?;
-    let traffic = Traffic::start(&deployment, MESSAGES_EACH, None)?;
+    let mut traffic = Traffic::start(&deployment, MESSAGES_EACH, None)?;
     for at in KILL_AT {
         traffic.accepted(at).await;
         waypost.kill()?;
+        traffic.killed(&deployment).await?;
         waypost = deployment.start().await?;
     }
     traffic.check(&deployment).await

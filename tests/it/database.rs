@@ -2,6 +2,19 @@
 
 use std::path::Path;
 
+use waypost_store::StoreUrl;
+
+use crate::deployment::Deployment;
+
+/// Where a deployment's store is, for whoever reads it beside the process.
+pub(crate) fn store_url(deployment: &Deployment) -> anyhow::Result<StoreUrl> {
+    #[cfg(feature = "servers")]
+    if let Some(servers) = deployment.servers() {
+        return Ok(StoreUrl::parse(&servers.postgres_url)?);
+    }
+    Ok(StoreUrl::sqlite_file(deployment.data_folder().join("store.db")))
+}
+
 /// One statement or several, in the embedded store's file.
 pub(crate) fn in_file(file: &Path, statements: &str) -> anyhow::Result<()> {
     let connection = rusqlite::Connection::open(file)?;

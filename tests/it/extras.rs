@@ -8,9 +8,10 @@ use anyhow::ensure;
 use serde_json::{Value, json};
 use waypost_domain::AliasSet;
 use waypost_fault::ROUTER_AFTER_COMMIT;
-use waypost_store::{Store, StoreOptions, StoreUrl};
+use waypost_store::{Store, StoreOptions};
 use waypost_tests::{WaypostProcess, WaypostSettings, eventually};
 
+use crate::database::store_url;
 use crate::deployment::{Backend, Deployment, Found, on_each_backend, text};
 
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -98,14 +99,6 @@ fn routing(found: &[Found], name: &str) -> Option<Value> {
         routing.remove(said)?;
     }
     Some(Value::Object(routing))
-}
-
-fn store_url(deployment: &Deployment) -> anyhow::Result<StoreUrl> {
-    #[cfg(feature = "servers")]
-    if let Some(servers) = deployment.servers() {
-        return Ok(StoreUrl::parse(&servers.postgres_url)?);
-    }
-    Ok(StoreUrl::sqlite_file(deployment.data_folder().join("store.db")))
 }
 
 async fn know_the_customer(deployment: &Deployment) -> anyhow::Result<()> {

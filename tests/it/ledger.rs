@@ -6,11 +6,14 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 use waypost_bus::Layout;
 use waypost_domain::PartitionCount;
-use waypost_ledger::{Answer, BusUrl, Invariant, Ledger, LedgerWriter, StoreFacts, collect, collected_queues};
+use waypost_ledger::{
+    Answer, BusUrl, InterruptionRecord, Invariant, Ledger, LedgerWriter, StoreFacts, collect, collected_queues,
+};
 use waypost_rules::RuleSet;
-use waypost_store::{Store, StoreOptions, StoreUrl};
+use waypost_store::{Store, StoreOptions};
 use waypost_tests::load::{Load, LoadConfig};
 
+use crate::database::store_url;
 use crate::deployment::{APP_SECRET, Backend, Deployment, on_each_backend};
 use crate::traffic::RULES;
 
@@ -27,6 +30,8 @@ async fn a_run_is_written_down_and_judged(backend: Backend) -> anyhow::Result<()
     let config = LoadConfig {
         messages: Some(MESSAGES),
         duplicate_percent: 20,
+        status_percent: 20,
+        change_percent: 20,
         wrongly_signed_percent: 20,
         ..LoadConfig::new(deployment.webhook_url(), APP_SECRET)
     };
@@ -43,12 +48,14 @@ async fn a_run_is_written_down_and_judged(backend: Backend) -> anyhow::Result<()
     let forged: Vec<_> = ledger.posts.iter().filter(|post| !post.signed).collect();
     ensure!(!forged.is_empty() && forged.iter().all(|post| post.answer == Answer::Status(401)), "{forged:?}");
     ensure!(!ledger.depths.is_empty() && ledger.depths.iter().all(|depth| depth.ready == 0), "{:?}", ledger.depths);
-    let store = Store::open(&StoreUrl::parse(&store_url(&deployment))?, StoreOptions::default()).await?;
-    ledger.store = Some(StoreFacts::read(&store).await?);
+    let store = Store::open(&store_url(&deployment)?, StoreOptions::default()).await?;
+    let facts = StoreFacts::read(&store).await?;
+    ledger.interruptions.push(InterruptionRecord::leases_lost(&facts, 1));
+    ledger.store = Some(facts);
     store.close().await;
     ledger.rule_sets.push(RULES.to_owned());
     let verdict = ledger.check();
-    ensure!(verdict.counts.messages == MESSAGES && verdict.is_good(), "{verdict}");
+    ensure!(verdict.counts.messages == MESSAGES && verdict.counts.kept > 0 && verdict.is_good(), "{verdict}");
 
     let missing = ledger.deliveries.pop().context("something was delivered")?;
     let verdict = ledger.check();
@@ -62,12 +69,4 @@ fn bus_url(deployment: &Deployment) -> BusUrl {
         return BusUrl::parse(&servers.amqp_url);
     }
     BusUrl::Embedded(deployment.data_folder())
-}
-
-fn store_url(deployment: &Deployment) -> String {
-    #[cfg(feature = "servers")]
-    if let Some(servers) = deployment.servers() {
-        return servers.postgres_url.clone();
-    }
-    format!("sqlite://{}", deployment.data_folder().join("store.db").display())
 }

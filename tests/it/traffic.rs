@@ -1,5 +1,6 @@
 //! Many customers writing at once, and the ledger of what became of their messages: each accepted one routed, under
-//! one id, in order. Knows what was sent and what came out, nothing of the program between.
+//! one id, in order, and each status and change kept. Knows what was sent, what came out and what the store holds, nothing
+//! of the program between.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,9 +9,12 @@ use std::time::{Duration, Instant};
 use anyhow::ensure;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use waypost_ledger::{Answer, DeliveryRecord, Item, ItemKind, Ledger, PostRecord};
+use waypost_ledger::{Answer, DeliveryRecord, InterruptionRecord, Ledger, PostRecord, StoreFacts};
 use waypost_sandbox::{Customers, SandboxConfig, SandboxReport};
+use waypost_store::{Store, StoreOptions};
+use waypost_tests::load::items;
 
+use crate::database::store_url;
 use crate::deployment::{APP_SECRET, Deployment, Found};
 
 pub(crate) const RULES: &str = include_str!("../../deploy/rules.toml");
@@ -20,12 +24,14 @@ const SENDERS: u64 = 8;
 const SENDING_DEADLINE: Duration = Duration::from_secs(240);
 /// Shorter than the reader's own patience.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(50);
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// Customers that send again whatever is not answered 200.
 pub(crate) struct Traffic {
     senders: JoinSet<SandboxReport>,
     record: Arc<Record>,
     messages: u64,
+    interruptions: Vec<InterruptionRecord>,
 }
 
 /// Every POST, and what was answered 200 so far.
@@ -49,13 +55,6 @@ impl Record {
     fn add(&self, number: &str, post: &waypost_sandbox::PostRecord) {
         let ns =
             |at: Instant| u64::try_from(at.saturating_duration_since(self.began_at).as_nanos()).unwrap_or(u64::MAX);
-        let item = |sent: &waypost_sandbox::SentMessage| Item {
-            phone_number_id: number.to_owned(),
-            key: sent.wamid.clone(),
-            contact: sent.customer.to_string(),
-            ordinal: sent.ordinal.into(),
-            kind: ItemKind::Message,
-        };
         let mut posts = self.posts();
         if post.status == Some(200) {
             posts.accepted.extend(post.messages.iter().map(|sent| sent.wamid.clone()));
@@ -68,7 +67,7 @@ impl Record {
             started_at_ms: 0,
             answer: post.status.map_or_else(|| Answer::None("no answer".to_owned()), Answer::Status),
             signed: true,
-            items: post.messages.iter().map(item).collect(),
+            items: items(post, |_| number.to_owned()),
         });
     }
 }
@@ -89,6 +88,8 @@ impl Traffic {
                 batch_max: 12,
                 rate_per_second: rate_each,
                 duplicate_percent: 5,
+                status_percent: 10,
+                change_percent: 10,
                 concurrency: 1,
                 seed,
                 retry_max: 10_000,
@@ -100,7 +101,7 @@ impl Traffic {
             let customers = Customers::new(config)?.on_post(move |post| record.add(&number, post));
             senders.spawn(customers.run(CancellationToken::new()));
         }
-        Ok(Self { senders, record, messages: SENDERS * messages_each })
+        Ok(Self { senders, record, messages: SENDERS * messages_each, interruptions: Vec::new() })
     }
 
     /// Waits until so many messages are accepted.
@@ -110,7 +111,15 @@ impl Traffic {
         waypost_tests::eventually(&what, SENDING_DEADLINE, accepted).await;
     }
 
-    /// Waits until everything is accepted and routed, and holds the ledger to be good.
+    /// The one process of the deployment was killed, and no other has begun.
+    pub(crate) async fn killed(&mut self, deployment: &Deployment) -> anyhow::Result<()> {
+        let store = open_store(deployment).await?;
+        self.interruptions.push(InterruptionRecord::killed(&StoreFacts::read(&store).await?));
+        store.close().await;
+        Ok(())
+    }
+
+    /// Waits until everything is accepted, routed and kept, and holds the ledger to be good.
     pub(crate) async fn check(mut self, deployment: &Deployment) -> anyhow::Result<()> {
         let senders = &mut self.senders;
         let sending = async {
@@ -129,7 +138,9 @@ impl Traffic {
         let mut names: Vec<&str> = queues.iter().map(String::as_str).collect();
         names.extend(["wa.unrouted", "wa.dead-letters"]);
         let mut reader = deployment.reader(&names).await?;
-        let mut ledger = Ledger { posts: all, ..Ledger::default() };
+        let interruptions = std::mem::take(&mut self.interruptions);
+        let rule_sets = vec![RULES.to_owned()];
+        let mut ledger = Ledger { posts: all, interruptions, rule_sets, ..Ledger::default() };
         let mut routed = BTreeSet::new();
         let all_routed = reader.wait_until("every accepted message is on a team's queue", |found| {
             for found in &found[ledger.deliveries.len()..] {
@@ -143,10 +154,37 @@ impl Traffic {
         if let Ok(found) = tokio::time::timeout(DRAIN_TIMEOUT, all_routed).await {
             found?;
         }
+        read_store(deployment, &mut ledger).await?;
+        let kills = i64::try_from(ledger.interruptions.len())?;
+        if let Some(store) = ledger.store.as_ref().filter(|_| kills > 0) {
+            ledger.interruptions.push(InterruptionRecord::leases_lost(store, kills + 1));
+        }
         let verdict = ledger.check();
+        ensure!(verdict.counts.kept > 0, "neither statuses nor changes: {verdict}");
         ensure!(verdict.counts.parked == 0 && verdict.counts.diverted == 0, "not on a team's queue: {verdict}");
         verdict.into_result()
     }
+}
+
+async fn open_store(deployment: &Deployment) -> anyhow::Result<Store> {
+    Ok(Store::open(&store_url(deployment)?, StoreOptions::default()).await?)
+}
+
+/// Waits until what is kept is in the store. When the time is over, the check says what is missing.
+async fn read_store(deployment: &Deployment, ledger: &mut Ledger) -> anyhow::Result<()> {
+    let store = open_store(deployment).await?;
+    let mut facts = StoreFacts::read(&store).await?;
+    let began_at = Instant::now();
+    loop {
+        ledger.store = Some(facts.clone());
+        if ledger.not_kept() == 0 || began_at.elapsed() > DRAIN_TIMEOUT {
+            break;
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+        facts.read_kept(&store).await?;
+    }
+    store.close().await;
+    Ok(())
 }
 
 /// `place`: among all that was found, which is in each queue's order.

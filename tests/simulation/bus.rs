@@ -77,6 +77,15 @@ impl ProcessBus {
             };
             outcomes.push(outcome);
             let is_taken = matches!(outcome, Outcome::Confirmed | Outcome::Unknown);
+            let arrives = is_taken && (at < fate.arrive || fate.late);
+            if arrives {
+                if let Some(queue) = state.work_queue(&message.id) {
+                    self.0.published(queue, &message.id);
+                }
+                if outcome == Outcome::Unknown {
+                    state.interrupted("publish in doubt", vec![message.id.clone()]);
+                }
+            }
             if is_taken && at < fate.arrive {
                 state.store(&address, message, rng);
             } else if is_taken && fate.late {
@@ -143,6 +152,7 @@ impl Bus for ProcessBus {
             SimulatedConsumer { process: process.clone(), queue: queue.to_owned(), id, changes }
         };
         process.subscribed(queue, subscribed.id);
+        process.recovers(queue);
         process.log(&what);
         process.step(&what, Stage::After, STEP_MS).await;
         Ok(Box::new(subscribed))
@@ -227,6 +237,7 @@ impl Consumer for SimulatedConsumer {
                     if deliveries.is_empty() {
                         continue;
                     }
+                    self.process.delivered(&self.queue, deliveries.iter().all(|one| !one.redelivered));
                     let named = |one: &Delivery| format!("{}#{}", short(&one.message.id), one.delivery_count);
                     let ids: Vec<String> = deliveries.iter().map(named).collect();
                     self.process.log(format_args!("{what} {ids:?}"));
@@ -251,7 +262,11 @@ impl Consumer for SimulatedConsumer {
         if is_lost {
             self.process.unsubscribe(self.id);
         }
-        if is_known && !is_lost { Ok(()) } else { Err(self.ended()) }
+        if is_known && !is_lost {
+            return Ok(());
+        }
+        self.process.interrupted("acknowledgement lost", Some(&self.queue));
+        Err(self.ended())
     }
 
     async fn close(self: Box<Self>) -> bool {

@@ -20,6 +20,8 @@ use crate::world::{World, chance};
 
 const PUBLISH_TIMEOUT: Duration = Duration::from_millis(300);
 const NUMBERS: [&str; 2] = ["106540352240001", "106540352240002"];
+/// Of a message that we have not sent.
+const STATES: [&str; 4] = ["sent", "delivered", "read", "failed"];
 const TEXTS: [&str; 5] = ["hello", "my invoice please", "is anybody there", "an agent now", "thanks"];
 
 /// The POSTs of all senders.
@@ -76,6 +78,11 @@ enum What {
     Echo,
     /// Control of the thread changes hands.
     Control(&'static str),
+    Status(&'static str),
+    /// The customer does not want to be written to.
+    Preference,
+    /// News of the account.
+    Account,
 }
 
 /// What is published for one POST.
@@ -127,6 +134,9 @@ impl Sender {
                 20..=25 => What::Echo,
                 26 | 27 => What::Control("control_passed"),
                 28 | 29 => What::Control("control_taken"),
+                30..=45 => What::Status(STATES[rng.usize(0..STATES.len())]),
+                46..=49 => What::Preference,
+                50..=53 => What::Account,
                 _ => What::Text(TEXTS[rng.usize(0..TEXTS.len())]),
             };
             self.add(&mut body, number, customer, ordinal, what);
@@ -148,12 +158,18 @@ impl Sender {
 
     fn add(&self, body: &mut Body, number: &str, customer: u64, ordinal: u64, what: What) {
         let contact = format!("1555{:04}{customer:03}", self.index);
-        let key = format!("wamid.{}.{ordinal}", self.index);
+        let key = match what {
+            // Several of one message, which may be the same again. A message has been sent from one number.
+            What::Status(_) => format!("wamid.{number}.{}.{}", self.index, ordinal / 8),
+            _ => format!("wamid.{}.{ordinal}", self.index),
+        };
         let kind = match what {
             What::Text(_) | What::Poison | What::Deadly | What::Damaged => ItemKind::Message,
             What::Standby => ItemKind::Standby,
             What::Echo => ItemKind::Echo,
-            What::Control(_) => ItemKind::Change,
+            What::Control(_) | What::Preference => ItemKind::ContactChange,
+            What::Status(state) => ItemKind::Status { state: state.to_owned() },
+            What::Account => ItemKind::AccountChange,
         };
         body.publications.push(self.publication(number, &key, &contact, what));
         body.items.push(Item { phone_number_id: number.to_owned(), key, contact, ordinal, kind });
@@ -162,29 +178,26 @@ impl Sender {
     /// As the ingress publishes it.
     fn publication(&self, number: &str, key: &str, phone: &str, what: What) -> Publication {
         let aliases = AliasSet { phone: Some(phone.to_owned()), ..AliasSet::default() };
-        let partition = self.layout.partitions.of_contact(&aliases, key);
-        let text = |text| format!(r#"{{"from":"{phone}","id":"{key}","type":"text","text":{{"body":"{text}"}}}}"#);
-        let control = |what| format!(r#"{{"messaging_handovers":[{{"wa_id":"{phone}","{what}":{{}}}}]}}"#);
-        let (kind, field, json) = match what {
-            What::Text(said) => (v1::EventKind::Message, "messages", text(said)),
-            What::Poison | What::Deadly | What::Damaged => (v1::EventKind::Message, "messages", text("hello")),
-            What::Standby => (v1::EventKind::StandbyMessage, "standby", text("hello")),
-            What::Echo => (v1::EventKind::Echo, "message_echoes", text("hello")),
-            What::Control(how) => (v1::EventKind::ContactChange, "messaging_handovers", control(how)),
+        let partitions = self.layout.partitions;
+        let (address, event_key) = match what {
+            What::Status(state) => (self.layout.statuses(partitions.of_key(key)), format!("{key}:{state}")),
+            What::Account => (self.layout.account(), key.to_owned()),
+            _ => (self.layout.inbound(partitions.of_contact(&aliases, key)), key.to_owned()),
         };
+        let (kind, field, json) = content(what, key, phone);
         let event = v1::Event {
             kind: kind.into(),
             phone_number_id: number.to_owned(),
             waba_id: "1".to_owned(),
             field: field.to_owned(),
-            key: key.to_owned(),
+            key: event_key.clone(),
             contact: Some(aliases.into()),
             json: json.into(),
             received_at_ms: wall_clock().as_millis(),
             ..v1::Event::default()
         };
         let mut message = Message {
-            id: DecisionId::of_event(&PhoneNumberId::new(number), key).to_string(),
+            id: DecisionId::of_event(&PhoneNumberId::new(number), &event_key).to_string(),
             kind: EVENT_KIND.to_owned(),
             content_type: CONTENT_TYPE.to_owned(),
             body: if what == What::Damaged { Bytes::from_static(b"\xff") } else { encode_event(event) },
@@ -193,10 +206,37 @@ impl Sender {
         let mark = match what {
             What::Poison => Some(POISON),
             What::Deadly => Some(DEADLY),
-            What::Text(_) | What::Damaged | What::Standby | What::Echo | What::Control(_) => None,
+            _ => None,
         };
         message.headers.extend(mark.map(|mark| (mark.to_owned(), String::new())));
-        Publication { address: self.layout.inbound(partition), message }
+        Publication { address, message }
+    }
+}
+
+/// The event's kind, the webhook's field, and what Meta says. The key of a change is a value in it.
+fn content(what: What, key: &str, phone: &str) -> (v1::EventKind, &'static str, String) {
+    let text = |text| format!(r#"{{"from":"{phone}","id":"{key}","type":"text","text":{{"body":"{text}"}}}}"#);
+    match what {
+        What::Text(said) => (v1::EventKind::Message, "messages", text(said)),
+        What::Poison | What::Deadly | What::Damaged => (v1::EventKind::Message, "messages", text("hello")),
+        What::Standby => (v1::EventKind::StandbyMessage, "standby", text("hello")),
+        What::Echo => (v1::EventKind::Echo, "message_echoes", text("hello")),
+        What::Control(how) => {
+            let json = format!(r#"{{"messaging_handovers":[{{"wa_id":"{phone}","detail":"{key}","{how}":{{}}}}]}}"#);
+            (v1::EventKind::ContactChange, "messaging_handovers", json)
+        }
+        What::Preference => {
+            let json = format!(r#"{{"user_preferences":[{{"wa_id":"{phone}","value":"stop","detail":"{key}"}}]}}"#);
+            (v1::EventKind::ContactChange, "user_preferences", json)
+        }
+        What::Status(state) => {
+            let errors = if state == "failed" { r#","errors":[{"code":131047}]"# } else { "" };
+            let json = format!(r#"{{"id":"{key}","status":"{state}","recipient_id":"{phone}"{errors}}}"#);
+            (v1::EventKind::Status, "messages", json)
+        }
+        What::Account => {
+            (v1::EventKind::AccountChange, "account_alerts", format!(r#"{{"alert_description":"{key}"}}"#))
+        }
     }
 }
 

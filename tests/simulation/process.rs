@@ -1,6 +1,6 @@
 //! A simulated process: it can be killed between any two of its steps, and frozen and thawed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::poll_fn;
 use std::ops::RangeInclusive;
 use std::pin::pin;
@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
 use crate::broker::ConsumerId;
-use crate::time::now_ms;
+use crate::time::{now_ms, sleep};
 use crate::world::{Defect, World};
 
 /// Where in a step something strikes.
@@ -46,6 +46,19 @@ struct Inner {
     strike: Option<(u32, Stage, Strike)>,
     task: Option<AbortHandle>,
     subscriptions: BTreeMap<ConsumerId, Subscription>,
+    /// By the queue that it came in on.
+    in_hand: BTreeMap<String, InHand>,
+}
+
+/// Ids of what a process has begun to handle and perhaps published, as long as the store may not know that.
+#[derive(Default)]
+struct InHand {
+    /// Of the batch at present, and what was published while that was handled.
+    batch: BTreeSet<String>,
+    /// Of the batches before, until something of the present one is published: its transaction has marked them.
+    before: BTreeSet<String>,
+    /// Whether it does: not as long as what is delivered was in somebody's hands before.
+    marks: bool,
 }
 
 struct Subscription {
@@ -97,6 +110,47 @@ impl Process {
         }
     }
 
+    /// The process subscribes to `queue`, and something may come back.
+    pub(crate) fn recovers(&self, queue: &str) {
+        self.inner().in_hand.entry(queue.to_owned()).or_default().marks = false;
+    }
+
+    /// Deliveries off `queue`; fresh ones were in nobody's hands before.
+    pub(crate) fn delivered(&self, queue: &str, are_fresh: bool) {
+        let mut inner = self.inner();
+        if let Some(in_hand) = inner.in_hand.get_mut(queue) {
+            in_hand.marks |= are_fresh;
+        }
+    }
+
+    /// A batch off `queue` is handled now.
+    pub(crate) fn takes(&self, queue: &str, ids: impl Iterator<Item = String>) {
+        let mut inner = self.inner();
+        let in_hand = inner.in_hand.entry(queue.to_owned()).or_default();
+        let before = std::mem::replace(&mut in_hand.batch, ids.collect());
+        in_hand.before.extend(before);
+    }
+
+    /// A message that came in on `queue` has reached the broker again.
+    pub(crate) fn published(&self, queue: &str, id: &str) {
+        if let Some(in_hand) = self.inner().in_hand.get_mut(queue) {
+            if in_hand.marks {
+                in_hand.before.clear();
+            }
+            in_hand.batch.insert(id.to_owned());
+        }
+    }
+
+    /// What came in on `queue`, or on any, may be published once more.
+    pub(crate) fn interrupted(&self, what: &str, queue: Option<&str>) {
+        let ids = {
+            let inner = self.inner();
+            let concerned = inner.in_hand.iter().filter(|(name, _)| queue.is_none_or(|queue| queue == *name));
+            concerned.flat_map(|(_, in_hand)| in_hand.batch.union(&in_hand.before)).cloned().collect()
+        };
+        self.world.state().interrupted(what, ids);
+    }
+
     pub(crate) fn subscribed(&self, queue: &str, consumer: ConsumerId) {
         let subscription = Subscription { queue: queue.to_owned(), is_in_limbo: false };
         self.inner().subscriptions.insert(consumer, subscription);
@@ -116,6 +170,7 @@ impl Process {
     /// The broker takes back what this process holds.
     pub(crate) fn break_connection(&self) {
         self.log("connection lost");
+        self.interrupted("connection lost", None);
         self.end_subscriptions(|_, _| true);
     }
 
@@ -148,6 +203,7 @@ impl Process {
             return;
         }
         self.log(format_args!("frozen for {for_ms} ms"));
+        self.interrupted("frozen", None);
         let process = self.clone();
         tokio::spawn(async move {
             let thaw_ms = now_ms() + for_ms;
@@ -218,8 +274,9 @@ impl Process {
         }
     }
 
-    /// Runs `work` as this process: not while it is frozen.
-    pub(crate) async fn run(self: Arc<Self>, work: impl Future<Output = ()>) {
+    /// Runs `work` as this process: not while it is frozen. What it missed meanwhile it makes up for at a millisecond
+    /// with the ending of its own, `ending` after the one at which others act.
+    pub(crate) async fn run(self: Arc<Self>, ending: u64, work: impl Future<Output = ()>) {
         let mut work = pin!(work);
         loop {
             let done = poll_fn(|context| {
@@ -234,6 +291,7 @@ impl Process {
                 return;
             }
             self.alive("runs").await;
+            sleep(ending).await;
         }
     }
 }

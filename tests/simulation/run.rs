@@ -22,7 +22,7 @@ use crate::bus::short;
 use crate::customers::{Posts, Sender};
 use crate::ids::SeededIds;
 use crate::process::{Stage, Strike};
-use crate::replica::{DEADLY, Fleet, POISON};
+use crate::replica::{DEADLY, Fleet, POISON, REPLICAS_MAX};
 use crate::time::{now_ms, runtime, sleep, wall_clock};
 use crate::world::{Defect, Rates, World};
 
@@ -78,7 +78,7 @@ impl Scenario {
         };
         Self {
             seed,
-            replicas: rng.usize(1..=3),
+            replicas: rng.usize(1..=REPLICAS_MAX),
             partitions: rng.u16(1..=4),
             senders: rng.u64(1..=3),
             customers: rng.u64(1..=6),
@@ -145,15 +145,15 @@ async fn play(scenario: Scenario, store: Store, defect: Defect) -> Report {
 
     world.turn("heal".to_owned(), 1..=1).await;
     heal(&world, &fleet, &scenario);
-    let inbound: Vec<String> = layout.partitions.all().map(|partition| layout.inbound_queue(partition)).collect();
+    let work: Vec<String> = world.state().queues.keys().filter(|name| is_work_queue(name)).cloned().collect();
     let until = now_ms() + DRAIN_MS;
-    while now_ms() < until && (!senders.is_empty() || !is_drained(&world, &inbound)) {
+    while now_ms() < until && (!senders.is_empty() || !is_drained(&world, &work)) {
         while senders.try_join_next().is_some() {}
         sleep(50).await;
     }
     // Repetitions that are still under way: two seconds are longer than any waits.
     sleep(2_000).await;
-    while now_ms() < until && !is_drained(&world, &inbound) {
+    while now_ms() < until && !is_drained(&world, &work) {
         sleep(50).await;
     }
     world.turn("stop".to_owned(), 1..=1).await;
@@ -166,7 +166,7 @@ async fn play(scenario: Scenario, store: Store, defect: Defect) -> Report {
             item.kind = ItemKind::Message;
         }
     }
-    ledger.depths = inbound.iter().map(|queue| depth(&world, queue)).collect();
+    ledger.depths = work.iter().map(|queue| depth(&world, queue)).collect();
     let at_the_end = ledger.check();
     let parked_innocents = parked_innocents(&world);
     let (ids, conversations) = (world.ids.given(), conversations(&world));
@@ -246,6 +246,11 @@ fn heal(world: &World, fleet: &Fleet, scenario: &Scenario) {
     }
 }
 
+/// Whether the program itself consumes it.
+fn is_work_queue(name: &str) -> bool {
+    ["wa.in.", "wa.st.", "wa.account"].iter().any(|beginning| name.starts_with(beginning))
+}
+
 fn is_drained(world: &World, queues: &[String]) -> bool {
     let state = world.state();
     queues.iter().all(|name| state.queues.get(name).is_some_and(|queue| queue.depth() == (0, 0)))
@@ -281,11 +286,13 @@ async fn ledger(world: &World, posts: &Posts) -> Ledger {
     let store = StoreFacts::read(&world.store).await.expect("the store is in memory");
     let mut deliveries = Vec::new();
     let state = world.state();
-    let outgoing: BTreeMap<_, _> = state.queues.iter().filter(|(name, _)| !name.starts_with("wa.in.")).collect();
+    let outgoing: BTreeMap<_, _> = state.queues.iter().filter(|(name, _)| !is_work_queue(name)).collect();
     for (name, queue) in outgoing {
         for (position, message) in (0..).zip(queue.messages()) {
             deliveries.push(DeliveryRecord::new(name, position, message, 0, 0));
         }
     }
-    Ledger { posts: posts.all(), deliveries, store: Some(store), rule_sets: rule_sets(), ..Ledger::default() }
+    let interruptions = state.interruptions.clone();
+    let (posts, store) = (posts.all(), Some(store));
+    Ledger { posts, deliveries, interruptions, store, rule_sets: rule_sets(), ..Ledger::default() }
 }

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use fastrand::Rng;
 use waypost_bus::{Address, Message, Topology};
+use waypost_ledger::{InFlight, InterruptionRecord};
 use waypost_store::Store;
 
 use crate::broker::{ConsumerId, Queue, Returns};
@@ -63,6 +64,9 @@ pub(crate) struct State {
     pub(crate) is_down: bool,
     pub(crate) returns: Returns,
     consumers: ConsumerId,
+    /// By message id: the work queue that it came in on.
+    work_queues: BTreeMap<String, String>,
+    pub(crate) interruptions: Vec<InterruptionRecord>,
     pub(crate) log: String,
 }
 
@@ -80,6 +84,8 @@ impl World {
             is_down: false,
             returns,
             consumers: 0,
+            work_queues: BTreeMap::new(),
+            interruptions: Vec::new(),
             log: String::new(),
         };
         Arc::new(Self { store, ids: Arc::new(SeededIds::new(seed)), defect, state: Mutex::new(state) })
@@ -146,11 +152,29 @@ impl State {
 
     pub(crate) fn store(&mut self, address: &Address, message: Message, rng: &mut Rng) {
         let twice = chance(rng, self.rates.duplicate);
-        if let Some(queue) = self.bound(address) {
-            if twice {
-                queue.push(message.clone());
-            }
-            queue.push(message);
+        if let Some(name) = self.addresses.get(address).filter(|name| name.starts_with("wa.in.")) {
+            self.work_queues.insert(message.id.clone(), name.clone());
+        }
+        let Some(queue) = self.bound(address) else { return };
+        let id = message.id.clone();
+        if twice {
+            queue.push(message.clone());
+        }
+        queue.push(message);
+        if twice {
+            self.interrupted("doubled by the broker", vec![id]);
+        }
+    }
+
+    /// The queue on which what is published under this id came in.
+    pub(crate) fn work_queue(&self, id: &str) -> Option<&String> {
+        self.work_queues.get(id)
+    }
+
+    /// Each of these may be published once more, and nothing else.
+    pub(crate) fn interrupted(&mut self, what: &str, ids: Vec<String>) {
+        if !ids.is_empty() {
+            self.interruptions.push(InterruptionRecord { what: what.to_owned(), in_flight: InFlight::Ids(ids) });
         }
     }
 

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use waypost_cloud_api::samples::{SampleKind, SampleParams, sample};
 use waypost_cloud_api::signature;
 use waypost_ledger::{Answer, Entry, Item, ItemKind, LedgerWriter};
-use waypost_sandbox::{Customers, PostRecord, SandboxConfig};
+use waypost_sandbox::{Customers, PostRecord, SandboxConfig, SentOther};
 
 use crate::webhook::{WebhookClient, http_client};
 
@@ -44,12 +44,16 @@ pub struct LoadConfig {
     pub batch_max: u32,
     /// Of 100 POSTs, how many are sent a second time.
     pub duplicate_percent: u8,
+    /// Of 100 POSTs, how many are followed by one of statuses.
+    pub status_percent: u8,
+    /// Of 100 POSTs, how many are followed by one of a change.
+    pub change_percent: u8,
     /// For 100 POSTs, how many more are sent with a wrong signature.
     pub wrongly_signed_percent: u8,
 }
 
 impl LoadConfig {
-    /// Eight senders, until they are stopped, with a few repetitions.
+    /// Eight senders, until they are stopped, with a few repetitions, statuses and changes.
     pub fn new(webhook_url: impl Into<String>, app_secret: impl Into<String>) -> Self {
         Self {
             webhook_url: webhook_url.into(),
@@ -62,6 +66,8 @@ impl LoadConfig {
             concurrency_each: 4,
             batch_max: 4,
             duplicate_percent: 5,
+            status_percent: 8,
+            change_percent: 4,
             wrongly_signed_percent: 0,
         }
     }
@@ -113,6 +119,8 @@ impl Load {
             batch_max: config.batch_max,
             rate_per_second: config.rate_per_second.map(|rate| rate / config.senders as f64),
             duplicate_percent: config.duplicate_percent,
+            status_percent: config.status_percent,
+            change_percent: config.change_percent,
             concurrency: config.concurrency_each,
             seed,
             retry_max: 100_000,
@@ -231,16 +239,30 @@ impl Load {
     }
 
     fn record(&self, post: &PostRecord) -> waypost_ledger::PostRecord {
-        let items = post.messages.iter().map(|sent| Item {
-            phone_number_id: number_of(&sent.wamid),
-            key: sent.wamid.clone(),
-            contact: sent.customer.to_string(),
-            ordinal: u64::from(sent.ordinal),
-            kind: ItemKind::Message,
-        });
         let answer = post.status.map_or_else(|| Answer::None("no answer".to_owned()), Answer::Status);
-        self.clock.record(post.sent_at, post.answered_at, answer, true, items.collect())
+        self.clock.record(post.sent_at, post.answered_at, answer, true, items(post, number_of))
     }
+}
+
+/// What a POST of the sandbox held, for the ledger. `number_of` tells from a wamid which number it is of.
+pub fn items(post: &PostRecord, number_of: impl Fn(&str) -> String) -> Vec<Item> {
+    let messages = post.messages.iter().map(|sent| Item {
+        phone_number_id: number_of(&sent.wamid),
+        key: sent.wamid.clone(),
+        contact: sent.customer.to_string(),
+        ordinal: u64::from(sent.ordinal),
+        kind: ItemKind::Message,
+    });
+    let others = post.others.iter().map(|sent| {
+        let (key, kind) = match sent {
+            SentOther::Status { wamid, state } => (wamid, ItemKind::Status { state: (*state).to_owned() }),
+            SentOther::Echo { wamid } => (wamid, ItemKind::Echo),
+            SentOther::ContactChange { text } => (text, ItemKind::ContactChange),
+            SentOther::AccountChange { text } => (text, ItemKind::AccountChange),
+        };
+        Item { phone_number_id: number_of(key), key: key.clone(), contact: String::new(), ordinal: 0, kind }
+    });
+    messages.chain(others).collect()
 }
 
 /// When the load began, by both clocks.

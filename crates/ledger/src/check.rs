@@ -1,7 +1,9 @@
 //! The check: one function for each invariant, over an index of the ledger by message.
 
 mod index;
+mod kept;
 mod order;
+mod repeats;
 mod versions;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -12,6 +14,7 @@ use waypost_proto::route::decode_route_input;
 use waypost_rules::RuleSet;
 
 use self::index::{Index, Message};
+pub(super) use self::kept::not_kept;
 use crate::{DecisionFact, DeliveryRecord, Invariant, ItemKind, Ledger, OutcomeFact, Verdict, Violation};
 
 pub(super) fn check(ledger: &Ledger, drained: bool) -> Verdict {
@@ -53,7 +56,7 @@ impl<'a> Check<'a> {
         counts.delivered = count(messages().filter(|message| !message.delivered.is_empty()));
         counts.parked = count(messages().filter(|message| !message.parked.is_empty()));
         counts.diverted = count(messages().filter(|message| message.is_diverted()));
-        counts.redelivered = messages().map(|message| count(message.delivered.iter().skip(1))).sum();
+        counts.redelivered = messages().map(Message::repeats).sum();
         counts.excepted = count(messages().filter(|message| message.is_promised() && message.is_excepted()));
     }
 
@@ -76,8 +79,8 @@ impl<'a> Check<'a> {
                     self.verdict.counts.lost += u64::from(message.is_promised());
                 }
             }
-            self.i1_statuses_are_kept();
         }
+        self.i1_kept_once();
         self.i1_nothing_is_undelivered();
     }
 
@@ -100,27 +103,6 @@ impl<'a> Check<'a> {
                     self.violated(Invariant::I1, "malformed, answered 200 and not parked", &item.key);
                 }
             }
-        }
-    }
-
-    fn i1_statuses_are_kept(&mut self) {
-        let Some(store) = &self.ledger.store else { return };
-        let mut kept: HashSet<(&str, &str, &str)> = HashSet::new();
-        for status in &store.statuses {
-            kept.insert((&status.phone_number_id, &status.wamid, &status.state));
-        }
-        let mut lost = BTreeSet::new();
-        for post in self.ledger.posts.iter().filter(|post| post.is_accepted()) {
-            for item in &post.items {
-                let ItemKind::Status { state } = &item.kind else { continue };
-                let is_kept = kept.contains(&(item.phone_number_id.as_str(), item.key.as_str(), state.as_str()));
-                if !is_kept && !self.index.is_parked_status(&item.key, state) {
-                    lost.insert(format!("{} {state}", item.key));
-                }
-            }
-        }
-        for status in lost {
-            self.violated(Invariant::I1, "status answered 200 and not kept", status);
         }
     }
 
@@ -151,6 +133,7 @@ impl<'a> Check<'a> {
                 }
             }
         }
+        doubled.extend(self.i2_repeats_are_bounded());
         self.verdict.counts.doubled = count(doubled.iter());
     }
 

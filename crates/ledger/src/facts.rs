@@ -5,14 +5,13 @@ use std::collections::btree_map::Entry;
 
 use anyhow::Context;
 use waypost_domain::{NumberName, TeamName};
-use waypost_store::{Activation, KnownEvent, Store};
+use waypost_store::{Activation, ChangeScope, KnownEvent, Store};
 
-use crate::{ActivationFact, DecisionFact, LeaseFact, OutcomeFact, StatusFact, StoreFacts, TrialFact};
+use crate::records::ROUTER;
+use crate::{ActivationFact, ChangeFact, DecisionFact, LeaseFact, OutcomeFact, StatusFact, StoreFacts, TrialFact};
 
-/// The component whose leases number the inbox, and say what of it was published.
-const OF_INBOX: &str = "router";
 /// The components whose leases are read.
-const COMPONENTS: [&str; 3] = [OF_INBOX, "statuses", "account"];
+const COMPONENTS: [&str; 3] = [ROUTER, "statuses", "account"];
 const PAGE_ROWS: u32 = 1_000;
 /// Every process has new rules in force within 2 s, and ends the batch that it has begun.
 const IN_FORCE_WITHIN_MS: i64 = 2_000 + 1_000;
@@ -24,7 +23,7 @@ impl StoreFacts {
         let mut marks: BTreeMap<u16, i64> = BTreeMap::new();
         for component in COMPONENTS {
             for lease in store.leases(component).await? {
-                if component == OF_INBOX {
+                if component == ROUTER {
                     marks.insert(lease.partition.0, lease.published_seq);
                 }
                 facts.leases.push(LeaseFact {
@@ -44,18 +43,37 @@ impl StoreFacts {
             after = Some(last.decision_id);
             facts.decisions.extend(page.into_iter().map(|event| decision_fact(event, &marks)));
         }
+        facts.read_kept(store).await?;
+        Ok(facts)
+    }
+
+    /// Reads statuses and changes anew: they are kept beside the messages, perhaps later.
+    pub async fn read_kept(&mut self, store: &Store) -> anyhow::Result<()> {
+        self.statuses.clear();
+        self.changes.clear();
         let mut after = None;
         loop {
             let page = store.statuses_after(after.as_ref(), PAGE_ROWS).await?;
             let Some(last) = page.last() else { break };
             after = Some(last.clone());
-            facts.statuses.extend(page.into_iter().map(|status| StatusFact {
+            self.statuses.extend(page.into_iter().map(|status| StatusFact {
                 phone_number_id: status.number.as_str().to_owned(),
                 wamid: status.wamid,
                 state: status.state,
             }));
         }
-        Ok(facts)
+        let mut after = None;
+        loop {
+            let page = store.changes_after(after.as_ref(), PAGE_ROWS).await?;
+            let Some(last) = page.last() else { break };
+            after = Some(last.clone());
+            self.changes.extend(page.into_iter().map(|change| ChangeFact {
+                is_of_contact: change.scope == ChangeScope::Contact,
+                field: change.field,
+                json: String::from_utf8_lossy(&change.json).into_owned(),
+            }));
+        }
+        Ok(())
     }
 }
 

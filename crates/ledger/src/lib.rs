@@ -30,8 +30,9 @@ pub use collect::{BusUrl, collect, collected_queues};
 pub use facts::activated_rule_sets;
 pub use files::LedgerWriter;
 pub use records::{
-    ActivationFact, Answer, DeadLetterNote, DecisionFact, DeliveryRecord, Entry, Item, ItemKind, LeaseFact, MadeFact,
-    OutcomeFact, PostRecord, QueueDepth, RoutingNote, StatusFact, TextRecord, TrialFact,
+    ActivationFact, Answer, ChangeFact, DeadLetterNote, DecisionFact, DeliveryRecord, Entry, IN_HAND_MAX, InFlight,
+    InterruptionRecord, Item, ItemKind, LeaseFact, MadeFact, OutcomeFact, PostRecord, QueueDepth, RoutingNote,
+    StatusFact, TextRecord, TrialFact,
 };
 pub use verdict::{Counts, Invariant, Verdict, Violation};
 
@@ -40,6 +41,8 @@ pub use verdict::{Counts, Invariant, Verdict, Violation};
 pub struct Ledger {
     pub posts: Vec<PostRecord>,
     pub deliveries: Vec<DeliveryRecord>,
+    /// What may have come again, and how often; empty where no router was broken off.
+    pub interruptions: Vec<InterruptionRecord>,
     /// What the store holds at the end; without it I10 and I11, and what else rests on it, are not checked.
     pub store: Option<StoreFacts>,
     /// After the drain, of every queue that must be empty by then.
@@ -57,6 +60,7 @@ pub struct Ledger {
 pub struct StoreFacts {
     pub decisions: Vec<DecisionFact>,
     pub statuses: Vec<StatusFact>,
+    pub changes: Vec<ChangeFact>,
     pub leases: Vec<LeaseFact>,
     /// In their order; empty where the rules come from a file.
     pub activations: Vec<ActivationFact>,
@@ -73,14 +77,22 @@ impl Ledger {
         check::check(self, false)
     }
 
+    /// How many statuses and changes were answered 200 and are neither in the store nor parked: they are kept beside
+    /// the messages, which says nothing of when.
+    pub fn not_kept(&self) -> usize {
+        check::not_kept(self)
+    }
+
     pub fn add(&mut self, entry: Entry) {
         match entry {
             Entry::Post(post) => self.posts.push(post),
             Entry::Delivery(delivery) => self.deliveries.push(delivery),
             Entry::Decision(decision) => self.store.get_or_insert_default().decisions.push(decision),
             Entry::Status(status) => self.store.get_or_insert_default().statuses.push(status),
+            Entry::Change(change) => self.store.get_or_insert_default().changes.push(change),
             Entry::Lease(lease) => self.store.get_or_insert_default().leases.push(lease),
             Entry::Activation(activation) => self.store.get_or_insert_default().activations.push(activation),
+            Entry::Interruption(interruption) => self.interruptions.push(interruption),
             Entry::Depth(depth) => self.depths.push(depth),
             Entry::Text(text) => self.texts.push(text),
             Entry::Marker(marker) => self.markers.push(marker),
@@ -94,6 +106,7 @@ impl Ledger {
         let posts = self.posts.iter().cloned().map(Entry::Post);
         posts
             .chain(self.deliveries.iter().cloned().map(Entry::Delivery))
+            .chain(self.interruptions.iter().cloned().map(Entry::Interruption))
             .chain(facts)
             .chain(self.depths.iter().cloned().map(Entry::Depth))
             .chain(self.texts.iter().cloned().map(Entry::Text))
@@ -106,7 +119,9 @@ impl StoreFacts {
     pub fn entries(&self) -> impl Iterator<Item = Entry> + '_ {
         let decisions = self.decisions.iter().cloned().map(Entry::Decision);
         let statuses = self.statuses.iter().cloned().map(Entry::Status);
+        let changes = self.changes.iter().cloned().map(Entry::Change);
         let leases = self.leases.iter().cloned().map(Entry::Lease);
-        decisions.chain(statuses).chain(leases).chain(self.activations.iter().cloned().map(Entry::Activation))
+        let activations = self.activations.iter().cloned().map(Entry::Activation);
+        decisions.chain(statuses).chain(changes).chain(leases).chain(activations)
     }
 }

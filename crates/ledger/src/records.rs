@@ -7,8 +7,13 @@ use waypost_bus::topology::DEAD_LETTERS_QUEUE;
 use waypost_bus::{DeadLetterReason, Message};
 use waypost_domain::{DecisionId, PhoneNumberId};
 use waypost_proto::team_message::DIVERTED_HEADER;
+use waypost_proto::v1::EventKind;
 use waypost_proto::{EVENT_KIND, decode_event};
 
+use crate::StoreFacts;
+
+/// The component whose leases number the inbox, and say what of it was published.
+pub(crate) const ROUTER: &str = "router";
 pub(crate) const REPLAY_HEADER: &str = "wp-replay";
 /// What is kept of a quarantined body: enough to find a generator's key in it.
 const QUARANTINED_BYTES_MAX: usize = 64 << 10;
@@ -21,8 +26,10 @@ pub enum Entry {
     Delivery(DeliveryRecord),
     Decision(DecisionFact),
     Status(StatusFact),
+    Change(ChangeFact),
     Lease(LeaseFact),
     Activation(ActivationFact),
+    Interruption(InterruptionRecord),
     Depth(QueueDepth),
     Text(TextRecord),
     Marker(String),
@@ -66,7 +73,8 @@ impl PostRecord {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Item {
     pub phone_number_id: String,
-    /// A message's wamid; of a status the wamid it speaks of; of a malformed part a word that is in it.
+    /// A message's wamid; of a status the wamid it speaks of; of a change a text that is a value in it, and in no other;
+    /// of a malformed part a word that is in it.
     pub key: String,
     /// Whose message it is: any name that is the same for all messages of one customer. Order holds per customer and
     /// number.
@@ -92,10 +100,12 @@ pub enum ItemKind {
     Standby,
     /// Somebody answered outside of Waypost: must be kept.
     Echo,
-    /// `status.state`, e.g. `delivered`: must be kept.
+    /// `status.state`, e.g. `delivered`, of one recipient: must be kept once.
     Status { state: String },
-    /// Any other change; its key is not known to the generator, and nothing is checked.
-    Change,
+    /// A change of a contact, of a contact's preferences or of the control of a thread: must be kept once.
+    ContactChange,
+    /// A change of the account, a number or a template: must be kept once.
+    AccountChange,
     /// Signed, but not what its place asks for: must be a dead letter.
     Malformed,
 }
@@ -133,13 +143,15 @@ pub struct RoutingNote {
     pub priority: String,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeadLetterNote {
     /// A code of `DeadLetterReason`; empty where neither we nor the broker say why.
     pub reason: String,
     pub origin: String,
     /// The beginning of quarantined bytes; `None` for an event.
     pub quarantined: Option<String>,
+    /// What a change says that is parked; `None` for everything else.
+    pub change: Option<String>,
 }
 
 impl DeliveryRecord {
@@ -159,8 +171,11 @@ impl DeliveryRecord {
             received_ns,
             received_at_ms,
         };
+        let mut change = None;
         if message.kind == EVENT_KIND {
             if let Ok(event) = decode_event(message.body.clone()) {
+                let is_change = matches!(event.kind(), EventKind::ContactChange | EventKind::AccountChange);
+                change = is_change.then(|| String::from_utf8_lossy(&event.json).into_owned());
                 record.phone_number_id = Some(event.phone_number_id);
                 record.key = Some(event.key);
             }
@@ -173,6 +188,7 @@ impl DeliveryRecord {
                 reason: DeadLetterReason::of(message).map(|reason| reason.code().to_owned()).unwrap_or_default(),
                 origin: origin(message).unwrap_or_default().to_owned(),
                 quarantined: (message.kind != EVENT_KIND).then(|| String::from_utf8_lossy(beginning).into_owned()),
+                change,
             });
         }
         record
@@ -263,6 +279,56 @@ pub struct StatusFact {
     pub phone_number_id: String,
     pub wamid: String,
     pub state: String,
+}
+
+/// A change that is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChangeFact {
+    /// Of a contact, not of the account.
+    pub is_of_contact: bool,
+    pub field: String,
+    pub json: String,
+}
+
+/// Something broke off what a router had in hand. What it had published by then, or perhaps published, and did not
+/// know to be, comes again under the same id.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InterruptionRecord {
+    /// E.g. `killed`.
+    pub what: String,
+    pub in_flight: InFlight,
+}
+
+/// What a router has in hand of one partition at most: a batch that is published and not marked, and the two that are
+/// prefetched. The batches are the default's.
+pub const IN_HAND_MAX: u64 = 3 * 128;
+
+/// What may come once more for one interruption.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum InFlight {
+    /// The messages with these ids.
+    Ids(Vec<String>),
+    /// So many messages, and nobody could tell which.
+    AtMost(u64),
+}
+
+impl InterruptionRecord {
+    /// A router was killed, and `store` was read before the next one began: in flight was what it had decided and not
+    /// marked as published. Not told is what another event has released from a standby thread.
+    pub fn killed(store: &StoreFacts) -> Self {
+        let unmarked = store.decisions.iter().filter(|decision| decision.outcome.is_some() && !decision.published);
+        let ids = unmarked.map(|decision| decision.decision_id.clone()).collect();
+        Self { what: "killed".to_owned(), in_flight: InFlight::Ids(ids) }
+    }
+
+    /// Each partition was meant to be taken `times`: whatever is beyond that was lost on the way, on a machine that is too
+    /// slow for its leases.
+    pub fn leases_lost(store: &StoreFacts, times: i64) -> Self {
+        let routers = store.leases.iter().filter(|lease| lease.component == ROUTER);
+        let lost = routers.map(|lease| u64::try_from(lease.epoch - times).unwrap_or(0)).sum::<u64>();
+        Self { what: "leases lost".to_owned(), in_flight: InFlight::AtMost(lost * IN_HAND_MAX) }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -8,9 +8,10 @@ const NAMED_MAX: usize = 20;
 /// The promises that a ledger can judge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Invariant {
-    /// What was answered 200 has one decision and is delivered, or is one dead letter.
+    /// What was answered 200 has one decision and is delivered, or is kept once, or is one dead letter.
     I1,
-    /// At most one effect: repetitions come under the same id, with the same decision.
+    /// At most one effect: repetitions come under the same id, with the same decision, and no more of them than was in
+    /// flight when something broke off.
     I2,
     /// In order per customer.
     I3,
@@ -59,10 +60,14 @@ pub struct Counts {
     /// Delivered elsewhere than decided, and saying so.
     pub diverted: u64,
     pub lost: u64,
-    /// Delivered under several ids, or with several decisions.
+    /// Statuses and changes in POSTs that were answered 200.
+    pub kept: u64,
+    /// Delivered under several ids, with several decisions, or more often than the interruptions allow.
     pub doubled: u64,
-    /// Deliveries that repeat one under the same id: allowed.
+    /// Deliveries that repeat one under the same id.
     pub redelivered: u64,
+    /// How many of those the interruptions allow.
+    pub in_flight: u64,
     /// Behind a message that was posted after they were answered 200.
     pub out_of_order: u64,
     /// Not held to the order because they were parked, diverted or replayed.
@@ -100,10 +105,12 @@ impl fmt::Display for Verdict {
         let counts = &self.counts;
         writeln!(
             f,
-            "posts {} ({} answered 200), messages {}: delivered {}, parked {}, diverted {}, lost {}, doubled {}, \
-             redelivered under the same id {}, out of order {} ({} excepted)",
+            "posts {} ({} answered 200), statuses and changes {}, messages {}: delivered {}, parked {}, diverted {}, \
+             lost {}, doubled {}, redelivered under the same id {} ({} were in flight at an interruption), \
+             out of order {} ({} excepted)",
             counts.posts,
             counts.posts_accepted,
+            counts.kept,
             counts.messages,
             counts.delivered,
             counts.parked,
@@ -111,6 +118,7 @@ impl fmt::Display for Verdict {
             counts.lost,
             counts.doubled,
             counts.redelivered,
+            counts.in_flight,
             counts.out_of_order,
             counts.excepted,
         )?;

@@ -42,6 +42,12 @@ impl<'a> Message<'a> {
         self.delivered.iter().any(|delivery| delivery.diverted.is_some())
     }
 
+    /// Deliveries beyond the first; what somebody had routed again is none.
+    pub(super) fn repeats(&self) -> u64 {
+        let by_itself = self.delivered.iter().filter(|delivery| !delivery.replay);
+        super::count(by_itself.skip(1))
+    }
+
     /// Whether it is not held to the order, and shows why.
     pub(super) fn is_excepted(&self) -> bool {
         let off_the_road = |delivery: &&DeliveryRecord| delivery.queue == UNROUTED_QUEUE || delivery.replay;
@@ -61,18 +67,11 @@ pub(super) struct Index<'a> {
     pub(super) messages: Messages<'a>,
     /// Keys of malformed parts that no signed POST held.
     pub(super) malformed_unsigned: HashSet<&'a str>,
-    /// Keys of dead letters.
-    parked_keys: HashSet<&'a str>,
 }
 
 impl<'a> Index<'a> {
     pub(super) fn new(ledger: &'a Ledger) -> Self {
-        let parked_keys = ledger.deliveries.iter().filter(|delivery| delivery.queue == DEAD_LETTERS_QUEUE);
-        let mut index = Self {
-            messages: Messages::new(),
-            malformed_unsigned: HashSet::new(),
-            parked_keys: parked_keys.filter_map(|delivery| delivery.key.as_deref()).collect(),
-        };
+        let mut index = Self { messages: Messages::new(), malformed_unsigned: HashSet::new() };
         index.add_posts(ledger);
         for decision in ledger.store.iter().flat_map(|store| &store.decisions) {
             index.message(&decision.phone_number_id, &decision.key).decision = Some(decision);
@@ -83,12 +82,6 @@ impl<'a> Index<'a> {
             index.add_delivery(delivery);
         }
         index
-    }
-
-    /// The dead letter of a status names the status' own key: wamid, state and, in groups, participant.
-    pub(super) fn is_parked_status(&self, wamid: &str, state: &str) -> bool {
-        let begins = format!("{wamid}:{state}");
-        self.parked_keys.iter().any(|key| key.starts_with(&begins))
     }
 
     fn add_posts(&mut self, ledger: &'a Ledger) {
@@ -115,7 +108,7 @@ impl<'a> Index<'a> {
                             self.malformed_unsigned.insert(&item.key);
                         }
                     }
-                    ItemKind::Status { .. } | ItemKind::Change => {}
+                    ItemKind::Status { .. } | ItemKind::ContactChange | ItemKind::AccountChange => {}
                 }
             }
         }

@@ -44,8 +44,12 @@ fn a_delivery_is_read_off_its_message() {
     let read = DeliveryRecord::new("wa.dead-letters", 0, &message, 1, 2);
     assert_eq!((read.key.as_deref(), read.phone_number_id.as_deref(), read.replay), (Some("m"), Some(NUMBER), true));
     let note = read.dead_letter.unwrap();
-    assert_eq!((note.reason.as_str(), note.quarantined), ("too-deep", None));
+    assert_eq!((note.reason.as_str(), note.quarantined, note.change), ("too-deep", None, None));
     message.headers = [("x-first-death-reason".to_owned(), "delivery_limit".to_owned())].into();
     let note = DeliveryRecord::new("wa.dead-letters", 0, &message, 0, 0).dead_letter.unwrap();
     assert_eq!(note.reason, "delivered-too-often", "the broker's own");
+    let change = v1::Event { kind: v1::EventKind::AccountChange.into(), json: "{}".into(), ..v1::Event::default() };
+    message.body = encode_event(change);
+    let note = DeliveryRecord::new("wa.dead-letters", 0, &message, 0, 0).dead_letter.unwrap();
+    assert_eq!(note.change.as_deref(), Some("{}"));
 }

@@ -1,0 +1,64 @@
+//! What comes again under the same id is bounded.
+
+use super::*;
+
+fn repeated(ledger: &mut Ledger, keys: &[&str]) {
+    for (key, position) in keys.iter().zip(10..) {
+        ledger.deliveries.push(delivery(key, position));
+    }
+}
+
+/// `keys` come again, and `beyond` is more than these allow.
+#[track_caller]
+fn bound(keys: &[&str], interruptions: Vec<InFlight>, beyond: &[&str]) {
+    let damage = |ledger: &mut Ledger| {
+        repeated(ledger, keys);
+        ledger.interruptions = interruptions.into_iter().map(interruption).collect();
+    };
+    let broken: &[Invariant] = if beyond.is_empty() { &[] } else { &[Invariant::I2] };
+    let verdict = check(damage, broken, beyond.first().copied().unwrap_or_default());
+    let named: Vec<&str> = verdict.violations.iter().map(|violation| violation.offender.as_str()).collect();
+    assert_eq!(named, beyond, "{verdict}");
+    assert_eq!(verdict.counts.redelivered, keys.len() as u64);
+    assert_eq!(verdict.counts.doubled, beyond.len() as u64);
+}
+
+#[test]
+fn i2_without_a_fault_nothing_comes_again() {
+    bound(&["m0"], vec![], &["m0"]);
+    bound(&["m0", "m2"], vec![InFlight::Ids(vec![]), InFlight::AtMost(0)], &["m0", "m2"]);
+}
+
+#[test]
+fn i2_what_was_in_flight_comes_once_more_for_each_fault() {
+    let ids = |keys: &[&str]| InFlight::Ids(keys.iter().map(|key| id(key)).collect());
+    bound(&["m0", "m1"], vec![ids(&["m0", "m1", "m2"])], &[]);
+    bound(&["m0", "m1"], vec![ids(&["m0"])], &["m1"]);
+    bound(&["m0", "m0"], vec![ids(&["m0"])], &["m0"]);
+    bound(&["m0", "m0"], vec![ids(&["m0"]), ids(&["m1", "m0"])], &[]);
+    bound(&["m0", "m1", "m2"], vec![InFlight::AtMost(2), ids(&["m0"])], &[]);
+    bound(&["m0", "m1", "m2"], vec![InFlight::AtMost(2)], &["m2"]);
+}
+
+#[test]
+fn i2_what_somebody_had_routed_again_is_no_repetition() {
+    let replayed = |ledger: &mut Ledger| {
+        ledger.deliveries.push(DeliveryRecord { replay: true, ..delivery("m0", 9) });
+    };
+    assert_eq!(check(replayed, &[], "").counts.redelivered, 0);
+}
+
+#[test]
+fn what_a_kill_leaves_in_flight_is_in_the_store() {
+    let mut ledger = good();
+    store(&mut ledger).decisions[1].published = false;
+    // A standby message that is held was not published at all.
+    store(&mut ledger).decisions[3].published = false;
+    let expected = InterruptionRecord { what: "killed".into(), in_flight: InFlight::Ids(vec![id("m1")]) };
+    assert_eq!(InterruptionRecord::killed(store(&mut ledger)), expected);
+    let lost = |times| InterruptionRecord::leases_lost(&good().store.unwrap(), times).in_flight;
+    assert_eq!(
+        (lost(3), lost(4), lost(1)),
+        (InFlight::AtMost(0), InFlight::AtMost(0), InFlight::AtMost(2 * IN_HAND_MAX))
+    );
+}
