@@ -92,8 +92,12 @@ struct Line {
     good: bool,
     messages: u64,
     lost: u64,
+    /// Delivered more often than what was in flight at the fault explains.
     doubled: u64,
     out_of_order: u64,
+    redelivered: u64,
+    /// How many of those the fault allows.
+    in_flight: u64,
     parked: u64,
     longest_pause_ms: u64,
     time_to_recover_ms: u64,
@@ -131,19 +135,21 @@ fn read<T: DeserializeOwned>(report: &Path) -> anyhow::Result<Vec<T>> {
     text.lines().map(|line| serde_json::from_str(line).with_context(|| line.to_owned())).collect()
 }
 
+/// Redelivered is told beside what was in flight: so many may come again under the same id.
 fn print(lines: &[Line]) {
     println!(
-        "\n{:<32} {:>9} {:>5} {:>8} {:>13} {:>7} {:>14} {:>12}",
-        "fault", "messages", "lost", "doubled", "out of order", "parked", "longest pause", "recovery"
+        "\n{:<32} {:>9} {:>5} {:>8} {:>13} {:>16} {:>7} {:>14} {:>12}",
+        "fault", "messages", "lost", "doubled", "out of order", "redelivered", "parked", "longest pause", "recovery"
     );
     for line in lines {
         println!(
-            "{:<32} {:>9} {:>5} {:>8} {:>13} {:>7} {:>14} {:>12}{}",
+            "{:<32} {:>9} {:>5} {:>8} {:>13} {:>16} {:>7} {:>14} {:>12}{}",
             line.fault,
             line.messages,
             line.lost,
             line.doubled,
             line.out_of_order,
+            format!("{} of {}", line.redelivered, line.in_flight),
             line.parked,
             seconds(line.longest_pause_ms),
             seconds(line.time_to_recover_ms),
@@ -182,10 +188,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("report");
         let line = r#"{"fault":"01 broker killed","good":true,"messages":5,"lost":0,"doubled":0,"out_of_order":0,
-            "redelivered":1,"parked":0,"longest_pause_ms":9,"time_to_recover_ms":7}"#;
+            "redelivered":1,"in_flight":8,"parked":0,"longest_pause_ms":9,"time_to_recover_ms":7}"#;
         std::fs::write(&file, line.replace('\n', "")).unwrap();
         let lines: Vec<Line> = read(&file).unwrap();
-        assert_eq!((lines[0].messages, lines[0].longest_pause_ms, lines[0].remark()), (5, 9, ""));
+        assert_eq!((lines[0].messages, lines[0].in_flight, lines[0].longest_pause_ms), (5, 8, 9));
+        assert_eq!(lines[0].remark(), "");
         let sabotage = line.replace("01 broker killed", "-- fence skipped").replace('\n', "");
         let sabotage: Line = serde_json::from_str(&sabotage).unwrap();
         assert_eq!(sabotage.remark(), "  NOT SEEN");

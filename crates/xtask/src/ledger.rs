@@ -8,7 +8,10 @@ use anyhow::{Context, ensure};
 use clap::{Args, Subcommand};
 use waypost_bus::Layout;
 use waypost_domain::PartitionCount;
-use waypost_ledger::{BusUrl, Ledger, LedgerWriter, StoreFacts, activated_rule_sets, collect, collected_queues};
+use waypost_ledger::{
+    BusUrl, IN_HAND_MAX, InFlight, InterruptionRecord, Ledger, LedgerWriter, StoreFacts, activated_rule_sets, collect,
+    collected_queues,
+};
 use waypost_rules::RuleSet;
 use waypost_store::{Store, StoreOptions, StoreUrl};
 use waypost_tests::load::{Load, LoadConfig};
@@ -37,7 +40,7 @@ pub(crate) enum LedgerCommand {
     Collect(CollectArgs),
     /// Judge what FOLDER holds: is everything that was answered 200 decided once, delivered and in order?
     ///
-    /// Reads every *.jsonl file of the folder, the decisions in the store, and the rules. Prints what was counted, and
+    /// Reads every *.jsonl file of the folder, the decisions, statuses and changes in the store, and the rules. Prints what was counted, and
     /// every violation with the ids concerned; fails when there is one. Without --store and --rules, what rests on them is
     /// not checked, and the verdict says so. Versions that were activated are in the store: no need for --rules.
     #[command(after_help = CHECK_EXAMPLE)]
@@ -109,6 +112,11 @@ pub(crate) struct CheckArgs {
     /// A rules file that was in force; repeat it for each
     #[arg(long, value_name = "FILE")]
     rules: Vec<PathBuf>,
+    /// How often a router was killed, or lost its connection to the broker, its database or a lease
+    ///
+    /// Each time, what it had in hand may come once more under the same id; without one nothing may.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    interruptions: u64,
     /// The run was stopped in the middle: nothing is missed yet, but what came out must be right
     #[arg(long)]
     so_far: bool,
@@ -180,6 +188,12 @@ async fn check(args: CheckArgs) -> anyhow::Result<Count> {
         ledger.store = Some(StoreFacts::read(&store).await?);
         ledger.rule_sets.extend(activated_rule_sets(&store).await?);
         store.close().await;
+    }
+    if args.interruptions > 0 {
+        let leases = ledger.store.iter().flat_map(|store| &store.leases).filter(|lease| lease.component == "router");
+        let partitions = u64::try_from(leases.count())?.max(PartitionCount::DEFAULT.get().into());
+        let in_flight = InFlight::AtMost(args.interruptions * partitions * IN_HAND_MAX);
+        ledger.interruptions.push(InterruptionRecord { what: "--interruptions".to_owned(), in_flight });
     }
     let verdict = if args.so_far { ledger.check_so_far() } else { ledger.check() };
     println!("{verdict}");

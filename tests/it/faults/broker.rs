@@ -15,6 +15,8 @@ use super::{Scale, blocking, last};
 use crate::deployment::{Backend, Deployment, Servers};
 
 const DEADLINE: Duration = Duration::from_secs(60);
+/// What is not confirmed by then is published again, though it may have arrived. The default's.
+const PUBLISH_TIMEOUT_S: u64 = 5;
 /// Refused at once, and back soon.
 const REFUSED_WITHIN: Duration = Duration::from_secs(1);
 const BACK_WITHIN: Duration = Duration::from_secs(10);
@@ -58,6 +60,8 @@ async fn fault_01_broker_killed_and_restarted() -> anyhow::Result<()> {
     let mut run = Run::start("01 broker killed", &deployment)?;
     for orderly in scale.pick(&[false][..], &[false, true, false, false, true][..]) {
         run.accepted(200).await;
+        // Published and not confirmed, then published and not acknowledged.
+        run.interrupted("broker lost", 2);
         let lost_at = Instant::now();
         let orderly = *orderly;
         node = blocking(move || {
@@ -99,6 +103,7 @@ async fn fault_03_network_silent_or_cut() -> anyhow::Result<()> {
     let silences = [(Flow::Swallow, Flow::Swallow), (Flow::Pass, Flow::Swallow), (Flow::Swallow, Flow::Pass)];
     for (to_broker, to_us) in silences {
         run.accepted(200).await;
+        run.interrupted("network silent", 2 + scale.pick(5, 60) / PUBLISH_TIMEOUT_S);
         let silent_at = Instant::now();
         proxy.set(to_broker, to_us);
         last(scale.seconds(5, 60)).await;
@@ -110,8 +115,10 @@ async fn fault_03_network_silent_or_cut() -> anyhow::Result<()> {
     }
     for _ in 0..scale.pick(3, 20) {
         run.accepted(100).await;
+        run.interrupted("connection cut", 2);
         proxy.cut();
     }
+    run.interrupted("connection half closed", 2);
     proxy.half_close();
     run.accepted(100).await;
     proxy.delay(Duration::from_millis(20));
@@ -130,6 +137,7 @@ async fn fault_04_broker_takes_nothing() -> anyhow::Result<()> {
     let mut run = Run::start("04 disk alarm", &deployment)?;
     for _ in 0..scale.pick(1, 3) {
         run.accepted(200).await;
+        run.interrupted("disk alarm", 2 + scale.pick(3, 30) / PUBLISH_TIMEOUT_S);
         let handle = node.handle().clone();
         blocking(move || handle.set_disk_alarm(true)).await?;
         let blocked_at = Instant::now();
@@ -157,6 +165,7 @@ async fn fault_05_work_queue_full() -> anyhow::Result<()> {
     let definition = r#"{"max-length": 50, "overflow": "reject-publish"}"#;
     servers.ctl(&["set_policy", "small", r"^wa\.in\.", definition, "--priority", "100"])?;
     let mut run = Run::start("05 work queue full", &deployment)?;
+    run.hands_over = true;
     run.accepted(200).await;
     router.terminate(DEADLINE).await?;
     let refused = refused_after(&run, Instant::now());

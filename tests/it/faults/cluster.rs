@@ -30,11 +30,14 @@ async fn fault_02_leader_killed() -> anyhow::Result<()> {
         let leader = nodes[0].handle().leader_of("/", "wa.in.p00")?;
         let index =
             nodes.iter().position(|node| node.handle().name() == leader).context("the leader is one of them")?;
+        run.interrupted("leader lost", 2);
         nodes[index].kill()?;
         // The node stays away: two are enough.
         let back = run.healed().await?;
         ensure!(back <= PAUSE_MAX, "working again only {back:?} after the leader's death");
         run.accepted(200).await;
+        // A leader may move back.
+        run.interrupted("leader back", 2);
         nodes[index].start_again()?;
         nodes[index].ctl(&["await_online_nodes", "3"])?;
     }

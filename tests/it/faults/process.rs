@@ -40,6 +40,7 @@ async fn fault_08_killed_at_each_crash_point() -> anyhow::Result<()> {
             let status = eventually(&what, DEADLINE, async || waypost.exit_status()).await;
             let signal = std::os::unix::process::ExitStatusExt::signal(&status);
             ensure!(signal == Some(9), "{at}: {status}\n{}", waypost.output());
+            run.killed().await?;
         }
     }
     let _waypost = deployment.start().await?;
@@ -67,6 +68,8 @@ async fn fault_09_frozen_worker() -> anyhow::Result<()> {
         let at = format!("{point}:{}:stop", fastrand::u32(5..=PASSED_MAX));
         let frozen = deployment.start_component("router", &instance, &[("WAYPOST_KILLPOINT", &at)]).await?;
         eventually(&format!("it stands still at {at}"), DEADLINE, async || stands_still(&frozen).then_some(())).await;
+        // The other one publishes it, and so does this one when it goes on.
+        run.interrupted("frozen", 2);
         last(scale.seconds(8, 40)).await;
         // The other one has everything, and works.
         wait_for_owners(&deployment, &[("two", 4)]).await;
@@ -92,6 +95,7 @@ async fn fault_10_rolling_restarts_and_scaling() -> anyhow::Result<()> {
     let mut routers = vec![deployment.start_component("router", "r0", &[]).await?];
     let mut ingress = deployment.start_component("ingress", "door", &[]).await?;
     let mut run = Run::start("10 rolling restarts", &deployment)?;
+    run.hands_over = true;
     let mut number = 0;
     let mut start = async || {
         number += 1;
@@ -148,15 +152,18 @@ async fn fault_13_poison() -> anyhow::Result<()> {
     waypost.terminate(DEADLINE).await?;
     waypost = router("abort:wamid.ABORT").await?;
     run.post("wamid.ABORT", "15550001112", "hello").await?;
+    let mut deaths = 0;
     let parking = eventually("the one that kills is parked", DEADLINE * 2, async || {
         if waypost.exit_status().is_some()
             && let Ok(again) = router("abort:wamid.ABORT").await
         {
             waypost = again;
+            deaths += 1;
         }
         parked(3).await
     });
     parking.await;
+    run.interrupted("killed by a message", deaths);
     run.healed().await?;
     run.accepted(200).await;
     let (verdict, _) = run.finish_with_parked(2).await?;

@@ -12,8 +12,8 @@ use waypost_bus::topology::DEAD_LETTERS_QUEUE;
 use waypost_bus_rabbitmq::RabbitBus;
 use waypost_domain::{DecisionId, PhoneNumberId};
 use waypost_ledger::{
-    Answer, DeliveryRecord, Item, ItemKind, Ledger, PostRecord, QueueDepth, StoreFacts, TextRecord, Verdict,
-    activated_rule_sets,
+    Answer, DeliveryRecord, IN_HAND_MAX, InFlight, InterruptionRecord, Item, ItemKind, Ledger, PostRecord, QueueDepth,
+    StoreFacts, TextRecord, Verdict, activated_rule_sets,
 };
 use waypost_store::{Store, StoreOptions, StoreUrl};
 use waypost_tests::eventually;
@@ -21,6 +21,7 @@ use waypost_tests::load::{Load, LoadConfig};
 
 use super::REPORT_ENV;
 use super::versions::Timing;
+use crate::database;
 use crate::deployment::{APP_SECRET, Deployment, Found, Reader, text};
 pub(crate) use crate::traffic::RULES;
 
@@ -43,6 +44,8 @@ pub(crate) struct Run<'a> {
     bus: Option<Arc<RabbitBus>>,
     pub(crate) ledger: Ledger,
     recovered_in: Duration,
+    /// Whether routers take partitions from each other in good order, where nothing else explains what comes again.
+    pub(crate) hands_over: bool,
     /// Where the store notes when it decided.
     pub(crate) timing: Option<Timing>,
 }
@@ -56,7 +59,16 @@ impl<'a> Run<'a> {
     pub(crate) fn start_at(fault: &'static str, deployment: &'a Deployment, rate: f64) -> anyhow::Result<Self> {
         let load = Load::start(&load_config(deployment, rate))?;
         let ledger = Ledger { rule_sets: vec![std::fs::read_to_string(deployment.rules_file())?], ..Ledger::default() };
-        Ok(Self { fault, deployment, load, bus: None, ledger, recovered_in: Duration::ZERO, timing: None })
+        Ok(Self {
+            fault,
+            deployment,
+            load,
+            bus: None,
+            ledger,
+            recovered_in: Duration::ZERO,
+            hands_over: false,
+            timing: None,
+        })
     }
 
     /// Waits until so many more messages are accepted.
@@ -91,6 +103,24 @@ impl<'a> Run<'a> {
         }
         let bus = self.deployment.servers().context("servers")?.bus().await?;
         Ok(self.bus.insert(bus).clone())
+    }
+
+    /// So many times a router loses what it has in hand, its connection, or its lease, which may be once for all
+    /// partitions; each time that may come once more.
+    pub(crate) fn interrupted(&mut self, what: &str, times: u64) {
+        let in_flight = InFlight::AtMost(u64::from(PARTITIONS) * IN_HAND_MAX * times);
+        self.ledger.interruptions.push(InterruptionRecord { what: what.to_owned(), in_flight });
+    }
+
+    /// The only router was killed, and no other has begun: the database knows what it had in hand.
+    pub(crate) async fn killed(&mut self) -> anyhow::Result<()> {
+        let url = &self.deployment.servers().context("servers")?.postgres_url;
+        let unmarked = "SELECT i.decision_id::TEXT FROM inbox i JOIN lease l USING (partition) \
+             WHERE l.component = 'router' AND i.rule IS NOT NULL AND i.seq > l.published_seq";
+        let rows = database::session(url).await?.query(unmarked, &[]).await?;
+        let ids = rows.iter().map(|row| row.get(0)).collect();
+        self.ledger.interruptions.push(InterruptionRecord { what: "killed".to_owned(), in_flight: InFlight::Ids(ids) });
+        Ok(())
     }
 
     /// A message of the test's own, by a customer of its own; gives the answer.
@@ -142,7 +172,10 @@ impl<'a> Run<'a> {
         self.drain(drain_timeout).await?;
         let url = StoreUrl::parse(&self.deployment.servers().context("servers")?.postgres_url)?;
         let store = Store::open(&url, StoreOptions::default()).await?;
-        let mut facts = StoreFacts::read(&store).await?;
+        let mut facts = self.facts(&store, drain_timeout).await?;
+        if self.ledger.interruptions.is_empty() && !self.hands_over {
+            self.ledger.interruptions.push(InterruptionRecord::leases_lost(&facts, 1));
+        }
         if let Some(timing) = &self.timing {
             self.recovered_in = timing.note(&mut facts).await?;
         }
@@ -152,6 +185,23 @@ impl<'a> Run<'a> {
         self.ledger.texts.extend(self.deployment.said().await?);
         store.close().await;
         Ok(self.ledger.check())
+    }
+
+    /// Waits until what is kept is there, or the time is over.
+    async fn facts(&mut self, store: &Store, timeout: Duration) -> anyhow::Result<StoreFacts> {
+        let began_at = Instant::now();
+        let mut facts = StoreFacts::read(store).await?;
+        loop {
+            let ledger = Ledger { store: Some(facts), ..std::mem::take(&mut self.ledger) };
+            let is_complete = ledger.not_kept() == 0;
+            self.ledger = ledger;
+            facts = self.ledger.store.take().unwrap_or_default();
+            if is_complete || began_at.elapsed() > timeout {
+                return Ok(facts);
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            facts.read_kept(store).await?;
+        }
     }
 
     /// Reads every queue where a person would, until all that was promised is there or the time is over, and then
@@ -212,6 +262,7 @@ impl<'a> Run<'a> {
             "doubled": counts.doubled,
             "out_of_order": counts.out_of_order,
             "redelivered": counts.redelivered,
+            "in_flight": counts.in_flight,
             "parked": counts.parked,
             "longest_pause_ms": u64::try_from(self.load.longest_pause().as_millis())?,
             "time_to_recover_ms": u64::try_from(self.recovered_in.as_millis())?,

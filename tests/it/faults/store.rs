@@ -33,16 +33,19 @@ async fn fault_07_database_restarted_slow_and_full() -> anyhow::Result<()> {
 
     for orderly in scale.pick(&[true, false][..], &[true, false, true, false][..]) {
         run.accepted(100).await;
+        run.interrupted("database lost", 1);
         if *orderly { postgres.stop() } else { postgres.kill() }?;
         accepted_meanwhile(&run, scale.seconds(2, 20)).await?;
         postgres.start_again()?;
         run.healed().await?;
     }
+    run.interrupted("database slow", 1);
     proxy.delay(Duration::from_millis(scale.pick(10, 100)));
     accepted_meanwhile(&run, scale.seconds(3, 30)).await?;
     proxy.heal();
     run.healed().await?;
 
+    run.interrupted("database full", 1);
     postgres.handle().sql(&format!("ALTER ROLE {ROLE} CONNECTION LIMIT 0"))?;
     let thrown_out = format!("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename = '{ROLE}'");
     postgres.handle().sql(&thrown_out)?;
@@ -50,6 +53,7 @@ async fn fault_07_database_restarted_slow_and_full() -> anyhow::Result<()> {
     postgres.handle().sql(&format!("ALTER ROLE {ROLE} CONNECTION LIMIT -1"))?;
     run.healed().await?;
 
+    run.interrupted("database silent", 1);
     proxy.black_hole();
     accepted_meanwhile(&run, scale.seconds(4, 60)).await?;
     proxy.heal();
