@@ -1,16 +1,16 @@
 //! `waypost demo`: the whole of it in one process, with the sandbox as the world.
 
+mod tally;
+
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 use secrecy::SecretString;
-use serde::Serialize;
-use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
+use waypost_bus::Bus;
 use waypost_bus::topology::{UNROUTED_QUEUE, team_queue};
-use waypost_bus::{Bus, Delivery};
 use waypost_cloud_api::signature::Provider;
 use waypost_domain::team::Priority;
 use waypost_ingress::{Ingress, IngressConfig, Limits, SecretSource};
@@ -21,7 +21,6 @@ use waypost_sandbox::{Customers, SandboxConfig, SandboxReport};
 use waypost_store::Store;
 
 use crate::cli::DemoArgs;
-use crate::commands::status::table;
 use crate::output;
 use crate::process::Config;
 use crate::process::bus::open_bus;
@@ -31,47 +30,18 @@ use crate::process::rules::adopt_rules;
 use crate::process::signals::stop_on_signals;
 use crate::process::store::ready_store;
 use crate::process::{bus, store};
+use tally::{Arrived, SentAt, Tally};
 use waypost_cli::Failure;
 
 const SAMPLE_RULES: &str = include_str!("../../../../deploy/rules.toml");
 const NUMBER: (&str, &str) = ("support", "100000000000001");
 /// How long the last messages may take after the customers fell silent.
 const SETTLE_MAX: Duration = Duration::from_secs(30);
+/// Between two looks at the queues, once the customers fell silent.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
 const PROGRESS_EVERY: Duration = Duration::from_secs(2);
-/// A quarter of an hour; longer ones count as that.
-const LATENCY_US_MAX: u64 = 900_000_000;
 /// Messages a consumer may be ahead of the printer.
 const PRINT_AHEAD_MAX: usize = 256;
-
-/// What the demo ends with.
-#[derive(Serialize)]
-struct Summary {
-    /// Different messages that were answered with 200.
-    accepted: u64,
-    /// Different messages that reached a team.
-    routed: u64,
-    /// Messages that the platform sent again, and that reached nobody twice.
-    duplicates: u64,
-    by_team: BTreeMap<String, u64>,
-    latency_ms: Latency,
-}
-
-/// From the POST to the team's queue, in milliseconds.
-#[derive(Serialize)]
-struct Latency {
-    p50: f64,
-    p99: f64,
-}
-
-/// A message off a team's queue.
-struct Arrived {
-    team: String,
-    body: Vec<u8>,
-    id: String,
-    at: Instant,
-}
-
-type SentAt = Arc<Mutex<BTreeMap<String, Instant>>>;
 
 pub(crate) async fn run(args: DemoArgs) -> Result<(), Failure> {
     let folder = tempfile::tempdir().map_err(|error| Failure::failed(format!("no temporary folder: {error}")))?;
@@ -179,12 +149,8 @@ impl World {
         stop: &CancellationToken,
         arrivals: mpsc::Sender<Arrived>,
     ) -> Result<Vec<tokio::task::JoinHandle<()>>, Failure> {
-        let mut queues = vec![("(unrouted)".to_owned(), UNROUTED_QUEUE.to_owned())];
-        for team in self.rules.current().team_names() {
-            queues.extend(Priority::ALL.map(|priority| (team.to_string(), team_queue(&team, priority))));
-        }
         let mut readers = Vec::new();
-        for (team, queue) in queues {
+        for (team, queue) in self.team_queues() {
             let mut consumer = self.bus.consume(&queue, 64).await.map_err(Failure::failed)?;
             let (arrivals, stop) = (arrivals.clone(), stop.clone());
             readers.push(tokio::spawn(async move {
@@ -221,7 +187,11 @@ impl World {
         let mut progress = tokio::time::interval(PROGRESS_EVERY);
         progress.tick().await;
         loop {
-            if report.as_ref().is_some_and(|report| tally.routed() >= report.accepted) {
+            // What comes twice comes after the first, so it is not over until the queues are empty.
+            if report.as_ref().is_some_and(|report| tally.routed() >= report.accepted) && self.is_drained().await? {
+                while let Ok(message) = arrived.try_recv() {
+                    tally.count(message)?;
+                }
                 break;
             }
             let settled = async {
@@ -237,11 +207,35 @@ impl World {
                     settle_until = Some(tokio::time::Instant::now() + SETTLE_MAX);
                 }
                 _ = progress.tick() => tally.progress(),
+                () = tokio::time::sleep(LOOK_EVERY), if report.is_some() => {}
                 () = settled => break,
             }
         }
         let report = report.unwrap_or_default();
         tally.finish(&report)
+    }
+
+    /// Whether nothing is on its way to a team, or in the hands of one that has not told us yet.
+    async fn is_drained(&self) -> Result<bool, Failure> {
+        let layout = self.config.layout();
+        let work = layout.partitions.all().map(|partition| layout.inbound_queue(partition));
+        let queues = work.chain(self.team_queues().into_iter().map(|(_, queue)| queue));
+        for queue in queues {
+            let depth = self.bus.depth(&queue).await.map_err(Failure::failed)?.unwrap_or_default();
+            if depth.ready + depth.unacknowledged.unwrap_or_default() > 0 {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// With whom each belongs to.
+    fn team_queues(&self) -> Vec<(String, String)> {
+        let mut queues = vec![("(unrouted)".to_owned(), UNROUTED_QUEUE.to_owned())];
+        for team in self.rules.current().team_names() {
+            queues.extend(Priority::ALL.map(|priority| (team.to_string(), team_queue(&team, priority))));
+        }
+        queues
     }
 
     fn sandbox_config(&self, url: String, secret: String) -> SandboxConfig {
@@ -252,6 +246,7 @@ impl World {
             batch_max: 3,
             duplicate_percent: 10,
             status_percent: 20,
+            change_percent: 5,
             shuffle: true,
             seed: self.args.seed,
             ..SandboxConfig::new(url, secret)
@@ -267,114 +262,4 @@ fn customers(config: SandboxConfig, sent_at: SentAt) -> Result<Customers, Failur
             sent_at.entry(message.wamid.clone()).or_insert(post.sent_at);
         }
     }))
-}
-
-impl Arrived {
-    fn new(team: &str, delivery: &Delivery) -> Self {
-        Self {
-            team: team.to_owned(),
-            body: delivery.message.body.to_vec(),
-            id: delivery.message.id.clone(),
-            at: Instant::now(),
-        }
-    }
-}
-
-/// Counts and shows.
-struct Tally {
-    json: bool,
-    sent_at: SentAt,
-    by_team: BTreeMap<String, u64>,
-    seen: std::collections::HashSet<String>,
-    /// When which message arrived whose answer to the POST is still under way.
-    unmatched: Vec<(String, Instant)>,
-    /// Microseconds.
-    latency: hdrhistogram::Histogram<u64>,
-    started: Instant,
-}
-
-impl Tally {
-    fn new(json: bool, sent_at: SentAt) -> Result<Self, Failure> {
-        let latency = hdrhistogram::Histogram::new_with_bounds(1, LATENCY_US_MAX, 3).map_err(Failure::failed)?;
-        let (by_team, seen, unmatched) = Default::default();
-        Ok(Self { json, sent_at, by_team, seen, unmatched, latency, started: Instant::now() })
-    }
-
-    fn routed(&self) -> u64 {
-        self.seen.len() as u64
-    }
-
-    fn count(&mut self, message: Arrived) -> Result<(), Failure> {
-        if !self.seen.insert(message.id) {
-            return Ok(());
-        }
-        let document: Value = serde_json::from_slice(&message.body).unwrap_or_default();
-        let text = |path: &str| document["data"].pointer(path).and_then(Value::as_str).unwrap_or_default();
-        self.unmatched.push((text("/message/wamid").to_owned(), message.at));
-        if !self.json {
-            let what = match (text("/message/text"), text("/message/type")) {
-                (said, _) if !said.is_empty() => said.replace(char::is_control, " "),
-                (_, kind) => format!("[{kind}]"),
-            };
-            let team = format!("{} ({})", message.team, text("/routing/priority"));
-            output::line(&format!("{team:<20} {:<14} {what}   — {}", text("/routing/rule"), text("/routing/why")))?;
-        }
-        *self.by_team.entry(message.team).or_default() += 1;
-        Ok(())
-    }
-
-    /// The platform tells when it sent a POST once that is answered: often after the message has arrived.
-    fn match_latencies(&mut self) {
-        let mut sent_at = self.sent_at.lock().unwrap_or_else(PoisonError::into_inner);
-        self.unmatched.retain(|(wamid, arrived)| {
-            let Some(sent) = sent_at.remove(wamid) else { return true };
-            let micros = arrived.saturating_duration_since(sent).as_micros();
-            self.latency.saturating_record(u64::try_from(micros).unwrap_or(u64::MAX));
-            false
-        });
-    }
-
-    fn progress(&mut self) {
-        self.match_latencies();
-        if !self.json {
-            let seconds = self.started.elapsed().as_secs_f64();
-            output::note(&format!("… {} routed in {seconds:.0} s", self.routed()));
-        }
-    }
-
-    fn finish(mut self, report: &SandboxReport) -> Result<(), Failure> {
-        self.match_latencies();
-        let millis =
-            |quantile| std::time::Duration::from_micros(self.latency.value_at_quantile(quantile)).as_secs_f64() * 1e3;
-        let summary = Summary {
-            accepted: report.accepted,
-            routed: self.routed(),
-            duplicates: report.duplicates_sent,
-            latency_ms: Latency { p50: millis(0.5), p99: millis(0.99) },
-            by_team: self.by_team,
-        };
-        if self.json {
-            output::line(&serde_json::to_string(&summary).map_err(Failure::failed)?)?;
-        } else {
-            output::line(&summary.table())?;
-        }
-        if summary.routed == summary.accepted {
-            return Ok(());
-        }
-        Err(Failure::failed(format!("{} messages were accepted and {} routed", summary.accepted, summary.routed)))
-    }
-}
-
-impl Summary {
-    fn table(&self) -> String {
-        let mut by_team = table(&["team", "messages"]);
-        for (team, count) in &self.by_team {
-            by_team.add_row([team.clone(), count.to_string()]);
-        }
-        let latency = &self.latency_ms;
-        format!(
-            "\n{by_team}\naccepted {}   routed {}   duplicates refused {}   latency p50 {:.1} ms, p99 {:.1} ms",
-            self.accepted, self.routed, self.duplicates, latency.p50, latency.p99
-        )
-    }
 }
