@@ -208,7 +208,8 @@ impl<'a> Check<'a> {
         }
         for text in &self.ledger.texts {
             for (line, said) in text.text.lines().enumerate() {
-                for (marker, _) in self.ledger.markers.iter().enumerate().filter(|(_, marker)| said.contains(*marker)) {
+                for (marker, _) in self.ledger.markers.iter().enumerate().filter(|(_, marker)| stands_in(said, marker))
+                {
                     let offender = format!("marker {} in {}, line {}", marker + 1, text.source, line + 1);
                     self.violated(Invariant::I9, "said what only the customer may know", offender);
                 }
@@ -322,3 +323,15 @@ fn count<T>(items: impl Iterator<Item = T>) -> u64 {
 
 /// Used by the index and the order alike.
 type Messages<'a> = HashMap<String, Message<'a>>;
+
+/// Whether a line holds a marker. Digits within a longer number are another number: a metric's value has many.
+fn stands_in(said: &str, marker: &str) -> bool {
+    let is_part = |at: usize| {
+        let before = said[..at].chars().next_back();
+        let after = said[at + marker.len()..].chars().next();
+        before.is_some_and(|letter| letter.is_ascii_digit() || letter == '.')
+            || after.is_some_and(|letter| letter.is_ascii_digit())
+    };
+    let is_digits = marker.bytes().all(|byte| byte.is_ascii_digit());
+    said.match_indices(marker).any(|(at, _)| !(is_digits && is_part(at)))
+}

@@ -357,6 +357,24 @@ fn i9_nothing_personal_is_said() {
 }
 
 #[test]
+fn i9_a_number_within_a_longer_one_is_another() {
+    for (line, is_said) in [
+        ("sum 0.10000000007002", false),
+        ("sum 510000000007", false),
+        ("10000000007 wrote", true),
+        ("it was +10000000007.", true),
+        ("sum 0.10000000007002 of 10000000007", true),
+    ] {
+        let said = |ledger: &mut Ledger| {
+            ledger.markers = vec!["10000000007".to_owned()];
+            ledger.texts[0].text = line.to_owned();
+        };
+        let broken: &[Invariant] = if is_said { &[Invariant::I9] } else { &[] };
+        check(said, broken, if is_said { "marker 1 in log, line 1" } else { "the ledger agrees" });
+    }
+}
+
+#[test]
 fn i11_every_decision_is_for_somebody() {
     check(|ledger| store(ledger).decisions[0].outcome = None, &[Invariant::I11], "m0");
     let nobody = |ledger: &mut Ledger| {
