@@ -36,7 +36,7 @@ async fn nothing_confirmed_is_lost_by_sigkill() {
     let seed = std::env::var(SEED_VARIABLE).map_or_else(|_| fastrand::u64(..), |seed| seed.parse().unwrap());
     let mut dice = fastrand::Rng::with_seed(seed);
     let kill_after: Vec<usize> = KILL_AFTER_LINES.windows(2).map(|range| dice.usize(range[0]..range[1])).collect();
-    println!("{SEED_VARIABLE}={seed}: killed after {kill_after:?} lines");
+    eprintln!("{SEED_VARIABLE}={seed}: killed after {kill_after:?} lines");
     let folder = tempfile::tempdir().unwrap();
     let mut reported = Reported::default();
     for (round, lines) in kill_after.into_iter().enumerate() {

@@ -56,7 +56,8 @@ impl Reactor for BrokerReactor {
     }
 
     fn tcp_connect_addr(&self, address: SocketAddr) -> impl Future<Output = io::Result<BrokerStream>> + Send + 'static {
-        async move { Ok(plain(TcpStream::connect(address).await?)) }
+        let connecting = TcpStream::connect(address);
+        async move { Ok(plain(connecting.await?)) }
     }
 }
 
