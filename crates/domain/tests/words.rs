@@ -68,7 +68,9 @@ fn a_team_is_staffed_unless_it_says_otherwise() {
 #[test]
 fn a_date_has_four_digits_for_the_year() {
     assert!(Date::parse("2026-12-25").is_some());
-    for bad in ["12026-12-25", "226-12-25", "20x6-12-25", "-226-12-25", "2026-12", "2026-12-25-1", "2026-13-01"] {
+    for bad in
+        ["12026-12-25", "02026-12-25", "226-12-25", "20x6-12-25", "-226-12-25", "2026-12", "2026-12-25-1", "2026-13-01"]
+    {
         assert!(Date::parse(bad).is_none(), "{bad}");
     }
 }
