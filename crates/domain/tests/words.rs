@@ -2,11 +2,14 @@
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 
-use waypost_domain::calendar::Date;
+use waypost_domain::calendar::{Date, TimeOfDay};
 use waypost_domain::contact::Resolution;
 use waypost_domain::message::MessageKind;
 use waypost_domain::team::{Priority, Team};
-use waypost_domain::{Alias, AliasSet, ContactId, ConversationState, NumberName, TeamName};
+use waypost_domain::{
+    Alias, AliasSet, CalendarName, ContactId, ConversationState, NumberName, PartitionCount, PartitionId, StatusState,
+    TeamName,
+};
 
 #[test]
 fn priorities_and_states_have_their_words() {
@@ -53,9 +56,32 @@ fn kinds_of_messages_are_meta_s() {
 }
 
 #[test]
-fn names_are_shown_as_they_are() {
-    assert_eq!(TeamName::new("tier-1").unwrap().to_string(), "tier-1");
-    assert_eq!(NumberName::new("support-es").unwrap().to_string(), "support-es");
+fn states_of_sends_are_meta_s() {
+    for word in ["sent", "delivered", "read", "played", "failed"] {
+        let state = StatusState::parse(word);
+        assert!(!matches!(state, StatusState::Other(_)), "{word}");
+        assert_eq!(state.as_str(), word);
+    }
+    assert_eq!(StatusState::parse("warned").as_str(), "warned");
+}
+
+#[test]
+fn names_are_shown_and_stored_as_they_are() {
+    let (team, number) = (TeamName::new("tier-1").unwrap(), NumberName::new("support-es").unwrap());
+    let calendar = CalendarName::new("office").unwrap();
+    assert_eq!([team.as_str(), number.as_str(), calendar.as_str()], ["tier-1", "support-es", "office"]);
+    assert_eq!([team.to_string(), number.to_string(), calendar.to_string()], ["tier-1", "support-es", "office"]);
+    assert_eq!([String::from(team), String::from(number)], ["tier-1", "support-es"]);
+    assert_eq!(PartitionId(7).to_string(), "p07");
+}
+
+#[test]
+fn numbers_come_out_as_they_went_in() {
+    let date = Date::parse("2026-12-25").unwrap();
+    assert_eq!((date.year(), date.month(), date.day()), (2026, 12, 25));
+    assert_eq!(TimeOfDay::from_minutes(570).unwrap().minutes(), 570);
+    let count = PartitionCount::new(3).unwrap();
+    assert_eq!((count.get(), count.all().collect::<Vec<_>>()), (3, [0, 1, 2].map(PartitionId).to_vec()));
 }
 
 #[test]
@@ -98,4 +124,12 @@ fn a_set_names_all_its_aliases() {
     let all = [Alias::Bsuid("2".into()), Alias::ParentBsuid("3".into()), Alias::Phone("1".into())];
     assert_eq!(set.iter().collect::<Vec<_>>(), all, "in the order of their authority");
     assert_eq!(AliasSet::default().iter().count(), 0);
+    assert!(AliasSet::default().is_empty() && !set.is_empty());
+    for only in [
+        AliasSet { phone: some("1"), ..AliasSet::default() },
+        AliasSet { bsuid: some("1"), ..AliasSet::default() },
+        AliasSet { parent_bsuid: some("1"), ..AliasSet::default() },
+    ] {
+        assert!(!only.is_empty(), "{only:?}");
+    }
 }
