@@ -2,139 +2,65 @@
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 
-use std::collections::BTreeSet;
+mod support;
+
 use std::io;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
-use tokio_util::sync::CancellationToken;
+use support::{Rig, event};
 use waypost_bus::dead_letter::REPLAY_HEADER;
 use waypost_bus::topology::DEAD_LETTERS_QUEUE;
-use waypost_bus::{Bus, Layout, Message, Outcome, Publication, Topology};
-use waypost_bus_embedded::{EmbeddedBus, Options};
-use waypost_domain::{AliasSet, PartitionCount, PartitionId, PhoneNumberId};
-use waypost_live::Rules;
+use waypost_bus::{Bus, Message};
+use waypost_domain::{PartitionId, PhoneNumberId};
 use waypost_proto::{BUNDLE_VERSION, encode_event, v1};
-use waypost_router::{Router, RouterConfig};
-use waypost_rules::RuleSet;
-use waypost_store::{EventKey, Store, StoreOptions, StoreUrl, TimeOrderedIds};
-use waypost_worker::WorkerConfig;
-
-const PATIENCE: Duration = Duration::from_secs(30);
-const RULES: &str = "[default]\nteam='a'\n[handover]\nteam='a'\nbuttons=['h']\n[[teams]]\nname='a'\n";
-
-fn event(wamid: &str, phone: &str) -> v1::Event {
-    let sender = AliasSet { phone: Some(phone.to_owned()), ..AliasSet::default() };
-    v1::Event {
-        kind: v1::EventKind::Message.into(),
-        phone_number_id: "1".to_owned(),
-        key: wamid.to_owned(),
-        contact: Some(sender.into()),
-        json: format!(r#"{{"id":"{wamid}","type":"text","text":{{"body":"hi"}}}}"#).into(),
-        received_at_ms: 1_750_000_000_000,
-        ..v1::Event::default()
-    }
-}
+use waypost_router::RouterConfig;
+use waypost_store::EventKey;
 
 /// Each customer has a number of their own, so that no row is anybody else's.
 fn phone_of(wamid: &str) -> String {
     format!("1555000{:04}", wamid.trim_start_matches('w').parse::<u32>().unwrap())
 }
 
-struct Rig {
-    bus: Arc<EmbeddedBus>,
-    store: Store,
-    layout: Layout,
-    folder: tempfile::TempDir,
+async fn publish(rig: &Rig, id: &str, body: impl Into<bytes::Bytes>) {
+    send(rig, Message { id: id.to_owned(), body: body.into(), ..Message::default() }).await;
 }
 
-impl Rig {
-    async fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let layout = Layout::new(PartitionCount::new(1).unwrap());
-        let bus = EmbeddedBus::open(folder.path(), Options::default()).unwrap();
-        let teams: BTreeSet<_> = RuleSet::parse(RULES).unwrap().team_names().into_iter().collect();
-        bus.declare(&Topology::new(layout, &teams, false)).await.unwrap();
-        let url = StoreUrl::sqlite_file(folder.path().join("store.db"));
-        let store = Store::open(&url, StoreOptions::default()).await.unwrap();
-        store.migrate().await.unwrap();
-        Self { bus, store, layout, folder }
-    }
+/// As a person does who wants what was published to be published once more.
+async fn publish_again(rig: &Rig, id: &str, body: bytes::Bytes) {
+    let headers = [(REPLAY_HEADER.to_owned(), "1".to_owned())].into();
+    send(rig, Message { id: id.to_owned(), body, headers, ..Message::default() }).await;
+}
 
-    async fn publish(&self, id: &str, body: impl Into<bytes::Bytes>) {
-        self.send(Message { id: id.to_owned(), body: body.into(), ..Message::default() }).await;
-    }
+async fn send(rig: &Rig, message: Message) {
+    rig.send(&rig.layout.inbound(PartitionId(0)), [message]).await;
+}
 
-    /// As a person does who wants what was published to be published once more.
-    async fn publish_again(&self, id: &str, body: bytes::Bytes) {
-        let headers = [(REPLAY_HEADER.to_owned(), "1".to_owned())].into();
-        self.send(Message { id: id.to_owned(), body, headers, ..Message::default() }).await;
-    }
+async fn letters(rig: &Rig) -> Vec<Message> {
+    let letters = rig.bus.peek(DEAD_LETTERS_QUEUE, None, 10).await.unwrap();
+    letters.into_iter().map(|(_, letter)| letter).collect()
+}
 
-    async fn send(&self, message: Message) {
-        let publication = Publication { address: self.layout.inbound(PartitionId(0)), message };
-        assert_eq!(self.bus.publish(vec![publication], PATIENCE).await, [Outcome::Confirmed]);
-    }
-
-    /// Runs a router until `done`, which is looked at again and again.
-    async fn route_until(&self, done: impl AsyncFn() -> bool) {
-        let router = Router {
-            config: RouterConfig::default(),
-            layout: self.layout,
-            bus: self.bus.clone(),
-            store: self.store.clone(),
-            ids: Arc::new(TimeOrderedIds),
-            rules: Arc::new(Rules::fixed(RuleSet::parse(RULES).unwrap())),
-        };
-        let worker = |component, partitions| WorkerConfig {
-            lease_renew_every: Duration::from_millis(50),
-            ..WorkerConfig::new(component, "one", partitions)
-        };
-        let stop = CancellationToken::new();
-        let running = tokio::spawn(router.run(worker, stop.clone()));
-        let deadline = tokio::time::Instant::now() + PATIENCE;
-        while !done().await {
-            assert!(tokio::time::Instant::now() < deadline, "not in time");
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        stop.cancel();
-        running.await.unwrap();
-    }
-
-    async fn waiting(&self, queue: &str) -> u64 {
-        let depth = self.bus.depth(queue).await.unwrap().unwrap();
-        depth.ready + depth.unacknowledged.unwrap_or(0)
-    }
-
-    async fn letters(&self) -> Vec<Message> {
-        let letters = self.bus.peek(DEAD_LETTERS_QUEUE, None, 10).await.unwrap();
-        letters.into_iter().map(|(_, letter)| letter).collect()
-    }
-
-    /// Writes nonsense where a word of ours belongs.
-    fn damage(&self, sql: &str) {
-        let database = rusqlite::Connection::open(self.folder.path().join("store.db")).unwrap();
-        database.busy_timeout(PATIENCE).unwrap();
-        assert_eq!(database.execute(sql, []).unwrap(), 1, "{sql}");
-    }
+/// Writes nonsense where a word of ours belongs.
+fn damage(rig: &Rig, sql: &str) {
+    assert_eq!(rig.database().execute(sql, []).unwrap(), 1, "{sql}");
 }
 
 /// Meta sends again what it sent before, and one of the decisions cannot be read any more.
 #[tokio::test]
 async fn a_damaged_row_parks_one_event_and_nothing_else() {
-    let rig = Rig::new().await;
+    let rig = Rig::new(RouterConfig::default()).await;
     let wamids = ["w1", "w2", "w3", "w4", "w5"];
     for wamid in wamids {
-        rig.publish(wamid, encode_event(event(wamid, &phone_of(wamid)))).await;
+        publish(&rig, wamid, encode_event(event(wamid, &phone_of(wamid), "hi"))).await;
     }
     rig.route_until(async || rig.waiting("team.a.normal").await == 5).await;
-    rig.damage("UPDATE inbox SET priority = 'mauve' WHERE key = 'w3'");
+    damage(&rig, "UPDATE inbox SET priority = 'mauve' WHERE key = 'w3'");
     for wamid in wamids {
-        rig.publish(wamid, encode_event(event(wamid, &phone_of(wamid)))).await;
+        publish(&rig, wamid, encode_event(event(wamid, &phone_of(wamid), "hi"))).await;
     }
-    rig.publish("w6", encode_event(event("w6", &phone_of("w6")))).await;
+    publish(&rig, "w6", encode_event(event("w6", &phone_of("w6"), "hi"))).await;
     rig.route_until(async || rig.waiting("wa.in.p00").await == 0 && rig.waiting("team.a.normal").await == 6).await;
-    let letters = rig.letters().await;
+    let letters = letters(&rig).await;
     let [letter] = &letters[..] else { panic!("one dead letter, not {}", letters.len()) };
     assert_eq!((letter.id.as_str(), letter.headers["wp-reason"].as_str()), ("w3", "unreadable-row"));
     assert!(letter.headers["wp-detail"].contains("priority"), "{:?}", letter.headers);
@@ -144,21 +70,21 @@ async fn a_damaged_row_parks_one_event_and_nothing_else() {
 /// The same for what comes as a bundle, of which another event does not decode.
 #[tokio::test]
 async fn a_damaged_row_costs_a_bundle_one_event() {
-    let rig = Rig::new().await;
-    rig.publish("w1", encode_event(event("w1", &phone_of("w1")))).await;
+    let rig = Rig::new(RouterConfig::default()).await;
+    publish(&rig, "w1", encode_event(event("w1", &phone_of("w1"), "hi"))).await;
     rig.route_until(async || rig.waiting("team.a.normal").await == 1).await;
-    rig.damage("UPDATE conversation SET state = 'mauve'");
+    damage(&rig, "UPDATE conversation SET state = 'mauve'");
     let mut events: Vec<bytes::Bytes> = Vec::new();
     for (wamid, phone) in [("w2", "w2"), ("w3", "w1"), ("w4", "w4")] {
-        events.push(encode_event(event(wamid, &phone_of(phone))));
+        events.push(encode_event(event(wamid, &phone_of(phone), "hi")));
     }
     events.push(bytes::Bytes::from_static(b"\xff"));
-    events.push(encode_event(event("w5", &phone_of("w5"))));
+    events.push(encode_event(event("w5", &phone_of("w5"), "hi")));
     let bundle = v1::EventBundle { version: BUNDLE_VERSION, events };
-    rig.publish("bundle", prost::Message::encode_to_vec(&bundle)).await;
+    publish(&rig, "bundle", prost::Message::encode_to_vec(&bundle)).await;
     rig.route_until(async || rig.waiting("wa.in.p00").await == 0 && rig.waiting("team.a.normal").await == 4).await;
     let mut parked: Vec<(String, String)> =
-        rig.letters().await.into_iter().map(|one| (one.id, one.headers["wp-reason"].clone())).collect();
+        letters(&rig).await.into_iter().map(|one| (one.id, one.headers["wp-reason"].clone())).collect();
     parked.sort();
     let expected = [("bundle.1", "unreadable-row"), ("bundle.3", "undecodable-event")];
     assert_eq!(parked, expected.map(|(id, reason)| (id.to_owned(), reason.to_owned())));
@@ -197,20 +123,20 @@ async fn a_damaged_kept_message_is_named_and_the_others_are_routed() {
     let writer = log.clone();
     let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
     let _logging = tracing::subscriber::set_default(subscriber);
-    let rig = Rig::new().await;
+    let rig = Rig::new(RouterConfig::default()).await;
     for wamid in ["w1", "w2", "w3"] {
-        let standby = v1::Event { kind: v1::EventKind::StandbyMessage.into(), ..event(wamid, PHONE) };
-        rig.publish(wamid, encode_event(standby)).await;
+        let standby = v1::Event { kind: v1::EventKind::StandbyMessage.into(), ..event(wamid, PHONE, "hi") };
+        publish(&rig, wamid, encode_event(standby)).await;
     }
     rig.route_until(async || rig.store.counts().await.unwrap().held == 3).await;
-    rig.damage("UPDATE held SET event = x'ff' WHERE key = 'w2'");
+    damage(&rig, "UPDATE held SET event = x'ff' WHERE key = 'w2'");
     let control = encode_event(v1::Event {
         kind: v1::EventKind::ContactChange.into(),
         field: "messaging_handovers".to_owned(),
         json: format!(r#"{{"messaging_handovers":[{{"wa_id":"{PHONE}","control_passed":{{}}}}]}}"#).into(),
-        ..event("control", PHONE)
+        ..event("control", PHONE, "hi")
     });
-    rig.publish("control", control.clone()).await;
+    publish(&rig, "control", control.clone()).await;
     rig.route_until(async || rig.waiting("wa.in.p00").await == 0 && rig.waiting("team.a.normal").await == 2).await;
     let errors = log.errors_of("w2");
     let [error] = &errors[..] else { panic!("said once, not {errors:?}") };
@@ -218,8 +144,8 @@ async fn a_damaged_kept_message_is_named_and_the_others_are_routed() {
     assert_eq!(rig.store.counts().await.unwrap().held, 1, "it stays in the store");
 
     // Somebody has the release published once more, and another row was damaged meanwhile.
-    rig.damage("UPDATE held SET event = x'ff' WHERE key = 'w1'");
-    rig.publish_again("control", control).await;
+    damage(&rig, "UPDATE held SET event = x'ff' WHERE key = 'w1'");
+    publish_again(&rig, "control", control).await;
     rig.route_until(async || rig.waiting("wa.in.p00").await == 0 && rig.waiting("team.a.normal").await == 3).await;
     let errors = log.errors_of("w1");
     assert!(errors.len() == 1 && !errors[0].contains(PHONE), "{errors:?}");

@@ -4,6 +4,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 
+mod support;
+
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -14,12 +16,12 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use waypost_bus::{Bus, BusError, Consumer, Depth, Health, Layout, Message, Outcome, Publication, Stream, Topology};
 use waypost_bus_embedded::{EmbeddedBus, Options};
-use waypost_domain::{AliasSet, PartitionCount, PartitionId};
+use waypost_domain::{PartitionCount, PartitionId};
 use waypost_live::{Rules, RulesInForce};
 use waypost_proto::{encode_event, v1};
 use waypost_router::{Router, RouterConfig};
 use waypost_rules::RuleSet;
-use waypost_store::{Retention, Store, StoreOptions, StoreUrl, TimeOrderedIds};
+use waypost_store::{Retention, Store, TimeOrderedIds};
 use waypost_worker::WorkerConfig;
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -84,9 +86,7 @@ impl Rig {
         let layout = Layout::new(PartitionCount::new(1).unwrap());
         let inner = EmbeddedBus::open(folder.path(), Options::default()).unwrap();
         inner.declare(&Topology::new(layout, &rules("a").team_names(), false)).await.unwrap();
-        let url = StoreUrl::sqlite_file(folder.path().join("store.db"));
-        let store = Store::open(&url, StoreOptions::default()).await.unwrap();
-        store.migrate().await.unwrap();
+        let store = support::open_store(folder.path()).await;
         let versions = Mutex::default();
         let bus = GatedBus { inner, versions, shut: AtomicBool::new(false), refused: AtomicUsize::new(0) };
         Self { bus: Arc::new(bus), store, layout, _folder: folder }
@@ -158,16 +158,7 @@ fn rules_with(default_team: &str, more: &str) -> RuleSet {
 }
 
 fn event(wamid: &str, phone: &str) -> v1::Event {
-    let sender = AliasSet { phone: Some(phone.to_owned()), ..AliasSet::default() };
-    v1::Event {
-        kind: v1::EventKind::Message.into(),
-        phone_number_id: "1".to_owned(),
-        key: wamid.to_owned(),
-        contact: Some(sender.into()),
-        json: format!(r#"{{"id":"{wamid}","type":"text","text":{{"body":"hi"}}}}"#).into(),
-        received_at_ms: 1_750_000_000_000,
-        ..v1::Event::default()
-    }
+    support::event(wamid, phone, "hi")
 }
 
 async fn eventually(mut holds: impl AsyncFnMut() -> bool) {

@@ -43,11 +43,14 @@ impl Rig {
     }
 
     pub(crate) async fn publish(&self, address: &Address, events: impl IntoIterator<Item = v1::Event>) {
-        let publication = |event: v1::Event| Publication {
-            address: address.clone(),
-            message: Message { id: event.key.clone(), body: encode_event(event), ..Message::default() },
-        };
-        let outcomes = self.bus.publish(events.into_iter().map(publication).collect(), PATIENCE).await;
+        let message =
+            |event: v1::Event| Message { id: event.key.clone(), body: encode_event(event), ..Message::default() };
+        self.send(address, events.into_iter().map(message)).await;
+    }
+
+    pub(crate) async fn send(&self, address: &Address, messages: impl IntoIterator<Item = Message>) {
+        let publication = |message| Publication { address: address.clone(), message };
+        let outcomes = self.bus.publish(messages.into_iter().map(publication).collect(), PATIENCE).await;
         assert!(outcomes.iter().all(|outcome| *outcome == Outcome::Confirmed), "{outcomes:?}");
     }
 
