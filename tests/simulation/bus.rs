@@ -272,6 +272,7 @@ impl Consumer for SimulatedConsumer {
     async fn close(self: Box<Self>) -> bool {
         let what = format!("{} close", self.queue);
         self.process.step(&what, Stage::Before, STEP_MS).await;
+        self.process.hands_over(&self.queue);
         self.process.log(what);
         true
     }

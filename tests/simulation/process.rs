@@ -141,6 +141,16 @@ impl Process {
         }
     }
 
+    /// The process gives `queue` up in good order. What it published before something fresh came is not marked: an older
+    /// decision may still have to come back. A second copy of that, behind it in the queue, is published once more by
+    /// whoever comes next.
+    pub(crate) fn hands_over(&self, queue: &str) {
+        let marks = self.inner().in_hand.get(queue).is_none_or(|in_hand| in_hand.marks);
+        if !marks {
+            self.interrupted("handed over before anything fresh came", Some(queue));
+        }
+    }
+
     /// What came in on `queue`, or on any, may be published once more.
     pub(crate) fn interrupted(&self, what: &str, queue: Option<&str>) {
         let ids = {
