@@ -263,6 +263,7 @@ impl Consumer for SimulatedConsumer {
             self.process.unsubscribe(self.id);
         }
         if is_known && !is_lost {
+            self.process.acknowledged(&self.queue);
             return Ok(());
         }
         self.process.interrupted("acknowledgement lost", Some(&self.queue));

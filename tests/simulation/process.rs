@@ -59,6 +59,8 @@ struct InHand {
     before: BTreeSet<String>,
     /// Whether it does: not as long as what is delivered was in somebody's hands before.
     marks: bool,
+    /// The batch at present is acknowledged.
+    is_settled: bool,
 }
 
 struct Subscription {
@@ -129,6 +131,14 @@ impl Process {
         let in_hand = inner.in_hand.entry(queue.to_owned()).or_default();
         let before = std::mem::replace(&mut in_hand.batch, ids.collect());
         in_hand.before.extend(before);
+        in_hand.is_settled = false;
+    }
+
+    /// The broker has taken an acknowledgement of what came in on `queue`.
+    pub(crate) fn acknowledged(&self, queue: &str) {
+        if let Some(in_hand) = self.inner().in_hand.get_mut(queue) {
+            in_hand.is_settled = true;
+        }
     }
 
     /// A message that came in on `queue` has reached the broker again.
@@ -141,13 +151,13 @@ impl Process {
         }
     }
 
-    /// The process gives `queue` up in good order. What it published before something fresh came is not marked: an older
-    /// decision may still have to come back. A second copy of that, behind it in the queue, is published once more by
-    /// whoever comes next.
+    /// The process gives `queue` up in good order, and two things may be published once more by whoever comes next: what
+    /// it published before something fresh came, which is not marked, since an older decision may still have to come back
+    /// (a second copy of it, further back in the queue); and a batch that is published in part and goes back as a whole.
     pub(crate) fn hands_over(&self, queue: &str) {
-        let marks = self.inner().in_hand.get(queue).is_none_or(|in_hand| in_hand.marks);
-        if !marks {
-            self.interrupted("handed over before anything fresh came", Some(queue));
+        let is_done = |in_hand: &InHand| in_hand.marks && in_hand.is_settled;
+        if !self.inner().in_hand.get(queue).is_none_or(is_done) {
+            self.interrupted("handed over unmarked", Some(queue));
         }
     }
 
