@@ -4,10 +4,7 @@
 
 mod support;
 
-use std::io;
-use std::sync::{Arc, Mutex};
-
-use support::{Rig, event};
+use support::{Log, Rig, event};
 use waypost_bus::dead_letter::REPLAY_HEADER;
 use waypost_bus::topology::DEAD_LETTERS_QUEUE;
 use waypost_bus::{Bus, Message};
@@ -90,28 +87,11 @@ async fn a_damaged_row_costs_a_bundle_one_event() {
     assert_eq!(parked, expected.map(|(id, reason)| (id.to_owned(), reason.to_owned())));
 }
 
-/// Collects what is logged.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Log {
-    /// The errors that name the decision of this event, since the last time.
-    fn errors_of(&self, wamid: &str) -> Vec<String> {
-        let id = EventKey { number: PhoneNumberId::new("1"), key: wamid.to_owned() }.decision_id().to_string();
-        let text = String::from_utf8(std::mem::take(&mut *self.0.lock().unwrap())).unwrap();
-        text.lines().filter(|line| line.contains("ERROR") && line.contains(&id)).map(str::to_owned).collect()
-    }
+/// The errors that name the decision of this event, since the last time.
+fn errors_of(log: &Log, wamid: &str) -> Vec<String> {
+    let id = EventKey { number: PhoneNumberId::new("1"), key: wamid.to_owned() }.decision_id().to_string();
+    let names_it = |line: &&str| line.contains("ERROR") && line.contains(&id);
+    log.take().lines().filter(names_it).map(str::to_owned).collect()
 }
 
 /// Of three messages that were kept, one does not decode any more: when they are released, and when the release is
@@ -119,10 +99,7 @@ impl Log {
 #[tokio::test]
 async fn a_damaged_kept_message_is_named_and_the_others_are_routed() {
     const PHONE: &str = "15550009999";
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
-    let _logging = tracing::subscriber::set_default(subscriber);
+    let (log, _logging) = Log::collect();
     let rig = Rig::new(RouterConfig::default()).await;
     for wamid in ["w1", "w2", "w3"] {
         let standby = v1::Event { kind: v1::EventKind::StandbyMessage.into(), ..event(wamid, PHONE, "hi") };
@@ -138,7 +115,7 @@ async fn a_damaged_kept_message_is_named_and_the_others_are_routed() {
     });
     publish(&rig, "control", control.clone()).await;
     rig.route_until(async || rig.waiting("wa.in.p00").await == 0 && rig.waiting("team.a.normal").await == 2).await;
-    let errors = log.errors_of("w2");
+    let errors = errors_of(&log, "w2");
     let [error] = &errors[..] else { panic!("said once, not {errors:?}") };
     assert!(error.contains("does not decode") && !error.contains(PHONE), "{error}");
     assert_eq!(rig.store.counts().await.unwrap().held, 1, "it stays in the store");
@@ -147,7 +124,7 @@ async fn a_damaged_kept_message_is_named_and_the_others_are_routed() {
     damage(&rig, "UPDATE held SET event = x'ff' WHERE key = 'w1'");
     publish_again(&rig, "control", control).await;
     rig.route_until(async || rig.waiting("wa.in.p00").await == 0 && rig.waiting("team.a.normal").await == 3).await;
-    let errors = log.errors_of("w1");
+    let errors = errors_of(&log, "w1");
     assert!(errors.len() == 1 && !errors[0].contains(PHONE), "{errors:?}");
     let queue = rig.bus.peek("team.a.normal", None, 10).await.unwrap();
     let of =

@@ -2,9 +2,6 @@
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 
-use std::io;
-use std::sync::{Arc, Mutex};
-
 use waypost_bus::Address;
 use waypost_domain::{PartitionCount, PartitionId};
 use waypost_proto::v1;
@@ -12,7 +9,7 @@ use waypost_router::RouterConfig;
 
 mod support;
 
-use support::{Rig, event};
+use support::{Log, Rig, event};
 
 /// What is kept, and how it is told from everything else in the store.
 struct Kept {
@@ -81,40 +78,23 @@ async fn each_is_in_the_store_as_it_came() {
     }
 }
 
-/// Collects what is logged.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 /// A store that refuses the row, as one does whose disk is full: nothing is acknowledged meanwhile, and it is stored
 /// once there is room.
 #[tokio::test]
 async fn what_the_store_refuses_is_not_acknowledged_and_comes_again() {
     const REASON: &str = "no room for this row";
     for Kept { queue, address, event, table, columns, row } in kept() {
-        let log = Log::default();
-        let writer = log.clone();
-        let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
-        let _logging = tracing::subscriber::set_default(subscriber);
+        let (log, _logging) = Log::collect();
         let rig = Rig::new(RouterConfig::default()).await;
         let refuse = format!("CREATE TRIGGER full BEFORE INSERT ON {table} BEGIN SELECT RAISE(ABORT, '{REASON}'); END");
         rig.database().execute_batch(&refuse).unwrap();
         rig.publish(&address, [event]).await;
-        let refusals = || String::from_utf8(log.0.lock().unwrap().clone()).unwrap().matches(REASON).count();
+        let mut refusals = 0;
         rig.route_until(async || {
             // At the second one it is certain what became of the first.
             assert_eq!(rig.waiting(queue).await, 1, "{queue}: acknowledged, and not stored");
-            refusals() >= 2
+            refusals += log.take().matches(REASON).count();
+            refusals >= 2
         })
         .await;
         assert_eq!(rig.waiting(queue).await, 1, "{queue}: acknowledged, and not stored");

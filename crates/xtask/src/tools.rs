@@ -26,56 +26,53 @@ pub(crate) async fn folder() -> anyhow::Result<PathBuf> {
 
 pub(crate) async fn install_buf(tools: &Path) -> anyhow::Result<PathBuf> {
     let folder = tools.join("npm");
-    let program = folder.join("node_modules/.bin/buf");
-    let stamp = folder.join("installed");
-    if is_current(&stamp, BUF).await {
-        return Ok(program);
-    }
-    have("npm", "npm").await?;
-    tokio::fs::create_dir_all(&folder).await?;
     let mut npm = Command::new("npm");
     npm.args(["install", "--no-audit", "--no-fund", "--no-save", "--prefix"]).arg(&folder).arg(BUF);
-    finish(npm).await?;
-    tokio::fs::write(&stamp, BUF).await?;
-    Ok(program)
+    once(&folder, BUF, async {
+        have("npm", "npm").await?;
+        finish(npm).await
+    })
+    .await?;
+    Ok(folder.join("node_modules/.bin/buf"))
 }
 
 pub(crate) async fn install_typos(tools: &Path) -> anyhow::Result<PathBuf> {
     let folder = tools.join("pip");
-    let program = folder.join("bin/typos");
-    let stamp = folder.join("installed");
-    if is_current(&stamp, TYPOS).await {
-        return Ok(program);
-    }
-    have("pip3", "python3-pip").await?;
     let mut pip = Command::new("pip3");
     pip.args(["install", "--quiet", "--disable-pip-version-check", "--only-binary", ":all:", "--upgrade", "--target"]);
     // Its warning is about system folders; this one is ours.
     pip.env("PIP_ROOT_USER_ACTION", "ignore").arg(&folder).arg(TYPOS);
-    finish(pip).await?;
-    tokio::fs::write(&stamp, TYPOS).await?;
-    Ok(program)
+    once(&folder, TYPOS, async {
+        have("pip3", "python3-pip").await?;
+        finish(pip).await
+    })
+    .await?;
+    Ok(folder.join("bin/typos"))
 }
 
 /// Builds a program of crates.io, `name@version`. As it runs seldom, its build is the quick one.
 pub(crate) async fn install_crate(tools: &Path, what: &str) -> anyhow::Result<PathBuf> {
     let (name, _) = what.split_once('@').with_context(|| format!("{what} has no version"))?;
-    let folder = tools.join(name);
-    let program = folder.join("bin").join(name);
-    let stamp = folder.join("installed");
-    if is_current(&stamp, what).await {
-        return Ok(program);
-    }
+    let (folder, build) = (tools.join(name), tools.join("build"));
     let mut install = cargo(&["install", "--quiet", "--debug", "--locked", "--force", what, "--root"]);
-    install.arg(&folder).arg("--target-dir").arg(tools.join("build")).env("CARGO_PROFILE_DEV_DEBUG", "0");
-    finish(install).await?;
-    tokio::fs::remove_dir_all(tools.join("build")).await?;
-    tokio::fs::write(&stamp, what).await?;
-    Ok(program)
+    install.arg(&folder).arg("--target-dir").arg(&build).env("CARGO_PROFILE_DEV_DEBUG", "0");
+    once(&folder, what, async {
+        finish(install).await?;
+        Ok(tokio::fs::remove_dir_all(&build).await?)
+    })
+    .await?;
+    Ok(folder.join("bin").join(name))
 }
 
-async fn is_current(stamp: &Path, version: &str) -> bool {
-    tokio::fs::read_to_string(stamp).await.is_ok_and(|installed| installed == version)
+/// Does the work unless it was done for the same `version` before; `folder` is there by then.
+async fn once(folder: &Path, version: &str, work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    let stamp = folder.join("installed");
+    if tokio::fs::read_to_string(&stamp).await.is_ok_and(|installed| installed == version) {
+        return Ok(());
+    }
+    tokio::fs::create_dir_all(folder).await?;
+    work.await?;
+    Ok(tokio::fs::write(&stamp, version).await?)
 }
 
 /// Makes sure of `program`, by Debian's `package` where it is missing.

@@ -2,11 +2,13 @@
 
 #![allow(dead_code, clippy::unwrap_used, reason = "shared by tests, each of which uses a part")]
 
+use std::io;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
+use tracing::subscriber::DefaultGuard;
 use waypost_bus::{Address, Bus, Layout, Message, Outcome, Publication, Topology};
 use waypost_bus_embedded::{EmbeddedBus, Options};
 use waypost_domain::{AliasSet, PartitionCount};
@@ -55,7 +57,7 @@ impl Rig {
     }
 
     /// Runs a router until `done`, which is looked at again and again.
-    pub(crate) async fn route_until(&self, done: impl AsyncFn() -> bool) {
+    pub(crate) async fn route_until(&self, mut done: impl AsyncFnMut() -> bool) {
         let router = Router {
             config: self.config.clone(),
             layout: self.layout,
@@ -104,6 +106,36 @@ impl Rig {
         let mut question = database.prepare(sql).unwrap();
         let answer = question.query_map([], |row| row.get(0)).unwrap();
         answer.map(Result::unwrap).collect()
+    }
+}
+
+/// Collects what is logged.
+#[derive(Clone, Default)]
+pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Log {
+    /// From now on, and of this thread, until the guard is dropped.
+    pub(crate) fn collect() -> (Self, DefaultGuard) {
+        let log = Self::default();
+        let writer = log.clone();
+        let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+        (log, tracing::subscriber::set_default(subscriber))
+    }
+
+    /// What was logged since the last time.
+    pub(crate) fn take(&self) -> String {
+        String::from_utf8(std::mem::take(&mut *self.0.lock().unwrap())).unwrap()
     }
 }
 
