@@ -303,6 +303,14 @@ mod tests {
                 vec![],
                 vec!["parent_bsuid"],
             ),
+            (
+                "a parent BSUID without a BSUID guards as well",
+                seen("1", "", "US.ENT.x"),
+                [with_bsuid(2), None, with_bsuid(1)],
+                Some(1),
+                vec![],
+                vec!["phone"],
+            ),
             ("nothing at all", seen("", "", ""), [None, None, None], None, vec![], vec![]),
         ];
         for (name, observed, [phone, bsuid, parent_bsuid], want, merge, attach) in cases {
@@ -337,6 +345,18 @@ mod tests {
         assert!(got.merge.is_empty(), "whoever had the new number before is another person");
         assert_eq!(got.attach, vec![Alias::Bsuid("US.new".into()), Alias::Phone("2".into())]);
         assert_eq!(got.detach, vec![Alias::Phone("1".into())]);
+    }
+
+    #[test]
+    fn a_first_bsuid_keeps_its_number_from_merging_two_people() {
+        let got = resolve_rotation(
+            &seen("1", "", ""),
+            &Owners { phone: phone_only(1), ..Owners::default() },
+            &seen("2", "US.new", ""),
+            &Owners { phone: with_bsuid(9), ..Owners::default() },
+        );
+        assert_eq!((got.contact, got.merge), (Some(contact(1)), vec![]));
+        assert_eq!(got.attach, vec![Alias::Bsuid("US.new".into()), Alias::Phone("2".into())]);
     }
 
     #[test]
