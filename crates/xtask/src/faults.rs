@@ -25,9 +25,9 @@ const ENDINGS: &str = "endings";
 const ENDINGS_REPORT_ENV: &str = "WAYPOST_ENDINGS_REPORT";
 const SEVEN: usize = 7;
 /// Those of the catalogue that there is something to break for yet, each a test `fault_NN_…`.
-const FAULTS: [&str; 22] = [
+const FAULTS: [&str; 23] = [
     SABOTAGE, "01", "02", "03", "04", "05", "06", "07", "08", "09", "10", "11", "13", "14", "15", "16", "24", "24b",
-    "25", "26", "27", ENDINGS,
+    "25", "26", "27", "30", ENDINGS,
 ];
 
 #[derive(Args)]

@@ -4,6 +4,7 @@
 //! Each fault has a short form, for every change, and a full one with real pauses (`WAYPOST_FAULTS=full`; `cargo xtask
 //! faults` runs those). A fault that breaks a whole node has a node of its own; the others share the test run's.
 
+mod audit;
 mod broker;
 mod cluster;
 mod door;
