@@ -20,7 +20,7 @@ const REASONS: &str = ".cargo/mutants.txt";
 /// Of 100 changes that compile, so many have to be noticed.
 const CAUGHT_PERCENT_MIN: usize = 90;
 /// For one change: compiled and tested.
-const TIMEOUT_SECONDS: &str = "300";
+const TIMEOUT_SECONDS: &str = "120";
 
 #[derive(Args)]
 #[command(after_help = "Examples:
