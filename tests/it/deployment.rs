@@ -48,7 +48,7 @@ team = "frontdesk"
 [handover]
 team = "people"
 urgency = "urgent"
-words.en = ["agent"]
+words.en = ["an agent"]
 
 [[teams]]
 name = "frontdesk"

@@ -14,7 +14,7 @@ team = "frontdesk"
 [handover]
 team = "people"
 urgency = "urgent"
-words.en = ["agent"]
+words.en = ["an agent"]
 
 [[teams]]
 name = "frontdesk"

@@ -12,7 +12,7 @@ team = "frontdesk"
 
 [handover]
 team = "frontdesk"
-words.en = ["agent"]
+words.en = ["an agent"]
 
 [[teams]]
 name = "frontdesk"

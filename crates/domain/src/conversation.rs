@@ -42,6 +42,34 @@ impl ConversationState {
     }
 }
 
+/// How firmly a conversation is its team's: as firmly as somebody decided it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Binding {
+    /// Nobody knew better than the default, and no person has answered: the next message is routed afresh.
+    Loose,
+    /// A rule, a transfer or an overflow decided it.
+    Firm,
+    /// A person answered: only they, or a rule that says so, give it away.
+    Held,
+}
+
+impl Binding {
+    pub const ALL: [Self; 3] = [Self::Loose, Self::Firm, Self::Held];
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Loose => "loose",
+            Self::Firm => "firm",
+            Self::Held => "held",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|binding| binding.as_str() == text)
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Conversation {
     pub id: ConversationId,
@@ -51,6 +79,10 @@ pub struct Conversation {
     /// Who answers; `None` until the first message was routed.
     pub team: Option<TeamName>,
     pub priority: Priority,
+    /// `None` in conversations of releases that knew no bindings: their team keeps them.
+    pub binding: Option<Binding>,
+    /// How many messages its teams were sent.
+    pub seq: i64,
     pub opened_at: Timestamp,
     /// The last thing either side did.
     pub active_at: Timestamp,
@@ -59,6 +91,10 @@ pub struct Conversation {
     pub last_outbound_at: Option<Timestamp>,
     /// Until when free-form answers are allowed.
     pub window_ends_at: Option<Timestamp>,
+    /// When a person ended it; `None` where it is not over, or ended by idleness.
+    pub resolved_at: Option<Timestamp>,
+    /// The one before, of the same contact on the same number.
+    pub previous: Option<ConversationId>,
 }
 
 /// What can happen to a conversation.
@@ -87,11 +123,15 @@ impl Conversation {
             state: ConversationState::Open,
             team: None,
             priority: Priority::Normal,
+            binding: Some(Binding::Loose),
+            seq: 0,
             opened_at: at,
             active_at: at,
             last_inbound_at: None,
             last_outbound_at: None,
             window_ends_at: None,
+            resolved_at: None,
+            previous: None,
         }
     }
 
@@ -109,6 +149,10 @@ impl Conversation {
             ConversationEvent::Answered { at } => {
                 self.last_outbound_at = self.last_outbound_at.max(Some(at));
                 self.active_at = self.active_at.max(at);
+                // Who answers while another app holds the thread is that app.
+                if self.state != ConversationState::Pending {
+                    self.binding = Some(Binding::Held);
+                }
             }
             ConversationEvent::ControlGained { at } => {
                 self.active_at = self.active_at.max(at);
@@ -123,6 +167,11 @@ impl Conversation {
                 self.state = ConversationState::Resolved;
             }
         }
+    }
+
+    /// Whether the customer wrote last, so that an answer is due.
+    pub fn waits(&self) -> bool {
+        self.last_inbound_at.is_some_and(|inbound| self.last_outbound_at.is_none_or(|outbound| outbound < inbound))
     }
 
     /// Whether nothing happened for `idle_ms`, so that it counts as resolved.
@@ -207,6 +256,22 @@ mod tests {
         assert_eq!(window_end(at(1_000), Some(at(5_000))), at(1_000 + WINDOW_MS));
         assert_eq!(window_end(at(5_000), Some(at(1_000))), at(1_000 + WINDOW_MS));
         assert_eq!(window_end(at(5_000), None), at(5_000 + WINDOW_MS));
+    }
+
+    #[test]
+    fn an_answer_binds_unless_another_app_gave_it() {
+        let mut talk = fresh();
+        let wrote = |ms| ConversationEvent::CustomerWrote { arrived_at: at(ms), written_at: None };
+        assert_eq!((talk.binding, talk.waits()), (Some(Binding::Loose), false));
+        talk.apply(ConversationEvent::ControlLost { at: at(1) });
+        talk.apply(ConversationEvent::Answered { at: at(2) });
+        assert_eq!(talk.binding, Some(Binding::Loose), "of the app that holds the thread");
+        talk.apply(wrote(3));
+        assert!(talk.waits());
+        talk.apply(ConversationEvent::Answered { at: at(4) });
+        assert_eq!((talk.binding, talk.waits()), (Some(Binding::Held), false));
+        talk.apply(wrote(5));
+        assert_eq!((talk.binding, talk.waits()), (Some(Binding::Held), true));
     }
 
     #[test]

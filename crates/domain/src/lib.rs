@@ -17,7 +17,7 @@ pub mod time;
 
 pub use calendar::{Calendar, CalendarName};
 pub use contact::{Alias, AliasSet, ContactRecord};
-pub use conversation::{Conversation, ConversationState};
+pub use conversation::{Binding, Conversation, ConversationState};
 pub use id_source::IdSource;
 pub use ids::{ContactId, ConversationId, DecisionId, NumberName, PhoneNumberId, WabaId};
 pub use message::{InboundMessage, MessageKind};

@@ -14,7 +14,7 @@ mod repeats;
 mod versions;
 
 const NUMBER: &str = "106540352242922";
-const RULES: &str = "[default]\nteam = \"frontdesk\"\n[handover]\nteam = \"frontdesk\"\nwords.en = [\"agent\"]\n\
+const RULES: &str = "[default]\nteam = \"frontdesk\"\n[handover]\nteam = \"frontdesk\"\nwords.en = [\"an agent\"]\n\
      [[teams]]\nname = \"frontdesk\"\n[[teams]]\nname = \"billing\"\n\
      [[rules]]\nid = \"invoices\"\nteam = \"billing\"\nwhen = { keyword = [\"invoice\"] }\n";
 

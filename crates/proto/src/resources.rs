@@ -23,6 +23,7 @@ pub fn rule(name: String, rule: &Rule) -> v1::Rule {
         on_unknown: wire.on_unknown,
         outcome: wire.outcome,
         samples: wire.samples,
+        r#move: wire.r#move,
         etag: String::new(),
     }
 }
@@ -41,6 +42,7 @@ pub fn rule_of(resource: v1::Rule, id: &str, at: &str) -> Result<Rule, FieldViol
         on_unknown: resource.on_unknown,
         outcome: resource.outcome,
         samples: resource.samples,
+        r#move: resource.r#move,
     };
     read_rule(wire, at).map_err(|FieldViolations(mut violations)| {
         for (theirs, ours) in [("valid_from_ms", "valid_from"), ("valid_until_ms", "valid_until")] {

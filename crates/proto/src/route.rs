@@ -2,8 +2,8 @@
 
 use prost::Message;
 use waypost_domain::team::Priority;
-use waypost_domain::{TeamName, Timestamp};
-use waypost_rules::{OpenConversation, PreviousTeam, Referral, RouteInput};
+use waypost_domain::{Binding, TeamName, Timestamp};
+use waypost_rules::{OpenConversation, PreviousTeam, Referral, RouteInput, Semantics};
 
 use crate::event::InvalidField;
 use crate::v1;
@@ -75,7 +75,16 @@ pub fn decode_route_input(bytes: &[u8]) -> Result<RouteInput, InvalidField> {
         let team = TeamName::new(wire.open_team).map_err(|_| invalid("open_team", "not a team name"))?;
         let priority =
             Priority::parse(&wire.open_priority).ok_or_else(|| invalid("open_priority", "not a priority"))?;
-        Some(OpenConversation { team, priority })
+        let binding = match wire.open_binding.as_str() {
+            "" => Binding::Firm,
+            other => Binding::parse(other).ok_or_else(|| invalid("open_binding", "not a binding"))?,
+        };
+        Some(OpenConversation { team, priority, binding, waits: !wire.open_answered })
+    };
+    let semantics = match wire.semantics {
+        0 => Semantics::BeforeBindings,
+        1 => Semantics::Bindings,
+        _ => return Err(invalid("semantics", "newer than this release reads")),
     };
     let previous_team = if wire.previous_team.is_empty() {
         None
@@ -90,6 +99,7 @@ pub fn decode_route_input(bytes: &[u8]) -> Result<RouteInput, InvalidField> {
         reply_id: wire.reply_id,
         attributes: wire.attributes,
         open,
+        semantics,
         first_contact: wire.first_contact,
         reply_template: wire.reply_template,
         referral: wire.referral.map(|referral| Referral {
@@ -114,6 +124,7 @@ impl From<&RouteInput> for v1::RouteInput {
             None => Default::default(),
         };
         let previous = input.previous_team.as_ref();
+        let bound = input.open.as_ref().filter(|_| input.semantics == Semantics::Bindings);
         Self {
             version: ROUTE_INPUT_VERSION,
             number: input.number.clone(),
@@ -138,6 +149,12 @@ impl From<&RouteInput> for v1::RouteInput {
             previous_team_age_s: previous.map(|before| before.age_s).unwrap_or_default(),
             window_left_s: input.window_left_s,
             contact_key: input.contact_key.clone(),
+            semantics: match input.semantics {
+                Semantics::BeforeBindings => 0,
+                Semantics::Bindings => 1,
+            },
+            open_binding: bound.map(|open| open.binding.as_str().to_owned()).unwrap_or_default(),
+            open_answered: bound.is_some_and(|open| !open.waits),
         }
     }
 }
@@ -165,7 +182,13 @@ mod tests {
             text: Some("hola".into()),
             reply_id: None,
             attributes: BTreeMap::from([("tier".into(), "gold".into())]),
-            open: Some(OpenConversation { team: TeamName::new("vip").unwrap(), priority: Priority::Urgent }),
+            open: Some(OpenConversation {
+                team: TeamName::new("vip").unwrap(),
+                priority: Priority::Urgent,
+                binding: Binding::Held,
+                waits: false,
+            }),
+            semantics: Semantics::Bindings,
             first_contact: true,
             reply_template: Some("welcome".into()),
             referral: Some(Referral { source_id: Some("1".into()), source_type: None, source_url: Some("u".into()) }),
@@ -191,9 +214,25 @@ mod tests {
             text: Some("hola".into()),
             attributes: BTreeMap::from([("tier".into(), "gold".into())]),
             first_contact: true,
+            semantics: Semantics::BeforeBindings,
             ..RouteInput::default()
         };
         assert_eq!(decode_route_input(wire).unwrap(), want);
+    }
+
+    /// Given an input of a release that knew no bindings, then its conversation is firm by the rules of then.
+    #[test]
+    fn an_open_conversation_of_before_bindings_still_reads() {
+        let wire = b"\x08\x02\x12\x01n\x3a\x03vip\x42\x06urgent";
+        let open = OpenConversation::firm(TeamName::new("vip").unwrap(), Priority::Urgent);
+        let want = RouteInput {
+            number: "n".into(),
+            open: Some(open),
+            semantics: Semantics::BeforeBindings,
+            ..RouteInput::default()
+        };
+        assert_eq!(decode_route_input(wire).unwrap(), want);
+        assert_eq!(encode_route_input(&want), wire, "and is stored as it was");
     }
 
     #[test]

@@ -254,7 +254,7 @@ impl Work<'_> {
             open: open.as_ref(),
             previous_team: previous_team.clone(),
         };
-        let decision = decide(self.rules, message, known, &mut self.scratch);
+        let (decision, binding) = decide(self.rules, message, known, &mut self.scratch);
         let mut previous_team = previous_team.map(|before| before.team);
         let conversation = pair.and_then(|pair| {
             if wrote {
@@ -267,6 +267,7 @@ impl Work<'_> {
                 conversation.team.clone_from(&decision.team);
             }
             conversation.priority = decision.priority;
+            conversation.binding = binding.or(conversation.binding);
             self.changed.insert(pair);
             Some(conversation.clone())
         });

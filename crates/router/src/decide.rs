@@ -1,10 +1,10 @@
 //! From a message and what we know of its sender to a decision, with the input that made it.
 
-use waypost_domain::{Conversation, ConversationState, InboundMessage, NumberName, Timestamp};
+use waypost_domain::{Binding, Conversation, ConversationState, InboundMessage, NumberName, Timestamp};
 use waypost_live::RulesInForce;
 use waypost_proto::extras::encode_extras;
 use waypost_proto::route::{encode_route_input, fit_route_input};
-use waypost_rules::{Decision, OpenConversation, PreviousTeam, RouteInput, Scratch};
+use waypost_rules::{Decision, OpenConversation, PreviousTeam, RouteInput, Scratch, Semantics};
 use waypost_store::{ContactRecord, StoredDecision};
 
 use crate::metrics;
@@ -20,19 +20,21 @@ pub struct Known<'a> {
     pub previous_team: Option<PreviousTeam>,
 }
 
-/// `scratch` is kept from one message to the next.
+/// And how firmly the conversation is bound by it; `None` leaves that as it is. `scratch` is kept from one message to the
+/// next.
 pub fn decide(
     rules: &RulesInForce,
     message: &InboundMessage,
     known: Known<'_>,
     scratch: &mut Scratch,
-) -> StoredDecision {
+) -> (StoredDecision, Option<Binding>) {
     let set = rules.for_message(known.number, known.contact.map(|contact| contact.id));
     let input = fit_route_input(route_input(message, known), |name| set.looks_at(name));
     let choice = set.choose(&input, scratch);
     let decision = set.decision(&input, &choice);
     count_shadow(rules, &input, &decision, scratch);
-    StoredDecision {
+    let binding = decision.binding;
+    let stored = StoredDecision {
         extras: encode_extras(&decision),
         rule_set: decision.rule_set,
         rule: decision.rule,
@@ -41,7 +43,8 @@ pub fn decide(
         priority: decision.priority,
         why: decision.why,
         input: encode_route_input(&input),
-    }
+    };
+    (stored, binding)
 }
 
 /// Counts what the rules in the shadow would do otherwise.
@@ -73,6 +76,10 @@ fn route_input(message: &InboundMessage, known: Known<'_>) -> RouteInput {
         first_contact: contact.is_none_or(|contact| contact.is_new),
         contact_key: contact.map(|contact| contact.id.to_string()).unwrap_or_default(),
         open: open.and_then(open_conversation),
+        semantics: match open {
+            Some(Conversation { binding: None, .. }) => Semantics::BeforeBindings,
+            Some(_) | None => Semantics::Bindings,
+        },
         ..RouteInput::of_message(message)
     }
 }
@@ -86,7 +93,12 @@ fn open_conversation(conversation: &Conversation) -> Option<OpenConversation> {
     match conversation.state {
         ConversationState::Open | ConversationState::Pending | ConversationState::Snoozed => {
             let team = conversation.team.clone()?;
-            Some(OpenConversation { team, priority: conversation.priority })
+            Some(OpenConversation {
+                team,
+                priority: conversation.priority,
+                binding: conversation.binding.unwrap_or(Binding::Firm),
+                waits: conversation.waits(),
+            })
         }
         ConversationState::Resolved => None,
     }

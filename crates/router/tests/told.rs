@@ -133,7 +133,7 @@ async fn rules_in_the_shadow_are_counted_and_decide_nothing() {
             open: None,
             previous_team: None,
         };
-        let decision = decide(&rules, &message, known, &mut Scratch::default());
+        let (decision, _) = decide(&rules, &message, known, &mut Scratch::default());
         assert_eq!(decision.team.unwrap().as_str(), team, "{text}");
         assert_eq!(decision.rule_set, rules.active().version);
     }

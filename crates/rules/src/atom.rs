@@ -104,6 +104,10 @@ pub enum Field {
     /// `ad` or `post`.
     ReferralType,
     ReferralUrl,
+    /// The team of the open conversation.
+    OpenTeam,
+    /// How firmly the open conversation is bound: `loose`, `firm` or `held`.
+    Binding,
     /// What is known of the customer, e.g. `tier`.
     Attribute(Box<str>),
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use waypost_domain::Timestamp;
 
+use crate::choice::{By, Choice};
 use crate::compile::RuleSet;
-use crate::decide::{By, Choice};
 
 /// Hits of each rule of a set, by its place in the definition.
 #[derive(Debug, Clone, PartialEq, Eq)]

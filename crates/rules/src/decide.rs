@@ -2,17 +2,23 @@
 //! handover (the customer asks for a person) → bind (what already runs) → route (the rules) → default. What is decided
 //! is then decorated.
 
-use waypost_domain::TeamName;
 use waypost_domain::team::Priority;
+use waypost_domain::{Binding, TeamName};
 
+use crate::binding::{Search, Settled};
+use crate::choice::{By, Choice, Unmet, target};
 use crate::compile::RuleSet;
 use crate::describe;
 use crate::evaluate::Facts;
 use crate::fold::{fold, fold_into};
-use crate::index::{Group, Scratch};
+use crate::index::{Group, Indexed, Scratch};
 use crate::input::{RouteInput, TEXT_CHARS_MAX};
-use crate::model::{EscalationStep, Phase, Rule, Target};
-use crate::percent;
+use crate::model::{EscalationStep, Phase, Rule};
+
+/// The tag of a message whose customer asks for a person while one holds the conversation.
+pub(crate) const ASKS_FOR_PERSON: &str = "asks_for_person";
+/// The tag, before a colon and the team, of a message that stays where it is though a rule names another team.
+pub(crate) const SUGGESTED_TEAM: &str = "suggested_team";
 
 /// Where a message goes and why. Holds nothing that the customer wrote.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,50 +36,14 @@ pub struct Decision {
     pub tags: Vec<String>,
     pub skills: Vec<String>,
     pub escalation: Vec<EscalationStep>,
+    /// How firmly the conversation is bound from now on; `None` leaves it as it is.
+    pub binding: Option<Binding>,
+    /// The customer asks for a person, and one holds the conversation: they are told, and nothing moves.
+    pub asks_for_person: bool,
+    /// A rule would send it to this team, which is told, and only a person stands between.
+    pub suggested_team: Option<TeamName>,
     /// A sentence for the support manager.
     pub why: String,
-}
-
-/// A decision that borrows everything: nothing is allocated for it, and its reason is only put into words when asked.
-#[derive(Debug, Clone, Copy)]
-pub struct Choice<'a> {
-    pub phase: Phase,
-    pub by: By<'a>,
-    pub team: &'a TeamName,
-    pub priority: Priority,
-    pub person: Option<&'a str>,
-    /// Which rules of phase `decorate` apply, in winning order: places in the definition.
-    pub decorated_by: &'a [u32],
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum By<'a> {
-    /// A rule, its place in the definition, and which of its alternatives held.
-    Rule { rule: &'a Rule, place: usize, alternative: usize },
-    /// The conversation is open with the team.
-    OpenConversation,
-    /// The rule set's own handover or default team.
-    RuleSet,
-}
-
-impl<'a> Choice<'a> {
-    pub fn rule_id(&self) -> &'a str {
-        match self.by {
-            By::Rule { rule, .. } => &rule.id,
-            By::OpenConversation | By::RuleSet => self.phase.as_str(),
-        }
-    }
-
-    /// Who answers instead of the person asked for.
-    fn fallback_team(&self) -> Option<&'a TeamName> {
-        match self.by {
-            By::Rule { rule, .. } if self.person.is_some() => match rule.outcome.target.as_ref()? {
-                Target::Person(person) => person.fallback_team.as_ref(),
-                Target::Team(_) | Target::Split(_) => None,
-            },
-            By::Rule { .. } | By::OpenConversation | By::RuleSet => None,
-        }
-    }
 }
 
 impl RuleSet {
@@ -91,36 +61,20 @@ impl RuleSet {
         let facts = Facts { input, folded: &folded };
         let set = self.indexed();
         self.index.begin(&facts, scratch);
-        let mut first = |group| self.index.first(group, &facts, &set, scratch);
-        let by_rule = |(rule, alternative): (u32, u32)| By::Rule {
-            rule: &self.definition.rules[rule as usize],
-            place: rule as usize,
-            alternative: alternative as usize,
-        };
-        let (phase, by) = if first(Group::Request).is_some() {
-            (Phase::Handover, first(Group::Phase(Phase::Handover)).map_or(By::RuleSet, by_rule))
-        } else if let Some(found) = first(Group::Phase(Phase::Bind)) {
-            (Phase::Bind, by_rule(found))
-        } else if input.open.as_ref().is_some_and(|open| self.has_team(&open.team)) {
-            (Phase::Bind, By::OpenConversation)
-        } else if let Some(found) = first(Group::Phase(Phase::Route)) {
-            (Phase::Route, by_rule(found))
-        } else {
-            (Phase::Default, first(Group::Phase(Phase::Default)).map_or(By::RuleSet, by_rule))
-        };
+        let settled = self.settle(input, &mut Lookup { rules: self, facts: &facts, set, scratch });
         self.index.all(Group::Phase(Phase::Decorate), &facts, &set, scratch);
         scratch.folded = folded;
-        self.choice(input, phase, by, scratch.found())
+        self.choice(input, settled, scratch.found())
     }
 
     /// What follows from who decided.
     pub(crate) fn choice<'a>(
         &'a self,
         input: &'a RouteInput,
-        phase: Phase,
-        by: By<'a>,
+        settled: Settled<'a>,
         decorated_by: &'a [u32],
     ) -> Choice<'a> {
+        let Settled { phase, by, unmet } = settled;
         let of_set = match phase {
             Phase::Handover => (&self.definition.handover.team, self.definition.handover.urgency),
             Phase::Bind | Phase::Route | Phase::Decorate | Phase::Default => {
@@ -132,7 +86,7 @@ impl RuleSet {
             By::RuleSet => (of_set.0, None, of_set.1),
             By::OpenConversation => {
                 let (team, priority) = open.unwrap_or(of_set);
-                (team, None, priority)
+                (team, None, if unmet == Unmet::Person { Priority::Urgent } else { priority })
             }
             By::Rule { rule, .. } => {
                 let fallback = match phase {
@@ -145,7 +99,7 @@ impl RuleSet {
             }
         };
         let raised = decorated_by.iter().find_map(|rule| self.definition.rules[*rule as usize].outcome.urgency);
-        Choice { phase, by, team, priority: raised.unwrap_or(own), person, decorated_by }
+        Choice { phase, by, team, priority: raised.unwrap_or(own), person, decorated_by, unmet }
     }
 
     /// `choice` as it is kept and told. `input` is what it was made from.
@@ -158,6 +112,17 @@ impl RuleSet {
                 escalation = &rule.outcome.escalation;
             }
         }
+        let suggested_team = match choice.unmet {
+            Unmet::Nothing => None,
+            Unmet::Person => {
+                tags.push(ASKS_FOR_PERSON.to_owned());
+                None
+            }
+            Unmet::Team { team, told, .. } => {
+                tags.push(format!("{SUGGESTED_TEAM}:{team}"));
+                told.then(|| team.clone())
+            }
+        };
         Decision {
             rule_set: self.version.clone(),
             rule: choice.rule_id().to_owned(),
@@ -169,6 +134,9 @@ impl RuleSet {
             tags,
             skills,
             escalation: escalation.to_vec(),
+            binding: choice.binding(),
+            asks_for_person: choice.unmet == Unmet::Person,
+            suggested_team,
             why: self.why(input, choice),
         }
     }
@@ -186,26 +154,61 @@ impl RuleSet {
     /// A sentence for the support manager, in the rule set's words and never the customer's.
     pub fn why(&self, input: &RouteInput, choice: &Choice<'_>) -> String {
         // Only a rule's and the handover's reasons name words of the text.
-        let names_words = choice.phase == Phase::Handover || matches!(choice.by, By::Rule { .. });
+        let asks = choice.phase == Phase::Handover || choice.unmet == Unmet::Person;
+        let names_words = asks || matches!(choice.by, By::Rule { .. });
         let text = input.text.as_deref().filter(|_| names_words).unwrap_or_default();
         let folded = fold(text, TEXT_CHARS_MAX);
         let facts = Facts { input, folded: &folded };
-        let mut why = match (choice.phase, choice.by) {
-            (Phase::Handover, _) => describe::asked(&self.definition.handover, &facts),
-            (Phase::Bind, By::OpenConversation) => format!("the conversation is open with {}", choice.team),
-            (Phase::Default, By::RuleSet) => "no rule matched".to_owned(),
-            (Phase::Bind | Phase::Route | Phase::Decorate | Phase::Default, _) => String::new(),
-        };
+        let mut why = Vec::new();
+        match (choice.phase, choice.by) {
+            (Phase::Handover, _) => why.push(describe::asked(&self.definition.handover, &facts)),
+            (Phase::Bind, By::OpenConversation) => why.extend(describe::open(input)),
+            (Phase::Default, By::RuleSet | By::OpenConversation) => why.push("no rule matched".to_owned()),
+            (Phase::Bind | Phase::Route | Phase::Decorate | Phase::Default, _) => {}
+        }
         if let By::Rule { rule, alternative, .. } = choice.by {
-            let separator = if why.is_empty() { "" } else { "; " };
-            let reasons = describe::reasons(rule, alternative, &facts);
-            why = format!("{why}{separator}{reasons}");
+            why.push(describe::reasons(rule, alternative, &facts));
+        }
+        match choice.unmet {
+            Unmet::Nothing => why.extend(describe::moved(input, choice)),
+            Unmet::Person => why.push(describe::asked(&self.definition.handover, &facts)),
+            Unmet::Team { team, rule, told } => why.push(describe::unmet(team, rule, told)),
         }
         for (i, rule) in choice.decorated_by.iter().enumerate() {
-            why.push_str(if i == 0 { "; decorated by " } else { ", " });
-            why.push_str(&self.definition.rules[*rule as usize].id);
+            let id = &self.definition.rules[*rule as usize].id;
+            match why.last_mut() {
+                Some(decorated) if i > 0 => decorated.push_str(&format!(", {id}")),
+                Some(_) | None => why.push(format!("decorated by {id}")),
+            }
         }
-        why
+        why.join("; ")
+    }
+}
+
+/// The index for one input.
+struct Lookup<'a, 'f> {
+    rules: &'a RuleSet,
+    facts: &'f Facts<'f>,
+    set: Indexed<'a>,
+    scratch: &'f mut Scratch,
+}
+
+impl Lookup<'_, '_> {
+    fn find(&mut self, group: Group, accept: impl Fn(u32) -> bool) -> Option<(u32, u32)> {
+        self.rules.index.first(group, self.facts, &self.set, self.scratch, accept)
+    }
+}
+
+impl<'a> Search<'a> for Lookup<'a, '_> {
+    fn asks_for_person(&mut self) -> bool {
+        self.find(Group::Request, |_| true).is_some()
+    }
+
+    fn first(&mut self, phase: Phase, accept: impl Fn(&Rule) -> bool) -> Option<By<'a>> {
+        let rules = &self.rules.definition.rules;
+        let (rule, alternative) = self.find(Group::Phase(phase), |rule| accept(&rules[rule as usize]))?;
+        let place = rule as usize;
+        Some(By::Rule { rule: &rules[place], place, alternative: alternative as usize })
     }
 }
 
@@ -217,157 +220,5 @@ fn add_new(all: &mut Vec<String>, more: &[Box<str>]) {
     }
 }
 
-/// The rule's team for this customer, and the person where one is named. `None` for a rule without a target.
-fn target<'a>(rule: &'a Rule, input: &'a RouteInput) -> Option<(&'a TeamName, Option<&'a str>)> {
-    match rule.outcome.target.as_ref()? {
-        Target::Team(team) => Some((team, None)),
-        Target::Person(person) => {
-            let name = input.attributes.get(&*person.attribute).filter(|name| !name.is_empty());
-            Some(match name {
-                Some(name) => (&person.team, Some(name)),
-                None => (person.fallback_team.as_ref().unwrap_or(&person.team), None),
-            })
-        }
-        Target::Split(shares) => {
-            let mut left = percent::bucket(&rule.id, &input.contact_key);
-            for share in shares {
-                if left < share.percent {
-                    return Some((&share.team, None));
-                }
-                left -= share.percent;
-            }
-            shares.last().map(|share| (&share.team, None))
-        }
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::collections::{BTreeMap, BTreeSet};
-
-    use crate::input::OpenConversation;
-
-    const FILE: &str = r#"
-        [default]
-        team = "frontdesk"
-        [handover]
-        team = "people"
-        urgency = "urgent"
-        buttons = ["human"]
-        [handover.words]
-        en = ["agent", "real person"]
-        es = ["persona"]
-        [[teams]]
-        name = "frontdesk"
-        [[teams]]
-        name = "people"
-        [[teams]]
-        name = "billing"
-        [[teams]]
-        name = "vip"
-        [[rules]]
-        id = "vip-billing"
-        priority = 20
-        team = "vip"
-        urgency = "urgent"
-        when = { keyword = ["invoice", "factura"], attribute = { tier = ["gold", "platinum"] } }
-        [[rules]]
-        id = "billing"
-        priority = 10
-        team = "billing"
-        when = { keyword = ["invoice", "factura", "credit card", "发票"] }
-        [[rules]]
-        id = "pay-button"
-        priority = 10
-        team = "billing"
-        when = { reply = ["pay"] }
-        [[rules]]
-        id = "a-photos"
-        priority = 10
-        team = "vip"
-        when = { type = ["image", "video"] }
-    "#;
-
-    fn text(text: &str) -> RouteInput {
-        RouteInput { message_type: "text".into(), text: Some(text.into()), ..RouteInput::default() }
-    }
-
-    fn check(name: &str, input: RouteInput, rule: &str, team: &str) {
-        let decision = RuleSet::parse(FILE).expect("the file is right").decide(&input);
-        assert_eq!((decision.rule.as_str(), decision.team.as_str()), (rule, team), "{name}: {decision:?}");
-    }
-
-    #[test]
-    fn phases_and_conditions() {
-        let gold = BTreeMap::from([("tier".to_owned(), "gold".to_owned())]);
-        let open = |team: &str| {
-            Some(OpenConversation { team: TeamName::new(team).expect("a name"), priority: Priority::Normal })
-        };
-        check("nothing matches", text("hello"), "default", "frontdesk");
-        check("keyword", text("My INVOICE?"), "billing", "billing");
-        check("another language, accents", text("la fáctura, por favor"), "billing", "billing");
-        check("a phrase", text("credit   card lost"), "billing", "billing");
-        check("a part of a word is none", text("invoices"), "default", "frontdesk");
-        check("no spaces between words", text("我的发票呢"), "billing", "billing");
-        check(
-            "attribute and keyword",
-            RouteInput { attributes: gold.clone(), ..text("invoice") },
-            "vip-billing",
-            "vip",
-        );
-        check("attribute alone is not enough", RouteInput { attributes: gold, ..text("hi") }, "default", "frontdesk");
-        check("open conversation", RouteInput { open: open("vip"), ..text("invoice") }, "bind", "vip");
-        check("handover beats it", RouteInput { open: open("vip"), ..text("Agent!") }, "handover", "people");
-        check("handover phrase", text("a real person please"), "handover", "people");
-        check("a team that is gone", RouteInput { open: open("gone"), ..text("invoice") }, "billing", "billing");
-        let tap = |id: &str| RouteInput {
-            reply_id: Some(id.into()),
-            message_type: "interactive".into(),
-            ..RouteInput::default()
-        };
-        check("button", tap("pay"), "pay-button", "billing");
-        check("handover button", tap("human"), "handover", "people");
-        check("type", RouteInput { message_type: "image".into(), ..RouteInput::default() }, "a-photos", "vip");
-        check("an empty message", RouteInput::default(), "default", "frontdesk");
-        check(
-            "unknown type",
-            RouteInput { message_type: "hologram".into(), ..RouteInput::default() },
-            "default",
-            "frontdesk",
-        );
-    }
-
-    #[test]
-    fn a_split_sends_each_share_to_its_team_and_everybody_to_one() {
-        let split = "split = { billing = 20, people = 30, vip = 50 }";
-        let rule = |id: &str| format!("[[rules]]\nid = '{id}'\n{split}\nwhen = {{ keyword = ['split'] }}\n");
-        let read = |id: &str| RuleSet::parse(&format!("{FILE}{}", rule(id))).expect("the file is right");
-        let (set, other) = (read("split"), read("another"));
-        let team_of = |set: &RuleSet, n: u32| {
-            let input = RouteInput { contact_key: format!("contact-{n}"), ..text("split") };
-            set.decide(&input).team.to_string()
-        };
-        // Which hundredths of all customers each team has; that they are about even is for `percent` to say.
-        let mut buckets: BTreeMap<String, BTreeSet<u8>> = BTreeMap::new();
-        let mut elsewhere = 0;
-        for n in 0..10_000 {
-            let team = team_of(&set, n);
-            assert_eq!(team_of(&set, n), team, "the same customer, the same team");
-            elsewhere += u32::from(team_of(&other, n) != team);
-            buckets.entry(team).or_default().insert(percent::bucket("split", &format!("contact-{n}")));
-        }
-        let shares = [("billing", 0..20), ("people", 20..50), ("vip", 50..100)];
-        assert_eq!(buckets, shares.map(|(team, share)| (team.to_owned(), share.collect())).into());
-        assert!((5_500..6_900).contains(&elsewhere), "{elsewhere} of 10000: each rule draws for itself");
-    }
-
-    #[test]
-    fn the_why_names_the_rule_s_words_and_not_the_customer_s() {
-        let set = RuleSet::parse(FILE).expect("the file is right");
-        let decision = set.decide(&text("secret FACTURA 555"));
-        assert_eq!(decision.why, "keyword \"factura\"");
-        assert_eq!(decision.priority, Priority::Normal);
-        assert_eq!(set.decide(&text("agent")).priority, Priority::Urgent);
-    }
-}
+mod tests;

@@ -1,9 +1,13 @@
 //! Conditions in words, for the reason of a decision and for explanations. In the words of the rule's writer, never the
 //! customer's.
 
+use waypost_domain::{Binding, TeamName};
+
 use crate::atom::{AmountRange, Atom, Field, Keyword, TextMatch, WholeRange, ZoneOf};
+use crate::choice::{By, Choice};
 use crate::evaluate::{Facts, FieldValue};
-use crate::model::{Handover, Literal, Rule};
+use crate::input::{RouteInput, Semantics};
+use crate::model::{Handover, Literal, Phase, Rule};
 
 /// How the customer asked for a person.
 pub(crate) fn asked(handover: &Handover, facts: &Facts<'_>) -> String {
@@ -16,6 +20,35 @@ pub(crate) fn asked(handover: &Handover, facts: &Facts<'_>) -> String {
         Some((language, word)) => format!("the customer asked for a person ({}, {language})", keyword(word)),
         None => "the customer asked for a person".to_owned(),
     }
+}
+
+/// Why a conversation stays where it is.
+pub(crate) fn open(input: &RouteInput) -> Option<String> {
+    let open = input.open.as_ref()?;
+    Some(match (input.semantics, open.binding) {
+        (Semantics::BeforeBindings, _) => format!("the conversation is open with {}", open.team),
+        (Semantics::Bindings, Binding::Held) => format!("a person of {} holds the conversation", open.team),
+        (Semantics::Bindings, binding) => format!("the conversation is open with {} ({})", open.team, binding.as_str()),
+    })
+}
+
+/// What became of an open conversation that did not stay by its binding.
+pub(crate) fn moved(input: &RouteInput, choice: &Choice<'_>) -> Option<String> {
+    let open = input.open.as_ref().filter(|_| input.semantics == Semantics::Bindings)?;
+    let binding = open.binding.as_str();
+    if choice.phase == Phase::Bind && choice.by == By::OpenConversation {
+        return None;
+    }
+    if *choice.team == open.team {
+        return Some(format!("the conversation stays with {} ({binding})", open.team));
+    }
+    Some(format!("the conversation moves from {} ({binding})", open.team))
+}
+
+/// What a rule would have done.
+pub(crate) fn unmet(team: &TeamName, rule: &Rule, told: bool) -> String {
+    let told = if told { ", which is told" } else { "" };
+    format!("rule {} would send it to {team}{told}", rule.id)
 }
 
 /// What held, of an alternative that matched.
@@ -98,6 +131,8 @@ fn is_one_of(field: &Field, any_of: &[TextMatch]) -> String {
         | Field::ReferralId
         | Field::ReferralType
         | Field::ReferralUrl
+        | Field::OpenTeam
+        | Field::Binding
         | Field::Attribute(_) => format!("{} is {values}", field_name(field)),
     }
 }
@@ -113,6 +148,8 @@ pub(crate) fn field_name(field: &Field) -> &str {
         Field::ReferralId => "referral",
         Field::ReferralType => "referral type",
         Field::ReferralUrl => "referral address",
+        Field::OpenTeam => "open team",
+        Field::Binding => "binding",
         Field::Attribute(name) => name,
     }
 }

@@ -84,6 +84,7 @@ fn parts(old: &Rule, new: &Rule) -> Vec<&'static str> {
         ("valid_until", old.valid_until != new.valid_until),
         ("when", old.when != new.when),
         ("on_unknown", old.on_unknown != new.on_unknown),
+        ("move", old.moves != new.moves),
         ("team", old.outcome.target != new.outcome.target),
         ("urgency", old.outcome.urgency != new.outcome.urgency),
         ("tags", old.outcome.tags != new.outcome.tags),

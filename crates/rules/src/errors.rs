@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use waypost_domain::calendar::{Calendar, TimeOfDay};
-use waypost_domain::{CalendarName, Team, TeamName};
+use waypost_domain::{Binding, CalendarName, Team, TeamName};
 
 use crate::atom::{Atom, Field, Keyword, TextMatch};
 use crate::describe::field_name;
@@ -124,6 +124,7 @@ impl<'a> Checker<'a> {
                 self.error("id", "this id is there twice");
             }
             self.outcome(rule);
+            self.moves(rule);
             self.when(rule);
             if let (Some(from), Some(until)) = (rule.valid_from, rule.valid_until)
                 && until <= from
@@ -175,6 +176,17 @@ impl<'a> Checker<'a> {
             self.known_team(&step.team, "escalation");
             if let Some(clock) = &step.clock {
                 self.known_calendar(clock, "escalation");
+            }
+        }
+    }
+
+    fn moves(&mut self, rule: &Rule) {
+        match rule.phase {
+            Phase::Bind | Phase::Route => {}
+            Phase::Handover | Phase::Decorate | Phase::Default => {
+                if rule.moves.is_some() {
+                    self.error("move", "is for rules of phase route and bind");
+                }
             }
         }
     }
@@ -301,6 +313,16 @@ impl<'a> Checker<'a> {
                 {
                     format!("{:?} is no country; they look like \"BR\"", one.text)
                 }
+                Field::Binding if one.prefix || Binding::parse(&one.text).is_none() => {
+                    format!("{:?} is none of {}", one.text, Binding::ALL.map(Binding::as_str).join(", "))
+                }
+                Field::OpenTeam if !one.prefix => match TeamName::new(&*one.text) {
+                    Ok(team) => {
+                        self.known_team(&team, &path);
+                        continue;
+                    }
+                    Err(error) => error.to_string(),
+                },
                 _ => continue,
             };
             self.error(&path, problem);

@@ -10,7 +10,7 @@ use crate::atom::{Amount, TextMatch};
 use crate::atom::{Atom, Field, ZoneOf};
 use crate::fold::first_chars;
 use crate::hours::Clocks;
-use crate::input::{RouteInput, TEXT_CHARS_MAX};
+use crate::input::{RouteInput, Semantics, TEXT_CHARS_MAX};
 use crate::model::{Literal, OnUnknown, Rule};
 use crate::percent;
 
@@ -111,6 +111,14 @@ impl Field {
             Self::ReferralId => certain(referral.and_then(|referral| referral.source_id.as_ref())),
             Self::ReferralType => certain(referral.and_then(|referral| referral.source_type.as_ref())),
             Self::ReferralUrl => certain(referral.and_then(|referral| referral.source_url.as_ref())),
+            Self::OpenTeam => {
+                input.open.as_ref().map_or(FieldValue::Absent, |open| FieldValue::Known(open.team.as_str()))
+            }
+            Self::Binding => match (&input.open, input.semantics) {
+                (None, _) => FieldValue::Absent,
+                (Some(open), Semantics::Bindings) => FieldValue::Known(open.binding.as_str()),
+                (Some(_), Semantics::BeforeBindings) => FieldValue::Unknown,
+            },
             Self::Attribute(name) => known(input.attributes.get(&**name)),
         }
     }
@@ -118,8 +126,8 @@ impl Field {
     /// Whether it may be [`FieldValue::Unknown`].
     pub(crate) const fn may_be_unknown(&self) -> bool {
         match self {
-            Self::Language | Self::Country | Self::ReplyTemplate | Self::Attribute(_) => true,
-            Self::Number | Self::MessageType | Self::Reply => false,
+            Self::Language | Self::Country | Self::ReplyTemplate | Self::Binding | Self::Attribute(_) => true,
+            Self::Number | Self::MessageType | Self::Reply | Self::OpenTeam => false,
             Self::ReferralId | Self::ReferralType | Self::ReferralUrl => false,
         }
     }

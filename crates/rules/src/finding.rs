@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use crate::model::Rule;
+
 /// Rules in a set at most.
 pub const RULES_MAX: usize = 100_000;
 
@@ -63,3 +65,21 @@ impl fmt::Display for RuleErrors {
 }
 
 impl std::error::Error for RuleErrors {}
+
+/// A warning about a field of a rule.
+pub(crate) fn of_rule(at: usize, rule: &Rule, field: &str, problem: String) -> Finding {
+    let field = format!("rules.{}.{field}", rule.id);
+    Finding {
+        severity: Severity::Warning,
+        line: None,
+        rule: Some(rule.id.to_string()),
+        rule_at: Some(at),
+        field,
+        problem,
+    }
+}
+
+/// A warning about the set.
+pub(crate) fn of_set(field: &str, problem: String) -> Finding {
+    Finding { severity: Severity::Warning, line: None, rule: None, rule_at: None, field: field.to_owned(), problem }
+}

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use waypost_domain::team::Priority;
-use waypost_domain::{InboundMessage, TeamName, Timestamp};
+use waypost_domain::{Binding, InboundMessage, TeamName, Timestamp};
 
 /// Rules look at this many characters of a message: WhatsApp's own limit for a text.
 pub const TEXT_CHARS_MAX: usize = 4096;
@@ -42,6 +42,18 @@ pub struct RouteInput {
     pub contact_key: String,
     /// The conversation that is open, if any.
     pub open: Option<OpenConversation>,
+    pub semantics: Semantics,
+}
+
+/// What an open conversation means for a message. Inputs are explained by what was meant when they were decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum Semantics {
+    /// Of releases that knew no bindings, and of conversations from them: whoever has it keeps it, unless the customer
+    /// asks for a person.
+    BeforeBindings,
+    /// It is bound as firmly as somebody decided it: see [`Binding`].
+    #[default]
+    Bindings,
 }
 
 impl RouteInput {
@@ -81,6 +93,17 @@ pub struct PreviousTeam {
 pub struct OpenConversation {
     pub team: TeamName,
     pub priority: Priority,
+    /// Of [`Semantics::BeforeBindings`], firm.
+    pub binding: Binding,
+    /// Whether the customer wrote last, so that an answer was due when this message came.
+    pub waits: bool,
+}
+
+impl OpenConversation {
+    /// One that a rule decided and in which the customer waits for an answer.
+    pub const fn firm(team: TeamName, priority: Priority) -> Self {
+        Self { team, priority, binding: Binding::Firm, waits: true }
+    }
 }
 
 /// A date and time with its distance to UTC, e.g. `2026-12-01T09:00:00+01:00`.

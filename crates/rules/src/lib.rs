@@ -5,7 +5,9 @@
 //! a version give the same decision on every machine, at any time. No clock, no I/O, no randomness here.
 
 pub mod atom;
+pub mod binding;
 pub mod check;
+mod choice;
 mod compile;
 pub mod coverage;
 mod decide;
@@ -26,9 +28,10 @@ pub mod percent;
 pub mod samples;
 pub mod toml_form;
 
+pub use choice::{By, Choice, Unmet};
 pub use compile::{RuleSet, compile, content_hash};
-pub use decide::{By, Choice, Decision};
+pub use decide::Decision;
 pub use finding::{Finding, RuleErrors, Severity};
 pub use index::Scratch;
-pub use input::{OpenConversation, PreviousTeam, Referral, RouteInput};
+pub use input::{OpenConversation, PreviousTeam, Referral, RouteInput, Semantics};
 pub use model::{Definition, Document, Phase, Rule};

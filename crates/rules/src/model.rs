@@ -59,6 +59,8 @@ pub struct Rule {
     /// Any of these.
     pub when: Vec<Conjunct>,
     pub on_unknown: OnUnknown,
+    /// `None`: as the message says, see [`crate::binding`].
+    pub moves: Option<Move>,
     pub outcome: Outcome,
     pub samples: Vec<Sample>,
 }
@@ -76,6 +78,7 @@ impl Rule {
             valid_until: None,
             when: Vec::new(),
             on_unknown: OnUnknown::NoMatch,
+            moves: None,
             outcome: Outcome::to(target),
             samples: Vec::new(),
         }
@@ -172,6 +175,31 @@ impl OnUnknown {
 
     pub fn parse(text: &str) -> Option<Self> {
         [Self::NoMatch, Self::Match].into_iter().find(|value| value.as_str() == text)
+    }
+}
+
+/// Whether a rule that matches takes a conversation away from the team that has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Move {
+    Never,
+    /// Unless a person holds it: then the rule's team is only told.
+    UnlessHeld,
+    Always,
+}
+
+impl Move {
+    pub const ALL: [Self; 3] = [Self::Never, Self::UnlessHeld, Self::Always];
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Never => "never",
+            Self::UnlessHeld => "unless_held",
+            Self::Always => "always",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|value| value.as_str() == text)
     }
 }
 

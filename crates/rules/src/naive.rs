@@ -1,8 +1,9 @@
 //! The reference: decides by looking at every rule, one after the other. Slow and plain; the index must agree with it on
 //! every input. For tests and benches, not for messages.
 
+use crate::binding::Search;
+use crate::choice::{By, Choice};
 use crate::compile::RuleSet;
-use crate::decide::{By, Choice};
 use crate::evaluate::{Facts, is_valid_at};
 use crate::fold::fold;
 use crate::index::winning_order;
@@ -24,27 +25,11 @@ impl<'a> Scan<'a> {
     pub fn choose(&'a self, input: &'a RouteInput, decorated_by: &'a mut Vec<u32>) -> Choice<'a> {
         let folded = fold(input.text.as_deref().unwrap_or_default(), TEXT_CHARS_MAX);
         let facts = Facts { input, folded: &folded };
-        let first = |phase| {
-            self.rules_of(phase).find_map(|(place, rule)| {
-                let alternative = self.alternative(rule, &facts)?;
-                Some(By::Rule { rule, place: place as usize, alternative })
-            })
-        };
-        let (phase, by) = if self.is_requested(&facts) {
-            (Phase::Handover, first(Phase::Handover).unwrap_or(By::RuleSet))
-        } else if let Some(by) = first(Phase::Bind) {
-            (Phase::Bind, by)
-        } else if input.open.as_ref().is_some_and(|open| self.set.has_team(&open.team)) {
-            (Phase::Bind, By::OpenConversation)
-        } else if let Some(by) = first(Phase::Route) {
-            (Phase::Route, by)
-        } else {
-            (Phase::Default, first(Phase::Default).unwrap_or(By::RuleSet))
-        };
+        let settled = self.set.settle(input, &mut ScanOf { scan: self, facts });
         let decorates = |(place, rule): (u32, &Rule)| self.alternative(rule, &facts).map(|_| place);
         decorated_by.clear();
         decorated_by.extend(self.rules_of(Phase::Decorate).filter_map(decorates));
-        self.set.choice(input, phase, by, decorated_by)
+        self.set.choice(input, settled, decorated_by)
     }
 
     fn is_requested(&self, facts: &Facts<'_>) -> bool {
@@ -68,6 +53,26 @@ impl<'a> Scan<'a> {
                 .literals()
                 .iter()
                 .all(|literal| facts.literal_holds(literal, rule.on_unknown, &self.set.environment))
+        })
+    }
+}
+
+/// The scan for one input.
+struct ScanOf<'s, 'f> {
+    scan: &'s Scan<'s>,
+    facts: Facts<'f>,
+}
+
+impl<'s> Search<'s> for ScanOf<'s, '_> {
+    fn asks_for_person(&mut self) -> bool {
+        self.scan.is_requested(&self.facts)
+    }
+
+    fn first(&mut self, phase: Phase, accept: impl Fn(&Rule) -> bool) -> Option<By<'s>> {
+        let mut accepted = self.scan.rules_of(phase).filter(|(_, rule)| accept(rule));
+        accepted.find_map(|(place, rule)| {
+            let alternative = self.scan.alternative(rule, &self.facts)?;
+            Some(By::Rule { rule, place: place as usize, alternative })
         })
     }
 }

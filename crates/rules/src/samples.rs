@@ -1,7 +1,8 @@
 //! A rule's own samples: messages it was written for, and what must become of them. Run whenever a set is saved.
 
+use crate::choice::By;
 use crate::compile::RuleSet;
-use crate::decide::{By, Decision};
+use crate::decide::Decision;
 use crate::index::Scratch;
 use crate::model::{Expect, Phase};
 

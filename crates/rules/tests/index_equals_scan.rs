@@ -9,16 +9,19 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use waypost_domain::calendar::{Calendar, Shift, TimeOfDay, Weekday, WeeklyHours};
 use waypost_domain::team::Priority;
-use waypost_domain::{CalendarName, Team, TeamName, Timestamp};
+use waypost_domain::{Binding, CalendarName, Team, TeamName, Timestamp};
 use waypost_rules::atom::{Amount, AmountRange, Atom, Field, Keyword, PercentRange, TextMatch, WholeRange, ZoneOf};
 use waypost_rules::model::{
-    Conjunct, DefaultRoute, Definition, Document, Handover, Literal, OnUnknown, Outcome, Phase, Rule, Target,
+    Conjunct, DefaultRoute, Definition, Document, Handover, Literal, Move, OnUnknown, Outcome, Phase, Rule, Target,
 };
 use waypost_rules::naive::Scan;
-use waypost_rules::{OpenConversation, PreviousTeam, Referral, RouteInput, RuleSet, Scratch, compile, toml_form};
+use waypost_rules::{
+    OpenConversation, PreviousTeam, Referral, RouteInput, RuleSet, Scratch, Semantics, compile, toml_form,
+};
 
 const WORDS: &[&str] = &["invoice", "invo", "in", "order", "credit card", "card", "credit", "é", "发票", "票", "agent"];
-const VALUES: &[&str] = &["gold", "go", "silver", "ES", "es", "text", "image", "pay", "pay:1", "support"];
+const VALUES: &[&str] =
+    &["gold", "go", "silver", "ES", "es", "text", "image", "pay", "pay:1", "support", "b", "held", "csat:5"];
 const ZONES: &[&str] = &["Europe/Madrid", "America/Lima", "Nowhere/None"];
 
 fn team(name: &str) -> TeamName {
@@ -42,6 +45,8 @@ fn field() -> impl Strategy<Value = Field> {
         Field::ReferralId,
         Field::ReferralType,
         Field::ReferralUrl,
+        Field::OpenTeam,
+        Field::Binding,
         Field::Attribute("tier".into()),
         Field::Attribute("ltv".into()),
     ])
@@ -92,14 +97,16 @@ fn rule() -> impl Strategy<Value = Rule> {
         (select(&Phase::ALL[..]), 0..3_i64, prop::bool::weighted(0.9), dates(), dates()),
         vec(conjunct(), 1..4),
         prop_oneof![3 => Just(OnUnknown::NoMatch), 1 => Just(OnUnknown::Match)],
-        option::of(select(&Priority::ALL[..])),
+        (option::of(select(&Priority::ALL[..])), option::of(select(&Move::ALL[..])), select(&["a", "b"][..])),
     )
-        .prop_map(|((phase, priority, enabled, valid_from, valid_until), when, on_unknown, urgency)| {
-            let target = (phase != Phase::Decorate).then(|| Target::Team(team("b")));
+        .prop_map(|((phase, priority, enabled, valid_from, valid_until), when, on_unknown, rest)| {
+            let (urgency, moves, to) = rest;
+            let target = (phase != Phase::Decorate).then(|| Target::Team(team(to)));
+            let moves = moves.filter(|_| matches!(phase, Phase::Bind | Phase::Route));
             let tags = vec!["tag".into()];
             let outcome = Outcome { target, urgency, tags, skills: vec![], escalation: vec![] };
             let rule = Rule::new("", Target::Team(team("b")));
-            Rule { phase, priority, enabled, valid_from, valid_until, when, on_unknown, outcome, ..rule }
+            Rule { phase, priority, enabled, valid_from, valid_until, when, on_unknown, moves, outcome, ..rule }
         })
 }
 
@@ -127,6 +134,17 @@ fn document(rules: usize) -> impl Strategy<Value = Document> {
     })
 }
 
+fn open() -> impl Strategy<Value = Option<(OpenConversation, Semantics)>> {
+    let semantics = prop_oneof![3 => Just(Semantics::Bindings), 1 => Just(Semantics::BeforeBindings)];
+    let one = (select(&["a", "b", "gone"][..]), select(&Binding::ALL[..]), any::<bool>(), semantics);
+    option::weighted(
+        0.6,
+        one.prop_map(|(name, binding, waits, semantics)| {
+            (OpenConversation { binding, waits, ..OpenConversation::firm(team(name), Priority::Urgent) }, semantics)
+        }),
+    )
+}
+
 fn input() -> impl Strategy<Value = RouteInput> {
     let value = || option::of(select(VALUES).prop_map(str::to_owned));
     let text =
@@ -141,7 +159,7 @@ fn input() -> impl Strategy<Value = RouteInput> {
         (select(VALUES), select(VALUES), text, value(), value(), referral),
         (value(), option::of((-20..20_i32).prop_map(|n| n.to_string())), value(), value()),
         (option::of(0..300_000_i64), option::of(select(ZONES)), option::of(0..20_000_i64)),
-        (option::of(-10..9000_i64), any::<bool>(), "[a-z]{0,2}", prop::bool::weighted(0.2)),
+        (option::of(-10..9000_i64), any::<bool>(), "[a-z]{0,2}", open()),
     )
         .prop_map(|((number, kind, text, reply_id, reply_template, referral), known, times, rest)| {
             let (tier, ltv, language, country) = known;
@@ -164,7 +182,8 @@ fn input() -> impl Strategy<Value = RouteInput> {
                 window_left_s,
                 first_contact,
                 contact_key,
-                open: open.then(|| OpenConversation { team: team("b"), priority: Priority::Urgent }),
+                semantics: open.as_ref().map_or(Semantics::Bindings, |(_, semantics)| *semantics),
+                open: open.map(|(open, _)| open),
             }
         })
 }

@@ -7,7 +7,7 @@ use waypost_rules::diff::Difference;
 use waypost_rules::explain::Verdict;
 use waypost_rules::{RouteInput, RuleSet, Severity, toml_form};
 
-const HEAD: &str = "[default]\nteam='a'\n[handover]\nteam='a'\nwords.en=['agent']\n[[teams]]\nname='a'\n";
+const HEAD: &str = "[default]\nteam='a'\n[handover]\nteam='a'\nwords.en=['an agent']\n[[teams]]\nname='a'\n";
 
 fn rule(id: &str, more: &str) -> String {
     format!("[[rules]]\nid='{id}'\n{more}\n")
@@ -32,6 +32,30 @@ fn a_condition_that_nobody_can_know_yet_is_refused() {
         // A version of an earlier release goes on deciding.
         assert!(RuleSet::parse(&text).is_ok(), "{when}");
     }
+}
+
+#[test]
+fn what_takes_conversations_away_is_looked_at() {
+    let menu = |more: &str| rule("r", &format!("team='a'\nwhen={{ reply='pay' }}\n{more}"));
+    check("a menu", &[menu("")], &[]);
+    let [never] =
+        ["rules.r.move: can never move anybody: a tap is on a menu that the conversation already has, and this \
+                    rule leaves every conversation where it is; leave move out, or say unless_held"];
+    check("a menu that never moves", &[menu("move='never'")], &[never]);
+    let rates = "rules.r.when.reply: \"csat:5\" rates a conversation that is over: ids with csat: route nowhere";
+    check("a rating", &[rule("r", "team='a'\nwhen={ reply=['pay', 'csat:5'] }")], &[rates]);
+    let by = |when: &str, moves: &str| rule("r", &format!("team='a'\nmove='{moves}'\nwhen={when}"));
+    let tears = "rules.r.move: takes a conversation away from whoever has it when the one word \"invoice\" falls; use a \
+                 phrase, or a second condition";
+    check("a word", &[by("{ keyword=['an invoice', 'invoice'] }", "always")], &[tears]);
+    check("a word that only tells", &[by("{ keyword='invoice' }", "never")], &[]);
+    check("a word and more", &[by("{ keyword='invoice', number='x' }", "unless_held")], &[]);
+    check("a phrase", &[by("{ keyword='my invoice' }", "unless_held")], &[]);
+    check("a script without spaces", &[by("{ keyword='转人工' }", "unless_held")], &[]);
+    let findings = check_text(&HEAD.replace("an agent", "human"));
+    let [finding] = &findings[..] else { panic!("{findings:?}") };
+    assert_eq!(finding.field, "handover.words.en");
+    assert!(finding.problem.starts_with("\"human\" alone also catches"), "{}", finding.problem);
 }
 
 #[test]

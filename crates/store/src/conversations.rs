@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use waypost_domain::{ContactId, Conversation, ConversationState, NumberName};
+use waypost_domain::{Binding, ContactId, Conversation, ConversationState, NumberName};
 
 use crate::Result;
 use crate::core::{Columns, Param, Row, Sql, Statement, Table, params};
@@ -18,11 +18,15 @@ pub(crate) static CONVERSATION: Table = Table {
         ("state", "TEXT"),
         ("team", "TEXT"),
         ("priority", "TEXT"),
+        ("binding", "TEXT"),
+        ("seq", "BIGINT"),
         ("opened_at", "BIGINT"),
         ("active_at", "BIGINT"),
         ("last_inbound_at", "BIGINT"),
         ("last_outbound_at", "BIGINT"),
         ("window_ends_at", "BIGINT"),
+        ("resolved_at", "BIGINT"),
+        ("previous_id", "UUID"),
     ],
 };
 
@@ -52,9 +56,10 @@ static UNRESOLVED: LazyLock<Sql> = LazyLock::new(|| {
 static SAVE: LazyLock<Sql> = LazyLock::new(|| {
     CONVERSATION.insert_checked(
         "ON CONFLICT (id) DO UPDATE SET
-        state = excluded.state, team = excluded.team, priority = excluded.priority, active_at = excluded.active_at,
+        state = excluded.state, team = excluded.team, priority = excluded.priority, binding = excluded.binding,
+        seq = excluded.seq, active_at = excluded.active_at,
         last_inbound_at = excluded.last_inbound_at, last_outbound_at = excluded.last_outbound_at,
-        window_ends_at = excluded.window_ends_at
+        window_ends_at = excluded.window_ends_at, resolved_at = excluded.resolved_at
     WHERE conversation.state <> 'resolved' OR excluded.state = 'resolved'",
     )
 });
@@ -65,16 +70,16 @@ static UPDATE: Sql = Sql::each(
     "",
     "WITH done AS (
         UPDATE conversation SET
-            state = r.state, team = r.team, priority = r.priority, active_at = r.active_at,
-            last_inbound_at = r.last_inbound_at, last_outbound_at = r.last_outbound_at,
-            window_ends_at = r.window_ends_at
-        FROM unnest($1::UUID[], $2::TEXT[], $3::TEXT[], $4::TEXT[], $5::BIGINT[], $6::BIGINT[], $7::BIGINT[],
-            $8::BIGINT[], $9::TEXT[]) AS r(id, state, team, priority, active_at, last_inbound_at, last_outbound_at,
-            window_ends_at, written_by)
+            state = r.state, team = r.team, priority = r.priority, binding = r.binding, seq = r.seq,
+            active_at = r.active_at, last_inbound_at = r.last_inbound_at, last_outbound_at = r.last_outbound_at,
+            window_ends_at = r.window_ends_at, resolved_at = r.resolved_at
+        FROM unnest($1::UUID[], $2::TEXT[], $3::TEXT[], $4::TEXT[], $5::TEXT[], $6::BIGINT[], $7::BIGINT[],
+            $8::BIGINT[], $9::BIGINT[], $10::BIGINT[], $11::BIGINT[], $12::TEXT[]) AS r(id, state, team, priority,
+            binding, seq, active_at, last_inbound_at, last_outbound_at, window_ends_at, resolved_at, written_by)
         WHERE conversation.id = r.id AND conversation.xmin = r.written_by::XID
             AND (conversation.state <> 'resolved' OR r.state = 'resolved')
         RETURNING 1)
-    SELECT 1 / (count(*) = $10)::INT FROM done",
+    SELECT 1 / (count(*) = $13)::INT FROM done",
 );
 
 /// The resolved one of each pair that was active last.
@@ -169,11 +174,15 @@ pub(crate) fn from_row(row: &Row) -> Result<Option<(Conversation, String)>> {
         state: row.get("state")?,
         team: row.get("team")?,
         priority: row.get("priority")?,
+        binding: row.get("binding")?,
+        seq: row.get("seq")?,
         opened_at: row.get("opened_at")?,
         active_at: row.get("active_at")?,
         last_inbound_at: row.get("last_inbound_at")?,
         last_outbound_at: row.get("last_outbound_at")?,
         window_ends_at: row.get("window_ends_at")?,
+        resolved_at: row.get("resolved_at")?,
+        previous: row.get("previous_id")?,
     };
     Ok(Some((conversation, written_by(&row)?)))
 }
@@ -221,11 +230,15 @@ fn row_params(row: &Conversation) -> Vec<Param<'_>> {
         row.state.as_str(),
         row.team.as_ref(),
         row.priority.as_str(),
+        row.binding.map(Binding::as_str),
+        row.seq,
         row.opened_at,
         row.active_at,
         row.last_inbound_at,
         row.last_outbound_at,
         row.window_ends_at,
+        row.resolved_at,
+        row.previous,
     ]
 }
 
@@ -235,10 +248,13 @@ fn update_params(row: &Conversation, written_by: String) -> Vec<Param<'_>> {
         row.state.as_str(),
         row.team.as_ref(),
         row.priority.as_str(),
+        row.binding.map(Binding::as_str),
+        row.seq,
         row.active_at,
         row.last_inbound_at,
         row.last_outbound_at,
         row.window_ends_at,
+        row.resolved_at,
         written_by,
     ]
 }

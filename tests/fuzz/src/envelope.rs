@@ -65,7 +65,7 @@ pub fn seeds() -> Vec<Vec<u8>> {
     let bodies = webhook::seeds().into_iter().map(Bytes::from);
     let mut seeds: Vec<Vec<u8>> =
         bodies.flat_map(|body| webhook::published(&body)).map(|event| event.message.body.to_vec()).collect();
-    let open = TeamName::new("billing").ok().map(|team| OpenConversation { team, priority: Priority::Urgent });
+    let open = TeamName::new("billing").ok().map(|team| OpenConversation::firm(team, Priority::Urgent));
     let input = RouteInput {
         number: "support-es".to_owned(),
         message_type: "text".to_owned(),

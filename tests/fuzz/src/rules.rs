@@ -103,7 +103,7 @@ fn decides_everything(rules: &RuleSet, text: &str) {
 
 /// Customers who write nothing, anything, and what the file itself looks for.
 fn inputs(text: &str) -> Vec<RouteInput> {
-    let open = TeamName::new("a").ok().map(|team| OpenConversation { team, priority: Priority::Urgent });
+    let open = TeamName::new("a").ok().map(|team| OpenConversation::firm(team, Priority::Urgent));
     let attributes = BTreeMap::from([("tier".to_owned(), "gold".to_owned())]);
     let says =
         |text: &str| RouteInput { message_type: "text".into(), text: Some(text.into()), ..RouteInput::default() };

@@ -20,7 +20,7 @@ use crate::Shared;
 const COLLECTION: &str = "rules";
 const ID_BYTES_MAX: usize = 100;
 /// What an update may name.
-const CAN_CHANGE: [&str; 17] = [
+const CAN_CHANGE: [&str; 18] = [
     "title",
     "phase",
     "priority",
@@ -29,6 +29,7 @@ const CAN_CHANGE: [&str; 17] = [
     "valid_until",
     "when",
     "on_unknown",
+    "move",
     "outcome",
     "outcome.team",
     "outcome.person",
@@ -180,6 +181,7 @@ fn merge(rule: &mut Rule, given: &Rule, fields: &BTreeSet<&str>) -> Result<()> {
             "valid_until" => rule.valid_until = given.valid_until,
             "when" => rule.when.clone_from(&given.when),
             "on_unknown" => rule.on_unknown = given.on_unknown,
+            "move" => rule.moves = given.moves,
             "outcome" => rule.outcome.clone_from(&given.outcome),
             "outcome.team" | "outcome.person" | "outcome.split" => rule.outcome.target.clone_from(target),
             "outcome.urgency" => rule.outcome.urgency = *urgency,

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use clap::Args;
 use serde_json::{Value, json};
+use waypost_domain::Binding;
 use waypost_rules::{Decision, Scratch};
 
 use super::{inputs, read_rules};
@@ -19,7 +20,7 @@ use crate::output;
 
 An input may have: text, reply, type, number, template, referral, referral_type, referral_url, attributes, tier, language,
 country, at (2026-12-01T09:00:00+01:00), zone, previous_team, previous_age_s, window_left_s, first_contact, contact,
-open_team, open_urgency. Blank lines are left out; a line that is no input ends the command with code 3.")]
+open_team, open_urgency, open_binding (loose, firm, held), open_waits. Blank lines are left out; a line that is no input ends the command with code 3.")]
 pub struct DecideArgs {
     /// The rules file
     #[arg(long, value_name = "FILE")]
@@ -78,6 +79,9 @@ pub(super) fn decision_json(decision: &Decision) -> Value {
         "tags": decision.tags,
         "skills": decision.skills,
         "escalation": steps.collect::<Vec<_>>(),
+        "binding": decision.binding.map(Binding::as_str),
+        "asks_for_person": decision.asks_for_person,
+        "suggested_team": decision.suggested_team,
         "why": decision.why,
     })
 }

@@ -5,10 +5,10 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
 use serde::Deserialize;
-use waypost_domain::TeamName;
 use waypost_domain::team::Priority;
+use waypost_domain::{Binding, TeamName};
 use waypost_rules::input::parse_instant;
-use waypost_rules::{OpenConversation, PreviousTeam, Referral, RouteInput};
+use waypost_rules::{OpenConversation, PreviousTeam, Referral, RouteInput, Semantics};
 
 use crate::failure::Failure;
 
@@ -60,6 +60,8 @@ struct Json {
     open_team: Option<TeamName>,
     #[serde(default)]
     open_urgency: Priority,
+    open_binding: Option<Binding>,
+    open_waits: Option<bool>,
     team: Option<TeamName>,
 }
 
@@ -125,7 +127,12 @@ pub(super) fn parse(text: &str) -> Result<Line, InputError> {
         window_left_s: json.window_left_s,
         first_contact: json.first_contact,
         contact_key: json.contact,
-        open: json.open_team.map(|team| OpenConversation { team, priority: json.open_urgency }),
+        open: json.open_team.map(|team| OpenConversation {
+            binding: json.open_binding.unwrap_or(Binding::Firm),
+            waits: json.open_waits.unwrap_or(true),
+            ..OpenConversation::firm(team, json.open_urgency)
+        }),
+        semantics: Semantics::default(),
     };
     Ok(Line { input, team: json.team })
 }

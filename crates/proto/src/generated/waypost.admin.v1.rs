@@ -2804,6 +2804,9 @@ pub struct Rule {
     /// A hash of what the rule says. Given with an update or a deletion, that is only done while the rule says just this.
     #[prost(string, tag = "12")]
     pub etag: ::prost::alloc::string::String,
+    /// Whether it takes an open conversation away; of phase `route` and `bind`. Unspecified: as the message says.
+    #[prost(enumeration = "crate::rules_v1::Move", tag = "53")]
+    pub r#move: i32,
 }
 impl ::prost::Name for Rule {
     const NAME: &'static str = "Rule";

@@ -164,6 +164,15 @@ pub struct RouteInput {
     /// What tells customers apart in draws (per cent of customers).
     #[prost(string, tag = "19")]
     pub contact_key: ::prost::alloc::string::String,
+    /// What an open conversation meant when this was decided. 0: whoever has it keeps it; 1: by its binding.
+    #[prost(uint32, tag = "50")]
+    pub semantics: u32,
+    /// `loose`, `firm` or `held`; empty where nothing is open.
+    #[prost(string, tag = "51")]
+    pub open_binding: ::prost::alloc::string::String,
+    /// Nobody waited for an answer in it.
+    #[prost(bool, tag = "52")]
+    pub open_answered: bool,
 }
 /// The advertisement that brought the customer here.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

@@ -125,6 +125,9 @@ pub struct Rule {
     pub outcome: ::core::option::Option<Outcome>,
     #[prost(message, repeated, tag = "11")]
     pub samples: ::prost::alloc::vec::Vec<Sample>,
+    /// Of phase `route` and `bind`. Unspecified: as the message says.
+    #[prost(enumeration = "Move", tag = "51")]
+    pub r#move: i32,
 }
 /// All of these.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -368,6 +371,12 @@ pub struct SampleInput {
     pub open_team: ::prost::alloc::string::String,
     #[prost(enumeration = "Urgency", tag = "18")]
     pub open_urgency: i32,
+    /// How firmly it is bound; unspecified is firm.
+    #[prost(enumeration = "Binding", tag = "58")]
+    pub open_binding: i32,
+    /// Nobody waits for an answer in it.
+    #[prost(bool, tag = "59")]
+    pub open_answered: bool,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SampleReferral {
@@ -445,6 +454,40 @@ impl Phase {
         }
     }
 }
+/// Whether a rule takes a conversation away from the team that has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum Move {
+    Unspecified = 0,
+    Never = 1,
+    /// Where a person holds it, the rule's team is only told.
+    UnlessHeld = 2,
+    Always = 3,
+}
+impl Move {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "MOVE_UNSPECIFIED",
+            Self::Never => "MOVE_NEVER",
+            Self::UnlessHeld => "MOVE_UNLESS_HELD",
+            Self::Always => "MOVE_ALWAYS",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "MOVE_UNSPECIFIED" => Some(Self::Unspecified),
+            "MOVE_NEVER" => Some(Self::Never),
+            "MOVE_UNLESS_HELD" => Some(Self::UnlessHeld),
+            "MOVE_ALWAYS" => Some(Self::Always),
+            _ => None,
+        }
+    }
+}
 /// What a condition on something that is not known means for the rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
@@ -489,6 +532,10 @@ pub enum FieldKind {
     ReferralType = 8,
     ReferralUrl = 9,
     Attribute = 10,
+    /// The team of the open conversation.
+    OpenTeam = 50,
+    /// `loose`, `firm` or `held`.
+    Binding = 51,
 }
 impl FieldKind {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -508,6 +555,8 @@ impl FieldKind {
             Self::ReferralType => "FIELD_KIND_REFERRAL_TYPE",
             Self::ReferralUrl => "FIELD_KIND_REFERRAL_URL",
             Self::Attribute => "FIELD_KIND_ATTRIBUTE",
+            Self::OpenTeam => "FIELD_KIND_OPEN_TEAM",
+            Self::Binding => "FIELD_KIND_BINDING",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -524,6 +573,43 @@ impl FieldKind {
             "FIELD_KIND_REFERRAL_TYPE" => Some(Self::ReferralType),
             "FIELD_KIND_REFERRAL_URL" => Some(Self::ReferralUrl),
             "FIELD_KIND_ATTRIBUTE" => Some(Self::Attribute),
+            "FIELD_KIND_OPEN_TEAM" => Some(Self::OpenTeam),
+            "FIELD_KIND_BINDING" => Some(Self::Binding),
+            _ => None,
+        }
+    }
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum Binding {
+    Unspecified = 0,
+    /// Nobody knew better than the default.
+    Loose = 1,
+    /// A rule decided it.
+    Firm = 2,
+    /// A person answered.
+    Held = 3,
+}
+impl Binding {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "BINDING_UNSPECIFIED",
+            Self::Loose => "BINDING_LOOSE",
+            Self::Firm => "BINDING_FIRM",
+            Self::Held => "BINDING_HELD",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "BINDING_UNSPECIFIED" => Some(Self::Unspecified),
+            "BINDING_LOOSE" => Some(Self::Loose),
+            "BINDING_FIRM" => Some(Self::Firm),
+            "BINDING_HELD" => Some(Self::Held),
             _ => None,
         }
     }

@@ -2,14 +2,14 @@
 
 use waypost_domain::calendar::{Calendar, Date, Holiday, Shift, TimeOfDay, Weekday, WeeklyHours};
 use waypost_domain::team::Priority;
-use waypost_domain::{CalendarName, Team, TeamName, Timestamp};
+use waypost_domain::{Binding, CalendarName, Team, TeamName, Timestamp};
 use waypost_rules::atom::{Amount, AmountRange, Atom, Field, Keyword, PercentRange, TextMatch, WholeRange, ZoneOf};
 use waypost_rules::input::can_be_said;
 use waypost_rules::model::{
-    Conjunct, DefaultRoute, Definition, EscalationStep, Expect, Handover, Literal, OnUnknown, Outcome, PersonTarget,
-    Sample, Share, Target,
+    Conjunct, DefaultRoute, Definition, EscalationStep, Expect, Handover, Literal, Move, OnUnknown, Outcome,
+    PersonTarget, Sample, Share, Target,
 };
-use waypost_rules::{Document, OpenConversation, Phase, PreviousTeam, Referral, RouteInput, Rule};
+use waypost_rules::{Document, OpenConversation, Phase, PreviousTeam, Referral, RouteInput, Rule, Semantics};
 
 use super::FieldViolation;
 use crate::rules_v1 as wire;
@@ -126,6 +126,13 @@ impl Reader {
             Ok(wire::OnUnknown::Match) => Some(OnUnknown::Match),
             Err(_) => self.refuse(format!("{at}.on_unknown"), "is neither no-match nor match"),
         };
+        let moves = match wire::Move::try_from(rule.r#move) {
+            Ok(wire::Move::Unspecified) => Some(None),
+            Ok(wire::Move::Never) => Some(Some(Move::Never)),
+            Ok(wire::Move::UnlessHeld) => Some(Some(Move::UnlessHeld)),
+            Ok(wire::Move::Always) => Some(Some(Move::Always)),
+            Err(_) => self.refuse(format!("{at}.move"), "is none of never, unless_held, always"),
+        };
         let mut when = Vec::new();
         for (n, conjunct) in rule.when.into_iter().enumerate() {
             let literals = conjunct.literals.into_iter().enumerate();
@@ -147,6 +154,7 @@ impl Reader {
             valid_until,
             when,
             on_unknown: on_unknown?,
+            moves: moves?,
             outcome,
             samples,
         })
@@ -211,6 +219,8 @@ impl Reader {
             Ok(wire::FieldKind::ReferralId) => Field::ReferralId,
             Ok(wire::FieldKind::ReferralType) => Field::ReferralType,
             Ok(wire::FieldKind::ReferralUrl) => Field::ReferralUrl,
+            Ok(wire::FieldKind::OpenTeam) => Field::OpenTeam,
+            Ok(wire::FieldKind::Binding) => Field::Binding,
             Ok(wire::FieldKind::Attribute) => Field::Attribute(field.attribute.into()),
             Ok(wire::FieldKind::Unspecified) | Err(_) => {
                 return self.refuse(format!("{at}.kind"), "is no kind of field");
@@ -266,6 +276,8 @@ impl Reader {
         let previous_team = self.some_team(&wire.previous_team, &format!("{at}.input.previous_team"));
         let open_team = self.some_team(&wire.open_team, &format!("{at}.input.open_team"));
         let open_urgency = self.urgency(wire.open_urgency, &format!("{at}.input.open_urgency"));
+        let binding = self.binding(wire.open_binding, &format!("{at}.input.open_binding"));
+        let waits = !wire.open_answered;
         let received_at = self.instant(wire.received_at_ms, &format!("{at}.input.received_at_ms"));
         let input = RouteInput {
             number: wire.number,
@@ -287,7 +299,13 @@ impl Reader {
             window_left_s: wire.window_left_s,
             first_contact: wire.first_contact,
             contact_key: wire.contact_key,
-            open: open_team.map(|team| OpenConversation { team, priority: open_urgency.unwrap_or_default() }),
+            open: open_team.map(|team| OpenConversation {
+                team,
+                priority: open_urgency.unwrap_or_default(),
+                binding,
+                waits,
+            }),
+            semantics: Semantics::default(),
         };
         let expect = match sample.expect {
             None => Expect::ThisRule,
@@ -304,6 +322,15 @@ impl Reader {
             Ok(wire::Urgency::Normal) => Some(Priority::Normal),
             Ok(wire::Urgency::Urgent) => Some(Priority::Urgent),
             Err(_) => self.refuse(at.to_owned(), "is neither urgent nor normal"),
+        }
+    }
+
+    fn binding(&mut self, binding: i32, at: &str) -> Binding {
+        match wire::Binding::try_from(binding) {
+            Ok(wire::Binding::Loose) => Binding::Loose,
+            Ok(wire::Binding::Unspecified | wire::Binding::Firm) => Binding::Firm,
+            Ok(wire::Binding::Held) => Binding::Held,
+            Err(_) => self.refuse(at.to_owned(), "is none of loose, firm, held").unwrap_or(Binding::Firm),
         }
     }
 

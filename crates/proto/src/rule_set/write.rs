@@ -2,9 +2,9 @@
 
 use waypost_domain::calendar::{Calendar, Shift};
 use waypost_domain::team::Priority;
-use waypost_domain::{Team, Timestamp};
+use waypost_domain::{Binding, Team, Timestamp};
 use waypost_rules::atom::{Atom, Field, Keyword, TextMatch, WholeRange, ZoneOf};
-use waypost_rules::model::{Conjunct, Expect, Literal, OnUnknown, Outcome, Sample, Target};
+use waypost_rules::model::{Conjunct, Expect, Literal, Move, OnUnknown, Outcome, Sample, Target};
 use waypost_rules::{Document, Phase, Rule};
 
 use crate::rules_v1 as wire;
@@ -98,6 +98,15 @@ pub(super) fn rule(rule: &Rule) -> wire::Rule {
         on_unknown: on_unknown.into(),
         outcome: Some(outcome(&rule.outcome)),
         samples: rule.samples.iter().map(sample).collect(),
+        r#move: rule.moves.map(moves).unwrap_or_default().into(),
+    }
+}
+
+const fn moves(moves: Move) -> wire::Move {
+    match moves {
+        Move::Never => wire::Move::Never,
+        Move::UnlessHeld => wire::Move::UnlessHeld,
+        Move::Always => wire::Move::Always,
     }
 }
 
@@ -196,6 +205,8 @@ fn field(field: &Field) -> wire::Field {
         Field::ReferralId => (wire::FieldKind::ReferralId, ""),
         Field::ReferralType => (wire::FieldKind::ReferralType, ""),
         Field::ReferralUrl => (wire::FieldKind::ReferralUrl, ""),
+        Field::OpenTeam => (wire::FieldKind::OpenTeam, ""),
+        Field::Binding => (wire::FieldKind::Binding, ""),
         Field::Attribute(name) => (wire::FieldKind::Attribute, &**name),
     };
     wire::Field { kind: kind.into(), attribute: attribute.to_owned() }
@@ -227,6 +238,8 @@ fn sample(sample: &Sample) -> wire::Sample {
         contact_key: input.contact_key.clone(),
         open_team: open.map(|open| open.team.to_string()).unwrap_or_default(),
         open_urgency: open.map(|open| urgency(open.priority)).unwrap_or_default(),
+        open_binding: open.map(|open| binding(open.binding)).unwrap_or_default().into(),
+        open_answered: open.is_some_and(|open| !open.waits),
     };
     let expect = match &sample.expect {
         Expect::ThisRule => None,
@@ -234,4 +247,13 @@ fn sample(sample: &Sample) -> wire::Sample {
         Expect::Team(team) => Some(wire::sample::Expect::Team(team.to_string())),
     };
     wire::Sample { input: Some(input), expect }
+}
+
+/// Firm goes without saying.
+const fn binding(binding: Binding) -> wire::Binding {
+    match binding {
+        Binding::Loose => wire::Binding::Loose,
+        Binding::Firm => wire::Binding::Unspecified,
+        Binding::Held => wire::Binding::Held,
+    }
 }

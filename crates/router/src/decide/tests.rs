@@ -111,7 +111,8 @@ fn of_the_conversation() {
     }
     for state in ConversationState::ALL {
         let answered = Conversation { team: Some(team("billing")), priority: Priority::Urgent, state, ..talk.clone() };
-        let open = OpenConversation { team: team("billing"), priority: Priority::Urgent };
+        let loose = OpenConversation::firm(team("billing"), Priority::Urgent);
+        let open = OpenConversation { binding: Binding::Loose, waits: false, ..loose };
         let open = (state != ConversationState::Resolved).then_some(open);
         of(state.as_str(), answered, RouteInput { open, ..of_text() });
         of(state.as_str(), Conversation { state, ..talk.clone() }, of_text());

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::subscriber::DefaultGuard;
 use waypost_bus::{Address, Bus, Layout, Message, Outcome, Publication, Topology};
 use waypost_bus_embedded::{EmbeddedBus, Options};
-use waypost_domain::{AliasSet, PartitionCount};
+use waypost_domain::{AliasSet, PartitionCount, PartitionId};
 use waypost_live::Rules;
 use waypost_proto::{encode_event, v1};
 use waypost_router::{Router, RouterConfig};
@@ -30,18 +30,23 @@ pub(crate) struct Rig {
     pub(crate) store: Store,
     pub(crate) layout: Layout,
     pub(crate) config: RouterConfig,
+    rules: &'static str,
     folder: tempfile::TempDir,
 }
 
 impl Rig {
     pub(crate) async fn new(config: RouterConfig) -> Self {
+        Self::with_rules(config, RULES).await
+    }
+
+    pub(crate) async fn with_rules(config: RouterConfig, rules: &'static str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let layout = Layout::new(PartitionCount::new(1).unwrap());
         let bus = EmbeddedBus::open(folder.path(), Options::default()).unwrap();
-        let teams = RuleSet::parse(RULES).unwrap().team_names();
+        let teams = RuleSet::parse(rules).unwrap().team_names();
         bus.declare(&Topology::new(layout, &teams.into_iter().collect(), true)).await.unwrap();
         let store = open_store(folder.path()).await;
-        Self { bus, store, layout, config, folder }
+        Self { bus, store, layout, config, rules, folder }
     }
 
     pub(crate) async fn publish(&self, address: &Address, events: impl IntoIterator<Item = v1::Event>) {
@@ -64,7 +69,7 @@ impl Rig {
             bus: self.bus.clone(),
             store: self.store.clone(),
             ids: Arc::new(TimeOrderedIds),
-            rules: Arc::new(Rules::fixed(RuleSet::parse(RULES).unwrap())),
+            rules: Arc::new(Rules::fixed(RuleSet::parse(self.rules).unwrap())),
         };
         let worker = |component, partitions| WorkerConfig {
             lease_renew_every: Duration::from_millis(50),
@@ -81,6 +86,14 @@ impl Rig {
         running.await.unwrap();
     }
 
+    /// Routes `events`, each in a batch of its own.
+    pub(crate) async fn route_each(&self, events: impl IntoIterator<Item = v1::Event>) {
+        for event in events {
+            self.publish(&self.layout.inbound(PartitionId(0)), [event]).await;
+            self.route_until(async || self.waiting("wa.in.p00").await == 0).await;
+        }
+    }
+
     /// Messages on a queue, those included that somebody has in hand.
     pub(crate) async fn waiting(&self, queue: &str) -> u64 {
         let depth = self.bus.depth(queue).await.unwrap().unwrap();
@@ -89,7 +102,12 @@ impl Rig {
 
     /// The documents on a team's queue, in order.
     pub(crate) async fn documents(&self, team: &str) -> Vec<serde_json::Value> {
-        let messages = self.bus.peek(&format!("team.{team}.normal"), None, 100).await.unwrap();
+        self.bus_documents(&format!("team.{team}.normal")).await
+    }
+
+    /// The documents on a queue, in order.
+    pub(crate) async fn bus_documents(&self, queue: &str) -> Vec<serde_json::Value> {
+        let messages = self.bus.peek(queue, None, 100).await.unwrap();
         messages.into_iter().map(|(_, message)| serde_json::from_slice(&message.body).unwrap()).collect()
     }
 

@@ -3,10 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use super::moving;
 use crate::atom::{Atom, Field, TextMatch};
 use crate::compile::RuleSet;
-use crate::finding::{Finding, Severity};
-use crate::model::{Conjunct, Definition, Literal, OnUnknown, Phase, Rule};
+use crate::finding::{Finding, Severity, of_rule, of_set};
+use crate::model::{Conjunct, Definition, Literal, OnUnknown, Phase};
 
 /// Patterns are tried one by one; beyond this many they cost more than all other rules.
 const PATTERNS_MANY: usize = 50;
@@ -40,6 +41,7 @@ pub fn warnings(set: &RuleSet) -> Vec<Finding> {
     patterns(definition, &mut findings);
     languages(definition, &mut findings);
     menus(definition, &mut findings);
+    moving::warnings(definition, &mut findings);
     for failure in set.run_samples().failures {
         let rule = &definition.rules[failure.rule_at];
         let decision = &failure.decision;
@@ -50,22 +52,6 @@ pub fn warnings(set: &RuleSet) -> Vec<Finding> {
         findings.push(of_rule(failure.rule_at, rule, "samples", problem));
     }
     findings
-}
-
-fn of_rule(at: usize, rule: &Rule, field: &str, problem: String) -> Finding {
-    let field = format!("rules.{}.{field}", rule.id);
-    Finding {
-        severity: Severity::Warning,
-        line: None,
-        rule: Some(rule.id.to_string()),
-        rule_at: Some(at),
-        field,
-        problem,
-    }
-}
-
-fn of_set(field: &str, problem: String) -> Finding {
-    Finding { severity: Severity::Warning, line: None, rule: None, rule_at: None, field: field.to_owned(), problem }
 }
 
 /// A rule is never reached when each of its alternatives is covered by one of a rule before it: one whose every

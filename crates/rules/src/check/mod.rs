@@ -1,6 +1,7 @@
 //! Checking a rule set: errors refuse it, warnings are shown. All of them at once, each with its rule and field.
 
 mod lints;
+mod moving;
 
 pub use crate::errors::{ALTERNATIVES_MAX, CONDITIONS_MAX, PATTERNS_MAX, PHRASE_CHARS_MAX, errors};
 pub use crate::finding::{Finding, RULES_MAX, RuleErrors, Severity};

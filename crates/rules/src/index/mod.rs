@@ -148,13 +148,14 @@ impl Index {
         self.dictionaries.look_up(facts, &mut scratch.hits);
     }
 
-    /// The rule and the alternative that win in a group.
+    /// The rule and the alternative that win in a group, among the rules that `accept` takes.
     pub(crate) fn first(
         &self,
         group: Group,
         facts: &Facts<'_>,
         set: &Indexed<'_>,
         scratch: &mut Scratch,
+        accept: impl Fn(u32) -> bool,
     ) -> Option<(u32, u32)> {
         let rows = self.groups[group.place()].clone();
         if rows.is_empty() {
@@ -166,13 +167,16 @@ impl Index {
                 if row >= best {
                     break;
                 }
-                if self.holds(row, group, facts, set, scratch) {
+                if accept(self.rows[row as usize].rule) && self.holds(row, group, facts, set, scratch) {
                     best = row;
                     break;
                 }
             }
         }
         self.scan_broad(group, best, facts, set, scratch, |row| {
+            if !accept(self.rows[row as usize].rule) {
+                return true;
+            }
             best = row;
             false
         });

@@ -8,8 +8,8 @@ use super::tree::{Lines, Reader, Value, join};
 use crate::finding::{Finding, RULES_MAX, RuleErrors};
 use crate::input::parse_instant;
 use crate::model::{
-    DefaultRoute, Definition, Document, EscalationStep, Handover, OnUnknown, Outcome, PersonTarget, Phase, Rule, Share,
-    Target,
+    DefaultRoute, Definition, Document, EscalationStep, Handover, Move, OnUnknown, Outcome, PersonTarget, Phase, Rule,
+    Share, Target,
 };
 
 mod sample;
@@ -165,6 +165,7 @@ impl Reader {
             "valid_until",
             "when",
             "on_unknown",
+            "move",
             "team",
             "split",
             "person",
@@ -194,6 +195,7 @@ impl Reader {
                 "valid_until" => rule.valid_until = self.instant(value, &field),
                 "when" => rule.when = self.when(value, &field),
                 "on_unknown" => rule.on_unknown = self.word(value, &field, OnUnknown::parse, &["no-match", "match"])?,
+                "move" => rule.moves = Some(self.word(value, &field, Move::parse, &Move::ALL.map(Move::as_str))?),
                 "samples" => {
                     for item in self.array(value, &field).into_iter().flat_map(|items| items.iter()) {
                         rule.samples.extend(self.sample(item, &field));

@@ -22,6 +22,8 @@ const KEYS: &[&str] = &[
     "referral",
     "referral_type",
     "referral_url",
+    "open_team",
+    "binding",
     "tier",
     "attribute",
     "open",
@@ -46,6 +48,8 @@ pub(super) const FIELD_KEYS: &[(&str, Field)] = &[
     ("referral", Field::ReferralId),
     ("referral_type", Field::ReferralType),
     ("referral_url", Field::ReferralUrl),
+    ("open_team", Field::OpenTeam),
+    ("binding", Field::Binding),
 ];
 
 impl Reader {

@@ -7,10 +7,12 @@ use std::fmt::Write as _;
 
 use waypost_domain::calendar::{Calendar, Shift, Weekday};
 use waypost_domain::team::Priority;
-use waypost_domain::{Team, Timestamp};
+use waypost_domain::{Binding, Team, Timestamp};
 
 use self::when::{conjunct, keyword};
-use crate::model::{Definition, Document, EscalationStep, Expect, OnUnknown, Outcome, Phase, Rule, Sample, Target};
+use crate::model::{
+    Definition, Document, EscalationStep, Expect, Move, OnUnknown, Outcome, Phase, Rule, Sample, Target,
+};
 
 /// Reads back as the same document.
 pub fn write(document: &Document) -> String {
@@ -154,6 +156,7 @@ impl Out {
         if rule.on_unknown != OnUnknown::NoMatch {
             self.text("on_unknown", rule.on_unknown.as_str());
         }
+        self.some_text("move", rule.moves.map(Move::as_str));
         self.outcome(&rule.outcome);
         if !rule.samples.is_empty() {
             self.pair("samples", &array(rule.samples.iter().map(sample)));
@@ -222,6 +225,11 @@ fn sample(sample: &Sample) -> String {
     text("open_team", input.open.as_ref().map(|open| open.team.as_str()));
     let urgent = input.open.as_ref().filter(|open| open.priority == Priority::Urgent);
     text("open_urgency", urgent.map(|open| open.priority.as_str()));
+    let unlike_firm = input.open.as_ref().filter(|open| open.binding != Binding::Firm);
+    text("open_binding", unlike_firm.map(|open| open.binding.as_str()));
+    if input.open.as_ref().is_some_and(|open| !open.waits) {
+        entries.push(("open_waits", "false".to_owned()));
+    }
     if input.referral.is_some() {
         entries.push(("referred", "true".to_owned()));
     }

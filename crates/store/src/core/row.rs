@@ -9,8 +9,8 @@ use tokio_postgres::types::{FromSql, Type};
 use uuid::Uuid;
 use waypost_domain::team::Priority;
 use waypost_domain::{
-    ContactId, ConversationId, ConversationState, DecisionId, NumberName, PartitionId, PhoneNumberId, TeamName,
-    Timestamp, WabaId,
+    Binding, ContactId, ConversationId, ConversationState, DecisionId, NumberName, PartitionId, PhoneNumberId,
+    TeamName, Timestamp, WabaId,
 };
 
 use crate::{Result, StoreError};
@@ -158,6 +158,7 @@ from_field! {
     PhoneNumberId: Text => |text| Some(Self::new(text)),
     WabaId: Text => |text| Some(Self::new(text)),
     Priority: Text => |text| Self::parse(text),
+    Binding: Text => |text| Self::parse(text),
     ConversationState: Text => |text| Self::parse(text),
     Vec<u8>: Bytes => |bytes| Some(bytes.to_vec()),
     Uuid: Bytes => |bytes| Self::from_slice(bytes).ok(),

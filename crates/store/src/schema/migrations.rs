@@ -19,7 +19,7 @@ macro_rules! migration {
     };
 }
 
-pub(super) const ALL: [Migration; 8] = [
+pub(super) const ALL: [Migration; 9] = [
     migration!(101, "initial", "101_initial"),
     migration!(102, "suspect", "102_suspect"),
     migration!(103, "admin", "103_admin"),
@@ -28,4 +28,5 @@ pub(super) const ALL: [Migration; 8] = [
     migration!(106, "numbers", "106_numbers"),
     migration!(107, "suspect place", "107_suspect_place"),
     migration!(108, "last conversation", "108_last_conversation"),
+    migration!(109, "bindings", "109_bindings"),
 ];

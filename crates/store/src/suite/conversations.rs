@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use uuid::Uuid;
 use waypost_domain::conversation::ConversationEvent;
 use waypost_domain::team::Priority;
-use waypost_domain::{ConversationState, TeamName};
+use waypost_domain::{ConversationId, ConversationState, TeamName};
 
 use super::{at, begin, contact_of, conversation, name, owner, seen};
 use crate::{Result, Retention, Store, StoreError};
@@ -16,6 +17,7 @@ pub async fn one_conversation_is_unresolved(store: &Store) -> Result<()> {
     let mut talk = conversation(contact, "support", 1_000);
     talk.team = Some(TeamName::new("billing").expect("a valid team"));
     talk.priority = Priority::Urgent;
+    (talk.seq, talk.previous) = (7, Some(ConversationId::from_uuid(Uuid::from_u128(9))));
     talk.apply(ConversationEvent::CustomerWrote { arrived_at: at(2_000), written_at: Some(at(1_500)) });
     talk.apply(ConversationEvent::Answered { at: at(3_000) });
     let pairs = [(contact, name("support")), (contact, name("sales")), (other, name("support"))];
@@ -32,7 +34,7 @@ pub async fn one_conversation_is_unresolved(store: &Store) -> Result<()> {
     assert!(matches!(outcome, Err(StoreError::Retry { .. })), "{outcome:?}");
     drop(batch);
     talk.apply(ConversationEvent::ControlLost { at: at(5_000) });
-    talk.team = None;
+    (talk.team, talk.binding, talk.seq) = (None, None, 8);
     let mut batch = begin(store, &lease).await?;
     batch.record(&[], std::slice::from_ref(&talk)).await?;
     assert_eq!(batch.conversations(&pairs).await?.get(&pairs[0]), Some(&talk));

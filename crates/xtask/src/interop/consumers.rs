@@ -30,7 +30,7 @@ team = "python"
 [handover]
 team = "python"
 urgency = "urgent"
-words.en = ["agent"]
+words.en = ["an agent"]
 
 [[teams]]
 name = "python"

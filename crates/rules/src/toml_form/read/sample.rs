@@ -1,5 +1,6 @@
 //! Samples: the messages that a rule's author gives with it. Keys that say what a message is, and what is expected.
 
+use waypost_domain::Binding;
 use waypost_domain::team::Priority;
 
 use super::super::tree::{Reader, Value, join};
@@ -12,6 +13,7 @@ impl Reader {
         let mut input = RouteInput { message_type: "text".into(), ..RouteInput::default() };
         let mut expect = Expect::ThisRule;
         let (mut previous, mut age_s, mut open, mut open_urgency) = (None, 0, None, Priority::Normal);
+        let (mut binding, mut waits) = (Binding::Firm, true);
         for (key, value) in table {
             let path = join(field, key.get_ref());
             let text = |reader: &mut Self| reader.string(value, &path).map(str::to_owned);
@@ -44,6 +46,10 @@ impl Reader {
                 "contact" => input.contact_key = text(self)?,
                 "open_team" => open = self.team_name(value, &path),
                 "open_urgency" => open_urgency = self.urgency(value, &path)?,
+                "open_binding" => {
+                    binding = self.word(value, &path, Binding::parse, &Binding::ALL.map(Binding::as_str))?;
+                }
+                "open_waits" => waits = self.bool(value, &path)?,
                 "team" => expect = Expect::Team(self.team_name(value, &path)?),
                 "matches" if self.bool(value, &path)? => {}
                 "matches" => expect = Expect::NotThisRule,
@@ -51,8 +57,13 @@ impl Reader {
             }
         }
         input.previous_team = previous.map(|team| PreviousTeam { team, age_s });
-        input.open = open.map(|team| OpenConversation { team, priority: open_urgency });
-        for (dependent, needed) in [("previous_age_s", "previous_team"), ("open_urgency", "open_team")] {
+        input.open = open.map(|team| OpenConversation { team, priority: open_urgency, binding, waits });
+        for (dependent, needed) in [
+            ("previous_age_s", "previous_team"),
+            ("open_urgency", "open_team"),
+            ("open_binding", "open_team"),
+            ("open_waits", "open_team"),
+        ] {
             if table.contains_key(dependent) {
                 self.required(table, value, field, needed);
             }
@@ -84,6 +95,8 @@ const SAMPLE_KEYS: &[&str] = &[
     "contact",
     "open_team",
     "open_urgency",
+    "open_binding",
+    "open_waits",
     "team",
     "matches",
 ];
