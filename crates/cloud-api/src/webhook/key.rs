@@ -1,14 +1,38 @@
 //! What makes an event unique under its number. Changing any of this makes the first repetition after an upgrade
 //! look like something new.
 
-use ring::digest::{Context, SHA256};
+use std::cell::OnceCell;
+
+use ring::digest::{Context, SHA256, digest};
 use waypost_domain::Status;
 
+use super::Position;
 use crate::json;
 
-/// A message's or an echo's key: the wamid, else a hash of the message.
-pub(super) fn of_message(id: Option<&str>, json: &str) -> String {
-    id.map_or_else(|| hash(&[], json), str::to_owned)
+/// The body of one POST, for what has no id of its own.
+pub(super) struct Post<'a> {
+    body: &'a [u8],
+    digest: OnceCell<String>,
+}
+
+impl<'a> Post<'a> {
+    pub(super) const fn new(body: &'a [u8]) -> Self {
+        Self { body, digest: OnceCell::new() }
+    }
+
+    /// Of its bytes as they came; taken once, and only where it is needed.
+    fn digest(&self) -> &str {
+        self.digest.get_or_init(|| hex::encode(digest(&SHA256, self.body)))
+    }
+}
+
+/// A message's or an echo's key: the wamid. One without is told from an equal one by the POST that it came in and by its
+/// place there: whoever writes "ok" twice wrote two messages. Only Meta's repetition of the whole POST is the same again.
+pub(super) fn of_message(id: Option<&str>, json: &str, post: &Post<'_>, at: Position) -> String {
+    match id {
+        Some(id) => id.to_owned(),
+        None => hash(&[post.digest(), &format!("{}.{}.{}", at.entry, at.change, at.item)], json),
+    }
 }
 
 /// One message has several statuses; in groups, each of them for every participant.
@@ -62,9 +86,26 @@ mod tests {
     }
 
     #[test]
-    fn keys_are_those_of_the_first_release() {
-        assert_eq!(of_message(Some("wamid.A"), "{}"), "wamid.A");
-        let golden = "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a";
-        assert_eq!(of_message(None, "{ }"), golden);
+    fn a_message_with_an_id_is_that_id() {
+        let post = Post::new(b"whatever");
+        assert_eq!(of_message(Some("wamid.A"), "{}", &post, Position::default()), "wamid.A");
+    }
+
+    #[test]
+    fn one_without_an_id_is_known_by_its_post_and_its_place() {
+        let at = |entry, change, item| Position { entry, change, item };
+        let (post, again, other) = (Post::new(b"[1]"), Post::new(b"[1]"), Post::new(b"[1] "));
+        let key = of_message(None, "{ }", &post, at(0, 0, 0));
+        assert_eq!(of_message(None, "{}", &again, at(0, 0, 0)), key);
+        for another in [
+            of_message(None, "{}", &other, at(0, 0, 0)),
+            of_message(None, "{}", &post, at(0, 0, 1)),
+            of_message(None, "{}", &post, at(0, 1, 0)),
+            of_message(None, "{}", &post, at(1, 0, 0)),
+            of_message(None, "[]", &post, at(0, 0, 0)),
+        ] {
+            assert_ne!(another, key);
+        }
+        assert_eq!(key, "sha256:b4ffec794127f39f2622619e53268d05ba1ccdb9d11a27ec3915ef555c486a4d");
     }
 }

@@ -54,7 +54,8 @@ pub fn split(body: &[u8]) -> Split<'_> {
     let Some(entries) = webhook.entry.filter(|_| !oddities.has_doubles) else {
         return whole(unparseable, "not exactly one `entry`");
     };
-    let mut splitter = Splitter { split: Split::default(), position: Position::default(), contacts: 0, is_deep };
+    let post = key::Post::new(body);
+    let mut splitter = Splitter { post, split: Split::default(), position: Position::default(), contacts: 0, is_deep };
     if !json::for_each(entries, |entry| splitter.entry(entry)) {
         return whole(unparseable, "`entry` is not a list");
     }
@@ -65,6 +66,7 @@ pub fn split(body: &[u8]) -> Split<'_> {
 }
 
 struct Splitter<'a> {
+    post: key::Post<'a>,
     split: Split<'a>,
     /// Of the next record.
     position: Position,
@@ -183,11 +185,11 @@ impl<'a> Splitter<'a> {
         let codes = error_codes(value.errors);
         let mut has_messages = false;
         json::for_each(list, |raw| {
-            self.item(context, raw, |json| {
+            self.item(context, raw, |json, post, at| {
                 let mut message = message::decode(json, author.direction(), |own| people.sender(own))?;
                 message.error_codes.extend(&codes);
                 has_messages = true;
-                Ok((key::of_message(message.id.as_deref(), json), author.content(message)))
+                Ok((key::of_message(message.id.as_deref(), json, post, at), author.content(message)))
             });
         });
         has_messages
@@ -196,7 +198,7 @@ impl<'a> Splitter<'a> {
     fn statuses(&mut self, context: &Context<'a>, list: Json<'a>) {
         let Some(list) = self.list(list, "`statuses` is not a list") else { return };
         json::for_each(list, |raw| {
-            self.item(context, raw, |json| {
+            self.item(context, raw, |json, _, _| {
                 let status = decode_status(json)?;
                 Ok((key::of_status(&status, json), Content::Status(status)))
             });
@@ -205,7 +207,7 @@ impl<'a> Splitter<'a> {
 
     /// A change that is no message and no status, or what stands beside them.
     fn rest(&mut self, context: &Context<'a>, raw: &'a RawValue) {
-        self.item(context, raw, |json| {
+        self.item(context, raw, |json, _, _| {
             let content = change::content(&context.field, json)?;
             Ok((key::of_change(context.waba_id.as_str(), context.entry_time, &context.field, json), content))
         });
@@ -226,7 +228,7 @@ impl<'a> Splitter<'a> {
         &mut self,
         context: &Context<'a>,
         raw: &'a RawValue,
-        decode: impl FnOnce(&'a str) -> Result<(String, Content), DecodeError>,
+        decode: impl FnOnce(&'a str, &key::Post<'a>, Position) -> Result<(String, Content), DecodeError>,
     ) {
         if self.is_full() {
             return;
@@ -235,7 +237,7 @@ impl<'a> Splitter<'a> {
         if self.is_deep && is_deeper_than(json.as_bytes(), DEPTH_MAX) {
             return self.quarantine_as(QuarantineReason::TooDeep, raw, "an item is nested too deep");
         }
-        match decode(json) {
+        match decode(json, &self.post, self.position) {
             Err(DecodeError::NotAnObject) => self.quarantine(raw, "an item is not an object"),
             Ok((key, content)) => {
                 self.split.events.push(WebhookEvent {

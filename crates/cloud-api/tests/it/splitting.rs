@@ -279,3 +279,18 @@ fn bombs() {
     let full = messages(&format!(r#""messages":[{}{{}}]"#, "{},".repeat(ITEMS_MAX - 1)));
     assert_eq!(split(full.as_bytes()).events.len(), ITEMS_MAX);
 }
+
+/// Equal messages without an id are as many as there are; the same POST once more is none.
+#[test]
+fn equal_messages_without_an_id_are_two() {
+    let ok = r#"{"from":"1","type":"text","text":{"body":"ok"}}"#;
+    let keys = |body: &str| split(body.as_bytes()).events.into_iter().map(|event| event.key).collect::<Vec<_>>();
+    let twice = messages(&format!(r#""messages":[{ok},{ok}],"message_echoes":[{ok}]"#));
+    let once = messages(&format!(r#""messages":[{ok}]"#));
+    let elsewhere = once.replacen("\"W\"", "\"V\"", 1);
+    let mut all: Vec<String> = [&twice, &once, &elsewhere].into_iter().flat_map(|body| keys(body)).collect();
+    assert_eq!((keys(&twice), keys(&once)), (all[..3].to_vec(), all[3..4].to_vec()));
+    all.sort();
+    all.dedup();
+    assert_eq!(all.len(), 5);
+}
