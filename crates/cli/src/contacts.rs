@@ -24,8 +24,8 @@ pub enum ContactsCommand {
 pub struct ContactGetArgs {
     /// contacts/ID
     name: Option<String>,
-    /// By phone number (digits)
-    #[arg(long, value_name = "DIGITS")]
+    /// By phone number, with its country code
+    #[arg(long, value_name = "NUMBER")]
     phone: Option<String>,
     /// By Meta's business-scoped user id
     #[arg(long, value_name = "ID")]

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::ContactId;
+use crate::phone;
 
 /// What is known of a contact.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,7 +34,8 @@ impl ContactRecord {
 /// One name that points at a contact. Each alias belongs to at most one contact at a time.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Alias {
-    /// `wa_id`: digits of the phone number, without `+`.
+    /// Digits of the phone number, without `+`: its canonical form, or another way in which it was seen written
+    /// ([`crate::phone`]).
     Phone(String),
     /// Scoped to one business portfolio; changes when the user changes number.
     Bsuid(String),
@@ -67,7 +69,7 @@ impl Alias {
     }
 }
 
-/// The aliases that one webhook item shows of one person.
+/// The aliases that one webhook item shows of one person, as they are written there.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub struct AliasSet {
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -81,6 +83,13 @@ pub struct AliasSet {
 impl AliasSet {
     pub const fn is_empty(&self) -> bool {
         self.phone.is_none() && self.bsuid.is_none() && self.parent_bsuid.is_none()
+    }
+
+    /// With the phone number in its canonical form.
+    #[must_use]
+    pub fn canonical(mut self) -> Self {
+        self.phone = self.phone.map(|phone| phone::canonical(&phone).into_owned());
+        self
     }
 
     /// In the order of their authority: BSUID, parent BSUID, phone.
@@ -101,11 +110,21 @@ pub struct Owner {
 }
 
 /// Who owns the aliases of an [`AliasSet`], each in its place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Owners {
     pub phone: Option<Owner>,
     pub bsuid: Option<Owner>,
     pub parent_bsuid: Option<Owner>,
+    /// Aliases of the same number that are spelt otherwise, as far as somebody owns them: they were stored before numbers
+    /// had a canonical form, or as WhatsApp wrote them.
+    pub spellings: Vec<(Alias, Owner)>,
+}
+
+impl Owners {
+    /// Of the number, however it is spelt.
+    pub fn of_number(&self) -> Option<Owner> {
+        self.phone.or_else(|| self.spellings.first().map(|(_, owner)| *owner))
+    }
 }
 
 /// What has to happen so that the observed aliases point at one contact.
@@ -128,7 +147,7 @@ impl Resolution {
     }
 }
 
-/// An ordinary message or status showed `observed`.
+/// An ordinary message or status showed `observed`, in canonical form.
 ///
 /// BSUID outranks parent BSUID outranks phone. Two contacts are merged only when one of them has no BSUID; otherwise
 /// the weaker alias moves, because a recycled phone number must not merge two people.
@@ -146,11 +165,14 @@ pub fn resolve(observed: &AliasSet, owners: &Owners) -> Resolution {
         let Some(alias) = alias else { continue };
         resolution.adopt(alias, owner, has_bsuid);
     }
+    for (spelling, owner) in &owners.spellings {
+        resolution.adopt(spelling.clone(), Some(*owner), has_bsuid);
+    }
     resolution
 }
 
 /// Meta said that `previous` is now `current` (`system` message or `user_id_update`): the one case in which two
-/// contacts with a BSUID each are merged.
+/// contacts with a BSUID each are merged. Both in canonical form.
 pub fn resolve_rotation(
     previous: &AliasSet,
     previous_owners: &Owners,
@@ -176,13 +198,16 @@ pub fn resolve_rotation(
         let Some(alias) = alias else { continue };
         resolution.adopt(alias, owner, guarded && has_bsuid);
     }
+    for (spelling, owner) in &current_owners.spellings {
+        resolution.adopt(spelling.clone(), Some(*owner), has_bsuid);
+    }
     // The number that was given up will be somebody else's: it must stop naming this contact.
-    if let Some(phone) = &previous.phone
-        && current.phone.as_ref().is_some_and(|new| new != phone)
-        && previous_owners.phone.map(|owner| owner.contact) == resolution.contact
-        && resolution.contact.is_some()
-    {
-        resolution.detach.push(Alias::Phone(phone.clone()));
+    let given_up = previous.phone.as_ref().filter(|phone| current.phone.as_ref().is_some_and(|new| new != *phone));
+    if let Some(phone) = given_up {
+        let spelt = previous_owners.spellings.iter().map(|(spelling, owner)| (spelling.clone(), Some(*owner)));
+        let names = std::iter::once((Alias::Phone(phone.clone()), previous_owners.phone)).chain(spelt);
+        let ours = names.filter(|(_, owner)| owner.is_some_and(|owner| Some(owner.contact) == resolution.contact));
+        resolution.detach.extend(ours.map(|(alias, _)| alias));
     }
     resolution
 }
@@ -214,157 +239,8 @@ fn primary_owner(observed: &AliasSet, owners: &Owners) -> Option<Owner> {
         return owners.parent_bsuid;
     }
     // A new BSUID with a phone that belongs to somebody with another BSUID: a recycled number, a new person.
-    owners.phone.filter(|owner| observed.bsuid.is_none() || !owner.has_bsuid)
+    owners.of_number().filter(|owner| observed.bsuid.is_none() || !owner.has_bsuid)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use uuid::Uuid;
-
-    fn contact(n: u128) -> ContactId {
-        ContactId::from_uuid(Uuid::from_u128(n))
-    }
-    fn with_bsuid(n: u128) -> Option<Owner> {
-        Some(Owner { contact: contact(n), has_bsuid: true })
-    }
-    fn phone_only(n: u128) -> Option<Owner> {
-        Some(Owner { contact: contact(n), has_bsuid: false })
-    }
-    fn seen(phone: &str, bsuid: &str, parent: &str) -> AliasSet {
-        let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-        AliasSet { phone: some(phone), bsuid: some(bsuid), parent_bsuid: some(parent) }
-    }
-
-    #[test]
-    fn an_alias_is_made_of_its_parts() {
-        let aliases = [Alias::Phone("1".into()), Alias::Bsuid("1".into()), Alias::ParentBsuid("1".into())];
-        for alias in aliases {
-            let again = Alias::from_parts(alias.kind(), alias.value().to_owned());
-            assert_eq!(again, Some(alias));
-        }
-        assert_eq!(Alias::from_parts("email", "1".to_owned()), None);
-    }
-
-    /// (name, observed, owners of phone / bsuid / parent) → (contact, merge, attach)
-    #[test]
-    fn ordinary_observations() {
-        type Case = (&'static str, AliasSet, [Option<Owner>; 3], Option<u128>, Vec<u128>, Vec<&'static str>);
-        let cases: Vec<Case> = vec![
-            ("nobody knows them", seen("1", "US.a", ""), [None, None, None], None, vec![], vec!["bsuid", "phone"]),
-            ("all settled", seen("1", "US.a", ""), [with_bsuid(1), with_bsuid(1), None], Some(1), vec![], vec![]),
-            (
-                "a phone contact shows its BSUID",
-                seen("1", "US.a", ""),
-                [phone_only(1), None, None],
-                Some(1),
-                vec![],
-                vec!["bsuid"],
-            ),
-            (
-                "a recycled number",
-                seen("1", "US.b", ""),
-                [with_bsuid(1), None, None],
-                None,
-                vec![],
-                vec!["bsuid", "phone"],
-            ),
-            (
-                "the number moves to a known person",
-                seen("1", "US.b", ""),
-                [with_bsuid(1), with_bsuid(2), None],
-                Some(2),
-                vec![],
-                vec!["phone"],
-            ),
-            (
-                "a phone contact turns out to be known",
-                seen("1", "US.b", ""),
-                [phone_only(1), with_bsuid(2), None],
-                Some(2),
-                vec![1],
-                vec![],
-            ),
-            ("the phone vanished", seen("", "US.a", ""), [None, with_bsuid(1), None], Some(1), vec![], vec![]),
-            ("the BSUID is withheld", seen("1", "", ""), [with_bsuid(1), None, None], Some(1), vec![], vec![]),
-            (
-                "another portfolio, same parent",
-                seen("", "US.c", "US.ENT.x"),
-                [None, None, with_bsuid(1)],
-                Some(1),
-                vec![],
-                vec!["bsuid"],
-            ),
-            (
-                "the parent moves",
-                seen("", "US.a", "US.ENT.x"),
-                [None, with_bsuid(1), with_bsuid(2)],
-                Some(1),
-                vec![],
-                vec!["parent_bsuid"],
-            ),
-            (
-                "a parent BSUID without a BSUID guards as well",
-                seen("1", "", "US.ENT.x"),
-                [with_bsuid(2), None, with_bsuid(1)],
-                Some(1),
-                vec![],
-                vec!["phone"],
-            ),
-            ("nothing at all", seen("", "", ""), [None, None, None], None, vec![], vec![]),
-        ];
-        for (name, observed, [phone, bsuid, parent_bsuid], want, merge, attach) in cases {
-            let got = resolve(&observed, &Owners { phone, bsuid, parent_bsuid });
-            assert_eq!(got.contact, want.map(contact), "{name}");
-            assert_eq!(got.merge, merge.into_iter().map(contact).collect::<Vec<_>>(), "{name}");
-            assert_eq!(got.attach.iter().map(Alias::kind).collect::<Vec<_>>(), attach, "{name}");
-            assert!(got.detach.is_empty(), "{name}");
-        }
-    }
-
-    #[test]
-    fn a_rotation_merges_two_contacts_with_a_bsuid_each() {
-        let got = resolve_rotation(
-            &seen("", "US.old", ""),
-            &Owners { bsuid: with_bsuid(1), ..Owners::default() },
-            &seen("", "US.new", ""),
-            &Owners { bsuid: with_bsuid(2), ..Owners::default() },
-        );
-        assert_eq!((got.contact, got.merge, got.attach), (Some(contact(1)), vec![contact(2)], vec![]));
-    }
-
-    #[test]
-    fn a_changed_number_lets_go_of_the_old_one() {
-        let got = resolve_rotation(
-            &seen("1", "US.old", ""),
-            &Owners { phone: with_bsuid(1), bsuid: with_bsuid(1), parent_bsuid: None },
-            &seen("2", "US.new", ""),
-            &Owners { phone: with_bsuid(9), ..Owners::default() },
-        );
-        assert_eq!(got.contact, Some(contact(1)));
-        assert!(got.merge.is_empty(), "whoever had the new number before is another person");
-        assert_eq!(got.attach, vec![Alias::Bsuid("US.new".into()), Alias::Phone("2".into())]);
-        assert_eq!(got.detach, vec![Alias::Phone("1".into())]);
-    }
-
-    #[test]
-    fn a_first_bsuid_keeps_its_number_from_merging_two_people() {
-        let got = resolve_rotation(
-            &seen("1", "", ""),
-            &Owners { phone: phone_only(1), ..Owners::default() },
-            &seen("2", "US.new", ""),
-            &Owners { phone: with_bsuid(9), ..Owners::default() },
-        );
-        assert_eq!((got.contact, got.merge), (Some(contact(1)), vec![]));
-        assert_eq!(got.attach, vec![Alias::Bsuid("US.new".into()), Alias::Phone("2".into())]);
-    }
-
-    #[test]
-    fn a_rotation_of_a_stranger_creates_one_contact() {
-        let none = Owners::default();
-        let got = resolve_rotation(&seen("1", "US.old", ""), &none, &seen("2", "US.new", ""), &none);
-        assert_eq!(got.contact, None);
-        assert!(got.detach.is_empty() && got.merge.is_empty());
-        assert_eq!(got.attach.len(), 3);
-    }
-}
+mod tests;

@@ -11,6 +11,7 @@ pub mod ids;
 pub mod message;
 mod metric_table;
 pub mod partition;
+pub mod phone;
 pub mod status;
 pub mod team;
 pub mod time;

@@ -7,6 +7,7 @@ use std::hash::Hasher;
 use siphasher::sip::SipHasher13;
 
 use crate::contact::AliasSet;
+use crate::phone;
 
 /// How many partitions there are: 1 to 99. Fixed at first start; the queues' names carry two digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,10 +38,16 @@ impl PartitionCount {
         PartitionId(u16::try_from(hash % u64::from(self.0)).unwrap_or_default())
     }
 
-    /// The partition of a contact: by BSUID, else by phone. `fallback` serves an event that names nobody.
+    /// The partition of a contact: by BSUID, else by the phone number's canonical form. `fallback` serves an event that
+    /// names nobody.
     pub fn of_contact(self, aliases: &AliasSet, fallback: &str) -> PartitionId {
-        let key = aliases.bsuid.as_deref().or(aliases.phone.as_deref()).or(aliases.parent_bsuid.as_deref());
-        self.of_key(key.unwrap_or(fallback))
+        if let Some(bsuid) = &aliases.bsuid {
+            return self.of_key(bsuid);
+        }
+        match &aliases.phone {
+            Some(phone) => self.of_key(&phone::canonical(phone)),
+            None => self.of_key(aliases.parent_bsuid.as_deref().unwrap_or(fallback)),
+        }
     }
 }
 
@@ -64,6 +71,21 @@ mod tests {
         let keys = ["US.13491208655302741918", "16505551234", "wamid.HBgL", "", "äöå"];
         assert_eq!(keys.map(of), [3, 6, 5, 7, 4]);
     }
+
+    /// A number that is its own canonical form stays where the first release put it; other spellings of it come there.
+    #[test]
+    fn a_number_has_one_partition_however_it_is_spelt() {
+        let of = |phone: &str| {
+            let aliases = AliasSet { phone: Some(phone.to_owned()), ..AliasSet::default() };
+            PartitionCount::DEFAULT.of_contact(&aliases, "x").0
+        };
+        let own = ["16505551234", "34600000107", "5511987650001", "525512340001", "5491112340023", "447700900123"];
+        assert_eq!(own.map(of), own.map(|number| PartitionCount::DEFAULT.of_key(number).0));
+        assert_eq!(own.map(of), GOLDEN);
+        let others = ["+1 650 555 1234", "0034600000107", "551187650001", "5215512340001", "541112340023"];
+        assert_eq!(others.map(of), GOLDEN[..5]);
+    }
+    const GOLDEN: [u16; 6] = [6, 0, 7, 5, 5, 5];
 
     #[test]
     fn a_contact_is_placed_by_bsuid_before_phone() {

@@ -31,6 +31,8 @@ use people::storable;
 use rows::Owned;
 
 pub(crate) use people::People;
+#[cfg(any(test, feature = "suite"))]
+pub(crate) use rows::alias_id;
 pub(crate) use rows::{lock_read, read_owners};
 pub use upsert::{ContactUpsert, UpsertedContact};
 pub use waypost_domain::contact::ContactRecord;
@@ -217,7 +219,8 @@ impl Store {
 
     /// The contact that these aliases point at today: the first that has an owner, in the order of their authority.
     pub async fn find_contact(&self, aliases: &AliasSet) -> Result<Option<ContactDetails>> {
-        for alias in storable(aliases).iter() {
+        let aliases = storable(aliases);
+        for alias in aliases.iter().chain(people::other_spellings(&aliases)) {
             let rows = self.read(&BY_ALIAS, params![rows::alias_id(&alias)]).await?;
             if let Some(row) = rows.first() {
                 return self.details(rows::record(&row.of("contact"))?).await.map(Some);

@@ -10,6 +10,7 @@ mod inbox;
 mod janitor;
 mod kept;
 mod leases;
+mod numbers;
 mod races;
 mod rule_sets;
 mod setup;
@@ -34,6 +35,7 @@ pub use inbox::*;
 pub use janitor::*;
 pub use kept::*;
 pub use leases::*;
+pub use numbers::*;
 pub use races::*;
 pub use rule_sets::*;
 pub use setup::*;
@@ -80,6 +82,9 @@ macro_rules! store_suite {
             a_merge_happens_once,
             an_import_updates_a_contact,
             strange_names_are_stored,
+            one_number_is_one_contact_however_it_is_spelt,
+            spellings_meet_in_one_batch,
+            what_was_stored_under_another_spelling_is_found,
             one_conversation_is_unresolved,
             a_resolved_conversation_stays_resolved,
             a_conversation_may_follow_another_in_one_batch,

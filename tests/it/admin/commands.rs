@@ -249,7 +249,8 @@ async fn contacts_are_imported_and_rejects_listed() -> anyhow::Result<()> {
     let server = AdminServer::start().await?;
     let editor = Terminal::new(&server, "editor")?;
     let file = |name: &str| server.folder().join(name);
-    let csv = "phone,tier,time_zone,country\n15550000001,gold,Europe/Madrid,ES\nnone,gold,,\n15550000002,,,\"A, B\"\n";
+    let csv =
+        "phone,tier,time_zone,country\n15550000001,gold,Europe/Madrid,ES\nnone,gold,,\n+1 (555) 000-0002,,,\"A, B\"\n";
     std::fs::write(file("crm.csv"), csv)?;
     let path = file("crm.csv").display().to_string();
     let told = editor.run(&["contacts", "import", &path, "--json"])?;
@@ -264,6 +265,7 @@ async fn contacts_are_imported_and_rejects_listed() -> anyhow::Result<()> {
     assert_eq!((&first["tier"], &first["time_zone"]), (&"gold".into(), &"Europe/Madrid".into()));
     assert_eq!(first["attributes"], serde_json::json!({ "country": "ES" }));
     assert_eq!(get("15550000002")?["attributes"]["country"], "A, B");
+    assert_eq!(get("001 555-000-0002")?["phone"], "15550000002");
     let name = first["name"].as_str().context("a name")?.to_owned();
 
     // What is empty changes nothing, an attribute that is given as empty goes, and the first line is passed over.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use tonic::Request;
-use waypost_domain::{Alias, AliasSet, ContactId};
+use waypost_domain::{Alias, AliasSet, ContactId, phone};
 use waypost_grpc::error::{CallError, Violations, invalid, not_found};
 use waypost_grpc::fields::uuid_of;
 use waypost_grpc::secret::{pseudonym, random};
@@ -129,8 +129,10 @@ fn problems(contact: &v1::Contact) -> Vec<v1::ContactProblem> {
     for (field, value) in aliases {
         violations.require(value.chars().count() <= ALIAS_CHARS_MAX && is_plain(value), field, "is not an alias");
     }
-    let is_digits = contact.phone.bytes().all(|byte| byte.is_ascii_digit());
-    violations.require(is_digits && contact.phone.len() <= 15, "phone", "must be at most 15 digits, without +");
+    let is_number = contact.phone.is_empty()
+        || phone::digits(&contact.phone)
+            .is_some_and(|digits| digits.len() <= phone::DIGITS_MAX && !digits.starts_with('0'));
+    violations.require(is_number, "phone", "must be at most 15 digits that begin with the country code");
     let short = [("language", &contact.language), ("tier", &contact.tier), ("time_zone", &contact.time_zone)];
     for (field, value) in short {
         let is_short = value.chars().count() <= NAME_CHARS_MAX && is_plain(value);
@@ -192,7 +194,10 @@ fn wire_details(details: ContactDetails) -> v1::Contact {
     let mut contact = wire(details.contact);
     for alias in details.aliases {
         match alias {
-            Alias::Phone(value) => contact.phone = value,
+            Alias::Phone(value) if phone::canonical(&value) == value => contact.phone = value,
+            // Only another spelling of it, or stored before numbers had a canonical form.
+            Alias::Phone(value) if contact.phone.is_empty() => contact.phone = phone::canonical(&value).into_owned(),
+            Alias::Phone(_) => {}
             Alias::Bsuid(value) => contact.bsuid = value,
             Alias::ParentBsuid(value) => contact.parent_bsuid = value,
         }

@@ -93,7 +93,7 @@ fn of_fields(fields: Map<String, Value>) -> Result<v1::Contact, Problem> {
         }
         let value = plain(&name, value)?;
         match name.as_str() {
-            "phone" => contact.phone = value.trim_start_matches('+').to_owned(),
+            "phone" => contact.phone = value,
             "bsuid" => contact.bsuid = value,
             "parent_bsuid" => contact.parent_bsuid = value,
             "language" => contact.language = value,

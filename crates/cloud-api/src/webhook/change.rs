@@ -96,7 +96,8 @@ fn party_of(party: Json<'_>) -> AliasSet {
 
 fn add(person: &mut AliasSet, more: AliasSet) {
     let contradicts = |a: &Option<String>, b: &Option<String>| a.is_some() && b.is_some() && a != b;
-    if contradicts(&person.phone, &more.phone)
+    let number = |aliases: &AliasSet| aliases.clone().canonical().phone;
+    if contradicts(&number(person), &number(&more))
         || contradicts(&person.bsuid, &more.bsuid)
         || contradicts(&person.parent_bsuid, &more.parent_bsuid)
     {
@@ -115,11 +116,11 @@ struct OwnNumber {
 impl OwnNumber {
     fn read(metadata: Json<'_>) -> Self {
         let names = fields_of(metadata, &["display_phone_number", "phone_number_id"]);
-        Self { names: names.map(|name| Ids::read(name, None, None).aliases().phone) }
+        Self { names: names.map(|name| Ids::read(name, None, None).aliases().canonical().phone) }
     }
 
     fn unless_ours(&self, aliases: AliasSet) -> AliasSet {
-        let is_ours = aliases.phone.is_some() && self.names.contains(&aliases.phone);
+        let is_ours = aliases.phone.is_some() && self.names.contains(&aliases.clone().canonical().phone);
         if is_ours { AliasSet::default() } else { aliases }
     }
 }

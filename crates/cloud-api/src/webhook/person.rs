@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use waypost_domain::AliasSet;
+use waypost_domain::{AliasSet, phone};
 
 use super::Sender;
 use crate::json::{self, Json, fields_of, text};
@@ -67,12 +67,10 @@ impl IdForm {
     }
 }
 
-/// Digits only. What is no number at all still names somebody and stays as it is.
+/// The number's digits as Meta spelt them. What is no number at all still names somebody and stays as it is.
 fn phone_alias(text: &str) -> Option<String> {
-    let digits: String = text.chars().filter(|c| !matches!(c, '+' | '-' | '(' | ')') && !c.is_whitespace()).collect();
-    let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
-    let alias = if is_number { digits } else { text.trim().to_owned() };
-    (!alias.is_empty()).then_some(alias)
+    let alias = phone::digits(text).unwrap_or_else(|| text.trim().into());
+    (!alias.is_empty()).then(|| alias.into_owned())
 }
 
 /// One element of `contacts[]`.
@@ -99,7 +97,7 @@ impl<'a> Person<'a> {
 #[derive(Default)]
 pub(super) struct People<'a> {
     list: Vec<Person<'a>>,
-    /// By `wa_id` and `user_id`; filled only when there are several people.
+    /// By the number's canonical form and `user_id`; filled only when there are several people.
     index: HashMap<String, usize>,
 }
 
@@ -116,7 +114,7 @@ impl<'a> People<'a> {
         }
         if people.list.len() > 1 {
             for (at, person) in people.list.iter().enumerate() {
-                let aliases = person.ids.aliases();
+                let aliases = person.ids.aliases().canonical();
                 for alias in [aliases.phone, aliases.bsuid].into_iter().flatten() {
                     people.index.entry(alias).or_insert(at);
                 }
@@ -129,17 +127,17 @@ impl<'a> People<'a> {
         self.list.len()
     }
 
-    /// What is known of the person whom an item calls `own`.
+    /// What is known of the person whom an item calls `own`. The item says who wrote; `contacts[]` only describes them.
     pub(super) fn sender(&self, own: &Ids<'a>) -> Sender {
         let own = own.aliases();
-        let Some(person) = self.find(&own) else {
+        let Some((person, listed)) = self.find(&own) else {
             return Sender { aliases: own, profile_name: None, username: None };
         };
-        let listed = person.ids.aliases();
+        let is_spelling = own.phone.is_none() || is_same_number(&own, &listed);
         Sender {
             aliases: AliasSet {
                 // `wa_id` is WhatsApp's own spelling of the number; `from` may differ (Brazil, Mexico, Argentina).
-                phone: listed.phone.or(own.phone),
+                phone: listed.phone.filter(|_| is_spelling).or(own.phone),
                 bsuid: own.bsuid.or(listed.bsuid),
                 parent_bsuid: own.parent_bsuid.or(listed.parent_bsuid),
             },
@@ -148,14 +146,28 @@ impl<'a> People<'a> {
         }
     }
 
-    fn find(&self, own: &AliasSet) -> Option<&Person<'a>> {
-        if let [only] = self.list.as_slice() {
-            let listed = only.ids.aliases();
-            let is_other = own.bsuid.is_some() && listed.bsuid.is_some() && own.bsuid != listed.bsuid;
-            return (!is_other).then_some(only);
-        }
-        let keys = [&own.bsuid, &own.phone];
-        let at = keys.into_iter().flatten().find_map(|key| self.index.get(key))?;
-        self.list.get(*at)
+    /// Who is listed under one of the item's own names. An item that names nobody is by the only one who is listed.
+    fn find(&self, own: &AliasSet) -> Option<(&Person<'a>, AliasSet)> {
+        let candidate = if let [only] = self.list.as_slice() {
+            only
+        } else {
+            let keys = [own.bsuid.clone(), own.clone().canonical().phone];
+            let at = keys.into_iter().flatten().find_map(|key| self.index.get(&key))?;
+            self.list.get(*at)?
+        };
+        let listed = candidate.ids.aliases();
+        let is_described = match (&own.bsuid, &listed.bsuid) {
+            (Some(own), Some(listed)) => own == listed,
+            (None, _) | (_, None) => own.is_empty() || is_same_number(own, &listed) || is_same_parent(own, &listed),
+        };
+        is_described.then_some((candidate, listed))
     }
+}
+
+fn is_same_number(one: &AliasSet, other: &AliasSet) -> bool {
+    one.phone.as_deref().zip(other.phone.as_deref()).is_some_and(|(one, other)| phone::is_same(one, other))
+}
+
+fn is_same_parent(one: &AliasSet, other: &AliasSet) -> bool {
+    one.parent_bsuid.is_some() && one.parent_bsuid == other.parent_bsuid
 }

@@ -5,13 +5,7 @@ use waypost_cloud_api::webhook::{
 };
 use waypost_domain::AliasSet;
 
-use crate::support::{aliases, change, check, contact_change, messages};
-
-/// A message with these members besides its id, beside these contacts.
-fn check_message(message: &str, contacts: &str, want: &str) {
-    let body = messages(&format!(r#""contacts":[{contacts}],"messages":[{{"id":"m",{message}}}]"#));
-    check(message, &body, &[&format!("message m {want}")]);
-}
+use crate::support::{aliases, change, check, check_message, contact_change, messages};
 
 #[test]
 fn texts_taps_and_media() {
@@ -114,51 +108,6 @@ fn timestamps() {
 }
 
 /// (the message's own ids, `contacts[]`, who it is)
-#[test]
-fn who_wrote() {
-    let ada = r#"{"wa_id":"1","user_id":"US.a","parent_user_id":"US.ENT.a","profile":{"name":"Ada","username":"ada"}}"#;
-    let bea = r#"{"wa_id":"2","user_id":"US.b","profile":{"name":"Bea"}}"#;
-    let both = format!("{ada},{bea}");
-    let cases = [
-        (r#""from":"1""#, "", " phone=1"),
-        (r#""from":1"#, "", " phone=1"),
-        (r#""from":"+1 (55) 5-0""#, "", " phone=15550"),
-        (r#""from":" a name ""#, "", " phone=a name"),
-        (r#""from":"+""#, "", " phone=+"),
-        (r#""from":null"#, "", ""),
-        (r#""from":["1"]"#, "", ""),
-        (r#""from":"1","from_user_id":"US.a""#, "", " phone=1 bsuid=US.a"),
-        (r#""from_user_id":"US.a","from_parent_user_id":"US.ENT.a""#, "", " bsuid=US.a parent=US.ENT.a"),
-        (r#""from":"US.a1""#, "", " bsuid=US.a1"),
-        (r#""from":"US.ENT.a1""#, "", " parent=US.ENT.a1"),
-        (r#""from":"US.ENT""#, "", " bsuid=US.ENT"),
-        (r#""from":"us.a1""#, "", " phone=us.a1"),
-        (r#""from":"US.a-1""#, "", " phone=US.a-1"),
-        (r#""from":"US.a1","from_user_id":"US.b1""#, "", " bsuid=US.b1"),
-        // The contact who has the number.
-        (r#""from":"2""#, &both, " phone=2 bsuid=US.b name=Bea"),
-        (r#""from":"+2""#, &both, " phone=2 bsuid=US.b name=Bea"),
-        (r#""from_user_id":"US.a""#, &both, " phone=1 bsuid=US.a parent=US.ENT.a name=Ada username=ada"),
-        (r#""from":"2","from_user_id":"US.a""#, &both, " phone=1 bsuid=US.a parent=US.ENT.a name=Ada username=ada"),
-        (r#""from":"3""#, &both, " phone=3"),
-        // The only contact: `wa_id` may be another spelling of the number.
-        (r#""from":"9""#, bea, " phone=2 bsuid=US.b name=Bea"),
-        (r#""to":"9""#, bea, " phone=2 bsuid=US.b name=Bea"),
-        (r#""from":"9","from_user_id":"US.z""#, bea, " phone=9 bsuid=US.z"),
-        (r#""from":"9""#, r#"{"user_id":"US.b"}"#, " phone=9 bsuid=US.b"),
-        (r#""from":"9""#, r#"{"wa_id":"US.b","profile":{"name":"Bea"}}"#, " phone=9 bsuid=US.b name=Bea"),
-        (r#""from":"9""#, r#"{"wa_id":"+2 3"}"#, " phone=23"),
-        (r#""from":"9""#, r#"{"wa_id":null,"profile":null}"#, " phone=9"),
-        (r#""from":"9""#, "7", " phone=9"),
-        (r#""from":"9""#, "{},{}", " phone=9"),
-    ];
-    for (ids, contacts, want) in cases {
-        check_message(ids, contacts, &format!("?{want}"));
-    }
-    let odd = messages(r#""contacts":{"wa_id":"1"},"messages":[{"id":"m","from":"1"}]"#);
-    check("contacts is no list", &odd, &["message m ? phone=1"]);
-}
-
 #[test]
 fn echoes_belong_to_the_recipient() {
     let cases = [

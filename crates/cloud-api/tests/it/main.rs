@@ -1,6 +1,7 @@
 //! Tests of what other crates see: whole webhook bodies in, events out.
 
 mod decoding;
+mod people;
 mod properties;
 mod samples;
 mod splitting;

@@ -11,6 +11,12 @@ pub(crate) fn check(name: &str, body: &str, want: &[&str]) {
     assert_eq!(lines, want, "{name}");
 }
 
+/// A message with these members besides its id, beside these contacts.
+pub(crate) fn check_message(message: &str, contacts: &str, want: &str) {
+    let body = messages(&format!(r#""contacts":[{contacts}],"messages":[{{"id":"m",{message}}}]"#));
+    check(message, &body, &[&format!("message m {want}")]);
+}
+
 /// A body with one change of field `messages`, whose value has these members.
 pub(crate) fn messages(members: &str) -> String {
     change(&format!(r#""field":"messages","value":{{{members}}}"#))

@@ -1941,7 +1941,8 @@ pub struct Contact {
     /// `contacts/{contact}`. Output only: contacts are found by their aliases.
     #[prost(string, tag = "1")]
     pub name: ::prost::alloc::string::String,
-    /// Digits of the phone number with its country code.
+    /// The phone number with its country code, at most 15 digits. May be given with spaces, dashes, parentheses, `+` or `00`;
+    /// is kept and shown in canonical form: digits, with the 9 of Brazil and Argentina, without the 1 of Mexico.
     #[prost(string, tag = "2")]
     pub phone: ::prost::alloc::string::String,
     /// Meta's id of the person for this business, and across the businesses of one parent.
@@ -1982,7 +1983,7 @@ impl ::prost::Name for Contact {
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetContactRequest {
-    /// Exactly one of these.
+    /// Exactly one of these. The phone number may be written in any usual way.
     #[prost(string, tag = "1")]
     pub name: ::prost::alloc::string::String,
     #[prost(string, tag = "2")]

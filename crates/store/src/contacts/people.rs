@@ -4,7 +4,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use waypost_domain::contact::{Owner, Owners, Resolution, resolve, resolve_rotation};
-use waypost_domain::{Alias, AliasSet, ContactId, IdSource, Timestamp};
+use waypost_domain::{Alias, AliasSet, ContactId, IdSource, Timestamp, phone};
 
 use super::rows::{Changes, Owned, Person, StoredContact};
 use super::{ContactRecord, Observation};
@@ -27,13 +27,15 @@ pub(crate) struct People<'a> {
 }
 
 impl<'s> People<'s> {
-    /// Every alias that `observations` name.
+    /// Every alias that `observations` name, and the other spellings of their numbers.
     pub(crate) fn aliases(observations: &[Observation]) -> BTreeSet<Alias> {
         let mut wanted = BTreeSet::new();
         for observation in observations {
-            wanted.extend(storable(&observation.aliases).iter());
-            for rotation in &observation.rotations {
-                wanted.extend(storable(&rotation.previous).iter().chain(storable(&rotation.current).iter()));
+            let rotated = observation.rotations.iter().flat_map(|rotation| [&rotation.previous, &rotation.current]);
+            for aliases in std::iter::once(&observation.aliases).chain(rotated) {
+                let aliases = storable(aliases);
+                wanted.extend(aliases.iter());
+                wanted.extend(other_spellings(&aliases));
             }
         }
         wanted
@@ -134,7 +136,8 @@ impl<'s> People<'s> {
         let last = observation.rotations.last()?;
         let first_owner = |aliases: &AliasSet| {
             let owners = self.owners_of(aliases);
-            [owners.bsuid, owners.parent_bsuid, owners.phone].into_iter().flatten().next().map(|owner| owner.contact)
+            let by_number = owners.of_number();
+            [owners.bsuid, owners.parent_bsuid, by_number].into_iter().flatten().next().map(|owner| owner.contact)
         };
         first_owner(aliases).or_else(|| first_owner(&storable(&last.current)))
     }
@@ -144,10 +147,12 @@ impl<'s> People<'s> {
             let contact = self.current(*self.owners.get(&alias?)?);
             Some(Owner { contact, has_bsuid: self.known.get(&contact).is_some_and(|person| person.has_bsuid) })
         };
+        let spelt = |spelling: Alias| Some((spelling.clone(), owner(Some(spelling))?));
         Owners {
             phone: owner(aliases.phone.clone().map(Alias::Phone)),
             bsuid: owner(aliases.bsuid.clone().map(Alias::Bsuid)),
             parent_bsuid: owner(aliases.parent_bsuid.clone().map(Alias::ParentBsuid)),
+            spellings: other_spellings(aliases).into_iter().filter_map(spelt).collect(),
         }
     }
 
@@ -220,12 +225,15 @@ impl<'s> People<'s> {
     }
 }
 
-/// The aliases in the form in which the store has them.
+/// The aliases in the form in which the store has them: the number in its canonical one.
 pub(super) fn storable(aliases: &AliasSet) -> AliasSet {
-    let storable = |value: &Option<String>| value.as_deref().map(|value| key(value).into_owned());
-    AliasSet {
-        phone: storable(&aliases.phone),
-        bsuid: storable(&aliases.bsuid),
-        parent_bsuid: storable(&aliases.parent_bsuid),
-    }
+    let storable = |value: Option<String>| value.map(|value| key(&value).into_owned());
+    let AliasSet { phone, bsuid, parent_bsuid } = aliases.clone().canonical();
+    AliasSet { phone: storable(phone), bsuid: storable(bsuid), parent_bsuid: storable(parent_bsuid) }
+}
+
+/// What the number of storable `aliases` may have been stored as before numbers had a canonical form.
+pub(super) fn other_spellings(aliases: &AliasSet) -> Vec<Alias> {
+    let phone = aliases.phone.as_deref().unwrap_or_default();
+    phone::other_spellings(phone).into_iter().map(Alias::Phone).collect()
 }

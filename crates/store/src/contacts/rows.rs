@@ -169,7 +169,7 @@ static MOVE: Sql = Sql::each(
 );
 
 /// The key of an alias. Its value must be in the stored form: see [`crate::records::key`].
-pub(super) fn alias_id(alias: &Alias) -> Uuid {
+pub(crate) fn alias_id(alias: &Alias) -> Uuid {
     /// Never to be changed: it is in every key.
     const NAMESPACE: Uuid = Uuid::from_u128(0x6d5c_8f0e_3a4b_4d6a_9d64_77a7_9057_0003);
     let name = [alias.kind().as_bytes(), &[0], alias.value().as_bytes()].concat();

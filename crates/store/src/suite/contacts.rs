@@ -121,7 +121,8 @@ async fn check(store: &Store, case: &Case, index: usize) -> Result<()> {
     let mut ids = BTreeSet::new();
     for person in case.people {
         let names: Vec<AliasSet> = of_case(person, index);
-        let want: BTreeSet<_> = names.iter().flat_map(AliasSet::iter).collect();
+        let want: BTreeSet<_> =
+            names.iter().flat_map(|one| one.clone().canonical().iter().collect::<Vec<_>>()).collect();
         for one in &names {
             let found = store.find_contact(one).await?;
             let found = found.unwrap_or_else(|| panic!("{}: {one:?} points at nobody", case.name));
