@@ -6,6 +6,7 @@
 pub mod calendar;
 pub mod contact;
 pub mod conversation;
+pub mod country;
 pub mod id_source;
 pub mod ids;
 pub mod message;

@@ -1,6 +1,8 @@
 //! From a message and what we know of its sender to a decision, with the input that made it.
 
-use waypost_domain::{Binding, Conversation, ConversationState, InboundMessage, NumberName, Timestamp};
+use waypost_domain::{
+    AliasSet, Binding, Conversation, ConversationState, InboundMessage, NumberName, Timestamp, country, phone,
+};
 use waypost_live::RulesInForce;
 use waypost_proto::extras::encode_extras;
 use waypost_proto::route::{encode_route_input, fit_route_input};
@@ -64,7 +66,7 @@ fn route_input(message: &InboundMessage, known: Known<'_>) -> RouteInput {
     RouteInput {
         number: number.as_str().to_owned(),
         language: contact.and_then(|contact| contact.language.as_deref()).map(primary_subtag),
-        country: attribute("country").map(|country| country.to_ascii_uppercase()),
+        country: attribute("country").map(|country| country.to_ascii_uppercase()).or_else(|| country(&message.contact)),
         zone: attribute("zone"),
         attributes,
         received_at: Some(received_at),
@@ -82,6 +84,13 @@ fn route_input(message: &InboundMessage, known: Known<'_>) -> RouteInput {
         },
         ..RouteInput::of_message(message)
     }
+}
+
+/// Where nobody told: by the number, or else the BSUID, that the message shows.
+fn country(aliases: &AliasSet) -> Option<String> {
+    let by_phone = aliases.phone.as_deref().and_then(|phone| country::of_phone(&phone::canonical(phone)));
+    let by_bsuid = || aliases.bsuid.as_deref().or(aliases.parent_bsuid.as_deref()).and_then(country::of_bsuid);
+    by_phone.or_else(by_bsuid).map(str::to_owned)
 }
 
 /// `pt` of `pt_BR`.

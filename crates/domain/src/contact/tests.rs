@@ -1,3 +1,5 @@
+//! Tests of who is who: what was observed, who owns the aliases, and what has to happen.
+
 use super::*;
 use uuid::Uuid;
 

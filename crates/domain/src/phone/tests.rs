@@ -1,3 +1,5 @@
+//! Tests of how numbers are spelt: a table, and every number of the countries that have rules of their own.
+
 use super::*;
 
 /// (as written, canonical)

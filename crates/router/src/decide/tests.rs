@@ -94,6 +94,35 @@ fn of_the_customer() {
     }
 }
 
+/// The CRM's word, else the number's, else the BSUID's.
+#[test]
+fn of_the_country() {
+    let told = Beside {
+        contact: Some(ContactRecord { attributes: [("country".to_owned(), "ad".to_owned())].into(), ..contact() }),
+        ..Beside::default()
+    };
+    for (sender, beside, want) in [
+        (r#""from":"34600000147""#, &told, some("AD")),
+        (r#""from":"34600000147""#, &Beside::default(), some("ES")),
+        (r#""from":"+55 11 8765-0147","from_user_id":"US.1""#, &Beside::default(), some("BR")),
+        (r#""from_user_id":"MX.1""#, &Beside::default(), some("MX")),
+        (r#""from_parent_user_id":"MX.ENT.1""#, &Beside::default(), some("MX")),
+        (r#""from":"9991","from_user_id":"MX.1""#, &Beside::default(), some("MX")),
+        (r#""from":"nobody""#, &Beside::default(), None),
+    ] {
+        let message = decode_message(&format!(r#"{{{sender},"type":"text"}}"#), &Sender::default()).unwrap();
+        let number = NumberName::new("support").unwrap();
+        let known = Known {
+            number: &number,
+            received_at: ARRIVED,
+            contact: beside.contact.as_ref(),
+            open: None,
+            previous_team: None,
+        };
+        assert_eq!(route_input(&message, known).country, want, "{sender}");
+    }
+}
+
 #[test]
 fn of_the_conversation() {
     let team = |name: &str| TeamName::new(name).unwrap();
