@@ -99,8 +99,9 @@ fn message_fields(line: &mut Map<String, Value>, message: &InboundMessage) {
     if let Some(at) = message.timestamp {
         line.insert("timestamp_ms".into(), at.as_millis().into());
     }
-    if !message.error_codes.is_empty() {
-        line.insert("errors".into(), json!(message.error_codes));
+    if !message.errors.is_empty() {
+        let codes: Vec<i64> = message.errors.iter().map(|error| error.code).collect();
+        line.insert("errors".into(), json!(codes));
     }
 }
 

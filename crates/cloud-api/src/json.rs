@@ -60,6 +60,15 @@ pub(crate) fn fields_of<'a, const N: usize>(json: Json<'a>, names: &[&str; N]) -
     object.and_then(|raw| fields(raw.get(), names)).map_or([None; N], |fields| fields.values)
 }
 
+/// The first `count_max` fields of the object that `json` is, those left out that hold nothing; `None` when it is not an
+/// object, or not JSON.
+pub(crate) fn entries(json: &str, count_max: usize) -> Option<Vec<(String, &RawValue)>> {
+    let mut deserializer = serde_json::Deserializer::from_str(json);
+    let entries = deserializer.deserialize_map(EntriesVisitor { count_max }).ok()?;
+    deserializer.end().ok()?;
+    Some(entries)
+}
+
 /// Calls `each` with every element; `false` when `json` is not a list.
 pub(crate) fn for_each<'a>(json: &'a RawValue, each: impl FnMut(&'a RawValue)) -> bool {
     let is_list = json.get().starts_with('[');
@@ -195,6 +204,41 @@ impl<'de, const N: usize> Visitor<'de> for FieldsVisitor<'_, N> {
             }
         }
         Ok(found)
+    }
+}
+
+struct EntriesVisitor {
+    count_max: usize,
+}
+
+impl<'de> Visitor<'de> for EntriesVisitor {
+    type Value = Vec<(String, &'de RawValue)>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut entries = Vec::new();
+        while let Some(key) = map.next_key_seed(KeySeed)? {
+            let value: &'de RawValue = map.next_value()?;
+            if value.get() != "null" && entries.len() < self.count_max {
+                entries.push((key, value));
+            }
+        }
+        Ok(entries)
+    }
+}
+
+/// A key of any name; half a surrogate pair in it becomes U+FFFD.
+struct KeySeed;
+
+impl<'de> DeserializeSeed<'de> for KeySeed {
+    type Value = String;
+
+    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        let bytes = deserializer.deserialize_byte_buf(BytesVisitor)?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 }
 

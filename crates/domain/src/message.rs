@@ -1,10 +1,19 @@
 //! A message that a customer (or, as an echo, a colleague in the phone app) wrote.
 
+mod content;
+mod summary;
+mod words;
+
 use crate::contact::AliasSet;
 use crate::time::Timestamp;
 
+pub use content::{
+    Call, Card, CardPhone, Edit, Form, FormField, Item, Location, MessageContent, MessageError, Order, Reaction, System,
+};
+pub use words::{Part, WORDS_BYTES_MAX, Words};
+
 /// `messages[].type`. `Unknown` keeps words that Meta adds later; `Missing` is a message without a type.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum MessageKind {
     Text,
     Image,
@@ -22,7 +31,10 @@ pub enum MessageKind {
     Edit,
     Revoke,
     Unsupported,
+    /// A call that nobody took. It comes in a webhook field of its own; the word is ours.
+    Call,
     Unknown(String),
+    #[default]
     Missing,
 }
 
@@ -46,6 +58,7 @@ impl MessageKind {
             Some("edit") => Self::Edit,
             Some("revoke") => Self::Revoke,
             Some("unsupported") => Self::Unsupported,
+            Some("call") => Self::Call,
             Some(other) => Self::Unknown(other.to_owned()),
         }
     }
@@ -69,6 +82,7 @@ impl MessageKind {
             Self::Edit => "edit",
             Self::Revoke => "revoke",
             Self::Unsupported => "unsupported",
+            Self::Call => "call",
             Self::Unknown(text) => text,
             Self::Missing => "",
         }
@@ -83,6 +97,8 @@ pub struct Tap {
     pub id: String,
     /// What the customer saw on the button.
     pub title: Option<String>,
+    /// `list_reply.description`: the second line of the row.
+    pub description: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,6 +118,8 @@ pub struct Media {
     pub mime_type: Option<String>,
     pub sha256: Option<String>,
     pub filename: Option<String>,
+    /// `audio.voice`: spoken into the phone.
+    pub is_voice: bool,
 }
 
 /// `context`: the message that this one answers.
@@ -112,12 +130,26 @@ pub struct Quoted {
 }
 
 /// `referral`: the advertisement that brought the customer here.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Referral {
     pub source_type: Option<String>,
     pub source_id: Option<String>,
     pub source_url: Option<String>,
     pub headline: Option<String>,
+    /// The advertisement's text.
+    pub body: Option<String>,
+    /// `ctwa_clid`: what the advertisement's owner measures conversions by.
+    pub click_id: Option<String>,
+}
+
+/// `context.forwarded` and `context.frequently_forwarded`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Forwarded {
+    #[default]
+    Never,
+    Once,
+    /// Five times or more.
+    Often,
 }
 
 /// An old identity and the one that replaces it: from `system` messages and `user_id_update`.
@@ -127,7 +159,7 @@ pub struct Rotation {
     pub current: AliasSet,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct InboundMessage {
     /// The wamid; `None` when Meta left it out.
     pub id: Option<String>,
@@ -139,16 +171,57 @@ pub struct InboundMessage {
     pub profile_name: Option<String>,
     pub username: Option<String>,
     pub timestamp: Option<Timestamp>,
-    /// What there is to read: a text's body, a caption, a button's title.
+    /// A text's body, a caption, a button's title. All that there is to read: [`words`](Self::words).
     pub text: Option<String>,
     pub tap: Option<Tap>,
     pub media: Option<Media>,
+    /// What only messages of its type say.
+    pub content: MessageContent,
     pub quoted: Option<Quoted>,
+    pub forwarded: Forwarded,
     pub referral: Option<Referral>,
     pub group_id: Option<String>,
     pub rotation: Option<Rotation>,
-    /// `errors[].code`, in the order given.
-    pub error_codes: Vec<i64>,
+    /// In the order given; those included that stood beside the message and are its own.
+    pub errors: Vec<MessageError>,
     /// A text, of which Meta's JSON says nothing that is not said here.
     pub is_plain_text: bool,
+}
+
+impl InboundMessage {
+    /// The message itself; of an edit, the message as it is now.
+    pub fn as_it_is_now(&self) -> &Self {
+        match &self.content {
+            MessageContent::Edit(edit) => &edit.message,
+            _ => self,
+        }
+    }
+
+    /// Of an edit, also what it says now.
+    pub fn how_often_forwarded(&self) -> Forwarded {
+        self.forwarded.max(self.as_it_is_now().forwarded)
+    }
+
+    /// What is told to those who have the conversation, and is work for nobody: a reaction, a deletion, news of the
+    /// platform.
+    pub fn is_notice(&self) -> bool {
+        matches!(self.kind, MessageKind::Reaction | MessageKind::Revoke | MessageKind::System)
+    }
+
+    /// The message that this one changes or deletes.
+    pub fn original(&self) -> Option<&str> {
+        match &self.content {
+            MessageContent::Edit(Edit { original, .. }) | MessageContent::Revoke { original } => original.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// Another message that this one is about: the one it answers, changes, deletes or reacts to.
+    pub fn about(&self) -> Option<&str> {
+        let reacted = match &self.content {
+            MessageContent::Reaction(reaction) => reaction.message_id.as_deref(),
+            _ => None,
+        };
+        self.original().or(reacted).or_else(|| self.quoted.as_ref().map(|quoted| quoted.id.as_str()))
+    }
 }

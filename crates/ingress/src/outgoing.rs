@@ -8,6 +8,7 @@ use uuid::Uuid;
 use waypost_bus::dead_letter::dead_letter;
 use waypost_bus::{DeadLetterReason, Layout, Message, Publication};
 use waypost_cloud_api::webhook::{Content, QuarantineReason, Quarantined, Split, WebhookEvent};
+use waypost_domain::message::MessageError;
 use waypost_domain::{AliasSet, DecisionId, InboundMessage};
 use waypost_proto::event::CONTENT_TYPE;
 use waypost_proto::v1::{self, EventKind};
@@ -65,9 +66,9 @@ fn event_publication(post: &Post<'_>, layout: Layout, event: WebhookEvent<'_>) -
     let id = DecisionId::of_event(&event.number, &event.key);
     let (address, person) = match event.content {
         Content::Message(message) | Content::StandbyMessage(message) | Content::Echo(message) => {
-            let InboundMessage { contact, profile_name, username, error_codes, .. } = message;
+            let InboundMessage { contact, profile_name, username, errors, .. } = message;
             let address = layout.inbound(layout.partitions.of_contact(&contact, &event.key));
-            (address, Person { aliases: contact, profile_name, username, error_codes })
+            (address, Person { aliases: contact, profile_name, username, errors })
         }
         Content::ContactChange(change) => {
             let address = layout.inbound(layout.partitions.of_contact(&change.aliases, &event.key));
@@ -99,7 +100,8 @@ fn event_publication(post: &Post<'_>, layout: Layout, event: WebhookEvent<'_>) -
         entry_index: event.position.entry,
         change_index: event.position.change,
         item_index: event.position.item,
-        error_codes: person.error_codes,
+        error_codes: person.errors.iter().map(|error| error.code).collect(),
+        errors: person.errors.into_iter().map(v1::MessageError::from).collect(),
     });
     let message = Message {
         id: id.to_string(),
@@ -116,7 +118,7 @@ struct Person {
     aliases: AliasSet,
     profile_name: Option<String>,
     username: Option<String>,
-    error_codes: Vec<i64>,
+    errors: Vec<MessageError>,
 }
 
 fn quarantine_publication(body: &Bytes, part: &Quarantined<'_>) -> Publication {

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use prost::Message;
 use waypost_domain::AliasSet;
+use waypost_domain::message::MessageError;
 
 use crate::v1;
 
@@ -93,6 +94,19 @@ impl v1::Event {
     /// The names of whom it concerns; empty where it names nobody.
     pub fn aliases(&self) -> AliasSet {
         self.contact.clone().map(AliasSet::from).unwrap_or_default()
+    }
+}
+
+impl From<MessageError> for v1::MessageError {
+    fn from(error: MessageError) -> Self {
+        Self { code: error.code, title: error.title.unwrap_or_default(), details: error.details.unwrap_or_default() }
+    }
+}
+
+impl From<&v1::MessageError> for MessageError {
+    fn from(error: &v1::MessageError) -> Self {
+        let present = |text: &String| (!text.is_empty()).then(|| text.clone());
+        Self { code: error.code, title: present(&error.title), details: present(&error.details) }
     }
 }
 

@@ -1,9 +1,10 @@
 //! Routing inputs as they are stored beside their decision: at most [`INPUT_BYTES_MAX`] encoded.
 
 use prost::Message;
+use waypost_domain::message::Part;
 use waypost_domain::team::Priority;
 use waypost_domain::{Binding, TeamName, Timestamp};
-use waypost_rules::{OpenConversation, PreviousTeam, Referral, RouteInput, Semantics};
+use waypost_rules::{OpenConversation, PartWords, PreviousTeam, Referral, RouteInput, Semantics};
 
 use crate::event::InvalidField;
 use crate::v1;
@@ -13,7 +14,7 @@ pub const ROUTE_INPUT_VERSION: u32 = 2;
 /// What a stored input may take.
 pub const INPUT_BYTES_MAX: usize = 2048;
 
-const TEXT_BYTES_MAX: usize = 1400;
+const WORDS_BYTES_MAX: usize = 1400;
 const REPLY_ID_BYTES_MAX: usize = 256;
 const ATTRIBUTE_BYTES_MAX: usize = 120;
 
@@ -33,28 +34,59 @@ pub fn fit_route_input(mut input: RouteInput, wanted: impl Fn(&str) -> bool) -> 
         source_type: short(referral.source_type),
         source_url: short(referral.source_url),
     });
+    input.group_id = short(input.group_id);
     let mut attributes = std::mem::take(&mut input.attributes);
-    // The text gets what the rest leaves.
-    let text = input.text.take();
-    let mut room = INPUT_BYTES_MAX.saturating_sub(v1::RouteInput::from(&input).encoded_len());
-    // Its tag and its length take three bytes at most.
-    input.text = text.map(|text| cut(text, TEXT_BYTES_MAX.min(room.saturating_sub(3))));
-    if attributes.is_empty() {
-        return input;
+    // The words get what the rest leaves.
+    let (text, words, form) = (input.text.take(), std::mem::take(&mut input.words), std::mem::take(&mut input.form));
+    let room = INPUT_BYTES_MAX.saturating_sub(v1::RouteInput::from(&input).encoded_len());
+    let mut room = Room { left: room, words: WORDS_BYTES_MAX };
+    input.text = text.map(|text| room.words(text, TEXT_OVERHEAD));
+    for PartWords { part, text } in words {
+        let text = room.words(text, part.as_str().len() + ENTRY_OVERHEAD);
+        if !text.is_empty() {
+            input.words.push(PartWords { part, text });
+        }
     }
-    room = room.saturating_sub(input.text.as_ref().map_or(0, |text| field_len(text)));
+    for (name, value) in form.into_iter().filter(|(name, _)| name.len() <= ATTRIBUTE_BYTES_MAX) {
+        let (empty, overhead) = (value.is_empty(), name.len() + ENTRY_OVERHEAD);
+        let value = room.words(value, overhead);
+        if empty || !value.is_empty() {
+            input.form.insert(name, value);
+        }
+    }
     attributes.retain(|name, value| name.len() + value.len() <= ATTRIBUTE_BYTES_MAX);
     let (first, rest): (Vec<_>, Vec<_>) = attributes.into_iter().partition(|(name, _)| wanted(name));
     for (name, value) in first.into_iter().chain(rest) {
-        // Two tags, two lengths and the entry's own: six bytes at these sizes.
-        let size = name.len() + value.len() + 6;
-        if size > room {
+        let size = name.len() + value.len() + ATTRIBUTE_OVERHEAD;
+        if size > room.left {
             continue;
         }
-        room -= size;
+        room.left -= size;
         input.attributes.insert(name, value);
     }
     input
+}
+
+/// A tag and a length, at these sizes at most.
+const TEXT_OVERHEAD: usize = 4;
+/// Two tags, two lengths and the entry's own: what is below 120 bytes has short ones.
+const ATTRIBUTE_OVERHEAD: usize = 6;
+const ENTRY_OVERHEAD: usize = 9;
+
+/// What is left of the bytes of an input, and of its words.
+struct Room {
+    left: usize,
+    words: usize,
+}
+
+impl Room {
+    /// As much of `text` as there is room for; `overhead` is what its field takes beside it.
+    fn words(&mut self, text: String, overhead: usize) -> String {
+        let text = cut(text, self.words.min(self.left.saturating_sub(overhead)));
+        self.words -= text.len();
+        self.left = self.left.saturating_sub(text.len() + overhead);
+        text
+    }
 }
 
 /// What a decision was taken from, as it is stored.
@@ -92,10 +124,18 @@ pub fn decode_route_input(bytes: &[u8]) -> Result<RouteInput, InvalidField> {
         let team = TeamName::new(wire.previous_team).map_err(|_| invalid("previous_team", "not a team name"))?;
         Some(PreviousTeam { team, age_s: wire.previous_team_age_s })
     };
+    // A part that a later release knows is still words.
+    let part = |name: &str| Part::parse(name).unwrap_or(Part::Text);
+    let words = wire.words.into_iter().map(|words| PartWords { part: part(&words.part), text: words.text });
     Ok(RouteInput {
         number: wire.number,
         message_type: wire.message_type,
         text: wire.text,
+        words: words.collect(),
+        form: wire.form,
+        forwarded: wire.forwarded,
+        quoted: wire.quoted,
+        group_id: wire.group_id,
         reply_id: wire.reply_id,
         attributes: wire.attributes,
         open,
@@ -130,6 +170,11 @@ impl From<&RouteInput> for v1::RouteInput {
             number: input.number.clone(),
             message_type: input.message_type.clone(),
             text: input.text.clone(),
+            words: input.words.iter().map(route_words).collect(),
+            form: input.form.clone(),
+            group_id: input.group_id.clone(),
+            forwarded: input.forwarded,
+            quoted: input.quoted,
             reply_id: input.reply_id.clone(),
             attributes: input.attributes.clone(),
             open_team,
@@ -159,9 +204,8 @@ impl From<&RouteInput> for v1::RouteInput {
     }
 }
 
-/// What a text takes in a field with a tag of one byte.
-fn field_len(text: &str) -> usize {
-    1 + prost::length_delimiter_len(text.len()) + text.len()
+fn route_words(words: &PartWords) -> v1::RouteWords {
+    v1::RouteWords { part: words.part.as_str().to_owned(), text: words.text.clone() }
 }
 
 fn cut(mut text: String, bytes_max: usize) -> String {
@@ -180,6 +224,11 @@ mod tests {
             number: "support-es".into(),
             message_type: "text".into(),
             text: Some("hola".into()),
+            words: vec![PartWords { part: Part::File, text: "invoice.pdf".into() }],
+            form: BTreeMap::from([("department".into(), "billing".into())]),
+            forwarded: true,
+            quoted: true,
+            group_id: Some("g".into()),
             reply_id: None,
             attributes: BTreeMap::from([("tier".into(), "gold".into())]),
             open: Some(OpenConversation {
@@ -245,6 +294,8 @@ mod tests {
             reply_id: Some("r".repeat(1000)),
             zone: Some("z".repeat(1000)),
             attributes,
+            words: vec![PartWords { part: Part::Description, text: "d".repeat(100) }],
+            form: BTreeMap::from([("comment".into(), "c".repeat(60_000)), ("n".repeat(500), "x".into())]),
             ..RouteInput::default()
         };
         let fitted = fit_route_input(input, |name| name == "tier");

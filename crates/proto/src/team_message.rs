@@ -114,8 +114,8 @@ struct MessagePart<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     written_at_ms: Option<i64>,
     /// Meta's codes, e.g. 131051: a type that the API does not carry.
-    #[serde(skip_serializing_if = "<[i64]>::is_empty")]
-    error_codes: &'a [i64],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    error_codes: Vec<i64>,
     /// Meta's own JSON of the message, where it says more than the rest of this document: the broker's work grows with
     /// every byte, and most messages are a text and nothing else.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -259,7 +259,7 @@ impl TeamMessage<'_> {
             }),
             quoted_wamid: self.message.quoted.as_ref().map(|quoted| quoted.id.as_str()),
             written_at_ms: self.message.timestamp.map(waypost_domain::Timestamp::as_millis),
-            error_codes: &self.message.error_codes,
+            error_codes: self.message.errors.iter().map(|error| error.code).collect(),
             raw: self.raw(),
         }
     }

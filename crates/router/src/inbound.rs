@@ -5,7 +5,8 @@ use bytes::Bytes;
 use waypost_bus::Message;
 use waypost_bus::dead_letter::REPLAY_HEADER;
 use waypost_cloud_api::webhook::{ContactChange, Sender, decode_contact_change, decode_echo, decode_message};
-use waypost_domain::{AliasSet, DecisionId, InboundMessage, MessageKind, PhoneNumberId, Timestamp, WabaId};
+use waypost_domain::message::MessageError;
+use waypost_domain::{AliasSet, DecisionId, InboundMessage, PhoneNumberId, Timestamp, WabaId};
 use waypost_proto::event::InvalidField;
 use waypost_proto::{EVENT_KIND, EventError, bundled_events, decode_event, v1};
 use waypost_store::EventKey;
@@ -131,24 +132,23 @@ fn some(text: &str) -> Option<String> {
 /// The message, or, of one that does not decode, what the envelope knows.
 fn message<E>(decoded: Result<InboundMessage, E>, sender: Sender, event: &v1::Event) -> InboundMessage {
     let mut message = decoded.unwrap_or_else(|_| InboundMessage {
-        id: None,
-        kind: MessageKind::Missing,
         contact: sender.aliases,
-        from: None,
         profile_name: sender.profile_name,
         username: sender.username,
-        timestamp: None,
-        text: None,
-        tap: None,
-        media: None,
-        quoted: None,
-        referral: None,
-        group_id: None,
-        rotation: None,
-        error_codes: Vec::new(),
-        is_plain_text: false,
+        ..InboundMessage::default()
     });
     // Errors that stood beside the message are not in its own JSON.
-    message.error_codes.clone_from(&event.error_codes);
+    for error in &event.errors {
+        let error = MessageError::from(error);
+        if !message.errors.contains(&error) {
+            message.errors.push(error);
+        }
+    }
+    // What an earlier release published has the codes only.
+    for code in &event.error_codes {
+        if message.errors.iter().all(|error| error.code != *code) {
+            message.errors.push(MessageError { code: *code, ..MessageError::default() });
+        }
+    }
     message
 }

@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use waypost_domain::message::Part;
 use waypost_domain::{CalendarName, TeamName};
 
 use crate::fold::fold;
@@ -10,10 +11,10 @@ use crate::fold::fold;
 /// One typed condition. Lists are any-of.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Atom {
-    /// The text has one of these words or phrases.
-    Keyword(Vec<Keyword>),
-    /// The text, as it was written, matches one of these patterns.
-    Regex(Vec<Box<str>>),
+    /// One of these parts has one of these words or phrases.
+    Keyword { any_of: Vec<Keyword>, within: Parts },
+    /// One of these parts, as it was written, matches one of these patterns.
+    Regex { any_of: Vec<Box<str>>, within: Parts },
     /// A field has one of these values.
     Value { field: Field, any_of: Vec<TextMatch> },
     /// A field has a value, whatever it is.
@@ -30,6 +31,10 @@ pub enum Atom {
     WindowLeft(WholeRange),
     /// We never heard from this customer before.
     FirstContact,
+    /// Somebody else wrote it, and the customer passed it on.
+    Forwarded,
+    /// It answers another message.
+    Quoted,
     /// The customer is among these per cent of all: a stable lot, drawn anew for every seed.
     Percent(PercentRange),
 }
@@ -37,8 +42,8 @@ pub enum Atom {
 /// What an atom wants to see word for word, so that the rules for a message can be looked up by it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Selective<'a> {
-    /// One of these words or phrases in the text.
-    Words(&'a [Keyword]),
+    /// One of these words or phrases among the customer's own; where only some parts count, it may be in another.
+    Words(&'a [Keyword], Parts),
     /// One of these values in the field.
     Values(&'a Field, &'a [TextMatch]),
 }
@@ -47,9 +52,10 @@ impl Atom {
     /// `None`: a condition that has to be asked of every message.
     pub(crate) fn selective(&self) -> Option<Selective<'_>> {
         match self {
-            Self::Keyword(keywords) => Some(Selective::Words(keywords)),
+            Self::Keyword { any_of, within } if within.are_own() => Some(Selective::Words(any_of, *within)),
             Self::Value { field, any_of } => Some(Selective::Values(field, any_of)),
-            Self::Regex(_)
+            Self::Keyword { .. }
+            | Self::Regex { .. }
             | Self::Exists(_)
             | Self::Range { .. }
             | Self::Open { .. }
@@ -57,6 +63,8 @@ impl Atom {
             | Self::PreviousTeam { .. }
             | Self::WindowLeft(_)
             | Self::FirstContact
+            | Self::Forwarded
+            | Self::Quoted
             | Self::Percent(_) => None,
         }
     }
@@ -68,7 +76,7 @@ impl Atom {
         }
         match self.selective()? {
             Selective::Values(field, any_of) if any_of.iter().all(|one| !one.prefix) => Some((field, any_of)),
-            Selective::Values(..) | Selective::Words(_) => None,
+            Selective::Values(..) | Selective::Words(..) => None,
         }
     }
 
@@ -108,8 +116,44 @@ pub enum Field {
     OpenTeam,
     /// How firmly the open conversation is bound: `loose`, `firm` or `held`.
     Binding,
+    /// An answer of a form.
+    Form(Box<str>),
+    /// The group that was written in.
+    Group,
     /// What is known of the customer, e.g. `tier`.
     Attribute(Box<str>),
+}
+
+/// A set of parts of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Parts(u16);
+
+impl Parts {
+    /// All that are the customer's own words.
+    pub const OWN: Self = Self((1 << (Part::ALL.len() - 1)) - 1);
+
+    pub const fn contains(self, part: Part) -> bool {
+        self.0 & (1 << part as u16) != 0
+    }
+
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// Whether all of them are the customer's own words.
+    pub const fn are_own(self) -> bool {
+        self.0 & !Self::OWN.0 == 0
+    }
+
+    pub fn iter(self) -> impl Iterator<Item = Part> {
+        Part::ALL.into_iter().filter(move |part| self.contains(*part))
+    }
+}
+
+impl FromIterator<Part> for Parts {
+    fn from_iter<T: IntoIterator<Item = Part>>(parts: T) -> Self {
+        Self(parts.into_iter().fold(0, |all, part| all | 1 << part as u16))
+    }
 }
 
 /// A value, or what it begins with. Upper and lower case differ.
@@ -291,6 +335,15 @@ mod tests {
         }
         assert_eq!(Amount::parse_value(" 1.99999 "), Amount::parse("1.9999"));
         assert!(Amount::parse_value(&"9".repeat(40)) > Some(Amount::MAX));
+    }
+
+    #[test]
+    fn the_own_parts_are_all_but_what_was_forwarded() {
+        let own: Vec<Part> = Parts::OWN.iter().collect();
+        assert_eq!(own, Part::ALL[..Part::ALL.len() - 1]);
+        assert!(!own.contains(&Part::Forwarded) && Parts::OWN.are_own());
+        let mixed: Parts = [Part::Forwarded, Part::Text].into_iter().collect();
+        assert!(!mixed.are_own() && mixed.contains(Part::Text) && !mixed.contains(Part::Form));
     }
 
     #[test]

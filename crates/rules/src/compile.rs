@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use waypost_domain::{Calendar, Team, TeamName};
 
-use crate::atom::{Atom, Field, TextMatch};
+use crate::atom::{Atom, Field, Parts, TextMatch};
 use crate::errors::errors;
 use crate::evaluate::Environment;
 use crate::finding::RuleErrors;
@@ -131,7 +131,7 @@ fn requests(definition: &Definition) -> Vec<Conjunct> {
     }
     let words: Vec<_> = handover.words.values().flatten().cloned().collect();
     if !words.is_empty() {
-        add(Atom::Keyword(words));
+        add(Atom::Keyword { any_of: words, within: Parts::OWN });
     }
     requests
 }

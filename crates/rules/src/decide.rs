@@ -10,10 +10,10 @@ use crate::choice::{By, Choice, Unmet, target};
 use crate::compile::RuleSet;
 use crate::describe;
 use crate::evaluate::Facts;
-use crate::fold::{fold, fold_into};
 use crate::index::{Group, Indexed, Scratch};
-use crate::input::{RouteInput, TEXT_CHARS_MAX};
+use crate::input::RouteInput;
 use crate::model::{EscalationStep, Phase, Rule};
+use crate::words::FoldedWords;
 
 /// The tag of a message whose customer asks for a person while one holds the conversation.
 pub(crate) const ASKS_FOR_PERSON: &str = "asks_for_person";
@@ -56,14 +56,14 @@ impl RuleSet {
 
     /// The same without a word: allocates nothing once `scratch` has grown to what this rule set needs.
     pub fn choose<'a>(&'a self, input: &'a RouteInput, scratch: &'a mut Scratch) -> Choice<'a> {
-        let mut folded = std::mem::take(&mut scratch.folded);
-        fold_into(&mut folded, input.text.as_deref().unwrap_or_default(), TEXT_CHARS_MAX);
-        let facts = Facts { input, folded: &folded };
+        let mut words = std::mem::take(&mut scratch.words);
+        words.read(input);
+        let facts = Facts { input, words: &words };
         let set = self.indexed();
         self.index.begin(&facts, scratch);
         let settled = self.settle(input, &mut Lookup { rules: self, facts: &facts, set, scratch });
         self.index.all(Group::Phase(Phase::Decorate), &facts, &set, scratch);
-        scratch.folded = folded;
+        scratch.words = words;
         self.choice(input, settled, scratch.found())
     }
 
@@ -156,9 +156,8 @@ impl RuleSet {
         // Only a rule's and the handover's reasons name words of the text.
         let asks = choice.phase == Phase::Handover || choice.unmet == Unmet::Person;
         let names_words = asks || matches!(choice.by, By::Rule { .. });
-        let text = input.text.as_deref().filter(|_| names_words).unwrap_or_default();
-        let folded = fold(text, TEXT_CHARS_MAX);
-        let facts = Facts { input, folded: &folded };
+        let words = if names_words { FoldedWords::of(input) } else { FoldedWords::default() };
+        let facts = Facts { input, words: &words };
         let mut why = Vec::new();
         match (choice.phase, choice.by) {
             (Phase::Handover, _) => why.push(describe::asked(&self.definition.handover, &facts)),

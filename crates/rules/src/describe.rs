@@ -3,7 +3,7 @@
 
 use waypost_domain::{Binding, TeamName};
 
-use crate::atom::{AmountRange, Atom, Field, Keyword, TextMatch, WholeRange, ZoneOf};
+use crate::atom::{AmountRange, Atom, Field, Keyword, Parts, TextMatch, WholeRange, ZoneOf};
 use crate::choice::{By, Choice};
 use crate::evaluate::{Facts, FieldValue};
 use crate::input::{RouteInput, Semantics};
@@ -16,7 +16,7 @@ pub(crate) fn asked(handover: &Handover, facts: &Facts<'_>) -> String {
         return format!("the customer asked for a person (button \"{button}\")");
     }
     let mut words = handover.words.iter().flat_map(|(language, words)| words.iter().map(move |word| (language, word)));
-    match words.find(|(_, word)| word.holds(facts.folded)) {
+    match words.find(|(_, word)| word.holds(facts.words.own())) {
         Some((language, word)) => format!("the customer asked for a person ({}, {language})", keyword(word)),
         None => "the customer asked for a person".to_owned(),
     }
@@ -64,8 +64,8 @@ fn reason(literal: &Literal, facts: &Facts<'_>) -> String {
         return condition(literal);
     }
     match &literal.atom {
-        Atom::Keyword(keywords) => match keywords.iter().find(|keyword| keyword.holds(facts.folded)) {
-            Some(found) => format!("keyword {}", keyword(found)),
+        Atom::Keyword { any_of, within } => match any_of.iter().find(|keyword| facts.words.have(keyword, *within)) {
+            Some(found) => format!("keyword {}{}", keyword(found), in_parts(*within)),
             None => atom(&literal.atom),
         },
         Atom::Value { field, any_of } => match field.of(facts.input) {
@@ -91,8 +91,13 @@ pub(crate) fn condition(literal: &Literal) -> String {
 
 fn atom(atom: &Atom) -> String {
     match atom {
-        Atom::Keyword(keywords) => format!("keyword {}", join(keywords.iter().map(keyword))),
-        Atom::Regex(patterns) => format!("pattern {}", join(patterns.iter().map(|pattern| format!("/{pattern}/")))),
+        Atom::Keyword { any_of, within } => {
+            format!("keyword {}{}", join(any_of.iter().map(keyword)), in_parts(*within))
+        }
+        Atom::Regex { any_of, within } => {
+            let patterns = join(any_of.iter().map(|pattern| format!("/{pattern}/")));
+            format!("pattern {patterns}{}", in_parts(*within))
+        }
         Atom::Value { field, any_of } => is_one_of(field, any_of),
         Atom::Exists(field) => format!("{} is known", field_name(field)),
         Atom::Range { attribute, range } => format!("{attribute} {}", amounts(range)),
@@ -107,9 +112,19 @@ fn atom(atom: &Atom) -> String {
         }
         Atom::WindowLeft(range) => format!("{} minutes left in the window", whole(range)),
         Atom::FirstContact => "the first contact".to_owned(),
+        Atom::Forwarded => "forwarded".to_owned(),
+        Atom::Quoted => "an answer to another message".to_owned(),
         Atom::Percent(range) if range.seed.is_empty() => format!("customers {} to {} of 100", range.from, range.to),
         Atom::Percent(range) => format!("customers {} to {} of 100 ({})", range.from, range.to, range.seed),
     }
+}
+
+/// Nothing where all of the customer's words count.
+fn in_parts(within: Parts) -> String {
+    if within == Parts::OWN {
+        return String::new();
+    }
+    format!(" in {}", join(within.iter().map(|part| part.as_str().to_owned())))
 }
 
 const fn by_clock(zone: ZoneOf) -> &'static str {
@@ -124,6 +139,7 @@ fn is_one_of(field: &Field, any_of: &[TextMatch]) -> String {
     match field {
         Field::Reply => format!("reply {values}"),
         Field::MessageType => format!("type {values}"),
+        Field::Form(name) => format!("form: {name} is {values}"),
         Field::Number
         | Field::Language
         | Field::Country
@@ -133,6 +149,7 @@ fn is_one_of(field: &Field, any_of: &[TextMatch]) -> String {
         | Field::ReferralUrl
         | Field::OpenTeam
         | Field::Binding
+        | Field::Group
         | Field::Attribute(_) => format!("{} is {values}", field_name(field)),
     }
 }
@@ -150,7 +167,8 @@ pub(crate) fn field_name(field: &Field) -> &str {
         Field::ReferralUrl => "referral address",
         Field::OpenTeam => "open team",
         Field::Binding => "binding",
-        Field::Attribute(name) => name,
+        Field::Group => "group",
+        Field::Form(name) | Field::Attribute(name) => name,
     }
 }
 

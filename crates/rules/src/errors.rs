@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use waypost_domain::calendar::{Calendar, TimeOfDay};
 use waypost_domain::{Binding, CalendarName, Team, TeamName};
 
-use crate::atom::{Atom, Field, Keyword, TextMatch};
+use crate::atom::{Atom, Field, Keyword, Parts, TextMatch};
 use crate::describe::field_name;
 use crate::evaluate::compile_pattern;
 use crate::finding::{Finding, RULES_MAX};
@@ -219,10 +219,16 @@ impl<'a> Checker<'a> {
 
     fn atom(&mut self, atom: &'a Atom) {
         match atom {
-            Atom::Keyword(keywords) => self.keywords(keywords, "when.keyword"),
-            Atom::Regex(patterns) => self.patterns(patterns),
+            Atom::Keyword { any_of, within } => {
+                self.keywords(any_of, "when.keyword");
+                self.parts(*within);
+            }
+            Atom::Regex { any_of, within } => {
+                self.patterns(any_of);
+                self.parts(*within);
+            }
             Atom::Value { field, any_of } => self.values(field, any_of),
-            Atom::Exists(_) | Atom::FirstContact => {}
+            Atom::Exists(_) | Atom::FirstContact | Atom::Forwarded | Atom::Quoted => {}
             Atom::Range { attribute, range } => {
                 let field = format!("when.attribute.{attribute}");
                 match (range.min, range.max) {
@@ -272,6 +278,12 @@ impl<'a> Checker<'a> {
         }
     }
 
+    fn parts(&mut self, within: Parts) {
+        if within.is_empty() {
+            self.error("when.in", "needs at least one part of the message");
+        }
+    }
+
     fn patterns(&mut self, patterns: &'a [Box<str>]) {
         let field = "when.regex";
         if patterns.is_empty() {
@@ -294,6 +306,7 @@ impl<'a> Checker<'a> {
     fn values(&mut self, of: &Field, any_of: &[TextMatch]) {
         let path = match of {
             Field::Attribute(name) => format!("when.attribute.{name}"),
+            Field::Form(name) => format!("when.form.{name}"),
             _ => format!("when.{}", field_name(of).replace(' ', "_")),
         };
         if any_of.is_empty() {

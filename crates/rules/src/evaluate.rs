@@ -6,13 +6,13 @@ use std::collections::HashMap;
 use regex::Regex;
 use waypost_domain::{Calendar, Timestamp};
 
-use crate::atom::{Amount, TextMatch};
-use crate::atom::{Atom, Field, ZoneOf};
+use crate::atom::{Amount, Atom, Field, Parts, TextMatch, ZoneOf};
 use crate::fold::first_chars;
 use crate::hours::Clocks;
 use crate::input::{RouteInput, Semantics, TEXT_CHARS_MAX};
 use crate::model::{Literal, OnUnknown, Rule};
 use crate::percent;
+use crate::words::FoldedWords;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Truth {
@@ -65,7 +65,7 @@ impl Environment {
         let mut patterns: HashMap<Box<str>, Regex, _> = HashMap::default();
         let atoms = rules.flat_map(|rule| &rule.when).flat_map(|conjunct| conjunct.literals()).map(|l| &l.atom);
         for atom in atoms {
-            let Atom::Regex(sources) = atom else { continue };
+            let Atom::Regex { any_of: sources, .. } = atom else { continue };
             for source in sources {
                 if !patterns.contains_key(source)
                     && let Ok(pattern) = compile_pattern(source)
@@ -78,11 +78,11 @@ impl Environment {
     }
 }
 
-/// An input with its text made comparable.
+/// An input with its words made comparable.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Facts<'a> {
     pub(crate) input: &'a RouteInput,
-    pub(crate) folded: &'a str,
+    pub(crate) words: &'a FoldedWords,
 }
 
 /// What a field is for an input.
@@ -119,6 +119,8 @@ impl Field {
                 (Some(open), Semantics::Bindings) => FieldValue::Known(open.binding.as_str()),
                 (Some(_), Semantics::BeforeBindings) => FieldValue::Unknown,
             },
+            Self::Form(name) => certain(input.form.get(&**name)),
+            Self::Group => certain(input.group_id.as_ref()),
             Self::Attribute(name) => known(input.attributes.get(&**name)),
         }
     }
@@ -128,7 +130,7 @@ impl Field {
         match self {
             Self::Language | Self::Country | Self::ReplyTemplate | Self::Binding | Self::Attribute(_) => true,
             Self::Number | Self::MessageType | Self::Reply | Self::OpenTeam => false,
-            Self::ReferralId | Self::ReferralType | Self::ReferralUrl => false,
+            Self::ReferralId | Self::ReferralType | Self::ReferralUrl | Self::Form(_) | Self::Group => false,
         }
     }
 }
@@ -151,8 +153,12 @@ impl Facts<'_> {
     pub(crate) fn holds(&self, atom: &Atom, environment: &Environment) -> Truth {
         let input = self.input;
         match atom {
-            Atom::Keyword(keywords) => Truth::of(keywords.iter().any(|keyword| keyword.holds(self.folded))),
-            Atom::Regex(sources) => Truth::of(sources.iter().any(|source| self.matches(source, environment))),
+            Atom::Keyword { any_of, within } => {
+                Truth::of(any_of.iter().any(|keyword| self.words.have(keyword, *within)))
+            }
+            Atom::Regex { any_of, within } => {
+                Truth::of(any_of.iter().any(|source| self.matches(source, *within, environment)))
+            }
             Atom::Value { field, any_of } => field.of(input).is_any_of(any_of),
             Atom::Exists(field) => field.of(input).exists(),
             Atom::Range { attribute, range } => {
@@ -180,6 +186,8 @@ impl Facts<'_> {
             }
             Atom::WindowLeft(range) => Truth::of(range.contains(input.window_left_s.unwrap_or(0).max(0) / 60)),
             Atom::FirstContact => Truth::of(input.first_contact),
+            Atom::Forwarded => Truth::of(input.forwarded),
+            Atom::Quoted => Truth::of(input.quoted),
             Atom::Percent(range) => {
                 if input.contact_key.is_empty() {
                     return Truth::Unknown;
@@ -189,9 +197,10 @@ impl Facts<'_> {
         }
     }
 
-    fn matches(&self, source: &str, environment: &Environment) -> bool {
-        let Some(text) = &self.input.text else { return false };
-        environment.patterns.get(source).is_some_and(|pattern| pattern.is_match(first_chars(text, TEXT_CHARS_MAX)))
+    fn matches(&self, source: &str, within: Parts, environment: &Environment) -> bool {
+        let Some(pattern) = environment.patterns.get(source) else { return false };
+        let mut parts = self.input.parts().filter(|(part, _)| within.contains(*part));
+        parts.any(|(_, text)| pattern.is_match(first_chars(text, TEXT_CHARS_MAX)))
     }
 
     pub(crate) fn literal_holds(&self, literal: &Literal, on_unknown: OnUnknown, environment: &Environment) -> bool {

@@ -5,9 +5,9 @@ use crate::compile::RuleSet;
 use crate::decide::Decision;
 use crate::describe;
 use crate::evaluate::{Facts, Truth, is_valid_at};
-use crate::fold::fold;
-use crate::input::{RouteInput, TEXT_CHARS_MAX};
+use crate::input::RouteInput;
 use crate::model::{OnUnknown, Phase, Rule};
+use crate::words::FoldedWords;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Explanation {
@@ -70,8 +70,8 @@ impl RuleSet {
     /// `asked`: the ids of the rules to explain; those that do not exist are left out.
     pub fn explain(&self, input: &RouteInput, asked: &[&str]) -> Explanation {
         let decision = self.decide(input);
-        let folded = fold(input.text.as_deref().unwrap_or_default(), TEXT_CHARS_MAX);
-        let facts = Facts { input, folded: &folded };
+        let words = FoldedWords::of(input);
+        let facts = Facts { input, words: &words };
         let mut scratch = crate::Scratch::default();
         let decorating = self.choose(input, &mut scratch).decorated_by.to_vec();
         let find = |id: &&str| self.definition.rules.iter().enumerate().find(|(_, rule)| *rule.id == **id);

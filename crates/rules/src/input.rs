@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use waypost_domain::message::{FormField, Forwarded, MessageContent, Part};
 use waypost_domain::team::Priority;
 use waypost_domain::{Binding, InboundMessage, TeamName, Timestamp};
 
@@ -15,7 +16,18 @@ pub struct RouteInput {
     pub number: String,
     /// `messages[].type`, as Meta writes it; empty where missing.
     pub message_type: String,
+    /// What there is to read first of all; [`parts`](Self::parts) has the rest.
     pub text: Option<String>,
+    /// Words beside `text`.
+    pub words: Vec<PartWords>,
+    /// The answers of a form, by name.
+    pub form: BTreeMap<String, String>,
+    /// Whether somebody else wrote it, and the customer passed it on.
+    pub forwarded: bool,
+    /// Whether it answers another message.
+    pub quoted: bool,
+    /// The group that it was written in.
+    pub group_id: Option<String>,
     /// The id of the button or list row that was tapped.
     pub reply_id: Option<String>,
     /// The template that the button belongs to, where that is known.
@@ -59,9 +71,26 @@ pub enum Semantics {
 impl RouteInput {
     /// What a message says by itself, whoever sent it.
     pub fn of_message(message: &InboundMessage) -> Self {
+        let message_type = message.kind.as_str().to_owned();
+        let forwarded = message.how_often_forwarded() != Forwarded::Never;
+        let (mut text, mut words) = (None, Vec::new());
+        for one in message.words() {
+            match one.part {
+                Part::Form => {}
+                part if text.is_none() && words.is_empty() && part == part_of_text(&message_type, forwarded) => {
+                    text = Some(one.text.to_owned());
+                }
+                part => words.push(PartWords { part, text: one.text.to_owned() }),
+            }
+        }
         Self {
-            message_type: message.kind.as_str().to_owned(),
-            text: message.text.clone(),
+            message_type,
+            text,
+            words,
+            form: form(message),
+            forwarded,
+            quoted: message.quoted.is_some(),
+            group_id: message.group_id.clone(),
             reply_id: message.tap.as_ref().map(|tap| tap.id.clone()),
             // Meta names the message that a button belongs to, not its template.
             reply_template: None,
@@ -73,6 +102,39 @@ impl RouteInput {
             ..Self::default()
         }
     }
+
+    /// All words and where they stood. Those of [`Part::Forwarded`] are not the customer's.
+    pub fn parts(&self) -> impl Iterator<Item = (Part, &str)> {
+        let text = self.text.iter().map(|text| (part_of_text(&self.message_type, self.forwarded), text.as_str()));
+        let words = self.words.iter().map(|words| (words.part, words.text.as_str()));
+        let answers = self.form.iter().filter(|(name, _)| *name != FormField::TOKEN);
+        let form = if self.forwarded { Part::Forwarded } else { Part::Form };
+        text.chain(words).chain(answers.map(move |(_, value)| (form, value.as_str())))
+    }
+}
+
+/// Where [`RouteInput::text`] stood.
+fn part_of_text(message_type: &str, forwarded: bool) -> Part {
+    match forwarded {
+        true => Part::Forwarded,
+        false => Part::of_text(message_type),
+    }
+}
+
+fn form(message: &InboundMessage) -> BTreeMap<String, String> {
+    match &message.as_it_is_now().content {
+        MessageContent::Form(form) => {
+            form.fields.iter().map(|field| (field.name.clone(), field.value.clone())).collect()
+        }
+        _ => BTreeMap::new(),
+    }
+}
+
+/// Words of one part of a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PartWords {
+    pub part: Part,
+    pub text: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

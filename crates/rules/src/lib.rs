@@ -27,11 +27,12 @@ pub mod naive;
 pub mod percent;
 pub mod samples;
 pub mod toml_form;
+mod words;
 
 pub use choice::{By, Choice, Unmet};
 pub use compile::{RuleSet, compile, content_hash};
 pub use decide::Decision;
 pub use finding::{Finding, RuleErrors, Severity};
 pub use index::Scratch;
-pub use input::{OpenConversation, PreviousTeam, Referral, RouteInput, Semantics};
+pub use input::{OpenConversation, PartWords, PreviousTeam, Referral, RouteInput, Semantics};
 pub use model::{Definition, Document, Phase, Rule};

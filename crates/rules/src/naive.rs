@@ -5,10 +5,10 @@ use crate::binding::Search;
 use crate::choice::{By, Choice};
 use crate::compile::RuleSet;
 use crate::evaluate::{Facts, is_valid_at};
-use crate::fold::fold;
 use crate::index::winning_order;
-use crate::input::{RouteInput, TEXT_CHARS_MAX};
+use crate::input::RouteInput;
 use crate::model::{Phase, Rule};
+use crate::words::FoldedWords;
 
 /// A rule set whose rules are put into winning order once, as any scan would.
 pub struct Scan<'a> {
@@ -23,8 +23,8 @@ impl<'a> Scan<'a> {
 
     /// `decorated_by` is where the rules that decorate are put.
     pub fn choose(&'a self, input: &'a RouteInput, decorated_by: &'a mut Vec<u32>) -> Choice<'a> {
-        let folded = fold(input.text.as_deref().unwrap_or_default(), TEXT_CHARS_MAX);
-        let facts = Facts { input, folded: &folded };
+        let words = FoldedWords::of(input);
+        let facts = Facts { input, words: &words };
         let settled = self.set.settle(input, &mut ScanOf { scan: self, facts });
         let decorates = |(place, rule): (u32, &Rule)| self.alternative(rule, &facts).map(|_| place);
         decorated_by.clear();
@@ -35,7 +35,7 @@ impl<'a> Scan<'a> {
     fn is_requested(&self, facts: &Facts<'_>) -> bool {
         let handover = &self.set.definition.handover;
         let tapped = facts.input.reply_id.as_ref().is_some_and(|id| handover.buttons.contains(id));
-        tapped || handover.words.values().flatten().any(|word| word.holds(facts.folded))
+        tapped || handover.words.values().flatten().any(|word| word.holds(facts.words.own()))
     }
 
     fn rules_of(&self, phase: Phase) -> impl Iterator<Item = (u32, &'a Rule)> {

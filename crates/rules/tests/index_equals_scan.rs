@@ -8,15 +8,18 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
 use waypost_domain::calendar::{Calendar, Shift, TimeOfDay, Weekday, WeeklyHours};
+use waypost_domain::message::Part;
 use waypost_domain::team::Priority;
 use waypost_domain::{Binding, CalendarName, Team, TeamName, Timestamp};
-use waypost_rules::atom::{Amount, AmountRange, Atom, Field, Keyword, PercentRange, TextMatch, WholeRange, ZoneOf};
+use waypost_rules::atom::{
+    Amount, AmountRange, Atom, Field, Keyword, Parts, PercentRange, TextMatch, WholeRange, ZoneOf,
+};
 use waypost_rules::model::{
     Conjunct, DefaultRoute, Definition, Document, Handover, Literal, Move, OnUnknown, Outcome, Phase, Rule, Target,
 };
 use waypost_rules::naive::Scan;
 use waypost_rules::{
-    OpenConversation, PreviousTeam, Referral, RouteInput, RuleSet, Scratch, Semantics, compile, toml_form,
+    OpenConversation, PartWords, PreviousTeam, Referral, RouteInput, RuleSet, Scratch, Semantics, compile, toml_form,
 };
 
 const WORDS: &[&str] = &["invoice", "invo", "in", "order", "credit card", "card", "credit", "é", "发票", "票", "agent"];
@@ -47,6 +50,8 @@ fn field() -> impl Strategy<Value = Field> {
         Field::ReferralUrl,
         Field::OpenTeam,
         Field::Binding,
+        Field::Group,
+        Field::Form("plan".into()),
         Field::Attribute("tier".into()),
         Field::Attribute("ltv".into()),
     ])
@@ -55,6 +60,12 @@ fn field() -> impl Strategy<Value = Field> {
 fn keyword() -> impl Strategy<Value = Keyword> {
     (select(WORDS), any::<bool>())
         .prop_map(|(text, prefix)| if prefix { Keyword::prefix(text) } else { Keyword::word(text) })
+}
+
+/// Mostly all of the customer's words.
+fn parts() -> impl Strategy<Value = Parts> {
+    let some = vec(select(&Part::ALL[..]), 1..4).prop_map(Parts::from_iter);
+    prop_oneof![3 => Just(Parts::OWN), 1 => some]
 }
 
 fn text_match() -> impl Strategy<Value = TextMatch> {
@@ -69,10 +80,11 @@ fn atom() -> impl Strategy<Value = Atom> {
     let zone = select(vec![ZoneOf::Calendar, ZoneOf::Customer]);
     let amount = || option::of((-20..20_i32).prop_map(|n| Amount::parse(&n.to_string()).unwrap()));
     prop_oneof![
-        4 => vec(keyword(), 1..4).prop_map(Atom::Keyword),
+        4 => (vec(keyword(), 1..4), parts()).prop_map(|(any_of, within)| Atom::Keyword { any_of, within }),
         5 => (field(), vec(text_match(), 1..3)).prop_map(|(field, any_of)| Atom::Value { field, any_of }),
         1 => field().prop_map(Atom::Exists),
-        1 => vec(select(vec!["^i", "[0-9]+", "card$"]).prop_map(Into::into), 1..2).prop_map(Atom::Regex),
+        1 => (vec(select(vec!["^i", "[0-9]+", "card$"]).prop_map(Into::into), 1..2), parts())
+            .prop_map(|(any_of, within)| Atom::Regex { any_of, within }),
         1 => (amount(), amount()).prop_map(|(min, max)| Atom::Range {
             attribute: "ltv".into(),
             range: AmountRange { min, max },
@@ -81,7 +93,7 @@ fn atom() -> impl Strategy<Value = Atom> {
         1 => range().prop_map(Atom::UtcOffset),
         1 => range().prop_map(Atom::WindowLeft),
         1 => option::of(0..5_u32).prop_map(|within_hours| Atom::PreviousTeam { teams: vec![team("b")], within_hours }),
-        1 => Just(Atom::FirstContact),
+        1 => select(vec![Atom::FirstContact, Atom::Forwarded, Atom::Quoted]),
         1 => (0..100_u8, 1..=100_u8).prop_map(|(from, to)| Atom::Percent(PercentRange { seed: "".into(), from, to })),
     ]
 }
@@ -160,8 +172,10 @@ fn input() -> impl Strategy<Value = RouteInput> {
         (value(), option::of((-20..20_i32).prop_map(|n| n.to_string())), value(), value()),
         (option::of(0..300_000_i64), option::of(select(ZONES)), option::of(0..20_000_i64)),
         (option::of(-10..9000_i64), any::<bool>(), "[a-z]{0,2}", open()),
+        (vec((select(&Part::ALL[..]), select(WORDS)), 0..3), value(), value(), any::<bool>(), any::<bool>()),
     )
-        .prop_map(|((number, kind, text, reply_id, reply_template, referral), known, times, rest)| {
+        .prop_map(|((number, kind, text, reply_id, reply_template, referral), known, times, rest, read)| {
+            let (words, plan, group_id, forwarded, quoted) = read;
             let (tier, ltv, language, country) = known;
             let (received_at, zone, age_s) = times;
             let (window_left_s, first_contact, contact_key, open) = rest;
@@ -170,6 +184,11 @@ fn input() -> impl Strategy<Value = RouteInput> {
                 number: number.into(),
                 message_type: kind.into(),
                 text: text.map(|words| words.join(" ")),
+                words: words.into_iter().map(|(part, text)| PartWords { part, text: text.to_owned() }).collect(),
+                form: plan.map(|plan| ("plan".to_owned(), plan)).into_iter().collect(),
+                group_id,
+                forwarded,
+                quoted,
                 reply_id,
                 reply_template,
                 referral,

@@ -5,10 +5,11 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
 use serde::Deserialize;
+use waypost_domain::message::Part;
 use waypost_domain::team::Priority;
 use waypost_domain::{Binding, TeamName};
 use waypost_rules::input::parse_instant;
-use waypost_rules::{OpenConversation, PreviousTeam, Referral, RouteInput, Semantics};
+use waypost_rules::{OpenConversation, PartWords, PreviousTeam, Referral, RouteInput, Semantics};
 
 use crate::failure::Failure;
 
@@ -27,12 +28,24 @@ pub(super) enum InputError {
     Json(#[from] serde_json::Error),
     #[error("at must be a time such as 2026-12-01T09:00:00+01:00")]
     At,
+    #[error("{0:?} is no part of a message; there are {known}", known = Part::ALL.map(Part::as_str).join(", "))]
+    Part(String),
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Json {
     text: Option<String>,
+    /// By part, e.g. `caption`.
+    #[serde(default)]
+    words: BTreeMap<String, String>,
+    #[serde(default)]
+    form: BTreeMap<String, String>,
+    group: Option<String>,
+    #[serde(default)]
+    forwarded: bool,
+    #[serde(default)]
+    quoted: bool,
     reply: Option<String>,
     #[serde(rename = "type")]
     message_type: Option<String>,
@@ -107,10 +120,19 @@ pub(super) fn parse(text: &str) -> Result<Line, InputError> {
         Some(_) => "interactive".to_owned(),
         None => "text".to_owned(),
     });
+    let mut words = Vec::new();
+    for (part, text) in json.words {
+        words.push(PartWords { part: Part::parse(&part).ok_or(InputError::Part(part))?, text });
+    }
     let input = RouteInput {
         number: json.number,
         message_type,
         text: json.text,
+        words,
+        form: json.form,
+        group_id: json.group,
+        forwarded: json.forwarded,
+        quoted: json.quoted,
         reply_id: json.reply,
         reply_template: json.template,
         referral: referred.then_some(Referral {

@@ -2,12 +2,13 @@
 //!
 //! It must never fail for a field that is missing or strange: whatever there is, the message is routed.
 
-use waypost_domain::message::{Media, Quoted, Referral, Rotation, Tap, TapSource};
+use waypost_domain::message::{Edit, Forwarded, Media, MessageContent, Quoted, Referral, Rotation, Tap, TapSource};
 use waypost_domain::{AliasSet, InboundMessage, MessageKind, Timestamp};
 
+use super::content::{Parts, errors, missed_call};
 use super::person::Ids;
 use super::{DecodeError, Sender};
-use crate::json::{Json, Oddities, fields, fields_of, for_each, integer, object, string};
+use crate::json::{Json, Oddities, fields, fields_of, integer, object, string};
 
 /// Decodes a customer's message. `sender.aliases` is taken as it is; when it names nobody, the message's own `from`
 /// and `from_user_id` count.
@@ -26,9 +27,6 @@ fn decode_again(json: &str, direction: Direction, sender: &Sender) -> Result<Inb
         Sender { aliases, ..sender.clone() }
     })
 }
-
-/// A person reads a handful of error codes; a hostile list of them must not become a large one of ours.
-const ERROR_CODES_MAX: usize = 16;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Direction {
@@ -57,7 +55,16 @@ object! {
         sticker: "sticker",
         button: "button",
         interactive: "interactive",
+        location: "location",
+        contacts: "contacts",
+        order: "order",
+        reaction: "reaction",
+        edit: "edit",
+        revoke: "revoke",
+        unsupported: "unsupported",
         system: "system",
+        // Of an element of `calls[]`.
+        event: "event",
         context: "context",
         referral: "referral",
         group_id: "group_id",
@@ -77,63 +84,90 @@ pub(super) fn decode<'a>(
         Direction::Echo => Ids::read(message.to, message.to_user_id, message.to_parent_user_id),
     };
     let sender = who(&own);
-    let kind = MessageKind::parse(string(message.kind).as_deref());
-    let is_news_of_customer = kind == MessageKind::System && direction == Direction::Inbound;
+    let mut decoded = message.own(json, oddities);
+    if let Some(edit) = message.edit {
+        decoded.content = MessageContent::Edit(read_edit(edit.get()));
+    }
+    let is_news_of_customer = decoded.kind == MessageKind::System && direction == Direction::Inbound;
     let rotation = rotation(&own, message.system.filter(|_| is_news_of_customer));
-    let (tap, tap_title) = tap(message.button, message.interactive);
-    let media = [message.image, message.video, message.document, message.audio, message.sticker];
-    let [body] = fields_of(message.text, &["body"]);
-    let body = string(body);
-    let is_plain_text = kind == MessageKind::Text
-        && body.is_some()
-        && oddities == Oddities::default()
-        && message.has_nothing_but_text();
-    Ok(InboundMessage {
-        id: string(message.id),
-        kind,
-        contact: contact(&rotation, sender.aliases),
-        from: string(message.from),
-        profile_name: sender.profile_name,
-        username: sender.username,
-        timestamp: integer(message.timestamp).map(Timestamp::from_wire),
-        text: body.or_else(|| media.iter().find_map(|media| caption(*media))).or(tap_title),
-        tap,
-        media: media.into_iter().find_map(read_media),
-        quoted: quoted(message.context),
-        referral: referral(message.referral),
-        group_id: string(message.group_id),
-        rotation: (!rotation.previous.is_empty() && !rotation.current.is_empty()).then_some(rotation),
-        error_codes: error_codes(message.errors),
-        is_plain_text,
-    })
+    decoded.contact = contact(&rotation, sender.aliases);
+    decoded.profile_name = sender.profile_name;
+    decoded.username = sender.username;
+    decoded.rotation = (!rotation.previous.is_empty() && !rotation.current.is_empty()).then_some(rotation);
+    Ok(decoded)
+}
+
+/// The message as it is now stands in the edit, and is read as any other, but for an edit of an edit.
+fn read_edit(json: &str) -> Edit {
+    let Some([original, message]) = fields(json, &["original_message_id", "message"]).map(|edit| edit.values) else {
+        return Edit::default();
+    };
+    let message = message.and_then(|message| {
+        let (message, oddities) = Message::read(message.get())?;
+        Some(message.own("", oddities))
+    });
+    Edit { original: string(original), message: Box::new(message.unwrap_or_default()) }
 }
 
 impl Message<'_> {
+    /// All but whose it is and what it edits. `json`: the message's own.
+    fn own(&self, json: &str, oddities: Oddities) -> InboundMessage {
+        let (tap, tap_title) = tap(self.button, self.interactive);
+        let media = [self.image, self.video, self.document, self.audio, self.sticker];
+        let [body] = fields_of(self.text, &["body"]);
+        let body = string(body);
+        let mut kind = MessageKind::parse(string(self.kind).as_deref());
+        let mut content = self.content();
+        if let Some(call) = self.event.filter(|_| kind == MessageKind::Missing).and_then(|_| missed_call(json)) {
+            (kind, content) = (MessageKind::Call, MessageContent::Call(call));
+        }
+        let is_plain_text = kind == MessageKind::Text
+            && body.is_some()
+            && oddities == Oddities::default()
+            && self.has_nothing_but_text();
+        InboundMessage {
+            id: string(self.id),
+            kind,
+            from: string(self.from),
+            timestamp: integer(self.timestamp).map(Timestamp::from_wire),
+            text: body.or_else(|| media.iter().find_map(|media| caption(*media))).or(tap_title),
+            tap,
+            media: media.into_iter().find_map(read_media),
+            content,
+            quoted: quoted(self.context),
+            forwarded: forwarded(self.context),
+            referral: referral(self.referral),
+            group_id: string(self.group_id),
+            errors: errors(self.errors),
+            is_plain_text,
+            ..InboundMessage::default()
+        }
+    }
+
+    fn content(&self) -> MessageContent {
+        let parts = Parts {
+            location: self.location,
+            contacts: self.contacts,
+            order: self.order,
+            interactive: self.interactive,
+            reaction: self.reaction,
+            revoke: self.revoke,
+            system: self.system,
+            unsupported: self.unsupported,
+        };
+        parts.content()
+    }
+
     /// Beside who wrote to us, and when.
     fn has_nothing_but_text(&self) -> bool {
         let names = [self.to, self.to_user_id, self.to_parent_user_id, self.group_id, self.context, self.referral];
         let media = [self.image, self.video, self.document, self.audio, self.sticker];
-        let others = [self.button, self.interactive, self.system, self.errors];
+        let others = [self.button, self.interactive, self.system, self.errors, self.edit, self.revoke, self.event];
+        let contents = [self.location, self.contacts, self.order, self.reaction, self.unsupported];
         let text = self.text.and_then(|text| fields(text.get(), &["body"]));
-        names.iter().chain(&media).chain(&others).all(Option::is_none)
+        names.iter().chain(&media).chain(&others).chain(&contents).all(Option::is_none)
             && text.is_some_and(|text| text.oddities == Oddities::default())
     }
-}
-
-/// `errors[].code`, in order.
-pub(super) fn error_codes(errors: Json<'_>) -> Vec<i64> {
-    let mut codes = Vec::new();
-    if let Some(errors) = errors {
-        for_each(errors, |error| {
-            let [code] = fields_of(Some(error), &["code"]);
-            if let Some(code) = integer(code)
-                && codes.len() < ERROR_CODES_MAX
-            {
-                codes.push(code);
-            }
-        });
-    }
-    codes
 }
 
 /// A rotation speaks of the old identity; one that names only the new one, of that.
@@ -191,23 +225,31 @@ fn caption(media: Json<'_>) -> Option<String> {
 /// What was tapped, and the words on it. A template button without payload is still words.
 fn tap(button: Json<'_>, interactive: Json<'_>) -> (Option<Tap>, Option<String>) {
     let [button_reply, list_reply] = fields_of(interactive, &["button_reply", "list_reply"]);
+    let [description] = fields_of(list_reply, &["description"]);
     let taps = [
-        (TapSource::Template, fields_of(button, &["payload", "text"])),
-        (TapSource::Button, fields_of(button_reply, &["id", "title"])),
-        (TapSource::List, fields_of(list_reply, &["id", "title"])),
+        (TapSource::Template, fields_of(button, &["payload", "text"]), None),
+        (TapSource::Button, fields_of(button_reply, &["id", "title"]), None),
+        (TapSource::List, fields_of(list_reply, &["id", "title"]), string(description)),
     ];
-    for (source, [id, title]) in taps {
+    for (source, [id, title], description) in taps {
         let (id, title) = (string(id), string(title));
         if id.is_some() || title.is_some() {
-            return (id.map(|id| Tap { source, id, title: title.clone() }), title);
+            return (id.map(|id| Tap { source, id, title: title.clone(), description }), title);
         }
     }
     (None, None)
 }
 
 fn read_media(media: Json<'_>) -> Option<Media> {
-    let [id, mime_type, sha256, filename] = fields_of(media, &["id", "mime_type", "sha256", "filename"]);
-    Some(Media { id: string(id)?, mime_type: string(mime_type), sha256: string(sha256), filename: string(filename) })
+    let [id, mime_type, sha256, filename, voice] =
+        fields_of(media, &["id", "mime_type", "sha256", "filename", "voice"]);
+    Some(Media {
+        id: string(id)?,
+        mime_type: string(mime_type),
+        sha256: string(sha256),
+        filename: string(filename),
+        is_voice: is_true(voice),
+    })
 }
 
 /// A forwarded message has a `context` too, without an id: it answers nothing.
@@ -216,18 +258,29 @@ fn quoted(context: Json<'_>) -> Option<Quoted> {
     Some(Quoted { id: string(id)?, from: string(from) })
 }
 
+fn forwarded(context: Json<'_>) -> Forwarded {
+    let [once, often] = fields_of(context, &["forwarded", "frequently_forwarded"]);
+    match (is_true(once), is_true(often)) {
+        (_, true) => Forwarded::Often,
+        (true, false) => Forwarded::Once,
+        (false, false) => Forwarded::Never,
+    }
+}
+
+fn is_true(json: Json<'_>) -> bool {
+    json.is_some_and(|json| json.get() == "true")
+}
+
 fn referral(referral: Json<'_>) -> Option<Referral> {
-    let [source_type, source_id, source_url, headline] =
-        fields_of(referral, &["source_type", "source_id", "source_url", "headline"]);
+    let [source_type, source_id, source_url, headline, body, click_id] =
+        fields_of(referral, &["source_type", "source_id", "source_url", "headline", "body", "ctwa_clid"]);
     let referral = Referral {
         source_type: string(source_type),
         source_id: string(source_id),
         source_url: string(source_url),
         headline: string(headline),
+        body: string(body),
+        click_id: string(click_id),
     };
-    let is_empty = referral.source_type.is_none()
-        && referral.source_id.is_none()
-        && referral.source_url.is_none()
-        && referral.headline.is_none();
-    (!is_empty).then_some(referral)
+    (referral != Referral::default()).then_some(referral)
 }

@@ -4,6 +4,7 @@
 //! with it. Field names and message types that we do not know are events like any other.
 
 mod change;
+mod content;
 mod key;
 mod message;
 mod person;
@@ -113,6 +114,16 @@ pub enum Content {
     ContactChange(ContactChange),
     /// Any other change: of the account, a number or a template, and the coexistence backfill.
     AccountChange,
+}
+
+impl Content {
+    /// The message that it is, whoever wrote it.
+    pub(crate) const fn message_mut(&mut self) -> Option<&mut InboundMessage> {
+        match self {
+            Self::Message(message) | Self::StandbyMessage(message) | Self::Echo(message) => Some(message),
+            Self::Status(_) | Self::ContactChange(_) | Self::AccountChange => None,
+        }
+    }
 }
 
 /// A change that concerns one person.

@@ -6,9 +6,11 @@
 use std::borrow::Cow;
 
 use serde_json::value::RawValue;
-use waypost_domain::{InboundMessage, PhoneNumberId, WabaId};
+use waypost_domain::message::MessageContent;
+use waypost_domain::{InboundMessage, MessageKind, PhoneNumberId, WabaId};
 
-use super::message::{self, Direction, error_codes};
+use super::content::errors;
+use super::message::{self, Direction};
 use super::person::People;
 use super::{
     Content, DecodeError, Position, QuarantineReason, Quarantined, Split, WebhookEvent, change, decode_status, key,
@@ -37,6 +39,15 @@ object! {
         message_echoes: "message_echoes",
         errors: "errors",
         // Always there; named so that it does not count as something else in the change.
+        _messaging_product: "messaging_product",
+    }
+}
+object! {
+    Calls {
+        calls: "calls",
+        contacts: "contacts",
+        // Always there; named so that they do not count as something else in the change.
+        _metadata: "metadata",
         _messaging_product: "messaging_product",
     }
 }
@@ -158,6 +169,7 @@ impl<'a> Splitter<'a> {
             "" | "messages" => Some(Author::Customer),
             "standby" => Some(Author::CustomerOnStandby),
             "smb_message_echoes" => None,
+            "calls" => return self.calls(context, json),
             _ => return self.rest(context, json),
         };
         let mut has_messages = false;
@@ -182,17 +194,37 @@ impl<'a> Splitter<'a> {
         let Some(list) = self.list(list, "messages are not a list") else { return false };
         let people = People::read(value.contacts, ITEMS_MAX);
         self.contacts += people.len();
-        let codes = error_codes(value.errors);
-        let mut has_messages = false;
+        let first = self.split.events.len();
         json::for_each(list, |raw| {
             self.item(context, raw, |json, post, at| {
-                let mut message = message::decode(json, author.direction(), |own| people.sender(own))?;
-                message.error_codes.extend(&codes);
-                has_messages = true;
+                let message = message::decode(json, author.direction(), |own| people.sender(own))?;
                 Ok((key::of_message(message.id.as_deref(), json, post, at), author.content(message)))
             });
         });
-        has_messages
+        let messages = &mut self.split.events[first..];
+        give_errors(messages.iter_mut().filter_map(|event| event.content.message_mut()).collect(), value.errors);
+        !messages.is_empty()
+    }
+
+    /// The calls of a customer's that nobody took are messages; with any other call the change is one more event.
+    fn calls(&mut self, context: &Context<'a>, json: &'a RawValue) {
+        let Some((value, oddities)) = Calls::read(json.get()) else { return self.rest(context, json) };
+        let mut has_rest = oddities.has_others;
+        if let Some(calls) = value.calls {
+            let people = People::read(value.contacts, ITEMS_MAX);
+            self.contacts += people.len();
+            json::for_each(calls, |raw| {
+                match message::decode(raw.get(), Direction::Inbound, |own| people.sender(own)) {
+                    Ok(call) if call.kind == MessageKind::Call => self.item(context, raw, |json, post, at| {
+                        Ok((key::of_message(call.id.as_deref(), json, post, at), Content::Message(call)))
+                    }),
+                    Ok(_) | Err(DecodeError::NotAnObject) => has_rest = true,
+                }
+            });
+        }
+        if has_rest || self.position.item == 0 {
+            self.rest(context, json);
+        }
     }
 
     fn statuses(&mut self, context: &Context<'a>, list: Json<'a>) {
@@ -269,6 +301,26 @@ impl<'a> Splitter<'a> {
     /// Beyond the limit nothing more is kept: the whole body will be quarantined.
     fn is_full(&self) -> bool {
         self.split.events.len() + self.split.quarantined.len() + self.contacts > ITEMS_MAX
+    }
+}
+
+/// Errors beside messages belong to those that say nothing themselves, such as `unsupported` ones; where there is none,
+/// to all of them.
+fn give_errors(mut messages: Vec<&mut InboundMessage>, beside: Json<'_>) {
+    let errors = errors(beside);
+    if errors.is_empty() {
+        return;
+    }
+    let is_silent = |message: &InboundMessage| {
+        let is_empty = message.content == MessageContent::Plain || message.kind == MessageKind::Unsupported;
+        is_empty && message.text.is_none() && message.tap.is_none() && message.media.is_none()
+    };
+    let some_are_silent = messages.iter().any(|message| is_silent(message));
+    for message in &mut messages {
+        if !some_are_silent || is_silent(message) {
+            let new = errors.iter().filter(|error| !message.errors.contains(error)).cloned().collect::<Vec<_>>();
+            message.errors.extend(new);
+        }
     }
 }
 

@@ -6,7 +6,7 @@
 use waypost_domain::{Status, StatusState, Timestamp};
 
 use super::DecodeError;
-use super::message::error_codes;
+use super::content::errors;
 use super::person::Ids;
 use crate::json::{fields_of, integer, object, string, text};
 
@@ -60,7 +60,7 @@ pub fn decode_status(json: &str) -> Result<Status, DecodeError> {
         recipient,
         participant: participant.phone.or(participant.bsuid).or(participant.parent_bsuid),
         callback_data: string(status.callback_data),
-        error_codes: error_codes(status.errors),
+        error_codes: errors(status.errors).iter().map(|error| error.code).collect(),
         pricing_category: string(category),
         pricing_type: string(kind),
     })

@@ -56,7 +56,7 @@ fn message(message: &InboundMessage) -> String {
     if let Some(rotation) = &message.rotation {
         line += &format!(" was{} is{}", aliases(&rotation.previous), aliases(&rotation.current));
     }
-    line + &errors(&message.error_codes)
+    line + &errors(&message.errors.iter().map(|error| error.code).collect::<Vec<_>>())
 }
 
 fn status(status: &Status) -> String {

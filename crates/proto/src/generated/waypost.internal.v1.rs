@@ -10,7 +10,7 @@ pub struct Aliases {
     pub parent_bsuid: ::prost::alloc::string::String,
 }
 /// One message, echo, status or other change out of a webhook, as published on `wa.events`.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Event {
     #[prost(uint32, tag = "1")]
     pub version: u32,
@@ -56,6 +56,19 @@ pub struct Event {
     /// Of a message: `errors\[\].code`, its own and those that stood beside it in the change.
     #[prost(int64, repeated, tag = "18")]
     pub error_codes: ::prost::alloc::vec::Vec<i64>,
+    /// Of a message: the same errors with what Meta says about them.
+    #[prost(message, repeated, tag = "19")]
+    pub errors: ::prost::alloc::vec::Vec<MessageError>,
+}
+/// One of Meta's `errors\[\]`.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct MessageError {
+    #[prost(int64, tag = "1")]
+    pub code: i64,
+    #[prost(string, tag = "2")]
+    pub title: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub details: ::prost::alloc::string::String,
 }
 /// Several events of one partition in one message, in their order: version 2 of what is published on `wa.events`. Nobody
 /// writes it yet.
@@ -164,6 +177,25 @@ pub struct RouteInput {
     /// What tells customers apart in draws (per cent of customers).
     #[prost(string, tag = "19")]
     pub contact_key: ::prost::alloc::string::String,
+    /// What else there was to read, part by part. The part of `text` follows from the type: what is below a file, on a
+    /// button, or the body. Together with `text` and the values of the form cut to 1,400 bytes.
+    #[prost(message, repeated, tag = "20")]
+    pub words: ::prost::alloc::vec::Vec<RouteWords>,
+    /// The answers of a form, by name.
+    #[prost(btree_map = "string, string", tag = "21")]
+    pub form: ::prost::alloc::collections::BTreeMap<
+        ::prost::alloc::string::String,
+        ::prost::alloc::string::String,
+    >,
+    /// The group that it was written in.
+    #[prost(string, optional, tag = "22")]
+    pub group_id: ::core::option::Option<::prost::alloc::string::String>,
+    /// Whether it was forwarded: then `text` is not the customer's words.
+    #[prost(bool, tag = "23")]
+    pub forwarded: bool,
+    /// Whether it answers another message.
+    #[prost(bool, tag = "24")]
+    pub quoted: bool,
     /// What an open conversation meant when this was decided. 0: whoever has it keeps it; 1: by its binding.
     #[prost(uint32, tag = "50")]
     pub semantics: u32,
@@ -173,6 +205,14 @@ pub struct RouteInput {
     /// Nobody waited for an answer in it.
     #[prost(bool, tag = "52")]
     pub open_answered: bool,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RouteWords {
+    /// As rules call it: text, caption, title, description, order, form, place, card, file, forwarded.
+    #[prost(string, tag = "1")]
+    pub part: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub text: ::prost::alloc::string::String,
 }
 /// The advertisement that brought the customer here.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

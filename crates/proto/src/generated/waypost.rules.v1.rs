@@ -139,7 +139,10 @@ pub struct Conjunct {
 pub struct Literal {
     #[prost(bool, tag = "1")]
     pub negated: bool,
-    #[prost(oneof = "literal::Atom", tags = "2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12")]
+    #[prost(
+        oneof = "literal::Atom",
+        tags = "2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 32, 33"
+    )]
     pub atom: ::core::option::Option<literal::Atom>,
 }
 /// Nested message and enum types in `Literal`.
@@ -168,17 +171,34 @@ pub mod literal {
         FirstContact(super::FirstContact),
         #[prost(message, tag = "12")]
         Percent(super::PercentRange),
+        /// Somebody else wrote it, and the customer passed it on.
+        #[prost(message, tag = "32")]
+        Forwarded(super::Forwarded),
+        /// It answers another message.
+        #[prost(message, tag = "33")]
+        Quoted(super::Quoted),
     }
 }
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Forwarded {}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Quoted {}
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Keywords {
     #[prost(message, repeated, tag = "1")]
     pub any_of: ::prost::alloc::vec::Vec<TextMatch>,
+    /// Only in these parts of the message: text, caption, title, description, order, form, place, card, file, forwarded.
+    /// None: in all of the customer's words.
+    #[prost(string, repeated, tag = "21")]
+    pub r#in: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Patterns {
     #[prost(string, repeated, tag = "1")]
     pub any_of: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// As of `Keywords`.
+    #[prost(string, repeated, tag = "21")]
+    pub r#in: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct TextMatch {
@@ -198,7 +218,7 @@ pub struct FieldValue {
 pub struct Field {
     #[prost(enumeration = "FieldKind", tag = "1")]
     pub kind: i32,
-    /// Of kind ATTRIBUTE.
+    /// Of kind ATTRIBUTE: its name; of kind FORM: the name of the answer.
     #[prost(string, tag = "2")]
     pub attribute: ::prost::alloc::string::String,
 }
@@ -371,12 +391,34 @@ pub struct SampleInput {
     pub open_team: ::prost::alloc::string::String,
     #[prost(enumeration = "Urgency", tag = "18")]
     pub open_urgency: i32,
+    #[prost(message, repeated, tag = "38")]
+    pub words: ::prost::alloc::vec::Vec<SampleWords>,
+    #[prost(btree_map = "string, string", tag = "39")]
+    pub form: ::prost::alloc::collections::BTreeMap<
+        ::prost::alloc::string::String,
+        ::prost::alloc::string::String,
+    >,
+    #[prost(string, optional, tag = "40")]
+    pub group_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(bool, tag = "41")]
+    pub forwarded: bool,
+    #[prost(bool, tag = "42")]
+    pub quoted: bool,
     /// How firmly it is bound; unspecified is firm.
     #[prost(enumeration = "Binding", tag = "58")]
     pub open_binding: i32,
     /// Nobody waits for an answer in it.
     #[prost(bool, tag = "59")]
     pub open_answered: bool,
+}
+/// Words beside `text`.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SampleWords {
+    /// As in `Keywords.in`.
+    #[prost(string, tag = "1")]
+    pub part: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub text: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SampleReferral {
@@ -532,6 +574,10 @@ pub enum FieldKind {
     ReferralType = 8,
     ReferralUrl = 9,
     Attribute = 10,
+    /// An answer of a form.
+    Form = 30,
+    /// The group that was written in.
+    Group = 31,
     /// The team of the open conversation.
     OpenTeam = 50,
     /// `loose`, `firm` or `held`.
@@ -555,6 +601,8 @@ impl FieldKind {
             Self::ReferralType => "FIELD_KIND_REFERRAL_TYPE",
             Self::ReferralUrl => "FIELD_KIND_REFERRAL_URL",
             Self::Attribute => "FIELD_KIND_ATTRIBUTE",
+            Self::Form => "FIELD_KIND_FORM",
+            Self::Group => "FIELD_KIND_GROUP",
             Self::OpenTeam => "FIELD_KIND_OPEN_TEAM",
             Self::Binding => "FIELD_KIND_BINDING",
         }
@@ -573,6 +621,8 @@ impl FieldKind {
             "FIELD_KIND_REFERRAL_TYPE" => Some(Self::ReferralType),
             "FIELD_KIND_REFERRAL_URL" => Some(Self::ReferralUrl),
             "FIELD_KIND_ATTRIBUTE" => Some(Self::Attribute),
+            "FIELD_KIND_FORM" => Some(Self::Form),
+            "FIELD_KIND_GROUP" => Some(Self::Group),
             "FIELD_KIND_OPEN_TEAM" => Some(Self::OpenTeam),
             "FIELD_KIND_BINDING" => Some(Self::Binding),
             _ => None,

@@ -1,15 +1,20 @@
 //! From the protobuf form to a document. Goes on after a mistake, to name them all.
 
 use waypost_domain::calendar::{Calendar, Date, Holiday, Shift, TimeOfDay, Weekday, WeeklyHours};
+use waypost_domain::message::Part;
 use waypost_domain::team::Priority;
 use waypost_domain::{Binding, CalendarName, Team, TeamName, Timestamp};
-use waypost_rules::atom::{Amount, AmountRange, Atom, Field, Keyword, PercentRange, TextMatch, WholeRange, ZoneOf};
+use waypost_rules::atom::{
+    Amount, AmountRange, Atom, Field, Keyword, Parts, PercentRange, TextMatch, WholeRange, ZoneOf,
+};
 use waypost_rules::input::can_be_said;
 use waypost_rules::model::{
     Conjunct, DefaultRoute, Definition, EscalationStep, Expect, Handover, Literal, Move, OnUnknown, Outcome,
     PersonTarget, Sample, Share, Target,
 };
-use waypost_rules::{Document, OpenConversation, Phase, PreviousTeam, Referral, RouteInput, Rule, Semantics};
+use waypost_rules::{
+    Document, OpenConversation, PartWords, Phase, PreviousTeam, Referral, RouteInput, Rule, Semantics,
+};
 
 use super::FieldViolation;
 use crate::rules_v1 as wire;
@@ -167,8 +172,14 @@ impl Reader {
 
     fn atom(&mut self, atom: wire::literal::Atom, at: &str) -> Option<Atom> {
         Some(match atom {
-            wire::literal::Atom::Keyword(words) => Atom::Keyword(keywords(&words.any_of)),
-            wire::literal::Atom::Regex(patterns) => Atom::Regex(patterns.any_of.into_iter().map(Into::into).collect()),
+            wire::literal::Atom::Keyword(words) => Atom::Keyword {
+                any_of: keywords(&words.any_of),
+                within: self.parts(&words.r#in, &format!("{at}.keyword.in"))?,
+            },
+            wire::literal::Atom::Regex(patterns) => Atom::Regex {
+                within: self.parts(&patterns.r#in, &format!("{at}.regex.in"))?,
+                any_of: patterns.any_of.into_iter().map(Into::into).collect(),
+            },
             wire::literal::Atom::Value(value) => {
                 let field = self.field(value.field.unwrap_or_default(), &format!("{at}.value.field"))?;
                 let any_of = value.any_of.into_iter();
@@ -192,11 +203,26 @@ impl Reader {
                 Atom::PreviousTeam { teams, within_hours: before.within_hours }
             }
             wire::literal::Atom::FirstContact(wire::FirstContact {}) => Atom::FirstContact,
+            wire::literal::Atom::Forwarded(wire::Forwarded {}) => Atom::Forwarded,
+            wire::literal::Atom::Quoted(wire::Quoted {}) => Atom::Quoted,
             wire::literal::Atom::Percent(range) => match (u8::try_from(range.from), u8::try_from(range.to)) {
                 (Ok(from), Ok(to)) => Atom::Percent(PercentRange { seed: range.seed.into(), from, to }),
                 _ => return self.refuse(format!("{at}.percent"), "is 0 to 100"),
             },
         })
+    }
+
+    /// None named: all of the customer's words.
+    fn parts(&mut self, names: &[String], at: &str) -> Option<Parts> {
+        if names.is_empty() {
+            return Some(Parts::OWN);
+        }
+        names.iter().map(|name| self.part(name, at)).collect()
+    }
+
+    fn part(&mut self, name: &str, at: &str) -> Option<Part> {
+        let part = Part::parse(name);
+        part.or_else(|| self.refuse(at.to_owned(), "is no part of a message"))
     }
 
     /// Outer `None` for a mistake.
@@ -221,6 +247,8 @@ impl Reader {
             Ok(wire::FieldKind::ReferralUrl) => Field::ReferralUrl,
             Ok(wire::FieldKind::OpenTeam) => Field::OpenTeam,
             Ok(wire::FieldKind::Binding) => Field::Binding,
+            Ok(wire::FieldKind::Form) => Field::Form(field.attribute.into()),
+            Ok(wire::FieldKind::Group) => Field::Group,
             Ok(wire::FieldKind::Attribute) => Field::Attribute(field.attribute.into()),
             Ok(wire::FieldKind::Unspecified) | Err(_) => {
                 return self.refuse(format!("{at}.kind"), "is no kind of field");
@@ -279,10 +307,19 @@ impl Reader {
         let binding = self.binding(wire.open_binding, &format!("{at}.input.open_binding"));
         let waits = !wire.open_answered;
         let received_at = self.instant(wire.received_at_ms, &format!("{at}.input.received_at_ms"));
+        let field = format!("{at}.input.words");
+        let words = wire.words.into_iter();
+        let words: Option<_> =
+            words.map(|one| Some(PartWords { part: self.part(&one.part, &field)?, text: one.text })).collect();
         let input = RouteInput {
             number: wire.number,
             message_type: wire.message_type,
             text: wire.text,
+            words: words?,
+            form: wire.form,
+            forwarded: wire.forwarded,
+            quoted: wire.quoted,
+            group_id: wire.group_id,
             reply_id: wire.reply_id,
             reply_template: wire.reply_template,
             referral: wire.referral.map(|referral| Referral {

@@ -3,9 +3,9 @@
 use waypost_domain::calendar::{Calendar, Shift};
 use waypost_domain::team::Priority;
 use waypost_domain::{Binding, Team, Timestamp};
-use waypost_rules::atom::{Atom, Field, Keyword, TextMatch, WholeRange, ZoneOf};
+use waypost_rules::atom::{Atom, Field, Keyword, Parts, TextMatch, WholeRange, ZoneOf};
 use waypost_rules::model::{Conjunct, Expect, Literal, Move, OnUnknown, Outcome, Sample, Target};
-use waypost_rules::{Document, Phase, Rule};
+use waypost_rules::{Document, PartWords, Phase, Rule};
 
 use crate::rules_v1 as wire;
 
@@ -147,12 +147,14 @@ fn conjunct(conjunct: &Conjunct) -> wire::Conjunct {
 
 fn atom(atom: &Atom) -> wire::literal::Atom {
     match atom {
-        Atom::Keyword(words) => {
-            wire::literal::Atom::Keyword(wire::Keywords { any_of: words.iter().map(keyword).collect() })
-        }
-        Atom::Regex(patterns) => {
-            wire::literal::Atom::Regex(wire::Patterns { any_of: patterns.iter().map(ToString::to_string).collect() })
-        }
+        Atom::Keyword { any_of, within } => wire::literal::Atom::Keyword(wire::Keywords {
+            any_of: any_of.iter().map(keyword).collect(),
+            r#in: parts(*within),
+        }),
+        Atom::Regex { any_of, within } => wire::literal::Atom::Regex(wire::Patterns {
+            any_of: any_of.iter().map(ToString::to_string).collect(),
+            r#in: parts(*within),
+        }),
         Atom::Value { field: of, any_of } => wire::literal::Atom::Value(wire::FieldValue {
             field: Some(field(of)),
             any_of: any_of.iter().map(text_match).collect(),
@@ -174,12 +176,20 @@ fn atom(atom: &Atom) -> wire::literal::Atom {
         }),
         Atom::WindowLeft(range) => wire::literal::Atom::WindowLeftMinutes(whole(range)),
         Atom::FirstContact => wire::literal::Atom::FirstContact(wire::FirstContact {}),
+        Atom::Forwarded => wire::literal::Atom::Forwarded(wire::Forwarded {}),
+        Atom::Quoted => wire::literal::Atom::Quoted(wire::Quoted {}),
         Atom::Percent(range) => wire::literal::Atom::Percent(wire::PercentRange {
             seed: range.seed.to_string(),
             from: range.from.into(),
             to: range.to.into(),
         }),
     }
+}
+
+/// None where all of the customer's words count.
+fn parts(within: Parts) -> Vec<String> {
+    let named = (within != Parts::OWN).then_some(within);
+    named.into_iter().flat_map(Parts::iter).map(|part| part.as_str().to_owned()).collect()
 }
 
 fn whole(range: &WholeRange) -> wire::WholeRange {
@@ -207,9 +217,15 @@ fn field(field: &Field) -> wire::Field {
         Field::ReferralUrl => (wire::FieldKind::ReferralUrl, ""),
         Field::OpenTeam => (wire::FieldKind::OpenTeam, ""),
         Field::Binding => (wire::FieldKind::Binding, ""),
+        Field::Form(name) => (wire::FieldKind::Form, &**name),
+        Field::Group => (wire::FieldKind::Group, ""),
         Field::Attribute(name) => (wire::FieldKind::Attribute, &**name),
     };
     wire::Field { kind: kind.into(), attribute: attribute.to_owned() }
+}
+
+fn words(words: &PartWords) -> wire::SampleWords {
+    wire::SampleWords { part: words.part.as_str().to_owned(), text: words.text.clone() }
 }
 
 fn sample(sample: &Sample) -> wire::Sample {
@@ -219,6 +235,11 @@ fn sample(sample: &Sample) -> wire::Sample {
         number: input.number.clone(),
         message_type: input.message_type.clone(),
         text: input.text.clone(),
+        words: input.words.iter().map(words).collect(),
+        form: input.form.clone(),
+        group_id: input.group_id.clone(),
+        forwarded: input.forwarded,
+        quoted: input.quoted,
         reply_id: input.reply_id.clone(),
         reply_template: input.reply_template.clone(),
         referral: input.referral.as_ref().map(|referral| wire::SampleReferral {

@@ -14,17 +14,10 @@ fn message(text: &str) -> InboundMessage {
         contact: AliasSet { phone: Some("15550100".into()), ..AliasSet::default() },
         from: Some("15550100".into()),
         profile_name: Some("Ada".into()),
-        username: None,
         timestamp: Some(Timestamp::from_millis(1_000)),
         text: Some(text.into()),
-        tap: None,
-        media: None,
-        quoted: None,
-        referral: None,
-        group_id: None,
-        rotation: None,
-        error_codes: Vec::new(),
         is_plain_text: true,
+        ..InboundMessage::default()
     }
 }
 

@@ -35,7 +35,7 @@ impl Floor {
             let (mut tier, mut country, mut office) = ("", "", None);
             for literal in rules[place].when[0].literals() {
                 match &literal.atom {
-                    Atom::Keyword(words) => {
+                    Atom::Keyword { any_of: words, .. } => {
                         for word in words {
                             floor.words.entry(word.needle().trim().into()).or_insert(rank);
                         }

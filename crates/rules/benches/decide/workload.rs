@@ -8,7 +8,7 @@ use waypost_domain::calendar::{Calendar, Shift, TimeOfDay, Weekday, WeeklyHours}
 use waypost_domain::team::Priority;
 use waypost_domain::{CalendarName, Team, TeamName, Timestamp};
 use waypost_rules::RouteInput;
-use waypost_rules::atom::{Atom, Field, Keyword, TextMatch, ZoneOf};
+use waypost_rules::atom::{Atom, Field, Keyword, Parts, TextMatch, ZoneOf};
 use waypost_rules::model::{Conjunct, DefaultRoute, Definition, Document, Handover, Literal, Rule, Target};
 
 const INPUTS: usize = 20_000;
@@ -89,7 +89,11 @@ pub(crate) fn document(rules: usize) -> Document {
     }
     for n in 0..keyword_rules(rules) {
         let keywords = (0..WORDS_PER_RULE).map(|_| Keyword::word(&word(dice.below(words)))).collect();
-        all.push(rule(format!("words-{n}"), 10, vec![Literal::from(Atom::Keyword(keywords))]));
+        all.push(rule(
+            format!("words-{n}"),
+            10,
+            vec![Literal::from(Atom::Keyword { any_of: keywords, within: Parts::OWN })],
+        ));
     }
     with_rules(all)
 }
@@ -168,7 +172,9 @@ pub(crate) fn quamina_pattern(rule: &Rule) -> String {
         .literals()
         .iter()
         .filter_map(|literal| match &literal.atom {
-            Atom::Keyword(words) => Some(format!("\"words\":{}", list(words.iter().map(Keyword::text).collect()))),
+            Atom::Keyword { any_of: words, .. } => {
+                Some(format!("\"words\":{}", list(words.iter().map(Keyword::text).collect())))
+            }
             Atom::Value { field: Field::Reply, any_of } => Some(format!("\"reply\":{}", list(vec![&any_of[0].text]))),
             Atom::Value { field: Field::Country, any_of } => {
                 Some(format!("\"country\":{}", list(vec![&any_of[0].text])))

@@ -98,7 +98,9 @@ enum Key<'a> {
 impl<'a> Key<'a> {
     fn all(literal: &'a Literal) -> Vec<Self> {
         match &literal.atom {
-            Atom::Keyword(words) if !literal.negated => words.iter().map(|word| Key::Keyword(word.needle())).collect(),
+            Atom::Keyword { any_of, .. } if !literal.negated => {
+                any_of.iter().map(|word| Key::Keyword(word.needle())).collect()
+            }
             Atom::Value { field, any_of } if !literal.negated => {
                 any_of.iter().map(|one| Key::Value(field, one)).collect()
             }
@@ -116,7 +118,9 @@ fn implies(narrow: &Literal, wide: &Literal) -> bool {
         return false;
     }
     match (&narrow.atom, &wide.atom) {
-        (Atom::Keyword(few), Atom::Keyword(many)) => few.iter().all(|one| many.contains(one)),
+        (Atom::Keyword { any_of: few, within: narrow }, Atom::Keyword { any_of: many, within: wide }) => {
+            narrow.iter().all(|part| wide.contains(part)) && few.iter().all(|one| many.contains(one))
+        }
         (Atom::Value { field, any_of: few }, Atom::Value { field: other, any_of: many }) => {
             field == other && few.iter().all(|one| many.contains(one))
         }
@@ -172,7 +176,7 @@ fn patterns(definition: &Definition, findings: &mut Vec<Finding>) {
     let atoms = definition.rules.iter().flat_map(|rule| &rule.when).flat_map(|conjunct| conjunct.literals());
     let patterns: BTreeSet<&str> = atoms
         .filter_map(|literal| match &literal.atom {
-            Atom::Regex(patterns) => Some(patterns.iter().map(|pattern| &**pattern)),
+            Atom::Regex { any_of, .. } => Some(any_of.iter().map(|pattern| &**pattern)),
             _ => None,
         })
         .flatten()

@@ -64,7 +64,9 @@ fn tearing_word(rule: &Rule) -> Option<&Keyword> {
         Some(Move::Never) | None => return None,
     }
     rule.when.iter().find_map(|conjunct| match conjunct.literals() {
-        [Literal { negated: false, atom: Atom::Keyword(words) }] => words.iter().find(|word| is_lone(word)),
+        [Literal { negated: false, atom: Atom::Keyword { any_of: words, .. } }] => {
+            words.iter().find(|word| is_lone(word))
+        }
         _ => None,
     })
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 use std::ops::Range;
 
-use crate::atom::{Atom, Field, Selective};
+use crate::atom::{Atom, Field, Parts, Selective};
 use crate::index::broad::{Broad, BroadRow, FIELDS_MAX, Source, VALUES_MAX, values};
 use crate::index::dictionary::{Dictionaries, Table};
 use crate::index::{Group, Index, MemoPlace, Posting, Row, Test};
@@ -141,7 +141,7 @@ fn frequencies<'a>(drafts: &[Draft<'a>]) -> Table<Key<'a>, u32> {
     frequencies.reserve(drafts.len());
     for literal in drafts.iter().flat_map(|draft| draft.conjunct.literals()).filter(|literal| !literal.negated) {
         match literal.atom.selective() {
-            Some(Selective::Words(keywords)) => {
+            Some(Selective::Words(keywords, _)) => {
                 for key in keywords.iter().flat_map(|keyword| words(keyword.needle(), keyword.is_prefix())) {
                     *frequencies.entry(key).or_default() += 1;
                 }
@@ -171,7 +171,7 @@ fn words(needle: &str, prefix: bool) -> impl Iterator<Item = Key<'_>> {
 /// phrase its rarest word.
 fn keys<'a>(literal: &'a Literal, frequencies: &Table<Key<'a>, u32>, mut file: impl FnMut(Key<'a>)) {
     match literal.atom.selective() {
-        Some(Selective::Words(keywords)) => {
+        Some(Selective::Words(keywords, _)) => {
             for keyword in keywords {
                 let rarity = |key: &Key<'a>| (key.prefix, frequencies.get(key).copied().unwrap_or_default());
                 if let Some(key) = words(keyword.needle(), keyword.is_prefix()).min_by_key(rarity) {
@@ -212,10 +212,11 @@ fn fileable(literal: &Literal, on_unknown: OnUnknown) -> Option<(bool, bool)> {
         return None;
     }
     match literal.atom.selective()? {
-        Selective::Words(keywords) => {
+        Selective::Words(keywords, within) => {
             let single = |needle: &str| needle.split_ascii_whitespace().nth(1).is_none();
             let blank = keywords.iter().any(|keyword| keyword.is_blank());
-            (!blank).then(|| (true, keywords.iter().all(|keyword| single(keyword.needle()))))
+            let exact = within == Parts::OWN && keywords.iter().all(|keyword| single(keyword.needle()));
+            (!blank).then_some((true, exact))
         }
         Selective::Values(field, _) => {
             if field.may_be_unknown() && matches!(on_unknown, OnUnknown::Match) {

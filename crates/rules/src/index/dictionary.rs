@@ -65,7 +65,7 @@ pub(super) struct Dictionaries {
 impl Dictionaries {
     /// The postings of everything that the input has. Rows that are filed under an absent value are not hit.
     pub(super) fn look_up(&self, facts: &Facts<'_>, hits: &mut Vec<Posting>) {
-        for word in facts.folded.split_ascii_whitespace() {
+        for word in facts.words.own().split_ascii_whitespace() {
             self.words.look_up(word, hits);
         }
         for (field, dictionary) in &self.fields {

@@ -19,6 +19,7 @@ use crate::evaluate::{Environment, Facts, Truth, is_valid_at};
 use crate::index::broad::Broad;
 use crate::index::dictionary::Dictionaries;
 use crate::model::{Conjunct, Definition, OnUnknown, Phase};
+use crate::words::FoldedWords;
 
 pub(crate) use build::{build, winning_order};
 
@@ -111,7 +112,7 @@ pub(crate) struct Index {
 /// What looking up needs besides the index. Kept by the caller from one input to the next, for any rule sets.
 #[derive(Debug, Default)]
 pub struct Scratch {
-    pub(crate) folded: String,
+    pub(crate) words: FoldedWords,
     hits: Vec<Posting>,
     memo: Vec<Memo>,
     lookup: u32,

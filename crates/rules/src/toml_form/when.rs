@@ -1,10 +1,11 @@
 //! Reading `when`: a table of conditions that must all hold, or a list of such tables of which any may.
 
-use toml::de::DeValue;
+use toml::de::{DeTable, DeValue};
+use waypost_domain::message::{MessageKind, Part};
 use waypost_domain::{CalendarName, TeamName};
 
 use super::tree::{Reader, Value, join};
-use crate::atom::{Amount, AmountRange, Atom, Field, Keyword, PercentRange, TextMatch, WholeRange, ZoneOf};
+use crate::atom::{Amount, AmountRange, Atom, Field, Keyword, Parts, PercentRange, TextMatch, WholeRange, ZoneOf};
 use crate::model::{Conjunct, Literal};
 
 /// How deep `and` and `not` may lie in each other.
@@ -24,6 +25,12 @@ const KEYS: &[&str] = &[
     "referral_url",
     "open_team",
     "binding",
+    "group",
+    "form",
+    "in",
+    "forwarded",
+    "quoted",
+    "call",
     "tier",
     "attribute",
     "open",
@@ -50,6 +57,7 @@ pub(super) const FIELD_KEYS: &[(&str, Field)] = &[
     ("referral_url", Field::ReferralUrl),
     ("open_team", Field::OpenTeam),
     ("binding", Field::Binding),
+    ("group", Field::Group),
 ];
 
 impl Reader {
@@ -68,9 +76,11 @@ impl Reader {
         if depth > DEPTH_MAX {
             return self.error(value, field, format!("and / not nested deeper than {DEPTH_MAX}"));
         }
+        let within = self.within(table, field);
         for (key, value) in table {
             let path = join(field, key.get_ref());
             match key.get_ref().as_ref() {
+                "in" => {}
                 "not" if negated => self.error(value, &path, "not cannot stand in not"),
                 "not" => {
                     for part in Self::one_or_many(value) {
@@ -82,12 +92,17 @@ impl Reader {
                         self.conditions(part, &path, negated, into, depth + 1);
                     }
                 }
-                "attribute" => self.attributes(value, &path, negated, into),
+                "attribute" => self.named(value, &path, negated, into, Field::Attribute),
+                "form" => self.named(value, &path, negated, into, Field::Form),
+                "group" if value.get_ref().as_bool().is_some() => {
+                    let Some(is_group) = self.bool(value, &path) else { continue };
+                    into.push(Literal { negated: negated == is_group, atom: Atom::Exists(Field::Group) });
+                }
                 "tier" => self.field_value(Field::Attribute("tier".into()), value, &path, negated, into),
                 name => match FIELD_KEYS.iter().find(|(key, _)| *key == name) {
                     Some((_, known)) => self.field_value(known.clone(), value, &path, negated, into),
                     None if KEYS.contains(&name) => {
-                        if let Some(Literal { negated: opposite, atom }) = self.special(name, value, &path) {
+                        if let Some(Literal { negated: opposite, atom }) = self.special(name, value, &path, within) {
                             into.push(Literal { negated: negated != opposite, atom });
                         }
                     }
@@ -98,27 +113,61 @@ impl Reader {
     }
 
     /// The conditions that are not about a field's value.
-    fn special(&mut self, name: &str, value: &Value<'_>, path: &str) -> Option<Literal> {
+    fn special(&mut self, name: &str, value: &Value<'_>, path: &str, within: Parts) -> Option<Literal> {
+        let is = |reader: &mut Self, atom| Some(Literal { negated: !reader.bool(value, path)?, atom });
         let atom = match name {
-            "keyword" => Atom::Keyword(self.keywords(value, path)),
-            "regex" => Atom::Regex(self.strings(value, path).into_iter().map(Into::into).collect()),
+            "keyword" => Atom::Keyword { any_of: self.keywords(value, path), within },
+            "regex" => Atom::Regex { any_of: self.strings(value, path).into_iter().map(Into::into).collect(), within },
             "open" => self.open(value, path)?,
             "closed" => return Some(Literal { negated: true, atom: self.open(value, path)? }),
             "utc_offset_minutes" => Atom::UtcOffset(self.whole_range(value, path)?),
             "window_left_minutes" => Atom::WindowLeft(self.whole_range(value, path)?),
             "previous_team" => self.previous_team(value, path)?,
-            "first_contact" => return Some(Literal { negated: !self.bool(value, path)?, atom: Atom::FirstContact }),
+            "first_contact" => return is(self, Atom::FirstContact),
+            "forwarded" => return is(self, Atom::Forwarded),
+            "quoted" => return is(self, Atom::Quoted),
+            // A type in other words.
+            "call" => {
+                let any_of = vec![TextMatch::exact(MessageKind::Call.as_str())];
+                return is(self, Atom::Value { field: Field::MessageType, any_of });
+            }
             "percent" => Atom::Percent(self.percent(value, path)?),
             _ => return None,
         };
         Some(Literal::from(atom))
     }
 
-    fn attributes(&mut self, value: &Value<'_>, path: &str, negated: bool, into: &mut Vec<Literal>) {
+    /// Where the words of this table are looked for: its `in`.
+    fn within(&mut self, table: &DeTable<'_>, field: &str) -> Parts {
+        let Some(value) = table.get("in") else { return Parts::OWN };
+        let path = join(field, "in");
+        if !table.contains_key("keyword") && !table.contains_key("regex") {
+            self.error(value, &path, "narrows keyword and regex, and there is none here");
+        }
+        let mut parts = Vec::new();
+        for name in self.strings(value, &path) {
+            let known = || Part::ALL.map(Part::as_str).join(", ");
+            match Part::parse(name) {
+                Some(part) => parts.push(part),
+                None => self.error(value, &path, format!("{name:?} is no part of a message; there are {}", known())),
+            }
+        }
+        parts.into_iter().collect()
+    }
+
+    /// A table of values by the names of attributes or of a form's answers.
+    fn named(
+        &mut self,
+        value: &Value<'_>,
+        path: &str,
+        negated: bool,
+        into: &mut Vec<Literal>,
+        field: impl Fn(Box<str>) -> Field,
+    ) {
         let Some(table) = self.table(value, path) else { return };
         for (name, value) in table {
             let path = join(path, name.get_ref());
-            self.field_value(Field::Attribute(name.get_ref().as_ref().into()), value, &path, negated, into);
+            self.field_value(field(name.get_ref().as_ref().into()), value, &path, negated, into);
         }
     }
 

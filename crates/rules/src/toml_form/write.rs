@@ -3,9 +3,11 @@
 
 mod when;
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use waypost_domain::calendar::{Calendar, Shift, Weekday};
+use waypost_domain::message::Part;
 use waypost_domain::team::Priority;
 use waypost_domain::{Binding, Team, Timestamp};
 
@@ -210,6 +212,7 @@ fn sample(sample: &Sample) -> String {
     text("text", input.text.as_deref());
     text("type", (input.message_type != "text").then_some(&input.message_type));
     text("number", (!input.number.is_empty()).then_some(&input.number));
+    text("group", input.group_id.as_deref());
     text("reply", input.reply_id.as_deref());
     text("template", input.reply_template.as_deref());
     if let Some(referral) = &input.referral {
@@ -232,6 +235,19 @@ fn sample(sample: &Sample) -> String {
     }
     if input.referral.is_some() {
         entries.push(("referred", "true".to_owned()));
+    }
+    if !input.words.is_empty() {
+        let mut words: BTreeMap<Part, Vec<&str>> = BTreeMap::new();
+        for one in &input.words {
+            words.entry(one.part).or_default().push(&one.text);
+        }
+        entries.push(("words", table(words.iter().map(|(part, texts)| (part.as_str(), quote(&texts.join("\n")))))));
+    }
+    if !input.form.is_empty() {
+        entries.push(("form", table(input.form.iter().map(|(name, value)| (key(name), quote(value))))));
+    }
+    for (name, holds) in [("forwarded", input.forwarded), ("quoted", input.quoted)] {
+        entries.extend(holds.then(|| (name, "true".to_owned())));
     }
     if !input.attributes.is_empty() {
         let attributes = input.attributes.iter().map(|(name, value)| (key(name), quote(value)));

@@ -1,10 +1,11 @@
 //! Samples: the messages that a rule's author gives with it. Keys that say what a message is, and what is expected.
 
 use waypost_domain::Binding;
+use waypost_domain::message::Part;
 use waypost_domain::team::Priority;
 
 use super::super::tree::{Reader, Value, join};
-use crate::input::{OpenConversation, PreviousTeam, Referral, RouteInput};
+use crate::input::{OpenConversation, PartWords, PreviousTeam, Referral, RouteInput};
 use crate::model::{Expect, Sample};
 
 impl Reader {
@@ -35,6 +36,25 @@ impl Reader {
                         input.attributes.insert(name.get_ref().to_string(), value.to_owned());
                     }
                 }
+                "words" => {
+                    for (part, value) in self.table(value, &path)? {
+                        let path = join(&path, part.get_ref());
+                        let words = self.string(value, &path)?.to_owned();
+                        match Part::parse(part.get_ref()) {
+                            Some(part) => input.words.push(PartWords { part, text: words }),
+                            None => self.error(value, &path, "is no part of a message"),
+                        }
+                    }
+                }
+                "form" => {
+                    for (name, value) in self.table(value, &path)? {
+                        let value = self.string(value, &join(&path, name.get_ref()))?;
+                        input.form.insert(name.get_ref().to_string(), value.to_owned());
+                    }
+                }
+                "group" => input.group_id = text(self),
+                "forwarded" => input.forwarded = self.bool(value, &path)?,
+                "quoted" => input.quoted = self.bool(value, &path)?,
                 "language" => input.language = text(self),
                 "country" => input.country = text(self),
                 "at" => input.received_at = self.instant(value, &path),
@@ -74,6 +94,11 @@ impl Reader {
 
 const SAMPLE_KEYS: &[&str] = &[
     "text",
+    "words",
+    "form",
+    "group",
+    "forwarded",
+    "quoted",
     "reply",
     "type",
     "number",

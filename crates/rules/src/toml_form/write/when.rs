@@ -2,7 +2,7 @@
 
 use super::super::when::FIELD_KEYS;
 use super::{array, key, quote, table};
-use crate::atom::{Amount, Atom, Field, Keyword, WholeRange, ZoneOf};
+use crate::atom::{Amount, Atom, Field, Keyword, Parts, WholeRange, ZoneOf};
 use crate::model::{Conjunct, Literal};
 
 /// A key that is there already goes into a table of its own under `and`.
@@ -39,6 +39,9 @@ struct Block {
 struct Conditions {
     entries: Vec<(String, String)>,
     attributes: Vec<(String, String)>,
+    form: Vec<(String, String)>,
+    /// Where the words among `entries` are looked for.
+    within: Option<Parts>,
 }
 
 impl Block {
@@ -46,19 +49,27 @@ impl Block {
     fn take<'a>(&mut self, literal: &'a Literal) -> Option<&'a Literal> {
         let (key_text, value, opposite) = condition(&literal.atom, literal.negated);
         let conditions = if literal.negated && !opposite { &mut self.negated } else { &mut self.plain };
-        let attribute = match &literal.atom {
-            Atom::Value { field: Field::Attribute(name), .. }
-            | Atom::Exists(Field::Attribute(name))
-            | Atom::Range { attribute: name, .. } => Some(name),
+        let within = match &literal.atom {
+            Atom::Keyword { within, .. } | Atom::Regex { within, .. } => Some(*within),
             _ => None,
         };
-        let (entries, name) = match attribute {
-            Some(name) => (&mut conditions.attributes, key(name)),
-            None => (&mut conditions.entries, key_text.to_owned()),
+        // `in` is of all words that a table asks for.
+        if within.is_some_and(|within| conditions.within.is_some_and(|taken| taken != within)) {
+            return Some(literal);
+        }
+        let (entries, name) = match &literal.atom {
+            Atom::Value { field: Field::Attribute(name), .. }
+            | Atom::Exists(Field::Attribute(name))
+            | Atom::Range { attribute: name, .. } => (&mut conditions.attributes, key(name)),
+            Atom::Value { field: Field::Form(name), .. } | Atom::Exists(Field::Form(name)) => {
+                (&mut conditions.form, key(name))
+            }
+            _ => (&mut conditions.entries, key_text.to_owned()),
         };
         if entries.iter().any(|(taken, _)| *taken == name) {
             return Some(literal);
         }
+        conditions.within = conditions.within.or(within);
         entries.push((name, value));
         None
     }
@@ -76,6 +87,12 @@ impl Block {
 impl Conditions {
     fn entries(self) -> Vec<(String, String)> {
         let mut entries = self.entries;
+        if let Some(within) = self.within.filter(|within| *within != Parts::OWN) {
+            entries.push(("in".to_owned(), array(within.iter().map(|part| quote(part.as_str())))));
+        }
+        if !self.form.is_empty() {
+            entries.push(("form".to_owned(), table(self.form)));
+        }
         if !self.attributes.is_empty() {
             entries.push(("attribute".to_owned(), table(self.attributes)));
         }
@@ -87,8 +104,8 @@ impl Conditions {
 fn condition(atom: &Atom, negated: bool) -> (&'static str, String, bool) {
     let field_key = |field: &Field| FIELD_KEYS.iter().find(|(_, known)| known == field).map_or("", |(key, _)| key);
     match atom {
-        Atom::Keyword(keywords) => ("keyword", array(keywords.iter().map(keyword)), false),
-        Atom::Regex(patterns) => ("regex", array(patterns.iter().map(|pattern| quote(pattern))), false),
+        Atom::Keyword { any_of, .. } => ("keyword", array(any_of.iter().map(keyword)), false),
+        Atom::Regex { any_of, .. } => ("regex", array(any_of.iter().map(|pattern| quote(pattern))), false),
         Atom::Value { field, any_of } => {
             (field_key(field), array(any_of.iter().map(|one| matching(&one.text, one.prefix))), false)
         }
@@ -113,6 +130,8 @@ fn condition(atom: &Atom, negated: bool) -> (&'static str, String, bool) {
             ("previous_team", value, false)
         }
         Atom::FirstContact => ("first_contact", (!negated).to_string(), true),
+        Atom::Forwarded => ("forwarded", (!negated).to_string(), true),
+        Atom::Quoted => ("quoted", (!negated).to_string(), true),
         Atom::Percent(range) => {
             let seed = if range.seed.is_empty() { String::new() } else { format!(", seed = {}", quote(&range.seed)) };
             ("percent", format!("{{ from = {}, to = {}{seed} }}", range.from, range.to), false)
