@@ -17,7 +17,8 @@ use crate::output;
   curl … | waypost inspect | jq 'select(.kind == \"message\")'
 
 Each line has kind (message, status, echo, account or quarantined) and what that kind has: id, type, contact, text,
-reply_id, status, field, … Exit code 4 if anything was quarantined.")]
+words (where each stood and what it says), summary (one line for people), reply_id, status, field, … Exit code 4 if
+anything was quarantined.")]
 pub struct InspectArgs {
     /// The webhook body; - or nothing for standard input
     #[arg(value_name = "FILE", default_value = "-")]
@@ -90,10 +91,17 @@ fn message_fields(line: &mut Map<String, Value>, message: &InboundMessage) {
     line.insert("contact".into(), contact(&message.contact));
     put(line, "name", message.profile_name.as_deref());
     put(line, "username", message.username.as_deref());
+    line.insert("summary".into(), message.summary(None).into());
     put(line, "text", message.text.as_deref());
+    let words = message.words().into_iter().map(|words| json!({ "in": words.part.as_str(), "text": words.text }));
+    let words: Vec<Value> = words.collect();
+    if !words.is_empty() {
+        line.insert("words".into(), words.into());
+    }
     put(line, "reply_id", message.tap.as_ref().map(|tap| tap.id.as_str()));
     put(line, "reply_title", message.tap.as_ref().and_then(|tap| tap.title.as_deref()));
     put(line, "media_id", message.media.as_ref().map(|media| media.id.as_str()));
+    put(line, "original_id", message.original());
     put(line, "quoted_id", message.quoted.as_ref().map(|quoted| quoted.id.as_str()));
     put(line, "group_id", message.group_id.as_deref());
     if let Some(at) = message.timestamp {

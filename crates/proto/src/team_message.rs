@@ -10,18 +10,22 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use serde::Serialize;
 use serde_json::value::RawValue;
-use waypost_domain::message::TapSource;
 use waypost_domain::team::Priority;
 use waypost_domain::{
     ContactId, Conversation, DecisionId, InboundMessage, NumberName, PhoneNumberId, TeamName, Timestamp,
 };
 
+mod content;
+mod parts;
+
 use crate::v1::{DecisionEscalationStep, DecisionExtras};
+use parts::MessagePart;
 
 /// The bus message's `type`.
 pub const KIND: &str = "waypost.team-message.v1";
 const SPEC_VERSION: &str = "1.0";
 const EVENT_TYPE: &str = "com.waypost.message.routed.v1";
+const NOTICE_TYPE: &str = "com.waypost.message.notice.v1";
 /// CloudEvents' JSON format: <https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md>.
 pub const CONTENT_TYPE: &str = "application/cloudevents+json";
 /// A header of the bus message: says that it was addressed to another team, or to nobody that takes it, and why.
@@ -42,12 +46,37 @@ pub struct TeamMessage<'a> {
     pub json: &'a [u8],
     /// Whether another app held the thread when it was written.
     pub from_standby: bool,
+    /// Whether it is told and not asked: `com.waypost.message.notice.v1`.
+    pub is_notice: bool,
+    /// What we hold of the message that this one answers, changes, deletes or reacts to.
+    pub about: Option<&'a About>,
+    /// What the customer did while no conversation was open.
+    pub earlier_notices: &'a [EarlierNotice],
     /// `None` where the webhook named nobody.
     pub contact: Option<KnownContact<'a>>,
     pub conversation: Option<&'a Conversation>,
     /// Who had the conversation, or the one before, where that was another team.
     pub previous_team: Option<&'a TeamName>,
     pub routing: Routing<'a>,
+}
+
+/// What we hold of a message that another one is about.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct About {
+    /// Whether the business wrote it; `None` where we do not know.
+    pub is_ours: Option<bool>,
+    /// An excerpt.
+    pub text: Option<String>,
+}
+
+/// A reaction, a deletion or news of the platform that came while nobody had the conversation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EarlierNotice {
+    /// The message's type.
+    pub kind: String,
+    /// As in the message's own document.
+    pub summary: String,
+    pub received_at: Timestamp,
 }
 
 /// What we know of the sender beside what the message says.
@@ -94,51 +123,6 @@ struct Document<'a> {
     routing: RoutingPart<'a>,
     /// Written while another app held the thread, and delivered when control came to us.
     from_standby: bool,
-}
-
-#[derive(Serialize)]
-struct MessagePart<'a> {
-    /// The wamid; absent where Meta left it out.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    wamid: Option<&'a str>,
-    #[serde(rename = "type")]
-    kind: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    text: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reply: Option<ReplyPart<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    media: Option<MediaPart<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    quoted_wamid: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    written_at_ms: Option<i64>,
-    /// Meta's codes, e.g. 131051: a type that the API does not carry.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    error_codes: Vec<i64>,
-    /// Meta's own JSON of the message, where it says more than the rest of this document: the broker's work grows with
-    /// every byte, and most messages are a text and nothing else.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    raw: Option<&'a RawValue>,
-}
-
-#[derive(Serialize)]
-struct ReplyPart<'a> {
-    source: &'static str,
-    id: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    title: Option<&'a str>,
-}
-
-#[derive(Serialize)]
-struct MediaPart<'a> {
-    id: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    mime_type: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    sha256: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    filename: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -209,7 +193,7 @@ impl TeamMessage<'_> {
     pub fn encode(&self) -> Bytes {
         let envelope = Envelope {
             specversion: SPEC_VERSION,
-            kind: EVENT_TYPE,
+            kind: if self.is_notice { NOTICE_TYPE } else { EVENT_TYPE },
             source: format!("/numbers/{}", self.phone_number_id),
             id: self.id,
             traceparent: traceparent(self.post_id, self.id),
@@ -224,7 +208,7 @@ impl TeamMessage<'_> {
             number: self.number.as_str(),
             phone_number_id: self.phone_number_id.as_str(),
             received_at_ms: self.received_at.as_millis(),
-            message: self.message_part(),
+            message: MessagePart::new(self.message, self.about, self.earlier_notices, self.raw()),
             contact: self.contact_part(),
             conversation: self.conversation.map(|conversation| ConversationPart {
                 id: conversation.id.to_string(),
@@ -234,33 +218,6 @@ impl TeamMessage<'_> {
             }),
             routing: self.routing_part(),
             from_standby: self.from_standby,
-        }
-    }
-
-    fn message_part(&self) -> MessagePart<'_> {
-        MessagePart {
-            wamid: self.message.id.as_deref(),
-            kind: self.message.kind.as_str(),
-            text: self.message.text.as_deref(),
-            reply: self.message.tap.as_ref().map(|tap| ReplyPart {
-                source: match tap.source {
-                    TapSource::Button => "button",
-                    TapSource::List => "list",
-                    TapSource::Template => "template",
-                },
-                id: &tap.id,
-                title: tap.title.as_deref(),
-            }),
-            media: self.message.media.as_ref().map(|media| MediaPart {
-                id: &media.id,
-                mime_type: media.mime_type.as_deref(),
-                sha256: media.sha256.as_deref(),
-                filename: media.filename.as_deref(),
-            }),
-            quoted_wamid: self.message.quoted.as_ref().map(|quoted| quoted.id.as_str()),
-            written_at_ms: self.message.timestamp.map(waypost_domain::Timestamp::as_millis),
-            error_codes: self.message.errors.iter().map(|error| error.code).collect(),
-            raw: self.raw(),
         }
     }
 

@@ -182,6 +182,9 @@ fn routed(outgoing: Outgoing) -> Option<Routed> {
         message,
         json: &inbound.json,
         from_standby: matches!(inbound.content, Content::Standby(_)),
+        is_notice: false,
+        about: None,
+        earlier_notices: &[],
         contact: outgoing
             .contact
             .as_ref()

@@ -36,7 +36,7 @@ let connection;
 // What the tool does with a message: here it prints a line. After an exception the message comes again.
 async function handle(event) {
   const { message, routing } = event.data;
-  const said = message.text ?? `<${message.type}>`;
+  const said = message.summary;
   console.log(`${event.id}  ${routing.priority.padEnd(6)}  ${JSON.stringify(said)}  because ${routing.why}`);
 }
 

@@ -43,8 +43,7 @@ def handle(event):
     """What the tool does with a message: here it prints a line. After an exception the message comes again."""
     data = event["data"]
     message, routing = data["message"], data["routing"]
-    said = message.get("text") or f"<{message['type']}>"
-    print(f"{event['id']}  {routing['priority']:6}  {said!r}  because {routing['why']}", flush=True)
+    print(f"{event['id']}  {routing['priority']:6}  {message['summary']!r}  because {routing['why']}", flush=True)
 
 
 class Tool:

@@ -36,6 +36,9 @@ fn encoded(post_id: &str, change: impl FnOnce(&mut InboundMessage, &mut Decision
         message: &message,
         json: br#"{"from":"15550100"}"#,
         from_standby: false,
+        is_notice: false,
+        about: None,
+        earlier_notices: &[],
         contact: Some(KnownContact { id: ContactId::from_uuid(uuid::Uuid::nil()), attributes: &attributes }),
         conversation: None,
         previous_team: None,
@@ -67,7 +70,9 @@ fn a_plain_text_is_said_once() {
             "number": "support",
             "phone_number_id": "106",
             "received_at_ms": 2_000,
-            "message": { "wamid": "wamid.A", "type": "text", "text": "hola", "written_at_ms": 1_000 },
+            "message": {
+                "wamid": "wamid.A", "type": "text", "summary": "hola", "text": "hola", "written_at_ms": 1_000
+            },
             "contact": { "id": uuid::Uuid::nil().to_string(), "phone": "15550100", "name": "Ada" },
             "conversation": null,
             "routing": {

@@ -145,7 +145,8 @@ impl Printer {
     fn print(&mut self, priority: Priority, message: &Message) -> Result<bool, Failure> {
         let body = String::from_utf8_lossy(&message.body);
         if self.json {
-            output::line(&body)?;
+            // A document of ours is one line as it is; what somebody else put there must not become several.
+            output::line(&body.replace(['\n', '\r'], " "))?;
         } else {
             output::line(&summary(priority, &body))?;
         }
@@ -164,9 +165,8 @@ fn summary(priority: Priority, body: &str) -> String {
         |path: &str| document["data"].pointer(path).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
     let contact = [text("/contact/name"), text("/contact/phone"), text("/contact/user_id")];
     let contact = contact.into_iter().find(|name| !name.is_empty()).unwrap_or_else(|| "unknown".to_owned());
-    let what = match (text("/message/text"), text("/message/type")) {
-        (said, _) if !said.is_empty() => said.replace(char::is_control, " "),
-        (_, kind) => format!("[{kind}]"),
-    };
+    // What an earlier release published has no summary.
+    let what = [text("/message/summary"), text("/message/text"), format!("[{}]", text("/message/type"))];
+    let what = what.into_iter().find(|what| !what.is_empty()).unwrap_or_default().replace(char::is_control, " ");
     format!("{priority:<6} {contact}: {what}  ({}: {})", text("/routing/rule"), text("/routing/why"))
 }

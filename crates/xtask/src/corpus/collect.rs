@@ -217,6 +217,9 @@ fn message(event: &Event, json: &str) -> anyhow::Result<expected::Message> {
         username: present(&event.username),
     };
     let message = decode_message(json, &sender)?;
+    if message.summary(None).trim().is_empty() {
+        anyhow::bail!("the summary is empty");
+    }
     // The domain keeps who it is, not where it said so; the item's own words are passed on untouched.
     let item: serde_json::Value = serde_json::from_str(json)?;
     let (reply_id, button_payload) = match message.tap {
