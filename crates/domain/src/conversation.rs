@@ -1,7 +1,7 @@
 //! A conversation: one stretch of talk between a contact and one of the business's numbers.
 //!
-//! open → pending (a bot or Meta's agent holds the thread) → snoozed → resolved. A resolved conversation never opens
-//! again: the next message starts a new one, which is routed afresh.
+//! open → pending (a bot or Meta's agent holds the thread) → snoozed → resolved. One that a person resolved goes on with a
+//! message that comes soon; one that ended by idleness never does: the next message starts a new one, which is routed afresh.
 
 use serde::{Deserialize, Serialize};
 
@@ -102,6 +102,8 @@ pub struct Conversation {
 pub enum ConversationEvent {
     /// The customer wrote, and the thread is ours.
     CustomerWrote { arrived_at: Timestamp, written_at: Option<Timestamp> },
+    /// The customer wrote what ends a talk, such as thanks: it opens the window, and no answer is due.
+    CustomerClosed { arrived_at: Timestamp, written_at: Option<Timestamp> },
     /// The customer wrote to whoever holds the thread (`standby`).
     CustomerWroteToOther { arrived_at: Timestamp, written_at: Option<Timestamp> },
     /// A colleague answered in the phone app, or another app did.
@@ -110,8 +112,10 @@ pub enum ConversationEvent {
     ControlGained { at: Timestamp },
     /// `messaging_handovers`: another app holds the thread now.
     ControlLost { at: Timestamp },
-    /// A person or the idle time ended it.
+    /// The idle time ended it.
     Resolved { at: Timestamp },
+    /// The customer wrote soon after a person ended it: it goes on, firmly with its team.
+    Reopened,
 }
 
 impl Conversation {
@@ -142,6 +146,10 @@ impl Conversation {
                 self.customer_wrote(arrived_at, written_at);
                 self.reopen(ConversationState::Open);
             }
+            ConversationEvent::CustomerClosed { arrived_at, written_at } => {
+                self.window_ends_at = self.window_ends_at.max(Some(window_end(arrived_at, written_at)));
+                self.active_at = self.active_at.max(arrived_at);
+            }
             ConversationEvent::CustomerWroteToOther { arrived_at, written_at } => {
                 self.customer_wrote(arrived_at, written_at);
                 self.reopen(ConversationState::Pending);
@@ -166,7 +174,18 @@ impl Conversation {
                 self.active_at = self.active_at.max(at);
                 self.state = ConversationState::Resolved;
             }
+            ConversationEvent::Reopened => {
+                if self.state == ConversationState::Resolved {
+                    (self.state, self.binding, self.resolved_at) = (ConversationState::Open, Some(Binding::Firm), None);
+                }
+            }
         }
+    }
+
+    /// Whether a message of `at` reopens it: a person ended it, at most `within_ms` before.
+    pub fn may_reopen(&self, at: Timestamp, within_ms: i64) -> bool {
+        let resolved = self.state == ConversationState::Resolved;
+        resolved && self.resolved_at.is_some_and(|resolved_at| at.millis_since(resolved_at) <= within_ms)
     }
 
     /// Whether the customer wrote last, so that an answer is due.
@@ -272,6 +291,28 @@ mod tests {
         assert_eq!((talk.binding, talk.waits()), (Some(Binding::Held), false));
         talk.apply(wrote(5));
         assert_eq!((talk.binding, talk.waits()), (Some(Binding::Held), true));
+    }
+
+    #[test]
+    fn what_a_person_ended_may_go_on_and_what_fell_silent_may_not() {
+        let mut talk = fresh();
+        talk.apply(ConversationEvent::Resolved { at: at(1_000) });
+        assert!(!talk.may_reopen(at(1_000), 500), "it fell silent");
+        talk.resolved_at = Some(at(1_000));
+        assert!(talk.may_reopen(at(1_500), 500) && !talk.may_reopen(at(1_501), 500));
+        talk.apply(ConversationEvent::Reopened);
+        assert_eq!((talk.state, talk.binding), (ConversationState::Open, Some(Binding::Firm)));
+        assert!(!talk.may_reopen(at(1_500), 500), "it is open");
+    }
+
+    #[test]
+    fn thanks_are_no_turn() {
+        let mut talk = fresh();
+        talk.apply(ConversationEvent::CustomerWrote { arrived_at: at(1), written_at: None });
+        talk.apply(ConversationEvent::Answered { at: at(2) });
+        talk.apply(ConversationEvent::CustomerClosed { arrived_at: at(3), written_at: None });
+        assert_eq!((talk.waits(), talk.active_at), (false, at(3)));
+        assert_eq!(talk.window_ends_at, Some(at(3 + WINDOW_MS)));
     }
 
     #[test]

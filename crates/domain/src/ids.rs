@@ -5,6 +5,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::team::TeamName;
+
 macro_rules! uuid_id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -53,6 +55,32 @@ impl DecisionId {
         name.push(0);
         name.extend_from_slice(event_key.as_bytes());
         Self(Uuid::new_v5(&NAMESPACE, &name))
+    }
+}
+
+uuid_id! {
+    /// What a team is told of a conversation, and the id of the message that tells it.
+    ChangeId
+}
+
+impl ChangeId {
+    /// Derived from the decision that brought it about, so that whoever publishes that again tells the same under the same
+    /// id. `kind` and `team`: what is told, and to whom.
+    pub fn of_decision(decision: DecisionId, kind: &str, team: &TeamName) -> Self {
+        /// Any fixed value does; changing it changes every id.
+        const NAMESPACE: Uuid = Uuid::from_u128(0x6d5c_8f0e_3a4b_4d6a_9d64_77a7_9057_0005);
+        let name = [decision.as_uuid().as_bytes(), kind.as_bytes(), &[0], team.as_str().as_bytes()].concat();
+        Self(Uuid::new_v5(&NAMESPACE, &name))
+    }
+}
+
+impl ContactId {
+    /// Whom a group's conversation is with: the group, as if it were a person. There is no contact of this id; its members
+    /// are contacts of their own.
+    pub fn of_group(group_id: &str) -> Self {
+        /// Any fixed value does; changing it begins every group's conversation anew.
+        const NAMESPACE: Uuid = Uuid::from_u128(0x6d5c_8f0e_3a4b_4d6a_9d64_77a7_9057_0006);
+        Self(Uuid::new_v5(&NAMESPACE, group_id.as_bytes()))
     }
 }
 
@@ -153,4 +181,14 @@ mod tests {
         assert_ne!(id("1", "2wamid"), id("12", "wamid"));
     }
     const GOLDEN: &str = "24f07525-119d-59fd-92a8-eb1a552abc3d";
+
+    #[test]
+    fn what_is_told_has_an_id_of_its_decision() {
+        let decision = DecisionId::from_uuid(Uuid::from_u128(1));
+        let id = |kind: &str, team: &str| ChangeId::of_decision(decision, kind, &TeamName::new(team).unwrap());
+        assert_eq!(id("moved", "billing"), id("moved", "billing"));
+        assert_ne!(id("moved", "billing"), id("moved", "support"));
+        assert_ne!(id("moved", "billing"), id("diverted", "billing"));
+        assert_ne!(ContactId::of_group("g1"), ContactId::of_group("g2"));
+    }
 }

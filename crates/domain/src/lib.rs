@@ -21,7 +21,7 @@ pub use calendar::{Calendar, CalendarName};
 pub use contact::{Alias, AliasSet, ContactRecord};
 pub use conversation::{Binding, Conversation, ConversationState};
 pub use id_source::IdSource;
-pub use ids::{ContactId, ConversationId, DecisionId, NumberName, PhoneNumberId, WabaId};
+pub use ids::{ChangeId, ContactId, ConversationId, DecisionId, NumberName, PhoneNumberId, WabaId};
 pub use message::{InboundMessage, MessageKind};
 pub use partition::{PartitionCount, PartitionId};
 pub use status::{Status, StatusState};

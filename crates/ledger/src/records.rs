@@ -6,6 +6,7 @@ use waypost_bus::dead_letter::origin;
 use waypost_bus::topology::DEAD_LETTERS_QUEUE;
 use waypost_bus::{DeadLetterReason, Message};
 use waypost_domain::{DecisionId, PhoneNumberId};
+use waypost_proto::conversation_changed;
 use waypost_proto::team_message::DIVERTED_HEADER;
 use waypost_proto::v1::EventKind;
 use waypost_proto::{EVENT_KIND, decode_event};
@@ -124,6 +125,9 @@ pub struct DeliveryRecord {
     pub routing: Option<RoutingNote>,
     /// Why it is not where it was decided to go.
     pub diverted: Option<String>,
+    /// Of a notice, which holds no message: the decision that it tells of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub told_by: Option<String>,
     /// On `wa.dead-letters`.
     pub dead_letter: Option<DeadLetterNote>,
     /// Whether somebody had it routed again.
@@ -166,6 +170,7 @@ impl DeliveryRecord {
             key: None,
             routing: None,
             diverted: header(DIVERTED_HEADER),
+            told_by: None,
             dead_letter: None,
             replay: message.headers.contains_key(REPLAY_HEADER),
             received_ns,
@@ -179,6 +184,9 @@ impl DeliveryRecord {
                 record.phone_number_id = Some(event.phone_number_id);
                 record.key = Some(event.key);
             }
+        } else if message.kind == conversation_changed::KIND {
+            let document: Value = serde_json::from_slice(&message.body).unwrap_or_default();
+            record.told_by = Some(document["data"]["decision_id"].as_str().unwrap_or_default().to_owned());
         } else if queue != DEAD_LETTERS_QUEUE {
             record.read_team_message(&message.body);
         }

@@ -54,6 +54,7 @@ fn delivery(key: &str, position: u64) -> DeliveryRecord {
             priority: outcome.priority,
         }),
         diverted: None,
+        told_by: None,
         dead_letter: None,
         replay: false,
         received_ns: 0,

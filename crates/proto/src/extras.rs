@@ -5,7 +5,7 @@ use prost::Message;
 use waypost_rules::Decision;
 
 use crate::event::InvalidField;
-use crate::v1::{DecisionEscalationStep, DecisionExtras};
+use crate::v1::{ConversationChange, DecisionEscalationStep, DecisionExtras};
 
 /// Empty where there is nothing to say.
 pub fn encode_extras(decision: &Decision) -> Vec<u8> {
@@ -20,8 +20,16 @@ pub fn encode_extras(decision: &Decision) -> Vec<u8> {
         fallback_team: decision.fallback_team.as_ref().map(ToString::to_string).unwrap_or_default(),
         skills: decision.skills.clone(),
         escalation: escalation.collect(),
+        ..DecisionExtras::default()
     };
     extras.encode_to_vec()
+}
+
+/// Adds to encoded extras where the message stands in its conversation, and what teams are told of that.
+pub fn add_told(extras: &mut Vec<u8>, conversation_seq: i64, changes: Vec<ConversationChange>) {
+    // Messages of one type that are written one behind the other read as one:
+    // <https://protobuf.dev/programming-guides/encoding/#last-one-wins>.
+    extras.extend(DecisionExtras { conversation_seq, changes, ..DecisionExtras::default() }.encode_to_vec());
 }
 
 /// What a decision says beside the team, as it was stored.
@@ -45,7 +53,11 @@ mod tests {
         let rules = RuleSet::parse(FULL).unwrap();
         let mut input = RouteInput { text: Some("hello".into()), ..RouteInput::default() };
         input.attributes.insert("manager".into(), "Dana".into());
-        let extras = decode_extras(&encode_extras(&rules.decide(&input))).unwrap();
+        let mut encoded = encode_extras(&rules.decide(&input));
+        let moved = ConversationChange { kind: "moved".into(), team: "b".into() };
+        add_told(&mut encoded, 7, vec![moved.clone()]);
+        let extras = decode_extras(&encoded).unwrap();
+        assert_eq!((extras.conversation_seq, &extras.changes[..]), (7, &[moved][..]));
         assert_eq!((extras.person.as_str(), extras.fallback_team.as_str()), ("Dana", "b"));
         assert_eq!((extras.tags, extras.skills), (vec!["t".to_owned()], vec!["s".to_owned()]));
         let step = DecisionEscalationStep { after_minutes: 5, clock: "office".into(), team: "b".into() };

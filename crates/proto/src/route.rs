@@ -140,6 +140,7 @@ pub fn decode_route_input(bytes: &[u8]) -> Result<RouteInput, InvalidField> {
         attributes: wire.attributes,
         open,
         semantics,
+        closes: wire.closes,
         first_contact: wire.first_contact,
         reply_template: wire.reply_template,
         referral: wire.referral.map(|referral| Referral {
@@ -199,6 +200,7 @@ impl From<&RouteInput> for v1::RouteInput {
                 Semantics::Bindings => 1,
             },
             open_binding: bound.map(|open| open.binding.as_str().to_owned()).unwrap_or_default(),
+            closes: input.closes,
             open_answered: bound.is_some_and(|open| !open.waits),
         }
     }
@@ -238,6 +240,7 @@ mod tests {
                 waits: false,
             }),
             semantics: Semantics::Bindings,
+            closes: true,
             first_contact: true,
             reply_template: Some("welcome".into()),
             referral: Some(Referral { source_id: Some("1".into()), source_type: None, source_url: Some("u".into()) }),

@@ -23,7 +23,7 @@ use parts::MessagePart;
 
 /// The bus message's `type`.
 pub const KIND: &str = "waypost.team-message.v1";
-const SPEC_VERSION: &str = "1.0";
+pub(crate) const SPEC_VERSION: &str = "1.0";
 const EVENT_TYPE: &str = "com.waypost.message.routed.v1";
 const NOTICE_TYPE: &str = "com.waypost.message.notice.v1";
 /// CloudEvents' JSON format: <https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md>.
@@ -123,6 +123,9 @@ struct Document<'a> {
     routing: RoutingPart<'a>,
     /// Written while another app held the thread, and delivered when control came to us.
     from_standby: bool,
+    /// Where it stands among the messages of its conversation: urgent ones overtake normal ones.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    conversation_seq: Option<i64>,
 }
 
 #[derive(Serialize)]
@@ -218,6 +221,7 @@ impl TeamMessage<'_> {
             }),
             routing: self.routing_part(),
             from_standby: self.from_standby,
+            conversation_seq: Some(self.routing.extras.conversation_seq).filter(|seq| *seq > 0),
         }
     }
 
@@ -270,7 +274,7 @@ impl<'a> From<&'a DecisionEscalationStep> for EscalationPart<'a> {
 }
 
 /// W3C trace context: the trace is the POST, the span this decision. `None` where the POST's id is not a UUID.
-fn traceparent(post_id: &str, decision_id: DecisionId) -> Option<String> {
+pub(crate) fn traceparent(post_id: &str, decision_id: DecisionId) -> Option<String> {
     let trace = uuid::Uuid::try_parse(post_id).ok()?;
     let (high, _) = decision_id.as_uuid().as_u64_pair();
     Some(format!("00-{}-{high:016x}-01", trace.simple()))

@@ -12,7 +12,7 @@ use waypost_domain::{ContactId, ConversationId, DecisionId, IdSource, InboundMes
 use waypost_fault::{self as fault, Sabotage};
 use waypost_live::RulesInForce;
 use waypost_proto::v1::{ActivityKind, ActivityRecord};
-use waypost_rules::{PreviousTeam, Scratch};
+use waypost_rules::Scratch;
 use waypost_store::{
     ChangeRow, ChangeScope, ContactRecord, HeldRelease, InboxRow, InboxTx, InboxWrites, KnownEvent, Observation,
     StoreError, StoredDecision,
@@ -20,10 +20,10 @@ use waypost_store::{
 use waypost_worker::Claim;
 
 use crate::config::RouterConfig;
-use crate::decide::{Known, decide};
 use crate::inbound::{Content, Inbound};
 
 mod held;
+mod place;
 mod stored;
 
 /// An event and our name of the number that it came in on.
@@ -41,6 +41,8 @@ pub struct Outgoing {
     pub number: NumberName,
     pub contact: Option<ContactRecord>,
     pub conversation: Option<Conversation>,
+    /// The one that it was decided for, which `conversation` need not be any more.
+    pub conversation_id: Option<ConversationId>,
     pub previous_team: Option<TeamName>,
     pub decision: StoredDecision,
     /// Whether it was decided in an earlier attempt.
@@ -113,11 +115,8 @@ pub async fn decide_batch(
     }
     let observations: Vec<_> = open.iter().map(|(arrival, _)| observation(&arrival.inbound)).collect();
     let contacts = tx.contacts(&observations).await?;
-    let pairs: HashSet<Pair> = open
-        .iter()
-        .zip(&contacts)
-        .filter_map(|((arrival, _), contact)| Some((contact.as_ref()?.id, arrival.number.clone())))
-        .collect();
+    let pairs: HashSet<Pair> =
+        open.iter().zip(&contacts).filter_map(|((arrival, _), contact)| pair_of(arrival, contact.as_ref())).collect();
     let pairs: Vec<_> = pairs.into_iter().collect();
     let conversations = tx.conversations(&pairs).await?;
     let without: Vec<_> = pairs.into_iter().filter(|pair| !conversations.contains_key(pair)).collect();
@@ -168,8 +167,7 @@ impl Work<'_> {
         message: &InboundMessage,
         contact: Option<ContactRecord>,
     ) -> Result<(), StoreError> {
-        if let Some(contact) = &contact {
-            let pair = (contact.id, arrival.number.clone());
+        if let (Some(contact), Some(pair)) = (&contact, pair_of(arrival, contact.as_ref())) {
             let pending = |open: &Conversation| open.state == ConversationState::Pending;
             if self.conversations.get(&pair).is_some_and(pending) {
                 // It came to us, so the thread is ours: Meta announces a release in no other way.
@@ -178,7 +176,7 @@ impl Work<'_> {
         }
         let routed = self.route(arrival, message, contact, true);
         let mut row = self.row(arrival, "message", routed.contact.as_ref());
-        row.conversation = routed.conversation.as_ref().map(|conversation| conversation.id);
+        row.conversation = routed.conversation_id;
         row.outcome = Some(routed.decision.clone());
         self.record_activity(ActivityKind::Routed, &row, routed.decision.team.as_ref(), &routed.decision.rule);
         self.rows.push(row);
@@ -188,13 +186,12 @@ impl Work<'_> {
 
     fn echo(&mut self, arrival: &Arrival, message: &InboundMessage, contact: Option<ContactRecord>) {
         let mut row = self.row(arrival, "echo", contact.as_ref());
-        if let Some(contact) = &contact {
-            let pair = (contact.id, arrival.number.clone());
-            if let Some(conversation) = self.conversations.get(&pair) {
-                row.conversation = Some(conversation.id);
-                let at = message.timestamp.unwrap_or(arrival.inbound.received_at);
-                self.apply(&pair, ConversationEvent::Answered { at });
-            }
+        if let Some(pair) = pair_of(arrival, contact.as_ref())
+            && let Some(conversation) = self.conversations.get(&pair)
+        {
+            row.conversation = Some(conversation.id);
+            let at = message.timestamp.unwrap_or(arrival.inbound.received_at);
+            self.apply(&pair, ConversationEvent::Answered { at });
         }
         self.record_activity(ActivityKind::AnsweredElsewhere, &row, None, "");
         self.rows.push(row);
@@ -227,85 +224,6 @@ impl Work<'_> {
         }
         self.rows.push(row);
         Ok(())
-    }
-
-    /// Decides a message and brings its conversation up to date. `wrote`: the customer wrote it to us just now.
-    fn route(
-        &mut self,
-        arrival: &Arrival,
-        message: &InboundMessage,
-        mut contact: Option<ContactRecord>,
-        wrote: bool,
-    ) -> Outgoing {
-        if let Some(contact) = &mut contact {
-            contact.is_new &= self.newcomers.insert(contact.id);
-        }
-        let pair = contact.as_ref().map(|contact| (contact.id, arrival.number.clone()));
-        let mut previous_team = None;
-        let open = pair.as_ref().map(|pair| {
-            let (conversation, ended) = self.conversation(pair, arrival);
-            previous_team = ended;
-            conversation
-        });
-        let known = Known {
-            number: &arrival.number,
-            received_at: arrival.inbound.received_at,
-            contact: contact.as_ref(),
-            open: open.as_ref(),
-            previous_team: previous_team.clone(),
-        };
-        let (decision, binding) = decide(self.rules, message, known, &mut self.scratch);
-        let mut previous_team = previous_team.map(|before| before.team);
-        let conversation = pair.and_then(|pair| {
-            if wrote {
-                let arrived_at = arrival.inbound.received_at;
-                self.apply(&pair, ConversationEvent::CustomerWrote { arrived_at, written_at: message.timestamp });
-            }
-            let conversation = self.conversations.get_mut(&pair)?;
-            if conversation.team != decision.team {
-                previous_team = conversation.team.take().or(previous_team.take());
-                conversation.team.clone_from(&decision.team);
-            }
-            conversation.priority = decision.priority;
-            conversation.binding = binding.or(conversation.binding);
-            self.changed.insert(pair);
-            Some(conversation.clone())
-        });
-        Outgoing {
-            id: arrival.inbound.decision_id,
-            inbound: arrival.inbound.clone(),
-            number: arrival.number.clone(),
-            contact,
-            conversation,
-            previous_team,
-            decision,
-            again: false,
-        }
-    }
-
-    /// The open conversation, or a new one where there is none or it fell silent; and the team of the one before.
-    fn conversation(&mut self, pair: &Pair, arrival: &Arrival) -> (Conversation, Option<PreviousTeam>) {
-        let at = arrival.inbound.received_at;
-        let idle_ms = i64::try_from(self.config.conversation_idle.as_millis()).unwrap_or(i64::MAX);
-        let before = |over: &Conversation| {
-            let age_s = at.millis_since(over.active_at).max(0) / 1000;
-            over.team.clone().map(|team| PreviousTeam { team, age_s })
-        };
-        let mut previous_team = self.last_resolved.get(pair).and_then(before);
-        if let Some(open) = self.conversations.get(pair) {
-            if open.state != ConversationState::Resolved && !open.is_idle(at, idle_ms) {
-                return (open.clone(), None);
-            }
-            let mut over = open.clone();
-            previous_team = before(&over);
-            over.apply(ConversationEvent::Resolved { at: over.active_at });
-            self.ended.push(over);
-        }
-        let id = ConversationId::from_uuid(self.ids.next_id());
-        let fresh = Conversation::new(id, pair.0, pair.1.clone(), at);
-        self.conversations.insert(pair.clone(), fresh.clone());
-        self.changed.insert(pair.clone());
-        (fresh, previous_team)
     }
 
     /// Brings the conversation of `pair`, where there is one, up to date.
@@ -359,6 +277,19 @@ impl Work<'_> {
         self.tx.finish(&InboxWrites { rows, conversations: &conversations, releases, changes }).await?;
         Ok(self.decided)
     }
+}
+
+/// Whom the conversation of an event is with: the group that it was written in, else its writer. `None` where the webhook
+/// named nobody.
+///
+/// Given a member of a group who also writes to us alone, then the two are two conversations: what the group talks of is
+/// no secret of theirs, and what they write alone is none of the group's.
+fn pair_of(arrival: &Arrival, contact: Option<&ContactRecord>) -> Option<Pair> {
+    let party = match arrival.inbound.content.group_id() {
+        Some(group_id) => ContactId::of_group(group_id),
+        None => contact?.id,
+    };
+    Some((party, arrival.number.clone()))
 }
 
 pub(crate) fn observation(inbound: &Inbound) -> Observation {

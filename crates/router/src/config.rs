@@ -8,6 +8,8 @@ use crate::janitor::JanitorConfig;
 pub struct RouterConfig {
     /// After this long without a word from either side, a conversation counts as resolved.
     pub conversation_idle: Duration,
+    /// A message that comes so soon after a person resolved its conversation goes on with it.
+    pub reopen_within: Duration,
     /// How long one flight of publications may take.
     pub publish_timeout: Duration,
     /// How long a full team queue is tried before the overflow team gets the message.
@@ -21,6 +23,7 @@ impl Default for RouterConfig {
     fn default() -> Self {
         Self {
             conversation_idle: Duration::from_secs(24 * 60 * 60),
+            reopen_within: Duration::from_secs(24 * 60 * 60),
             publish_timeout: Duration::from_secs(5),
             full_queue_patience: Duration::from_secs(2),
             activity: false,

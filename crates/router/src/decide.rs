@@ -1,7 +1,7 @@
 //! From a message and what we know of its sender to a decision, with the input that made it.
 
 use waypost_domain::{
-    AliasSet, Binding, Conversation, ConversationState, InboundMessage, NumberName, Timestamp, country, phone,
+    AliasSet, Binding, Conversation, ConversationState, InboundMessage, NumberName, TeamName, Timestamp, country, phone,
 };
 use waypost_live::RulesInForce;
 use waypost_proto::extras::encode_extras;
@@ -20,22 +20,38 @@ pub struct Known<'a> {
     pub open: Option<&'a Conversation>,
     /// Who answered the one before, where this message begins a new one.
     pub previous_team: Option<PreviousTeam>,
+    /// Whether the customer only thanks or says goodbye, behind our last word. `open` may be over then.
+    pub closes: bool,
 }
 
-/// And how firmly the conversation is bound by it; `None` leaves that as it is. `scratch` is kept from one message to the
-/// next.
+/// What a decision means for the conversation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Effects {
+    /// How firmly it is bound; `None` leaves that as it is.
+    pub binding: Option<Binding>,
+    /// The team that has it is told that the customer asks for a person.
+    pub asks_for_person: bool,
+    /// This team is told that a rule would send it there.
+    pub suggested_team: Option<TeamName>,
+}
+
+/// `scratch` is kept from one message to the next.
 pub fn decide(
     rules: &RulesInForce,
     message: &InboundMessage,
     known: Known<'_>,
     scratch: &mut Scratch,
-) -> (StoredDecision, Option<Binding>) {
+) -> (StoredDecision, Effects) {
     let set = rules.for_message(known.number, known.contact.map(|contact| contact.id));
     let input = fit_route_input(route_input(message, known), |name| set.looks_at(name));
     let choice = set.choose(&input, scratch);
     let decision = set.decision(&input, &choice);
     count_shadow(rules, &input, &decision, scratch);
-    let binding = decision.binding;
+    let effects = Effects {
+        binding: decision.binding,
+        asks_for_person: decision.asks_for_person,
+        suggested_team: decision.suggested_team.clone(),
+    };
     let stored = StoredDecision {
         extras: encode_extras(&decision),
         rule_set: decision.rule_set,
@@ -46,7 +62,7 @@ pub fn decide(
         why: decision.why,
         input: encode_route_input(&input),
     };
-    (stored, binding)
+    (stored, effects)
 }
 
 /// Counts what the rules in the shadow would do otherwise.
@@ -59,7 +75,7 @@ fn count_shadow(rules: &RulesInForce, input: &RouteInput, decision: &Decision, s
 }
 
 fn route_input(message: &InboundMessage, known: Known<'_>) -> RouteInput {
-    let Known { number, received_at, contact, open, previous_team } = known;
+    let Known { number, received_at, contact, open, previous_team, closes } = known;
     let attributes = contact.map(|contact| contact.attributes.clone()).unwrap_or_default();
     // Contacts have no fields of their own for these two yet.
     let attribute = |name: &str| attributes.get(name).filter(|value| !value.is_empty()).cloned();
@@ -77,7 +93,8 @@ fn route_input(message: &InboundMessage, known: Known<'_>) -> RouteInput {
             .filter(|left| *left > 0),
         first_contact: contact.is_none_or(|contact| contact.is_new),
         contact_key: contact.map(|contact| contact.id.to_string()).unwrap_or_default(),
-        open: open.and_then(open_conversation),
+        open: open.and_then(|open| open_conversation(open, closes)),
+        closes,
         semantics: match open {
             Some(Conversation { binding: None, .. }) => Semantics::BeforeBindings,
             Some(_) | None => Semantics::Bindings,
@@ -98,19 +115,19 @@ fn primary_subtag(language: &str) -> String {
     language.split(['-', '_']).next().unwrap_or_default().to_ascii_lowercase()
 }
 
-fn open_conversation(conversation: &Conversation) -> Option<OpenConversation> {
+/// `closes`: who closes one that is over is still heard by its team.
+fn open_conversation(conversation: &Conversation, closes: bool) -> Option<OpenConversation> {
     match conversation.state {
-        ConversationState::Open | ConversationState::Pending | ConversationState::Snoozed => {
-            let team = conversation.team.clone()?;
-            Some(OpenConversation {
-                team,
-                priority: conversation.priority,
-                binding: conversation.binding.unwrap_or(Binding::Firm),
-                waits: conversation.waits(),
-            })
-        }
-        ConversationState::Resolved => None,
+        ConversationState::Open | ConversationState::Pending | ConversationState::Snoozed => {}
+        ConversationState::Resolved if closes => {}
+        ConversationState::Resolved => return None,
     }
+    Some(OpenConversation {
+        team: conversation.team.clone()?,
+        priority: conversation.priority,
+        binding: conversation.binding.unwrap_or(Binding::Firm),
+        waits: conversation.waits(),
+    })
 }
 
 #[cfg(test)]

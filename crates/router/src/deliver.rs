@@ -35,6 +35,17 @@ pub struct Routed {
     pub priority: Priority,
     pub phase: String,
     pub received_at: Timestamp,
+    /// Only tells something: no customer waits for it, so it goes to its team or nowhere.
+    pub is_notice: bool,
+}
+
+/// A message that another team got than the one that it was decided for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Diverted {
+    /// The message's.
+    pub id: String,
+    pub from: TeamName,
+    pub to: TeamName,
 }
 
 /// Where a message is tried now.
@@ -63,25 +74,26 @@ impl Deliverer {
         Self { bus, config, teams, full_since: DashMap::new() }
     }
 
-    /// Returns when every message is confirmed on a queue that somebody reads. `activity` goes along once, whatever
-    /// becomes of it.
+    /// Returns when every message is confirmed on a queue that somebody reads, and which of them went to an overflow team.
+    /// Notices that their team's queue does not take are left out. `activity` goes along once, whatever becomes of it.
     pub async fn deliver(
         &self,
         rules: &RulesInForce,
         messages: Vec<Routed>,
         mut activity: Option<Publication>,
-    ) -> Result<(), HandleError> {
+    ) -> Result<Vec<Diverted>, HandleError> {
         let started = Instant::now();
         let mut pause = PAUSE_MIN;
         let mut pending: Vec<Pending> = messages.into_iter().map(Pending::new).collect();
-        for item in &mut pending {
+        let mut diverted = Vec::new();
+        for item in pending.iter_mut().filter(|item| !item.routed.is_notice) {
             if item.routed.team.as_ref().is_some_and(|team| self.teams.is_over(team)) {
                 item.divert(&self.teams, rules, "over its limits");
             }
         }
         while !pending.is_empty() || activity.is_some() {
             let round = self.publish_round(&pending, activity.take()).await;
-            let settled = self.settle_round(rules, &mut pending, round);
+            let settled = self.settle_round(rules, &mut pending, round, &mut diverted);
             if pending.is_empty() {
                 break;
             }
@@ -93,7 +105,7 @@ impl Deliverer {
                 pause = (pause * 2).min(PAUSE_MAX);
             }
         }
-        Ok(())
+        Ok(diverted)
     }
 
     /// Publishes what may be tried now. Outcomes by place in `pending`; `None` where it was not tried.
@@ -122,7 +134,13 @@ impl Deliverer {
         round
     }
 
-    fn settle_round(&self, rules: &RulesInForce, pending: &mut Vec<Pending>, round: Vec<Option<Outcome>>) -> Settled {
+    fn settle_round(
+        &self,
+        rules: &RulesInForce,
+        pending: &mut Vec<Pending>,
+        round: Vec<Option<Outcome>>,
+        diverted: &mut Vec<Diverted>,
+    ) -> Settled {
         let mut settled = Settled { must_wait: false, bus_in_trouble: false };
         let mut routed: BTreeMap<(TeamName, String), u64> = BTreeMap::new();
         let mut given_up: BTreeSet<Address> = BTreeSet::new();
@@ -134,9 +152,16 @@ impl Deliverer {
                     if !self.full_since.is_empty() {
                         self.full_since.remove(&address);
                     }
-                    if let Target::Team(team) | Target::Overflow(team) = item.target {
+                    diverted.extend(item.diverted());
+                    if let Target::Team(team) | Target::Overflow(team) = item.target
+                        && !item.routed.is_notice
+                    {
                         *routed.entry((team, item.routed.phase)).or_default() += 1;
                     }
+                    continue;
+                }
+                Some(Outcome::Returned | Outcome::Nacked) if item.routed.is_notice => {
+                    ::metrics::counter!(metrics::NOTICES_LOST).increment(1);
                     continue;
                 }
                 Some(Outcome::Returned) => settled.must_wait |= !item.divert(&self.teams, rules, "missing"),
@@ -204,6 +229,11 @@ impl Pending {
 
     fn message(&self) -> Message {
         self.routed.message.clone()
+    }
+
+    fn diverted(&self) -> Option<Diverted> {
+        let (Target::Overflow(to), Some(from)) = (&self.target, &self.routed.team) else { return None };
+        Some(Diverted { id: self.routed.message.id.clone(), from: from.clone(), to: to.clone() })
     }
 
     /// On to the next target; `false` when there is none and the message must wait where it is.

@@ -1,6 +1,6 @@
 //! The router's handler: one batch from deliveries to confirmed team queues.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -13,16 +13,17 @@ use waypost_live::{Numbers, Rules, RulesInForce, TeamDirectory};
 use waypost_proto::extras::decode_extras;
 use waypost_proto::team_message::{self, KnownContact, Routing, TeamMessage};
 use waypost_proto::v1::DecisionExtras;
-use waypost_store::{Store, StoreError, StoredDecision};
+use waypost_store::{Rebind, Store, StoreError, StoredDecision};
 use waypost_worker::{Claim, ClaimedBatch, HandleError, Handler};
 
 use crate::Router;
 use crate::activity;
 use crate::batch::{Arrival, Decided, Outgoing, decide_batch, observation};
 use crate::config::RouterConfig;
-use crate::deliver::{Deliverer, Routed};
+use crate::deliver::{Deliverer, Diverted, Routed};
 use crate::inbound::{Content, Inbound};
 use crate::metrics;
+use crate::told;
 
 /// Times a transaction is begun again at once: two partitions that met the same contact settle in one or two.
 const ATTEMPTS_MAX: u32 = 8;
@@ -156,23 +157,57 @@ impl RouteHandler {
         if again > 0 {
             ::metrics::counter!(metrics::REPUBLISHED).increment(u64::try_from(again).unwrap_or(0));
         }
-        let received: Vec<Timestamp> = decided.outgoing.iter().map(|outgoing| outgoing.inbound.received_at).collect();
-        let routed: Vec<Routed> = decided.outgoing.into_iter().filter_map(routed).collect();
+        let mut messages = Vec::with_capacity(decided.outgoing.len());
+        for outgoing in &decided.outgoing {
+            let extras = extras(outgoing.id, &outgoing.decision);
+            messages.extend(routed(outgoing, &extras));
+            messages.extend(told::changes(outgoing, &extras));
+        }
         let activity = activity::publication(claim.partition(), decided.activity);
-        self.shared.deliverer.deliver(rules, routed, activity).await?;
+        let diverted = self.shared.deliverer.deliver(rules, messages, activity).await?;
+        if !diverted.is_empty() {
+            self.follow_diverted(rules, &decided.outgoing, &diverted).await?;
+        }
         let now = now();
-        for at in received {
+        for outgoing in &decided.outgoing {
+            let at = outgoing.inbound.received_at;
             let seconds = Duration::from_millis(u64::try_from(now.millis_since(at)).unwrap_or(0)).as_secs_f64();
             ::metrics::histogram!(metrics::ROUTE_SECONDS).record(seconds);
         }
         Ok(())
     }
+
+    /// Binds the conversations of diverted messages to the teams that got them, and tells the others.
+    ///
+    /// Given a process that dies before this, then the messages come again, are diverted again, and this is done then.
+    async fn follow_diverted(
+        &self,
+        rules: &RulesInForce,
+        outgoing: &[Outgoing],
+        diverted: &[Diverted],
+    ) -> Result<(), HandleError> {
+        let by_id: HashMap<String, &Outgoing> = outgoing.iter().map(|one| (one.id.to_string(), one)).collect();
+        let of = |diverted: &Diverted| Some((*by_id.get(&diverted.id)?, diverted.clone()));
+        let known: Vec<(&Outgoing, Diverted)> = diverted.iter().filter_map(of).collect();
+        let rebinds: BTreeSet<Rebind> = known
+            .iter()
+            .filter_map(|(outgoing, Diverted { from, to, .. })| {
+                Some(Rebind { conversation: outgoing.conversation_id?, from: from.clone(), to: to.clone() })
+            })
+            .collect();
+        self.shared.store.rebind(&rebinds).await?;
+        let notices = known.iter().map(|(outgoing, diverted)| {
+            let extras = extras(outgoing.id, &outgoing.decision);
+            told::diverted(outgoing, &extras, diverted)
+        });
+        self.shared.deliverer.deliver(rules, notices.collect(), None).await?;
+        Ok(())
+    }
 }
 
-fn routed(outgoing: Outgoing) -> Option<Routed> {
+fn routed(outgoing: &Outgoing, extras: &DecisionExtras) -> Option<Routed> {
     let (Content::Message(message) | Content::Standby(message)) = &outgoing.inbound.content else { return None };
-    let Outgoing { id, inbound, decision, .. } = &outgoing;
-    let extras = extras(*id, decision);
+    let Outgoing { id, inbound, decision, .. } = outgoing;
     let team_message = TeamMessage {
         id: *id,
         post_id: &inbound.post_id,
@@ -198,7 +233,7 @@ fn routed(outgoing: Outgoing) -> Option<Routed> {
             team: decision.team.as_ref(),
             priority: decision.priority,
             why: &decision.why,
-            extras: &extras,
+            extras,
         },
     };
     Some(Routed {
@@ -213,6 +248,7 @@ fn routed(outgoing: Outgoing) -> Option<Routed> {
         priority: outgoing.decision.priority,
         phase: outgoing.decision.phase.clone(),
         received_at: outgoing.inbound.received_at,
+        is_notice: false,
     })
 }
 

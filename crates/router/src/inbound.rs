@@ -49,6 +49,16 @@ impl Content {
             Self::Change(change) => &change.aliases,
         }
     }
+
+    /// The group that it was written in.
+    pub fn group_id(&self) -> Option<&str> {
+        match self {
+            Self::Message(message) | Self::Standby(message) | Self::Echo(message) => {
+                message.group_id.as_deref().filter(|id| !id.is_empty())
+            }
+            Self::Change(_) => None,
+        }
+    }
 }
 
 /// Why a delivery is not an event that the router handles.

@@ -16,6 +16,7 @@ pub mod record;
 
 mod handler;
 mod janitor;
+mod told;
 
 use std::pin::Pin;
 use std::sync::Arc;

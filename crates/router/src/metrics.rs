@@ -14,6 +14,8 @@ waypost_domain::metric_table! {
     counters OVERFLOWED = "waypost_router_overflowed_total";
     /// Messages on `wa.unrouted`, by `reason`. Alert when it moves.
     counter UNROUTED by "reason" in ["missing", "full", "over its limits"] = "waypost_router_unrouted_total";
+    /// Notices that a team's queue did not take.
+    counter NOTICES_LOST = "waypost_router_notices_lost_total";
     /// Standby messages kept until the thread is ours.
     counter HELD = "waypost_router_held_total";
     /// Activity messages that the bus did not take.

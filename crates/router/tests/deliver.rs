@@ -96,6 +96,7 @@ fn routed(id: &str, team: &str) -> Routed {
         priority: Priority::Normal,
         phase: "route".to_owned(),
         received_at: Timestamp::default(),
+        is_notice: false,
     }
 }
 
@@ -104,7 +105,7 @@ async fn deliver(bus: &Arc<ScriptedBus>, messages: &[(&str, &str)]) -> Result<()
     let deliverer = Deliverer::new(bus.clone(), config, Arc::default());
     let rules = RulesInForce::only(RuleSet::parse(RULES).unwrap());
     let messages = messages.iter().map(|(id, team)| routed(id, team)).collect();
-    deliverer.deliver(&rules, messages, None).await
+    deliverer.deliver(&rules, messages, None).await.map(drop)
 }
 
 fn pairs(expected: &[(&str, &str)]) -> Vec<(String, String)> {

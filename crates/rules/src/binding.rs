@@ -44,7 +44,7 @@ impl<'a> Settled<'a> {
 impl RuleSet {
     pub(crate) fn settle<'a>(&'a self, input: &'a RouteInput, search: &mut impl Search<'a>) -> Settled<'a> {
         let open = input.open.as_ref().filter(|open| self.has_team(&open.team));
-        if is_rating(input) {
+        if is_rating(input) || (input.closes && open.is_some()) {
             return match open {
                 Some(_) => Settled::stays(Unmet::Nothing),
                 None => default(search),

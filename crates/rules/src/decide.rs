@@ -17,6 +17,8 @@ use crate::words::FoldedWords;
 
 /// The tag of a message whose customer asks for a person while one holds the conversation.
 pub(crate) const ASKS_FOR_PERSON: &str = "asks_for_person";
+/// The tag of a message that only thanks or says goodbye.
+pub(crate) const CLOSING_WORDS: &str = "closing_words";
 /// The tag, before a colon and the team, of a message that stays where it is though a rule names another team.
 pub(crate) const SUGGESTED_TEAM: &str = "suggested_team";
 
@@ -111,6 +113,9 @@ impl RuleSet {
             if escalation.is_empty() {
                 escalation = &rule.outcome.escalation;
             }
+        }
+        if input.closes {
+            tags.push(CLOSING_WORDS.to_owned());
         }
         let suggested_team = match choice.unmet {
             Unmet::Nothing => None,

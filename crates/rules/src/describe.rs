@@ -25,6 +25,9 @@ pub(crate) fn asked(handover: &Handover, facts: &Facts<'_>) -> String {
 /// Why a conversation stays where it is.
 pub(crate) fn open(input: &RouteInput) -> Option<String> {
     let open = input.open.as_ref()?;
+    if input.closes {
+        return Some(format!("the customer closes the conversation with {}", open.team));
+    }
     Some(match (input.semantics, open.binding) {
         (Semantics::BeforeBindings, _) => format!("the conversation is open with {}", open.team),
         (Semantics::Bindings, Binding::Held) => format!("a person of {} holds the conversation", open.team),

@@ -55,6 +55,8 @@ pub struct RouteInput {
     /// The conversation that is open, if any.
     pub open: Option<OpenConversation>,
     pub semantics: Semantics,
+    /// Whether the customer only thanks or says goodbye, behind our last word: nobody has to do anything.
+    pub closes: bool,
 }
 
 /// What an open conversation means for a message. Inputs are explained by what was meant when they were decided.

@@ -8,6 +8,7 @@ pub mod atom;
 pub mod binding;
 pub mod check;
 mod choice;
+pub mod closing;
 mod compile;
 pub mod coverage;
 mod decide;

@@ -202,6 +202,7 @@ fn input() -> impl Strategy<Value = RouteInput> {
                 first_contact,
                 contact_key,
                 semantics: open.as_ref().map_or(Semantics::Bindings, |(_, semantics)| *semantics),
+                closes: open.as_ref().is_some_and(|(open, _)| !open.waits && open.priority == Priority::Normal),
                 open: open.map(|(open, _)| open),
             }
         })

@@ -1,13 +1,13 @@
 //! Conversations in a batch: the unresolved one of each contact on each number, and what became of it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::LazyLock;
 
-use waypost_domain::{Binding, ContactId, Conversation, ConversationState, NumberName};
+use waypost_domain::{Binding, ContactId, Conversation, ConversationId, ConversationState, NumberName, TeamName};
 
-use crate::Result;
 use crate::core::{Columns, Param, Row, Sql, Statement, Table, params};
 use crate::inbox::{InboxTx, ReadUnlocked};
+use crate::{Result, Store};
 
 pub(crate) static CONVERSATION: Table = Table {
     name: "conversation",
@@ -51,8 +51,8 @@ static UNRESOLVED: LazyLock<Sql> = LazyLock::new(|| {
     )
 });
 
-/// The janitor may have resolved a conversation since it was read, and a resolved one never opens again: such a row is
-/// not written, and the row count says so.
+/// The janitor may have resolved a conversation since it was read, and one that ended so never opens again, while one that
+/// a person ended may: such a row is not written, and the row count says so.
 static SAVE: LazyLock<Sql> = LazyLock::new(|| {
     CONVERSATION.insert_checked(
         "ON CONFLICT (id) DO UPDATE SET
@@ -60,7 +60,7 @@ static SAVE: LazyLock<Sql> = LazyLock::new(|| {
         seq = excluded.seq, active_at = excluded.active_at,
         last_inbound_at = excluded.last_inbound_at, last_outbound_at = excluded.last_outbound_at,
         window_ends_at = excluded.window_ends_at, resolved_at = excluded.resolved_at
-    WHERE conversation.state <> 'resolved' OR excluded.state = 'resolved'",
+    WHERE conversation.state <> 'resolved' OR excluded.state = 'resolved' OR conversation.resolved_at IS NOT NULL",
     )
 });
 
@@ -77,7 +77,7 @@ static UPDATE: Sql = Sql::each(
             $8::BIGINT[], $9::BIGINT[], $10::BIGINT[], $11::BIGINT[], $12::TEXT[]) AS r(id, state, team, priority,
             binding, seq, active_at, last_inbound_at, last_outbound_at, window_ends_at, resolved_at, written_by)
         WHERE conversation.id = r.id AND conversation.xmin = r.written_by::XID
-            AND (conversation.state <> 'resolved' OR r.state = 'resolved')
+            AND (conversation.state <> 'resolved' OR r.state = 'resolved' OR conversation.resolved_at IS NOT NULL)
         RETURNING 1)
     SELECT 1 / (count(*) = $13)::INT FROM done",
 );
@@ -97,16 +97,49 @@ static LAST_RESOLVED: LazyLock<Sql> = LazyLock::new(|| {
         LIMIT 1)"
         ),
         format!(
-            "SELECT {columns}, '' AS written_by
+            "SELECT {columns}, v.written_in::TEXT AS written_by
     FROM unnest($1::UUID[], $2::TEXT[]) AS w(contact, number)
     CROSS JOIN LATERAL (
-        SELECT * FROM conversation one
+        SELECT one.*, one.xmin AS written_in FROM conversation one
         WHERE one.contact_id = w.contact AND one.number = w.number AND one.state = 'resolved'
         ORDER BY one.active_at DESC
         LIMIT 1) v"
         ),
     )
 });
+
+/// Of a conversation that went on meanwhile, or that a person holds, nothing is changed.
+static REBIND: Sql = Sql::each(
+    "UPDATE conversation SET team = t.value, binding = 'firm'
+    FROM json_each($1) c
+    JOIN json_each($2) f ON f.key = c.key
+    JOIN json_each($3) t ON t.key = c.key
+    WHERE conversation.id = unhex(c.value) AND conversation.team = f.value
+        AND conversation.state <> 'resolved' AND coalesce(conversation.binding, 'firm') <> 'held'",
+    "UPDATE conversation SET team = r.to_team, binding = 'firm'
+    FROM unnest($1::UUID[], $2::TEXT[], $3::TEXT[]) AS r(id, from_team, to_team)
+    WHERE conversation.id = r.id AND conversation.team = r.from_team
+        AND conversation.state <> 'resolved' AND coalesce(conversation.binding, 'firm') <> 'held'",
+);
+
+/// A conversation whose message went to another team than it was decided for.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Rebind {
+    pub conversation: ConversationId,
+    pub from: TeamName,
+    pub to: TeamName,
+}
+
+impl Store {
+    /// Binds conversations firmly to the teams that got their messages; those that another team has by now, or a person
+    /// holds, stay as they are. Returns how many changed. A batch that has read one of them begins again.
+    pub async fn rebind(&self, moved: &BTreeSet<Rebind>) -> Result<u64> {
+        let ids: Param<'_> = moved.iter().map(|one| one.conversation).collect();
+        let from: Param<'_> = moved.iter().map(|one| &one.from).collect();
+        let to: Param<'_> = moved.iter().map(|one| &one.to).collect();
+        Ok(self.write(&REBIND, params![ids, from, to]).await?.affected)
+    }
+}
 
 /// Conversations by whom they are with, and on which of our numbers.
 type Conversations = HashMap<(ContactId, NumberName), Conversation>;
@@ -154,8 +187,8 @@ impl InboxTx {
         let mut found = HashMap::with_capacity(rows.len());
         for row in &rows {
             let Some((conversation, written_by)) = from_row(row)? else { continue };
-            if self.fenced.tx.is_shared() && conversation.state != ConversationState::Resolved {
-                self.read.conversations.entry(conversation.id).or_insert(written_by);
+            if self.fenced.tx.is_shared() {
+                self.read.of_state(conversation.state).entry(conversation.id).or_insert(written_by);
             }
             found.insert((conversation.contact, conversation.number.clone()), conversation);
         }
@@ -205,7 +238,8 @@ pub(crate) fn save<'a>(
         rows.sort_unstable_by_key(|row| row.id);
         let (mut updated, mut saved) = (Vec::new(), Vec::new());
         for row in rows {
-            match read.conversations.remove(&row.id).filter(|_| is_shared) {
+            let written_by = read.conversations.remove(&row.id).or_else(|| read.resolved.remove(&row.id));
+            match written_by.filter(|_| is_shared) {
                 Some(written_by) => updated.push(update_params(row, written_by)),
                 None => saved.push(row_params(row)),
             }

@@ -33,6 +33,7 @@ pub use admin::{
 };
 pub use changes::{ChangeRow, ChangeScope, RecordTx, StatusRow};
 pub use contacts::{ContactDetails, ContactRecord, ContactUpsert, Observation, UpsertedContact};
+pub use conversations::Rebind;
 pub use error::{Merge, SqlError, StoreError};
 pub use ids::TimeOrderedIds;
 pub use inbox::{

@@ -88,6 +88,8 @@ macro_rules! store_suite {
             one_conversation_is_unresolved,
             a_resolved_conversation_stays_resolved,
             a_conversation_may_follow_another_in_one_batch,
+            what_a_person_resolved_may_go_on,
+            a_conversation_is_bound_to_who_got_its_message,
             the_conversation_before_is_the_one_that_was_active_last,
             held_messages_wait_in_order,
             held_messages_are_released_once,

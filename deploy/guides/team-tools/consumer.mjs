@@ -35,6 +35,11 @@ let connection;
 
 // What the tool does with a message: here it prints a line. After an exception the message comes again.
 async function handle(event) {
+  if (event.type === 'com.waypost.conversation.changed.v1') {
+    console.log(`${event.id}  ${event.data.kind}: ${event.data.to_team} has the conversation`);
+    return;
+  }
+  if (event.type !== 'com.waypost.message.routed.v1') return; // of a later release: acknowledged, and nothing else
   const { message, routing } = event.data;
   const said = message.summary;
   console.log(`${event.id}  ${routing.priority.padEnd(6)}  ${JSON.stringify(said)}  because ${routing.why}`);

@@ -42,6 +42,11 @@ class Seen:
 def handle(event):
     """What the tool does with a message: here it prints a line. After an exception the message comes again."""
     data = event["data"]
+    if event["type"] == "com.waypost.conversation.changed.v1":
+        print(f"{event['id']}  {data['kind']}: {data['to_team']} has the conversation", flush=True)
+        return
+    if event["type"] != "com.waypost.message.routed.v1":
+        return  # of a later release: acknowledged, and nothing else
     message, routing = data["message"], data["routing"]
     print(f"{event['id']}  {routing['priority']:6}  {message['summary']!r}  because {routing['why']}", flush=True)
 

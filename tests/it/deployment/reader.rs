@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use waypost_bus::Message;
 use waypost_bus_embedded::BusFile;
+use waypost_proto::conversation_changed;
 use waypost_tests::eventually;
 
 use super::{MESSAGES_MAX, ROUTED_DEADLINE};
@@ -75,6 +76,9 @@ impl Reader {
             #[cfg(feature = "servers")]
             Source::Broker { arrivals, .. } => {
                 while let Ok(found) = arrivals.try_recv() {
+                    if found.message.kind == conversation_changed::KIND {
+                        continue;
+                    }
                     self.read.push(found);
                 }
             }
@@ -112,7 +116,8 @@ fn read_file(folder: &Path, places: &mut BTreeMap<String, Option<u64>>, read: &m
             let messages = file.peek(queue, *place, MESSAGES_MAX)?.with_context(|| format!("no queue {queue}"))?;
             let Some((last, _)) = messages.last() else { break };
             *place = Some(*last);
-            read.extend(messages.into_iter().map(|(_, message)| Found { queue: queue.clone(), message }));
+            let work = messages.into_iter().filter(|(_, message)| message.kind != conversation_changed::KIND);
+            read.extend(work.map(|(_, message)| Found { queue: queue.clone(), message }));
         }
     }
     Ok(())

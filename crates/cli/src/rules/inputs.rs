@@ -155,6 +155,7 @@ pub(super) fn parse(text: &str) -> Result<Line, InputError> {
             ..OpenConversation::firm(team, json.open_urgency)
         }),
         semantics: Semantics::default(),
+        closes: false,
     };
     Ok(Line { input, team: json.team })
 }

@@ -76,7 +76,8 @@ impl<'a> Index<'a> {
         for decision in ledger.store.iter().flat_map(|store| &store.decisions) {
             index.message(&decision.phone_number_id, &decision.key).decision = Some(decision);
         }
-        let mut deliveries: Vec<&DeliveryRecord> = ledger.deliveries.iter().collect();
+        let mut deliveries: Vec<&DeliveryRecord> =
+            ledger.deliveries.iter().filter(|one| one.told_by.is_none()).collect();
         deliveries.sort_by(|one, other| (&one.queue, one.position).cmp(&(&other.queue, other.position)));
         for delivery in deliveries {
             index.add_delivery(delivery);

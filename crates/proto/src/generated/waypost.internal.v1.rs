@@ -205,6 +205,9 @@ pub struct RouteInput {
     /// Nobody waited for an answer in it.
     #[prost(bool, tag = "52")]
     pub open_answered: bool,
+    /// The customer only thanks or says goodbye, behind our last word.
+    #[prost(bool, tag = "53")]
+    pub closes: bool,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct RouteWords {
@@ -239,6 +242,21 @@ pub struct DecisionExtras {
     pub skills: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
     #[prost(message, repeated, tag = "5")]
     pub escalation: ::prost::alloc::vec::Vec<DecisionEscalationStep>,
+    /// Where the message stands among those that its conversation's teams were sent, from 1; 0 where that is not known.
+    #[prost(int64, tag = "10")]
+    pub conversation_seq: i64,
+    /// What teams are told of the conversation, beside the message.
+    #[prost(message, repeated, tag = "11")]
+    pub changes: ::prost::alloc::vec::Vec<ConversationChange>,
+}
+/// Who is told what of a conversation.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ConversationChange {
+    /// `moved`, `asks_for_person`, `suggested_team`.
+    #[prost(string, tag = "1")]
+    pub kind: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub team: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct DecisionEscalationStep {

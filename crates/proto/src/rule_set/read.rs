@@ -343,6 +343,7 @@ impl Reader {
                 waits,
             }),
             semantics: Semantics::default(),
+            closes: false,
         };
         let expect = match sample.expect {
             None => Expect::ThisRule,

@@ -10,15 +10,14 @@ use waypost_domain::{DecisionId, InboundMessage};
 use waypost_proto::v1::ActivityKind;
 use waypost_store::{ContactRecord, EventKey, HeldRelease, ReleasedMessage, StoreError};
 
-use super::{Arrival, Outgoing, Pair, Work};
+use super::{Arrival, Outgoing, Pair, Work, pair_of};
 use crate::inbound::{Content, Inbound};
 
 impl Work<'_> {
     pub(super) fn standby(&mut self, arrival: &Arrival, message: &InboundMessage, contact: Option<ContactRecord>) {
         let mut row = self.row(arrival, "standby", contact.as_ref());
         row.held_event = Some(arrival.inbound.encoded.to_vec());
-        if let Some(contact) = &contact {
-            let pair = (contact.id, arrival.number.clone());
+        if let Some(pair) = pair_of(arrival, contact.as_ref()) {
             let event = ConversationEvent::CustomerWroteToOther {
                 arrived_at: arrival.inbound.received_at,
                 written_at: message.timestamp,
@@ -97,7 +96,7 @@ impl Work<'_> {
             return;
         };
         let kept = Arrival { inbound, number: arrival.number.clone() };
-        self.publish_again(&kept, contact, decision);
+        self.publish_again(&kept, contact, held.known.conversation, decision);
     }
 }
 

@@ -1,10 +1,11 @@
 //! Events that an earlier transaction decided: what is stored is published again, nothing is decided anew. Must never
 //! ask the rules for an event that has a decision.
 
+use waypost_domain::ConversationId;
 use waypost_store::{ContactRecord, KnownEvent, StoreError, StoredDecision};
 
 use super::held::release;
-use super::{Arrival, Outgoing, Work};
+use super::{Arrival, Outgoing, Work, pair_of};
 use crate::inbound::Content;
 
 impl Work<'_> {
@@ -35,7 +36,7 @@ impl Work<'_> {
                 // Given a standby message that came again after a handover released it, then the handover publishes it,
                 // behind what was held before it; else it would come a second time, out of its order.
                 if known.released_by.is_none_or(|releaser| releaser == known.decision_id) {
-                    self.publish_again(arrival, contact, decision);
+                    self.publish_again(arrival, contact, known.conversation, decision);
                 }
             }
             // Given a message that was kept as standby and that Meta sends again as ours, then it is routed now and
@@ -57,9 +58,10 @@ impl Work<'_> {
         &mut self,
         arrival: &Arrival,
         contact: Option<ContactRecord>,
+        conversation_id: Option<ConversationId>,
         decision: StoredDecision,
     ) {
-        let pair = contact.as_ref().map(|contact| (contact.id, arrival.number.clone()));
+        let pair = pair_of(arrival, contact.as_ref());
         let conversation = pair.and_then(|pair| self.conversations.get(&pair).cloned());
         self.decided.outgoing.push(Outgoing {
             id: arrival.inbound.decision_id,
@@ -67,6 +69,7 @@ impl Work<'_> {
             number: arrival.number.clone(),
             contact,
             conversation,
+            conversation_id,
             previous_team: None,
             decision,
             again: true,

@@ -19,7 +19,7 @@ use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use uuid::Uuid;
-use waypost_domain::{Alias, ContactId, ConversationState, Timestamp};
+use waypost_domain::{Alias, ContactId, Timestamp};
 
 use crate::Result;
 use crate::contacts::ContactRecord;
@@ -207,12 +207,10 @@ pub(super) fn read_by(
     for row in rows {
         let contact = row.of(NEW_CONTACT.name);
         let id: ContactId = contact.get("id")?;
-        let latest = read.latest.entry(id).or_default();
+        read.latest.entry(id).or_default();
         if let Some((conversation, written_by)) = conversations::from_row(row)? {
-            if conversation.state != ConversationState::Resolved {
-                read.conversations.insert(conversation.id, written_by);
-            }
-            latest.push(conversation);
+            read.of_state(conversation.state).insert(conversation.id, written_by);
+            read.latest.entry(id).or_default().push(conversation);
         }
         if read.contacts.insert(id, contact.get("version")?).is_none() {
             owners.push(row);
@@ -225,8 +223,9 @@ pub(super) fn read_by(
         owned.contacts.retain(|contact| kept.contains(&contact.record.id));
         read.contacts.retain(|id, _| kept.contains(id));
         let gone: Vec<ContactId> = read.latest.keys().filter(|id| !kept.contains(id)).copied().collect();
-        for conversation in gone.iter().filter_map(|id| read.latest.remove(id)).flatten() {
-            read.conversations.remove(&conversation.id);
+        let conversations: Vec<_> = gone.iter().filter_map(|id| read.latest.remove(id)).flatten().collect();
+        for conversation in conversations {
+            read.of_state(conversation.state).remove(&conversation.id);
         }
     }
     Ok((owned, read))

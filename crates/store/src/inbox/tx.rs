@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::LazyLock;
 
 use uuid::Uuid;
-use waypost_domain::{Alias, ContactId, Conversation, ConversationId};
+use waypost_domain::{Alias, ContactId, Conversation, ConversationId, ConversationState};
 
 use super::{EventKey, KNOWN_COLUMNS, KNOWN_JOINS, KnownEvent};
 use crate::contacts::{self, People};
@@ -37,12 +37,24 @@ pub(crate) struct ReadUnlocked {
     /// With the transaction that wrote the row, which is another after every change:
     /// <https://www.postgresql.org/docs/15/ddl-system-columns.html>.
     pub(crate) conversations: HashMap<ConversationId, String>,
+    /// The same of those that are over.
+    pub(crate) resolved: HashMap<ConversationId, String>,
     /// Of contacts that were read together with them, a conversation on each number: the unresolved one, or else the one
     /// that was active last.
     pub(crate) latest: HashMap<ContactId, Vec<Conversation>>,
 }
 
 impl ReadUnlocked {
+    /// Who wrote the conversations of this state.
+    pub(crate) const fn of_state(&mut self, state: ConversationState) -> &mut HashMap<ConversationId, String> {
+        match state {
+            ConversationState::Open | ConversationState::Pending | ConversationState::Snoozed => {
+                &mut self.conversations
+            }
+            ConversationState::Resolved => &mut self.resolved,
+        }
+    }
+
     /// What was read before must not have changed.
     pub(crate) fn add(&mut self, more: Self) -> Result<()> {
         for (id, version) in more.contacts {
@@ -52,6 +64,9 @@ impl ReadUnlocked {
         }
         for (id, written_by) in more.conversations {
             self.conversations.entry(id).or_insert(written_by);
+        }
+        for (id, written_by) in more.resolved {
+            self.resolved.entry(id).or_insert(written_by);
         }
         self.latest.extend(more.latest);
         Ok(())

@@ -5,10 +5,10 @@ use std::time::Duration;
 use uuid::Uuid;
 use waypost_domain::conversation::ConversationEvent;
 use waypost_domain::team::Priority;
-use waypost_domain::{ConversationId, ConversationState, TeamName};
+use waypost_domain::{Binding, Conversation, ConversationId, ConversationState, TeamName};
 
 use super::{at, begin, contact_of, conversation, name, owner, seen};
-use crate::{Result, Retention, Store, StoreError};
+use crate::{Rebind, Result, Retention, Store, StoreError};
 
 pub async fn one_conversation_is_unresolved(store: &Store) -> Result<()> {
     let lease = owner(store).await?;
@@ -63,6 +63,63 @@ pub async fn a_resolved_conversation_stays_resolved(store: &Store) -> Result<()>
     talk.state = ConversationState::Resolved;
     batch.record(&[], &[talk]).await?;
     batch.commit().await
+}
+
+/// What a person ended may go on, once: of two that read it, one begins again.
+pub async fn what_a_person_resolved_may_go_on(store: &Store) -> Result<()> {
+    let lease = owner(store).await?;
+    let contact = contact_of(store, &lease, "b:a").await?;
+    let mut talk = conversation(contact, "support", 1_000);
+    talk.apply(ConversationEvent::Resolved { at: at(2_000) });
+    talk.resolved_at = Some(at(2_000));
+    let mut batch = begin(store, &lease).await?;
+    batch.record(&[], std::slice::from_ref(&talk)).await?;
+    batch.commit().await?;
+    let pairs = [(contact, name("support"))];
+    for read_ahead in [false, true] {
+        let observations = [seen("b:a")];
+        let fence = lease.fence(lease.published_seq, None);
+        let (mut batch, _) = store.begin_batch_with(&fence, &[], &observations).await?;
+        if read_ahead {
+            batch.contacts(&observations).await?;
+        }
+        let mut over = batch.last_resolved(&pairs).await?.remove(&pairs[0]).expect("it is there");
+        assert_eq!(over.resolved_at, Some(at(2_000)));
+        over.apply(ConversationEvent::Reopened);
+        batch.record(&[], std::slice::from_ref(&over)).await?;
+        assert_eq!(batch.conversations(&pairs).await?.into_values().collect::<Vec<_>>(), [over]);
+        drop(batch);
+    }
+    Ok(())
+}
+
+pub async fn a_conversation_is_bound_to_who_got_its_message(store: &Store) -> Result<()> {
+    let lease = owner(store).await?;
+    let team = |name: &str| TeamName::new(name).expect("a valid team");
+    let mut all = Vec::new();
+    for (key, binding) in [("b:a", Some(Binding::Loose)), ("b:b", Some(Binding::Held)), ("b:c", None), ("b:d", None)] {
+        let contact = contact_of(store, &lease, key).await?;
+        let had = if key == "b:d" { "support" } else { "billing" };
+        all.push(Conversation { team: Some(team(had)), binding, ..conversation(contact, "support", 1_000) });
+    }
+    let mut batch = begin(store, &lease).await?;
+    batch.record(&[], &all).await?;
+    batch.commit().await?;
+    let to = team("overflow");
+    let moved = all.iter().map(|one| Rebind { conversation: one.id, from: team("billing"), to: to.clone() }).collect();
+    assert_eq!(store.rebind(&moved).await?, 2);
+    let pairs: Vec<_> = all.iter().map(|one| (one.contact, one.number.clone())).collect();
+    let mut batch = begin(store, &lease).await?;
+    let read = batch.conversations(&pairs).await?;
+    for (place, (before, pair)) in all.iter().zip(&pairs).enumerate() {
+        let bound = matches!(place, 0 | 2);
+        let want = match bound {
+            true => Conversation { team: Some(to.clone()), binding: Some(Binding::Firm), ..before.clone() },
+            false => before.clone(),
+        };
+        assert_eq!(read.get(pair), Some(&want), "{place}");
+    }
+    Ok(())
 }
 
 pub async fn a_conversation_may_follow_another_in_one_batch(store: &Store) -> Result<()> {

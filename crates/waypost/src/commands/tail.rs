@@ -11,6 +11,7 @@ use waypost_domain::TeamName;
 use waypost_domain::team::Priority;
 
 use crate::cli::TailArgs;
+use crate::commands::CONVERSATION_CHANGED;
 use crate::output;
 use crate::process::Config;
 use crate::process::bus::open_bus;
@@ -163,6 +164,10 @@ fn summary(priority: Priority, body: &str) -> String {
     let document: serde_json::Value = serde_json::from_str(body).unwrap_or_default();
     let text =
         |path: &str| document["data"].pointer(path).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
+    if document["type"] == CONVERSATION_CHANGED {
+        let to = text("/to_team");
+        return format!("{priority:<6} ({}, {to}: {})", text("/kind"), text("/why"));
+    }
     let contact = [text("/contact/name"), text("/contact/phone"), text("/contact/user_id")];
     let contact = contact.into_iter().find(|name| !name.is_empty()).unwrap_or_else(|| "unknown".to_owned());
     // What an earlier release published has no summary.

@@ -24,6 +24,8 @@ section! {
     RouterSection = "router" {
         /// Silence that ends a conversation.
         conversation_idle_minutes: u64 = RouterConfig::default().conversation_idle.as_secs() / 60,
+        /// A message that comes at most so many hours after a person resolved its conversation goes on with it; 0 never does.
+        reopen_within_hours: u64 = RouterConfig::default().reopen_within.as_secs() / 3600,
         /// How long a full queue of a team is tried before the overflow team gets the message.
         full_queue_patience_ms: u64 = millis(RouterConfig::default().full_queue_patience),
         /// How long one flight of publications may take.
@@ -43,6 +45,7 @@ impl Config {
     pub(crate) fn router_config(&self) -> RouterConfig {
         RouterConfig {
             conversation_idle: Duration::from_secs(self.router.conversation_idle_minutes.saturating_mul(60)),
+            reopen_within: Duration::from_secs(self.router.reopen_within_hours.saturating_mul(60 * 60)),
             publish_timeout: Duration::from_millis(self.router.publish_timeout_ms),
             full_queue_patience: Duration::from_millis(self.router.full_queue_patience_ms),
             activity: self.router.activity,

@@ -11,6 +11,7 @@ use waypost_bus::Delivery;
 use waypost_cli::Failure;
 use waypost_sandbox::SandboxReport;
 
+use crate::commands::CONVERSATION_CHANGED;
 use crate::commands::status::table;
 use crate::output;
 
@@ -87,11 +88,14 @@ impl Tally {
     }
 
     pub(super) fn count(&mut self, message: Arrived) -> Result<(), Failure> {
+        let document: Value = serde_json::from_slice(&message.body).unwrap_or_default();
+        if document["type"] == CONVERSATION_CHANGED {
+            return Ok(());
+        }
         if !self.seen.insert(message.id) {
             self.repeated += 1;
             return Ok(());
         }
-        let document: Value = serde_json::from_slice(&message.body).unwrap_or_default();
         let text = |path: &str| document["data"].pointer(path).and_then(Value::as_str).unwrap_or_default();
         self.unmatched.push((text("/message/wamid").to_owned(), message.at));
         if !self.json {
