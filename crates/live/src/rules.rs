@@ -283,7 +283,7 @@ async fn version(store: &Store, number: i64, known: &[Arc<RuleSet>]) -> Result<A
         return Ok(known.clone());
     }
     // A large set takes a second: not on a thread that serves messages.
-    let compiled = tokio::task::spawn_blocking(move || RuleSet::parse(&row.text));
+    let compiled = tokio::task::spawn_blocking(move || RuleSet::restore(&row.text, &row.hash));
     let rules = compiled.await.map_err(|source| RulesError::NotCompiled { number, source })?;
     rules.map(Arc::new).map_err(|errors| RulesError::VersionRefused { number, errors })
 }

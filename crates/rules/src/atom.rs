@@ -6,15 +6,15 @@ use std::fmt;
 use waypost_domain::message::Part;
 use waypost_domain::{CalendarName, TeamName};
 
-use crate::fold::fold;
+pub use crate::keyword::Keyword;
 
 /// One typed condition. Lists are any-of.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Atom {
     /// One of these parts has one of these words or phrases.
     Keyword { any_of: Vec<Keyword>, within: Parts },
-    /// One of these parts, as it was written, matches one of these patterns.
-    Regex { any_of: Vec<Box<str>>, within: Parts },
+    /// One of these parts matches one of these patterns.
+    Regex { patterns: Patterns, within: Parts },
     /// A field has one of these values.
     Value { field: Field, any_of: Vec<TextMatch> },
     /// A field has a value, whatever it is.
@@ -177,50 +177,12 @@ impl TextMatch {
     }
 }
 
-/// A word or a phrase, or what its last word begins with. Case, accents and punctuation make no difference.
+/// Patterns, any of which the text may match.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Keyword {
-    text: Box<str>,
-    prefix: bool,
-    /// `text` in its folded form: what is looked for in a folded text.
-    needle: Box<str>,
-}
-
-impl Keyword {
-    pub fn word(text: &str) -> Self {
-        Self { text: text.into(), prefix: false, needle: fold(text, usize::MAX).into() }
-    }
-
-    pub fn prefix(text: &str) -> Self {
-        let mut needle = fold(text, usize::MAX);
-        if needle.len() > 1 {
-            needle.pop();
-        }
-        Self { text: text.into(), prefix: true, needle: needle.into() }
-    }
-
-    pub fn text(&self) -> &str {
-        &self.text
-    }
-
-    pub fn is_prefix(&self) -> bool {
-        self.prefix
-    }
-
-    /// The folded words with a space before each, and one behind the last unless that is a prefix.
-    pub fn needle(&self) -> &str {
-        &self.needle
-    }
-
-    /// Whether there is nothing to look for.
-    pub fn is_blank(&self) -> bool {
-        self.needle.trim().is_empty()
-    }
-
-    /// `folded`: a text in its folded form.
-    pub fn holds(&self, folded: &str) -> bool {
-        folded.contains(&*self.needle)
-    }
+pub struct Patterns {
+    pub any_of: Vec<Box<str>>,
+    /// They see the text as it was written, and case makes a difference.
+    pub raw: bool,
 }
 
 /// Whose clock a calendar is read by.

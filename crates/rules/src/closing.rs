@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 use std::sync::LazyLock;
 
-use crate::fold::fold;
+use crate::fold::{Folding, Words};
 
 /// By language; phrases in commas, and signs.
 const DATA: &str = include_str!("closing.txt");
@@ -37,7 +37,7 @@ impl Closing {
                 continue;
             }
             for phrase in rest.split(',') {
-                let folded = fold(phrase, CHARS_MAX).trim().to_owned();
+                let folded = Words::of(Folding::default(), phrase).as_str().to_owned();
                 closing.words_max = closing.words_max.max(folded.split_whitespace().count());
                 closing.phrases.insert(folded);
             }
@@ -55,8 +55,8 @@ impl Closing {
         if !text.chars().all(may_stand) {
             return false;
         }
-        let folded = fold(text, CHARS_MAX);
-        let words: Vec<&str> = folded.split_whitespace().filter(|word| !word.chars().all(is_sign)).collect();
+        let folded = Words::of(Folding::default(), text);
+        let words: Vec<&str> = folded.as_str().split_whitespace().filter(|word| !word.chars().all(is_sign)).collect();
         if words.is_empty() {
             return text.chars().any(is_sign);
         }

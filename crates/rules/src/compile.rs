@@ -10,9 +10,12 @@ use crate::atom::{Atom, Field, Parts, TextMatch};
 use crate::errors::errors;
 use crate::evaluate::Environment;
 use crate::finding::RuleErrors;
+use crate::fold::Folding;
 use crate::index::{self, Index, Indexed};
+use crate::input::RouteInput;
 use crate::model::{Conjunct, Definition, Document, Literal, Target};
 use crate::toml_form;
+use crate::words::FoldedWords;
 
 /// A checked rule set, ready to decide.
 #[derive(Debug, Clone)]
@@ -37,34 +40,52 @@ pub fn compile(
     calendars: Vec<Calendar>,
 ) -> Result<Arc<RuleSet>, RuleErrors> {
     let definition = definition.into();
-    let errors = errors(&definition, &teams, &calendars);
+    let folding = Folding::default();
+    let errors = errors(&definition, &teams, &calendars, folding);
     if !errors.is_empty() {
         return Err(RuleErrors(errors));
     }
-    Ok(Arc::new(RuleSet::build(definition, teams, calendars)))
+    Ok(Arc::new(RuleSet::build(definition, teams, calendars, folding)))
 }
 
 impl RuleSet {
     /// Reads, checks and compiles a rules file (TOML).
     pub fn parse(text: &str) -> Result<Self, RuleErrors> {
-        let document = toml_form::read(text)?;
-        let mut errors = errors(&document.definition, &document.teams, &document.calendars);
+        Self::checked(text, toml_form::read(text)?, Folding::default())
+    }
+
+    /// A version that was kept with this hash: it goes on comparing words as it did when it was kept. A hash that the text
+    /// has by no folding says nothing of it; then the newest one holds.
+    pub fn restore(text: &str, version: &str) -> Result<Self, RuleErrors> {
+        let mut document = toml_form::read(text)?;
+        let is_of = |folding: &Folding| {
+            hash_by(*folding, &document.definition, &document.teams, &document.calendars) == version
+        };
+        let folding = Folding::ALL.into_iter().find(is_of).unwrap_or_default();
+        if folding != Folding::default() {
+            document.definition.fold_keywords(folding);
+        }
+        Self::checked(text, document, folding)
+    }
+
+    fn checked(text: &str, document: Document, folding: Folding) -> Result<Self, RuleErrors> {
+        let mut errors = errors(&document.definition, &document.teams, &document.calendars, folding);
         if !errors.is_empty() {
             toml_form::locate(text, &mut errors);
             return Err(RuleErrors(errors));
         }
         let Document { definition, teams, calendars } = document;
-        Ok(Self::build(Arc::new(definition), teams, calendars))
+        Ok(Self::build(Arc::new(definition), teams, calendars, folding))
     }
 
     /// What has no errors.
-    fn build(definition: Arc<Definition>, teams: Vec<Team>, calendars: Vec<Calendar>) -> Self {
+    fn build(definition: Arc<Definition>, teams: Vec<Team>, calendars: Vec<Calendar>, folding: Folding) -> Self {
         let requests = requests(&definition);
         let enabled = definition.rules.iter().filter(|rule| rule.enabled);
         Self {
-            version: content_hash(&definition, &teams, &calendars),
-            environment: Environment::new(&calendars, enabled),
-            index: index::build(&definition, &requests),
+            version: hash_by(folding, &definition, &teams, &calendars),
+            environment: Environment::new(&calendars, enabled, folding),
+            index: index::build(&definition, &requests, folding),
             team_places: teams.iter().enumerate().map(|(place, team)| (team.name.clone(), place)).collect(),
             attributes: attributes(&definition),
             teams,
@@ -107,6 +128,18 @@ impl RuleSet {
         self.definition.rules.len()
     }
 
+    /// How it compares words.
+    pub fn folding(&self) -> Folding {
+        self.environment.folding
+    }
+
+    /// The words of an input in the forms that this set's conditions look at.
+    pub(crate) fn words(&self, input: &RouteInput) -> FoldedWords {
+        let mut words = FoldedWords::default();
+        self.environment.read(&mut words, input);
+        words
+    }
+
     /// What the index was built from.
     pub(crate) fn indexed(&self) -> Indexed<'_> {
         Indexed { definition: &self.definition, requests: &self.requests, environment: &self.environment }
@@ -114,9 +147,17 @@ impl RuleSet {
 }
 
 /// The first 12 hexadecimal digits of the SHA-256 of the canonical form. Everything that a decision may depend on is
-/// in it, the calendars and the teams too.
+/// in it: the calendars, the teams and how words are compared too.
 pub fn content_hash(definition: &Definition, teams: &[Team], calendars: &[Calendar]) -> String {
-    let canonical = toml_form::canonical(definition, teams, calendars);
+    hash_by(Folding::default(), definition, teams, calendars)
+}
+
+fn hash_by(folding: Folding, definition: &Definition, teams: &[Team], calendars: &[Calendar]) -> String {
+    let mut canonical = toml_form::canonical(definition, teams, calendars);
+    // The first one had no number yet.
+    if folding != Folding::V1 {
+        canonical.push_str(&format!("\n# folding {}\n", folding.number()));
+    }
     let digest = ring::digest::digest(&ring::digest::SHA256, canonical.as_bytes());
     digest.as_ref().iter().take(6).map(|byte| format!("{byte:02x}")).collect()
 }

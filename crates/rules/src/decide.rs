@@ -59,7 +59,7 @@ impl RuleSet {
     /// The same without a word: allocates nothing once `scratch` has grown to what this rule set needs.
     pub fn choose<'a>(&'a self, input: &'a RouteInput, scratch: &'a mut Scratch) -> Choice<'a> {
         let mut words = std::mem::take(&mut scratch.words);
-        words.read(input);
+        self.environment.read(&mut words, input);
         let facts = Facts { input, words: &words };
         let set = self.indexed();
         self.index.begin(&facts, scratch);
@@ -161,7 +161,7 @@ impl RuleSet {
         // Only a rule's and the handover's reasons name words of the text.
         let asks = choice.phase == Phase::Handover || choice.unmet == Unmet::Person;
         let names_words = asks || matches!(choice.by, By::Rule { .. });
-        let words = if names_words { FoldedWords::of(input) } else { FoldedWords::default() };
+        let words = if names_words { self.words(input) } else { FoldedWords::default() };
         let facts = Facts { input, words: &words };
         let mut why = Vec::new();
         match (choice.phase, choice.by) {

@@ -16,7 +16,7 @@ pub(crate) fn asked(handover: &Handover, facts: &Facts<'_>) -> String {
         return format!("the customer asked for a person (button \"{button}\")");
     }
     let mut words = handover.words.iter().flat_map(|(language, words)| words.iter().map(move |word| (language, word)));
-    match words.find(|(_, word)| word.holds(facts.words.own())) {
+    match words.find(|(_, word)| facts.words.have(word, Parts::OWN)) {
         Some((language, word)) => format!("the customer asked for a person ({}, {language})", keyword(word)),
         None => "the customer asked for a person".to_owned(),
     }
@@ -97,9 +97,10 @@ fn atom(atom: &Atom) -> String {
         Atom::Keyword { any_of, within } => {
             format!("keyword {}{}", join(any_of.iter().map(keyword)), in_parts(*within))
         }
-        Atom::Regex { any_of, within } => {
-            let patterns = join(any_of.iter().map(|pattern| format!("/{pattern}/")));
-            format!("pattern {patterns}{}", in_parts(*within))
+        Atom::Regex { patterns, within } => {
+            let sources = join(patterns.any_of.iter().map(|pattern| format!("/{pattern}/")));
+            let written = if patterns.raw { " as it was written" } else { "" };
+            format!("pattern {sources}{}{written}", in_parts(*within))
         }
         Atom::Value { field, any_of } => is_one_of(field, any_of),
         Atom::Exists(field) => format!("{} is known", field_name(field)),

@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use waypost_domain::calendar::{Calendar, TimeOfDay};
 use waypost_domain::{Binding, CalendarName, Team, TeamName};
 
-use crate::atom::{Atom, Field, Keyword, Parts, TextMatch};
+use crate::atom::{Atom, Field, Keyword, Parts, Patterns, TextMatch};
 use crate::describe::field_name;
-use crate::evaluate::compile_pattern;
 use crate::finding::{Finding, RULES_MAX};
+use crate::fold::Folding;
 use crate::hours::Zones;
 use crate::model::{Definition, Phase, Rule, Target};
+use crate::pattern::Pattern;
 
 /// Characters of one keyword, phrase, value or pattern at most.
 pub const PHRASE_CHARS_MAX: usize = 200;
@@ -21,8 +22,9 @@ pub const CONDITIONS_MAX: usize = 32;
 /// Different patterns of a set at most: each is tried on its own.
 pub const PATTERNS_MAX: usize = 200;
 
-pub fn errors(definition: &Definition, teams: &[Team], calendars: &[Calendar]) -> Vec<Finding> {
+pub fn errors(definition: &Definition, teams: &[Team], calendars: &[Calendar], folding: Folding) -> Vec<Finding> {
     let mut checker = Checker {
+        folding,
         teams: teams.iter().map(|team| (&team.name, team.staffed)).collect(),
         calendars: calendars.iter().map(|calendar| &calendar.name).collect(),
         patterns: BTreeSet::new(),
@@ -39,10 +41,12 @@ pub fn errors(definition: &Definition, teams: &[Team], calendars: &[Calendar]) -
 }
 
 struct Checker<'a> {
+    folding: Folding,
     /// And whether they are staffed.
     teams: BTreeMap<&'a TeamName, bool>,
     calendars: BTreeSet<&'a CalendarName>,
-    patterns: BTreeSet<&'a str>,
+    /// And whether they are raw.
+    patterns: BTreeSet<(&'a str, bool)>,
     rule: Option<(usize, &'a str)>,
     errors: Vec<Finding>,
 }
@@ -223,8 +227,8 @@ impl<'a> Checker<'a> {
                 self.keywords(any_of, "when.keyword");
                 self.parts(*within);
             }
-            Atom::Regex { any_of, within } => {
-                self.patterns(any_of);
+            Atom::Regex { patterns, within } => {
+                self.patterns(patterns);
                 self.parts(*within);
             }
             Atom::Value { field, any_of } => self.values(field, any_of),
@@ -284,18 +288,19 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn patterns(&mut self, patterns: &'a [Box<str>]) {
+    fn patterns(&mut self, patterns: &'a Patterns) {
         let field = "when.regex";
-        if patterns.is_empty() {
+        if patterns.any_of.is_empty() {
             self.error(field, "needs at least one pattern");
         }
-        for pattern in patterns {
-            if !self.patterns.insert(pattern) {
+        let is_raw = patterns.are_raw(self.folding);
+        for pattern in &patterns.any_of {
+            if !self.patterns.insert((pattern, is_raw)) {
                 continue;
             }
             if pattern.chars().count() > PHRASE_CHARS_MAX {
                 self.error(field, format!("longer than {PHRASE_CHARS_MAX} characters"));
-            } else if let Err(error) = compile_pattern(pattern) {
+            } else if let Err(error) = Pattern::new(pattern, is_raw) {
                 let reason = error.to_string();
                 let reason = reason.lines().last().unwrap_or_default().trim_start_matches("error: ");
                 self.error(field, format!("/{pattern}/ is no pattern: {reason}"));

@@ -3,14 +3,14 @@
 
 use std::collections::HashMap;
 
-use regex::Regex;
 use waypost_domain::{Calendar, Timestamp};
 
-use crate::atom::{Amount, Atom, Field, Parts, TextMatch, ZoneOf};
-use crate::fold::first_chars;
+use crate::atom::{Amount, Atom, Field, Parts, Patterns, TextMatch, ZoneOf};
+use crate::fold::{Folding, first_chars};
 use crate::hours::Clocks;
 use crate::input::{RouteInput, Semantics, TEXT_CHARS_MAX};
 use crate::model::{Literal, OnUnknown, Rule};
+use crate::pattern::Pattern;
 use crate::percent;
 use crate::words::FoldedWords;
 
@@ -48,33 +48,43 @@ impl Truth {
 #[derive(Debug, Clone)]
 pub(crate) struct Environment {
     pub(crate) clocks: Clocks,
-    pub(crate) patterns: HashMap<Box<str>, Regex, foldhash::fast::FixedState>,
+    pub(crate) folding: Folding,
+    patterns: PatternTable,
+    raw_patterns: PatternTable,
 }
 
-/// How large a compiled pattern may get.
-const PATTERN_BYTES_MAX: usize = 256 * 1024;
-
-/// Linear in the text, whatever the pattern.
-pub(crate) fn compile_pattern(pattern: &str) -> Result<Regex, regex::Error> {
-    regex::RegexBuilder::new(pattern).size_limit(PATTERN_BYTES_MAX).dfa_size_limit(PATTERN_BYTES_MAX).build()
-}
+type PatternTable = HashMap<Box<str>, Pattern, foldhash::fast::FixedState>;
 
 impl Environment {
     /// A pattern that is none is left out: `check` refuses it.
-    pub(crate) fn new<'a>(calendars: &[Calendar], rules: impl Iterator<Item = &'a Rule>) -> Self {
-        let mut patterns: HashMap<Box<str>, Regex, _> = HashMap::default();
+    pub(crate) fn new<'a>(calendars: &[Calendar], rules: impl Iterator<Item = &'a Rule>, folding: Folding) -> Self {
+        let (mut folded, mut raw) = (PatternTable::default(), PatternTable::default());
         let atoms = rules.flat_map(|rule| &rule.when).flat_map(|conjunct| conjunct.literals()).map(|l| &l.atom);
         for atom in atoms {
-            let Atom::Regex { any_of: sources, .. } = atom else { continue };
-            for source in sources {
-                if !patterns.contains_key(source)
-                    && let Ok(pattern) = compile_pattern(source)
+            let Atom::Regex { patterns, .. } = atom else { continue };
+            let is_raw = patterns.are_raw(folding);
+            let table = if is_raw { &mut raw } else { &mut folded };
+            for source in &patterns.any_of {
+                if !table.contains_key(source)
+                    && let Ok(pattern) = Pattern::new(source, is_raw)
                 {
-                    patterns.insert(source.clone(), pattern);
+                    table.insert(source.clone(), pattern);
                 }
             }
         }
-        Self { clocks: Clocks::new(calendars), patterns }
+        Self { clocks: Clocks::new(calendars), folding, patterns: folded, raw_patterns: raw }
+    }
+
+    /// The words of an input in the forms that conditions look at; what was in `words` goes.
+    pub(crate) fn read(&self, words: &mut FoldedWords, input: &RouteInput) {
+        words.read(input, self.folding, !self.patterns.is_empty());
+    }
+}
+
+impl Patterns {
+    /// Whether they see the text as it was written.
+    pub(crate) fn are_raw(&self, folding: Folding) -> bool {
+        self.raw || folding == Folding::V1
     }
 }
 
@@ -156,9 +166,7 @@ impl Facts<'_> {
             Atom::Keyword { any_of, within } => {
                 Truth::of(any_of.iter().any(|keyword| self.words.have(keyword, *within)))
             }
-            Atom::Regex { any_of, within } => {
-                Truth::of(any_of.iter().any(|source| self.matches(source, *within, environment)))
-            }
+            Atom::Regex { patterns, within } => Truth::of(self.matches(patterns, *within, environment)),
             Atom::Value { field, any_of } => field.of(input).is_any_of(any_of),
             Atom::Exists(field) => field.of(input).exists(),
             Atom::Range { attribute, range } => {
@@ -197,10 +205,16 @@ impl Facts<'_> {
         }
     }
 
-    fn matches(&self, source: &str, within: Parts, environment: &Environment) -> bool {
-        let Some(pattern) = environment.patterns.get(source) else { return false };
-        let mut parts = self.input.parts().filter(|(part, _)| within.contains(*part));
-        parts.any(|(_, text)| pattern.is_match(first_chars(text, TEXT_CHARS_MAX)))
+    fn matches(&self, patterns: &Patterns, within: Parts, environment: &Environment) -> bool {
+        let have = |table: &PatternTable, text: &str| {
+            patterns.any_of.iter().any(|source| table.get(source).is_some_and(|pattern| pattern.matches(text)))
+        };
+        if patterns.are_raw(environment.folding) {
+            let mut parts = self.input.parts().filter(|(part, _)| within.contains(*part));
+            parts.any(|(_, text)| have(&environment.raw_patterns, first_chars(text, TEXT_CHARS_MAX)))
+        } else {
+            self.words.plain(within).any(|text| have(&environment.patterns, text))
+        }
     }
 
     pub(crate) fn literal_holds(&self, literal: &Literal, on_unknown: OnUnknown, environment: &Environment) -> bool {

@@ -7,7 +7,6 @@ use crate::describe;
 use crate::evaluate::{Facts, Truth, is_valid_at};
 use crate::input::RouteInput;
 use crate::model::{OnUnknown, Phase, Rule};
-use crate::words::FoldedWords;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Explanation {
@@ -70,7 +69,7 @@ impl RuleSet {
     /// `asked`: the ids of the rules to explain; those that do not exist are left out.
     pub fn explain(&self, input: &RouteInput, asked: &[&str]) -> Explanation {
         let decision = self.decide(input);
-        let words = FoldedWords::of(input);
+        let words = self.words(input);
         let facts = Facts { input, words: &words };
         let mut scratch = crate::Scratch::default();
         let decorating = self.choose(input, &mut scratch).decorated_by.to_vec();

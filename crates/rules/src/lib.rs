@@ -22,10 +22,13 @@ pub mod fold;
 mod hours;
 mod index;
 pub mod input;
+mod keyword;
 pub mod model;
 #[doc(hidden)]
 pub mod naive;
+mod pattern;
 pub mod percent;
+mod proclitics;
 pub mod samples;
 pub mod toml_form;
 mod words;

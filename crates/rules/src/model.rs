@@ -8,6 +8,7 @@ use waypost_domain::team::Priority;
 use waypost_domain::{Calendar, CalendarName, Team, TeamName, Timestamp};
 
 use crate::atom::{Atom, Keyword};
+use crate::fold::Folding;
 use crate::input::RouteInput;
 
 /// All that a rules file says.
@@ -24,6 +25,22 @@ pub struct Definition {
     pub handover: Handover,
     pub default: DefaultRoute,
     pub rules: Vec<Rule>,
+}
+
+impl Definition {
+    /// Sees all keywords as another folding does.
+    pub(crate) fn fold_keywords(&mut self, folding: Folding) {
+        for keyword in self.handover.words.values_mut().flatten() {
+            *keyword = keyword.by(folding);
+        }
+        let literals =
+            self.rules.iter_mut().flat_map(|rule| &mut rule.when).flat_map(|conjunct| &mut conjunct.literals);
+        for literal in literals {
+            if let Atom::Keyword { any_of: keywords, .. } = &mut literal.atom {
+                keywords.iter_mut().for_each(|keyword| *keyword = keyword.by(folding));
+            }
+        }
+    }
 }
 
 /// How a customer reaches a person, in every language, and who that is where no rule of the phase says otherwise.

@@ -1,6 +1,7 @@
 //! The reference: decides by looking at every rule, one after the other. Slow and plain; the index must agree with it on
 //! every input. For tests and benches, not for messages.
 
+use crate::atom::Parts;
 use crate::binding::Search;
 use crate::choice::{By, Choice};
 use crate::compile::RuleSet;
@@ -8,7 +9,6 @@ use crate::evaluate::{Facts, is_valid_at};
 use crate::index::winning_order;
 use crate::input::RouteInput;
 use crate::model::{Phase, Rule};
-use crate::words::FoldedWords;
 
 /// A rule set whose rules are put into winning order once, as any scan would.
 pub struct Scan<'a> {
@@ -23,7 +23,7 @@ impl<'a> Scan<'a> {
 
     /// `decorated_by` is where the rules that decorate are put.
     pub fn choose(&'a self, input: &'a RouteInput, decorated_by: &'a mut Vec<u32>) -> Choice<'a> {
-        let words = FoldedWords::of(input);
+        let words = self.set.words(input);
         let facts = Facts { input, words: &words };
         let settled = self.set.settle(input, &mut ScanOf { scan: self, facts });
         let decorates = |(place, rule): (u32, &Rule)| self.alternative(rule, &facts).map(|_| place);
@@ -35,7 +35,7 @@ impl<'a> Scan<'a> {
     fn is_requested(&self, facts: &Facts<'_>) -> bool {
         let handover = &self.set.definition.handover;
         let tapped = facts.input.reply_id.as_ref().is_some_and(|id| handover.buttons.contains(id));
-        tapped || handover.words.values().flatten().any(|word| word.holds(facts.words.own()))
+        tapped || handover.words.values().flatten().any(|word| facts.words.have(word, Parts::OWN))
     }
 
     fn rules_of(&self, phase: Phase) -> impl Iterator<Item = (u32, &'a Rule)> {

@@ -1,64 +1,81 @@
-//! The words of an input in their folded form, part by part: what keywords are looked for in.
+//! The words of an input in their folded form, part by part: what keywords and patterns are looked for in.
+
+use std::ops::Range;
 
 use waypost_domain::message::Part;
 
 use crate::atom::{Keyword, Parts};
-use crate::fold::fold_into;
+use crate::fold::{Folding, Words, first_chars, plain_into};
 use crate::input::{RouteInput, TEXT_CHARS_MAX};
 
-/// One space before and behind each word, so two between parts: no phrase reaches from one into the next.
+/// No phrase reaches from one part into the next.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct FoldedWords {
-    text: String,
-    /// Each part's place in `text`; those that are not the customer's words stand last.
-    parts: Vec<(Part, std::ops::Range<usize>)>,
+    words: Words,
+    /// For patterns, all parts one behind the other; empty where there are none.
+    plain: String,
+    /// Those that are not the customer's words stand last.
+    parts: Vec<FoldedPart>,
     /// Where the customer's own words end.
     own: usize,
     buffer: String,
 }
 
-impl FoldedWords {
-    pub(crate) fn of(input: &RouteInput) -> Self {
-        let mut words = Self::default();
-        words.read(input);
-        words
-    }
+#[derive(Debug, Clone)]
+struct FoldedPart {
+    part: Part,
+    words: Range<usize>,
+    plain: Range<usize>,
+}
 
-    /// What was read before goes; allocates nothing once it has grown.
-    pub(crate) fn read(&mut self, input: &RouteInput) {
-        self.text.clear();
+impl FoldedWords {
+    /// What was read before goes; allocates nothing once it has grown. `for_patterns`: whether any pattern asks.
+    pub(crate) fn read(&mut self, input: &RouteInput, folding: Folding, for_patterns: bool) {
+        self.words.begin(folding);
+        self.plain.clear();
         self.parts.clear();
         let is_own = |part: Part| Parts::OWN.contains(part);
         for (part, text) in input.parts().filter(|(part, _)| is_own(*part)) {
-            self.add(part, text);
+            self.add(part, text, for_patterns);
         }
-        self.own = self.text.len();
+        self.own = self.words.as_str().len();
         for (part, text) in input.parts().filter(|(part, _)| !is_own(*part)) {
-            self.add(part, text);
+            self.add(part, text, for_patterns);
         }
     }
 
-    fn add(&mut self, part: Part, text: &str) {
-        let start = self.text.len();
-        if start == 0 {
-            fold_into(&mut self.text, text, TEXT_CHARS_MAX);
-        } else {
-            fold_into(&mut self.buffer, text, TEXT_CHARS_MAX);
-            self.text.push_str(&self.buffer);
+    fn add(&mut self, part: Part, text: &str, for_patterns: bool) {
+        let text = first_chars(text, TEXT_CHARS_MAX);
+        let words = self.words.add(text);
+        let begin = self.plain.len();
+        if for_patterns {
+            plain_into(&mut self.buffer, text);
+            self.plain.push_str(&self.buffer);
         }
-        self.parts.push((part, start..self.text.len()));
+        self.parts.push(FoldedPart { part, words, plain: begin..self.plain.len() });
+    }
+
+    pub(crate) fn folding(&self) -> Folding {
+        self.words.folding()
     }
 
     /// All of the customer's own.
     pub(crate) fn own(&self) -> &str {
-        &self.text[..self.own]
+        &self.words.as_str()[..self.own]
     }
 
     /// Whether one of these parts has the keyword.
     pub(crate) fn have(&self, keyword: &Keyword, within: Parts) -> bool {
         if within == Parts::OWN {
-            return keyword.holds(self.own());
+            return keyword.holds_in(&self.words, 0..self.own);
         }
-        self.parts.iter().any(|(part, place)| within.contains(*part) && keyword.holds(&self.text[place.clone()]))
+        let mut parts = self.parts.iter().filter(|one| within.contains(one.part));
+        parts.any(|one| keyword.holds_in(&self.words, one.words.clone()))
+    }
+
+    /// These parts as patterns see them.
+    pub(crate) fn plain(&self, within: Parts) -> impl Iterator<Item = &str> {
+        let parts = self.parts.iter().filter(move |one| within.contains(one.part));
+        parts.map(|one| &self.plain[one.plain.clone()])
     }
 }

@@ -12,7 +12,7 @@ use waypost_domain::message::Part;
 use waypost_domain::team::Priority;
 use waypost_domain::{Binding, CalendarName, Team, TeamName, Timestamp};
 use waypost_rules::atom::{
-    Amount, AmountRange, Atom, Field, Keyword, Parts, PercentRange, TextMatch, WholeRange, ZoneOf,
+    Amount, AmountRange, Atom, Field, Keyword, Parts, Patterns, PercentRange, TextMatch, WholeRange, ZoneOf,
 };
 use waypost_rules::model::{
     Conjunct, DefaultRoute, Definition, Document, Handover, Literal, Move, OnUnknown, Outcome, Phase, Rule, Target,
@@ -22,7 +22,92 @@ use waypost_rules::{
     OpenConversation, PartWords, PreviousTeam, Referral, RouteInput, RuleSet, Scratch, Semantics, compile, toml_form,
 };
 
-const WORDS: &[&str] = &["invoice", "invo", "in", "order", "credit card", "card", "credit", "é", "发票", "票", "agent"];
+const WORDS: &[&str] = &[
+    "invoice",
+    "invo",
+    "in",
+    "order",
+    "credit card",
+    "card",
+    "credit",
+    "é",
+    "è",
+    "agent",
+    "crédit größe",
+    "größe",
+    "发票",
+    "票",
+    "請求書を",
+    "credit 发票",
+    "บิล",
+    "환불",
+    "네",
+    "*환불",
+    "주문 환불",
+    "カート",
+    "*カート",
+    "カート料",
+    "فاتورة",
+    "فات",
+    "رد",
+    "فاتورة جديدة",
+    "חשבונית",
+    "ड़",
+    "ড",
+    "мой",
+    "👍",
+    "👩\u{200d}💻",
+    "ok 👍",
+];
+/// Put together with spaces and without.
+const PIECES: &[&str] = &[
+    "invoice",
+    "INVOICES",
+    "order",
+    "crédit",
+    "card",
+    "a",
+    "é",
+    "è",
+    "e",
+    "7",
+    " ",
+    ", ",
+    "发票",
+    "发",
+    "票",
+    "的",
+    "を",
+    "請求書",
+    "ขอ",
+    "บิล",
+    "ค่ะ",
+    "환불",
+    "네",
+    "해",
+    "주문을",
+    "ス",
+    "カート",
+    "料",
+    "الفاتورة",
+    "وفاتوره",
+    "الجديدة",
+    "ورد",
+    "وال",
+    "ה",
+    "חשבונית",
+    "groesse",
+    "GRÖßE",
+    "\u{301}",
+    "ড়",
+    "ड",
+    "мой",
+    "мои",
+    "👍🏽",
+    "👍",
+    "👩\u{200d}💻",
+    "ok",
+];
 const VALUES: &[&str] =
     &["gold", "go", "silver", "ES", "es", "text", "image", "pay", "pay:1", "support", "b", "held", "csat:5"];
 const ZONES: &[&str] = &["Europe/Madrid", "America/Lima", "Nowhere/None"];
@@ -83,8 +168,8 @@ fn atom() -> impl Strategy<Value = Atom> {
         4 => (vec(keyword(), 1..4), parts()).prop_map(|(any_of, within)| Atom::Keyword { any_of, within }),
         5 => (field(), vec(text_match(), 1..3)).prop_map(|(field, any_of)| Atom::Value { field, any_of }),
         1 => field().prop_map(Atom::Exists),
-        1 => (vec(select(vec!["^i", "[0-9]+", "card$"]).prop_map(Into::into), 1..2), parts())
-            .prop_map(|(any_of, within)| Atom::Regex { any_of, within }),
+        1 => (vec(select(vec!["^i", "[0-9]+", "CARD$", "é", r"\b票"]).prop_map(Into::into), 1..2), any::<bool>(), parts())
+            .prop_map(|(any_of, raw, within)| Atom::Regex { patterns: Patterns { any_of, raw }, within }),
         1 => (amount(), amount()).prop_map(|(min, max)| Atom::Range {
             attribute: "ltv".into(),
             range: AmountRange { min, max },
@@ -159,8 +244,7 @@ fn open() -> impl Strategy<Value = Option<(OpenConversation, Semantics)>> {
 
 fn input() -> impl Strategy<Value = RouteInput> {
     let value = || option::of(select(VALUES).prop_map(str::to_owned));
-    let text =
-        option::of(vec(select(&["invoice", "INVOICES", "order", "crédit", "card", "a", "é", "发票", "7"][..]), 0..6));
+    let text = option::of((vec(select(PIECES), 0..8), select(&[" ", " ", ""][..])));
     let referral = (value(), value(), value());
     let referral = option::of(referral.prop_map(|(source_id, source_type, source_url)| Referral {
         source_id,
@@ -183,7 +267,7 @@ fn input() -> impl Strategy<Value = RouteInput> {
             RouteInput {
                 number: number.into(),
                 message_type: kind.into(),
-                text: text.map(|words| words.join(" ")),
+                text: text.map(|(pieces, between)| pieces.join(between)),
                 words: words.into_iter().map(|(part, text)| PartWords { part, text: text.to_owned() }).collect(),
                 form: plan.map(|plan| ("plan".to_owned(), plan)).into_iter().collect(),
                 group_id,

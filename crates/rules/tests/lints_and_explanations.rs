@@ -87,6 +87,21 @@ fn warnings() {
         &[rule("r", "team='a'\nwhen={ reply='a:b:c:d' }")],
         &["rules.r.when.reply: a:b:c:d is 4 menus deep; people follow 3"],
     );
+    let short = |text: &str, letters: u8, script: &str| {
+        let least = format!("take at least {letters} letters of {script}");
+        format!("rules.r.when.keyword: {text:?} is found inside of other words too: {least}")
+    };
+    let words = "'ยา', 'ยกเลิก', '票', '发票', 'かぎ', 'さくら', 'お金', '네', 'カー', '*환불', 'credit 票', '*ok'";
+    check(
+        "short words of scripts without spaces",
+        &[rule("r", &format!("team='a'\nwhen={{ keyword=[{words}] }}"))],
+        &[
+            &short("ยา", 4, "a script without spaces"),
+            &short("票", 2, "Han"),
+            &short("かぎ", 3, "hiragana"),
+            "rules.r.when.keyword: the star in front of \"*ok\" does nothing: it is for Hangul and katakana",
+        ],
+    );
     let rows: Vec<String> = (0..11).map(|n| format!("'menu:{n}'")).collect();
     check(
         "a wide menu",

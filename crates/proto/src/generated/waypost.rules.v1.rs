@@ -192,10 +192,14 @@ pub struct Keywords {
     #[prost(string, repeated, tag = "21")]
     pub r#in: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
+/// They see the text in its folded form, in which width, case, accents and what cannot be seen make no difference.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Patterns {
     #[prost(string, repeated, tag = "1")]
     pub any_of: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// They see the text as it was written, and case makes a difference.
+    #[prost(bool, tag = "2")]
+    pub raw: bool,
     /// As of `Keywords`.
     #[prost(string, repeated, tag = "21")]
     pub r#in: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,

@@ -5,7 +5,7 @@ use waypost_domain::message::Part;
 use waypost_domain::team::Priority;
 use waypost_domain::{Binding, CalendarName, Team, TeamName, Timestamp};
 use waypost_rules::atom::{
-    Amount, AmountRange, Atom, Field, Keyword, Parts, PercentRange, TextMatch, WholeRange, ZoneOf,
+    Amount, AmountRange, Atom, Field, Keyword, Parts, Patterns, PercentRange, TextMatch, WholeRange, ZoneOf,
 };
 use waypost_rules::input::can_be_said;
 use waypost_rules::model::{
@@ -176,10 +176,11 @@ impl Reader {
                 any_of: keywords(&words.any_of),
                 within: self.parts(&words.r#in, &format!("{at}.keyword.in"))?,
             },
-            wire::literal::Atom::Regex(patterns) => Atom::Regex {
-                within: self.parts(&patterns.r#in, &format!("{at}.regex.in"))?,
-                any_of: patterns.any_of.into_iter().map(Into::into).collect(),
-            },
+            wire::literal::Atom::Regex(patterns) => {
+                let within = self.parts(&patterns.r#in, &format!("{at}.regex.in"))?;
+                let any_of = patterns.any_of.into_iter().map(Into::into).collect();
+                Atom::Regex { patterns: Patterns { any_of, raw: patterns.raw }, within }
+            }
             wire::literal::Atom::Value(value) => {
                 let field = self.field(value.field.unwrap_or_default(), &format!("{at}.value.field"))?;
                 let any_of = value.any_of.into_iter();

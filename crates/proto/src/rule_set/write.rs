@@ -151,8 +151,9 @@ fn atom(atom: &Atom) -> wire::literal::Atom {
             any_of: any_of.iter().map(keyword).collect(),
             r#in: parts(*within),
         }),
-        Atom::Regex { any_of, within } => wire::literal::Atom::Regex(wire::Patterns {
-            any_of: any_of.iter().map(ToString::to_string).collect(),
+        Atom::Regex { patterns, within } => wire::literal::Atom::Regex(wire::Patterns {
+            any_of: patterns.any_of.iter().map(ToString::to_string).collect(),
+            raw: patterns.raw,
             r#in: parts(*within),
         }),
         Atom::Value { field: of, any_of } => wire::literal::Atom::Value(wire::FieldValue {

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use foldhash::fast::FixedState;
 use waypost_rules::atom::{Atom, Field};
-use waypost_rules::fold::fold_into;
+use waypost_rules::fold::{Folding, Words};
 use waypost_rules::{RouteInput, RuleSet};
 
 type Table<K, V> = HashMap<K, V, FixedState>;
@@ -37,7 +37,7 @@ impl Floor {
                 match &literal.atom {
                     Atom::Keyword { any_of: words, .. } => {
                         for word in words {
-                            floor.words.entry(word.needle().trim().into()).or_insert(rank);
+                            floor.words.entry(word.needle().into()).or_insert(rank);
                         }
                     }
                     Atom::Value { field: Field::Reply, any_of } => {
@@ -60,10 +60,11 @@ impl Floor {
         floor
     }
 
-    pub(crate) fn decide(&self, input: &RouteInput, folded: &mut String) -> Option<u32> {
-        fold_into(folded, input.text.as_deref().unwrap_or_default(), 4096);
+    pub(crate) fn decide(&self, input: &RouteInput, words: &mut Words) -> Option<u32> {
+        words.begin(Folding::default());
+        words.add(input.text.as_deref().unwrap_or_default());
         let mut best = input.reply_id.as_ref().and_then(|id| self.buttons.get(id.as_str())).copied();
-        for word in folded.split_ascii_whitespace() {
+        for word in words.as_str().split_ascii_whitespace() {
             if let Some(rank) = self.words.get(word)
                 && best.is_none_or(|best| *rank < best)
             {

@@ -12,6 +12,7 @@ mod workload;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
+use waypost_rules::fold::Words;
 use waypost_rules::naive::Scan;
 use waypost_rules::{By, RouteInput, RuleSet, Scratch, compile};
 
@@ -69,7 +70,7 @@ fn at_size(rules: usize, failures: &mut Vec<String>) -> Measured {
     let floor = Floor::new(&set);
     let mut scratch = Scratch::default();
     check_same(&set, &floor, &inputs, &mut scratch);
-    let mut folded = String::new();
+    let mut folded = Words::default();
     let (decide, by_floor) = in_turns(
         inputs.len(),
         || decide_all(&set, &inputs, &mut scratch),
@@ -129,7 +130,7 @@ fn timed(mut work: impl FnMut()) -> Duration {
 
 /// All three decide the same, or the comparison is worth nothing.
 fn check_same(set: &RuleSet, floor: &Floor, inputs: &[RouteInput], scratch: &mut Scratch) {
-    let mut folded = String::new();
+    let mut folded = Words::default();
     let mut decided = 0;
     for input in inputs {
         let by_index = match set.choose(input, scratch).by {

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::moving;
+use super::words::words;
 use crate::atom::{Atom, Field, TextMatch};
 use crate::compile::RuleSet;
 use crate::finding::{Finding, Severity, of_rule, of_set};
@@ -42,6 +43,7 @@ pub fn warnings(set: &RuleSet) -> Vec<Finding> {
     languages(definition, &mut findings);
     menus(definition, &mut findings);
     moving::warnings(definition, &mut findings);
+    words(definition, &mut findings);
     for failure in set.run_samples().failures {
         let rule = &definition.rules[failure.rule_at];
         let decision = &failure.decision;
@@ -176,7 +178,7 @@ fn patterns(definition: &Definition, findings: &mut Vec<Finding>) {
     let atoms = definition.rules.iter().flat_map(|rule| &rule.when).flat_map(|conjunct| conjunct.literals());
     let patterns: BTreeSet<&str> = atoms
         .filter_map(|literal| match &literal.atom {
-            Atom::Regex { any_of, .. } => Some(any_of.iter().map(|pattern| &**pattern)),
+            Atom::Regex { patterns, .. } => Some(patterns.any_of.iter().map(|pattern| &**pattern)),
             _ => None,
         })
         .flatten()

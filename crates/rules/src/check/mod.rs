@@ -2,6 +2,7 @@
 
 mod lints;
 mod moving;
+mod words;
 
 pub use crate::errors::{ALTERNATIVES_MAX, CONDITIONS_MAX, PATTERNS_MAX, PHRASE_CHARS_MAX, errors};
 pub use crate::finding::{Finding, RULES_MAX, RuleErrors, Severity};

@@ -7,8 +7,10 @@ use std::num::NonZeroU32;
 use std::ops::Range;
 
 use crate::atom::{Atom, Field, Parts, Selective};
+use crate::fold::Folding;
 use crate::index::broad::{Broad, BroadRow, FIELDS_MAX, Source, VALUES_MAX, values};
-use crate::index::dictionary::{Dictionaries, Table};
+use crate::index::dictionary::{Dictionaries, Dictionary, Table};
+use crate::index::keys::{How, Key, frequencies, is_told_by_key, keys};
 use crate::index::{Group, Index, MemoPlace, Posting, Row, Test};
 use crate::model::{Conjunct, Definition, Literal, OnUnknown, Phase};
 
@@ -26,27 +28,19 @@ struct Draft<'a> {
     conjunct: &'a Conjunct,
 }
 
-/// What a row may be filed under: a word (`None`) or a field's value; or what it begins with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-struct Key<'a> {
-    field: Option<&'a Field>,
-    text: &'a str,
-    prefix: bool,
-}
-
 /// `requests`: the rule set's own words and buttons for a person.
-pub(crate) fn build(definition: &Definition, requests: &[Conjunct]) -> Index {
+pub(crate) fn build(definition: &Definition, requests: &[Conjunct], folding: Folding) -> Index {
     let drafts = drafts(definition, requests);
-    let frequencies = frequencies(&drafts);
+    let frequencies = frequencies(drafts.iter().flat_map(|draft| draft.conjunct.literals()), folding);
     let mut filing = Filing::default();
     let mut broad = Vec::new();
     let mut left: Vec<Vec<u16>> = Vec::with_capacity(drafts.len());
     for (row, draft) in (0_u32..).zip(&drafts) {
         let literals = draft.conjunct.literals();
         let all = 0..u16::try_from(literals.len()).unwrap_or(u16::MAX);
-        match most_selective(draft, &frequencies) {
+        match most_selective(draft, &frequencies, folding) {
             Some((literal, exact)) => {
-                keys(&literals[usize::from(literal)], &frequencies, |key| filing.add(key, row));
+                keys(&literals[usize::from(literal)], &frequencies, folding, |key| filing.add(key, row));
                 left.push(all.filter(|other| !exact || *other != literal).collect());
             }
             None => {
@@ -135,66 +129,13 @@ pub(crate) fn winning_order(definition: &Definition) -> Vec<u32> {
     order
 }
 
-/// How many rows name each key.
-fn frequencies<'a>(drafts: &[Draft<'a>]) -> Table<Key<'a>, u32> {
-    let mut frequencies = Table::default();
-    frequencies.reserve(drafts.len());
-    for literal in drafts.iter().flat_map(|draft| draft.conjunct.literals()).filter(|literal| !literal.negated) {
-        match literal.atom.selective() {
-            Some(Selective::Words(keywords, _)) => {
-                for key in keywords.iter().flat_map(|keyword| words(keyword.needle(), keyword.is_prefix())) {
-                    *frequencies.entry(key).or_default() += 1;
-                }
-            }
-            Some(Selective::Values(field, any_of)) => {
-                for one in any_of {
-                    *frequencies.entry(Key { field: Some(field), text: &one.text, prefix: one.prefix }).or_default() +=
-                        1;
-                }
-            }
-            None => {}
-        }
-    }
-    frequencies
-}
-
-/// The words of a needle; only the last one may be a prefix.
-fn words(needle: &str, prefix: bool) -> impl Iterator<Item = Key<'_>> {
-    let mut words = needle.split_ascii_whitespace().peekable();
-    std::iter::from_fn(move || {
-        let text = words.next()?;
-        Some(Key { field: None, text, prefix: prefix && words.peek().is_none() })
-    })
-}
-
-/// Calls `file` with the keys under which a row with this literal is found: one for each of its values, and of a
-/// phrase its rarest word.
-fn keys<'a>(literal: &'a Literal, frequencies: &Table<Key<'a>, u32>, mut file: impl FnMut(Key<'a>)) {
-    match literal.atom.selective() {
-        Some(Selective::Words(keywords, _)) => {
-            for keyword in keywords {
-                let rarity = |key: &Key<'a>| (key.prefix, frequencies.get(key).copied().unwrap_or_default());
-                if let Some(key) = words(keyword.needle(), keyword.is_prefix()).min_by_key(rarity) {
-                    file(key);
-                }
-            }
-        }
-        Some(Selective::Values(field, any_of)) => {
-            for one in any_of {
-                file(Key { field: Some(field), text: &one.text, prefix: one.prefix });
-            }
-        }
-        None => {}
-    }
-}
-
 /// The literal to file a row under, and whether being found under it says that it holds.
-fn most_selective(draft: &Draft<'_>, frequencies: &Table<Key<'_>, u32>) -> Option<(u16, bool)> {
+fn most_selective(draft: &Draft<'_>, frequencies: &Table<Key<'_>, u32>, folding: Folding) -> Option<(u16, bool)> {
     let mut best: Option<(u32, u16, bool)> = None;
     for (place, literal) in (0_u16..).zip(draft.conjunct.literals()) {
-        let Some((always, exact)) = fileable(literal, draft.on_unknown) else { continue };
+        let Some((always, exact)) = fileable(literal, draft.on_unknown, folding) else { continue };
         let mut most_rows = 0;
-        keys(literal, frequencies, |key| {
+        keys(literal, frequencies, folding, |key| {
             most_rows = most_rows.max(frequencies.get(&key).copied().unwrap_or_default());
         });
         let worth_it = always || most_rows <= FILED_UNDER_FIELD_MAX;
@@ -207,15 +148,14 @@ fn most_selective(draft: &Draft<'_>, frequencies: &Table<Key<'_>, u32>) -> Optio
 
 /// Whether a row can be found by this literal; if so, whether however many rows share its values, and whether the
 /// literal then holds for certain.
-fn fileable(literal: &Literal, on_unknown: OnUnknown) -> Option<(bool, bool)> {
+fn fileable(literal: &Literal, on_unknown: OnUnknown, folding: Folding) -> Option<(bool, bool)> {
     if literal.negated {
         return None;
     }
     match literal.atom.selective()? {
         Selective::Words(keywords, within) => {
-            let single = |needle: &str| needle.split_ascii_whitespace().nth(1).is_none();
             let blank = keywords.iter().any(|keyword| keyword.is_blank());
-            let exact = within == Parts::OWN && keywords.iter().all(|keyword| single(keyword.needle()));
+            let exact = within == Parts::OWN && keywords.iter().all(|keyword| is_told_by_key(keyword, folding));
             (!blank).then_some((true, exact))
         }
         Selective::Values(field, _) => {
@@ -310,25 +250,35 @@ impl<'a> Filing<'a> {
         let mut fields: Vec<&Field> = self.keys.keys().filter_map(|key| key.field).collect();
         fields.sort_unstable();
         fields.dedup();
-        let count = |field: Option<&Field>, prefix| {
-            self.keys.keys().filter(|key| key.field == field && key.prefix == prefix).count()
-        };
-        dictionaries.words.reserve(count(None, false), count(None, true));
-        for field in &fields {
-            let mut dictionary = crate::index::dictionary::Dictionary::default();
-            dictionary.reserve(count(Some(field), false), count(Some(field), true));
-            dictionaries.fields.push(((*field).clone(), dictionary));
+        dictionaries.fields = fields.iter().map(|field| ((*field).clone(), Dictionary::default())).collect();
+        let mut counts: Table<(Option<&Field>, How), usize> = Table::default();
+        for key in self.keys.keys() {
+            *counts.entry((key.field, key.how)).or_default() += 1;
+        }
+        for ((field, how), count) in counts {
+            if let Some(dictionary) = dictionaries.of(field, how) {
+                dictionary.reserve(how.is_prefix(), count);
+            }
         }
         for (key, place) in &self.keys {
-            let dictionary = match key.field {
-                None => &mut dictionaries.words,
-                Some(field) => {
-                    let Ok(at) = fields.binary_search(&field) else { continue };
-                    &mut dictionaries.fields[at].1
-                }
-            };
-            dictionary.insert(key.text, key.prefix, stretches[*place as usize]);
+            if let Some(dictionary) = dictionaries.of(key.field, key.how) {
+                dictionary.insert(key.text, key.how.is_prefix(), stretches[*place as usize]);
+            }
         }
         (dictionaries, self.filed.into_iter().map(|(_, row)| row).collect())
+    }
+}
+
+impl Dictionaries {
+    fn of(&mut self, field: Option<&Field>, how: How) -> Option<&mut Dictionary> {
+        match (field, how) {
+            (None, How::Whole | How::Prefix) => Some(&mut self.words),
+            (None, How::Run) => Some(&mut self.runs),
+            (None, How::Piece) => Some(&mut self.pieces),
+            (Some(field), _) => {
+                let at = self.fields.binary_search_by(|(known, _)| known.cmp(field)).ok()?;
+                self.fields.get_mut(at).map(|(_, dictionary)| dictionary)
+            }
+        }
     }
 }

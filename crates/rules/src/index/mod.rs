@@ -12,6 +12,7 @@
 mod broad;
 mod build;
 mod dictionary;
+mod keys;
 
 use std::ops::Range;
 

@@ -5,7 +5,9 @@ use waypost_domain::message::{MessageKind, Part};
 use waypost_domain::{CalendarName, TeamName};
 
 use super::tree::{Reader, Value, join};
-use crate::atom::{Amount, AmountRange, Atom, Field, Keyword, Parts, PercentRange, TextMatch, WholeRange, ZoneOf};
+use crate::atom::{
+    Amount, AmountRange, Atom, Field, Keyword, Parts, Patterns, PercentRange, TextMatch, WholeRange, ZoneOf,
+};
 use crate::model::{Conjunct, Literal};
 
 /// How deep `and` and `not` may lie in each other.
@@ -117,7 +119,7 @@ impl Reader {
         let is = |reader: &mut Self, atom| Some(Literal { negated: !reader.bool(value, path)?, atom });
         let atom = match name {
             "keyword" => Atom::Keyword { any_of: self.keywords(value, path), within },
-            "regex" => Atom::Regex { any_of: self.strings(value, path).into_iter().map(Into::into).collect(), within },
+            "regex" => Atom::Regex { patterns: self.patterns(value, path), within },
             "open" => self.open(value, path)?,
             "closed" => return Some(Literal { negated: true, atom: self.open(value, path)? }),
             "utc_offset_minutes" => Atom::UtcOffset(self.whole_range(value, path)?),
@@ -221,6 +223,24 @@ impl Reader {
     pub(super) fn keywords(&mut self, value: &Value<'_>, path: &str) -> Vec<Keyword> {
         let matches = self.matches(value, path).into_iter();
         matches.map(|(text, prefix)| if prefix { Keyword::prefix(text) } else { Keyword::word(text) }).collect()
+    }
+
+    /// `"A[0-9]+"`, a list, or `{ pattern = …, raw = true }`.
+    fn patterns(&mut self, value: &Value<'_>, path: &str) -> Patterns {
+        let sources = |sources: Vec<&str>| sources.into_iter().map(Into::into).collect();
+        let Some(table) = value.get_ref().as_table() else {
+            return Patterns { any_of: sources(self.strings(value, path)), raw: false };
+        };
+        let mut patterns = Patterns { any_of: Vec::new(), raw: false };
+        for (key, value) in table {
+            let path = join(path, key.get_ref());
+            match key.get_ref().as_ref() {
+                "pattern" => patterns.any_of = sources(self.strings(value, &path)),
+                "raw" => patterns.raw = self.bool(value, &path).unwrap_or_default(),
+                _ => self.unknown_key(key, &path, &["pattern", "raw"]),
+            }
+        }
+        patterns
     }
 
     /// `"office"` or `{ calendar = "office", zone = "customer" }`.

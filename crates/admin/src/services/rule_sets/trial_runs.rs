@@ -98,7 +98,7 @@ impl RuleSets {
 }
 
 pub(super) fn compile(row: &RuleSetRow) -> Result<Arc<RuleSet>> {
-    RuleSet::parse(&row.text).map(Arc::new).map_err(|errors| versions::unreadable(row, &errors))
+    RuleSet::restore(&row.text, &row.hash).map(Arc::new).map_err(|errors| versions::unreadable(row, &errors))
 }
 
 fn dry_run(

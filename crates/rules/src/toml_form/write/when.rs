@@ -105,7 +105,11 @@ fn condition(atom: &Atom, negated: bool) -> (&'static str, String, bool) {
     let field_key = |field: &Field| FIELD_KEYS.iter().find(|(_, known)| known == field).map_or("", |(key, _)| key);
     match atom {
         Atom::Keyword { any_of, .. } => ("keyword", array(any_of.iter().map(keyword)), false),
-        Atom::Regex { any_of, .. } => ("regex", array(any_of.iter().map(|pattern| quote(pattern))), false),
+        Atom::Regex { patterns, .. } => {
+            let sources = array(patterns.any_of.iter().map(|pattern| quote(pattern)));
+            let value = if patterns.raw { format!("{{ pattern = {sources}, raw = true }}") } else { sources };
+            ("regex", value, false)
+        }
         Atom::Value { field, any_of } => {
             (field_key(field), array(any_of.iter().map(|one| matching(&one.text, one.prefix))), false)
         }

@@ -1,0 +1,57 @@
+//! Warnings about single words: so short that they stand inside others, or with a star that does nothing.
+
+use crate::atom::{Atom, Keyword};
+use crate::finding::{Finding, Severity};
+use crate::fold::{Class, Folding};
+use crate::model::Definition;
+
+/// Letters of a word that stands in few others by chance.
+const THAI_LETTERS_MIN: usize = 4;
+const HAN_LETTERS_MIN: usize = 2;
+const HIRAGANA_LETTERS_MIN: usize = 3;
+
+pub(super) fn words(definition: &Definition, findings: &mut Vec<Finding>) {
+    let mut warn = |rule: Option<(usize, &str)>, field: String, keyword: &Keyword| {
+        let Some(problem) = problem(keyword) else { return };
+        let (rule_at, rule) = rule.unzip();
+        let rule = rule.map(str::to_owned);
+        findings.push(Finding { severity: Severity::Warning, line: None, rule, rule_at, field, problem });
+    };
+    for (language, words) in &definition.handover.words {
+        words.iter().for_each(|word| warn(None, format!("handover.words.{language}"), word));
+    }
+    for (at, rule) in definition.rules.iter().enumerate().filter(|(_, rule)| rule.enabled) {
+        for literal in rule.when.iter().flat_map(|conjunct| conjunct.literals()) {
+            if let Atom::Keyword { any_of: words, .. } = &literal.atom {
+                let field = || format!("rules.{}.when.keyword", rule.id);
+                words.iter().for_each(|word| warn(Some((at, &rule.id)), field(), word));
+            }
+        }
+    }
+}
+
+fn problem(keyword: &Keyword) -> Option<String> {
+    let (text, needle) = (keyword.text(), keyword.needle());
+    if text.starts_with('*') && !keyword.is_inside() {
+        return Some(format!("the star in front of {text:?} does nothing: it is for Hangul and katakana"));
+    }
+    if Folding::default().class(needle) != Class::Inside || needle.contains(' ') {
+        return None;
+    }
+    let (script, letters_min) = script(needle);
+    let letters = needle.chars().count();
+    (letters < letters_min).then(|| {
+        format!("{text:?} is found inside of other words too: take at least {letters_min} letters of {script}")
+    })
+}
+
+fn script(needle: &str) -> (&'static str, usize) {
+    let has = |range: std::ops::RangeInclusive<char>| needle.chars().any(|c| range.contains(&c));
+    if has('\u{3400}'..='\u{9fff}') || has('\u{20000}'..='\u{3ffff}') {
+        ("Han", HAN_LETTERS_MIN)
+    } else if has('\u{3040}'..='\u{309f}') {
+        ("hiragana", HIRAGANA_LETTERS_MIN)
+    } else {
+        ("a script without spaces", THAI_LETTERS_MIN)
+    }
+}
