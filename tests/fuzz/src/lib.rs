@@ -2,6 +2,7 @@
 //! tests. It panics when something does not hold, and must never read or write anything but its argument.
 
 pub mod envelope;
+pub mod fold;
 pub mod rule_set;
 pub mod rules;
 pub mod signature;
@@ -22,10 +23,11 @@ pub struct Target {
     pub words: &'static [&'static str],
 }
 
-pub const TARGETS: [Target; 6] = [
+pub const TARGETS: [Target; 7] = [
     Target { name: "webhook", check: webhook::check, seeds: webhook::seeds, words: webhook::WORDS },
     Target { name: "signature", check: signature::check, seeds: signature::seeds, words: signature::WORDS },
     Target { name: "envelope", check: envelope::check, seeds: envelope::seeds, words: envelope::WORDS },
+    Target { name: "fold", check: fold::check, seeds: fold::seeds, words: fold::WORDS },
     Target { name: "rules", check: rules::check, seeds: rules::seeds, words: rules::WORDS },
     Target { name: "rule_set", check: rule_set::check, seeds: rule_set::seeds, words: rule_set::WORDS },
     Target {
