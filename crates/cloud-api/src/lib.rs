@@ -8,4 +8,5 @@ pub mod handshake;
 mod json;
 pub mod samples;
 pub mod signature;
+pub mod wamid;
 pub mod webhook;

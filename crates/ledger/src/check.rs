@@ -308,7 +308,7 @@ fn decides_the_same(rules: &RuleSet, outcome: &OutcomeFact) -> Option<bool> {
 
 fn decided_for_nobody(decision: &DecisionFact, rule_sets: &BTreeMap<String, RuleSet>) -> Option<&'static str> {
     let Some(outcome) = &decision.outcome else {
-        return (decision.kind == "message").then_some("a message without a decision");
+        return matches!(decision.kind.as_str(), "message" | "call").then_some("a message without a decision");
     };
     // No team is the unrouted queue.
     let team = outcome.team.as_deref()?;

@@ -225,7 +225,7 @@ pub struct DecisionFact {
     pub decision_id: String,
     pub partition: u16,
     pub seq: i64,
-    /// The router's word for what it was: `message`, `standby`, `echo`, `change`.
+    /// The router's word for what it was: `message`, `call`, `notice`, `standby`, `echo`, `change`.
     pub kind: String,
     /// At or below its partition's published mark.
     pub published: bool,

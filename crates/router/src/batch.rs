@@ -8,23 +8,30 @@ use std::sync::Arc;
 
 use waypost_cloud_api::webhook::ContactChange;
 use waypost_domain::conversation::{Conversation, ConversationEvent, ConversationState};
-use waypost_domain::{ContactId, ConversationId, DecisionId, IdSource, InboundMessage, NumberName, TeamName};
+use waypost_domain::{
+    ContactId, ConversationId, DecisionId, IdSource, InboundMessage, MessageKind, NumberName, TeamName,
+};
 use waypost_fault::{self as fault, Sabotage};
 use waypost_live::RulesInForce;
+use waypost_proto::team_message::{About, EarlierNotice};
 use waypost_proto::v1::{ActivityKind, ActivityRecord};
 use waypost_rules::Scratch;
 use waypost_store::{
-    ChangeRow, ChangeScope, ContactRecord, HeldRelease, InboxRow, InboxTx, InboxWrites, KnownEvent, Observation,
-    StoreError, StoredDecision,
+    ChangeRow, ChangeScope, ContactRecord, HeldKind, HeldRelease, InboxRow, InboxTx, InboxWrites, KnownEvent,
+    NoticeShown, Observation, StoreError, StoredDecision,
 };
 use waypost_worker::Claim;
 
+use crate::about::Originals;
 use crate::config::RouterConfig;
 use crate::inbound::{Content, Inbound};
 
 mod held;
+mod notice;
 mod place;
 mod stored;
+
+pub(crate) use notice::NOTICE;
 
 /// An event and our name of the number that it came in on.
 #[derive(Debug)]
@@ -45,8 +52,19 @@ pub struct Outgoing {
     pub conversation_id: Option<ConversationId>,
     pub previous_team: Option<TeamName>,
     pub decision: StoredDecision,
+    /// What we hold of the message that it is about.
+    pub about: Option<About>,
+    /// What was kept until somebody reads this.
+    pub earlier: Vec<EarlierNotice>,
     /// Whether it was decided in an earlier attempt.
     pub again: bool,
+}
+
+/// What is stored of a batch's events, in their order, and of the messages that they are about.
+#[derive(Debug)]
+pub struct Stored {
+    pub known: Vec<Option<KnownEvent>>,
+    pub originals: Originals,
 }
 
 /// What a committed batch leaves to do and to count.
@@ -67,6 +85,7 @@ struct Work<'a> {
     ids: &'a dyn IdSource,
     claim: &'a mut Claim,
     tx: InboxTx,
+    originals: Originals,
     conversations: HashMap<Pair, Conversation>,
     /// The conversations before, of pairs that had no open one when the batch began.
     last_resolved: HashMap<Pair, Conversation>,
@@ -77,8 +96,11 @@ struct Work<'a> {
     rows: Vec<InboxRow>,
     /// Standby messages kept by this very batch.
     held_here: HashMap<Pair, Vec<Arc<Inbound>>>,
+    /// Notices kept by this very batch.
+    kept_here: HashMap<Pair, Vec<Arc<Inbound>>>,
     releases: Vec<HeldRelease>,
-    /// What `releases` holds: until the commit, the store still takes it for waiting.
+    shown: Vec<NoticeShown>,
+    /// What `releases` and `shown` hold: until the commit, the store still takes it for waiting.
     released: HashSet<DecisionId>,
     changes: Vec<ChangeRow>,
     scratch: Scratch,
@@ -94,8 +116,9 @@ pub async fn decide_batch(
     claim: &mut Claim,
     mut tx: InboxTx,
     arrivals: &[Arrival],
-    known: Vec<Option<KnownEvent>>,
+    stored: Stored,
 ) -> Result<Decided, StoreError> {
+    let Stored { known, originals } = stored;
     let mut decided = Decided::default();
     let mut open = Vec::with_capacity(arrivals.len());
     for (arrival, known) in arrivals.iter().zip(known) {
@@ -127,6 +150,7 @@ pub async fn decide_batch(
         ids,
         claim,
         tx,
+        originals,
         conversations,
         last_resolved,
         changed: HashSet::new(),
@@ -134,7 +158,9 @@ pub async fn decide_batch(
         newcomers: HashSet::new(),
         rows: Vec::new(),
         held_here: HashMap::new(),
+        kept_here: HashMap::new(),
         releases: Vec::new(),
+        shown: Vec::new(),
         released: HashSet::new(),
         changes: Vec::new(),
         scratch: Scratch::default(),
@@ -153,6 +179,9 @@ impl Work<'_> {
     /// An event that no transaction has seen.
     async fn fresh(&mut self, arrival: &Arrival, contact: Option<ContactRecord>) -> Result<(), StoreError> {
         match &arrival.inbound.content {
+            Content::Message(message) | Content::Standby(message) if message.is_notice() => {
+                self.notice(arrival, message, contact);
+            }
             Content::Message(message) => self.message(arrival, message, contact).await?,
             Content::Standby(message) => self.standby(arrival, message, contact),
             Content::Echo(message) => self.echo(arrival, message, contact),
@@ -174,8 +203,22 @@ impl Work<'_> {
                 self.release_held(arrival, &pair, contact.clone()).await?;
             }
         }
-        let routed = self.route(arrival, message, contact, true);
-        let mut row = self.row(arrival, "message", routed.contact.as_ref());
+        let pair = pair_of(arrival, contact.as_ref());
+        let is_call = message.kind == MessageKind::Call;
+        if let Some(pair) = pair.as_ref().filter(|_| is_call)
+            && self.follows_a_call(arrival, pair).await?
+        {
+            self.notice(arrival, message, contact);
+            return Ok(());
+        }
+        let is_first = pair.as_ref().is_some_and(|pair| self.open(pair, arrival.inbound.received_at).is_none());
+        let mut routed = self.route(arrival, message, contact, true);
+        if let (Some(pair), Some(contact)) = (pair.filter(|_| is_first), &routed.contact) {
+            routed.earlier = self.earlier(&pair, contact, routed.id).await?;
+        }
+        let kind = if is_call { HeldKind::Call.as_str() } else { "message" };
+        let mut row = self.row(arrival, kind, routed.contact.as_ref());
+        row.held_event = is_call.then(|| arrival.inbound.encoded.to_vec());
         row.conversation = routed.conversation_id;
         row.outcome = Some(routed.decision.clone());
         self.record_activity(ActivityKind::Routed, &row, routed.decision.team.as_ref(), &routed.decision.rule);
@@ -273,8 +316,8 @@ impl Work<'_> {
             conversations.extend(self.conversations.get(pair).cloned());
         }
         fault::point(fault::ROUTER_IN_TRANSACTION);
-        let (rows, releases, changes) = (&self.rows, &self.releases, &self.changes);
-        self.tx.finish(&InboxWrites { rows, conversations: &conversations, releases, changes }).await?;
+        let (rows, releases, shown, changes) = (&self.rows, &self.releases, &self.shown, &self.changes);
+        self.tx.finish(&InboxWrites { rows, conversations: &conversations, releases, shown, changes }).await?;
         Ok(self.decided)
     }
 }

@@ -1,5 +1,6 @@
 //! From a message and what we know of its sender to a decision, with the input that made it.
 
+use waypost_domain::team::Priority;
 use waypost_domain::{
     AliasSet, Binding, Conversation, ConversationState, InboundMessage, NumberName, TeamName, Timestamp, country, phone,
 };
@@ -22,6 +23,8 @@ pub struct Known<'a> {
     pub previous_team: Option<PreviousTeam>,
     /// Whether the customer only thanks or says goodbye, behind our last word. `open` may be over then.
     pub closes: bool,
+    /// Who got the message that this one changes.
+    pub edited: Option<&'a TeamName>,
 }
 
 /// What a decision means for the conversation.
@@ -75,7 +78,7 @@ fn count_shadow(rules: &RulesInForce, input: &RouteInput, decision: &Decision, s
 }
 
 fn route_input(message: &InboundMessage, known: Known<'_>) -> RouteInput {
-    let Known { number, received_at, contact, open, previous_team, closes } = known;
+    let Known { number, received_at, contact, open, previous_team, closes, edited } = known;
     let attributes = contact.map(|contact| contact.attributes.clone()).unwrap_or_default();
     // Contacts have no fields of their own for these two yet.
     let attribute = |name: &str| attributes.get(name).filter(|value| !value.is_empty()).cloned();
@@ -93,7 +96,7 @@ fn route_input(message: &InboundMessage, known: Known<'_>) -> RouteInput {
             .filter(|left| *left > 0),
         first_contact: contact.is_none_or(|contact| contact.is_new),
         contact_key: contact.map(|contact| contact.id.to_string()).unwrap_or_default(),
-        open: open.and_then(|open| open_conversation(open, closes)),
+        open: edited_in(open.and_then(|open| open_conversation(open, closes)), edited),
         closes,
         semantics: match open {
             Some(Conversation { binding: None, .. }) => Semantics::BeforeBindings,
@@ -127,6 +130,18 @@ fn open_conversation(conversation: &Conversation, closes: bool) -> Option<OpenCo
         priority: conversation.priority,
         binding: conversation.binding.unwrap_or(Binding::Firm),
         waits: conversation.waits(),
+    })
+}
+
+/// An edit belongs where the message is that it changes: with who has the conversation, however loosely, else with who got
+/// that message. Who asks for a person in it is heard all the same.
+fn edited_in(open: Option<OpenConversation>, edited: Option<&TeamName>) -> Option<OpenConversation> {
+    let Some(team) = edited else { return open };
+    Some(match open {
+        Some(open) => OpenConversation { binding: open.binding.max(Binding::Firm), ..open },
+        None => {
+            OpenConversation { team: team.clone(), priority: Priority::Normal, binding: Binding::Firm, waits: true }
+        }
     })
 }
 

@@ -17,8 +17,9 @@ use waypost_store::{Rebind, Store, StoreError, StoredDecision};
 use waypost_worker::{Claim, ClaimedBatch, HandleError, Handler};
 
 use crate::Router;
+use crate::about::{self, Originals};
 use crate::activity;
-use crate::batch::{Arrival, Decided, Outgoing, decide_batch, observation};
+use crate::batch::{Arrival, Decided, NOTICE, Outgoing, Stored, decide_batch, observation};
 use crate::config::RouterConfig;
 use crate::deliver::{Deliverer, Diverted, Routed};
 use crate::inbound::{Content, Inbound};
@@ -121,7 +122,8 @@ impl RouteHandler {
         claim: &mut Claim,
         arrivals: &[Arrival],
     ) -> Result<Decided, HandleError> {
-        let keys: Vec<_> = arrivals.iter().map(|arrival| arrival.inbound.key.clone()).collect();
+        let mut keys: Vec<_> = arrivals.iter().map(|arrival| arrival.inbound.key.clone()).collect();
+        keys.extend(arrivals.iter().flat_map(|arrival| about::keys(&arrival.inbound)));
         let observations: Vec<_> = arrivals.iter().map(|arrival| observation(&arrival.inbound)).collect();
         let oldest_at = arrivals.iter().map(|arrival| arrival.inbound.received_at).min();
         let position = claim.position();
@@ -129,8 +131,10 @@ impl RouteHandler {
         loop {
             attempt += 1;
             let Shared { config, ids, store, .. } = &*self.shared;
-            let (tx, known) = store.begin_batch_with(&claim.fence(oldest_at), &keys, &observations).await?;
-            let error = match decide_batch(rules, config, &**ids, claim, tx, arrivals, known).await {
+            let (tx, mut known) = store.begin_batch_with(&claim.fence(oldest_at), &keys, &observations).await?;
+            let originals = Originals::new(&keys[arrivals.len()..], known.split_off(arrivals.len()));
+            let stored = Stored { known, originals };
+            let error = match decide_batch(rules, config, &**ids, claim, tx, arrivals, stored).await {
                 Ok(decided) => return Ok(decided),
                 Err(error) => error,
             };
@@ -191,6 +195,8 @@ impl RouteHandler {
         let known: Vec<(&Outgoing, Diverted)> = diverted.iter().filter_map(of).collect();
         let rebinds: BTreeSet<Rebind> = known
             .iter()
+            // A notice binds nothing, wherever it went.
+            .filter(|(outgoing, _)| outgoing.decision.phase != NOTICE)
             .filter_map(|(outgoing, Diverted { from, to, .. })| {
                 Some(Rebind { conversation: outgoing.conversation_id?, from: from.clone(), to: to.clone() })
             })
@@ -217,9 +223,9 @@ fn routed(outgoing: &Outgoing, extras: &DecisionExtras) -> Option<Routed> {
         message,
         json: &inbound.json,
         from_standby: matches!(inbound.content, Content::Standby(_)),
-        is_notice: false,
-        about: None,
-        earlier_notices: &[],
+        is_notice: decision.phase == NOTICE,
+        about: outgoing.about.as_ref(),
+        earlier_notices: &outgoing.earlier,
         contact: outgoing
             .contact
             .as_ref()

@@ -14,6 +14,7 @@ pub mod inbound;
 pub mod metrics;
 pub mod record;
 
+mod about;
 mod handler;
 mod janitor;
 mod told;

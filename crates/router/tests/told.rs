@@ -130,6 +130,7 @@ async fn rules_in_the_shadow_are_counted_and_decide_nothing() {
             number: &number,
             received_at: Timestamp::from_millis(1_750_000_000_000),
             contact: None,
+            edited: None,
             open: None,
             previous_team: None,
             closes: false,

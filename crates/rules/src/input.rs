@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use waypost_domain::message::{FormField, Forwarded, MessageContent, Part};
 use waypost_domain::team::Priority;
-use waypost_domain::{Binding, InboundMessage, TeamName, Timestamp};
+use waypost_domain::{Binding, InboundMessage, MessageKind, TeamName, Timestamp};
 
 /// Rules look at this many characters of a message: WhatsApp's own limit for a text.
 pub const TEXT_CHARS_MAX: usize = 4096;
@@ -24,7 +24,7 @@ pub struct RouteInput {
     pub form: BTreeMap<String, String>,
     /// Whether somebody else wrote it, and the customer passed it on.
     pub forwarded: bool,
-    /// Whether it answers another message.
+    /// Whether the customer quoted another message in it.
     pub quoted: bool,
     /// The group that it was written in.
     pub group_id: Option<String>,
@@ -91,7 +91,8 @@ impl RouteInput {
             words,
             form: form(message),
             forwarded,
-            quoted: message.quoted.is_some(),
+            // Meta says of every tap and form which message of ours it belongs to: the customer quoted nothing.
+            quoted: message.quoted.is_some() && message.kind != MessageKind::Interactive && message.tap.is_none(),
             group_id: message.group_id.clone(),
             reply_id: message.tap.as_ref().map(|tap| tap.id.clone()),
             // Meta names the message that a button belongs to, not its template.

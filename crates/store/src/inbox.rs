@@ -10,7 +10,7 @@ use waypost_domain::{
     ContactId, ConversationId, DecisionId, PartitionId, PhoneNumberId, TeamName, Timestamp, team::Priority,
 };
 
-pub use held::{HeldMessage, HeldRelease, ReleasedMessage};
+pub use held::{HeldKind, HeldMessage, HeldRelease, NoticeShown, ReleasedMessage};
 pub(crate) use table::{INBOX, KNOWN_COLUMNS, KNOWN_JOINS};
 pub use tx::InboxTx;
 pub(crate) use tx::ReadUnlocked;

@@ -37,7 +37,8 @@ pub use conversations::Rebind;
 pub use error::{Merge, SqlError, StoreError};
 pub use ids::TimeOrderedIds;
 pub use inbox::{
-    EventKey, HeldMessage, HeldRelease, InboxRow, InboxTx, InboxWrites, KnownEvent, ReleasedMessage, StoredDecision,
+    EventKey, HeldKind, HeldMessage, HeldRelease, InboxRow, InboxTx, InboxWrites, KnownEvent, NoticeShown,
+    ReleasedMessage, StoredDecision,
 };
 pub use janitor::{JanitorReport, Retention};
 pub use lease::{Fence, Lease, LeaseRow, Renewal, Sequence, Suspect};

@@ -92,6 +92,7 @@ macro_rules! store_suite {
             a_conversation_is_bound_to_who_got_its_message,
             the_conversation_before_is_the_one_that_was_active_last,
             held_messages_wait_in_order,
+            notices_wait_to_be_shown_once,
             held_messages_are_released_once,
             statuses_are_unique_in_any_order,
             everything_is_read_in_pages,

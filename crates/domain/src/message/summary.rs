@@ -17,6 +17,9 @@ impl InboundMessage {
             Forwarded::Once => parts.push("↪".to_owned()),
             Forwarded::Often => parts.push("↪↪".to_owned()),
         }
+        if self.group_id.is_some() {
+            parts.push("👥".to_owned());
+        }
         let is_edit = matches!(self.content, MessageContent::Edit(_));
         if is_edit {
             parts.push("✏".to_owned());

@@ -35,7 +35,13 @@ impl<'a> Message<'a> {
 
     /// Whether it must be delivered.
     pub(super) fn is_promised(&self) -> bool {
-        self.is_accepted() && self.item.is_some_and(|item| item.kind == ItemKind::Message)
+        let is_message = self.item.is_some_and(|item| item.kind == ItemKind::Message);
+        self.is_accepted() && is_message && !self.is_kept_notice()
+    }
+
+    /// A reaction and its like that came while no conversation was open: kept, and shown with the next message.
+    fn is_kept_notice(&self) -> bool {
+        self.decision.is_some_and(|decision| decision.kind == "notice" && decision.outcome.is_none())
     }
 
     pub(super) fn is_diverted(&self) -> bool {

@@ -309,6 +309,8 @@ pub enum ActivityKind {
     AnsweredElsewhere = 3,
     ControlChanged = 4,
     IdentityChanged = 5,
+    /// A reaction, a deletion or news of the platform was told to a team.
+    Noticed = 6,
 }
 impl ActivityKind {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -323,6 +325,7 @@ impl ActivityKind {
             Self::AnsweredElsewhere => "ACTIVITY_KIND_ANSWERED_ELSEWHERE",
             Self::ControlChanged => "ACTIVITY_KIND_CONTROL_CHANGED",
             Self::IdentityChanged => "ACTIVITY_KIND_IDENTITY_CHANGED",
+            Self::Noticed => "ACTIVITY_KIND_NOTICED",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -334,6 +337,7 @@ impl ActivityKind {
             "ACTIVITY_KIND_ANSWERED_ELSEWHERE" => Some(Self::AnsweredElsewhere),
             "ACTIVITY_KIND_CONTROL_CHANGED" => Some(Self::ControlChanged),
             "ACTIVITY_KIND_IDENTITY_CHANGED" => Some(Self::IdentityChanged),
+            "ACTIVITY_KIND_NOTICED" => Some(Self::Noticed),
             _ => None,
         }
     }

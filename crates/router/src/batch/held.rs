@@ -8,7 +8,7 @@ use waypost_cloud_api::webhook::Handover;
 use waypost_domain::conversation::ConversationEvent;
 use waypost_domain::{DecisionId, InboundMessage};
 use waypost_proto::v1::ActivityKind;
-use waypost_store::{ContactRecord, EventKey, HeldRelease, ReleasedMessage, StoreError};
+use waypost_store::{ContactRecord, EventKey, HeldKind, HeldRelease, ReleasedMessage, StoreError};
 
 use super::{Arrival, Outgoing, Pair, Work, pair_of};
 use crate::inbound::{Content, Inbound};
@@ -63,7 +63,7 @@ impl Work<'_> {
     ) -> Result<(), StoreError> {
         let released_by = arrival.inbound.decision_id;
         let mut waiting = Vec::new();
-        for held in self.tx.held(pair.0, &pair.1).await? {
+        for held in self.tx.held(pair.0, &pair.1, HeldKind::Standby).await? {
             let event = EventKey { number: held.number, key: held.key };
             waiting.extend(read_held(event.decision_id(), &held.event));
         }

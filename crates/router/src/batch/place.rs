@@ -10,6 +10,7 @@ use waypost_rules::closing::closes;
 use waypost_store::ContactRecord;
 
 use super::{Arrival, Outgoing, Pair, Work, pair_of};
+use crate::about::about;
 use crate::decide::{Effects, Known, decide};
 
 /// Where a message belongs.
@@ -38,6 +39,8 @@ impl Work<'_> {
         let place = pair.as_ref().map(|pair| self.place(pair, arrival, message));
         let closes = place.as_ref().is_some_and(|place| place.closes);
         let before = place.as_ref().and_then(|place| place.previous_team.clone());
+        let original = self.original(&arrival.inbound);
+        let edited = original.as_ref().filter(|_| message.original().is_some());
         let known = Known {
             number: &arrival.number,
             received_at: arrival.inbound.received_at,
@@ -45,6 +48,7 @@ impl Work<'_> {
             open: place.as_ref().map(|place| &place.conversation),
             previous_team: before.clone(),
             closes,
+            edited: edited.and_then(|original| original.team.as_ref()),
         };
         let (mut decision, effects) = decide(self.rules, message, known, &mut self.scratch);
         let mut previous_team = before.map(|before| before.team);
@@ -83,6 +87,8 @@ impl Work<'_> {
             conversation,
             previous_team,
             decision,
+            about: about(&arrival.inbound, message, original.as_ref()),
+            earlier: Vec::new(),
             again: false,
         }
     }

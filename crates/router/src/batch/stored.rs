@@ -5,7 +5,9 @@ use waypost_domain::ConversationId;
 use waypost_store::{ContactRecord, KnownEvent, StoreError, StoredDecision};
 
 use super::held::release;
+use super::notice::{NOTICE, shown_before};
 use super::{Arrival, Outgoing, Work, pair_of};
+use crate::about::about;
 use crate::inbound::Content;
 
 impl Work<'_> {
@@ -22,11 +24,14 @@ impl Work<'_> {
         if known.partition == self.claim.partition() {
             self.claim.covers(known.seq);
         }
+        let mut earlier = Vec::new();
         if matches!(arrival.inbound.content, Content::Message(_) | Content::Change(_)) {
             // Given a message that released two held ones in a batch that died after the commit, then those two go out
             // before it, as they did then; else the customer's first words would come behind the last.
             for held in self.tx.released_by(known.decision_id).await? {
-                if held.known.decision_id != known.decision_id {
+                if held.known.kind == NOTICE {
+                    earlier.extend(shown_before(&held));
+                } else if held.known.decision_id != known.decision_id {
                     self.publish_held_again(arrival, contact.clone(), held);
                 }
             }
@@ -37,8 +42,13 @@ impl Work<'_> {
                 // behind what was held before it; else it would come a second time, out of its order.
                 if known.released_by.is_none_or(|releaser| releaser == known.decision_id) {
                     self.publish_again(arrival, contact, known.conversation, decision);
+                    if let Some(outgoing) = self.decided.outgoing.last_mut() {
+                        outgoing.earlier = earlier;
+                    }
                 }
             }
+            // It waits to be shown, or was.
+            (Content::Message(_) | Content::Standby(_), None) if known.kind == NOTICE => {}
             // Given a message that was kept as standby and that Meta sends again as ours, then it is routed now and
             // releases itself; else it would wait for a handover that nobody announces.
             (Content::Message(message), None) => {
@@ -61,6 +71,13 @@ impl Work<'_> {
         conversation_id: Option<ConversationId>,
         decision: StoredDecision,
     ) {
+        let original = self.original(&arrival.inbound);
+        let about = match &arrival.inbound.content {
+            Content::Message(message) | Content::Standby(message) => {
+                about(&arrival.inbound, message, original.as_ref())
+            }
+            Content::Echo(_) | Content::Change(_) => None,
+        };
         let pair = pair_of(arrival, contact.as_ref());
         let conversation = pair.and_then(|pair| self.conversations.get(&pair).cloned());
         self.decided.outgoing.push(Outgoing {
@@ -72,6 +89,8 @@ impl Work<'_> {
             conversation_id,
             previous_team: None,
             decision,
+            about,
+            earlier: Vec::new(),
             again: true,
         });
     }

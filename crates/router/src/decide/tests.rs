@@ -30,6 +30,7 @@ fn check(name: &str, json: &str, beside: &Beside, want: &RouteInput) {
         contact: beside.contact.as_ref(),
         open: beside.open.as_ref(),
         previous_team: beside.previous_team.clone(),
+        edited: None,
         closes: false,
     };
     assert_eq!(&route_input(&message, known), want, "{name}");
@@ -119,6 +120,7 @@ fn of_the_country() {
             contact: beside.contact.as_ref(),
             open: None,
             previous_team: None,
+            edited: None,
             closes: false,
         };
         assert_eq!(route_input(&message, known).country, want, "{sender}");

@@ -1,22 +1,53 @@
-//! Messages that were written while another app held the thread: kept whole, and given a decision when control comes.
+//! Messages that are kept whole: those written while another app held the thread, until they are given a decision; notices,
+//! until they are shown; calls, to know what follows them.
 
 use std::sync::LazyLock;
 
 use uuid::Uuid;
-use waypost_domain::{ContactId, DecisionId, NumberName, PhoneNumberId};
+use waypost_domain::{ContactId, DecisionId, NumberName, PhoneNumberId, Timestamp};
 
 use super::{InboxRow, InboxTx, KNOWN_COLUMNS, KnownEvent, StoredDecision};
 use crate::Result;
 use crate::core::{Sql, Statement, Table, params};
 use crate::records::{clean, key};
 
-/// A message that waits for control of its thread.
+/// What a message is kept for: its row's kind says so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HeldKind {
+    /// For control of its thread.
+    Standby,
+    /// To be shown with the next message.
+    Notice,
+    /// To know which calls follow it.
+    Call,
+}
+
+impl HeldKind {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Standby => "standby",
+            Self::Notice => "notice",
+            Self::Call => "call",
+        }
+    }
+}
+
+/// A message that waits: for control of its thread, or to be shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HeldMessage {
     pub number: PhoneNumberId,
     pub key: String,
     /// The whole event, as it was kept.
     pub event: Vec<u8>,
+    pub received_at: Timestamp,
+}
+
+/// A notice that waits no more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NoticeShown {
+    pub notice: DecisionId,
+    /// The message that it was shown with; whoever repeats that message shows it again.
+    pub shown_with: DecisionId,
 }
 
 /// A decision for a held message.
@@ -51,10 +82,11 @@ static HELD: Table = Table {
 static INSERT: LazyLock<Sql> = LazyLock::new(|| HELD.insert(""));
 
 static WAITING: Sql = Sql::both(
-    "SELECT h.number, h.key, h.event
+    "SELECT h.number, h.key, h.event, h.received_at
     FROM held h
     JOIN inbox i ON i.decision_id = h.decision_id
     WHERE h.contact_id = $1 AND h.released_by IS NULL
+        AND CASE WHEN i.kind IN ('notice', 'call') THEN i.kind ELSE 'standby' END = $3
         AND h.number IN (SELECT phone_number_id FROM number WHERE name = $2)
     ORDER BY h.received_at, i.seq",
 );
@@ -85,13 +117,14 @@ static RELEASE_INBOX: Sql = Sql::both(
 );
 
 impl InboxTx {
-    /// What waits for control of this contact's thread on this number, oldest first.
-    pub async fn held(&mut self, contact: ContactId, number: &NumberName) -> Result<Vec<HeldMessage>> {
-        let rows = self.fenced.tx.query(&WAITING, params![contact, number]).await?;
+    /// What waits of this contact on this number, oldest first.
+    pub async fn held(&mut self, contact: ContactId, number: &NumberName, kind: HeldKind) -> Result<Vec<HeldMessage>> {
+        let rows = self.fenced.tx.query(&WAITING, params![contact, number, kind.as_str()]).await?;
         let mut held = Vec::with_capacity(rows.len());
         for row in &rows {
             let row = row.of("held");
-            held.push(HeldMessage { number: row.get("number")?, key: row.get("key")?, event: row.get("event")? });
+            let (number, key) = (row.get("number")?, row.get("key")?);
+            held.push(HeldMessage { number, key, event: row.get("event")?, received_at: row.get("received_at")? });
         }
         Ok(held)
     }
@@ -118,6 +151,16 @@ pub(super) fn release<'a>(statements: &mut Vec<Statement<'a>>, releases: &'a [He
         let mut params = params![id];
         params.extend(release.decision.params());
         statements.push(Statement::new(&RELEASE_INBOX, params));
+    }
+}
+
+/// In the order of their ids, as all transactions do.
+pub(super) fn show<'a>(statements: &mut Vec<Statement<'a>>, shown: &[NoticeShown]) {
+    let mut sorted = shown.to_vec();
+    sorted.sort_unstable_by_key(|shown| shown.notice);
+    for NoticeShown { notice, shown_with } in sorted {
+        let held = Statement::new(&RELEASE_HELD, params![notice, shown_with]);
+        statements.push(held.expecting(1, "a notice was shown meanwhile"));
     }
 }
 

@@ -6,8 +6,8 @@ use std::sync::LazyLock;
 
 use waypost_domain::{ContactId, Conversation, ConversationState, DecisionId};
 
-use super::held::{insert_held, release};
-use super::{HeldRelease, INBOX, InboxRow, InboxTx};
+use super::held::{insert_held, release, show};
+use super::{HeldRelease, INBOX, InboxRow, InboxTx, NoticeShown};
 use crate::changes;
 use crate::contacts::lock_read;
 use crate::conversations::save;
@@ -22,6 +22,8 @@ pub struct InboxWrites<'a> {
     /// The conversations that they changed.
     pub conversations: &'a [Conversation],
     pub releases: &'a [HeldRelease],
+    /// Notices that wait no more.
+    pub shown: &'a [NoticeShown],
     pub changes: &'a [ChangeRow],
 }
 
@@ -41,6 +43,11 @@ impl InboxTx {
     /// Gives held messages their decisions. [`StoreError::Retry`] when one was released meanwhile.
     pub async fn release(&mut self, releases: &[HeldRelease]) -> Result<()> {
         self.write(&InboxWrites { releases, ..InboxWrites::default() }).await
+    }
+
+    /// Keeps notices that were shown from being shown again. [`StoreError::Retry`] when one was shown meanwhile.
+    pub async fn show(&mut self, shown: &[NoticeShown]) -> Result<()> {
+        self.write(&InboxWrites { shown, ..InboxWrites::default() }).await
     }
 
     /// Keeps changes; those that are kept already are passed over. Returns how many are new.
@@ -64,7 +71,7 @@ impl InboxTx {
     }
 
     fn statements<'a>(&mut self, writes: &InboxWrites<'a>) -> Result<Vec<Statement<'a>>> {
-        let InboxWrites { rows, conversations, releases, changes } = writes;
+        let InboxWrites { rows, conversations, releases, shown, changes } = writes;
         if rows.iter().any(|row| DecisionId::of_event(&row.number, &row.key) != row.decision_id) {
             return Err(StoreError::Invalid("decision_id is not derived from number and key".into()));
         }
@@ -81,6 +88,7 @@ impl InboxTx {
         }
         statements.extend(insert_held(&rows));
         release(&mut statements, releases);
+        show(&mut statements, shown);
         statements.extend(changes::keeping(changes));
         Ok(statements)
     }

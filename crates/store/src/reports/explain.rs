@@ -71,7 +71,8 @@ static TOTALS: Sql = Sql::both(
         (SELECT count(*) FROM contact WHERE merged_into IS NULL) AS contacts,
         (SELECT count(*) FROM status) AS statuses,
         (SELECT count(*) FROM change) AS changes,
-        (SELECT count(*) FROM held WHERE released_by IS NULL) AS held",
+        (SELECT count(*) FROM held h JOIN inbox i ON i.decision_id = h.decision_id
+            WHERE h.released_by IS NULL AND i.kind NOT IN ('notice', 'call')) AS held",
 );
 
 static OF_TEAMS: Sql = Sql::both(

@@ -6,7 +6,7 @@ use waypost_domain::message::Rotation;
 use waypost_domain::{AliasSet, PhoneNumberId, WabaId};
 
 use super::{aliases, at, begin, contact_of, conversation, name, number, observe, owner, row, seen};
-use crate::{ContactRecord, InboxRow, Lease, Merge, Observation, Result, Store, StoreError};
+use crate::{ContactRecord, HeldKind, InboxRow, Lease, Merge, Observation, Result, Store, StoreError};
 
 /// What is observed, in order: aliases, or `old -> new`; then who owns what (one contact per entry).
 struct Case {
@@ -222,7 +222,7 @@ pub async fn a_merge_hands_over_what_is_open(store: &Store) -> Result<()> {
     let open = batch.conversations(&pairs).await?;
     let of = |index: usize| open.get(&pairs[index]).map(|conversation| conversation.id);
     assert_eq!([of(0), of(1), of(2)], [Some(ours.id), Some(only_theirs.id), None]);
-    let waiting = batch.held(merge.winner, &name("support")).await?;
+    let waiting = batch.held(merge.winner, &name("support"), HeldKind::Standby).await?;
     assert_eq!(waiting.iter().map(|held| held.event.as_slice()).collect::<Vec<_>>(), [b"kept"]);
     drop(batch);
     let contact = store.find_contact(&aliases("b:a")).await?.expect("it is known").contact;

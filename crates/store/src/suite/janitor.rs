@@ -7,7 +7,8 @@ use waypost_domain::{Conversation, ConversationId, ConversationState, PhoneNumbe
 
 use super::{TTL, begin, contact_of, conversation, decision, event, name, number, owner, owner_of, row};
 use crate::{
-    ChangeRow, ChangeScope, EventKey, HeldRelease, InboxRow, JanitorReport, Lease, Result, Retention, StatusRow, Store,
+    ChangeRow, ChangeScope, EventKey, HeldKind, HeldRelease, InboxRow, JanitorReport, Lease, Result, Retention,
+    StatusRow, Store,
 };
 
 const DAY: i64 = 24 * 3600 * 1000;
@@ -179,7 +180,7 @@ pub async fn the_janitor_spares_held_messages(store: &Store) -> Result<()> {
     }
     assert_eq!(store.janitor_pass(&retention(), IDLE, 1).await?, NOTHING);
     let mut batch = begin(store, &lease).await?;
-    let waiting = batch.held(contact, &name("support")).await?;
+    let waiting = batch.held(contact, &name("support"), HeldKind::Standby).await?;
     assert_eq!(waiting.iter().map(|one| one.key.as_str()).collect::<Vec<_>>(), ["a"], "only the ancient one expired");
     Ok(())
 }

@@ -4,7 +4,8 @@ use waypost_domain::{ContactId, PhoneNumberId, StatusState, WabaId};
 
 use super::{at, begin, begin_record, contact_of, decision, event, name, number, owner, row};
 use crate::{
-    ChangeRow, ChangeScope, HeldMessage, HeldRelease, InboxRow, KeptStatus, Lease, Result, StatusRow, Store, StoreError,
+    ChangeRow, ChangeScope, HeldKind, HeldMessage, HeldRelease, InboxRow, KeptStatus, Lease, NoticeShown, Result,
+    StatusRow, Store, StoreError,
 };
 
 fn held_row(key: &str, seq: i64, contact: ContactId) -> InboxRow {
@@ -36,11 +37,11 @@ pub async fn held_messages_wait_in_order(store: &Store) -> Result<()> {
     let contact = contact_with_held(store, &lease).await?;
     let other = contact_of(store, &lease, "b:b").await?;
     let mut batch = begin(store, &lease).await?;
-    let waiting = batch.held(contact, &name("support")).await?;
+    let waiting = batch.held(contact, &name("support"), HeldKind::Standby).await?;
     assert_eq!(keys(&waiting), ["a", "b", "c"]);
     assert_eq!((waiting[0].event.as_slice(), &waiting[0].number), (b"a".as_slice(), &number()));
-    assert_eq!(batch.held(contact, &name("sales")).await?, []);
-    assert_eq!(batch.held(other, &name("support")).await?, []);
+    assert_eq!(batch.held(contact, &name("sales"), HeldKind::Standby).await?, []);
+    assert_eq!(batch.held(other, &name("support"), HeldKind::Standby).await?, []);
     let known = batch.known(&[event("a")]).await?;
     let known = known[0].as_ref().expect("it was recorded");
     assert_eq!((known.outcome.as_ref(), known.released_by, known.kind.as_str()), (None, None, "standby"));
@@ -54,14 +55,18 @@ pub async fn held_messages_are_released_once(store: &Store) -> Result<()> {
     let mut batch = begin(store, &lease).await?;
     batch.record(&[row("control", 4)], &[]).await?;
     batch.release(&[release("b", "control"), release("a", "control")]).await?;
-    assert_eq!(keys(&batch.held(contact, &name("support")).await?), ["c"]);
+    assert_eq!(keys(&batch.held(contact, &name("support"), HeldKind::Standby).await?), ["c"]);
     batch.commit().await?;
     let mut batch = begin(store, &lease).await?;
     let outcome = batch.release(&[release("c", "late"), release("a", "late")]).await;
     assert!(matches!(outcome, Err(StoreError::Retry { .. })), "{outcome:?}");
     drop(batch);
     let mut batch = begin(store, &lease).await?;
-    assert_eq!(keys(&batch.held(contact, &name("support")).await?), ["c"], "nothing of a failed release stays");
+    assert_eq!(
+        keys(&batch.held(contact, &name("support"), HeldKind::Standby).await?),
+        ["c"],
+        "nothing of a failed release stays"
+    );
     let released = batch.released_by(event("control").decision_id()).await?;
     let events: Vec<_> = released.iter().map(|one| (one.known.event.key.as_str(), one.event.as_slice())).collect();
     assert_eq!(events, [("a", b"a".as_slice()), ("b", b"b")]);
@@ -70,6 +75,34 @@ pub async fn held_messages_are_released_once(store: &Store) -> Result<()> {
         assert_eq!(one.known.released_by, Some(event("control").decision_id()));
     }
     assert_eq!(batch.released_by(event("late").decision_id()).await?, []);
+    Ok(())
+}
+
+pub async fn notices_wait_to_be_shown_once(store: &Store) -> Result<()> {
+    let lease = owner(store).await?;
+    let contact = contact_with_held(store, &lease).await?;
+    let support = name("support");
+    let notice = |key: &str, seq| InboxRow { kind: "notice", ..held_row(key, seq, contact) };
+    let mut batch = begin(store, &lease).await?;
+    let call = InboxRow { kind: "call", outcome: Some(decision("sales")), ..held_row("call", 6, contact) };
+    batch.record(&[notice("n", 4), notice("m", 5), call], &[]).await?;
+    batch.commit().await?;
+    let mut batch = begin(store, &lease).await?;
+    assert_eq!(keys(&batch.held(contact, &support, HeldKind::Standby).await?), ["a", "b", "c"]);
+    assert_eq!(keys(&batch.held(contact, &support, HeldKind::Notice).await?), ["n", "m"]);
+    let calls = batch.held(contact, &support, HeldKind::Call).await?;
+    assert_eq!((keys(&calls), calls[0].received_at), (vec!["call"], row("call", 6).received_at));
+    assert_eq!(store.counts().await?.held, 3, "nothing waits for control but the standby messages");
+    batch.record(&[row("next", 7)], &[]).await?;
+    let shown = |key: &str| NoticeShown { notice: event(key).decision_id(), shown_with: event("next").decision_id() };
+    batch.show(&[shown("n"), shown("m")]).await?;
+    batch.commit().await?;
+    let mut batch = begin(store, &lease).await?;
+    assert_eq!(batch.held(contact, &support, HeldKind::Notice).await?, []);
+    let again: Vec<_> = batch.released_by(event("next").decision_id()).await?;
+    assert_eq!(again.iter().map(|one| one.known.event.key.as_str()).collect::<Vec<_>>(), ["n", "m"]);
+    let outcome = batch.show(&[shown("n")]).await;
+    assert!(matches!(outcome, Err(StoreError::Retry { .. })), "{outcome:?}");
     Ok(())
 }
 
