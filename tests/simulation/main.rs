@@ -6,6 +6,7 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod bindings;
 mod broker;
 mod bus;
 mod customers;
@@ -124,11 +125,12 @@ fn nothing_is_lost_doubled_or_out_of_order() {
     let all: Vec<u64> = failures.iter().map(|(seed, _)| *seed).collect();
     panic!(
         "{log}\nseed {seed} fails; all that failed: {all:?}\nduring the faults: {so_far}\nat the end: {end}\n\
-         parked innocents: {innocents:?}\nagain: {SEEDS_VARIABLE}={seed}..{after} cargo test -p waypost-tests --test simulation",
+         parked innocents: {innocents:?}\ndecided unseen: {unseen:?}\nagain: {SEEDS_VARIABLE}={seed}..{after} cargo test -p waypost-tests --test simulation",
         log = report.log,
         so_far = report.so_far,
         end = report.at_the_end,
         innocents = report.parked_innocents,
+        unseen = report.decided_unseen,
         after = seed + 1,
     );
 }

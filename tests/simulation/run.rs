@@ -17,6 +17,7 @@ use waypost_proto::decode_event;
 use waypost_rules::RuleSet;
 use waypost_store::{Store, StoreOptions, StoreUrl};
 
+use crate::bindings::decided_unseen;
 use crate::broker::Returns;
 use crate::bus::short;
 use crate::customers::{Posts, Sender};
@@ -53,6 +54,8 @@ pub(crate) struct Report {
     pub(crate) at_the_end: Verdict,
     /// Reasons of dead letters in which there is nothing wrong.
     pub(crate) parked_innocents: Vec<String>,
+    /// Decisions that were made by something else than what was there.
+    pub(crate) decided_unseen: Vec<String>,
     /// Every id that the program drew.
     pub(crate) ids: Vec<Uuid>,
     /// The conversations that the teams were told of, message by message.
@@ -62,7 +65,8 @@ pub(crate) struct Report {
 
 impl Report {
     pub(crate) fn is_good(&self) -> bool {
-        self.so_far.is_good() && self.at_the_end.is_good() && self.parked_innocents.is_empty()
+        let is_good = self.so_far.is_good() && self.at_the_end.is_good();
+        is_good && self.parked_innocents.is_empty() && self.decided_unseen.is_empty()
     }
 }
 
@@ -169,9 +173,10 @@ async fn play(scenario: Scenario, store: Store, defect: Defect) -> Report {
     ledger.depths = work.iter().map(|queue| depth(&world, queue)).collect();
     let at_the_end = ledger.check();
     let parked_innocents = parked_innocents(&world);
+    let decided_unseen = decided_unseen(&world.store, &RuleSet::parse(RULES).expect("they are valid")).await;
     let (ids, conversations) = (world.ids.given(), conversations(&world));
     let log = std::mem::take(&mut world.state().log);
-    Report { so_far, at_the_end, parked_innocents, ids, conversations, log }
+    Report { so_far, at_the_end, parked_innocents, decided_unseen, ids, conversations, log }
 }
 
 /// Everything that goes wrong beside the dice of each step.

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::calendar::CalendarName;
+
 /// Lowercase letters, digits and `-`, starting with a letter or digit, 1 to 64 characters. Shared, because every rule,
 /// decision and message names one.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -95,6 +97,31 @@ pub struct Team {
     /// Who takes over when this team's queue is full or gone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub overflow_team: Option<TeamName>,
+    /// `None`: always at work.
+    #[serde(skip)]
+    pub hours: Option<TeamHours>,
+    /// A message that comes so soon after a person resolved its conversation goes on with it; `None`: as the router is set.
+    #[serde(skip)]
+    pub reopen_within_hours: Option<u32>,
+}
+
+/// When people of a team are at work, and what becomes of its conversations meanwhile.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TeamHours {
+    pub calendar: CalendarName,
+    pub when_closed: WhenClosed,
+}
+
+/// What becomes of a message for a team that is closed, unless a person of it holds the conversation.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum WhenClosed {
+    /// It waits there.
+    #[default]
+    Keep,
+    /// The other rules decide, as if this team's were not there.
+    DecideAgain,
+    /// Another team has it, whether that is open or not.
+    Team(TeamName),
 }
 
 const fn staffed_by_default() -> bool {

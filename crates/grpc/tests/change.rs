@@ -29,7 +29,14 @@ fn request(actor: &str, team: &str, request_id: &str, validate_only: bool) -> to
 
 /// Writes the team of that name. `title` is in the answer only, and tells two runs apart.
 async fn put(tx: &mut Tx, name: TeamName, title: &str, recorded: bool) -> Result<CreateTeamResponse> {
-    let team = Team { name: name.clone(), title: None, staffed: true, overflow_team: None };
+    let team = Team {
+        name: name.clone(),
+        title: None,
+        staffed: true,
+        overflow_team: None,
+        hours: None,
+        reopen_within_hours: None,
+    };
     let (parent, updated_at) = (None, None);
     let (max_waiting, max_wait_s, in_rules, pending_topology, revision) = (0, 0, false, true, 0);
     let row = TeamRow { team, parent, max_waiting, max_wait_s, in_rules, pending_topology, updated_at, revision };

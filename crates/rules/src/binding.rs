@@ -4,6 +4,7 @@
 //! A loose conversation is decided afresh. A firm one stays unless a rule that moves matches. One that a person holds
 //! stays, whatever the customer says, unless a rule moves always; who would have got it is told.
 
+use waypost_domain::team::WhenClosed;
 use waypost_domain::{Binding, TeamName};
 
 use crate::choice::{By, Unmet, target};
@@ -51,10 +52,11 @@ impl RuleSet {
             };
         }
         match (open, input.semantics) {
-            (None, _) => afresh(search),
+            (None, _) => self.afresh(input, search),
             (Some(_), Semantics::BeforeBindings) => before_bindings(search),
             (Some(open), Semantics::Bindings) => match open.binding {
-                Binding::Loose => self.loose(open, search),
+                Binding::Loose => self.loose(input, open, search),
+                Binding::Firm if self.decides_again(&open.team, input) => self.afresh(input, search),
                 Binding::Firm => firm(input, open, search),
                 Binding::Held => held(input, open, search),
             },
@@ -62,8 +64,13 @@ impl RuleSet {
     }
 
     /// The default leaves it where it is, unless it names another team by now.
-    fn loose<'a>(&'a self, open: &OpenConversation, search: &mut impl Search<'a>) -> Settled<'a> {
-        let settled = afresh(search);
+    fn loose<'a>(
+        &'a self,
+        input: &'a RouteInput,
+        open: &OpenConversation,
+        search: &mut impl Search<'a>,
+    ) -> Settled<'a> {
+        let settled = self.afresh(input, search);
         match (settled.phase, settled.by) {
             (Phase::Default, By::RuleSet) if *self.default_team() == open.team => {
                 Settled::by(Phase::Default, By::OpenConversation)
@@ -71,16 +78,24 @@ impl RuleSet {
             _ => settled,
         }
     }
-}
 
-fn afresh<'a>(search: &mut impl Search<'a>) -> Settled<'a> {
-    if let Some(settled) = asked(search) {
-        return settled;
+    /// As if nothing were open. Rules for teams that are closed and let others decide are not asked.
+    fn afresh<'a>(&'a self, input: &'a RouteInput, search: &mut impl Search<'a>) -> Settled<'a> {
+        if let Some(settled) = asked(search) {
+            return settled;
+        }
+        let accept = |rule: &Rule| target(rule, input).is_none_or(|(team, _)| !self.decides_again(team, input));
+        for phase in [Phase::Bind, Phase::Route, Phase::Default] {
+            if let Some(by) = search.first(phase, accept) {
+                return Settled::by(phase, by);
+            }
+        }
+        Settled::by(Phase::Default, By::RuleSet)
     }
-    let named = [Phase::Bind, Phase::Route].into_iter().find_map(|phase| Some((phase, search.first(phase, any)?)));
-    match named {
-        Some((phase, by)) => Settled::by(phase, by),
-        None => default(search),
+
+    fn decides_again(&self, team: &TeamName, input: &RouteInput) -> bool {
+        let hours = self.closed(team, input).filter(|_| input.semantics == Semantics::Bindings);
+        hours.is_some_and(|hours| hours.when_closed == WhenClosed::DecideAgain)
     }
 }
 

@@ -20,6 +20,8 @@ pub struct Choice<'a> {
     pub decorated_by: &'a [u32],
     /// What a conversation that stays where it is keeps the customer from.
     pub unmet: Unmet<'a>,
+    /// The team that had the conversation, or would get it, and is closed: another may stand in for it.
+    pub closed: Option<&'a TeamName>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use waypost_domain::team::TeamHours;
 use waypost_domain::{Calendar, Team, TeamName};
 
 use crate::atom::{Atom, Field, Parts, TextMatch};
@@ -30,6 +31,8 @@ pub struct RuleSet {
     pub(crate) index: Index,
     calendars: Vec<Calendar>,
     team_places: BTreeMap<TeamName, usize>,
+    /// Whether any team is ever closed.
+    has_hours: bool,
     attributes: BTreeSet<Box<str>>,
 }
 
@@ -88,6 +91,7 @@ impl RuleSet {
             index: index::build(&definition, &requests, folding),
             team_places: teams.iter().enumerate().map(|(place, team)| (team.name.clone(), place)).collect(),
             attributes: attributes(&definition),
+            has_hours: teams.iter().any(|team| team.hours.is_some()),
             teams,
             definition,
             requests,
@@ -109,6 +113,16 @@ impl RuleSet {
 
     pub fn team(&self, name: &TeamName) -> Option<&Team> {
         self.team_places.get(name).map(|place| &self.teams[*place])
+    }
+
+    /// The hours of a team that is closed when the input arrives.
+    pub(crate) fn closed(&self, team: &TeamName, input: &RouteInput) -> Option<&TeamHours> {
+        if !self.has_hours {
+            return None;
+        }
+        let hours = self.team(team)?.hours.as_ref()?;
+        let is_open = self.environment.clocks.is_open(&hours.calendar, input.received_at?)?;
+        (!is_open).then_some(hours)
     }
 
     pub fn team_names(&self) -> BTreeSet<TeamName> {

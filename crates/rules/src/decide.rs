@@ -2,7 +2,7 @@
 //! handover (the customer asks for a person) → bind (what already runs) → route (the rules) → default. What is decided
 //! is then decorated.
 
-use waypost_domain::team::Priority;
+use waypost_domain::team::{Priority, WhenClosed};
 use waypost_domain::{Binding, TeamName};
 
 use crate::binding::{Search, Settled};
@@ -11,7 +11,7 @@ use crate::compile::RuleSet;
 use crate::describe;
 use crate::evaluate::Facts;
 use crate::index::{Group, Indexed, Scratch};
-use crate::input::RouteInput;
+use crate::input::{RouteInput, Semantics};
 use crate::model::{EscalationStep, Phase, Rule};
 use crate::words::FoldedWords;
 
@@ -100,8 +100,29 @@ impl RuleSet {
                 (team, person, rule.outcome.urgency.unwrap_or(fallback))
             }
         };
+        let (team, closed) = self.while_closed(input, &settled, team);
         let raised = decorated_by.iter().find_map(|rule| self.definition.rules[*rule as usize].outcome.urgency);
-        Choice { phase, by, team, priority: raised.unwrap_or(own), person, decorated_by, unmet }
+        Choice { phase, by, team, priority: raised.unwrap_or(own), person, decorated_by, unmet, closed }
+    }
+
+    /// Who gets a message for `team`, and which team is closed, if one is. Who holds a conversation keeps it.
+    fn while_closed<'a>(
+        &'a self,
+        input: &'a RouteInput,
+        settled: &Settled<'a>,
+        team: &'a TeamName,
+    ) -> (&'a TeamName, Option<&'a TeamName>) {
+        let open = input.open.as_ref();
+        let stays = settled.by == By::OpenConversation;
+        let is_held = open.is_some_and(|open| open.binding == Binding::Held);
+        if input.closes || input.semantics == Semantics::BeforeBindings {
+            return (team, None);
+        }
+        match self.closed(team, input).map(|hours| &hours.when_closed) {
+            Some(WhenClosed::Team(instead)) if self.has_team(instead) && !(stays && is_held) => (instead, Some(team)),
+            Some(WhenClosed::Keep | WhenClosed::DecideAgain | WhenClosed::Team(_)) => (team, Some(team)),
+            None => (team, open.map(|open| &open.team).filter(|team| self.closed(team, input).is_some())),
+        }
     }
 
     /// `choice` as it is kept and told. `input` is what it was made from.
@@ -178,6 +199,7 @@ impl RuleSet {
             Unmet::Person => why.push(describe::asked(&self.definition.handover, &facts)),
             Unmet::Team { team, rule, told } => why.push(describe::unmet(team, rule, told)),
         }
+        why.extend(choice.closed.and_then(|team| self.is_closed(team, input)));
         for (i, rule) in choice.decorated_by.iter().enumerate() {
             let id = &self.definition.rules[*rule as usize].id;
             match why.last_mut() {
@@ -186,6 +208,18 @@ impl RuleSet {
             }
         }
         why.join("; ")
+    }
+}
+
+impl RuleSet {
+    /// "billing is closed until 09:00".
+    fn is_closed(&self, team: &TeamName, input: &RouteInput) -> Option<String> {
+        let hours = self.closed(team, input)?;
+        let until = self.environment.clocks.opens_at(&hours.calendar, input.received_at?);
+        Some(match until {
+            Some(until) => format!("{team} is closed until {until}"),
+            None => format!("{team} is closed"),
+        })
     }
 }
 

@@ -6,7 +6,7 @@ use waypost_domain::TeamName;
 
 use crate::compile::RuleSet;
 use crate::index::Scratch;
-use crate::input::RouteInput;
+use crate::input::{RouteInput, Semantics};
 use crate::model::{Document, Rule};
 
 /// What the second document says otherwise than the first.
@@ -100,6 +100,8 @@ fn parts(old: &Rule, new: &Rule) -> Vec<&'static str> {
 pub struct DryRun {
     pub inputs: u64,
     pub moved: u64,
+    /// Inputs whose open conversation was decided before bindings were known: by what was meant then.
+    pub binding_unknown: u64,
     /// Most first.
     pub moves: Vec<Move>,
 }
@@ -128,6 +130,8 @@ impl DryRun {
         let mut dry_run = Self::default();
         for (place, (input, decided)) in (0..).zip(inputs) {
             dry_run.inputs += 1;
+            let is_before = input.semantics == Semantics::BeforeBindings && input.open.is_some();
+            dry_run.binding_unknown += u64::from(is_before);
             let to = new.choose(input, &mut scratch).team;
             let from = match old {
                 Some(old) => Some(old.choose(input, &mut old_scratch).team),

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use waypost_domain::calendar::{Calendar, TimeOfDay};
+use waypost_domain::team::{TeamHours, WhenClosed};
 use waypost_domain::{Binding, CalendarName, Team, TeamName};
 
 use crate::atom::{Atom, Field, Keyword, Parts, Patterns, TextMatch};
@@ -76,6 +77,16 @@ impl<'a> Checker<'a> {
                 self.known_team(overflow, &field);
                 if overflow == name {
                     self.error(&field, "a team cannot overflow into itself");
+                }
+            }
+            if let Some(TeamHours { calendar, when_closed }) = &team.hours {
+                self.known_calendar(calendar, &format!("teams.{name}.hours"));
+                if let WhenClosed::Team(instead) = when_closed {
+                    let field = format!("teams.{name}.when_closed");
+                    self.known_team(instead, &field);
+                    if instead == name {
+                        self.error(&field, "a team cannot stand in for itself; say keep");
+                    }
                 }
             }
         }

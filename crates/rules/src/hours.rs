@@ -4,10 +4,12 @@
 use std::collections::BTreeMap;
 
 use jiff::tz::{TimeZone, TimeZoneDatabase};
-use waypost_domain::calendar::{Calendar, Date, Shift};
+use waypost_domain::calendar::{Calendar, Date, Shift, Weekday};
 use waypost_domain::{CalendarName, Timestamp};
 
 const DAY_S: i64 = 24 * 60 * 60;
+/// How far ahead the next opening is looked for.
+const DAYS_AHEAD: i64 = 31;
 const DAY_MINUTES: u16 = 24 * 60;
 
 /// Time zones by name, from the data in this program: what the machine has would make decisions differ.
@@ -53,6 +55,25 @@ impl Clocks {
     pub(crate) fn is_open_in(&self, calendar: &CalendarName, zone: &str, at: Timestamp) -> Option<bool> {
         let hours = self.calendars.get(calendar)?;
         Some(hours.is_open(local_seconds(&self.zones.get(zone)?, at)?))
+    }
+
+    /// The wall-clock time there at which `calendar` opens next after `at`, where it is closed by then: `09:00`, and with
+    /// the day where that is more than a day away. `None` where it does not open within a month.
+    pub(crate) fn opens_at(&self, calendar: &CalendarName, at: Timestamp) -> Option<String> {
+        let hours = self.calendars.get(calendar)?;
+        let now_s = local_seconds(&hours.zone, at)?;
+        let today = now_s.div_euclid(DAY_S);
+        let begins = (today..=today + DAYS_AHEAD).flat_map(|day| {
+            hours.shifts_of(day).iter().map(move |shift| day * DAY_S + i64::from(shift.from.minutes()) * 60)
+        });
+        let opens_s = begins.filter(|begin| *begin > now_s).min()?;
+        let (day, minute) = (opens_s.div_euclid(DAY_S), opens_s.rem_euclid(DAY_S) / 60);
+        let time = format!("{:02}:{:02}", minute / 60, minute % 60);
+        if opens_s - now_s < DAY_S {
+            return Some(time);
+        }
+        let weekday = usize::try_from((day + 3).rem_euclid(7)).unwrap_or_default();
+        Some(format!("{} {time}", Weekday::ALL.get(weekday)?.as_str()))
     }
 
     pub(crate) fn utc_offset_minutes(&self, zone: &str, at: Timestamp) -> Option<i64> {

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use waypost_domain::calendar::{Calendar, Shift, TimeOfDay, Weekday, WeeklyHours};
 use waypost_domain::message::Part;
-use waypost_domain::team::Priority;
+use waypost_domain::team::{Priority, TeamHours, WhenClosed};
 use waypost_domain::{Binding, CalendarName, Team, TeamName, Timestamp};
 use waypost_rules::atom::{
     Amount, AmountRange, Atom, Field, Keyword, Parts, Patterns, PercentRange, TextMatch, WholeRange, ZoneOf,
@@ -207,28 +207,42 @@ fn rule() -> impl Strategy<Value = Rule> {
         })
 }
 
+fn hours() -> impl Strategy<Value = Option<TeamHours>> {
+    let when_closed = select(vec![WhenClosed::Keep, WhenClosed::DecideAgain, WhenClosed::Team(team("a"))]);
+    option::of(when_closed.prop_map(|when_closed| TeamHours { calendar: calendar().name, when_closed }))
+}
+
 fn document(rules: usize) -> impl Strategy<Value = Document> {
-    (vec(rule(), 0..rules), vec(keyword(), 0..2), any::<bool>()).prop_map(|(mut rules, words, hands_over)| {
-        for (n, rule) in rules.iter_mut().enumerate() {
-            rule.id = format!("rule-{n}").into();
-            if let (Some(from), Some(until)) = (rule.valid_from, rule.valid_until)
-                && until <= from
-            {
-                rule.valid_until = None;
+    (vec(rule(), 0..rules), vec(keyword(), 0..2), any::<bool>(), hours()).prop_map(
+        |(mut rules, words, hands_over, hours)| {
+            for (n, rule) in rules.iter_mut().enumerate() {
+                rule.id = format!("rule-{n}").into();
+                if let (Some(from), Some(until)) = (rule.valid_from, rule.valid_until)
+                    && until <= from
+                {
+                    rule.valid_until = None;
+                }
             }
-        }
-        let words = if hands_over { words } else { vec![] };
-        let handover = Handover {
-            team: team("a"),
-            urgency: Priority::Urgent,
-            words: (!words.is_empty()).then(|| ("en".to_owned(), words)).into_iter().collect(),
-            buttons: vec!["pay:1".into()],
-        };
-        let default = DefaultRoute { team: team("a"), urgency: Priority::Normal };
-        let plain = |name| Team { name: team(name), title: None, staffed: true, overflow_team: None };
-        let definition = Definition { handover, default, rules };
-        Document { definition, teams: vec![plain("a"), plain("b")], calendars: vec![calendar()] }
-    })
+            let words = if hands_over { words } else { vec![] };
+            let handover = Handover {
+                team: team("a"),
+                urgency: Priority::Urgent,
+                words: (!words.is_empty()).then(|| ("en".to_owned(), words)).into_iter().collect(),
+                buttons: vec!["pay:1".into()],
+            };
+            let default = DefaultRoute { team: team("a"), urgency: Priority::Normal };
+            let plain = |name| Team {
+                name: team(name),
+                title: None,
+                staffed: true,
+                overflow_team: None,
+                hours: hours.clone().filter(|_| name == "b"),
+                reopen_within_hours: None,
+            };
+            let definition = Definition { handover, default, rules };
+            Document { definition, teams: vec![plain("a"), plain("b")], calendars: vec![calendar()] }
+        },
+    )
 }
 
 fn open() -> impl Strategy<Value = Option<(OpenConversation, Semantics)>> {

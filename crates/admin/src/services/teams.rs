@@ -186,7 +186,7 @@ async fn existing(tx: &mut Tx, name: &TeamName, etag: &str) -> Result<TeamRow> {
 
 const fn empty(name: TeamName) -> TeamRow {
     TeamRow {
-        team: Team { name, title: None, staffed: false, overflow_team: None },
+        team: Team { name, title: None, staffed: false, overflow_team: None, hours: None, reopen_within_hours: None },
         parent: None,
         max_waiting: 0,
         max_wait_s: 0,

@@ -75,10 +75,16 @@ fn by_file(file: &Path, args: &DryRunArgs) -> Result<(), Failure> {
             .iter()
             .map(|one| json!({ "from": one.from, "to": one.to, "count": one.count, "examples": one.examples }));
         let moves: Vec<_> = moves.collect();
-        let report = json!({ "inputs": run.inputs, "moved": run.moved, "moves": moves, "unused_rules": unused });
+        let report = json!({
+            "inputs": run.inputs,
+            "moved": run.moved,
+            "binding_unknown": run.binding_unknown,
+            "moves": moves,
+            "unused_rules": unused,
+        });
         return output::line(&report.to_string());
     }
-    output::line(&format!("of {} inputs, {} would move", run.inputs, run.moved))?;
+    output::line(&format!("of {} inputs, {} would move{}", run.inputs, run.moved, unknown(run.binding_unknown)))?;
     for one in &run.moves {
         let lines: Vec<String> = one.examples.iter().map(|place| (place + 1).to_string()).collect();
         output::line(&format!("  {} → {}: {} (e.g. input {})", one.from, one.to, one.count, lines.join(", ")))?;
@@ -89,6 +95,14 @@ fn by_file(file: &Path, args: &DryRunArgs) -> Result<(), Failure> {
         output::line(&format!("{} rules matched nothing: {shown}{more}", unused.len()))?;
     }
     Ok(())
+}
+
+/// What is said of inputs that were decided before bindings were known.
+fn unknown(inputs: u64) -> String {
+    match inputs {
+        0 => String::new(),
+        some => format!(" (binding unknown: {some}, by what was meant then)"),
+    }
 }
 
 fn coverage(rules: &RuleSet, lines: &[Line]) -> Coverage {
@@ -110,7 +124,8 @@ async fn on_server(version: &str, args: &DryRunArgs) -> Result<(), Failure> {
     if args.server.json {
         return print_one(true, &run);
     }
-    output::line(&format!("of the last {} messages, {} would move", run.messages, run.moved))?;
+    let unknown = unknown(run.binding_unknown);
+    output::line(&format!("of the last {} messages, {} would move{unknown}", run.messages, run.moved))?;
     for one in &run.moves {
         let examples = one.examples.join(" ");
         output::line(&format!("  {} → {}: {} (e.g. {examples})", one.from, one.to, one.messages))?;

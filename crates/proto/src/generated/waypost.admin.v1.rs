@@ -953,6 +953,9 @@ pub struct DryRunRuleSetResponse {
     /// The largest first.
     #[prost(message, repeated, tag = "3")]
     pub moves: ::prost::alloc::vec::Vec<Move>,
+    /// Of those, how many had an open conversation and were decided before bindings were known: by what was meant then.
+    #[prost(uint64, tag = "4")]
+    pub binding_unknown: u64,
 }
 impl ::prost::Name for DryRunRuleSetResponse {
     const NAME: &'static str = "DryRunRuleSetResponse";

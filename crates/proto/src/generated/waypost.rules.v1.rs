@@ -57,6 +57,15 @@ pub struct Team {
     pub unstaffed: bool,
     #[prost(string, tag = "4")]
     pub overflow_team: ::prost::alloc::string::String,
+    /// The calendar of the team's hours; empty: always at work.
+    #[prost(string, tag = "44")]
+    pub hours: ::prost::alloc::string::String,
+    /// What becomes of a message while it is closed: `keep` (also where empty), `decide_again`, or the name of a team.
+    #[prost(string, tag = "45")]
+    pub when_closed: ::prost::alloc::string::String,
+    /// A message so soon after a person resolved its conversation goes on with it.
+    #[prost(uint32, optional, tag = "46")]
+    pub reopen_within_hours: ::core::option::Option<u32>,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Calendar {

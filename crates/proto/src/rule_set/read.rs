@@ -2,22 +2,22 @@
 
 use waypost_domain::calendar::{Calendar, Date, Holiday, Shift, TimeOfDay, Weekday, WeeklyHours};
 use waypost_domain::message::Part;
-use waypost_domain::team::Priority;
-use waypost_domain::{Binding, CalendarName, Team, TeamName, Timestamp};
+use waypost_domain::team::{Priority, TeamHours, WhenClosed};
+use waypost_domain::{CalendarName, Team, TeamName, Timestamp};
 use waypost_rules::atom::{
     Amount, AmountRange, Atom, Field, Keyword, Parts, Patterns, PercentRange, TextMatch, WholeRange, ZoneOf,
 };
 use waypost_rules::input::can_be_said;
 use waypost_rules::model::{
-    Conjunct, DefaultRoute, Definition, EscalationStep, Expect, Handover, Literal, Move, OnUnknown, Outcome,
-    PersonTarget, Sample, Share, Target,
+    Conjunct, DefaultRoute, Definition, EscalationStep, Handover, Literal, Move, OnUnknown, Outcome, PersonTarget,
+    Share, Target,
 };
-use waypost_rules::{
-    Document, OpenConversation, PartWords, Phase, PreviousTeam, Referral, RouteInput, Rule, Semantics,
-};
+use waypost_rules::{Document, Phase, Rule};
 
 use super::FieldViolation;
 use crate::rules_v1 as wire;
+
+mod sample;
 
 #[derive(Default)]
 pub(super) struct Reader {
@@ -75,7 +75,24 @@ impl Reader {
     fn team(&mut self, team: wire::Team, at: &str) -> Option<Team> {
         let name = self.team_name(&team.name, &format!("{at}.name"));
         let overflow_team = self.some_team(&team.overflow_team, &format!("{at}.overflow_team"));
-        Some(Team { name: name?, title: team.title, staffed: !team.unstaffed, overflow_team })
+        let when_closed = match team.when_closed.as_str() {
+            "" | "keep" => Some(WhenClosed::Keep),
+            "decide_again" => Some(WhenClosed::DecideAgain),
+            instead => self.team_name(instead, &format!("{at}.when_closed")).map(WhenClosed::Team),
+        };
+        let mut hours = None;
+        if !team.hours.is_empty() {
+            let calendar = self.calendar_name(&team.hours, &format!("{at}.hours"));
+            hours = calendar.zip(when_closed).map(|(calendar, when_closed)| TeamHours { calendar, when_closed });
+        }
+        Some(Team {
+            name: name?,
+            title: team.title,
+            staffed: !team.unstaffed,
+            overflow_team,
+            hours,
+            reopen_within_hours: team.reopen_within_hours,
+        })
     }
 
     pub(super) fn calendar(&mut self, calendar: wire::Calendar, at: &str) -> Option<Calendar> {
@@ -300,60 +317,6 @@ impl Reader {
         }
     }
 
-    fn sample(&mut self, sample: wire::Sample, at: &str) -> Option<Sample> {
-        let wire = sample.input.unwrap_or_default();
-        let previous_team = self.some_team(&wire.previous_team, &format!("{at}.input.previous_team"));
-        let open_team = self.some_team(&wire.open_team, &format!("{at}.input.open_team"));
-        let open_urgency = self.urgency(wire.open_urgency, &format!("{at}.input.open_urgency"));
-        let binding = self.binding(wire.open_binding, &format!("{at}.input.open_binding"));
-        let waits = !wire.open_answered;
-        let received_at = self.instant(wire.received_at_ms, &format!("{at}.input.received_at_ms"));
-        let field = format!("{at}.input.words");
-        let words = wire.words.into_iter();
-        let words: Option<_> =
-            words.map(|one| Some(PartWords { part: self.part(&one.part, &field)?, text: one.text })).collect();
-        let input = RouteInput {
-            number: wire.number,
-            message_type: wire.message_type,
-            text: wire.text,
-            words: words?,
-            form: wire.form,
-            forwarded: wire.forwarded,
-            quoted: wire.quoted,
-            group_id: wire.group_id,
-            reply_id: wire.reply_id,
-            reply_template: wire.reply_template,
-            referral: wire.referral.map(|referral| Referral {
-                source_id: referral.source_id,
-                source_type: referral.source_type,
-                source_url: referral.source_url,
-            }),
-            attributes: wire.attributes,
-            language: wire.language,
-            country: wire.country,
-            received_at,
-            zone: wire.zone,
-            previous_team: previous_team.map(|team| PreviousTeam { team, age_s: wire.previous_team_age_s }),
-            window_left_s: wire.window_left_s,
-            first_contact: wire.first_contact,
-            contact_key: wire.contact_key,
-            open: open_team.map(|team| OpenConversation {
-                team,
-                priority: open_urgency.unwrap_or_default(),
-                binding,
-                waits,
-            }),
-            semantics: Semantics::default(),
-            closes: false,
-        };
-        let expect = match sample.expect {
-            None => Expect::ThisRule,
-            Some(wire::sample::Expect::NotThisRule(wire::NotThisRule {})) => Expect::NotThisRule,
-            Some(wire::sample::Expect::Team(team)) => Expect::Team(self.team_name(&team, &format!("{at}.team"))?),
-        };
-        Some(Sample { input, expect })
-    }
-
     /// `None` for unspecified.
     fn urgency(&mut self, urgency: i32, at: &str) -> Option<Priority> {
         match wire::Urgency::try_from(urgency) {
@@ -361,15 +324,6 @@ impl Reader {
             Ok(wire::Urgency::Normal) => Some(Priority::Normal),
             Ok(wire::Urgency::Urgent) => Some(Priority::Urgent),
             Err(_) => self.refuse(at.to_owned(), "is neither urgent nor normal"),
-        }
-    }
-
-    fn binding(&mut self, binding: i32, at: &str) -> Binding {
-        match wire::Binding::try_from(binding) {
-            Ok(wire::Binding::Loose) => Binding::Loose,
-            Ok(wire::Binding::Unspecified | wire::Binding::Firm) => Binding::Firm,
-            Ok(wire::Binding::Held) => Binding::Held,
-            Err(_) => self.refuse(at.to_owned(), "is none of loose, firm, held").unwrap_or(Binding::Firm),
         }
     }
 

@@ -1,7 +1,7 @@
 //! From a document to its protobuf form: nothing can go wrong here.
 
 use waypost_domain::calendar::{Calendar, Shift};
-use waypost_domain::team::Priority;
+use waypost_domain::team::{Priority, WhenClosed};
 use waypost_domain::{Binding, Team, Timestamp};
 use waypost_rules::atom::{Atom, Field, Keyword, Parts, TextMatch, WholeRange, ZoneOf};
 use waypost_rules::model::{Conjunct, Expect, Literal, Move, OnUnknown, Outcome, Sample, Target};
@@ -49,6 +49,13 @@ fn team(team: &Team) -> wire::Team {
         title: team.title.clone(),
         unstaffed: !team.staffed,
         overflow_team: team.overflow_team.as_ref().map(ToString::to_string).unwrap_or_default(),
+        hours: team.hours.as_ref().map(|hours| hours.calendar.to_string()).unwrap_or_default(),
+        when_closed: match team.hours.as_ref().map(|hours| &hours.when_closed) {
+            None | Some(WhenClosed::Keep) => String::new(),
+            Some(WhenClosed::DecideAgain) => "decide_again".to_owned(),
+            Some(WhenClosed::Team(team)) => team.to_string(),
+        },
+        reopen_within_hours: team.reopen_within_hours,
     }
 }
 

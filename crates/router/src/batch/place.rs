@@ -154,8 +154,13 @@ impl Work<'_> {
     }
 
     fn may_reopen(&self, over: &Conversation, arrival: &Arrival) -> bool {
-        let within_ms = i64::try_from(self.config.reopen_within.as_millis()).unwrap_or(i64::MAX);
-        over.team.is_some() && over.may_reopen(arrival.inbound.received_at, within_ms)
+        let Some(team) = &over.team else { return false };
+        let of_team = self.rules.team(team).and_then(|team| team.reopen_within_hours);
+        let within_ms = match of_team {
+            Some(hours) => i64::from(hours) * 60 * 60 * 1000,
+            None => i64::try_from(self.config.reopen_within.as_millis()).unwrap_or(i64::MAX),
+        };
+        over.may_reopen(arrival.inbound.received_at, within_ms)
     }
 }
 

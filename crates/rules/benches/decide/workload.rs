@@ -114,7 +114,14 @@ fn with_rules(rules: Vec<Rule>) -> Document {
     };
     let default = DefaultRoute { team: team("frontdesk"), urgency: Priority::Normal };
     let teams = ["frontdesk", "people", "billing", "support", "vip"];
-    let teams = teams.map(|name| Team { name: team(name), title: None, staffed: true, overflow_team: None });
+    let teams = teams.map(|name| Team {
+        name: team(name),
+        title: None,
+        staffed: true,
+        overflow_team: None,
+        hours: None,
+        reopen_within_hours: None,
+    });
     let calendars = (0..CALENDARS).map(calendar).collect();
     Document { definition: Definition { handover, default, rules }, teams: teams.into(), calendars }
 }

@@ -240,3 +240,73 @@ fn before_bindings_whoever_had_a_conversation_kept_it() {
     assert_eq!((decision.team.as_str(), decision.binding), ("people", Some(Binding::Firm)));
     assert_eq!(decision.why, "the customer asked for a person (\"agent\", en)");
 }
+
+/// What is for a team that is closed.
+#[test]
+fn a_closed_team() {
+    const TEAMS: &str = r#"
+        [[calendars]]
+        name = "office"
+        zone = "Europe/Madrid"
+        hours = [{ days = "mon-fri", from = "09:00", to = "17:00" }]
+        [[teams]]
+        name = "night"
+    "#;
+    let set = |when_closed: &str| {
+        let hours = format!("name = \"billing\"\nhours = \"office\"\n{when_closed}\n");
+        let file = FILE.replace("name = \"billing\"\n", &hours);
+        RuleSet::parse(&format!("{file}{TEAMS}")).unwrap_or_else(|errors| panic!("{errors}"))
+    };
+    let at = |text: &str| crate::input::parse_instant(text);
+    let decide = |when_closed: &str, binding: Option<Binding>, instant: &str| {
+        let billing = TeamName::new("billing").expect("a name");
+        let open =
+            binding.map(|binding| OpenConversation { binding, ..OpenConversation::firm(billing, Priority::Normal) });
+        let decision = set(when_closed).decide(&RouteInput { open, received_at: at(instant), ..text("my invoice") });
+        format!("{} by {}: {}", decision.team, decision.rule, decision.why)
+    };
+    let (keep, night, again) = ("", "when_closed = \"night\"", "when_closed = \"decide_again\"");
+    let (monday, evening, friday) =
+        ("2026-01-12T10:00:00+01:00", "2026-01-12T21:00:00+01:00", "2026-01-16T17:00:00+01:00");
+    let keyword = "keyword \"invoice\"";
+    let closed = "billing is closed until 09:00";
+    for (when_closed, binding, instant, want) in [
+        (night, None, monday, format!("billing by billing: {keyword}")),
+        (keep, None, evening, format!("billing by billing: {keyword}; {closed}")),
+        (night, None, evening, format!("night by billing: {keyword}; {closed}")),
+        (night, None, friday, format!("night by billing: {keyword}; billing is closed until mon 09:00")),
+        (again, None, evening, "frontdesk by default: no rule matched".to_owned()),
+        (
+            keep,
+            Some(Binding::Firm),
+            evening,
+            format!("billing by bind: the conversation is open with billing (firm); {closed}"),
+        ),
+        (
+            night,
+            Some(Binding::Firm),
+            evening,
+            format!("night by bind: the conversation is open with billing (firm); {closed}"),
+        ),
+        (
+            again,
+            Some(Binding::Firm),
+            evening,
+            format!("frontdesk by default: no rule matched; the conversation moves from billing (firm); {closed}"),
+        ),
+        (
+            night,
+            Some(Binding::Held),
+            evening,
+            format!("billing by bind: a person of billing holds the conversation; {closed}"),
+        ),
+        (
+            again,
+            Some(Binding::Held),
+            evening,
+            format!("billing by bind: a person of billing holds the conversation; {closed}"),
+        ),
+    ] {
+        assert_eq!(decide(when_closed, binding, instant), want, "{when_closed}, {binding:?}, {instant}");
+    }
+}

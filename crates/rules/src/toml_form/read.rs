@@ -1,7 +1,7 @@
 //! Reading a rules file. The shape is checked here, with every mistake's line; what the rules mean is for `check`.
 
 use toml::de::{DeTable, DeValue};
-use waypost_domain::team::{Priority, Team};
+use waypost_domain::team::{Priority, Team, TeamHours, WhenClosed};
 use waypost_domain::{Calendar, TeamName, Timestamp};
 
 use super::tree::{Lines, Reader, Value, join};
@@ -41,6 +41,9 @@ fn read_with<T>(text: &str, read: impl FnOnce(&mut Reader, &DeTable<'_>) -> Opti
         _ => Err(RuleErrors(reader.errors)),
     }
 }
+
+const TEAM_KEYS: &[&str] =
+    &["name", "title", "staffed", "overflow_team", "hours", "when_closed", "reopen_within_hours"];
 
 impl Reader {
     fn document(&mut self, root: &DeTable<'_>) -> Option<Document> {
@@ -139,6 +142,7 @@ impl Reader {
     fn team(&mut self, value: &Value<'_>) -> Option<Team> {
         let table = self.table(value, "teams")?;
         let (mut name, mut title, mut staffed, mut overflow_team) = (None, None, true, None);
+        let (mut calendar, mut when_closed, mut reopen_within_hours) = (None, WhenClosed::Keep, None);
         let prefix = format!("teams.{}", text_of(table, "name"));
         for (key, value) in table {
             let field = join(&prefix, key.get_ref());
@@ -147,11 +151,27 @@ impl Reader {
                 "title" => title = self.string(value, &field).map(str::to_owned),
                 "staffed" => staffed = self.bool(value, &field).unwrap_or(true),
                 "overflow_team" => overflow_team = self.team_name(value, &field),
-                _ => self.unknown_key(key, &prefix, &["name", "title", "staffed", "overflow_team"]),
+                "hours" => calendar = self.calendar_name(value, &field),
+                "when_closed" => when_closed = self.when_closed(value, &field)?,
+                "reopen_within_hours" => reopen_within_hours = self.integer(value, &field),
+                _ => self.unknown_key(key, &prefix, TEAM_KEYS),
             }
         }
         self.required(table, value, "teams", "name");
-        Some(Team { name: name?, title, staffed, overflow_team })
+        if table.contains_key("when_closed") {
+            self.required(table, value, &prefix, "hours");
+        }
+        let hours = calendar.map(|calendar| TeamHours { calendar, when_closed });
+        Some(Team { name: name?, title, staffed, overflow_team, hours, reopen_within_hours })
+    }
+
+    /// `keep`, `decide_again`, or a team.
+    fn when_closed(&mut self, value: &Value<'_>, field: &str) -> Option<WhenClosed> {
+        Some(match self.string(value, field)? {
+            "keep" => WhenClosed::Keep,
+            "decide_again" => WhenClosed::DecideAgain,
+            _ => WhenClosed::Team(self.team_name(value, field)?),
+        })
     }
 
     fn rule(&mut self, value: &Value<'_>) -> Option<Rule> {

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 
 use waypost_domain::calendar::{Calendar, Shift, Weekday};
 use waypost_domain::message::Part;
-use waypost_domain::team::Priority;
+use waypost_domain::team::{Priority, TeamHours, WhenClosed};
 use waypost_domain::{Binding, Team, Timestamp};
 
 use self::when::{conjunct, keyword};
@@ -66,6 +66,7 @@ fn write_all(definition: &Definition, rules: Vec<&Rule>, teams: &[Team], calenda
             out.pair("staffed", "false");
         }
         out.some_text("overflow_team", team.overflow_team.as_ref().map(|team| team.as_str()));
+        out.hours(team);
     }
     for calendar in calendars {
         out.calendar(calendar);
@@ -115,6 +116,20 @@ impl Out {
     fn instant(&mut self, key: &str, at: Option<Timestamp>) {
         if let Some(at) = at {
             self.pair(key, &instant(at));
+        }
+    }
+
+    fn hours(&mut self, team: &Team) {
+        if let Some(TeamHours { calendar, when_closed }) = &team.hours {
+            self.text("hours", calendar.as_str());
+            match when_closed {
+                WhenClosed::Keep => {}
+                WhenClosed::DecideAgain => self.text("when_closed", "decide_again"),
+                WhenClosed::Team(team) => self.text("when_closed", team.as_str()),
+            }
+        }
+        if let Some(hours) = team.reopen_within_hours {
+            self.pair("reopen_within_hours", &hours.to_string());
         }
     }
 

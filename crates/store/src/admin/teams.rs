@@ -67,6 +67,8 @@ impl TeamRow {
                 title: row.get("title")?,
                 staffed: row.get("staffed")?,
                 overflow_team: row.get("overflow_team")?,
+                hours: None,
+                reopen_within_hours: None,
             },
             parent: row.get("parent")?,
             max_waiting: row.get("max_waiting")?,

@@ -151,6 +151,8 @@ fn team(name: &str) -> TeamRow {
             title: None,
             staffed: true,
             overflow_team: None,
+            hours: None,
+            reopen_within_hours: None,
         },
         parent: None,
         max_waiting: 0,

@@ -144,6 +144,8 @@ pub async fn teams_are_updated(store: &Store) -> Result<()> {
         title: title.map(str::to_owned),
         staffed: overflow.is_none(),
         overflow_team: overflow.map(|name| TeamName::new(name).expect("a valid team")),
+        hours: None,
+        reopen_within_hours: None,
     };
     let teams = [team("billing", Some("Billing"), None), team("sales", None, Some("billing"))];
     store.upsert_teams(&teams).await?;

@@ -127,5 +127,10 @@ fn dry_run(
         messages: one.count,
         examples: one.examples.iter().filter_map(example).collect(),
     });
-    Ok(v1::DryRunRuleSetResponse { messages: run.inputs, moved: run.moved, moves: moves.collect() })
+    Ok(v1::DryRunRuleSetResponse {
+        messages: run.inputs,
+        moved: run.moved,
+        moves: moves.collect(),
+        binding_unknown: run.binding_unknown,
+    })
 }

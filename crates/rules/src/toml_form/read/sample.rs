@@ -1,5 +1,6 @@
 //! Samples: the messages that a rule's author gives with it. Keys that say what a message is, and what is expected.
 
+use toml::de::DeTable;
 use waypost_domain::Binding;
 use waypost_domain::message::Part;
 use waypost_domain::team::Priority;
@@ -13,8 +14,7 @@ impl Reader {
         let table = self.table(value, field)?;
         let mut input = RouteInput { message_type: "text".into(), ..RouteInput::default() };
         let mut expect = Expect::ThisRule;
-        let (mut previous, mut age_s, mut open, mut open_urgency) = (None, 0, None, Priority::Normal);
-        let (mut binding, mut waits) = (Binding::Firm, true);
+        let (mut previous, mut age_s) = (None, 0);
         for (key, value) in table {
             let path = join(field, key.get_ref());
             let text = |reader: &mut Self| reader.string(value, &path).map(str::to_owned);
@@ -30,28 +30,16 @@ impl Reader {
                 "referred" if self.bool(value, &path)? => input.referral = input.referral.or(Some(Referral::default())),
                 "referred" => {}
                 "tier" => drop(input.attributes.insert("tier".into(), text(self)?)),
-                "attribute" => {
-                    for (name, value) in self.table(value, &path)? {
-                        let value = self.string(value, &join(&path, name.get_ref()))?;
-                        input.attributes.insert(name.get_ref().to_string(), value.to_owned());
-                    }
-                }
+                "attribute" => input.attributes.extend(self.texts(value, &path)?),
                 "words" => {
-                    for (part, value) in self.table(value, &path)? {
-                        let path = join(&path, part.get_ref());
-                        let words = self.string(value, &path)?.to_owned();
-                        match Part::parse(part.get_ref()) {
-                            Some(part) => input.words.push(PartWords { part, text: words }),
-                            None => self.error(value, &path, "is no part of a message"),
+                    for (part, text) in self.texts(value, &path)? {
+                        match Part::parse(&part) {
+                            Some(part) => input.words.push(PartWords { part, text }),
+                            None => self.error(value, &join(&path, &part), "is no part of a message"),
                         }
                     }
                 }
-                "form" => {
-                    for (name, value) in self.table(value, &path)? {
-                        let value = self.string(value, &join(&path, name.get_ref()))?;
-                        input.form.insert(name.get_ref().to_string(), value.to_owned());
-                    }
-                }
+                "form" => input.form.extend(self.texts(value, &path)?),
                 "group" => input.group_id = text(self),
                 "forwarded" => input.forwarded = self.bool(value, &path)?,
                 "quoted" => input.quoted = self.bool(value, &path)?,
@@ -64,12 +52,8 @@ impl Reader {
                 "window_left_s" => input.window_left_s = self.integer(value, &path),
                 "first_contact" => input.first_contact = self.bool(value, &path)?,
                 "contact" => input.contact_key = text(self)?,
-                "open_team" => open = self.team_name(value, &path),
-                "open_urgency" => open_urgency = self.urgency(value, &path)?,
-                "open_binding" => {
-                    binding = self.word(value, &path, Binding::parse, &Binding::ALL.map(Binding::as_str))?;
-                }
-                "open_waits" => waits = self.bool(value, &path)?,
+                "open_team" => input.open = self.open_conversation(table, value, field),
+                "open_urgency" | "open_binding" | "open_waits" => self.required(table, value, field, "open_team"),
                 "team" => expect = Expect::Team(self.team_name(value, &path)?),
                 "matches" if self.bool(value, &path)? => {}
                 "matches" => expect = Expect::NotThisRule,
@@ -77,18 +61,37 @@ impl Reader {
             }
         }
         input.previous_team = previous.map(|team| PreviousTeam { team, age_s });
-        input.open = open.map(|team| OpenConversation { team, priority: open_urgency, binding, waits });
-        for (dependent, needed) in [
-            ("previous_age_s", "previous_team"),
-            ("open_urgency", "open_team"),
-            ("open_binding", "open_team"),
-            ("open_waits", "open_team"),
-        ] {
-            if table.contains_key(dependent) {
-                self.required(table, value, field, needed);
-            }
+        if table.contains_key("previous_age_s") {
+            self.required(table, value, field, "previous_team");
         }
         Some(Sample { input, expect })
+    }
+
+    /// The keys of the open conversation; firm and waiting where nothing else is said.
+    fn open_conversation(&mut self, table: &DeTable<'_>, team: &Value<'_>, field: &str) -> Option<OpenConversation> {
+        let team = self.team_name(team, &join(field, "open_team"))?;
+        let mut open = OpenConversation::firm(team, Priority::Normal);
+        if let Some(value) = table.get("open_urgency") {
+            open.priority = self.urgency(value, &join(field, "open_urgency"))?;
+        }
+        if let Some(value) = table.get("open_binding") {
+            let bindings = Binding::ALL.map(Binding::as_str);
+            open.binding = self.word(value, &join(field, "open_binding"), Binding::parse, &bindings)?;
+        }
+        if let Some(value) = table.get("open_waits") {
+            open.waits = self.bool(value, &join(field, "open_waits"))?;
+        }
+        Some(open)
+    }
+
+    /// Texts by name.
+    fn texts(&mut self, value: &Value<'_>, path: &str) -> Option<Vec<(String, String)>> {
+        let mut texts = Vec::new();
+        for (name, value) in self.table(value, path)? {
+            let text = self.string(value, &join(path, name.get_ref()))?;
+            texts.push((name.get_ref().to_string(), text.to_owned()));
+        }
+        Some(texts)
     }
 }
 

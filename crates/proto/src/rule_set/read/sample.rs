@@ -1,0 +1,73 @@
+//! Samples: the messages that a rule's author gives with it.
+
+use waypost_domain::Binding;
+use waypost_rules::model::{Expect, Sample};
+use waypost_rules::{OpenConversation, PartWords, PreviousTeam, Referral, RouteInput, Semantics};
+
+use super::Reader;
+use crate::rules_v1 as wire;
+
+impl Reader {
+    pub(super) fn sample(&mut self, sample: wire::Sample, at: &str) -> Option<Sample> {
+        let wire = sample.input.unwrap_or_default();
+        let previous_team = self.some_team(&wire.previous_team, &format!("{at}.input.previous_team"));
+        let open_team = self.some_team(&wire.open_team, &format!("{at}.input.open_team"));
+        let open_urgency = self.urgency(wire.open_urgency, &format!("{at}.input.open_urgency"));
+        let binding = self.binding(wire.open_binding, &format!("{at}.input.open_binding"));
+        let waits = !wire.open_answered;
+        let received_at = self.instant(wire.received_at_ms, &format!("{at}.input.received_at_ms"));
+        let field = format!("{at}.input.words");
+        let words = wire.words.into_iter();
+        let words: Option<_> =
+            words.map(|one| Some(PartWords { part: self.part(&one.part, &field)?, text: one.text })).collect();
+        let input = RouteInput {
+            number: wire.number,
+            message_type: wire.message_type,
+            text: wire.text,
+            words: words?,
+            form: wire.form,
+            forwarded: wire.forwarded,
+            quoted: wire.quoted,
+            group_id: wire.group_id,
+            reply_id: wire.reply_id,
+            reply_template: wire.reply_template,
+            referral: wire.referral.map(|referral| Referral {
+                source_id: referral.source_id,
+                source_type: referral.source_type,
+                source_url: referral.source_url,
+            }),
+            attributes: wire.attributes,
+            language: wire.language,
+            country: wire.country,
+            received_at,
+            zone: wire.zone,
+            previous_team: previous_team.map(|team| PreviousTeam { team, age_s: wire.previous_team_age_s }),
+            window_left_s: wire.window_left_s,
+            first_contact: wire.first_contact,
+            contact_key: wire.contact_key,
+            open: open_team.map(|team| OpenConversation {
+                team,
+                priority: open_urgency.unwrap_or_default(),
+                binding,
+                waits,
+            }),
+            semantics: Semantics::default(),
+            closes: false,
+        };
+        let expect = match sample.expect {
+            None => Expect::ThisRule,
+            Some(wire::sample::Expect::NotThisRule(wire::NotThisRule {})) => Expect::NotThisRule,
+            Some(wire::sample::Expect::Team(team)) => Expect::Team(self.team_name(&team, &format!("{at}.team"))?),
+        };
+        Some(Sample { input, expect })
+    }
+
+    fn binding(&mut self, binding: i32, at: &str) -> Binding {
+        match wire::Binding::try_from(binding) {
+            Ok(wire::Binding::Loose) => Binding::Loose,
+            Ok(wire::Binding::Unspecified | wire::Binding::Firm) => Binding::Firm,
+            Ok(wire::Binding::Held) => Binding::Held,
+            Err(_) => self.refuse(at.to_owned(), "is none of loose, firm, held").unwrap_or(Binding::Firm),
+        }
+    }
+}
