@@ -29,18 +29,34 @@ pub(crate) fn written(customer: &Customer, wamid: &str, step: Step, clock_second
         profile["username"] = json!(username);
     }
     contact["profile"] = profile;
-    let (type_name, content) = content(step);
+    let (type_name, content) = content(step, customer.last_wamid.as_deref());
     message["type"] = json!(type_name);
     message[type_name] = content;
+    if let Step::InGroup { .. } = step {
+        message["group_id"] = json!(GROUP);
+    }
     if let Step::Unsupported = step {
         message["errors"] = json!([{"code": 131_051, "title": "Message type unknown"}]);
     }
     Written { contact, message }
 }
 
-fn content(step: Step) -> (&'static str, Value) {
+/// The group that all write in who write in one.
+const GROUP: &str = "GROUP.SANDBOX";
+
+/// `last`: the wamid of what the customer wrote before.
+fn content(step: Step, last: Option<&str>) -> (&'static str, Value) {
     match step {
-        Step::Text(body) => ("text", json!({"body": body})),
+        Step::Text(body) | Step::InGroup { text: body } => ("text", json!({"body": body})),
+        Step::Edit { text } => {
+            let message = json!({"type": "text", "text": {"body": text}});
+            ("edit", json!({"original_message_id": last, "message": message}))
+        }
+        Step::Order { text } => {
+            let item = |id: &str, quantity: u32, price: f64| json!({"product_retailer_id": id, "quantity": quantity, "item_price": price, "currency": "EUR"});
+            let items = [item("SKU-1", 2, 12.5), item("SKU-2", 1, 30.0)];
+            ("order", json!({"catalog_id": "1003383421387258", "text": text, "product_items": items}))
+        }
         Step::Button { id, title } => {
             ("interactive", json!({"type": "button_reply", "button_reply": {"id": id, "title": title}}))
         }

@@ -38,6 +38,18 @@ pub enum Step {
     },
     Audio,
     Location,
+    /// Two things from the catalogue, and what is to be done with them.
+    Order {
+        text: &'static str,
+    },
+    /// The message before, in other words.
+    Edit {
+        text: &'static str,
+    },
+    /// Written in a group.
+    InGroup {
+        text: &'static str,
+    },
     Reaction {
         emoji: &'static str,
     },
@@ -53,7 +65,11 @@ impl Step {
     /// The customer's own words, where there are any.
     pub(crate) const fn text(&self) -> Option<&'static str> {
         match self {
-            Self::Text(text) | Self::Image { caption: text } => Some(text),
+            Self::Text(text)
+            | Self::Image { caption: text }
+            | Self::Order { text }
+            | Self::Edit { text }
+            | Self::InGroup { text } => Some(text),
             Self::Button { .. }
             | Self::List { .. }
             | Self::TemplateButton { .. }
@@ -66,7 +82,9 @@ impl Step {
     }
 }
 
-use Step::{Audio, Button, Image, List, Location, Reaction, TemplateButton, Text, Unknown, Unsupported};
+use Step::{
+    Audio, Button, Edit, Image, InGroup, List, Location, Order, Reaction, TemplateButton, Text, Unknown, Unsupported,
+};
 
 pub const CONVERSATIONS: &[Conversation] = &[
     Conversation {
@@ -92,6 +110,7 @@ pub const CONVERSATIONS: &[Conversation] = &[
             Text("where is my order"),
             List { id: "track_order", title: "Track an order", description: "Where it is and when it comes" },
             Text("It's order no. 4711"),
+            Edit { text: "It's order no. 4712, sorry" },
             Reaction { emoji: "👍" },
             Text("STOP"),
         ],
@@ -119,6 +138,7 @@ pub const CONVERSATIONS: &[Conversation] = &[
             Text("Buenas tardes, necesito una factura"),
             Button { id: "billing", title: "Facturación" },
             Location,
+            Order { text: "con factura, por favor" },
             Text("BAJA"),
         ],
     },
@@ -172,6 +192,7 @@ pub const CONVERSATIONS: &[Conversation] = &[
             Text("Buongiorno, vorrei informazioni sul mio ordine"),
             Button { id: "orders", title: "Ordini" },
             Unsupported,
+            InGroup { text: "chi viene domani?" },
             Text("Vorrei parlare con un operatore"),
         ],
     },

@@ -21,6 +21,8 @@ pub(crate) struct Customer {
     next_step: usize,
     /// Messages written so far.
     pub(crate) written: u32,
+    /// Of the last of them.
+    pub(crate) last_wamid: Option<String>,
 }
 
 impl SandboxConfig {
@@ -63,7 +65,7 @@ impl Customer {
         };
         let username = bsuid.is_some().then(|| format!("sandbox.{index}"));
         let name = format!("{} {index}", conversation.name);
-        Self { phone, bsuid, username, name, conversation, next_step: 0, written: 0 }
+        Self { phone, bsuid, username, name, conversation, next_step: 0, written: 0, last_wamid: None }
     }
 
     /// What they say next. After the last step they begin again.

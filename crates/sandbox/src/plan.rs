@@ -108,6 +108,7 @@ impl Plan {
             let customer = &mut self.customers[index as usize];
             let step = customer.next_step();
             batch.push(written(customer, &wamid, step, self.config.clock_seconds));
+            customer.last_wamid = Some(wamid.clone());
             messages.push(SentMessage { wamid, customer: index, ordinal: customer.written });
             last_writer = index as usize;
         }

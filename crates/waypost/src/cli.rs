@@ -185,7 +185,7 @@ pub(crate) enum WebhookCommand {
   waypost webhook test button-reply --to https://example.com/webhook --secret-file app-secret
   waypost webhook test text --print            # only show the body
 
-With --config, the address and the app secret come from there.")]
+With --config, the address and the app secret come from there, and where the message went is told as soon as it is decided.")]
 pub(crate) struct WebhookTestArgs {
     /// What to send; `list` prints all kinds
     pub(crate) kind: String,

@@ -1,7 +1,7 @@
 //! `waypost tail TEAM`: a team's queue in the terminal.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 use waypost_bus::topology::team_queue;
@@ -22,6 +22,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(300);
 const LOOK_AT_MOST: usize = 100;
 /// With --no-follow: a queue that gives nothing for this long is empty.
 const EMPTY_AFTER: Duration = Duration::from_millis(500);
+/// With --no-follow: what was accepted and is not routed yet is waited for, as long as this.
+const COMING_WITHIN: Duration = Duration::from_secs(5);
 
 pub(crate) async fn run(args: TailArgs) -> Result<(), Failure> {
     let config = Config::of(&args.config)?;
@@ -51,7 +53,10 @@ async fn look(config: &Config, team: &TeamName, printer: &mut Printer, follow: b
     }
     let file = BusFile::open_read_only(&config.data_dir).map_err(Failure::config)?;
     let mut places: [Option<u64>; 2] = [None, None];
+    let started = Instant::now();
     loop {
+        // Asked before the team's queues are: what leaves the one queue in between is found on the other.
+        let more = follow || (is_coming(&file, config)? && started.elapsed() < COMING_WITHIN);
         let mut seen = 0;
         for (priority, place) in Priority::ALL.into_iter().zip(&mut places) {
             let queue = team_queue(team, priority);
@@ -66,12 +71,32 @@ async fn look(config: &Config, team: &TeamName, printer: &mut Printer, follow: b
             }
         }
         if seen == 0 {
-            if !follow {
+            if !more {
                 return Ok(());
             }
             tokio::time::sleep(LOOK_EVERY).await;
         }
     }
+}
+
+/// Whether something that was accepted is not routed yet.
+fn is_coming(file: &BusFile, config: &Config) -> Result<bool, Failure> {
+    let layout = config.layout();
+    let inbound: Vec<String> = layout.partitions.all().map(|partition| layout.inbound_queue(partition)).collect();
+    let queues = file.queues().map_err(Failure::failed)?;
+    Ok(queues.iter().any(|queue| queue.messages > 0 && inbound.contains(&queue.name)))
+}
+
+/// The same, of a bus that another process may be working on.
+async fn is_coming_on(bus: &dyn Bus, config: &Config) -> Result<bool, Failure> {
+    let layout = config.layout();
+    for partition in layout.partitions.all() {
+        let depth = bus.depth(&layout.inbound_queue(partition)).await.map_err(Failure::unavailable)?;
+        if depth.is_some_and(|depth| depth.ready + depth.unacknowledged.unwrap_or(0) > 0) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Takes messages from both queues: urgent ones first when both have some.
@@ -91,6 +116,7 @@ async fn consume(config: &Config, team: &TeamName, printer: &mut Printer, follow
         })?;
         consumers.push(consumer);
     }
+    let started = Instant::now();
     let [urgent, normal] = &mut consumers[..] else { return Err(Failure::failed("two queues were asked for")) };
     let outcome = loop {
         let next = async {
@@ -103,8 +129,11 @@ async fn consume(config: &Config, team: &TeamName, printer: &mut Printer, follow
         let (priority, batch) = if follow {
             next.await
         } else {
+            let is_coming =
+                !config.bus.is_embedded() && is_coming_on(&*bus, config).await? && started.elapsed() < COMING_WITHIN;
             match tokio::time::timeout(EMPTY_AFTER, next).await {
                 Ok(next) => next,
+                Err(_) if is_coming => continue,
                 Err(_) => break Ok(()),
             }
         };

@@ -4,13 +4,19 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use waypost_cloud_api::samples::{SampleKind, SampleParams, sample};
 use waypost_cloud_api::signature::{Provider, sign};
+use waypost_cloud_api::webhook::{Content, split};
+use waypost_store::{EventKey, Store};
 
 use crate::cli::WebhookTestArgs;
 use crate::output;
 use crate::process::Config;
+use crate::process::store::{STORE_FILE, open_store};
 use waypost_cli::Failure;
 
 const TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a decision is waited for, and how often it is asked for.
+const DECIDED_WITHIN: Duration = Duration::from_secs(5);
+const ASK_EVERY: Duration = Duration::from_millis(50);
 
 pub(crate) async fn test(args: WebhookTestArgs) -> Result<(), Failure> {
     if args.kind == "list" {
@@ -38,7 +44,52 @@ pub(crate) async fn test(args: WebhookTestArgs) -> Result<(), Failure> {
         return output::line(&body);
     }
     let url = args.to.clone().unwrap_or_else(|| address(&config));
-    send(&url, header, &signature, body).await
+    send(&url, header, &signature, body.clone()).await?;
+    // Somebody else's Waypost keeps what it decides in a store that is not ours.
+    if args.to.is_none() { tell_where(&config, body.as_bytes()).await } else { Ok(()) }
+}
+
+/// Says what became of the messages in `body`, as soon as it is decided.
+async fn tell_where(config: &Config, body: &[u8]) -> Result<(), Failure> {
+    let events = split(body).events;
+    let messages: Vec<EventKey> = events
+        .into_iter()
+        .filter(|event| matches!(event.content, Content::Message(_) | Content::StandbyMessage(_)))
+        .map(|event| EventKey { number: event.number, key: event.key })
+        .collect();
+    if messages.is_empty() || (config.store.is_embedded() && !config.data_dir.join(STORE_FILE).exists()) {
+        return Ok(());
+    }
+    let Ok(store) = open_store(config).await else { return Ok(()) };
+    for message in &messages {
+        output::line(&where_it_went(&store, message).await)?;
+    }
+    store.close().await;
+    Ok(())
+}
+
+/// Team, rule and reason.
+async fn where_it_went(store: &Store, message: &EventKey) -> String {
+    let deadline = tokio::time::Instant::now() + DECIDED_WITHIN;
+    loop {
+        let known = store.decision(message).await.ok().flatten();
+        if let Some(known) = known {
+            return match known.outcome {
+                Some(outcome) => {
+                    let team = outcome.team.map_or_else(|| "wa.unrouted".to_owned(), |team| format!("team {team}"));
+                    format!("{team} ({}), by {}: {}", outcome.priority.as_str(), outcome.rule, outcome.why)
+                }
+                None if known.kind == "notice" => {
+                    "kept, and shown with the next message: no conversation is open".to_owned()
+                }
+                None => format!("kept as {}", known.kind),
+            };
+        }
+        if tokio::time::Instant::now() >= deadline {
+            return format!("not decided yet; later: waypost decisions get {}", message.key);
+        }
+        tokio::time::sleep(ASK_EVERY).await;
+    }
 }
 
 fn body(kind: SampleKind, args: &WebhookTestArgs) -> Result<String, Failure> {
