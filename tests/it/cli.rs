@@ -292,6 +292,10 @@ async fn every_kind_of_sample_is_answered_200(backend: Backend) -> anyhow::Resul
         let output = expect(deployment.command(&["webhook", "test", kind.name()])?, 0)?;
         ensure!(stdout(&output).contains("200"), "{}: {}", kind.name(), stdout(&output));
     }
+    let mut command = deployment.command(&["webhook", "test", "text"])?;
+    command.args(["--from", "15550009999", "--text", "where did it go"]);
+    let told = stdout(&expect(command, 0)?);
+    ensure!(told.contains("team frontdesk (normal), by default: no rule matched"), "{told}");
     let wrong = deployment.folder.path().join("wrong-secret");
     std::fs::write(&wrong, "wrong")?;
     let mut command = deployment.command(&["webhook", "test", "text"])?;

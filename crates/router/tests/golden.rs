@@ -15,14 +15,25 @@ use waypost_router::RouterConfig;
 /// The wamid of the text that opens the conversation; `{n}` is the case.
 const OPENING: &str = "wamid.OPENING";
 
-fn cases() -> Vec<(&'static str, Value)> {
-    let ours = json!({ "from": "15550002222", "id": "wamid.MENU" });
+type Case = (&'static str, Value);
+
+/// The answer to a menu of ours.
+fn of_menu() -> Value {
+    json!({ "from": "15550002222", "id": "wamid.MENU" })
+}
+
+fn cases() -> Vec<Case> {
+    said().into_iter().chain(done()).collect()
+}
+
+/// What a customer says.
+fn said() -> Vec<Case> {
+    let ours = of_menu();
     let media = |more: Value| {
         let mut media = json!({ "id": "900", "mime_type": "x/y", "sha256": "aa" });
         media.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         media
     };
-    let product = |id: &str, quantity: i64, price: f64| json!({ "product_retailer_id": id, "quantity": quantity, "item_price": price, "currency": "EUR" });
     vec![
         ("text", json!({ "text": { "body": "and this one?" }, "context": { "from": "1", "id": "ORIGINAL" } })),
         ("image", json!({ "image": media(json!({ "mime_type": "image/jpeg", "caption": "the broken handle" })) })),
@@ -64,6 +75,14 @@ fn cases() -> Vec<(&'static str, Value)> {
             "name": "flow", "body": "Sent", "response_json": "{\"department\": ",
         } } }),
         ),
+    ]
+}
+
+/// What a customer does.
+fn done() -> Vec<Case> {
+    let ours = of_menu();
+    let product = |id: &str, quantity: i64, price: f64| json!({ "product_retailer_id": id, "quantity": quantity, "item_price": price, "currency": "EUR" });
+    vec![
         ("button", json!({ "context": ours, "button": { "payload": "yes-1", "text": "Yes, please" } })),
         ("reaction", json!({ "reaction": { "message_id": "ORIGINAL", "emoji": "👍" } })),
         ("reaction-removed", json!({ "type": "reaction", "reaction": { "message_id": "ORIGINAL" } })),

@@ -35,6 +35,8 @@ pub enum Atom {
     Forwarded,
     /// It answers another message.
     Quoted,
+    /// The customer's words are emoji and nothing else.
+    OnlyEmoji,
     /// The customer is among these per cent of all: a stable lot, drawn anew for every seed.
     Percent(PercentRange),
 }
@@ -65,6 +67,7 @@ impl Atom {
             | Self::FirstContact
             | Self::Forwarded
             | Self::Quoted
+            | Self::OnlyEmoji
             | Self::Percent(_) => None,
         }
     }

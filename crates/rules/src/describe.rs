@@ -118,6 +118,7 @@ fn atom(atom: &Atom) -> String {
         Atom::FirstContact => "the first contact".to_owned(),
         Atom::Forwarded => "forwarded".to_owned(),
         Atom::Quoted => "an answer to another message".to_owned(),
+        Atom::OnlyEmoji => "emoji and nothing else".to_owned(),
         Atom::Percent(range) if range.seed.is_empty() => format!("customers {} to {} of 100", range.from, range.to),
         Atom::Percent(range) => format!("customers {} to {} of 100 ({})", range.from, range.to, range.seed),
     }

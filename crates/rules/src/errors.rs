@@ -243,7 +243,7 @@ impl<'a> Checker<'a> {
                 self.parts(*within);
             }
             Atom::Value { field, any_of } => self.values(field, any_of),
-            Atom::Exists(_) | Atom::FirstContact | Atom::Forwarded | Atom::Quoted => {}
+            Atom::Exists(_) | Atom::FirstContact | Atom::Forwarded | Atom::Quoted | Atom::OnlyEmoji => {}
             Atom::Range { attribute, range } => {
                 let field = format!("when.attribute.{attribute}");
                 match (range.min, range.max) {

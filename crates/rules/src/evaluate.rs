@@ -196,6 +196,7 @@ impl Facts<'_> {
             Atom::FirstContact => Truth::of(input.first_contact),
             Atom::Forwarded => Truth::of(input.forwarded),
             Atom::Quoted => Truth::of(input.quoted),
+            Atom::OnlyEmoji => Truth::of(self.words.are_emoji()),
             Atom::Percent(range) => {
                 if input.contact_key.is_empty() {
                     return Truth::Unknown;

@@ -16,6 +16,7 @@ mod plain;
 mod stream;
 mod words;
 
+pub(crate) use emoji::is_emoji;
 pub(crate) use letters::{Class, belongs_to_letter, is_mark};
 pub use plain::plain_into;
 pub(crate) use plain::punctuation;

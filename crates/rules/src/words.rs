@@ -5,7 +5,7 @@ use std::ops::Range;
 use waypost_domain::message::Part;
 
 use crate::atom::{Keyword, Parts};
-use crate::fold::{Folding, Words, first_chars, plain_into};
+use crate::fold::{Folding, Words, first_chars, is_emoji, plain_into};
 use crate::input::{RouteInput, TEXT_CHARS_MAX};
 
 /// No phrase reaches from one part into the next.
@@ -64,6 +64,12 @@ impl FoldedWords {
         &self.words.as_str()[..self.own]
     }
 
+    /// Whether the customer's own words are emoji and nothing else.
+    pub(crate) fn are_emoji(&self) -> bool {
+        let mut words = self.own().split_ascii_whitespace().peekable();
+        words.peek().is_some() && words.all(|word| word.starts_with(is_emoji))
+    }
+
     /// Whether one of these parts has the keyword.
     pub(crate) fn have(&self, keyword: &Keyword, within: Parts) -> bool {
         if within == Parts::OWN {
@@ -77,5 +83,22 @@ impl FoldedWords {
     pub(crate) fn plain(&self, within: Parts) -> impl Iterator<Item = &str> {
         let parts = self.parts.iter().filter(move |one| within.contains(one.part));
         parts.map(|one| &self.plain[one.plain.clone()])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn emoji_alone_are_told_from_words() {
+        for (text, alone) in
+            [("👍", true), ("❤️ 🙏🏽!", true), ("ok 👍", false), ("", false), ("1️⃣", false), ("!?", false)]
+        {
+            let input = RouteInput { text: Some(text.to_owned()), ..RouteInput::default() };
+            let mut words = FoldedWords::default();
+            words.read(&input, Folding::default(), false);
+            assert_eq!(words.are_emoji(), alone, "{text:?}");
+        }
     }
 }

@@ -178,7 +178,7 @@ fn atom() -> impl Strategy<Value = Atom> {
         1 => range().prop_map(Atom::UtcOffset),
         1 => range().prop_map(Atom::WindowLeft),
         1 => option::of(0..5_u32).prop_map(|within_hours| Atom::PreviousTeam { teams: vec![team("b")], within_hours }),
-        1 => select(vec![Atom::FirstContact, Atom::Forwarded, Atom::Quoted]),
+        1 => select(vec![Atom::FirstContact, Atom::Forwarded, Atom::Quoted, Atom::OnlyEmoji]),
         1 => (0..100_u8, 1..=100_u8).prop_map(|(from, to)| Atom::Percent(PercentRange { seed: "".into(), from, to })),
     ]
 }

@@ -150,7 +150,7 @@ pub struct Literal {
     pub negated: bool,
     #[prost(
         oneof = "literal::Atom",
-        tags = "2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 32, 33"
+        tags = "2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 32, 33, 34"
     )]
     pub atom: ::core::option::Option<literal::Atom>,
 }
@@ -186,12 +186,17 @@ pub mod literal {
         /// It answers another message.
         #[prost(message, tag = "33")]
         Quoted(super::Quoted),
+        /// The customer's words are emoji and nothing else.
+        #[prost(message, tag = "34")]
+        OnlyEmoji(super::OnlyEmoji),
     }
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Forwarded {}
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Quoted {}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct OnlyEmoji {}
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Keywords {
     #[prost(message, repeated, tag = "1")]

@@ -223,6 +223,7 @@ impl Reader {
             wire::literal::Atom::FirstContact(wire::FirstContact {}) => Atom::FirstContact,
             wire::literal::Atom::Forwarded(wire::Forwarded {}) => Atom::Forwarded,
             wire::literal::Atom::Quoted(wire::Quoted {}) => Atom::Quoted,
+            wire::literal::Atom::OnlyEmoji(wire::OnlyEmoji {}) => Atom::OnlyEmoji,
             wire::literal::Atom::Percent(range) => match (u8::try_from(range.from), u8::try_from(range.to)) {
                 (Ok(from), Ok(to)) => Atom::Percent(PercentRange { seed: range.seed.into(), from, to }),
                 _ => return self.refuse(format!("{at}.percent"), "is 0 to 100"),
@@ -239,8 +240,7 @@ impl Reader {
     }
 
     fn part(&mut self, name: &str, at: &str) -> Option<Part> {
-        let part = Part::parse(name);
-        part.or_else(|| self.refuse(at.to_owned(), "is no part of a message"))
+        Part::parse(name).or_else(|| self.refuse(at.to_owned(), "is no part of a message"))
     }
 
     /// Outer `None` for a mistake.

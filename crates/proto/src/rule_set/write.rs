@@ -186,6 +186,7 @@ fn atom(atom: &Atom) -> wire::literal::Atom {
         Atom::FirstContact => wire::literal::Atom::FirstContact(wire::FirstContact {}),
         Atom::Forwarded => wire::literal::Atom::Forwarded(wire::Forwarded {}),
         Atom::Quoted => wire::literal::Atom::Quoted(wire::Quoted {}),
+        Atom::OnlyEmoji => wire::literal::Atom::OnlyEmoji(wire::OnlyEmoji {}),
         Atom::Percent(range) => wire::literal::Atom::Percent(wire::PercentRange {
             seed: range.seed.to_string(),
             from: range.from.into(),

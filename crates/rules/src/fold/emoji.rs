@@ -8,7 +8,7 @@ use unicode_segmentation::UnicodeSegmentation;
 const JOINER: char = '\u{200d}';
 
 /// Whether an emoji begins here. What stands for a letter, such as ™, is read as one.
-pub(super) fn is_emoji(c: char) -> bool {
+pub(crate) fn is_emoji(c: char) -> bool {
     // All below are ASCII, and © and ®.
     c >= '\u{203c}' && !is_modifier(c) && c.is_emoji_char() && !is_letter(c)
 }

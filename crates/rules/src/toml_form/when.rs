@@ -32,6 +32,7 @@ const KEYS: &[&str] = &[
     "in",
     "forwarded",
     "quoted",
+    "emoji",
     "call",
     "tier",
     "attribute",
@@ -128,6 +129,9 @@ impl Reader {
             "first_contact" => return is(self, Atom::FirstContact),
             "forwarded" => return is(self, Atom::Forwarded),
             "quoted" => return is(self, Atom::Quoted),
+            "emoji" if value.get_ref().as_bool().is_some() => return is(self, Atom::OnlyEmoji),
+            // An emoji is a word like any other.
+            "emoji" => Atom::Keyword { any_of: self.keywords(value, path), within },
             // A type in other words.
             "call" => {
                 let any_of = vec![TextMatch::exact(MessageKind::Call.as_str())];
@@ -143,7 +147,7 @@ impl Reader {
     fn within(&mut self, table: &DeTable<'_>, field: &str) -> Parts {
         let Some(value) = table.get("in") else { return Parts::OWN };
         let path = join(field, "in");
-        if !table.contains_key("keyword") && !table.contains_key("regex") {
+        if !["keyword", "regex", "emoji"].iter().any(|key| table.contains_key(*key)) {
             self.error(value, &path, "narrows keyword and regex, and there is none here");
         }
         let mut parts = Vec::new();

@@ -136,6 +136,7 @@ fn condition(atom: &Atom, negated: bool) -> (&'static str, String, bool) {
         Atom::FirstContact => ("first_contact", (!negated).to_string(), true),
         Atom::Forwarded => ("forwarded", (!negated).to_string(), true),
         Atom::Quoted => ("quoted", (!negated).to_string(), true),
+        Atom::OnlyEmoji => ("emoji", (!negated).to_string(), true),
         Atom::Percent(range) => {
             let seed = if range.seed.is_empty() { String::new() } else { format!(", seed = {}", quote(&range.seed)) };
             ("percent", format!("{{ from = {}, to = {}{seed} }}", range.from, range.to), false)
