@@ -10,7 +10,7 @@ use crate::choice::{By, Choice, Unmet, target};
 use crate::compile::RuleSet;
 use crate::describe;
 use crate::evaluate::Facts;
-use crate::index::{Group, Indexed, Scratch};
+use crate::index::{Group, Indexed, Lookup, Scratch};
 use crate::input::{RouteInput, Semantics};
 use crate::model::{EscalationStep, Phase, Rule};
 use crate::words::FoldedWords;
@@ -58,15 +58,14 @@ impl RuleSet {
 
     /// The same without a word: allocates nothing once `scratch` has grown to what this rule set needs.
     pub fn choose<'a>(&'a self, input: &'a RouteInput, scratch: &'a mut Scratch) -> Choice<'a> {
-        let mut words = std::mem::take(&mut scratch.words);
-        self.environment.read(&mut words, input);
-        let facts = Facts { input, words: &words };
+        let Scratch { words, lookup } = scratch;
+        self.environment.read(words, input);
+        let facts = Facts { input, words };
         let set = self.indexed();
-        self.index.begin(&facts, scratch);
-        let settled = self.settle(input, &mut Lookup { rules: self, facts: &facts, set, scratch });
-        self.index.all(Group::Phase(Phase::Decorate), &facts, &set, scratch);
-        scratch.words = words;
-        self.choice(input, settled, scratch.found())
+        self.index.begin(&facts, lookup);
+        let settled = self.settle(input, &mut Indexes { rules: self, facts: &facts, set, lookup });
+        self.index.all(Group::Phase(Phase::Decorate), &facts, &set, lookup);
+        self.choice(input, settled, lookup.found())
     }
 
     /// What follows from who decided.
@@ -224,20 +223,20 @@ impl RuleSet {
 }
 
 /// The index for one input.
-struct Lookup<'a, 'f> {
+struct Indexes<'a, 'f> {
     rules: &'a RuleSet,
     facts: &'f Facts<'f>,
     set: Indexed<'a>,
-    scratch: &'f mut Scratch,
+    lookup: &'f mut Lookup,
 }
 
-impl Lookup<'_, '_> {
+impl Indexes<'_, '_> {
     fn find(&mut self, group: Group, accept: impl Fn(u32) -> bool) -> Option<(u32, u32)> {
-        self.rules.index.first(group, self.facts, &self.set, self.scratch, accept)
+        self.rules.index.first(group, self.facts, &self.set, self.lookup, accept)
     }
 }
 
-impl<'a> Search<'a> for Lookup<'a, '_> {
+impl<'a> Search<'a> for Indexes<'a, '_> {
     fn asks_for_person(&mut self) -> bool {
         self.find(Group::Request, |_| true).is_some()
     }

@@ -34,13 +34,18 @@ impl FoldedWords {
         self.words.begin(folding);
         self.plain.clear();
         self.parts.clear();
-        let is_own = |part: Part| Parts::OWN.contains(part);
-        for (part, text) in input.parts().filter(|(part, _)| is_own(*part)) {
-            self.add(part, text, for_patterns);
+        let mut all_own = true;
+        for (part, text) in input.parts() {
+            match Parts::OWN.contains(part) {
+                true => self.add(part, text, for_patterns),
+                false => all_own = false,
+            }
         }
         self.own = self.words.as_str().len();
-        for (part, text) in input.parts().filter(|(part, _)| !is_own(*part)) {
-            self.add(part, text, for_patterns);
+        if !all_own {
+            for (part, text) in input.parts().filter(|(part, _)| !Parts::OWN.contains(*part)) {
+                self.add(part, text, for_patterns);
+            }
         }
     }
 

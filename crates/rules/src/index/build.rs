@@ -9,9 +9,9 @@ use std::ops::Range;
 use crate::atom::{Atom, Field, Parts, Selective};
 use crate::fold::Folding;
 use crate::index::broad::{Broad, BroadRow, FIELDS_MAX, Source, VALUES_MAX, values};
-use crate::index::dictionary::{Dictionaries, Dictionary, Table};
+use crate::index::dictionary::{Dictionaries, Dictionary, FieldDictionary, Table};
 use crate::index::keys::{How, Key, frequencies, is_told_by_key, keys};
-use crate::index::{Group, Index, MemoPlace, Posting, Row, Test};
+use crate::index::{Candidate, Group, Index, MemoPlace, Posting, Row, Test};
 use crate::model::{Conjunct, Definition, Literal, OnUnknown, Phase};
 
 /// A field that every message has is worth a dictionary only for values that so few rows name: the others are told
@@ -60,7 +60,7 @@ pub(crate) fn build(definition: &Definition, requests: &[Conjunct], folding: Fol
     let groups = groups(drafts.len(), |row| drafts[row].group);
     let broad_groups = groups_of_places(&broad, &drafts);
     let (rows, tests, memo_places) = rows_and_tests(&drafts, &left);
-    let (dictionaries, postings) = filing.finish();
+    let (dictionaries, postings) = filing.finish(|row| left[row as usize].is_empty() && !drafts[row as usize].dated);
     Index {
         rows,
         tests,
@@ -235,14 +235,18 @@ impl<'a> Filing<'a> {
         }
     }
 
-    fn finish(mut self) -> (Dictionaries, Box<[u32]>) {
+    /// `is_settled`: whether nothing is left to test of a row that is found.
+    fn finish(mut self, is_settled: impl Fn(u32) -> bool) -> (Dictionaries, Box<[Candidate]>) {
         self.filed.sort_unstable();
         self.filed.dedup();
-        let mut stretches = vec![Posting { start: 0, end: 0 }; self.keys.len()];
-        for (place, (key, _)) in (0_u32..).zip(&self.filed) {
+        let mut stretches = vec![Posting { first: Candidate(0), start: 0, end: 0 }; self.keys.len()];
+        let mut postings = Vec::with_capacity(self.filed.len());
+        for (place, (key, row)) in (0_u32..).zip(&self.filed) {
+            let candidate = Candidate::new(*row, is_settled(*row));
+            postings.push(candidate);
             let stretch = &mut stretches[*key as usize];
             if stretch.start == stretch.end {
-                stretch.start = place;
+                (stretch.first, stretch.start) = (candidate, place);
             }
             stretch.end = place + 1;
         }
@@ -250,7 +254,12 @@ impl<'a> Filing<'a> {
         let mut fields: Vec<&Field> = self.keys.keys().filter_map(|key| key.field).collect();
         fields.sort_unstable();
         fields.dedup();
-        dictionaries.fields = fields.iter().map(|field| ((*field).clone(), Dictionary::default())).collect();
+        let none = |field: &&Field| FieldDictionary {
+            field: (*field).clone(),
+            first: u32::MAX,
+            values: Dictionary::default(),
+        };
+        dictionaries.fields = fields.iter().map(none).collect();
         let mut counts: Table<(Option<&Field>, How), usize> = Table::default();
         for key in self.keys.keys() {
             *counts.entry((key.field, key.how)).or_default() += 1;
@@ -261,11 +270,16 @@ impl<'a> Filing<'a> {
             }
         }
         for (key, place) in &self.keys {
+            let posting = stretches[*place as usize];
             if let Some(dictionary) = dictionaries.of(key.field, key.how) {
-                dictionary.insert(key.text, key.how.is_prefix(), stretches[*place as usize]);
+                dictionary.insert(key.text, key.how.is_prefix(), posting);
+            }
+            if let Some(dictionary) = key.field.and_then(|field| dictionaries.of_field(field)) {
+                dictionary.first = dictionary.first.min(posting.first.row());
             }
         }
-        (dictionaries, self.filed.into_iter().map(|(_, row)| row).collect())
+        dictionaries.fields.sort_by_key(|dictionary| dictionary.first);
+        (dictionaries, postings.into())
     }
 }
 
@@ -275,10 +289,13 @@ impl Dictionaries {
             (None, How::Whole | How::Prefix) => Some(&mut self.words),
             (None, How::Run) => Some(&mut self.runs),
             (None, How::Piece) => Some(&mut self.pieces),
-            (Some(field), _) => {
-                let at = self.fields.binary_search_by(|(known, _)| known.cmp(field)).ok()?;
-                self.fields.get_mut(at).map(|(_, dictionary)| dictionary)
-            }
+            (Some(field), _) => self.of_field(field).map(|dictionary| &mut dictionary.values),
         }
+    }
+
+    /// While they stand in the order of their fields.
+    fn of_field(&mut self, field: &Field) -> Option<&mut FieldDictionary> {
+        let at = self.fields.binary_search_by(|dictionary| dictionary.field.cmp(field)).ok()?;
+        self.fields.get_mut(at)
     }
 }

@@ -73,20 +73,24 @@ pub(super) struct Dictionaries {
     pub(super) runs: Dictionary,
     /// One or two letters next to each other in a run.
     pub(super) pieces: Dictionary,
-    pub(super) fields: Vec<(Field, Dictionary)>,
+    pub(super) fields: Vec<FieldDictionary>,
+}
+
+/// The values of one field.
+#[derive(Debug, Clone)]
+pub(super) struct FieldDictionary {
+    pub(super) field: Field,
+    /// The first row of all that are filed here.
+    pub(super) first: u32,
+    pub(super) values: Dictionary,
 }
 
 impl Dictionaries {
-    /// The postings of everything that the input has. Rows that are filed under an absent value are not hit.
+    /// The postings of all words that the input has.
     pub(super) fn look_up(&self, facts: &Facts<'_>, hits: &mut Vec<Posting>) {
         let folding = facts.words.folding();
         for word in facts.words.own().split_ascii_whitespace() {
             self.look_up_word(word, folding, hits);
-        }
-        for (field, dictionary) in &self.fields {
-            if let FieldValue::Known(value) = field.of(facts.input) {
-                dictionary.look_up(value, |_| true, hits);
-            }
         }
         if hits.len() > HITS_UNSORTED_MAX {
             hits.sort_unstable();
@@ -94,7 +98,28 @@ impl Dictionaries {
         }
     }
 
+    /// The postings of the value that the input has of the field in this place, where a row before `end` is filed under
+    /// one; `None` when there is none such, nor in the places behind it. Rows that are filed under an absent value are not
+    /// hit.
+    pub(super) fn look_up_field(
+        &self,
+        place: usize,
+        end: u32,
+        facts: &Facts<'_>,
+        hits: &mut Vec<Posting>,
+    ) -> Option<()> {
+        let dictionary = self.fields.get(place).filter(|dictionary| dictionary.first < end)?;
+        if let FieldValue::Known(value) = dictionary.field.of(facts.input) {
+            dictionary.values.look_up(value, |_| true, hits);
+        }
+        Some(())
+    }
+
     fn look_up_word(&self, word: &str, folding: Folding, hits: &mut Vec<Posting>) {
+        // Most words of most texts.
+        if word.is_ascii() {
+            return self.words.look_up(word, |_| true, hits);
+        }
         let may_be_cut = |rest: &str| folding == Folding::V1 || !rest.starts_with(belongs_to_letter);
         match folding.class(word) {
             Class::Word => {

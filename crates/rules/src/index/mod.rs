@@ -90,11 +90,32 @@ struct Test {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct MemoPlace(std::num::NonZeroU32);
 
-/// A stretch of `Index::postings`.
+/// A stretch of `Index::postings`. Its first row stands here too: of most words there is no other, and the postings of
+/// a hundred thousand rules lie in no cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Posting {
+    first: Candidate,
     start: u32,
     end: u32,
+}
+
+/// A row that may hold: its place, and whether anything is left to test of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Candidate(u32);
+
+impl Candidate {
+    fn new(row: u32, is_settled: bool) -> Self {
+        Self(row << 1 | u32::from(is_settled))
+    }
+
+    const fn row(self) -> u32 {
+        self.0 >> 1
+    }
+
+    /// It holds, being found.
+    const fn is_settled(self) -> bool {
+        self.0 & 1 == 1
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -105,7 +126,7 @@ pub(crate) struct Index {
     groups: [Range<u32>; Group::COUNT],
     dictionaries: Dictionaries,
     /// Rows by the value they are filed under, in winning order.
-    postings: Box<[u32]>,
+    postings: Box<[Candidate]>,
     broad: Broad,
     memo_places: usize,
 }
@@ -114,20 +135,29 @@ pub(crate) struct Index {
 #[derive(Debug, Default)]
 pub struct Scratch {
     pub(crate) words: FoldedWords,
+    pub(crate) lookup: Lookup,
+}
+
+/// What is found of one input.
+#[derive(Debug, Default)]
+pub(crate) struct Lookup {
     hits: Vec<Posting>,
+    /// How many of the fields were looked up.
+    fields: usize,
     memo: Vec<Memo>,
-    lookup: u32,
+    /// Which input it is: what was remembered of another does not count.
+    number: u32,
     codes: [Option<u16>; broad::FIELDS_MAX],
     found: Vec<u32>,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Memo {
-    lookup: u32,
+    input: u32,
     truth: Truth,
 }
 
-impl Scratch {
+impl Lookup {
     /// What [`Index::all`] found.
     pub(crate) fn found(&self) -> &[u32] {
         &self.found
@@ -136,18 +166,19 @@ impl Scratch {
 
 impl Index {
     /// Looks the input's words and values up. Before any other question about this input.
-    pub(crate) fn begin(&self, facts: &Facts<'_>, scratch: &mut Scratch) {
-        scratch.lookup = scratch.lookup.wrapping_add(1);
-        if scratch.lookup == 0 {
-            scratch.memo.clear();
-            scratch.lookup = 1;
+    pub(crate) fn begin(&self, facts: &Facts<'_>, lookup: &mut Lookup) {
+        lookup.number = lookup.number.wrapping_add(1);
+        if lookup.number == 0 {
+            lookup.memo.clear();
+            lookup.number = 1;
         }
-        if scratch.memo.len() < self.memo_places {
-            scratch.memo.resize(self.memo_places, Memo { lookup: 0, truth: Truth::Unknown });
+        if lookup.memo.len() < self.memo_places {
+            lookup.memo.resize(self.memo_places, Memo { input: 0, truth: Truth::Unknown });
         }
-        scratch.codes = [None; broad::FIELDS_MAX];
-        scratch.hits.clear();
-        self.dictionaries.look_up(facts, &mut scratch.hits);
+        lookup.codes = [None; broad::FIELDS_MAX];
+        lookup.hits.clear();
+        lookup.fields = 0;
+        self.dictionaries.look_up(facts, &mut lookup.hits);
     }
 
     /// The rule and the alternative that win in a group, among the rules that `accept` takes.
@@ -156,7 +187,7 @@ impl Index {
         group: Group,
         facts: &Facts<'_>,
         set: &Indexed<'_>,
-        scratch: &mut Scratch,
+        lookup: &mut Lookup,
         accept: impl Fn(u32) -> bool,
     ) -> Option<(u32, u32)> {
         let rows = self.groups[group.place()].clone();
@@ -164,18 +195,25 @@ impl Index {
             return None;
         }
         let mut best = rows.end;
-        for hit in 0..scratch.hits.len() {
-            for &row in self.candidates(scratch.hits[hit], rows.start) {
+        let mut hit = 0;
+        while let Some(posting) = self.next_hit(hit, best, facts, lookup) {
+            hit += 1;
+            if posting.first.row() >= best {
+                continue;
+            }
+            for candidate in self.candidates(&posting, rows.start) {
+                let row = candidate.row();
                 if row >= best {
                     break;
                 }
-                if accept(self.rows[row as usize].rule) && self.holds(row, group, facts, set, scratch) {
+                let holds = candidate.is_settled() || self.holds(row, group, facts, set, lookup);
+                if holds && accept(self.rows[row as usize].rule) {
                     best = row;
                     break;
                 }
             }
         }
-        self.scan_broad(group, best, facts, set, scratch, |row| {
+        self.scan_broad(group, best, facts, set, lookup, |row| {
             if !accept(self.rows[row as usize].rule) {
                 return true;
             }
@@ -187,22 +225,25 @@ impl Index {
     }
 
     /// The rules of a group that hold, in winning order and each once, into [`Scratch::found`].
-    pub(crate) fn all(&self, group: Group, facts: &Facts<'_>, set: &Indexed<'_>, scratch: &mut Scratch) {
-        let mut found = std::mem::take(&mut scratch.found);
+    pub(crate) fn all(&self, group: Group, facts: &Facts<'_>, set: &Indexed<'_>, lookup: &mut Lookup) {
+        let mut found = std::mem::take(&mut lookup.found);
         found.clear();
         let rows = self.groups[group.place()].clone();
         if !rows.is_empty() {
-            for hit in 0..scratch.hits.len() {
-                for &row in self.candidates(scratch.hits[hit], rows.start) {
+            let mut hit = 0;
+            while let Some(posting) = self.next_hit(hit, rows.end, facts, lookup) {
+                hit += 1;
+                for candidate in self.candidates(&posting, rows.start) {
+                    let row = candidate.row();
                     if row >= rows.end {
                         break;
                     }
-                    if self.holds(row, group, facts, set, scratch) {
+                    if candidate.is_settled() || self.holds(row, group, facts, set, lookup) {
                         found.push(row);
                     }
                 }
             }
-            self.scan_broad(group, rows.end, facts, set, scratch, |row| {
+            self.scan_broad(group, rows.end, facts, set, lookup, |row| {
                 found.push(row);
                 true
             });
@@ -213,16 +254,29 @@ impl Index {
             }
             found.dedup();
         }
-        scratch.found = found;
+        lookup.found = found;
+    }
+
+    /// A posting by its number among the input's. Fields are looked up once those before are used up, and only where they
+    /// may have a row before `end`: a message with a word of a rule seldom needs the defaults by tier and country.
+    fn next_hit(&self, hit: usize, end: u32, facts: &Facts<'_>, lookup: &mut Lookup) -> Option<Posting> {
+        while hit >= lookup.hits.len() {
+            self.dictionaries.look_up_field(lookup.fields, end, facts, &mut lookup.hits)?;
+            lookup.fields += 1;
+        }
+        lookup.hits.get(hit).copied()
     }
 
     /// The rows of a posting from `start` on.
-    fn candidates(&self, posting: Posting, start: u32) -> &[u32] {
-        let rows = &self.postings[posting.start as usize..posting.end as usize];
-        match rows.first() {
-            Some(first) if *first < start => &rows[rows.partition_point(|row| *row < start)..],
-            Some(_) | None => rows,
+    fn candidates<'a>(&'a self, posting: &'a Posting, start: u32) -> &'a [Candidate] {
+        let rows = match posting.end - posting.start {
+            1 => std::slice::from_ref(&posting.first),
+            _ => &self.postings[posting.start as usize..posting.end as usize],
+        };
+        if posting.first.row() >= start {
+            return rows;
         }
+        &rows[rows.partition_point(|candidate| candidate.row() < start)..]
     }
 
     /// Calls `found` with the broad rows of a group that hold, up to `end`, until it says `false`.
@@ -232,7 +286,7 @@ impl Index {
         end: u32,
         facts: &Facts<'_>,
         set: &Indexed<'_>,
-        scratch: &mut Scratch,
+        lookup: &mut Lookup,
         mut found: impl FnMut(u32) -> bool,
     ) {
         let places = self.broad.places_of(group.place());
@@ -245,10 +299,10 @@ impl Index {
                 return;
             }
             let mut left = self.broad.survivors(word, |field| {
-                let known = scratch.codes[field];
+                let known = lookup.codes[field];
                 known.unwrap_or_else(|| {
                     let code = self.broad.code(field, facts, set.environment);
-                    scratch.codes[field] = Some(code);
+                    lookup.codes[field] = Some(code);
                     code
                 })
             });
@@ -262,7 +316,7 @@ impl Index {
                     return;
                 }
                 let row = self.broad.row(place);
-                if row >= end || (self.holds(row, group, facts, set, scratch) && !found(row)) {
+                if row >= end || (self.holds(row, group, facts, set, lookup) && !found(row)) {
                     return;
                 }
             }
@@ -270,7 +324,7 @@ impl Index {
     }
 
     /// Whether what is left to test of a row holds.
-    fn holds(&self, row: u32, group: Group, facts: &Facts<'_>, set: &Indexed<'_>, scratch: &mut Scratch) -> bool {
+    fn holds(&self, row: u32, group: Group, facts: &Facts<'_>, set: &Indexed<'_>, lookup: &mut Lookup) -> bool {
         let row = self.rows[row as usize];
         if row.tests == 0 && !row.dated {
             return true;
@@ -285,7 +339,7 @@ impl Index {
                 facts.holds(&literals[usize::from(test.literal)].atom, set.environment)
             };
             let truth = match test.memo {
-                Some(place) => scratch.remember(place, evaluate),
+                Some(place) => lookup.remember(place, evaluate),
                 None => evaluate(),
             };
             truth.settle(test.negated, row.on_unknown)
@@ -293,12 +347,12 @@ impl Index {
     }
 }
 
-impl Scratch {
+impl Lookup {
     fn remember(&mut self, place: MemoPlace, evaluate: impl FnOnce() -> Truth) -> Truth {
-        let lookup = self.lookup;
+        let number = self.number;
         let memo = &mut self.memo[place.0.get() as usize - 1];
-        if memo.lookup != lookup {
-            *memo = Memo { lookup, truth: evaluate() };
+        if memo.input != number {
+            *memo = Memo { input: number, truth: evaluate() };
         }
         memo.truth
     }
