@@ -61,6 +61,8 @@ pub(crate) async fn run(args: MutantsArgs) -> anyhow::Result<Count> {
     for name in &sample {
         command.args(["--re", &format!("^{}$", regex::escape(name))]);
     }
+    // Without the examples of the documentation, which take long to build.
+    command.args(["--", "--tests"]);
     // It ends with an error when there are survivors, which are judged here.
     let status = command.status().await.context("cannot run cargo-mutants")?;
     println!("cargo-mutants: {status}");
