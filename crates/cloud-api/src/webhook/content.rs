@@ -16,6 +16,11 @@ const ITEMS_MAX: usize = 100;
 const FORM_FIELDS_MAX: usize = 100;
 /// Of objects and lists in a form.
 const FORM_DEPTH_MAX: usize = 4;
+/// Of values in a form, those that hold others among them.
+const FORM_VISITED_MAX: usize = 1_000;
+const FORM_NAME_BYTES_MAX: usize = 120;
+/// Of an error's title, and of its details: Meta's are a sentence.
+const ERROR_BYTES_MAX: usize = 500;
 
 /// Where a message keeps what only its type says.
 #[derive(Default)]
@@ -83,8 +88,12 @@ pub(super) fn errors(errors: Json<'_>) -> Vec<MessageError> {
     let error = |error: Json<'_>| {
         let [code, title, message, data] = fields_of(error, &["code", "title", "message", "error_data"]);
         let [details] = fields_of(data, &["details"]);
-        let details = string(details).or_else(|| string(message));
-        Some(MessageError { code: integer(code)?, title: string(title), details })
+        let short = |text| string(text).map(|text| cut(&text, ERROR_BYTES_MAX).to_owned());
+        Some(MessageError {
+            code: integer(code)?,
+            title: short(title),
+            details: short(details).or_else(|| short(message)),
+        })
     };
     let mut all = Vec::new();
     for_each(errors, |element| {
@@ -168,48 +177,67 @@ fn read_form(form: Json<'_>) -> Form {
     } else {
         string(Some(response)).unwrap_or_default()
     };
-    if !add_fields(&mut read.fields, "", &text, 0) {
-        read.fields.clear();
+    let mut reader = FormReader::default();
+    if reader.object("", &text, 0) {
+        read.fields = reader.fields;
+    } else {
         read.unreadable = Some(text);
     }
     read
 }
 
-/// `false` when `object` is none, or not JSON.
-fn add_fields(fields: &mut Vec<FormField>, path: &str, object: &str, depth: usize) -> bool {
-    let Some(entries) = entries(object, FORM_FIELDS_MAX) else { return false };
-    for (name, value) in entries {
-        let name = if path.is_empty() { name } else { format!("{path}.{name}") };
-        add_field(fields, name, value.get(), depth);
-    }
-    true
+/// What was read of a form so far. A name is made of those around it, so that a long one in a wide or deep form would be
+/// copied over and over: what is looked at is counted before anything is copied.
+#[derive(Default)]
+struct FormReader {
+    fields: Vec<FormField>,
+    visited: usize,
 }
 
-fn add_field(fields: &mut Vec<FormField>, name: String, json: &str, depth: usize) {
-    if fields.len() >= FORM_FIELDS_MAX || depth > FORM_DEPTH_MAX {
-        return;
-    }
-    if json.starts_with('{') {
-        add_fields(fields, &name, json, depth + 1);
-        return;
-    }
-    let Ok(raw) = serde_json::from_str::<&serde_json::value::RawValue>(json) else { return };
-    let scalar = |raw| match raw {
-        "true" | "false" => Some(raw.to_owned()),
-        _ => serde_json::from_str(raw).ok().and_then(|raw| string(Some(raw))),
-    };
-    let mut values: Vec<String> = scalar(json).into_iter().collect();
-    let mut place = 0_usize;
-    for_each(raw, |element| {
-        if place < FORM_FIELDS_MAX {
-            match element.get().starts_with(['{', '[']) {
-                true => add_field(fields, format!("{name}.{place}"), element.get(), depth + 1),
-                false => values.extend(scalar(element.get())),
-            }
+impl FormReader {
+    /// `false` when `object` is none, or not JSON.
+    fn object(&mut self, path: &str, object: &str, depth: usize) -> bool {
+        let Some(entries) = entries(object, FORM_FIELDS_MAX) else { return false };
+        for (name, value) in entries {
+            self.field(path, &name, value.get(), depth);
         }
-        place += 1;
-    });
-    if !values.is_empty() {
-        fields.push(FormField { name, value: values.join(", ") });
+        true
     }
+
+    fn field(&mut self, path: &str, name: &str, json: &str, depth: usize) {
+        self.visited += 1;
+        if self.visited > FORM_VISITED_MAX || self.fields.len() >= FORM_FIELDS_MAX || depth > FORM_DEPTH_MAX {
+            return;
+        }
+        let name = cut(name, FORM_NAME_BYTES_MAX);
+        let name = if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
+        if json.starts_with('{') {
+            self.object(&name, json, depth + 1);
+            return;
+        }
+        let Ok(raw) = serde_json::from_str::<&serde_json::value::RawValue>(json) else { return };
+        let scalar = |raw| match raw {
+            "true" | "false" => Some(raw.to_owned()),
+            _ => serde_json::from_str(raw).ok().and_then(|raw| string(Some(raw))),
+        };
+        let mut values: Vec<String> = scalar(json).into_iter().collect();
+        let mut place = 0_usize;
+        for_each(raw, |element| {
+            if place < FORM_FIELDS_MAX {
+                match element.get().starts_with(['{', '[']) {
+                    true => self.field(&name, &place.to_string(), element.get(), depth + 1),
+                    false => values.extend(scalar(element.get())),
+                }
+            }
+            place += 1;
+        });
+        if !values.is_empty() {
+            self.fields.push(FormField { name, value: values.join(", ") });
+        }
+    }
+}
+
+/// `text`, or what of it fits, whole characters only.
+fn cut(text: &str, bytes_max: usize) -> &str {
+    &text[..text.floor_char_boundary(bytes_max)]
 }

@@ -304,8 +304,11 @@ impl<'a> Splitter<'a> {
     }
 }
 
+/// Meta writes errors beside the one message that they are about: a hostile change must not have them copied into thousands.
+const GIVEN_TO_MAX: usize = 16;
+
 /// Errors beside messages belong to those that say nothing themselves, such as `unsupported` ones; where there is none,
-/// to all of them.
+/// to all of them, and to no more than [`GIVEN_TO_MAX`].
 fn give_errors(mut messages: Vec<&mut InboundMessage>, beside: Json<'_>) {
     let errors = errors(beside);
     if errors.is_empty() {
@@ -316,11 +319,10 @@ fn give_errors(mut messages: Vec<&mut InboundMessage>, beside: Json<'_>) {
         is_empty && message.text.is_none() && message.tap.is_none() && message.media.is_none()
     };
     let some_are_silent = messages.iter().any(|message| is_silent(message));
-    for message in &mut messages {
-        if !some_are_silent || is_silent(message) {
-            let new = errors.iter().filter(|error| !message.errors.contains(error)).cloned().collect::<Vec<_>>();
-            message.errors.extend(new);
-        }
+    let meant = messages.iter_mut().filter(|message| !some_are_silent || is_silent(message));
+    for message in meant.take(GIVEN_TO_MAX) {
+        let new = errors.iter().filter(|error| !message.errors.contains(error)).cloned().collect::<Vec<_>>();
+        message.errors.extend(new);
     }
 }
 

@@ -201,11 +201,10 @@ fn keys_are_equal_for_repetitions_only() {
     assert_eq!(key(&messages(r#""messages":[{"id":"m"},{"id":7}]"#)), ["m", "7"]);
     let standby = change(r#""field":"standby","value":{"messages":[{"id":"m"}]}"#);
     assert_eq!(key(&standby), ["m"], "the same message, whichever field it comes in");
-    assert_eq!(
-        key(&messages(r#""messages":[{"text":{"body":"a b"}}]"#)),
-        key(&messages("\"messages\" : [ { \"text\": {\"body\":\"a b\"}}\n]")),
-        "without an id, the content counts and white space does not"
-    );
+    let unnamed = messages(r#""messages":[{"text":{"body":"a b"}}]"#);
+    assert_eq!(key(&unnamed), key(&unnamed), "Meta repeats a POST byte by byte");
+    let other = messages("\"messages\" : [ { \"text\": {\"body\":\"a b\"}}\n]");
+    assert_ne!(key(&unnamed), key(&other), "without an id, an equal message of another POST is another message");
     assert_ne!(
         key(&messages(r#""messages":[{"text":{"body":"a b"}}]"#)),
         key(&messages(r#""messages":[{"text":{"body":"ab"}}]"#))
@@ -293,4 +292,38 @@ fn equal_messages_without_an_id_are_two() {
     all.sort();
     all.dedup();
     assert_eq!(all.len(), 5);
+}
+
+/// What a hostile body makes is bounded by what it is: names around names, and errors beside many messages, are copied.
+#[test]
+fn little_is_not_made_into_much() {
+    let bytes_made = |body: &str| {
+        let got = split(body.as_bytes());
+        got.events.iter().map(|event| format!("{:?}", event.content).len()).sum::<usize>()
+    };
+    let form = |response: &str| {
+        let response = serde_json::to_string(response).unwrap();
+        messages(&format!(
+            r#""messages":[{{"id":"m","type":"interactive","interactive":{{"nfm_reply":{{"response_json":{response}}}}}}}]"#
+        ))
+    };
+    let long = "k".repeat(100_000);
+    let wide = (0..100).map(|n| format!("\"a{n}\":1")).collect::<Vec<_>>().join(",");
+    let nested = (0..100)
+        .fold("{}".to_owned(), |inner, n| if n % 25 == 0 { format!("{{\"n\":{inner},{wide}}}") } else { inner });
+    let many = vec!["{}"; 9_000].join(",");
+    let error = format!(r#"{{"code":1,"title":"{long}","error_data":{{"details":"{long}"}}}}"#);
+    let beside = format!(r#""field":"messages","value":{{"messages":[{many}],"errors":[{error},{error}]}}"#);
+    let bodies =
+        [form(&format!("{{\"{long}\":{{{wide}}}}}")), form(&format!("{{\"{long}\":{nested}}}")), change(&beside)];
+    for body in bodies {
+        let made = bytes_made(&body);
+        // What Rust shows of a message that says nothing is long itself.
+        assert!(made < 16 * body.len() + 9_000 * 1_000, "{} bytes of {}", made, body.len());
+    }
+    // The beginning of a long name is kept.
+    let body = form(&format!("{{\"{long}\":{{\"answer\":\"yes\"}}}}"));
+    let got = split(body.as_bytes());
+    let said = format!("{:?}", got.events[0].content);
+    assert!(said.contains("k.answer") && said.contains("yes") && said.len() < 2_000, "{} bytes", said.len());
 }
