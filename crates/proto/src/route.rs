@@ -1,5 +1,7 @@
 //! Routing inputs as they are stored beside their decision: at most [`INPUT_BYTES_MAX`] encoded.
 
+use std::collections::BTreeMap;
+
 use prost::Message;
 use waypost_domain::message::Part;
 use waypost_domain::team::Priority;
@@ -15,6 +17,9 @@ pub const ROUTE_INPUT_VERSION: u32 = 2;
 pub const INPUT_BYTES_MAX: usize = 2048;
 
 const WORDS_BYTES_MAX: usize = 1400;
+/// Of the answers of a form, with their names.
+const FORM_BYTES_MAX: usize = 600;
+const ELLIPSIS: &str = "…";
 const REPLY_ID_BYTES_MAX: usize = 256;
 const ATTRIBUTE_BYTES_MAX: usize = 120;
 
@@ -38,30 +43,36 @@ pub fn fit_route_input(mut input: RouteInput, wanted: impl Fn(&str) -> bool) -> 
     let mut attributes = std::mem::take(&mut input.attributes);
     // The words get what the rest leaves.
     let (text, words, form) = (input.text.take(), std::mem::take(&mut input.words), std::mem::take(&mut input.form));
-    let room = INPUT_BYTES_MAX.saturating_sub(v1::RouteInput::from(&input).encoded_len());
-    let mut room = Room { left: room, words: WORDS_BYTES_MAX };
-    input.text = text.map(|text| room.words(text, TEXT_OVERHEAD));
-    for PartWords { part, text } in words {
-        let text = room.words(text, part.as_str().len() + ENTRY_OVERHEAD);
+    let mut room = INPUT_BYTES_MAX.saturating_sub(v1::RouteInput::from(&input).encoded_len());
+    let mut for_words = WORDS_BYTES_MAX.min(room);
+    for (name, value) in answers(form) {
+        let size = name.len() + value.len() + ENTRY_OVERHEAD;
+        if size <= for_words.saturating_sub(WORDS_BYTES_MAX - FORM_BYTES_MAX) {
+            for_words -= size;
+            room -= size;
+            input.form.insert(name, value);
+        }
+    }
+    let overhead: usize = words.iter().map(|words| words.part.as_str().len() + ENTRY_OVERHEAD).sum();
+    let needs: Vec<usize> = text.iter().map(String::len).chain(words.iter().map(|words| words.text.len())).collect();
+    for_words = for_words.min(room.saturating_sub(overhead + TEXT_OVERHEAD));
+    let mut shares = shares(&needs, for_words).into_iter();
+    input.text = text.map(|text| cut(text, shares.next().unwrap_or_default()));
+    for (PartWords { part, text }, share) in words.into_iter().zip(shares) {
+        let text = cut(text, share);
         if !text.is_empty() {
             input.words.push(PartWords { part, text });
         }
     }
-    for (name, value) in form.into_iter().filter(|(name, _)| name.len() <= ATTRIBUTE_BYTES_MAX) {
-        let (empty, overhead) = (value.is_empty(), name.len() + ENTRY_OVERHEAD);
-        let value = room.words(value, overhead);
-        if empty || !value.is_empty() {
-            input.form.insert(name, value);
-        }
-    }
+    room = INPUT_BYTES_MAX.saturating_sub(v1::RouteInput::from(&input).encoded_len());
     attributes.retain(|name, value| name.len() + value.len() <= ATTRIBUTE_BYTES_MAX);
     let (first, rest): (Vec<_>, Vec<_>) = attributes.into_iter().partition(|(name, _)| wanted(name));
     for (name, value) in first.into_iter().chain(rest) {
         let size = name.len() + value.len() + ATTRIBUTE_OVERHEAD;
-        if size > room.left {
+        if size > room {
             continue;
         }
-        room.left -= size;
+        room -= size;
         input.attributes.insert(name, value);
     }
     input
@@ -73,20 +84,31 @@ const TEXT_OVERHEAD: usize = 4;
 const ATTRIBUTE_OVERHEAD: usize = 6;
 const ENTRY_OVERHEAD: usize = 9;
 
-/// What is left of the bytes of an input, and of its words.
-struct Room {
-    left: usize,
-    words: usize,
+/// The answers of a form, short ones first: what stands in a rule is short, and a long remark must not cost the rest.
+/// A long one ends in an ellipsis, so that its beginning is not taken for a value; the words have it whole.
+fn answers(form: BTreeMap<String, String>) -> Vec<(String, String)> {
+    let mut answers: Vec<(String, String)> =
+        form.into_iter().filter(|(name, _)| name.len() <= ATTRIBUTE_BYTES_MAX).collect();
+    for (_, value) in &mut answers {
+        if value.len() > ATTRIBUTE_BYTES_MAX {
+            *value = cut(std::mem::take(value), ATTRIBUTE_BYTES_MAX - ELLIPSIS.len()) + ELLIPSIS;
+        }
+    }
+    answers.sort_by_key(|(name, value)| name.len() + value.len());
+    answers
 }
 
-impl Room {
-    /// As much of `text` as there is room for; `overhead` is what its field takes beside it.
-    fn words(&mut self, text: String, overhead: usize) -> String {
-        let text = cut(text, self.words.min(self.left.saturating_sub(overhead)));
-        self.words -= text.len();
-        self.left = self.left.saturating_sub(text.len() + overhead);
-        text
+/// Bytes for each of `needs`: as many as it needs, or as many as everybody else who needs more.
+fn shares(needs: &[usize], mut room: usize) -> Vec<usize> {
+    let mut places: Vec<usize> = (0..needs.len()).collect();
+    places.sort_by_key(|place| needs[*place]);
+    let mut shares = vec![0; needs.len()];
+    for (served, place) in places.into_iter().enumerate() {
+        let share = needs[place].min(room / (needs.len() - served));
+        shares[place] = share;
+        room -= share;
     }
+    shares
 }
 
 /// What a decision was taken from, as it is stored.
@@ -306,6 +328,36 @@ mod tests {
         assert_eq!(fitted.attributes.get("tier").map(String::as_str), Some("gold"));
         assert!(fitted.attributes.len() > 2 && !fitted.attributes.contains_key("huge"));
         assert_eq!(fit_route_input(fitted.clone(), |name| name == "tier"), fitted);
+    }
+
+    #[test]
+    fn a_long_remark_costs_no_short_answer() {
+        let long = "ä".repeat(1_000);
+        let form = [("comment", &*long), ("department", "billing"), ("z", "1")];
+        let words = [(Part::Caption, &*long), (Part::File, "invoice.pdf"), (Part::Place, "1 Library Square")];
+        let input = RouteInput {
+            text: Some(long.clone()),
+            form: form.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
+            words: words.map(|(part, text)| PartWords { part, text: text.to_owned() }).into(),
+            ..RouteInput::default()
+        };
+        let fitted = fit_route_input(input, |_| false);
+        assert!(encode_route_input(&fitted).len() <= INPUT_BYTES_MAX);
+        assert_eq!((fitted.form["department"].as_str(), fitted.form["z"].as_str()), ("billing", "1"));
+        let comment = &fitted.form["comment"];
+        assert!(comment.ends_with("ää…") && comment.len() <= ATTRIBUTE_BYTES_MAX, "{comment}");
+        let words: Vec<(Part, &str)> = fitted.words.iter().map(|words| (words.part, words.text.as_str())).collect();
+        assert_eq!(words[1..], [(Part::File, "invoice.pdf"), (Part::Place, "1 Library Square")]);
+        let (text, caption) = (fitted.text.unwrap().len(), words[0].1.len());
+        assert!(text.abs_diff(caption) <= 2 && text > 550, "{text} and {caption}");
+    }
+
+    #[test]
+    fn who_needs_little_gets_it() {
+        assert_eq!(shares(&[], 10), [0; 0]);
+        assert_eq!(shares(&[5, 3], 10), [5, 3]);
+        assert_eq!(shares(&[50, 3, 50], 23), [10, 3, 10]);
+        assert_eq!(shares(&[9, 9], 0), [0, 0]);
     }
 
     #[test]
