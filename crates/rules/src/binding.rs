@@ -136,9 +136,10 @@ fn held<'a>(input: &'a RouteInput, open: &OpenConversation, search: &mut impl Se
         return Settled::stays(Unmet::Person);
     }
     for phase in [Phase::Bind, Phase::Route] {
-        if let Some(by) = search.first(phase, |rule| rule.moves == Some(Move::Always)) {
-            return Settled::by(phase, by);
-        }
+        let Some(by) = search.first(phase, |rule| rule.moves == Some(Move::Always)) else { continue };
+        // One that names the team which has it takes it from nobody.
+        let is_own = matches!(by, By::Rule { rule, .. } if names(rule, input, &open.team));
+        return if is_own { Settled::stays(Unmet::Nothing) } else { Settled::by(phase, by) };
     }
     match wanted(input, open, search) {
         Some((_, rule, team)) => {

@@ -143,6 +143,12 @@ fn a_conversation_is_bound_as_firmly_as_somebody_decided_it() {
         team = "frontdesk"
         when = { keyword = "opening" }
         [[rules]]
+        id = "own-always"
+        priority = 40
+        team = "frontdesk"
+        move = "always"
+        when = { keyword = "refund" }
+        [[rules]]
         id = "running"
         phase = "bind"
         team = "billing"
@@ -171,6 +177,8 @@ fn a_conversation_is_bound_as_firmly_as_somebody_decided_it() {
         ("upgrade", true, "vip by moving", "vip by moving", stays),
         ("fraud", true, "vip by always", "vip by always", "vip by always"),
         ("upgrade opening", true, "frontdesk by own", stays, stays),
+        ("refund", true, "frontdesk by own-always", stays, stays),
+        ("refund fraud", true, "frontdesk by own-always", stays, stays),
         ("receipt", true, "billing by running", "billing by running", stays),
         ("invoice upgrade", true, "billing by billing", "vip by moving", stays),
         ("interactive pay", true, "billing by pay-button", "billing by pay-button", stays),
@@ -186,7 +194,7 @@ fn a_conversation_is_bound_as_firmly_as_somebody_decided_it() {
                 (Phase::Default, _) | (Phase::Bind, "frontdesk") => None,
                 _ => Some(Firm),
             };
-            let bound = if decision.rule == "own" { Some(Firm) } else { bound };
+            let bound = if decision.rule.starts_with("own") { Some(Firm) } else { bound };
             assert_eq!(decision.binding, bound, "{what}, {binding:?}");
         }
     }
