@@ -31,7 +31,8 @@ pub fn digits(text: &str) -> Option<Cow<'_, str>> {
     let digits: Cow<'_, str> = if is_plain {
         Cow::Borrowed(text)
     } else {
-        text.replace("(0)", "").chars().filter(|c| !is_separator(*c)).collect::<String>().into()
+        let without_trunk = if keeps_zero(text) { text.to_owned() } else { text.replace("(0)", "") };
+        without_trunk.chars().filter(|c| !is_separator(*c)).collect::<String>().into()
     };
     if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
@@ -42,6 +43,13 @@ pub fn digits(text: &str) -> Option<Cow<'_, str>> {
         Some(rest) if is_plain => Some(Cow::Borrowed(&text[text.len() - rest.len()..])),
         Some(rest) => Some(Cow::Owned(rest.to_owned())),
     }
+}
+
+/// Of Italy and San Marino, whose numbers begin with a 0 abroad, too
+/// (<https://www.itu.int/oth/T02020000D3/en>, <https://www.itu.int/oth/T02020000B6/en>).
+fn keeps_zero(text: &str) -> bool {
+    let country = text.trim_start_matches(|c| is_separator(c) || c == '0');
+    country.starts_with("39") || country.starts_with("378")
 }
 
 /// What stands between digits, and what copying from an address book leaves around them (U+202A and its like).

@@ -53,7 +53,9 @@ fn said(message: &InboundMessage) -> Vec<String> {
         MessageContent::Cards(cards) => listed(cards.iter().map(card)).map(|cards| vec!["👤".into(), cards]),
         MessageContent::Order(order) => Some(bought(order)),
         MessageContent::Form(form) => Some(answers(form)),
-        MessageContent::Reaction(reaction) => Some(vec![reaction.emoji.clone().unwrap_or_else(|| "☺✕".to_owned())]),
+        MessageContent::Reaction(reaction) => {
+            Some(vec![reaction.emoji.as_deref().and_then(some).unwrap_or_else(|| "☺✕".to_owned())])
+        }
         MessageContent::Revoke { .. } => Some(vec!["🗑".to_owned()]),
         MessageContent::Call(_) => Some(vec!["📞✕".to_owned()]),
         MessageContent::CallPermission { response } => Some(vec!["📞".to_owned(), line(response)]),
@@ -179,6 +181,7 @@ fn line(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Reaction;
     use super::*;
     use crate::message::{MessageError, Tap, TapSource};
 
@@ -209,5 +212,18 @@ mod tests {
         let message = InboundMessage { content: MessageContent::Form(form), ..InboundMessage::default() };
         let summary = message.summary(None);
         assert!(summary.starts_with("📋 f0: x, f1: x") && summary.ends_with("f7: x, +2"), "{summary}");
+    }
+
+    #[test]
+    fn a_reaction_is_one_short_line_too() {
+        let reaction = |emoji: Option<&str>| {
+            let content = MessageContent::Reaction(Reaction { message_id: None, emoji: emoji.map(str::to_owned) });
+            InboundMessage { kind: MessageKind::Reaction, content, ..InboundMessage::default() }.summary(None)
+        };
+        assert_eq!(reaction(Some("👍🏽")), "👍🏽");
+        assert_eq!(reaction(None), "☺✕");
+        assert_eq!(reaction(Some(" \n")), "☺✕");
+        assert_eq!(reaction(Some("a\nb")), "a b");
+        assert_eq!(reaction(Some(&"x".repeat(60_000))).chars().count(), CHARS_MAX + 1);
     }
 }
