@@ -1,30 +1,40 @@
 //! Our names for the business's numbers, remembered so that a batch does not ask the store for them; and forgotten when
 //! one of them was changed, which is looked for every second.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use dashmap::DashMap;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
-use waypost_domain::{NumberName, PhoneNumberId, WabaId};
+use waypost_domain::{NumberName, PhoneNumberId, Timestamp, WabaId};
 use waypost_store::{Store, StoreError};
 
 /// A business has hundreds of numbers at most; past this the memory starts anew.
 const NUMBERS_MAX: usize = 10_000;
 const POLL_EVERY: Duration = Duration::from_secs(1);
+/// Every so many polls it is read where answers are seen.
+const ANSWERED_EVERY: u64 = 60;
+/// How exact the store has to know it.
+const WRITE_EVERY_MS: i64 = 60 * 60 * 1000;
 
 /// Readers never lock.
 pub struct Numbers {
     store: Store,
     /// Swapped whole: what was read before a change can only be put into what is thrown away.
     names: ArcSwap<DashMap<PhoneNumberId, NumberName>>,
+    /// On which somebody was seen to answer lately.
+    answered: ArcSwap<BTreeSet<NumberName>>,
+    /// When this process last wrote so.
+    written_at: DashMap<NumberName, Timestamp>,
 }
 
 impl Numbers {
     /// Knows none yet.
     pub fn new(store: Store) -> Self {
-        Self { store, names: ArcSwap::default() }
+        Self { store, names: ArcSwap::default(), answered: ArcSwap::default(), written_at: DashMap::new() }
     }
 
     /// The name; a number that nobody named gets one of its own.
@@ -41,11 +51,38 @@ impl Numbers {
         Ok(name)
     }
 
+    /// Whether answers to customers are seen on this number at all. Where they are not, nobody can tell a conversation that
+    /// waits for one from one that is over.
+    pub fn sees_answers(&self, name: &NumberName) -> bool {
+        self.answered.load().contains(name)
+    }
+
+    /// Somebody answered a customer.
+    pub async fn answer_seen(&self, name: &NumberName, at: Timestamp) -> Result<(), StoreError> {
+        if self.written_at.get(name).is_some_and(|last| at.millis_since(*last) < WRITE_EVERY_MS) {
+            return Ok(());
+        }
+        self.store.answer_seen(name, at).await?;
+        self.written_at.insert(name.clone(), at);
+        self.answered.rcu(|answered| {
+            let mut answered = BTreeSet::clone(answered);
+            answered.insert(name.clone());
+            answered
+        });
+        Ok(())
+    }
+
     /// Keeps up with the store until `shutdown`, whether it answers or not.
     pub async fn follow(&self, shutdown: CancellationToken) {
         let keep_up = async {
             let mut seen = None;
-            loop {
+            for round in 0_u64.. {
+                if round.is_multiple_of(ANSWERED_EVERY) {
+                    match self.store.answered_numbers().await {
+                        Ok(answered) => self.answered.store(Arc::new(answered)),
+                        Err(error) => warn!(%error, "not read where answers are seen; it stays as it was"),
+                    }
+                }
                 match self.store.numbers_revision().await {
                     Ok(revision) if seen == Some(revision) => {}
                     Ok(revision) => {

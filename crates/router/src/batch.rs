@@ -38,6 +38,8 @@ pub(crate) use notice::NOTICE;
 pub struct Arrival {
     pub inbound: Arc<Inbound>,
     pub number: NumberName,
+    /// Whether answers to customers are seen on this number at all.
+    pub answers_seen: bool,
 }
 
 /// A decision to publish.

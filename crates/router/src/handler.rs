@@ -111,7 +111,11 @@ impl RouteHandler {
             }
             let names = &self.shared.numbers;
             let number = names.name(&inbound.key.number, &inbound.display_number, &inbound.waba).await?;
-            arrivals.push(Arrival { inbound: Arc::new(inbound), number });
+            if matches!(inbound.content, Content::Echo(_)) {
+                names.answer_seen(&number, inbound.received_at).await?;
+            }
+            let answers_seen = names.sees_answers(&number);
+            arrivals.push(Arrival { inbound: Arc::new(inbound), number, answers_seen });
         }
         Ok(arrivals)
     }

@@ -65,3 +65,27 @@ async fn the_janitor_ends_what_is_silent_and_nothing_else() {
     rig.route_until(async || states().first().is_some_and(|state| state == "resolved")).await;
     assert_eq!(states(), ["resolved", "open"]);
 }
+
+/// Where answers are seen, only a conversation whose last word is ours ends by silence.
+#[tokio::test]
+async fn who_waits_for_an_answer_is_not_forgotten() {
+    let janitor = JanitorConfig { every: Duration::from_millis(20), ..JanitorConfig::default() };
+    let rig = Rig::new(RouterConfig { conversation_idle: IDLE, janitor, ..RouterConfig::default() }).await;
+    let long_ago = now().plus_millis(-3 * IDLE_MS);
+    let echo = |wamid: &str, phone: &str| v1::Event {
+        kind: v1::EventKind::Echo.into(),
+        ..said(wamid, phone, "hello", long_ago.plus_millis(1))
+    };
+    let events = [
+        said("w1", "15550001", "my bill", long_ago),
+        said("w2", "15550002", "hello", long_ago),
+        echo("w3", "15550002"),
+    ];
+    rig.publish(&rig.layout.inbound(PartitionId(0)), events).await;
+    let states = || rig.ask("SELECT concat_ws('|', team, state) FROM conversation ORDER BY team");
+    rig.route_until(async || states().contains(&"a|resolved".to_owned())).await;
+    rig.publish(&rig.layout.inbound(PartitionId(0)), [said("w4", "15550001", "hello?", now())]).await;
+    rig.route_until(async || rig.waiting("wa.in.p00").await == 0).await;
+    assert_eq!(states(), ["a|resolved", "b|open"]);
+    assert_eq!(rig.documents("b").await.len(), 2, "the same conversation, hours later");
+}

@@ -36,13 +36,23 @@ pub struct JanitorReport {
     pub members: u64,
 }
 
-/// A conversation that a batch has in hand is not idle.
+/// Where nobody was seen to answer for so long, nothing tells a conversation that waits from one that is over.
+pub const ANSWERS_SEEN_WITHIN: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+/// A conversation that a batch has in hand is not idle. Nor is one that waits for an answer, where answers are seen.
 static RESOLVE: Sql = Sql::each(
     "UPDATE conversation SET state = 'resolved'
-    WHERE id IN (SELECT id FROM conversation WHERE state <> 'resolved' AND active_at < $1 LIMIT $2)",
+    WHERE id IN (
+        SELECT id FROM conversation
+        WHERE state <> 'resolved' AND active_at < $1
+            AND (coalesce(last_inbound_at, 0) <= coalesce(last_outbound_at, 0)
+                OR number NOT IN (SELECT name FROM number WHERE answers_seen_at >= $3))
+        LIMIT $2)",
     "WITH idle AS MATERIALIZED (
         SELECT id FROM conversation
         WHERE state <> 'resolved' AND active_at < $1
+            AND (coalesce(last_inbound_at, 0) <= coalesce(last_outbound_at, 0)
+                OR number NOT IN (SELECT name FROM number WHERE answers_seen_at >= $3))
         LIMIT $2
         FOR UPDATE SKIP LOCKED)
     UPDATE conversation SET state = 'resolved' WHERE id IN (SELECT id FROM idle)",
@@ -102,7 +112,9 @@ impl Store {
         let now = self.now().await?.as_millis();
         let before = |age: Duration| now.saturating_sub(millis(age));
         Ok(JanitorReport {
-            conversations_resolved: self.sweep(&RESOLVE, params![before(idle), limit]).await?,
+            conversations_resolved: self
+                .sweep(&RESOLVE, params![before(idle), limit, before(ANSWERS_SEEN_WITHIN)])
+                .await?,
             inbox: self.sweep_inbox(before(retention.inbox), limit).await?,
             held: self.sweep(&FORGET_HELD, params![before(retention.bodies), limit]).await?,
             statuses: self.sweep(&FORGET_STATUSES, params![before(retention.statuses), limit]).await?,

@@ -40,7 +40,7 @@ pub use inbox::{
     EventKey, HeldKind, HeldMessage, HeldRelease, InboxRow, InboxTx, InboxWrites, KnownEvent, NoticeShown,
     ReleasedMessage, StoredDecision,
 };
-pub use janitor::{JanitorReport, Retention};
+pub use janitor::{ANSWERS_SEEN_WITHIN, JanitorReport, Retention};
 pub use lease::{Fence, Lease, LeaseRow, Renewal, Sequence, Suspect};
 pub use reports::{DecidedBy, DecidedInput, KeptChange, KeptStatus, StoreCounts, TeamCount};
 pub use rules::{Activation, InForce, RuleSetRow, TrialRow};

@@ -75,7 +75,8 @@ impl Work<'_> {
             if !self.released.insert(inbound.decision_id) {
                 continue;
             }
-            let kept = Arrival { inbound: inbound.clone(), number: pair.1.clone() };
+            let answers_seen = arrival.answers_seen;
+            let kept = Arrival { inbound: inbound.clone(), number: pair.1.clone(), answers_seen };
             let routed = self.route(&kept, message, Some(contact.clone()), false);
             self.releases.push(release(&routed, released_by));
             self.decided.outgoing.push(routed);
@@ -95,7 +96,7 @@ impl Work<'_> {
             error!(decision_id = %id, "a message was released without a decision: nothing is published for it");
             return;
         };
-        let kept = Arrival { inbound, number: arrival.number.clone() };
+        let kept = Arrival { inbound, number: arrival.number.clone(), answers_seen: arrival.answers_seen };
         self.publish_again(&kept, contact, held.known.conversation, decision);
     }
 }

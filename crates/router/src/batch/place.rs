@@ -118,7 +118,8 @@ impl Work<'_> {
         if let Some(open) = self.conversations.get(pair)
             && open.state != ConversationState::Resolved
         {
-            if !open.is_idle(at, idle_ms) {
+            // Given a customer who waits for an answer where answers are seen, then silence ends nothing: it is ours.
+            if !open.is_idle(at, idle_ms) || (arrival.answers_seen && open.waits()) {
                 return (open.clone(), None);
             }
             let mut over = open.clone();

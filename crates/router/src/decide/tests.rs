@@ -62,12 +62,7 @@ fn of_the_message() {
     // Meta says which message a button belongs to, and not of which template that was.
     let button = r#"{"type":"button","context":{"id":"wamid.EARLIER"},"button":{"payload":"pay","text":"Pay"}}"#;
     let tapped = RouteInput { message_type: "button".to_owned(), reply_id: some("pay"), ..of_text() };
-    check(
-        "a tap",
-        button,
-        &Beside::default(),
-        &RouteInput { text: some("Pay"), quoted: true, reply_template: None, ..tapped },
-    );
+    check("a tap", button, &Beside::default(), &RouteInput { text: some("Pay"), reply_template: None, ..tapped });
     let advertisement = r#"{"type":"text","text":{"body":"hi"},
         "referral":{"source_type":"ad","source_id":"7","source_url":"https://x/7","headline":"Buy"}}"#;
     let [source_id, source_type, source_url] = ["7", "ad", "https://x/7"].map(some);

@@ -1,5 +1,6 @@
 //! The business's numbers: our stable names for Meta's ids.
 
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use waypost_domain::{NumberName, PhoneNumberId, Timestamp, WabaId};
@@ -7,6 +8,8 @@ use waypost_domain::{NumberName, PhoneNumberId, Timestamp, WabaId};
 use super::AuditedTx;
 use super::audit;
 use crate::core::{Columns, Row, Sql, Table, Tx, params};
+use crate::janitor::ANSWERS_SEEN_WITHIN;
+use crate::lease::millis;
 use crate::records::{clean, key, unreadable};
 use crate::{Result, Store};
 
@@ -82,7 +85,27 @@ static MARK_CHANGED: Sql = Sql::both("UPDATE number SET updated_at = $1, revisio
 
 static REVISION: Sql = Sql::both("SELECT CAST(coalesce(sum(revision), 0) AS BIGINT) AS revision FROM number");
 
+/// Not more than once an hour.
+static SEEN: Sql = Sql::both(
+    "UPDATE number SET answers_seen_at = CAST($2 AS BIGINT)
+    WHERE name = $1 AND coalesce(answers_seen_at, 0) <= CAST($2 AS BIGINT) - 3600000",
+);
+
+static SEEN_SINCE: Sql = Sql::both("SELECT DISTINCT name FROM number WHERE answers_seen_at >= $1");
+
 impl Store {
+    /// Somebody was seen to answer a customer on the number of this name.
+    pub async fn answer_seen(&self, name: &NumberName, at: Timestamp) -> Result<()> {
+        self.write(&SEEN, params![name, at]).await.map(drop)
+    }
+
+    /// The numbers on which somebody was seen to answer within [`ANSWERS_SEEN_WITHIN`].
+    pub async fn answered_numbers(&self) -> Result<BTreeSet<NumberName>> {
+        let since = self.now().await?.plus_millis(-millis(ANSWERS_SEEN_WITHIN));
+        let rows = self.read(&SEEN_SINCE, params![since]).await?;
+        rows.iter().map(|row| row.of("number").get("name")).collect()
+    }
+
     /// The name of a number; one that nobody named gets `number-<phone_number_id>`, for good. Remembers what the webhook
     /// shows of it.
     pub async fn ensure_number(&self, id: &PhoneNumberId, display: &str, waba: &WabaId) -> Result<NumberName> {

@@ -19,7 +19,7 @@ macro_rules! migration {
     };
 }
 
-pub(super) const ALL: [Migration; 9] = [
+pub(super) const ALL: [Migration; 10] = [
     migration!(101, "initial", "101_initial"),
     migration!(102, "suspect", "102_suspect"),
     migration!(103, "admin", "103_admin"),
@@ -29,4 +29,5 @@ pub(super) const ALL: [Migration; 9] = [
     migration!(107, "suspect place", "107_suspect_place"),
     migration!(108, "last conversation", "108_last_conversation"),
     migration!(109, "bindings", "109_bindings"),
+    migration!(112, "answers seen", "112_answers_seen"),
 ];

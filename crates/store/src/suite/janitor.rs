@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use uuid::{Builder, Uuid};
+use waypost_domain::conversation::ConversationEvent;
 use waypost_domain::{Conversation, ConversationId, ConversationState, PhoneNumberId, StatusState, Timestamp, WabaId};
 
 use super::{TTL, begin, contact_of, conversation, decision, event, name, number, owner, owner_of, row};
@@ -182,5 +183,36 @@ pub async fn the_janitor_spares_held_messages(store: &Store) -> Result<()> {
     let mut batch = begin(store, &lease).await?;
     let waiting = batch.held(contact, &name("support"), HeldKind::Standby).await?;
     assert_eq!(waiting.iter().map(|one| one.key.as_str()).collect::<Vec<_>>(), ["a"], "only the ancient one expired");
+    Ok(())
+}
+
+/// Where answers are seen, whoever waits for one keeps the conversation.
+pub async fn silence_ends_what_does_not_wait(store: &Store) -> Result<()> {
+    let lease = owner(store).await?;
+    let long_ago = days_ago(store, 2).await?;
+    let wrote = ConversationEvent::CustomerWrote { arrived_at: long_ago, written_at: None };
+    let name = store.ensure_number(&number(), "", &WabaId::new("1")).await?;
+    let other = store.ensure_number(&PhoneNumberId::new("other"), "", &WabaId::new("1")).await?;
+    let mut all = Vec::new();
+    for (key, number, answered) in [("b:a", &name, false), ("b:b", &name, true), ("b:c", &other, false)] {
+        let contact = contact_of(store, &lease, key).await?;
+        let mut talk = conversation(contact, number.as_str(), long_ago.as_millis());
+        talk.apply(wrote);
+        if answered {
+            talk.apply(ConversationEvent::Answered { at: long_ago });
+        }
+        all.push(talk);
+    }
+    let mut batch = begin(store, &lease).await?;
+    batch.record(&[], &all).await?;
+    batch.commit().await?;
+    assert!(store.answered_numbers().await?.is_empty());
+    store.answer_seen(&name, days_ago(store, 29).await?).await?;
+    store.answer_seen(&other, days_ago(store, 31).await?).await?;
+    assert_eq!(store.answered_numbers().await?.into_iter().collect::<Vec<_>>(), [name.clone()]);
+    assert_eq!(store.janitor_pass(&retention(), IDLE, 100).await?.conversations_resolved, 2);
+    let pairs: Vec<_> = all.iter().map(|talk| (talk.contact, talk.number.clone())).collect();
+    let open = begin(store, &lease).await?.conversations(&pairs).await?;
+    assert_eq!(open.into_keys().collect::<Vec<_>>(), pairs[..1]);
     Ok(())
 }

@@ -1,5 +1,7 @@
 //! `waypost status`: is it healthy, and where does it stand?
 
+use std::collections::BTreeSet;
+
 use comfy_table::{Table, presets};
 use serde::Serialize;
 use waypost_bus::{Bus, Topology};
@@ -22,6 +24,8 @@ struct Status {
     problems: Vec<String>,
     partitions: Vec<Partition>,
     queues: Vec<Queue>,
+    /// Numbers on which nobody was seen to answer for 30 days: silence ends conversations there.
+    numbers_without_answers: Vec<String>,
     /// Of the message that has waited longest for a worker.
     oldest_age_s: Option<f64>,
 }
@@ -45,8 +49,14 @@ struct Queue {
 
 pub(crate) async fn run(args: StatusArgs) -> Result<(), Failure> {
     let config = Config::of(&args.config)?;
-    let mut status =
-        Status { healthy: false, problems: Vec::new(), partitions: Vec::new(), queues: Vec::new(), oldest_age_s: None };
+    let mut status = Status {
+        healthy: false,
+        problems: Vec::new(),
+        partitions: Vec::new(),
+        queues: Vec::new(),
+        numbers_without_answers: Vec::new(),
+        oldest_age_s: None,
+    };
     status.read_store(&config).await;
     status.read_queues(&config).await;
     status.judge(args.max_age_s);
@@ -80,6 +90,9 @@ impl Status {
     async fn read_leases(&mut self, store: &Store, config: &Config) -> Result<(), waypost_store::StoreError> {
         store.require_schema().await?;
         let now = store.now().await?;
+        let answered = store.answered_numbers().await?;
+        let names: BTreeSet<_> = store.numbers().await?.into_iter().map(|number| number.name).collect();
+        self.numbers_without_answers = names.difference(&answered).map(|name| name.as_str().to_owned()).collect();
         for (component, partitions) in config.router_leases() {
             let leases = store.leases(component).await?;
             let never_owned = usize::from(partitions).saturating_sub(leases.len());
@@ -188,6 +201,10 @@ impl Status {
         }
         output::line(&partitions.to_string())?;
         output::line(&queues.to_string())?;
+        if !self.numbers_without_answers.is_empty() {
+            let numbers = self.numbers_without_answers.join(", ");
+            output::line(&format!("no answers seen for 30 days, so silence ends conversations: {numbers}"))?;
+        }
         output::line(if self.healthy { "healthy" } else { "unhealthy" })
     }
 }

@@ -22,7 +22,7 @@ use waypost_cli::Failure;
 section! {
     /// The component `router`: decides and delivers.
     RouterSection = "router" {
-        /// Silence that ends a conversation.
+        /// Silence that ends a conversation, unless the customer waits for an answer on a number where answers are seen.
         conversation_idle_minutes: u64 = RouterConfig::default().conversation_idle.as_secs() / 60,
         /// A message that comes at most so many hours after a person resolved its conversation goes on with it; 0 never does.
         reopen_within_hours: u64 = RouterConfig::default().reopen_within.as_secs() / 3600,
