@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Command, Output, Stdio};
 
 use anyhow::{Context, ensure};
-use serde_json::Value;
+use serde_json::{Value, json};
 use waypost_cloud_api::samples::{SampleKind, SampleParams, envelope, sample};
 use waypost_tests::process::waypost;
 use waypost_tests::{WaypostProcess, eventually};
@@ -137,7 +137,15 @@ fn samples_of_every_kind_are_inspected() -> anyhow::Result<()> {
     }
     let lines = json_lines(&feed(&["inspect", "-"], text("wamid.A", "15550001111", "Hi").to_string().as_bytes(), 0)?)?;
     let [line] = &lines[..] else { anyhow::bail!("{lines:?}") };
-    let expected = [("kind", "message"), ("id", "wamid.A"), ("type", "text"), ("text", "Hi"), ("field", "messages")];
+    let expected = [
+        ("kind", "message"),
+        ("id", "wamid.A"),
+        ("type", "text"),
+        ("text", "Hi"),
+        ("summary", "Hi"),
+        ("field", "messages"),
+    ];
+    ensure!(line["words"] == json!([{ "in": "text", "text": "Hi" }]), "{line}");
     for (name, value) in expected {
         ensure!(line[name] == value, "{name}: {line}");
     }

@@ -125,6 +125,7 @@ kinds! {
     UserIdUpdate: "user-id-update" => change::user_id_update,
     UserPreferences: "user-preferences" => change::user_preferences,
     Call: "call" => change::call,
+    MissedCall: "missed-call" => change::missed_call,
     TemplateStatus: "template-status" => change::template_status,
     TemplateQuality: "template-quality" => change::template_quality,
     TemplateCategory: "template-category" => change::template_category,

@@ -9,6 +9,7 @@ use waypost_rules::{RouteInput, RuleSet};
 use super::*;
 
 mod kept;
+mod notices;
 mod records;
 mod repeats;
 mod versions;

@@ -182,6 +182,7 @@ pub(crate) enum WebhookCommand {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   waypost webhook test text --config waypost.toml
+  waypost webhook test missed-call --config waypost.toml
   waypost webhook test button-reply --to https://example.com/webhook --secret-file app-secret
   waypost webhook test text --print            # only show the body
 

@@ -55,6 +55,19 @@ pub(super) fn call(params: &SampleParams) -> Value {
     of_contact(params, "calls", call)
 }
 
+pub(super) fn missed_call(params: &SampleParams) -> Value {
+    let call = json!({
+        "id": params.wamid,
+        "from": params.from,
+        "to": params.display_phone_number,
+        "event": "terminate",
+        "direction": "USER_INITIATED",
+        "status": "FAILED",
+        "timestamp": params.timestamp.to_string(),
+    });
+    of_contact(params, "calls", call)
+}
+
 /// The list of items is called like the field.
 fn of_contact(params: &SampleParams, field: &str, item: Value) -> Value {
     number_change(params, field, json!({"contacts": [contact(params)], field: [item]}))

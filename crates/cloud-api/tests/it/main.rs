@@ -1,5 +1,6 @@
 //! Tests of what other crates see: whole webhook bodies in, events out.
 
+mod contents;
 mod decoding;
 mod people;
 mod properties;

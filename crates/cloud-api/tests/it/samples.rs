@@ -50,6 +50,7 @@ const WANT: &[(&str, &str)] = &[
     ("user-id-update", "contact user_id_update"),
     ("user-preferences", "contact user_preferences"),
     ("call", "contact calls"),
+    ("missed-call", "message call"),
     ("template-status", "account message_template_status_update"),
     ("template-quality", "account message_template_quality_update"),
     ("template-category", "account template_category_update"),
