@@ -7,7 +7,7 @@ use crate::support::{change, check as check_events, messages};
 
 /// Each part and its words; then the summary.
 fn check(json: &str, words: &[(&str, &str)], summary: &str) {
-    let message = decode_message(json, &Sender::default()).unwrap();
+    let message = decode_message(json, &Sender::default()).expect("it is an object");
     let got: Vec<(&str, &str)> = message.words().iter().map(|words| (words.part.as_str(), words.text)).collect();
     assert_eq!(got, words, "{json}");
     assert_eq!(message.summary(None), summary, "{json}");

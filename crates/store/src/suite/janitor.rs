@@ -209,7 +209,7 @@ pub async fn silence_ends_what_does_not_wait(store: &Store) -> Result<()> {
     assert!(store.answered_numbers().await?.is_empty());
     store.answer_seen(&name, days_ago(store, 29).await?).await?;
     store.answer_seen(&other, days_ago(store, 31).await?).await?;
-    assert_eq!(store.answered_numbers().await?.into_iter().collect::<Vec<_>>(), [name.clone()]);
+    assert_eq!(store.answered_numbers().await?.into_iter().collect::<Vec<_>>(), std::slice::from_ref(&name));
     assert_eq!(store.janitor_pass(&retention(), IDLE, 100).await?.conversations_resolved, 2);
     let pairs: Vec<_> = all.iter().map(|talk| (talk.contact, talk.number.clone())).collect();
     let open = begin(store, &lease).await?.conversations(&pairs).await?;
