@@ -72,6 +72,7 @@ fn row(seq: i64) -> InboxRow {
         received_at: Timestamp::from_millis(seq),
         outcome: (seq != 5).then_some(outcome),
         held_event: None,
+        held_for: None,
     }
 }
 

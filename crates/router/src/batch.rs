@@ -198,6 +198,9 @@ impl Work<'_> {
         message: &InboundMessage,
         contact: Option<ContactRecord>,
     ) -> Result<(), StoreError> {
+        // Before what was kept is released: as long as no team had the conversation, notices were kept, too.
+        let was_nobodys = pair_of(arrival, contact.as_ref())
+            .is_some_and(|pair| self.open(&pair, arrival.inbound.received_at).is_none_or(|open| open.team.is_none()));
         if let (Some(contact), Some(pair)) = (&contact, pair_of(arrival, contact.as_ref())) {
             let pending = |open: &Conversation| open.state == ConversationState::Pending;
             if self.conversations.get(&pair).is_some_and(pending) {
@@ -213,9 +216,8 @@ impl Work<'_> {
             self.notice(arrival, message, contact);
             return Ok(());
         }
-        let is_first = pair.as_ref().is_some_and(|pair| self.open(pair, arrival.inbound.received_at).is_none());
         let mut routed = self.route(arrival, message, contact, true);
-        if let (Some(pair), Some(contact)) = (pair.filter(|_| is_first), &routed.contact) {
+        if let (Some(pair), Some(contact)) = (pair.filter(|_| was_nobodys), &routed.contact) {
             routed.earlier = self.earlier(&pair, contact, routed.id).await?;
         }
         let kind = if is_call { HeldKind::Call.as_str() } else { "message" };
@@ -292,6 +294,7 @@ impl Work<'_> {
             received_at: arrival.inbound.received_at,
             outcome: None,
             held_event: None,
+            held_for: None,
         }
     }
 

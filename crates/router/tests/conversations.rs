@@ -160,3 +160,38 @@ async fn a_group_has_one_conversation_and_its_members_theirs() {
     assert_eq!(rig.documents("billing").await.len(), 4);
     assert_eq!(rig.ask("SELECT CAST(count(*) AS TEXT) FROM conversation"), ["3"]);
 }
+
+/// What is kept of a group, while another app holds its thread or nothing is open, is none of its members' own.
+#[tokio::test]
+async fn what_is_kept_of_a_group_waits_for_the_group() {
+    let rig = rig().await;
+    let other = "34600000902";
+    let standby = |event: v1::Event| v1::Event { kind: v1::EventKind::StandbyMessage.into(), ..event };
+    let reaction = r#"{"id":"r","type":"reaction","group_id":"G1","reaction":{"message_id":"x","emoji":"👍"}}"#;
+    let events = [
+        v1::Event { json: reaction.into(), ..event("r", other, "") },
+        standby(in_group("g1", other, "our invoice")),
+        standby(event("p1", other, "my own invoice")),
+        // Theirs alone: it releases what they wrote alone.
+        event("p2", other, "are you there?"),
+    ];
+    rig.route_each(events).await;
+    let told = async |team: &str| {
+        let text = |document: &serde_json::Value, path: &str| document.pointer(path).unwrap_or_default().clone();
+        let documents = rig.documents(team).await;
+        let line = |one: &serde_json::Value| {
+            let earlier = one["data"]["message"]["earlier_notices"].as_array().map_or(0, Vec::len);
+            format!("{} of {}, {earlier}", text(one, "/data/message/wamid"), text(one, "/data/contact/phone"))
+        };
+        documents.iter().map(line).collect::<Vec<_>>()
+    };
+    let line = |wamid: &str, phone: &str, earlier: usize| format!("\"{wamid}\" of \"{phone}\", {earlier}");
+    assert_eq!(told("billing").await, [line("p1", other, 0), line("p2", other, 0)]);
+    assert_eq!(rig.ask("SELECT key FROM held WHERE released_by IS NULL ORDER BY key"), ["g1", "r"]);
+    // Another member writes to us: the thread is ours, and each message is its writer's.
+    rig.route_each([in_group("g2", PHONE, "hello?")]).await;
+    let all = [line("p1", other, 0), line("p2", other, 0), line("g1", other, 0), line("g2", PHONE, 1)];
+    assert_eq!(told("billing").await, all);
+    assert_eq!(rig.ask("SELECT CAST(count(*) AS TEXT) FROM held WHERE released_by IS NULL"), ["0"]);
+    assert_eq!(rig.ask("SELECT CAST(count(*) AS TEXT) FROM conversation"), ["2"]);
+}

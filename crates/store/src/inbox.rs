@@ -63,6 +63,8 @@ pub struct InboxRow {
     pub outcome: Option<StoredDecision>,
     /// The whole event, when it is kept until control of the thread comes to us.
     pub held_event: Option<Vec<u8>>,
+    /// Whom that is kept for, where it is not the contact: the group that it was written in.
+    pub held_for: Option<ContactId>,
 }
 
 /// An event that was recorded before.

@@ -172,6 +172,7 @@ pub(crate) fn row(key: &str, seq: i64) -> InboxRow {
         received_at: at(1_000 + seq),
         outcome: Some(decision("billing")),
         held_event: None,
+        held_for: None,
     }
 }
 

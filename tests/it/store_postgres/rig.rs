@@ -144,6 +144,7 @@ pub(crate) fn row(key: &str, seq: i64) -> InboxRow {
         received_at: Timestamp::from_millis(1),
         outcome: None,
         held_event: None,
+        held_for: None,
     }
 }
 

@@ -6,17 +6,18 @@ use bytes::Bytes;
 use tracing::error;
 use waypost_cloud_api::webhook::Handover;
 use waypost_domain::conversation::ConversationEvent;
-use waypost_domain::{DecisionId, InboundMessage};
+use waypost_domain::{ContactId, DecisionId, InboundMessage};
 use waypost_proto::v1::ActivityKind;
 use waypost_store::{ContactRecord, EventKey, HeldKind, HeldRelease, ReleasedMessage, StoreError};
 
-use super::{Arrival, Outgoing, Pair, Work, pair_of};
+use super::{Arrival, Outgoing, Pair, Work, observation, pair_of};
 use crate::inbound::{Content, Inbound};
 
 impl Work<'_> {
     pub(super) fn standby(&mut self, arrival: &Arrival, message: &InboundMessage, contact: Option<ContactRecord>) {
         let mut row = self.row(arrival, "standby", contact.as_ref());
         row.held_event = Some(arrival.inbound.encoded.to_vec());
+        row.held_for = arrival.inbound.content.group_id().map(ContactId::of_group);
         if let Some(pair) = pair_of(arrival, contact.as_ref()) {
             let event = ConversationEvent::CustomerWroteToOther {
                 arrived_at: arrival.inbound.received_at,
@@ -77,27 +78,42 @@ impl Work<'_> {
             }
             let answers_seen = arrival.answers_seen;
             let kept = Arrival { inbound: inbound.clone(), number: pair.1.clone(), answers_seen };
-            let routed = self.route(&kept, message, Some(contact.clone()), false);
+            let writer = self.writer(&inbound, &contact).await?;
+            let routed = self.route(&kept, message, writer, false);
             self.releases.push(release(&routed, released_by));
             self.decided.outgoing.push(routed);
         }
         Ok(())
     }
 
-    pub(super) fn publish_held_again(
+    pub(super) async fn publish_held_again(
         &mut self,
         arrival: &Arrival,
         contact: Option<ContactRecord>,
         held: ReleasedMessage,
-    ) {
+    ) -> Result<(), StoreError> {
         let id = held.known.decision_id;
-        let Some(inbound) = read_held(id, &held.event) else { return };
+        let Some(inbound) = read_held(id, &held.event) else { return Ok(()) };
         let Some(decision) = held.known.outcome else {
             error!(decision_id = %id, "a message was released without a decision: nothing is published for it");
-            return;
+            return Ok(());
+        };
+        let writer = match &contact {
+            Some(contact) => self.writer(&inbound, contact).await?,
+            None => None,
         };
         let kept = Arrival { inbound, number: arrival.number.clone(), answers_seen: arrival.answers_seen };
-        self.publish_again(&kept, contact, held.known.conversation, decision);
+        self.publish_again(&kept, writer, held.known.conversation, decision);
+        Ok(())
+    }
+
+    /// Who wrote what was kept: whoever released it, but for a group, in which everybody writes.
+    async fn writer(&mut self, kept: &Inbound, releaser: &ContactRecord) -> Result<Option<ContactRecord>, StoreError> {
+        if kept.content.group_id().is_none() {
+            return Ok(Some(releaser.clone()));
+        }
+        let mut contacts = self.tx.contacts(&[observation(kept)]).await?;
+        Ok(contacts.pop().flatten())
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tracing::error;
 use waypost_domain::conversation::{Conversation, ConversationState};
-use waypost_domain::{DecisionId, InboundMessage, TeamName, Timestamp};
+use waypost_domain::{ContactId, DecisionId, InboundMessage, TeamName, Timestamp};
 use waypost_proto::extras::add_told;
 use waypost_proto::team_message::EarlierNotice;
 use waypost_proto::v1::ActivityKind;
@@ -32,6 +32,7 @@ impl Work<'_> {
         let told = open.and_then(|open| Some((open.team.clone().filter(|team| self.has_team(team))?, open)));
         let Some((team, conversation)) = told else {
             row.held_event = Some(arrival.inbound.encoded.to_vec());
+            row.held_for = arrival.inbound.content.group_id().map(ContactId::of_group);
             if let Some(pair) = pair {
                 self.kept_here.entry(pair).or_default().push(arrival.inbound.clone());
             }
@@ -120,7 +121,8 @@ impl Work<'_> {
         shown_with: DecisionId,
     ) -> Result<Vec<EarlierNotice>, StoreError> {
         let mut kept = Vec::new();
-        if !contact.is_new {
+        let is_of_group = pair.0 != contact.id;
+        if is_of_group || !contact.is_new {
             for held in self.tx.held(pair.0, &pair.1, HeldKind::Notice).await? {
                 let event = EventKey { number: held.number, key: held.key };
                 kept.extend(read(event.decision_id(), &held.event));

@@ -32,7 +32,7 @@ impl Work<'_> {
                 if held.known.kind == NOTICE {
                     earlier.extend(shown_before(&held));
                 } else if held.known.decision_id != known.decision_id {
-                    self.publish_held_again(arrival, contact.clone(), held);
+                    self.publish_held_again(arrival, contact.clone(), held).await?;
                 }
             }
         }

@@ -117,7 +117,7 @@ static RELEASE_INBOX: Sql = Sql::both(
 );
 
 impl InboxTx {
-    /// What waits of this contact on this number, oldest first.
+    /// What waits of this contact, or of this group, on this number, oldest first.
     pub async fn held(&mut self, contact: ContactId, number: &NumberName, kind: HeldKind) -> Result<Vec<HeldMessage>> {
         let rows = self.fenced.tx.query(&WAITING, params![contact, number, kind.as_str()]).await?;
         let mut held = Vec::with_capacity(rows.len());
@@ -170,7 +170,7 @@ pub(super) fn insert_held<'a>(rows: &[&'a InboxRow]) -> Option<Statement<'a>> {
     for row in rows {
         let Some(event) = &row.held_event else { continue };
         let (number, key) = (key(row.number.as_str()), clean(&row.key));
-        held.push(params![row.decision_id, row.contact, number, key, event, row.received_at]);
+        held.push(params![row.decision_id, row.held_for.or(row.contact), number, key, event, row.received_at]);
     }
     (!held.is_empty()).then(|| Statement::rows(&INSERT, held))
 }

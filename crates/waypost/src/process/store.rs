@@ -138,6 +138,7 @@ mod tests {
             received_at: Timestamp::from_millis(1),
             outcome: None,
             held_event: None,
+            held_for: None,
         };
         let mut batch = store.begin_batch(&lease.fence(0, None)).await.unwrap();
         batch.record(&[row], &[]).await.unwrap();
