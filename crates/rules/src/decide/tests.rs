@@ -122,39 +122,41 @@ fn the_why_names_the_rule_s_words_and_not_the_customer_s() {
     assert_eq!(set.decide(&text("agent")).priority, Priority::Urgent);
 }
 
+/// Rules that take conversations away, and one that does not.
+const MOVING: &str = r#"
+    [[rules]]
+    id = "moving"
+    team = "vip"
+    move = "unless_held"
+    when = { keyword = "upgrade" }
+    [[rules]]
+    id = "always"
+    team = "vip"
+    move = "always"
+    when = { keyword = "fraud" }
+    [[rules]]
+    id = "own"
+    priority = 30
+    team = "frontdesk"
+    when = { keyword = "opening" }
+    [[rules]]
+    id = "own-always"
+    priority = 40
+    team = "frontdesk"
+    move = "always"
+    when = { keyword = "refund" }
+    [[rules]]
+    id = "running"
+    phase = "bind"
+    team = "billing"
+    when = { keyword = "receipt" }
+"#;
+
 /// What may happen to a conversation that is open with the front desk.
 #[test]
 fn a_conversation_is_bound_as_firmly_as_somebody_decided_it() {
     use Binding::{Firm, Held, Loose};
-    const RULES: &str = r#"
-        [[rules]]
-        id = "moving"
-        team = "vip"
-        move = "unless_held"
-        when = { keyword = "upgrade" }
-        [[rules]]
-        id = "always"
-        team = "vip"
-        move = "always"
-        when = { keyword = "fraud" }
-        [[rules]]
-        id = "own"
-        priority = 30
-        team = "frontdesk"
-        when = { keyword = "opening" }
-        [[rules]]
-        id = "own-always"
-        priority = 40
-        team = "frontdesk"
-        move = "always"
-        when = { keyword = "refund" }
-        [[rules]]
-        id = "running"
-        phase = "bind"
-        team = "billing"
-        when = { keyword = "receipt" }
-    "#;
-    let set = RuleSet::parse(&format!("{FILE}{RULES}")).unwrap_or_else(|errors| panic!("{errors}"));
+    let set = RuleSet::parse(&format!("{FILE}{MOVING}")).unwrap_or_else(|errors| panic!("{errors}"));
     let open = |team: &str, binding, waits| {
         let team = TeamName::new(team).expect("a name");
         Some(OpenConversation { binding, waits, ..OpenConversation::firm(team, Priority::Normal) })
