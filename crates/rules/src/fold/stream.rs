@@ -3,7 +3,7 @@
 
 use caseless::Caseless;
 use unicode_normalization::UnicodeNormalization;
-use unicode_normalization::char::is_combining_mark;
+use unicode_normalization::char::{canonical_combining_class, is_combining_mark};
 
 use super::emoji;
 use super::letters::{Letter, Mark, is_ignorable, letter, mark, stays, syllable};
@@ -55,9 +55,11 @@ fn stretch(text: &str, sink: &mut impl Sink) {
         } else if emoji::is_emoji(c) {
             length = emoji::length(rest).max(length);
             sink.emoji(emoji::parts(&rest[..length]));
-        } else if !is_ignorable(c) {
-            length = rest.find(|c| stays(c) || is_ignorable(c) || emoji::is_emoji(c)).unwrap_or(rest.len());
-            for c in rest[..length].nfkd().default_case_fold().nfkd() {
+        } else {
+            length = rest.find(|c| stays(c) || emoji::is_emoji(c)).unwrap_or(rest.len());
+            // What cannot be seen goes first: marks on both sides of it are in one order then.
+            let seen = rest[..length].chars().filter(|c| !is_ignorable(*c));
+            for c in seen.nfkd().default_case_fold().nfkd() {
                 folded(c, sink);
             }
         }
@@ -99,6 +101,13 @@ fn marked(c: char, sink: &mut impl Sink) {
         Mark::Nothing => {}
         Mark::Optional(mark) => sink.mark(mark),
         Mark::Becomes(other) => sink.becomes(other),
+        // Out of the order that normalisation gives, when what stood between is left out.
+        Mark::Letter if is_out_of_order(base, c) => {}
         Mark::Letter => sink.attached(c),
     }
+}
+
+fn is_out_of_order(before: char, mark: char) -> bool {
+    let class = canonical_combining_class(mark);
+    class != 0 && canonical_combining_class(before) > class
 }

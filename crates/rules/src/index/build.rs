@@ -239,16 +239,19 @@ impl<'a> Filing<'a> {
     fn finish(mut self, is_settled: impl Fn(u32) -> bool) -> (Dictionaries, Box<[Candidate]>) {
         self.filed.sort_unstable();
         self.filed.dedup();
-        let mut stretches = vec![Posting { first: Candidate(0), start: 0, end: 0 }; self.keys.len()];
-        let mut postings = Vec::with_capacity(self.filed.len());
-        for (place, (key, row)) in (0_u32..).zip(&self.filed) {
-            let candidate = Candidate::new(*row, is_settled(*row));
-            postings.push(candidate);
-            let stretch = &mut stretches[*key as usize];
-            if stretch.start == stretch.end {
-                (stretch.first, stretch.start) = (candidate, place);
+        let mut by_key = vec![Posting { first: Candidate(0), at: 0 }; self.keys.len()];
+        let mut postings = Vec::new();
+        for filed in self.filed.chunk_by(|(key, _), (next, _)| key == next) {
+            let mut rows = filed.iter().map(|(_, row)| Candidate::new(*row, is_settled(*row)));
+            let (Some((key, _)), Some(first)) = (filed.first(), rows.next()) else { continue };
+            let mut at = 0;
+            if filed.len() > 1 {
+                postings.push(Candidate(u32::try_from(filed.len()).unwrap_or(u32::MAX)));
+                at = u32::try_from(postings.len()).unwrap_or(u32::MAX);
+                postings.push(first);
+                postings.extend(rows);
             }
-            stretch.end = place + 1;
+            by_key[*key as usize] = Posting { first, at };
         }
         let mut dictionaries = Dictionaries::default();
         let mut fields: Vec<&Field> = self.keys.keys().filter_map(|key| key.field).collect();
@@ -270,7 +273,7 @@ impl<'a> Filing<'a> {
             }
         }
         for (key, place) in &self.keys {
-            let posting = stretches[*place as usize];
+            let posting = by_key[*place as usize];
             if let Some(dictionary) = dictionaries.of(key.field, key.how) {
                 dictionary.insert(key.text, key.how.is_prefix(), posting);
             }

@@ -90,16 +90,17 @@ struct Test {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct MemoPlace(std::num::NonZeroU32);
 
-/// A stretch of `Index::postings`. Its first row stands here too: of most words there is no other, and the postings of
-/// a hundred thousand rules lie in no cache.
+/// The rows that are filed under one key, in winning order. The first one stands here: of most words there is no other,
+/// and the postings of a hundred thousand rules lie in no cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Posting {
     first: Candidate,
-    start: u32,
-    end: u32,
+    /// Where they stand among `Index::postings`, behind their number; 0 for one alone.
+    at: u32,
 }
 
-/// A row that may hold: its place, and whether anything is left to test of it.
+/// A row that may hold: its place, and whether anything is left to test of it. In front of each stretch of postings, it is
+/// how many there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Candidate(u32);
 
@@ -125,7 +126,7 @@ pub(crate) struct Index {
     /// By [`Group::place`].
     groups: [Range<u32>; Group::COUNT],
     dictionaries: Dictionaries,
-    /// Rows by the value they are filed under, in winning order.
+    /// Rows by the value they are filed under, in winning order, where there are several.
     postings: Box<[Candidate]>,
     broad: Broad,
     memo_places: usize,
@@ -269,9 +270,9 @@ impl Index {
 
     /// The rows of a posting from `start` on.
     fn candidates<'a>(&'a self, posting: &'a Posting, start: u32) -> &'a [Candidate] {
-        let rows = match posting.end - posting.start {
-            1 => std::slice::from_ref(&posting.first),
-            _ => &self.postings[posting.start as usize..posting.end as usize],
+        let rows = match posting.at as usize {
+            0 => std::slice::from_ref(&posting.first),
+            at => &self.postings[at..][..self.postings[at - 1].0 as usize],
         };
         if posting.first.row() >= start {
             return rows;
