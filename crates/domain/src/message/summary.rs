@@ -65,7 +65,7 @@ fn said(message: &InboundMessage) -> Vec<String> {
                 message.rotation.as_ref().and_then(|moved| Some((phone(&moved.previous)?, phone(&moved.current)?)));
             let told = system.body.as_deref().or(system.kind.as_deref()).and_then(some);
             match moved {
-                Some((from, to)) => Some(vec![format!("📱 {from} → {to}")]),
+                Some((from, to)) => Some(vec![format!("📱 {} → {}", line(&from), line(&to))]),
                 None => told.map(|told| vec!["⚙".to_owned(), told]),
             }
         }
@@ -201,6 +201,10 @@ mod tests {
         check(bare.clone(), "❓ interactive");
         let error = MessageError { code: 131_000, title: Some("Something went wrong".into()), details: None };
         check(InboundMessage { errors: vec![error], ..bare }, "❓ interactive ⚠ 131000 Something went wrong");
+        let aliases = |phone: &str| crate::AliasSet { phone: Some(phone.to_owned()), ..crate::AliasSet::default() };
+        let moved = super::super::Rotation { previous: aliases("1\u{0}2"), current: aliases("3") };
+        let content = MessageContent::System(crate::message::System::default());
+        check(InboundMessage { content, rotation: Some(moved), ..InboundMessage::default() }, "📱 1 2 → 3");
         let tap = Tap { source: TapSource::Template, id: "pay".into(), title: None, description: None };
         check(InboundMessage { tap: Some(tap), ..InboundMessage::default() }, "☑ pay");
     }
