@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use prost::Message;
 use waypost_domain::message::Part;
 use waypost_domain::team::Priority;
-use waypost_domain::{Binding, TeamName, Timestamp};
+use waypost_domain::{Binding, LanguageSource, TeamName, Timestamp};
 use waypost_rules::{OpenConversation, PartWords, PreviousTeam, Referral, RouteInput, Semantics};
 
 use crate::event::InvalidField;
@@ -171,6 +171,8 @@ pub fn decode_route_input(bytes: &[u8]) -> Result<RouteInput, InvalidField> {
             source_url: referral.source_url,
         }),
         language: wire.language,
+        language_source: wire.language_source.as_deref().and_then(LanguageSource::parse),
+        language_confidence: wire.language_confidence.and_then(|confidence| confidence.try_into().ok()),
         country: wire.country,
         received_at: wire.received_at_ms.map(Timestamp::from_millis),
         zone: wire.zone,
@@ -210,6 +212,8 @@ impl From<&RouteInput> for v1::RouteInput {
                 source_url: referral.source_url.clone(),
             }),
             language: input.language.clone(),
+            language_source: input.language_source.map(|source| source.as_str().to_owned()),
+            language_confidence: input.language_confidence.map(u32::from),
             country: input.country.clone(),
             zone: input.zone.clone(),
             received_at_ms: input.received_at.map(Timestamp::as_millis),
@@ -267,6 +271,8 @@ mod tests {
             reply_template: Some("welcome".into()),
             referral: Some(Referral { source_id: Some("1".into()), source_type: None, source_url: Some("u".into()) }),
             language: Some("es".into()),
+            language_source: Some(LanguageSource::Guess),
+            language_confidence: Some(73),
             country: Some("MX".into()),
             received_at: Some(Timestamp::from_millis(1_700_000_000_123)),
             zone: Some("America/Mexico_City".into()),

@@ -125,6 +125,8 @@ pub enum Field {
     Group,
     /// What is known of the customer, e.g. `tier`.
     Attribute(Box<str>),
+    /// Who says which language it is: `crm`, `choice`, `guess` or `number`.
+    LanguageSource,
 }
 
 /// A set of parts of a message.

@@ -147,6 +147,7 @@ fn is_one_of(field: &Field, any_of: &[TextMatch]) -> String {
         Field::Form(name) => format!("form: {name} is {values}"),
         Field::Number
         | Field::Language
+        | Field::LanguageSource
         | Field::Country
         | Field::ReplyTemplate
         | Field::ReferralId
@@ -164,6 +165,7 @@ pub(crate) fn field_name(field: &Field) -> &str {
         Field::Number => "number",
         Field::MessageType => "type",
         Field::Language => "language",
+        Field::LanguageSource => "language source",
         Field::Country => "country",
         Field::Reply => "reply",
         Field::ReplyTemplate => "template",

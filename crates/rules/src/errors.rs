@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use waypost_domain::calendar::{Calendar, TimeOfDay};
 use waypost_domain::team::{TeamHours, WhenClosed};
-use waypost_domain::{Binding, CalendarName, Team, TeamName};
+use waypost_domain::{Binding, CalendarName, LanguageSource, Team, TeamName};
 
 use crate::atom::{Atom, Field, Keyword, Parts, Patterns, TextMatch};
 use crate::describe::field_name;
@@ -336,6 +336,10 @@ impl<'a> Checker<'a> {
                 }
                 Field::Language if !one.text.bytes().all(|byte| byte.is_ascii_lowercase()) => {
                     format!("{:?} is no language; they look like \"pt\"", one.text)
+                }
+                Field::LanguageSource if one.prefix || LanguageSource::parse(&one.text).is_none() => {
+                    let sources = LanguageSource::ALL.map(LanguageSource::as_str).join(", ");
+                    format!("{:?} tells no language; it is one of {sources}", one.text)
                 }
                 Field::Country
                     if !one.prefix && (one.text.len() != 2 || !one.text.bytes().all(|b| b.is_ascii_uppercase())) =>

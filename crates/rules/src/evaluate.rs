@@ -114,6 +114,9 @@ impl Field {
             Self::Number => FieldValue::Known(&input.number),
             Self::MessageType => FieldValue::Known(&input.message_type),
             Self::Language => known(input.language.as_ref()),
+            Self::LanguageSource => {
+                input.language_source.map_or(FieldValue::Unknown, |source| FieldValue::Known(source.as_str()))
+            }
             Self::Country => known(input.country.as_ref()),
             Self::Reply => certain(input.reply_id.as_ref()),
             Self::ReplyTemplate if input.reply_id.is_none() => FieldValue::Absent,
@@ -138,7 +141,8 @@ impl Field {
     /// Whether it may be [`FieldValue::Unknown`].
     pub(crate) const fn may_be_unknown(&self) -> bool {
         match self {
-            Self::Language | Self::Country | Self::ReplyTemplate | Self::Binding | Self::Attribute(_) => true,
+            Self::Language | Self::LanguageSource | Self::Country | Self::ReplyTemplate => true,
+            Self::Binding | Self::Attribute(_) => true,
             Self::Number | Self::MessageType | Self::Reply | Self::OpenTeam => false,
             Self::ReferralId | Self::ReferralType | Self::ReferralUrl | Self::Form(_) | Self::Group => false,
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use waypost_domain::message::{FormField, Forwarded, MessageContent, Part};
 use waypost_domain::team::Priority;
-use waypost_domain::{Binding, InboundMessage, MessageKind, TeamName, Timestamp};
+use waypost_domain::{Binding, InboundMessage, LanguageSource, MessageKind, TeamName, Timestamp};
 
 /// Rules look at this many characters of a message: WhatsApp's own limit for a text.
 pub const TEXT_CHARS_MAX: usize = 4096;
@@ -38,6 +38,10 @@ pub struct RouteInput {
     pub attributes: BTreeMap<String, String>,
     /// The primary subtag, lower case, e.g. `pt`.
     pub language: Option<String>,
+    /// Who says so; `None` in inputs that were stored before rules knew.
+    pub language_source: Option<LanguageSource>,
+    /// How sure that is, in per cent; for whoever reads an explanation.
+    pub language_confidence: Option<u8>,
     /// ISO 3166 alpha-2, upper case, e.g. `BR`.
     pub country: Option<String>,
     /// `None` in inputs that were stored before rules knew the time.

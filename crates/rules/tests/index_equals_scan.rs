@@ -292,6 +292,8 @@ fn input() -> impl Strategy<Value = RouteInput> {
                 referral,
                 attributes: attribute("tier", tier).into_iter().chain(attribute("ltv", ltv)).collect(),
                 language,
+                language_source: None,
+                language_confidence: None,
                 country,
                 received_at: received_at.map(|s| Timestamp::from_millis(s * 1000)),
                 zone: zone.map(str::to_owned),

@@ -83,6 +83,14 @@ fn warnings() {
         &["handover.words.pt: rule r expects customers who write pt; add words to ask for a person in it"],
     );
     check(
+        "the source of a language without the language",
+        &[
+            rule("r", "team='a'\nwhen={ language_source='guess', country='ES' }"),
+            rule("s", "team='a'\nwhen={ language_source='guess', language='en' }"),
+        ],
+        &["rules.r.when.language_source: asks who says which language it is, and not which; add language"],
+    );
+    check(
         "a deep menu",
         &[rule("r", "team='a'\nwhen={ reply='a:b:c:d' }")],
         &["rules.r.when.reply: a:b:c:d is 4 menus deep; people follow 3"],

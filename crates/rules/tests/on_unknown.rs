@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 
+use waypost_domain::LanguageSource;
 use waypost_rules::naive::Scan;
 use waypost_rules::{RouteInput, RuleSet, Scratch};
 
@@ -11,6 +12,8 @@ const HEAD: &str = "[default]\nteam='a'\n[handover]\nteam='a'\nbuttons=['h']\n[[
 fn conditions() -> Vec<(&'static str, [RouteInput; 3])> {
     let country = |country: Option<&str>| RouteInput { country: country.map(str::to_owned), ..RouteInput::default() };
     let language = |word: Option<&str>| RouteInput { language: word.map(str::to_owned), ..RouteInput::default() };
+    let source = |language_source| RouteInput { language_source, ..RouteInput::default() };
+    let (guess, crm) = (Some(LanguageSource::Guess), Some(LanguageSource::Crm));
     let spent = |amount: Option<&str>| {
         let attributes = amount.map(|amount| ("spent".to_owned(), amount.to_owned())).into_iter().collect();
         RouteInput { attributes, ..RouteInput::default() }
@@ -21,6 +24,7 @@ fn conditions() -> Vec<(&'static str, [RouteInput; 3])> {
     vec![
         ("country='ES'", [country(Some("ES")), country(Some("FR")), country(None)]),
         ("language=['es', 'pt']", [language(Some("pt")), language(Some("en")), language(None)]),
+        ("language_source='guess'", [source(guess), source(crm), source(None)]),
         ("attribute={ spent='1*' }", [spent(Some("10")), spent(Some("20")), spent(None)]),
         ("attribute={ spent={ min=15 } }", [spent(Some("20")), spent(Some("10")), spent(None)]),
         ("percent={ from=0, to=50, seed='' }", [low, high, drawn("")]),

@@ -7,7 +7,7 @@ use std::path::Path;
 use serde::Deserialize;
 use waypost_domain::message::Part;
 use waypost_domain::team::Priority;
-use waypost_domain::{Binding, TeamName};
+use waypost_domain::{Binding, LanguageSource, TeamName};
 use waypost_rules::input::parse_instant;
 use waypost_rules::{OpenConversation, PartWords, PreviousTeam, Referral, RouteInput, Semantics};
 
@@ -59,6 +59,7 @@ struct Json {
     attributes: BTreeMap<String, String>,
     tier: Option<String>,
     language: Option<String>,
+    language_source: Option<LanguageSource>,
     country: Option<String>,
     at: Option<String>,
     zone: Option<String>,
@@ -142,6 +143,8 @@ pub(super) fn parse(text: &str) -> Result<Line, InputError> {
         }),
         attributes,
         language: json.language,
+        language_source: json.language_source,
+        language_confidence: None,
         country: json.country,
         received_at,
         zone: json.zone,

@@ -208,6 +208,12 @@ pub struct RouteInput {
     /// The customer only thanks or says goodbye, behind our last word.
     #[prost(bool, tag = "53")]
     pub closes: bool,
+    /// Who says which language it is (`crm`, `choice`, `guess`, `number`) and how sure that is, in per cent. Absent in inputs
+    /// of releases that did not know.
+    #[prost(string, optional, tag = "40")]
+    pub language_source: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(uint32, optional, tag = "41")]
+    pub language_confidence: ::core::option::Option<u32>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct RouteWords {

@@ -409,6 +409,9 @@ pub struct SampleInput {
     pub open_team: ::prost::alloc::string::String,
     #[prost(enumeration = "Urgency", tag = "18")]
     pub open_urgency: i32,
+    /// `crm`, `choice`, `guess` or `number`; empty where the language is not known.
+    #[prost(string, tag = "28")]
+    pub language_source: ::prost::alloc::string::String,
     #[prost(message, repeated, tag = "38")]
     pub words: ::prost::alloc::vec::Vec<SampleWords>,
     #[prost(btree_map = "string, string", tag = "39")]
@@ -592,6 +595,8 @@ pub enum FieldKind {
     ReferralType = 8,
     ReferralUrl = 9,
     Attribute = 10,
+    /// Who says which language it is: `crm`, `choice`, `guess` or `number`.
+    LanguageSource = 20,
     /// An answer of a form.
     Form = 30,
     /// The group that was written in.
@@ -619,6 +624,7 @@ impl FieldKind {
             Self::ReferralType => "FIELD_KIND_REFERRAL_TYPE",
             Self::ReferralUrl => "FIELD_KIND_REFERRAL_URL",
             Self::Attribute => "FIELD_KIND_ATTRIBUTE",
+            Self::LanguageSource => "FIELD_KIND_LANGUAGE_SOURCE",
             Self::Form => "FIELD_KIND_FORM",
             Self::Group => "FIELD_KIND_GROUP",
             Self::OpenTeam => "FIELD_KIND_OPEN_TEAM",
@@ -639,6 +645,7 @@ impl FieldKind {
             "FIELD_KIND_REFERRAL_TYPE" => Some(Self::ReferralType),
             "FIELD_KIND_REFERRAL_URL" => Some(Self::ReferralUrl),
             "FIELD_KIND_ATTRIBUTE" => Some(Self::Attribute),
+            "FIELD_KIND_LANGUAGE_SOURCE" => Some(Self::LanguageSource),
             "FIELD_KIND_FORM" => Some(Self::Form),
             "FIELD_KIND_GROUP" => Some(Self::Group),
             "FIELD_KIND_OPEN_TEAM" => Some(Self::OpenTeam),

@@ -257,6 +257,7 @@ impl Reader {
             Ok(wire::FieldKind::Number) => Field::Number,
             Ok(wire::FieldKind::MessageType) => Field::MessageType,
             Ok(wire::FieldKind::Language) => Field::Language,
+            Ok(wire::FieldKind::LanguageSource) => Field::LanguageSource,
             Ok(wire::FieldKind::Country) => Field::Country,
             Ok(wire::FieldKind::Reply) => Field::Reply,
             Ok(wire::FieldKind::ReplyTemplate) => Field::ReplyTemplate,

@@ -2,7 +2,7 @@
 
 use waypost_domain::calendar::{Calendar, Shift};
 use waypost_domain::team::{Priority, WhenClosed};
-use waypost_domain::{Binding, Team, Timestamp};
+use waypost_domain::{Binding, LanguageSource, Team, Timestamp};
 use waypost_rules::atom::{Atom, Field, Keyword, Parts, TextMatch, WholeRange, ZoneOf};
 use waypost_rules::model::{Conjunct, Expect, Literal, Move, OnUnknown, Outcome, Sample, Target};
 use waypost_rules::{Document, PartWords, Phase, Rule};
@@ -218,6 +218,7 @@ fn field(field: &Field) -> wire::Field {
         Field::Number => (wire::FieldKind::Number, ""),
         Field::MessageType => (wire::FieldKind::MessageType, ""),
         Field::Language => (wire::FieldKind::Language, ""),
+        Field::LanguageSource => (wire::FieldKind::LanguageSource, ""),
         Field::Country => (wire::FieldKind::Country, ""),
         Field::Reply => (wire::FieldKind::Reply, ""),
         Field::ReplyTemplate => (wire::FieldKind::ReplyTemplate, ""),
@@ -258,6 +259,7 @@ fn sample(sample: &Sample) -> wire::Sample {
         }),
         attributes: input.attributes.clone(),
         language: input.language.clone(),
+        language_source: input.language_source.map(LanguageSource::as_str).unwrap_or_default().to_owned(),
         country: input.country.clone(),
         zone: input.zone.clone(),
         received_at_ms: input.received_at.map(Timestamp::as_millis),

@@ -41,6 +41,7 @@ pub fn warnings(set: &RuleSet) -> Vec<Finding> {
     templates(definition, &mut findings);
     patterns(definition, &mut findings);
     languages(definition, &mut findings);
+    language_sources(definition, &mut findings);
     menus(definition, &mut findings);
     moving::warnings(definition, &mut findings);
     words(definition, &mut findings);
@@ -206,6 +207,22 @@ fn languages(definition: &Definition, findings: &mut Vec<Finding>) {
         let problem =
             format!("rule {rule} expects customers who write {language}; add words to ask for a person in it");
         findings.push(of_set(&format!("handover.words.{language}"), problem));
+    }
+}
+
+/// Who says which language it is makes a difference only beside the language itself.
+fn language_sources(definition: &Definition, findings: &mut Vec<Finding>) {
+    for (at, rule) in definition.rules.iter().enumerate().filter(|(_, rule)| rule.enabled) {
+        let asks = |conjunct: &Conjunct, field: &Field| {
+            let is_of = |atom: &Atom| matches!(atom, Atom::Value { field: of, .. } | Atom::Exists(of) if of == field);
+            conjunct.literals().iter().any(|literal| is_of(&literal.atom))
+        };
+        let is_alone =
+            |conjunct: &&Conjunct| asks(conjunct, &Field::LanguageSource) && !asks(conjunct, &Field::Language);
+        if rule.when.iter().any(|conjunct| is_alone(&conjunct)) {
+            let problem = "asks who says which language it is, and not which; add language";
+            findings.push(of_rule(at, rule, "when.language_source", problem.to_owned()));
+        }
     }
 }
 

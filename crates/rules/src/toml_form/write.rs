@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use waypost_domain::calendar::{Calendar, Shift, Weekday};
 use waypost_domain::message::Part;
 use waypost_domain::team::{Priority, TeamHours, WhenClosed};
-use waypost_domain::{Binding, Team, Timestamp};
+use waypost_domain::{Binding, LanguageSource, Team, Timestamp};
 
 use self::when::{conjunct, keyword};
 use crate::model::{
@@ -236,6 +236,7 @@ fn sample(sample: &Sample) -> String {
         text("referral_url", referral.source_url.as_deref());
     }
     text("language", input.language.as_deref());
+    text("language_source", input.language_source.map(LanguageSource::as_str));
     text("country", input.country.as_deref());
     text("zone", input.zone.as_deref());
     text("contact", (!input.contact_key.is_empty()).then_some(&input.contact_key));

@@ -1,6 +1,6 @@
 //! Samples: the messages that a rule's author gives with it.
 
-use waypost_domain::Binding;
+use waypost_domain::{Binding, LanguageSource};
 use waypost_rules::model::{Expect, Sample};
 use waypost_rules::{OpenConversation, PartWords, PreviousTeam, Referral, RouteInput, Semantics};
 
@@ -20,6 +20,10 @@ impl Reader {
         let words = wire.words.into_iter();
         let words: Option<_> =
             words.map(|one| Some(PartWords { part: self.part(&one.part, &field)?, text: one.text })).collect();
+        let language_source = LanguageSource::parse(&wire.language_source);
+        if language_source.is_none() && !wire.language_source.is_empty() {
+            self.refuse::<()>(format!("{at}.input.language_source"), "must be crm, choice, guess or number");
+        }
         let input = RouteInput {
             number: wire.number,
             message_type: wire.message_type,
@@ -38,6 +42,8 @@ impl Reader {
             }),
             attributes: wire.attributes,
             language: wire.language,
+            language_source,
+            language_confidence: None,
             country: wire.country,
             received_at,
             zone: wire.zone,

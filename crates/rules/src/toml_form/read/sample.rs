@@ -1,9 +1,9 @@
 //! Samples: the messages that a rule's author gives with it. Keys that say what a message is, and what is expected.
 
 use toml::de::DeTable;
-use waypost_domain::Binding;
 use waypost_domain::message::Part;
 use waypost_domain::team::Priority;
+use waypost_domain::{Binding, LanguageSource};
 
 use super::super::tree::{Reader, Value, join};
 use crate::input::{OpenConversation, PartWords, PreviousTeam, Referral, RouteInput};
@@ -44,6 +44,10 @@ impl Reader {
                 "forwarded" => input.forwarded = self.bool(value, &path)?,
                 "quoted" => input.quoted = self.bool(value, &path)?,
                 "language" => input.language = text(self),
+                "language_source" => {
+                    let sources = LanguageSource::ALL.map(LanguageSource::as_str);
+                    input.language_source = self.word(value, &path, LanguageSource::parse, &sources);
+                }
                 "country" => input.country = text(self),
                 "at" => input.received_at = self.instant(value, &path),
                 "zone" => input.zone = text(self),
@@ -113,6 +117,7 @@ const SAMPLE_KEYS: &[&str] = &[
     "tier",
     "attribute",
     "language",
+    "language_source",
     "country",
     "at",
     "zone",
