@@ -24,6 +24,8 @@ pub const METHODS: &[(&str, Access)] = &[
     ("waypost.admin.v1.CalendarService/ImportHolidays", EDITS),
     ("waypost.admin.v1.ContactService/GetContact", Access::AnyOf(&[Editor, Compliance])),
     ("waypost.admin.v1.ContactService/BatchUpsertContacts", Access::AnyOf(&[Editor])),
+    ("waypost.admin.v1.ContactService/SplitContact", Access::AnyOf(&[Editor])),
+    ("waypost.admin.v1.ContactService/ConfirmContact", Access::AnyOf(&[Editor])),
     ("waypost.admin.v1.DeadLetterService/ListDeadLetters", OPERATES),
     ("waypost.admin.v1.DeadLetterService/SummarizeDeadLetters", STAFF),
     ("waypost.admin.v1.DeadLetterService/ReplayDeadLetters", OPERATES),

@@ -17,6 +17,10 @@ pub enum ContactsCommand {
     Get(ContactGetArgs),
     /// Create and update contacts from a file
     Import(ContactsImportArgs),
+    /// Undo a merge: two contacts are not one person
+    Split(ContactSplitArgs),
+    /// Say that a contact is who it claims to be
+    Confirm(ContactConfirmArgs),
 }
 
 #[derive(Debug, Args)]
@@ -34,10 +38,50 @@ pub struct ContactGetArgs {
     server: ServerArgs,
 }
 
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Aliases, open conversations and messages on hold that came from the other contact go back to it, unless
+somebody else has them by now. From then on a phone number alone does not make the two one again.
+
+`waypost contacts get` shows who was merged into a contact (merged_contacts)."
+)]
+pub struct ContactSplitArgs {
+    /// The contact that is left: contacts/ID
+    name: String,
+    /// Who was merged into it: contacts/ID; the last one if none is given
+    #[arg(long, value_name = "NAME")]
+    merged: Option<String>,
+    /// Check it, change nothing
+    #[arg(long)]
+    validate_only: bool,
+    #[command(flatten)]
+    server: ServerArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Whoever shows a new user id on the number of somebody who was silent for long, or whose identity changed,
+only claims to be them (claims in `waypost contacts get`). Confirmed, both are one contact, with the transcript of both."
+)]
+pub struct ContactConfirmArgs {
+    /// The contact that claims to be another: contacts/ID
+    name: String,
+    /// Whom it claims to be: contacts/ID; needed where there are several
+    #[arg(long, value_name = "NAME")]
+    claimed: Option<String>,
+    /// Check it, change nothing
+    #[arg(long)]
+    validate_only: bool,
+    #[command(flatten)]
+    server: ServerArgs,
+}
+
 pub(crate) async fn run(command: ContactsCommand) -> Result<(), Failure> {
     match command {
         ContactsCommand::Get(args) => get(args).await,
         ContactsCommand::Import(args) => import::run(args).await,
+        ContactsCommand::Split(args) => split(args).await,
+        ContactsCommand::Confirm(args) => confirm(args).await,
     }
 }
 
@@ -50,4 +94,18 @@ async fn get(args: ContactGetArgs) -> Result<(), Failure> {
     };
     let contact = client.get_contact(request).await?.into_inner().contact;
     print_one(args.server.json, &contact.unwrap_or_default())
+}
+
+async fn split(args: ContactSplitArgs) -> Result<(), Failure> {
+    let client = ContactServiceClient::new(connect(&args.server).await?);
+    let (merged_contact, validate_only) = (args.merged.unwrap_or_default(), args.validate_only);
+    let request = v1::SplitContactRequest { name: args.name, merged_contact, validate_only };
+    print_one(args.server.json, &client.split_contact(request).await?.into_inner())
+}
+
+async fn confirm(args: ContactConfirmArgs) -> Result<(), Failure> {
+    let client = ContactServiceClient::new(connect(&args.server).await?);
+    let (claimed_contact, validate_only) = (args.claimed.unwrap_or_default(), args.validate_only);
+    let request = v1::ConfirmContactRequest { name: args.name, claimed_contact, validate_only };
+    print_one(args.server.json, &client.confirm_contact(request).await?.into_inner())
 }

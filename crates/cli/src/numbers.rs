@@ -28,7 +28,7 @@ pub struct NumberGetArgs {
 
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
-  waypost numbers set support-es 106540352242922
+  waypost numbers set support-es 106540352242922 --language es
 
 The id that had the name before keeps it too, for its history. Every process follows within two seconds, and the
 section [numbers] of the configuration changes neither this name nor this id any more.")]
@@ -37,6 +37,9 @@ pub struct NumberSetArgs {
     number: String,
     /// Meta's id of the number (phone_number_id)
     phone_number_id: String,
+    /// The language that is usual on it: that of customers of whom nobody knows another ("" for none)
+    #[arg(long, value_name = "TAG")]
+    language: Option<String>,
     #[command(flatten)]
     edit: EditArgs,
 }
@@ -73,11 +76,18 @@ async fn get(args: NumberGetArgs) -> Result<(), Failure> {
 
 async fn set(args: NumberSetArgs) -> Result<(), Failure> {
     let EditArgs { etag, validate_only, server } = args.edit;
-    let number =
-        v1::Number { name: name(&args.number), phone_number_id: args.phone_number_id, etag, ..v1::Number::default() };
+    let mut paths = vec!["phone_number_id".to_owned()];
+    paths.extend(args.language.is_some().then(|| "language".to_owned()));
+    let number = v1::Number {
+        name: name(&args.number),
+        phone_number_id: args.phone_number_id,
+        language: args.language.unwrap_or_default(),
+        etag,
+        ..v1::Number::default()
+    };
     let request = v1::UpdateNumberRequest {
         number: Some(number),
-        update_mask: Some(FieldMask { paths: vec!["phone_number_id".to_owned()] }),
+        update_mask: Some(FieldMask { paths }),
         allow_missing: true,
         validate_only,
     };

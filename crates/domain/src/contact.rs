@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::ContactId;
+use crate::language::LanguageMemory;
 use crate::phone;
 
 /// What is known of a contact.
@@ -18,7 +19,9 @@ pub struct ContactRecord {
     pub attributes: BTreeMap<String, String>,
     pub profile_name: Option<String>,
     pub username: Option<String>,
-    pub language: Option<String>,
+    /// The number as WhatsApp wrote it last, where that is not its canonical form.
+    pub wa_id: Option<String>,
+    pub language: LanguageMemory,
     /// Never met before what asked for it.
     pub is_new: bool,
 }
@@ -26,8 +29,9 @@ pub struct ContactRecord {
 impl ContactRecord {
     /// A contact of whom nothing is known but that there is one.
     pub const fn empty(id: ContactId) -> Self {
+        let language = LanguageMemory { known: None, sample: None };
         let attributes = BTreeMap::new();
-        Self { id, attributes, profile_name: None, username: None, language: None, is_new: false }
+        Self { id, attributes, profile_name: None, username: None, wa_id: None, language, is_new: false }
     }
 }
 
@@ -41,6 +45,8 @@ pub enum Alias {
     Bsuid(String),
     /// The same person across the portfolios of one parent business.
     ParentBsuid(String),
+    /// A phone number, in canonical form, that somebody says is theirs: it does not name them until it writes.
+    PhoneClaim(String),
 }
 
 impl Alias {
@@ -50,12 +56,13 @@ impl Alias {
             Self::Phone(_) => "phone",
             Self::Bsuid(_) => "bsuid",
             Self::ParentBsuid(_) => "parent_bsuid",
+            Self::PhoneClaim(_) => "phone_claim",
         }
     }
 
     pub fn value(&self) -> &str {
         match self {
-            Self::Phone(value) | Self::Bsuid(value) | Self::ParentBsuid(value) => value,
+            Self::Phone(value) | Self::Bsuid(value) | Self::ParentBsuid(value) | Self::PhoneClaim(value) => value,
         }
     }
 
@@ -64,6 +71,7 @@ impl Alias {
             "phone" => Some(Self::Phone(value)),
             "bsuid" => Some(Self::Bsuid(value)),
             "parent_bsuid" => Some(Self::ParentBsuid(value)),
+            "phone_claim" => Some(Self::PhoneClaim(value)),
             _ => None,
         }
     }
@@ -107,6 +115,37 @@ pub struct Owner {
     pub contact: ContactId,
     /// Whether that contact has any BSUID: if so, a phone number alone must not merge it with another.
     pub has_bsuid: bool,
+    /// Why a number of theirs may be somebody else's by now.
+    pub doubt: Option<Doubt>,
+}
+
+impl Owner {
+    /// Whether their number alone does not make whoever shows a BSUID the same person.
+    const fn may_be_another(self) -> bool {
+        self.has_bsuid || self.doubt.is_some()
+    }
+}
+
+/// Why a contact who is known by a phone number alone may not be who has that number now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Doubt {
+    /// They did not write for so long that the number may have been given to somebody else.
+    Silent,
+    /// WhatsApp said so, and nobody confirmed who it is.
+    IdentityChanged,
+    /// A person said that they are not who they were taken for.
+    Apart,
+}
+
+impl Doubt {
+    /// Its word in the store.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Silent => "silent",
+            Self::IdentityChanged => "identity_changed",
+            Self::Apart => "apart",
+        }
+    }
 }
 
 /// Who owns the aliases of an [`AliasSet`], each in its place.
@@ -118,6 +157,8 @@ pub struct Owners {
     /// Aliases of the same number that are spelt otherwise, as far as somebody owns them: they were stored before numbers
     /// had a canonical form, or as WhatsApp wrote them.
     pub spellings: Vec<(Alias, Owner)>,
+    /// Who said before that the number is theirs; asked only of what that number wrote itself.
+    pub claimant: Option<Owner>,
 }
 
 impl Owners {
@@ -138,9 +179,21 @@ pub struct Resolution {
     pub attach: Vec<Alias>,
     /// Aliases that must point at nobody any more.
     pub detach: Vec<Alias>,
+    /// Contacts who may be the same person, which somebody has to confirm, and why that is not sure.
+    pub claims: Vec<(ContactId, Doubt)>,
 }
 
 impl Resolution {
+    fn of(contact: Option<Owner>) -> Self {
+        let contact = contact.map(|owner| owner.contact);
+        Self { contact, merge: vec![], attach: vec![], detach: vec![], claims: vec![] }
+    }
+
+    /// Of somebody about whom nothing changes.
+    pub fn settled(contact: ContactId) -> Self {
+        Self { contact: Some(contact), ..Self::of(None) }
+    }
+
     /// Whether the store already says all of this.
     pub const fn is_settled(&self) -> bool {
         self.contact.is_some() && self.merge.is_empty() && self.attach.is_empty() && self.detach.is_empty()
@@ -150,11 +203,13 @@ impl Resolution {
 /// An ordinary message or status showed `observed`, in canonical form.
 ///
 /// BSUID outranks parent BSUID outranks phone. Two contacts are merged only when one of them has no BSUID; otherwise
-/// the weaker alias moves, because a recycled phone number must not merge two people.
+/// the weaker alias moves, because a recycled phone number must not merge two people. For the same reason it moves away
+/// from a contact without a BSUID whom there is a doubt about, and whoever has it now claims to be them.
+///
+/// A number that was only claimed becomes its claimant's with the first message from it.
 pub fn resolve(observed: &AliasSet, owners: &Owners) -> Resolution {
-    let primary = primary_owner(observed, owners);
-    let mut resolution =
-        Resolution { contact: primary.map(|owner| owner.contact), merge: vec![], attach: vec![], detach: vec![] };
+    let primary = confirmed_claimant(observed, owners).or_else(|| primary_owner(observed, owners));
+    let mut resolution = Resolution::of(primary);
     let has_bsuid = observed.bsuid.is_some() || primary.is_some_and(|owner| owner.has_bsuid);
     let seen = [
         (observed.bsuid.clone().map(Alias::Bsuid), owners.bsuid),
@@ -167,6 +222,10 @@ pub fn resolve(observed: &AliasSet, owners: &Owners) -> Resolution {
     }
     for (spelling, owner) in &owners.spellings {
         resolution.adopt(spelling.clone(), Some(*owner), has_bsuid);
+    }
+    // Confirmed, or somebody else's: either way there is nothing left to claim.
+    if let Some(phone) = observed.phone.as_ref().filter(|_| owners.claimant.is_some()) {
+        resolution.detach.push(Alias::PhoneClaim(phone.clone()));
     }
     resolution
 }
@@ -182,8 +241,7 @@ pub fn resolve_rotation(
     let before = primary_owner(previous, previous_owners);
     let after = current_owners.bsuid.or(current_owners.parent_bsuid);
     let primary = before.or(after);
-    let mut resolution =
-        Resolution { contact: primary.map(|owner| owner.contact), merge: vec![], attach: vec![], detach: vec![] };
+    let mut resolution = Resolution::of(primary);
     let seen = [
         // The old ids stay, so that late statuses and redeliveries still find their contact.
         (previous.bsuid.clone().map(Alias::Bsuid), previous_owners.bsuid, true),
@@ -213,8 +271,8 @@ pub fn resolve_rotation(
 }
 
 impl Resolution {
-    /// Makes `alias`, owned by `owner`, an alias of the contact. `guarded`: the contact has a BSUID, so an owner that
-    /// has one too is another person and only loses the alias.
+    /// Makes `alias`, owned by `owner`, an alias of the contact. `guarded`: the contact has a BSUID, so an owner who has
+    /// one too is another person and only loses the alias, and one whom there is a doubt about may be.
     fn adopt(&mut self, alias: Alias, owner: Option<Owner>, guarded: bool) {
         let Some(owner) = owner else {
             self.attach.push(alias);
@@ -223,8 +281,10 @@ impl Resolution {
         if Some(owner.contact) == self.contact || self.merge.contains(&owner.contact) {
             return;
         }
-        if self.contact.is_none() || (guarded && owner.has_bsuid) {
+        if self.contact.is_none() || (guarded && owner.may_be_another()) {
             self.attach.push(alias);
+            let claim = owner.doubt.filter(|doubt| *doubt != Doubt::Apart && !owner.has_bsuid);
+            self.claims.extend(claim.map(|doubt| (owner.contact, doubt)));
         } else {
             self.merge.push(owner.contact);
         }
@@ -238,8 +298,14 @@ fn primary_owner(observed: &AliasSet, owners: &Owners) -> Option<Owner> {
     if owners.parent_bsuid.is_some() {
         return owners.parent_bsuid;
     }
-    // A new BSUID with a phone that belongs to somebody with another BSUID: a recycled number, a new person.
-    owners.of_number().filter(|owner| observed.bsuid.is_none() || !owner.has_bsuid)
+    // A new BSUID with a phone that belongs to somebody with another BSUID, or is in doubt: a recycled number, a new person.
+    owners.of_number().filter(|owner| observed.bsuid.is_none() || !owner.may_be_another())
+}
+
+/// Who claimed the number that wrote now by itself: theirs, unless somebody with a BSUID has it.
+fn confirmed_claimant(observed: &AliasSet, owners: &Owners) -> Option<Owner> {
+    let shows_more = observed.bsuid.is_some() || observed.parent_bsuid.is_some();
+    owners.claimant.filter(|_| !shows_more && !owners.of_number().is_some_and(|owner| owner.has_bsuid))
 }
 
 #[cfg(test)]

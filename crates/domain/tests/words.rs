@@ -104,7 +104,7 @@ fn a_date_has_four_digits_for_the_year() {
 #[test]
 fn nothing_is_to_do_only_where_nothing_is() {
     let contact = ContactId::from_uuid(uuid::Uuid::from_u128(1));
-    let settled = Resolution { contact: Some(contact), merge: vec![], attach: vec![], detach: vec![] };
+    let settled = Resolution::settled(contact);
     let alias = || vec![Alias::Phone("1".into())];
     assert!(settled.is_settled());
     for unsettled in [

@@ -9,6 +9,6 @@ pub mod numbers;
 pub mod rules;
 pub mod teams;
 
-pub use numbers::Numbers;
+pub use numbers::{KnownNumber, Numbers};
 pub use rules::{Rules, RulesError, RulesInForce};
 pub use teams::TeamDirectory;

@@ -20,11 +20,19 @@ const ANSWERED_EVERY: u64 = 60;
 /// How exact the store has to know it.
 const WRITE_EVERY_MS: i64 = 60 * 60 * 1000;
 
+/// What is remembered of one of our numbers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownNumber {
+    pub name: NumberName,
+    /// The language that is usual on it, where somebody said which.
+    pub language: Option<Arc<str>>,
+}
+
 /// Readers never lock.
 pub struct Numbers {
     store: Store,
     /// Swapped whole: what was read before a change can only be put into what is thrown away.
-    names: ArcSwap<DashMap<PhoneNumberId, NumberName>>,
+    known: ArcSwap<DashMap<PhoneNumberId, KnownNumber>>,
     /// On which somebody was seen to answer lately.
     answered: ArcSwap<BTreeSet<NumberName>>,
     /// When this process last wrote so.
@@ -34,21 +42,23 @@ pub struct Numbers {
 impl Numbers {
     /// Knows none yet.
     pub fn new(store: Store) -> Self {
-        Self { store, names: ArcSwap::default(), answered: ArcSwap::default(), written_at: DashMap::new() }
+        Self { store, known: ArcSwap::default(), answered: ArcSwap::default(), written_at: DashMap::new() }
     }
 
-    /// The name; a number that nobody named gets one of its own.
-    pub async fn name(&self, id: &PhoneNumberId, display: &str, waba: &WabaId) -> Result<NumberName, StoreError> {
-        let names = self.names.load_full();
-        if let Some(name) = names.get(id) {
-            return Ok(name.clone());
+    /// The name, and what else is known; a number that nobody named gets a name of its own.
+    pub async fn number(&self, id: &PhoneNumberId, display: &str, waba: &WabaId) -> Result<KnownNumber, StoreError> {
+        let known = self.known.load_full();
+        if let Some(number) = known.get(id) {
+            return Ok(number.clone());
         }
         let name = self.store.ensure_number(id, display, waba).await?;
-        if names.len() >= NUMBERS_MAX {
-            names.clear();
+        let language = self.store.number_language(&name).await?.map(Arc::from);
+        let number = KnownNumber { name, language };
+        if known.len() >= NUMBERS_MAX {
+            known.clear();
         }
-        names.insert(id.clone(), name.clone());
-        Ok(name)
+        known.insert(id.clone(), number.clone());
+        Ok(number)
     }
 
     /// Whether answers to customers are seen on this number at all. Where they are not, nobody can tell a conversation that
@@ -87,7 +97,7 @@ impl Numbers {
                     Ok(revision) if seen == Some(revision) => {}
                     Ok(revision) => {
                         seen = Some(revision);
-                        self.names.store(Default::default());
+                        self.known.store(Default::default());
                     }
                     Err(error) => warn!(%error, "numbers not read; they keep their names"),
                 }

@@ -46,6 +46,7 @@ mutating_requests! {
     ActivateRuleSetRequest { request_id, validate_only }
     BatchUpsertContactsRequest { validate_only }
     CheckRuleSetRequest {}
+    ConfirmContactRequest { validate_only }
     CreateCalendarRequest { request_id, validate_only }
     CreateRuleRequest { request_id, validate_only }
     CreateRuleSetRequest { request_id, validate_only }
@@ -58,6 +59,7 @@ mutating_requests! {
     ImportHolidaysRequest { request_id, validate_only }
     ReplayDeadLettersRequest {}
     RevokeTokenRequest { validate_only }
+    SplitContactRequest { validate_only }
     UpdateCalendarRequest { request_id, validate_only }
     UpdateNumberRequest { validate_only }
     UpdateRuleRequest { request_id, validate_only }

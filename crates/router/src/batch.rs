@@ -18,13 +18,14 @@ use waypost_proto::v1::{ActivityKind, ActivityRecord};
 use waypost_rules::Scratch;
 use waypost_store::{
     ChangeRow, ChangeScope, ContactRecord, HeldKind, HeldRelease, InboxRow, InboxTx, InboxWrites, KnownEvent,
-    NoticeShown, Observation, StoreError, StoredDecision,
+    NoticeShown, StoreError, StoredDecision,
 };
 use waypost_worker::Claim;
 
 use crate::about::Originals;
 use crate::config::RouterConfig;
 use crate::inbound::{Content, Inbound};
+use crate::observation::observation;
 
 mod held;
 mod notice;
@@ -38,6 +39,8 @@ pub(crate) use notice::NOTICE;
 pub struct Arrival {
     pub inbound: Arc<Inbound>,
     pub number: NumberName,
+    /// What is usual on that number.
+    pub language: Option<Arc<str>>,
     /// Whether answers to customers are seen on this number at all.
     pub answers_seen: bool,
 }
@@ -138,7 +141,7 @@ pub async fn decide_batch(
         tx.commit().await?;
         return Ok(decided);
     }
-    let observations: Vec<_> = open.iter().map(|(arrival, _)| observation(&arrival.inbound)).collect();
+    let observations: Vec<_> = open.iter().map(|(arrival, _)| observation(&arrival.inbound, config)).collect();
     let contacts = tx.contacts(&observations).await?;
     let pairs: HashSet<Pair> =
         open.iter().zip(&contacts).filter_map(|((arrival, _), contact)| pair_of(arrival, contact.as_ref())).collect();
@@ -338,21 +341,4 @@ fn pair_of(arrival: &Arrival, contact: Option<&ContactRecord>) -> Option<Pair> {
         None => contact?.id,
     };
     Some((party, arrival.number.clone()))
-}
-
-pub(crate) fn observation(inbound: &Inbound) -> Observation {
-    let (rotations, profile_name, username) = match &inbound.content {
-        Content::Message(message) | Content::Standby(message) | Content::Echo(message) => {
-            let rotations = message.rotation.clone().into_iter().collect();
-            (rotations, message.profile_name.clone(), message.username.clone())
-        }
-        Content::Change(change) => (change.rotations.clone(), None, None),
-    };
-    Observation {
-        aliases: inbound.content.aliases().clone(),
-        rotations,
-        profile_name,
-        username,
-        at: inbound.received_at,
-    }
 }

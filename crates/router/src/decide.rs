@@ -2,7 +2,8 @@
 
 use waypost_domain::team::Priority;
 use waypost_domain::{
-    AliasSet, Binding, Conversation, ConversationState, InboundMessage, NumberName, TeamName, Timestamp, country, phone,
+    AliasSet, Binding, Conversation, ConversationState, InboundMessage, KnownLanguage, LanguageSource, NumberName,
+    TeamName, Timestamp, country, phone,
 };
 use waypost_live::RulesInForce;
 use waypost_proto::extras::encode_extras;
@@ -16,6 +17,8 @@ use crate::metrics;
 pub struct Known<'a> {
     pub number: &'a NumberName,
     pub received_at: Timestamp,
+    /// The language that is usual on it.
+    pub number_language: Option<&'a str>,
     pub contact: Option<&'a ContactRecord>,
     /// The conversation as it was before this message; `None` where there is none or it is over.
     pub open: Option<&'a Conversation>,
@@ -78,13 +81,17 @@ fn count_shadow(rules: &RulesInForce, input: &RouteInput, decision: &Decision, s
 }
 
 fn route_input(message: &InboundMessage, known: Known<'_>) -> RouteInput {
-    let Known { number, received_at, contact, open, previous_team, closes, edited } = known;
+    let Known { number, received_at, number_language, contact, open, previous_team, closes, edited } = known;
     let attributes = contact.map(|contact| contact.attributes.clone()).unwrap_or_default();
     // Contacts have no fields of their own for these two yet.
     let attribute = |name: &str| attributes.get(name).filter(|value| !value.is_empty()).cloned();
+    let of_number = || Some(KnownLanguage::told(number_language?.to_owned(), LanguageSource::Number));
+    let language = contact.and_then(|contact| contact.language.known.clone()).or_else(of_number);
     RouteInput {
         number: number.as_str().to_owned(),
-        language: contact.and_then(|contact| contact.language.as_deref()).map(primary_subtag),
+        language: language.as_ref().map(|language| primary_subtag(&language.tag)),
+        language_source: language.as_ref().map(|language| language.source),
+        language_confidence: language.as_ref().map(|language| language.confidence),
         country: attribute("country").map(|country| country.to_ascii_uppercase()).or_else(|| country(&message.contact)),
         zone: attribute("zone"),
         attributes,

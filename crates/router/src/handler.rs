@@ -9,7 +9,7 @@ use tracing::error;
 use waypost_bus::{DeadLetterReason, Message};
 use waypost_domain::{DecisionId, IdSource, Timestamp};
 use waypost_fault as fault;
-use waypost_live::{Numbers, Rules, RulesInForce, TeamDirectory};
+use waypost_live::{KnownNumber, Numbers, Rules, RulesInForce, TeamDirectory};
 use waypost_proto::extras::decode_extras;
 use waypost_proto::team_message::{self, KnownContact, Routing, TeamMessage};
 use waypost_proto::v1::DecisionExtras;
@@ -19,11 +19,12 @@ use waypost_worker::{Claim, ClaimedBatch, HandleError, Handler};
 use crate::Router;
 use crate::about::{self, Originals};
 use crate::activity;
-use crate::batch::{Arrival, Decided, NOTICE, Outgoing, Stored, decide_batch, observation};
+use crate::batch::{Arrival, Decided, NOTICE, Outgoing, Stored, decide_batch};
 use crate::config::RouterConfig;
 use crate::deliver::{Deliverer, Diverted, Routed};
 use crate::inbound::{Content, Inbound};
 use crate::metrics;
+use crate::observation::observation;
 use crate::told;
 
 /// Times a transaction is begun again at once: two partitions that met the same contact settle in one or two.
@@ -110,12 +111,13 @@ impl RouteHandler {
                 continue;
             }
             let names = &self.shared.numbers;
-            let number = names.name(&inbound.key.number, &inbound.display_number, &inbound.waba).await?;
+            let known = names.number(&inbound.key.number, &inbound.display_number, &inbound.waba).await?;
+            let KnownNumber { name: number, language } = known;
             if matches!(inbound.content, Content::Echo(_)) {
                 names.answer_seen(&number, inbound.received_at).await?;
             }
             let answers_seen = names.sees_answers(&number);
-            arrivals.push(Arrival { inbound: Arc::new(inbound), number, answers_seen });
+            arrivals.push(Arrival { inbound: Arc::new(inbound), number, language, answers_seen });
         }
         Ok(arrivals)
     }
@@ -128,7 +130,8 @@ impl RouteHandler {
     ) -> Result<Decided, HandleError> {
         let mut keys: Vec<_> = arrivals.iter().map(|arrival| arrival.inbound.key.clone()).collect();
         keys.extend(arrivals.iter().flat_map(|arrival| about::keys(&arrival.inbound)));
-        let observations: Vec<_> = arrivals.iter().map(|arrival| observation(&arrival.inbound)).collect();
+        let observations: Vec<_> =
+            arrivals.iter().map(|arrival| observation(&arrival.inbound, &self.shared.config)).collect();
         let oldest_at = arrivals.iter().map(|arrival| arrival.inbound.received_at).min();
         let position = claim.position();
         let mut attempt = 0;

@@ -17,6 +17,7 @@ pub mod record;
 mod about;
 mod handler;
 mod janitor;
+mod observation;
 mod told;
 
 use std::pin::Pin;

@@ -66,3 +66,85 @@ async fn an_echo_belongs_to_the_conversation() {
     let of_rows = rig.ask("SELECT count(DISTINCT hex(conversation_id)) || ' of ' || count(*) FROM inbox");
     assert_eq!(of_rows, ["1 of 3"]);
 }
+
+/// What a person wrote, as JSON, at a time in days.
+fn message(wamid: &str, sender: AliasSet, day: i64, json: &str) -> v1::Event {
+    let received_at_ms = 1_750_000_000_000 + day * 24 * 60 * 60 * 1000;
+    v1::Event { contact: Some(sender.into()), json: json.to_owned().into(), received_at_ms, ..event(wamid, "", "") }
+}
+
+fn sender(phone: &str, bsuid: &str) -> AliasSet {
+    let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+    AliasSet { phone: some(phone), bsuid: some(bsuid), parent_bsuid: None }
+}
+
+const HELLO: &str = r#"{"type":"text","text":{"body":"hello"}}"#;
+
+#[tokio::test]
+async fn whoever_has_a_number_after_45_days_of_silence_only_claims_to_be_who_had_it() {
+    let rig = Rig::new(RouterConfig::default()).await;
+    for (days, phone, bsuid, is_them) in [(44, "1555001", "US.1", true), (46, "1555002", "US.2", false)] {
+        route(&rig, vec![message(&format!("a{days}"), sender(phone, ""), 0, HELLO)]).await;
+        route(&rig, vec![message(&format!("b{days}"), sender(phone, bsuid), days, HELLO)]).await;
+        let last_two: Vec<_> = people(&rig).await.into_iter().rev().take(2).collect();
+        assert_eq!(last_two[0].0 == last_two[1].0, is_them, "after {days} days");
+        let found = rig.store.find_contact(&sender("", bsuid)).await.unwrap().unwrap();
+        assert_eq!(found.claims.is_empty(), is_them, "after {days} days");
+    }
+}
+
+#[tokio::test]
+async fn news_of_a_changed_identity_is_a_doubt_and_nothing_that_they_wrote() {
+    let rig = Rig::new(RouterConfig::default()).await;
+    let changed = r#"{"type":"system","system":{"type":"customer_identity_changed","body":"changed"}}"#;
+    let events = vec![
+        message("w1", sender("1555003", ""), 0, HELLO),
+        message("w2", sender("1555003", ""), 1, changed),
+        message("w3", sender("1555003", "US.3"), 2, HELLO),
+    ];
+    route(&rig, events).await;
+    let found = rig.store.find_contact(&sender("", "US.3")).await.unwrap().unwrap();
+    let reasons: Vec<_> = found.claims.iter().map(|claim| claim.reason.as_str()).collect();
+    assert_eq!(reasons, ["identity_changed"]);
+}
+
+#[tokio::test]
+async fn an_own_card_is_a_claim_until_the_number_writes() {
+    let rig = Rig::new(RouterConfig::default()).await;
+    let card = |origin: &str| {
+        format!(
+            r#"{{"type":"contacts","contacts":[{{"phones":[{{"phone":"+1 555 004","wa_id":"1555004"}}]{origin}}}]}}"#
+        )
+    };
+    let claims = async || rig.store.find_contact(&sender("", "US.4")).await.unwrap().unwrap().claims.len();
+    route(&rig, vec![message("w1", sender("", "US.4"), 0, &card(""))]).await;
+    assert_eq!(claims().await, 0, "somebody else's card");
+    route(&rig, vec![message("w2", sender("", "US.4"), 0, &card(r#","origin":"contact_request""#))]).await;
+    assert_eq!(claims().await, 1);
+    route(&rig, vec![message("w3", sender("1555004", ""), 0, HELLO)]).await;
+    assert_eq!(claims().await, 0);
+    let people = people(&rig).await;
+    assert!(people.iter().all(|(contact, _)| *contact == people[0].0), "{people:?}");
+}
+
+#[tokio::test]
+async fn a_language_is_learnt_from_words_and_chosen_by_a_tap() {
+    let rig = Rig::new(RouterConfig::default()).await;
+    let text = |words: &str| format!(r#"{{"type":"text","text":{{"body":"{words}"}}}}"#);
+    let forwarded = r#"{"type":"text","text":{"body":"where is my order, I would like to know when it arrives"},
+        "context":{"forwarded":true}}"#;
+    let tap =
+        r#"{"type":"interactive","interactive":{"button_reply":{"id":"lang:pt-BR","title":"Portuguese please"}}}"#;
+    let of = |wamid: &str, json: &str| message(wamid, sender("1555005", "US.5"), 0, json);
+    let known = || rig.ask("SELECT coalesce(language || ' ' || language_source, '') FROM contact");
+    for (wamid, json, want) in [
+        ("w1", text("guten tag"), ""),
+        ("w2", forwarded.to_owned(), ""),
+        ("w3", text("ich habe eine frage zu meiner rechnung"), "de guess"),
+        ("w4", text("where is my order, I would like to know when it arrives at my place"), "de guess"),
+        ("w5", tap.to_owned(), "pt-BR choice"),
+    ] {
+        route(&rig, vec![of(wamid, &json)]).await;
+        assert_eq!(known(), [want], "{wamid}");
+    }
+}

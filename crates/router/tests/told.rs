@@ -129,6 +129,7 @@ async fn rules_in_the_shadow_are_counted_and_decide_nothing() {
         let known = Known {
             number: &number,
             received_at: Timestamp::from_millis(1_750_000_000_000),
+            number_language: None,
             contact: None,
             edited: None,
             open: None,

@@ -11,69 +11,45 @@
 //! that was read ([`InboxTx::record`]), which a merge changes too; and before anything is inserted that a merge would have
 //! to see, the contact is locked and must have the version that was read.
 
+mod details;
 mod merge;
+mod observation;
 mod people;
+mod person;
 mod rows;
+mod split;
 mod upsert;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use waypost_domain::message::Rotation;
-use waypost_domain::{Alias, AliasSet, ContactId, IdSource, Timestamp};
+use waypost_domain::{AliasSet, ContactId, IdSource, KnownLanguage, LanguageMemory, LanguageSource};
 
 use crate::core::{Sql, Tx, params};
 use crate::inbox::InboxTx;
 use crate::lease::Fenced;
-use crate::records::{clean, clean_option};
+use crate::records::clean;
 use crate::{Result, Store, StoreError};
 
-use people::storable;
 use rows::Owned;
 
+pub use details::{Claim, ClaimOn, ContactDetails, MergedContact};
+pub use observation::{Observation, Wrote};
 pub(crate) use people::People;
 #[cfg(any(test, feature = "suite"))]
 pub(crate) use rows::alias_id;
 pub(crate) use rows::{lock_read, read_owners};
+pub use split::{ConfirmedContact, SplitContact};
 pub use upsert::{ContactUpsert, UpsertedContact};
 pub use waypost_domain::contact::ContactRecord;
 
 /// Times that two writers may get in each other's way before we say so.
 const ATTEMPTS_MAX: u32 = 10;
 
-/// What a webhook item shows of a person.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Observation {
-    pub aliases: AliasSet,
-    /// Identities that Meta said were replaced.
-    pub rotations: Vec<Rotation>,
-    pub profile_name: Option<String>,
-    pub username: Option<String>,
-    pub at: Timestamp,
-}
-
-/// A contact with all its aliases.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ContactDetails {
-    pub contact: ContactRecord,
-    pub aliases: BTreeSet<Alias>,
-}
-
-static SET: Sql = Sql::both("UPDATE contact SET attributes = $2, language = coalesce($3, language) WHERE id = $1");
-
-static BY_ID: Sql = Sql::both(
-    "SELECT c.id, c.attributes, c.profile_name, c.username, c.language
-    FROM contact c
-    WHERE c.id = $1 AND c.merged_into IS NULL",
+static SET: Sql = Sql::both(
+    "UPDATE contact SET
+        attributes = $2, language = $3, language_source = $4, language_confidence = $5, language_sample = $6
+    WHERE id = $1",
 );
-
-static BY_ALIAS: Sql = Sql::both(
-    "SELECT c.id, c.attributes, c.profile_name, c.username, c.language
-    FROM alias a
-    JOIN contact c ON c.id = a.contact_id
-    WHERE a.id = $1",
-);
-
-static ALIASES: Sql = Sql::both("SELECT kind, value FROM alias WHERE contact_id = $1");
 
 impl InboxTx {
     /// The contacts that `observations` speak of, in their order; `None` where an observation names nobody. Unknown ones
@@ -103,7 +79,7 @@ impl InboxTx {
         self.read.latest.clear();
         let owned = rows::lock_owners(tx, &wanted).await?;
         for contact in &owned.contacts {
-            let read = self.read.contacts.remove(&contact.record.id);
+            let read = self.read.contacts.remove(&contact.person.record.id);
             if read.is_some_and(|version| version != contact.version) {
                 return Err(StoreError::retry("a contact changed since it was read"));
             }
@@ -157,13 +133,7 @@ impl Store {
         if aliases.is_empty() {
             return Err(StoreError::Invalid("a contact needs at least one alias".into()));
         }
-        let observation = Observation {
-            aliases: aliases.clone(),
-            rotations: vec![],
-            profile_name: None,
-            username: None,
-            at: self.now().await?,
-        };
+        let observation = Observation::of(aliases.clone(), self.now().await?);
         let observations = [observation];
         let mut attempt = 0;
         loop {
@@ -193,43 +163,24 @@ impl Store {
         };
         let mut merged = record.attributes;
         merged.extend(attributes.iter().map(|(name, value)| (clean(name).into_owned(), clean(value).into_owned())));
-        let params = params![record.id, attributes_text(&merged), clean_option(language)];
+        let mut memory = record.language;
+        if let Some(language) = language {
+            memory = told_by_crm(language);
+        }
+        let mut params = params![record.id, attributes_text(&merged)];
+        params.extend(person::language_params(&memory));
         tx.execute(&SET, params).await?;
         tx.commit().await?;
         Ok(record.id)
-    }
-
-    pub async fn contact(&self, id: ContactId) -> Result<Option<ContactDetails>> {
-        let rows = self.read(&BY_ID, params![id]).await?;
-        match rows.first() {
-            Some(row) => self.details(rows::record(&row.of("contact"))?).await.map(Some),
-            None => Ok(None),
-        }
-    }
-
-    async fn details(&self, contact: ContactRecord) -> Result<ContactDetails> {
-        let mut aliases = BTreeSet::new();
-        for row in self.read(&ALIASES, params![contact.id]).await? {
-            let row = row.of("alias");
-            let (kind, value): (String, String) = (row.get("kind")?, row.get("value")?);
-            aliases.insert(Alias::from_parts(&kind, value).ok_or(row.unreadable("kind"))?);
-        }
-        Ok(ContactDetails { contact, aliases })
-    }
-
-    /// The contact that these aliases point at today: the first that has an owner, in the order of their authority.
-    pub async fn find_contact(&self, aliases: &AliasSet) -> Result<Option<ContactDetails>> {
-        let aliases = storable(aliases);
-        for alias in aliases.iter().chain(people::other_spellings(&aliases)) {
-            let rows = self.read(&BY_ALIAS, params![rows::alias_id(&alias)]).await?;
-            if let Some(row) = rows.first() {
-                return self.details(rows::record(&row.of("contact"))?).await.map(Some);
-            }
-        }
-        Ok(None)
     }
 }
 
 pub(crate) fn attributes_text(attributes: &BTreeMap<String, String>) -> String {
     serde_json::to_string(attributes).unwrap_or_else(|_| "{}".to_owned())
+}
+
+/// What another system says outranks whatever was learnt.
+fn told_by_crm(language: &str) -> LanguageMemory {
+    let known = KnownLanguage::told(clean(language).into_owned(), LanguageSource::Crm);
+    LanguageMemory { known: Some(known), sample: None }
 }

@@ -32,7 +32,10 @@ pub use admin::{
     AnsweredRequest, AuditEntry, AuditHead, AuditRecord, AuditVerdict, AuditedTx, NumberRow, TeamRow, TokenRow,
 };
 pub use changes::{ChangeRow, ChangeScope, RecordTx, StatusRow};
-pub use contacts::{ContactDetails, ContactRecord, ContactUpsert, Observation, UpsertedContact};
+pub use contacts::{
+    Claim, ClaimOn, ConfirmedContact, ContactDetails, ContactRecord, ContactUpsert, MergedContact, Observation,
+    SplitContact, UpsertedContact, Wrote,
+};
 pub use conversations::Rebind;
 pub use error::{Merge, SqlError, StoreError};
 pub use ids::TimeOrderedIds;

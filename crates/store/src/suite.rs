@@ -4,6 +4,7 @@
 //! guard and a [`Store`] on a database that nobody else uses and that has no schema yet.
 
 mod admin;
+mod claims;
 mod contacts;
 mod conversations;
 mod inbox;
@@ -29,6 +30,7 @@ use crate::{
 };
 
 pub use admin::*;
+pub use claims::*;
 pub use contacts::*;
 pub use conversations::*;
 pub use inbox::*;
@@ -85,6 +87,14 @@ macro_rules! store_suite {
             one_number_is_one_contact_however_it_is_spelt,
             spellings_meet_in_one_batch,
             what_was_stored_under_another_spelling_is_found,
+            who_was_silent_is_claimed_and_not_adopted,
+            a_claim_goes_along_with_a_merge,
+            an_identity_change_is_a_doubt_until_somebody_confirms,
+            a_number_on_a_card_is_theirs_once_it_writes,
+            a_merge_can_be_undone,
+            merges_are_undone_in_any_order,
+            how_whatsapp_writes_a_number_is_kept,
+            a_language_is_learnt_and_kept,
             one_conversation_is_unresolved,
             a_resolved_conversation_stays_resolved,
             a_conversation_may_follow_another_in_one_batch,
@@ -206,7 +216,7 @@ fn aliases(text: &str) -> AliasSet {
 }
 
 fn seen(text: &str) -> Observation {
-    Observation { aliases: aliases(text), rotations: vec![], profile_name: None, username: None, at: at(1_000) }
+    Observation::of(aliases(text), at(1_000))
 }
 
 /// A batch of nothing but these observations, with the merges that it asks for.

@@ -101,7 +101,9 @@ const COMMANDS: &[(&str, &[&str])] = &[
     ("CalendarService/ListCalendars", &["calendars", "list"]),
     ("CalendarService/UpdateCalendar", &["calendars", "set"]),
     ("ContactService/BatchUpsertContacts", &["contacts", "import"]),
+    ("ContactService/ConfirmContact", &["contacts", "confirm"]),
     ("ContactService/GetContact", &["contacts", "get"]),
+    ("ContactService/SplitContact", &["contacts", "split"]),
     ("DeadLetterService/DiscardDeadLetters", &["dead-letters", "discard"]),
     ("DeadLetterService/ListDeadLetters", &["dead-letters", "list"]),
     ("DeadLetterService/ReplayDeadLetters", &["dead-letters", "replay"]),
@@ -285,6 +287,42 @@ async fn contacts_are_imported_and_rejects_listed() -> anyhow::Result<()> {
     let records = records.to_string();
     assert!(records.contains("pseudonym:") && !records.contains("15550000001"), "{records}");
     assert!(editor.fails(&["contacts", "get", "--phone", "15550000009"], 1)?.contains("NotFound"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn contacts_are_taken_apart_and_vouched_for() -> anyhow::Result<()> {
+    let server = AdminServer::start().await?;
+    let editor = Terminal::new(&server, "editor")?;
+    let path = server.folder().join("crm.csv").display().to_string();
+    let import = |text: &str| -> anyhow::Result<Value> {
+        std::fs::write(&path, text)?;
+        editor.json(&["contacts", "import", &path])
+    };
+    import("phone,bsuid,tier\n15550000011,,gold\n,US.11,\n")?;
+    import("phone,bsuid\n15550000011,US.11\n")?;
+    let one = editor.json(&["contacts", "get", "--phone", "15550000011"])?;
+    let (name, merged) = (one["name"].as_str().context("a name")?, &one["merged_contacts"][0]);
+    let aliases = one["aliases"].as_array().map(|all| all.iter().map(|one| one["kind"].clone()).collect::<Vec<_>>());
+    assert_eq!(aliases, Some(vec!["phone".into(), "bsuid".into()]), "{one}");
+
+    let checked = editor.json(&["contacts", "split", name, "--validate-only"])?;
+    assert_eq!(&checked["split_contact"], merged);
+    let split = editor.json(&["contacts", "split", name])?;
+    assert_eq!(&split["split_contact"], merged);
+    let [phone, bsuid] = [["--phone", "15550000011"], ["--bsuid", "US.11"]]
+        .map(|by| editor.json(&[&["contacts", "get"], &by[..]].concat()).map(|one| one["name"].clone()));
+    ensure!(phone? != bsuid?, "they are two again");
+    assert!(editor.fails(&["contacts", "split", name], 1)?.contains("NotFound"));
+    // Who claims nobody is only not doubted.
+    let told = editor.json(&["contacts", "confirm", name])?;
+    assert_eq!((&told["name"], &told["merged_contact"]), (&name.into(), &"".into()));
+    assert!(editor.fails(&["contacts", "confirm", name, "--claimed", name], 3)?.contains("does not claim"));
+
+    let records = Terminal::new(&server, "compliance")?.json(&["audit", "list", "--resource", name])?;
+    let methods: Vec<_> = records.as_array().into_iter().flatten().map(|record| record["method"].to_string()).collect();
+    assert!(methods.iter().any(|method| method.contains("SplitContact")), "{methods:?}");
+    assert!(methods.iter().any(|method| method.contains("ConfirmContact")), "{methods:?}");
     Ok(())
 }
 

@@ -74,6 +74,12 @@ async fn a_name_moves_and_every_router_follows() -> anyhow::Result<()> {
     assert!(first["before"] == "" && first["after"].as_str().is_some_and(|after| after.contains(SAMPLE_ID)), "{first}");
     let own = terminal("compliance")?.json(&["audit", "list", "--resource", &format!("numbers/number-{SAMPLE_ID}")])?;
     assert_eq!((own.as_array().map(Vec::len), &own[0]["after"]), (Some(1), &json!("")), "its old name is gone: {own}");
+    // The language is the name's, whatever id it goes to.
+    let spoken = publisher.json(&["numbers", "set", "support-es", "222", "--language", "es"])?;
+    assert_eq!(spoken["language"], "es", "{spoken}");
+    assert_eq!(publisher.json(&["numbers", "set", "support-es", "444"])?["language"], "es");
+    assert_eq!(publisher.json(&["numbers", "set", "support-es", "222", "--language", ""])?["language"], "");
+    publisher.fails(&["numbers", "set", "support-es", "222", "--language", "Spanish"], 3)?;
     Ok(())
 }
 

@@ -123,7 +123,7 @@ pub(crate) fn aliases(text: &str) -> AliasSet {
 
 pub(crate) fn seen(text: &str) -> Observation {
     let at = Timestamp::from_millis(1);
-    Observation { aliases: aliases(text), rotations: vec![], profile_name: None, username: None, at }
+    Observation::of(aliases(text), at)
 }
 
 pub(super) async fn observed(batch: &mut InboxTx, text: &str) -> Result<ContactId, StoreError> {

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use tonic::Request;
 use waypost_domain::{Alias, AliasSet, ContactId, phone};
 use waypost_grpc::error::{CallError, Violations, invalid, not_found};
-use waypost_grpc::fields::uuid_of;
+use waypost_grpc::fields::{uuid_of, wire_time};
 use waypost_grpc::secret::{pseudonym, random};
 use waypost_grpc::{Mutation, Result, Tx, change, serve};
 use waypost_proto::admin_v1 as v1;
 use waypost_proto::admin_v1::contact_service_server::ContactService;
-use waypost_store::{ContactDetails, ContactRecord, ContactUpsert, StoreError, UpsertedContact};
+use waypost_store::{Claim, ClaimOn, ContactDetails, ContactRecord, ContactUpsert, StoreError, UpsertedContact};
 
 use crate::Shared;
 
@@ -32,6 +32,8 @@ pub(crate) struct Contacts {
 serve! { ContactService for Contacts {
     get_contact: v1::GetContactRequest => v1::GetContactResponse,
     batch_upsert_contacts: v1::BatchUpsertContactsRequest => v1::BatchUpsertContactsResponse,
+    split_contact: v1::SplitContactRequest => v1::SplitContactResponse,
+    confirm_contact: v1::ConfirmContactRequest => v1::ConfirmContactResponse,
 }}
 
 impl Contacts {
@@ -46,7 +48,7 @@ impl Contacts {
             let aliases = AliasSet { phone: some(request.phone), bsuid: some(request.bsuid), parent_bsuid: None };
             self.shared.store.find_contact(&aliases).await
         } else {
-            self.shared.store.contact(ContactId::from_uuid(uuid_of("name", "contacts", &request.name)?)).await
+            self.shared.store.contact(id_of("name", &request.name)?).await
         };
         // An alias is not repeated in the answer, which may be logged.
         let contact = found?.ok_or_else(|| not_found("the contact"))?;
@@ -81,6 +83,58 @@ impl Contacts {
             }
         }
     }
+}
+
+impl Contacts {
+    async fn split_contact(&self, request: Request<v1::SplitContactRequest>) -> Result<v1::SplitContactResponse> {
+        let (mutation, request) = Mutation::read(request)?;
+        let contact = id_of("name", &request.name)?;
+        let merged = some_id_of("merged_contact", &request.merged_contact)?;
+        let store = &self.shared.store;
+        let key = store.pseudonym_key(random()?).await?;
+        let split = change(store, mutation, move |tx| Box::pin(split(tx, contact, merged, key))).await;
+        Ok(split?.into_answer())
+    }
+
+    async fn confirm_contact(&self, request: Request<v1::ConfirmContactRequest>) -> Result<v1::ConfirmContactResponse> {
+        let (mutation, request) = Mutation::read(request)?;
+        let contact = id_of("name", &request.name)?;
+        let claimed = some_id_of("claimed_contact", &request.claimed_contact)?;
+        let confirmed = change(&self.shared.store, mutation, move |tx| Box::pin(confirm(tx, contact, claimed))).await;
+        Ok(confirmed?.into_answer())
+    }
+}
+
+async fn split(
+    tx: &mut Tx,
+    contact: ContactId,
+    merged: Option<ContactId>,
+    key: Vec<u8>,
+) -> Result<v1::SplitContactResponse> {
+    let split = tx.split_contact(contact, merged).await?.ok_or_else(|| not_found("a merge that can be undone"))?;
+    let split_contact = name(split.split.id);
+    let part_of_it = v1::Contact { merged_contacts: vec![split_contact.clone()], ..audited(&split.before, &key) };
+    tx.record(&name(contact), Some(&part_of_it), Some(&audited(&split.after, &key)));
+    tx.record(&split_contact, None::<&v1::Contact>, Some(&audited(&split.split, &key)));
+    Ok(v1::SplitContactResponse { contact: Some(wire(split.after)), split_contact })
+}
+
+async fn confirm(tx: &mut Tx, contact: ContactId, claimed: Option<ContactId>) -> Result<v1::ConfirmContactResponse> {
+    let confirmed = tx.confirm_contact(contact, claimed).await?.ok_or_else(|| not_found("the contact"))?;
+    let merged = confirmed.merged.map(name);
+    let before = v1::Contact { name: name(contact), ..v1::Contact::default() };
+    let merged_contacts = merged.clone().into_iter().collect();
+    let after = v1::Contact { name: name(confirmed.id), merged_contacts, ..v1::Contact::default() };
+    tx.record(&name(contact), Some(&before), Some(&after));
+    Ok(v1::ConfirmContactResponse { name: name(confirmed.id), merged_contact: merged.unwrap_or_default() })
+}
+
+fn id_of(field: &str, name: &str) -> Result<ContactId> {
+    Ok(ContactId::from_uuid(uuid_of(field, "contacts", name)?))
+}
+
+fn some_id_of(field: &str, name: &str) -> Result<Option<ContactId>> {
+    if name.is_empty() { Ok(None) } else { id_of(field, name).map(Some) }
 }
 
 /// The rows that can be stored, and an answer that says of the others why not.
@@ -177,9 +231,13 @@ fn name(id: ContactId) -> String {
 
 fn wire(record: ContactRecord) -> v1::Contact {
     let mut attributes = record.attributes;
+    let language = record.language.known;
     v1::Contact {
         name: name(record.id),
-        language: record.language.unwrap_or_default(),
+        language: language.as_ref().map(|language| language.tag.clone()).unwrap_or_default(),
+        language_source: language.as_ref().map(|language| language.source.as_str().to_owned()).unwrap_or_default(),
+        language_confidence: language.map(|language| i32::from(language.confidence)).unwrap_or_default(),
+        wa_id: record.wa_id.unwrap_or_default(),
         tier: attributes.remove(TIER).unwrap_or_default(),
         time_zone: attributes.remove(ZONE).unwrap_or_default(),
         attributes,
@@ -189,37 +247,57 @@ fn wire(record: ContactRecord) -> v1::Contact {
     }
 }
 
-/// With one alias of each kind: a person may have several, since old ones are kept for what still refers to them.
+/// With one alias of each kind in its own field, since a person may have several: old ones are kept for what still
+/// refers to them.
 fn wire_details(details: ContactDetails) -> v1::Contact {
     let mut contact = wire(details.contact);
-    for alias in details.aliases {
+    for (alias, since) in &details.aliases {
+        let value = alias.value().to_owned();
+        contact.aliases.push(v1::ContactAlias {
+            kind: alias.kind().to_owned(),
+            value: value.clone(),
+            since_time: since.map(wire_time),
+        });
         match alias {
-            Alias::Phone(value) if phone::canonical(&value) == value => contact.phone = value,
+            Alias::Phone(_) if phone::canonical(&value) == value => contact.phone = value,
             // Only another spelling of it, or stored before numbers had a canonical form.
-            Alias::Phone(value) if contact.phone.is_empty() => contact.phone = phone::canonical(&value).into_owned(),
-            Alias::Phone(_) => {}
-            Alias::Bsuid(value) => contact.bsuid = value,
-            Alias::ParentBsuid(value) => contact.parent_bsuid = value,
+            Alias::Phone(_) if contact.phone.is_empty() => contact.phone = phone::canonical(&value).into_owned(),
+            Alias::Phone(_) | Alias::PhoneClaim(_) => {}
+            Alias::Bsuid(_) => contact.bsuid = value,
+            Alias::ParentBsuid(_) => contact.parent_bsuid = value,
         }
     }
+    contact.claims = details.claims.into_iter().map(wire_claim).collect();
+    contact.merged_contacts = details.merged.iter().map(|merged| name(merged.id)).collect();
+    contact.identity_change_time = details.identity_changed_at.map(wire_time);
     contact
+}
+
+fn wire_claim(claim: Claim) -> v1::ContactClaim {
+    let (phone, contact) = match claim.on {
+        ClaimOn::Number(number) => (number, String::new()),
+        ClaimOn::Contact(id) => (String::new(), name(id)),
+    };
+    v1::ContactClaim { phone, contact, reason: claim.reason, since_time: claim.since.map(wire_time) }
+}
+
+/// As the audit log may have it.
+fn audited(record: &ContactRecord, key: &[u8]) -> v1::Contact {
+    let contact = wire(record.clone());
+    let attributes: BTreeMap<String, String> =
+        contact.attributes.iter().map(|(name, value)| (name.clone(), pseudonym(key, value))).collect();
+    let (profile_name, username, wa_id) = (String::new(), String::new(), String::new());
+    v1::Contact { attributes, profile_name, username, wa_id, ..contact }
 }
 
 fn record(tx: &mut Tx, row: &ContactUpsert, upserted: &UpsertedContact, key: &[u8]) {
     let hide = |value: Option<&String>| value.map(|value| pseudonym(key, value)).unwrap_or_default();
-    let audited = |record: &ContactRecord| {
-        let contact = wire(record.clone());
-        let attributes: BTreeMap<String, String> =
-            contact.attributes.iter().map(|(name, value)| (name.clone(), pseudonym(key, value))).collect();
-        let (profile_name, username) = (String::new(), String::new());
-        v1::Contact { attributes, profile_name, username, ..contact }
-    };
     let after = v1::Contact {
         phone: hide(row.aliases.phone.as_ref()),
         bsuid: hide(row.aliases.bsuid.as_ref()),
         parent_bsuid: hide(row.aliases.parent_bsuid.as_ref()),
-        ..audited(&upserted.after)
+        ..audited(&upserted.after, key)
     };
-    let before = (!upserted.after.is_new).then(|| audited(&upserted.before));
+    let before = (!upserted.after.is_new).then(|| audited(&upserted.before, key));
     tx.record(&name(upserted.after.id), before.as_ref(), Some(&after));
 }

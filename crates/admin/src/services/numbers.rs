@@ -1,6 +1,9 @@
 //! Numbers: names of ours for Meta's ids.
 
+use std::collections::BTreeSet;
+
 use tonic::Request;
+use waypost_domain::language::is_tag;
 use waypost_domain::{NumberName, PhoneNumberId};
 use waypost_grpc::error::{Violations, check_etag, invalid, not_found};
 use waypost_grpc::fields::{id_of, masked, wire_time};
@@ -16,7 +19,9 @@ const COLLECTION: &str = "numbers";
 const OWN_PREFIX: &str = "number-";
 const ID_DIGITS_MAX: usize = 32;
 /// What an update may name.
-const CAN_CHANGE: [&str; 1] = ["phone_number_id"];
+const CAN_CHANGE: [&str; 2] = [ID, LANGUAGE];
+const ID: &str = "phone_number_id";
+const LANGUAGE: &str = "language";
 /// The etag of a name that is not there.
 const NO_ETAG: &str = "0-0";
 
@@ -57,19 +62,21 @@ impl Numbers {
         let (mutation, request) = Mutation::read(request)?;
         let given = request.number.ok_or_else(|| invalid("number", "is missing"))?;
         let name = number_of("number.name", &given.name)?;
-        masked(request.update_mask.as_ref(), &CAN_CHANGE)?;
-        check(&given, &name)?;
+        let fields = masked(request.update_mask.as_ref(), &CAN_CHANGE)?;
+        check(&given, &name, &fields)?;
         let allow_missing = request.allow_missing;
-        let update = change(&self.shared.store, mutation, move |tx| Box::pin(rename(tx, given, name, allow_missing)));
+        let update =
+            change(&self.shared.store, mutation, move |tx| Box::pin(rename(tx, given, name, fields, allow_missing)));
         Ok(update.await?.into_answer())
     }
 }
 
-/// Gives the name to the id that is given for it.
+/// Gives the name to the id that is given for it, and the language.
 async fn rename(
     tx: &mut Tx,
     given: v1::Number,
     name: NumberName,
+    fields: BTreeSet<&'static str>,
     allow_missing: bool,
 ) -> Result<v1::UpdateNumberResponse> {
     let before = tx.numbers().await?;
@@ -78,8 +85,13 @@ async fn rename(
         return Err(not_found(full_name(&name)));
     }
     check_etag(&full_name(&name), &given.etag, known.as_ref().map_or(NO_ETAG, |number| &number.etag))?;
-    let id = PhoneNumberId::new(given.phone_number_id);
-    tx.name_number(&name, &id).await?;
+    let id = match known.filter(|_| !fields.contains(ID)) {
+        Some(known) => PhoneNumberId::new(known.phone_number_id),
+        None if fields.contains(ID) => PhoneNumberId::new(given.phone_number_id),
+        None => return Err(not_found(full_name(&name))),
+    };
+    let language = fields.contains(LANGUAGE).then_some(given.language.as_str());
+    tx.name_number(&name, &id, language).await?;
     let after = tx.numbers().await?;
     record(tx, &name, &before, &after);
     // Whatever went by another name before is missing there now.
@@ -95,12 +107,18 @@ fn number_of(field: &str, name: &str) -> Result<NumberName> {
     NumberName::new(id).map_err(|_| invalid(field, problem))
 }
 
-fn check(given: &v1::Number, name: &NumberName) -> Result<()> {
+fn check(given: &v1::Number, name: &NumberName, fields: &BTreeSet<&str>) -> Result<()> {
     let mut violations = Violations::default();
     let id = &given.phone_number_id;
     let is_id = (1..=ID_DIGITS_MAX).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_digit());
-    violations.require(is_id, "number.phone_number_id", "must be Meta's id of the number: digits, at most 32");
-    let own = name.as_str().strip_prefix(OWN_PREFIX);
+    violations.require(
+        is_id || !fields.contains(ID),
+        "number.phone_number_id",
+        "must be Meta's id of the number: digits, at most 32",
+    );
+    let is_language = given.language.is_empty() || is_tag(&given.language);
+    violations.require(is_language, "number.language", "must be a language tag such as es or pt-BR");
+    let own = name.as_str().strip_prefix(OWN_PREFIX).filter(|_| fields.contains(ID));
     violations.require(own.is_none_or(|of| of == id), "number.name", "must not begin with number-");
     violations.check()
 }
@@ -125,6 +143,7 @@ fn wire(rows: &[NumberRow], name: &NumberName) -> Option<v1::Number> {
         former_phone_number_ids: named.iter().map(|row| row.id.to_string()).collect(),
         update_time: updated_at.map(wire_time),
         etag,
+        language: row.language.clone(),
     })
 }
 

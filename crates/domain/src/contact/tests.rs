@@ -7,10 +7,10 @@ fn contact(n: u128) -> ContactId {
     ContactId::from_uuid(Uuid::from_u128(n))
 }
 fn with_bsuid(n: u128) -> Option<Owner> {
-    Some(Owner { contact: contact(n), has_bsuid: true })
+    Some(Owner { contact: contact(n), has_bsuid: true, doubt: None })
 }
 fn phone_only(n: u128) -> Option<Owner> {
-    Some(Owner { contact: contact(n), has_bsuid: false })
+    Some(Owner { contact: contact(n), has_bsuid: false, doubt: None })
 }
 fn seen(phone: &str, bsuid: &str, parent: &str) -> AliasSet {
     let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
@@ -19,7 +19,8 @@ fn seen(phone: &str, bsuid: &str, parent: &str) -> AliasSet {
 
 #[test]
 fn an_alias_is_made_of_its_parts() {
-    let aliases = [Alias::Phone("1".into()), Alias::Bsuid("1".into()), Alias::ParentBsuid("1".into())];
+    let one = || "1".to_owned();
+    let aliases = [Alias::Phone(one()), Alias::Bsuid(one()), Alias::ParentBsuid(one()), Alias::PhoneClaim(one())];
     for alias in aliases {
         let again = Alias::from_parts(alias.kind(), alias.value().to_owned());
         assert_eq!(again, Some(alias));
@@ -88,7 +89,7 @@ fn ordinary_observations() {
         ("nothing at all", seen("", "", ""), [None, None, None], None, vec![], vec![]),
     ];
     for (name, observed, [phone, bsuid, parent_bsuid], want, merge, attach) in cases {
-        let got = resolve(&observed, &Owners { phone, bsuid, parent_bsuid, spellings: vec![] });
+        let got = resolve(&observed, &Owners { phone, bsuid, parent_bsuid, ..Owners::default() });
         assert_eq!(got.contact, want.map(contact), "{name}");
         assert_eq!(got.merge, merge.into_iter().map(contact).collect::<Vec<_>>(), "{name}");
         assert_eq!(got.attach.iter().map(Alias::kind).collect::<Vec<_>>(), attach, "{name}");
@@ -205,7 +206,7 @@ fn other_spellings_of_a_number_follow_the_same_rules() {
     for (name, observed, [phone, bsuid], spellings, want, merge, attach) in cases {
         let spelt = |(text, owner): (&str, Option<Owner>)| Some((Alias::Phone(text.to_owned()), owner?));
         let spellings = spellings.into_iter().filter_map(spelt).collect();
-        let got = resolve(&observed, &Owners { phone, bsuid, parent_bsuid: None, spellings });
+        let got = resolve(&observed, &Owners { phone, bsuid, spellings, ..Owners::default() });
         assert_eq!(got.contact, want.map(contact), "{name}");
         assert_eq!(got.merge, merge.into_iter().map(contact).collect::<Vec<_>>(), "{name}");
         assert_eq!(got.attach.iter().map(Alias::value).collect::<Vec<_>>(), attach, "{name}");
@@ -223,4 +224,83 @@ fn a_changed_number_lets_go_of_all_its_spellings() {
     );
     assert_eq!((got.contact, got.merge), (Some(contact(1)), vec![contact(2)]));
     assert_eq!((got.attach, got.detach), (vec![Alias::Phone("29".into())], vec![Alias::Phone("1".into())]));
+}
+
+/// A number whose contact has no BSUID, and about whom there is a doubt. (name, observed, owners of phone and BSUID) →
+/// (contact, merge, aliases to attach, claims)
+#[test]
+fn who_is_in_doubt_is_claimed_and_not_adopted() {
+    type Case =
+        (&'static str, AliasSet, [Option<Owner>; 2], Option<u128>, Vec<u128>, Vec<&'static str>, Vec<(u128, Doubt)>);
+    let doubted = |n, doubt| Some(Owner { contact: contact(n), has_bsuid: false, doubt: Some(doubt) });
+    let silent = || doubted(1, Doubt::Silent);
+    let cases: Vec<Case> = vec![
+        (
+            "somebody new shows a BSUID on it",
+            seen("1", "US.a", ""),
+            [silent(), None],
+            None,
+            vec![],
+            vec!["US.a", "1"],
+            vec![(1, Doubt::Silent)],
+        ),
+        (
+            "somebody known has the number now",
+            seen("1", "US.a", ""),
+            [silent(), with_bsuid(2)],
+            Some(2),
+            vec![],
+            vec!["1"],
+            vec![(1, Doubt::Silent)],
+        ),
+        (
+            "whose identity changed",
+            seen("1", "US.a", ""),
+            [doubted(1, Doubt::IdentityChanged), None],
+            None,
+            vec![],
+            vec!["US.a", "1"],
+            vec![(1, Doubt::IdentityChanged)],
+        ),
+        (
+            "a person said that they are two",
+            seen("1", "US.a", ""),
+            [doubted(1, Doubt::Apart), with_bsuid(2)],
+            Some(2),
+            vec![],
+            vec!["1"],
+            vec![],
+        ),
+        ("without a BSUID it is them", seen("1", "", ""), [silent(), None], Some(1), vec![], vec![], vec![]),
+    ];
+    for (name, observed, [phone, bsuid], want, merge, attach, claims) in cases {
+        let got = resolve(&observed, &Owners { phone, bsuid, ..Owners::default() });
+        assert_eq!(got.contact, want.map(contact), "{name}");
+        assert_eq!(got.merge, merge.into_iter().map(contact).collect::<Vec<_>>(), "{name}");
+        assert_eq!(got.attach.iter().map(Alias::value).collect::<Vec<_>>(), attach, "{name}");
+        assert_eq!(got.claims, claims.into_iter().map(|(n, why)| (contact(n), why)).collect::<Vec<_>>(), "{name}");
+    }
+    assert_eq!(
+        [Doubt::Silent, Doubt::IdentityChanged, Doubt::Apart].map(Doubt::as_str),
+        ["silent", "identity_changed", "apart"]
+    );
+}
+
+/// (name, observed, owner of the phone) → (contact, merge, attach)
+#[test]
+fn a_claimed_number_is_confirmed_by_what_it_writes() {
+    type Case = (&'static str, AliasSet, Option<Owner>, Option<u128>, Vec<u128>, Vec<&'static str>);
+    let cases: Vec<Case> = vec![
+        ("it writes by itself", seen("1", "", ""), None, Some(7), vec![], vec!["1"]),
+        ("it was somebody's without a BSUID", seen("1", "", ""), phone_only(1), Some(7), vec![1], vec![]),
+        ("it is somebody else's", seen("1", "", ""), with_bsuid(1), Some(1), vec![], vec![]),
+        ("it shows another BSUID", seen("1", "US.b", ""), None, None, vec![], vec!["US.b", "1"]),
+    ];
+    for (name, observed, phone, want, merge, attach) in cases {
+        let got = resolve(&observed, &Owners { phone, claimant: with_bsuid(7), ..Owners::default() });
+        assert_eq!(got.contact, want.map(contact), "{name}");
+        assert_eq!(got.merge, merge.into_iter().map(contact).collect::<Vec<_>>(), "{name}");
+        assert_eq!(got.attach.iter().map(Alias::value).collect::<Vec<_>>(), attach, "{name}");
+        assert_eq!(got.detach, [Alias::PhoneClaim("1".into())], "{name}");
+    }
 }

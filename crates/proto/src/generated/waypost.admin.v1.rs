@@ -1973,6 +1973,27 @@ pub struct Contact {
     pub profile_name: ::prost::alloc::string::String,
     #[prost(string, tag = "10")]
     pub username: ::prost::alloc::string::String,
+    /// Output only: who says which language it is (`crm`, `choice`: the customer tapped on it, `guess`: from what they wrote),
+    /// and how sure that is, in per cent.
+    #[prost(string, tag = "11")]
+    pub language_source: ::prost::alloc::string::String,
+    #[prost(int32, tag = "12")]
+    pub language_confidence: i32,
+    /// Output only: the number as WhatsApp wrote it last, where that is not its canonical form.
+    #[prost(string, tag = "13")]
+    pub wa_id: ::prost::alloc::string::String,
+    /// Output only: all that names the person, old ids and other spellings included.
+    #[prost(message, repeated, tag = "14")]
+    pub aliases: ::prost::alloc::vec::Vec<ContactAlias>,
+    /// Output only: what may be theirs too.
+    #[prost(message, repeated, tag = "15")]
+    pub claims: ::prost::alloc::vec::Vec<ContactClaim>,
+    /// Output only: `contacts/{contact}` that were merged into this one, as far as that can be undone, the last first.
+    #[prost(string, repeated, tag = "16")]
+    pub merged_contacts: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Output only: when WhatsApp said that somebody else may use the number now, until a person confirms who it is.
+    #[prost(message, optional, tag = "17")]
+    pub identity_change_time: ::core::option::Option<::prost_types::Timestamp>,
 }
 impl ::prost::Name for Contact {
     const NAME: &'static str = "Contact";
@@ -1982,6 +2003,52 @@ impl ::prost::Name for Contact {
     }
     fn type_url() -> ::prost::alloc::string::String {
         "/waypost.admin.v1.Contact".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ContactAlias {
+    /// `phone`, `bsuid` or `parent_bsuid`.
+    #[prost(string, tag = "1")]
+    pub kind: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub value: ::prost::alloc::string::String,
+    /// Since when it is theirs; nothing of before this was kept.
+    #[prost(message, optional, tag = "3")]
+    pub since_time: ::core::option::Option<::prost_types::Timestamp>,
+}
+impl ::prost::Name for ContactAlias {
+    const NAME: &'static str = "ContactAlias";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.ContactAlias".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.ContactAlias".into()
+    }
+}
+/// Nobody's transcript and no consent goes by a claim.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ContactClaim {
+    /// A number on a card that they shared; theirs with the first message from it.
+    #[prost(string, tag = "1")]
+    pub phone: ::prost::alloc::string::String,
+    /// `contacts/{contact}`: who had their number before, and may be the same person.
+    #[prost(string, tag = "2")]
+    pub contact: ::prost::alloc::string::String,
+    /// `card`; `silent`: the other wrote nothing for long; `identity_changed`: WhatsApp said so of the other.
+    #[prost(string, tag = "3")]
+    pub reason: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "4")]
+    pub since_time: ::core::option::Option<::prost_types::Timestamp>,
+}
+impl ::prost::Name for ContactClaim {
+    const NAME: &'static str = "ContactClaim";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.ContactClaim".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.ContactClaim".into()
     }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2017,6 +2084,88 @@ impl ::prost::Name for GetContactResponse {
     }
     fn type_url() -> ::prost::alloc::string::String {
         "/waypost.admin.v1.GetContactResponse".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SplitContactRequest {
+    /// The contact that is left: `contacts/{contact}`.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// Who was merged into it, of its `merged_contacts`; empty: the last one.
+    #[prost(string, tag = "2")]
+    pub merged_contact: ::prost::alloc::string::String,
+    /// Check everything, change nothing.
+    #[prost(bool, tag = "3")]
+    pub validate_only: bool,
+}
+impl ::prost::Name for SplitContactRequest {
+    const NAME: &'static str = "SplitContactRequest";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.SplitContactRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.SplitContactRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct SplitContactResponse {
+    /// The contact that was left, without what went back.
+    #[prost(message, optional, tag = "1")]
+    pub contact: ::core::option::Option<Contact>,
+    /// `contacts/{contact}` that is one of its own again.
+    #[prost(string, tag = "2")]
+    pub split_contact: ::prost::alloc::string::String,
+}
+impl ::prost::Name for SplitContactResponse {
+    const NAME: &'static str = "SplitContactResponse";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.SplitContactResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.SplitContactResponse".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ConfirmContactRequest {
+    /// `contacts/{contact}`, which claims to be another.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// Whom, of its `claims`; empty where it claims one at most.
+    #[prost(string, tag = "2")]
+    pub claimed_contact: ::prost::alloc::string::String,
+    /// Check everything, change nothing.
+    #[prost(bool, tag = "3")]
+    pub validate_only: bool,
+}
+impl ::prost::Name for ConfirmContactRequest {
+    const NAME: &'static str = "ConfirmContactRequest";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.ConfirmContactRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.ConfirmContactRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ConfirmContactResponse {
+    /// `contacts/{contact}` that both are now.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// `contacts/{contact}` that became part of it; empty where it claimed nobody.
+    #[prost(string, tag = "2")]
+    pub merged_contact: ::prost::alloc::string::String,
+}
+impl ::prost::Name for ConfirmContactResponse {
+    const NAME: &'static str = "ConfirmContactResponse";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.ConfirmContactResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.ConfirmContactResponse".into()
     }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -2126,6 +2275,24 @@ pub mod contact_service_client {
                 &request,
             )
         }
+        /// Undoes a merge: a person says that the two are not one. Aliases, open conversations and messages on hold that came
+        /// from the other contact go back to it, unless somebody else has them by now; what was written meanwhile stays where it
+        /// is. From then on a phone number alone does not make them one again. Merges of releases that did not write down what
+        /// they moved cannot be undone.
+        pub fn split_contact(
+            &self,
+            request: super::SplitContactRequest,
+        ) -> Call<super::SplitContactResponse> {
+            call(&self.0, "/waypost.admin.v1.ContactService/SplitContact", &request)
+        }
+        /// A person says that a contact is who it claims to be: both become one, with the transcript of both. A contact that
+        /// claims nobody is only no longer doubted after its identity changed.
+        pub fn confirm_contact(
+            &self,
+            request: super::ConfirmContactRequest,
+        ) -> Call<super::ConfirmContactResponse> {
+            call(&self.0, "/waypost.admin.v1.ContactService/ConfirmContact", &request)
+        }
     }
 }
 /// Generated server implementations.
@@ -2146,6 +2313,20 @@ pub mod contact_service_server {
             &self,
             request: tonic::Request<super::BatchUpsertContactsRequest>,
         ) -> Result<tonic::Response<super::BatchUpsertContactsResponse>, tonic::Status>;
+        /// Undoes a merge: a person says that the two are not one. Aliases, open conversations and messages on hold that came
+        /// from the other contact go back to it, unless somebody else has them by now; what was written meanwhile stays where it
+        /// is. From then on a phone number alone does not make them one again. Merges of releases that did not write down what
+        /// they moved cannot be undone.
+        async fn split_contact(
+            &self,
+            request: tonic::Request<super::SplitContactRequest>,
+        ) -> Result<tonic::Response<super::SplitContactResponse>, tonic::Status>;
+        /// A person says that a contact is who it claims to be: both become one, with the transcript of both. A contact that
+        /// claims nobody is only no longer doubted after its identity changed.
+        async fn confirm_contact(
+            &self,
+            request: tonic::Request<super::ConfirmContactRequest>,
+        ) -> Result<tonic::Response<super::ConfirmContactResponse>, tonic::Status>;
     }
     /// The service, with an implementation behind it.
     pub struct ContactServiceServer(Box<dyn ContactService>);
@@ -2168,6 +2349,12 @@ pub mod contact_service_server {
                 "GetContact" => Ok(encode(self.0.get_contact(decode(request)?).await?)),
                 "BatchUpsertContacts" => {
                     Ok(encode(self.0.batch_upsert_contacts(decode(request)?).await?))
+                }
+                "SplitContact" => {
+                    Ok(encode(self.0.split_contact(decode(request)?).await?))
+                }
+                "ConfirmContact" => {
+                    Ok(encode(self.0.confirm_contact(decode(request)?).await?))
                 }
                 _ => Err(tonic::Status::unimplemented(method.to_owned())),
             }
@@ -2566,6 +2753,9 @@ pub struct Number {
     /// Changes with every change. Given with an update, that is only done while the etag is still this one.
     #[prost(string, tag = "8")]
     pub etag: ::prost::alloc::string::String,
+    /// The language that is usual on the number, such as `es`: that of customers of whom nobody knows another. Empty: none.
+    #[prost(string, tag = "9")]
+    pub language: ::prost::alloc::string::String,
 }
 impl ::prost::Name for Number {
     const NAME: &'static str = "Number";
@@ -2649,7 +2839,7 @@ pub struct UpdateNumberRequest {
     /// `name` says which; `etag`, where given, must be current.
     #[prost(message, optional, tag = "1")]
     pub number: ::core::option::Option<Number>,
-    /// `phone_number_id`, or `*`, which is the same. Must not be empty.
+    /// `phone_number_id`, `language`, or `*` for both. Must not be empty.
     #[prost(message, optional, tag = "2")]
     pub update_mask: ::core::option::Option<::prost_types::FieldMask>,
     /// Create the name where there is none yet.

@@ -10,8 +10,9 @@ use waypost_domain::{ContactId, DecisionId, InboundMessage};
 use waypost_proto::v1::ActivityKind;
 use waypost_store::{ContactRecord, EventKey, HeldKind, HeldRelease, ReleasedMessage, StoreError};
 
-use super::{Arrival, Outgoing, Pair, Work, observation, pair_of};
+use super::{Arrival, Outgoing, Pair, Work, pair_of};
 use crate::inbound::{Content, Inbound};
+use crate::observation::observation;
 
 impl Work<'_> {
     pub(super) fn standby(&mut self, arrival: &Arrival, message: &InboundMessage, contact: Option<ContactRecord>) {
@@ -76,8 +77,8 @@ impl Work<'_> {
             if !self.released.insert(inbound.decision_id) {
                 continue;
             }
-            let answers_seen = arrival.answers_seen;
-            let kept = Arrival { inbound: inbound.clone(), number: pair.1.clone(), answers_seen };
+            let (language, answers_seen) = (arrival.language.clone(), arrival.answers_seen);
+            let kept = Arrival { inbound: inbound.clone(), number: pair.1.clone(), language, answers_seen };
             let writer = self.writer(&inbound, &contact).await?;
             let routed = self.route(&kept, message, writer, false);
             self.releases.push(release(&routed, released_by));
@@ -102,7 +103,8 @@ impl Work<'_> {
             Some(contact) => self.writer(&inbound, contact).await?,
             None => None,
         };
-        let kept = Arrival { inbound, number: arrival.number.clone(), answers_seen: arrival.answers_seen };
+        let (language, answers_seen) = (arrival.language.clone(), arrival.answers_seen);
+        let kept = Arrival { inbound, number: arrival.number.clone(), language, answers_seen };
         self.publish_again(&kept, writer, held.known.conversation, decision);
         Ok(())
     }
@@ -112,7 +114,7 @@ impl Work<'_> {
         if kept.content.group_id().is_none() {
             return Ok(Some(releaser.clone()));
         }
-        let mut contacts = self.tx.contacts(&[observation(kept)]).await?;
+        let mut contacts = self.tx.contacts(&[observation(kept, self.config)]).await?;
         Ok(contacts.pop().flatten())
     }
 }

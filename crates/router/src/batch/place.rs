@@ -44,6 +44,7 @@ impl Work<'_> {
         let known = Known {
             number: &arrival.number,
             received_at: arrival.inbound.received_at,
+            number_language: arrival.language.as_deref(),
             contact: contact.as_ref(),
             open: place.as_ref().map(|place| &place.conversation),
             previous_team: before.clone(),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use waypost_cloud_api::webhook::{Sender, decode_message};
 use waypost_domain::team::Priority;
-use waypost_domain::{ContactId, ConversationId, IdSource, TeamName};
+use waypost_domain::{ContactId, ConversationId, IdSource, LanguageMemory, TeamName};
 use waypost_rules::Referral;
 use waypost_store::TimeOrderedIds;
 
@@ -27,6 +27,7 @@ fn check(name: &str, json: &str, beside: &Beside, want: &RouteInput) {
     let known = Known {
         number: &number,
         received_at: ARRIVED,
+        number_language: None,
         contact: beside.contact.as_ref(),
         open: beside.open.as_ref(),
         previous_team: beside.previous_team.clone(),
@@ -80,8 +81,11 @@ fn of_the_customer() {
     of("somebody", contact(), known());
     of("somebody new", ContactRecord { is_new: true, ..contact() }, of_text());
     for (language, want) in [("pt_BR", "pt"), ("EN-us", "en"), ("de", "de")] {
-        let contact = ContactRecord { language: some(language), ..contact() };
-        of(language, contact, RouteInput { language: some(want), ..known() });
+        let told = KnownLanguage::told(language.to_owned(), LanguageSource::Choice);
+        let memory = LanguageMemory { known: Some(told), sample: None };
+        let contact = ContactRecord { language: memory, ..contact() };
+        let (language_source, language_confidence) = (Some(LanguageSource::Choice), Some(100));
+        of(language, contact, RouteInput { language: some(want), language_source, language_confidence, ..known() });
     }
     // (attributes, country, zone)
     let zone = "America/Sao_Paulo";
@@ -94,6 +98,31 @@ fn of_the_customer() {
         let contact = ContactRecord { attributes: attributes.clone(), ..contact() };
         of(&format!("{attributes:?}"), contact, RouteInput { attributes, country, zone, ..known() });
     }
+}
+
+/// Of a customer of whom nobody knows a language, the one that is usual on the number.
+#[test]
+fn of_the_language_of_the_number() {
+    let number = NumberName::new("support").unwrap();
+    let message = decode_message(TEXT, &Sender::default()).unwrap();
+    let known = |contact| Known {
+        number: &number,
+        received_at: ARRIVED,
+        number_language: Some("pt-BR"),
+        contact,
+        open: None,
+        previous_team: None,
+        closes: false,
+        edited: None,
+    };
+    let input = route_input(&message, known(None));
+    let said = (input.language.as_deref(), input.language_source, input.language_confidence);
+    assert_eq!(said, (Some("pt"), Some(LanguageSource::Number), Some(100)));
+    let guessed = KnownLanguage { tag: "es".to_owned(), source: LanguageSource::Guess, confidence: 41 };
+    let memory = LanguageMemory { known: Some(guessed), sample: None };
+    let input = route_input(&message, known(Some(&ContactRecord { language: memory, ..contact() })));
+    let said = (input.language.as_deref(), input.language_source, input.language_confidence);
+    assert_eq!(said, (Some("es"), Some(LanguageSource::Guess), Some(41)));
 }
 
 /// The CRM's word, else the number's, else the BSUID's.
@@ -117,6 +146,7 @@ fn of_the_country() {
         let known = Known {
             number: &number,
             received_at: ARRIVED,
+            number_language: None,
             contact: beside.contact.as_ref(),
             open: None,
             previous_team: None,

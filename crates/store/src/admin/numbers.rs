@@ -20,6 +20,8 @@ pub struct NumberRow {
     pub name: NumberName,
     pub display: String,
     pub waba: WabaId,
+    /// The tag of the language that is usual on the number; empty where nobody said. All ids of a name have the same.
+    pub language: String,
     /// Since when the id goes by that name.
     pub since: Timestamp,
     /// When the administration last changed it. From then on the configuration does not.
@@ -38,6 +40,7 @@ static NUMBER: Table = Table {
         ("name", "TEXT"),
         ("display", "TEXT"),
         ("waba_id", "TEXT"),
+        ("language", "TEXT"),
         ("since", "BIGINT"),
         ("updated_at", "BIGINT"),
         ("revision", "BIGINT"),
@@ -51,6 +54,7 @@ impl NumberRow {
             name: row.get("name")?,
             display: row.get("display")?,
             waba: row.get("waba_id")?,
+            language: row.get("language")?,
             since: row.get("since")?,
             updated_at: row.get("updated_at")?,
             revision: row.get("revision")?,
@@ -74,14 +78,19 @@ static SHOW: Sql = Sql::both(
 );
 
 static NAME: Sql = Sql::both(
-    "INSERT INTO number (phone_number_id, name, since, revision) VALUES ($1, $2, $3, 1)
+    "INSERT INTO number (phone_number_id, name, since, language, revision) VALUES ($1, $2, $3, $4, 1)
     ON CONFLICT (phone_number_id) DO UPDATE SET
         name = excluded.name,
+        language = excluded.language,
         since = excluded.since,
         revision = number.revision + 1",
 );
 
-static MARK_CHANGED: Sql = Sql::both("UPDATE number SET updated_at = $1, revision = revision + 1 WHERE name = $2");
+static MARK_CHANGED: Sql = Sql::both(
+    "UPDATE number SET updated_at = $1, revision = revision + 1, language = coalesce($3, language) WHERE name = $2",
+);
+
+static LANGUAGE: Sql = Sql::both("SELECT language FROM number WHERE name = $1 AND language <> '' LIMIT 1");
 
 static REVISION: Sql = Sql::both("SELECT CAST(coalesce(sum(revision), 0) AS BIGINT) AS revision FROM number");
 
@@ -154,7 +163,13 @@ impl Store {
         all(&self.read(&ALL, vec![]).await?)
     }
 
-    /// Grows whenever an id gets another name.
+    /// The tag of the language that is usual on a number.
+    pub async fn number_language(&self, name: &NumberName) -> Result<Option<String>> {
+        let rows = self.read(&LANGUAGE, params![name]).await?;
+        rows.first().map(|row| row.of(NUMBER.name).get("language")).transpose()
+    }
+
+    /// Grows whenever an id gets another name, or a name another language.
     pub async fn numbers_revision(&self) -> Result<i64> {
         self.read_value(&REVISION, vec![], "revision").await
     }
@@ -166,13 +181,14 @@ impl AuditedTx {
         rows(&mut self.tx).await
     }
 
-    /// Gives `name` to `id`, whatever the name and the id were before. From then on the configuration changes neither.
-    pub async fn name_number(&mut self, name: &NumberName, id: &PhoneNumberId) -> Result<()> {
+    /// Gives `name` to `id`, whatever the name and the id were before, and a language, if one is given (empty: none). From
+    /// then on the configuration changes neither name nor id.
+    pub async fn name_number(&mut self, name: &NumberName, id: &PhoneNumberId, language: Option<&str>) -> Result<()> {
         let rows = rows(&mut self.tx).await?;
         if current(&rows, name).is_none_or(|row| row.id != *id) {
             put(&mut self.tx, &rows, name, id, self.now).await?;
         }
-        self.tx.execute(&MARK_CHANGED, params![self.now, name]).await.map(drop)
+        self.tx.execute(&MARK_CHANGED, params![self.now, name, language.map(clean)]).await.map(drop)
     }
 }
 
@@ -191,8 +207,10 @@ fn current<'a>(rows: &'a [NumberRow], name: &NumberName) -> Option<&'a NumberRow
 
 /// Gives `name` to `id`, as the last one so far.
 async fn put(tx: &mut Tx, rows: &[NumberRow], name: &NumberName, id: &PhoneNumberId, now: Timestamp) -> Result<()> {
-    let since = current(rows, name).map_or(now, |row| now.max(row.since.plus_millis(1)));
-    tx.execute(&NAME, params![key(id.as_str()), name, since]).await.map(drop)
+    let before = current(rows, name);
+    let since = before.map_or(now, |row| now.max(row.since.plus_millis(1)));
+    let language = before.map(|row| row.language.as_str()).unwrap_or_default();
+    tx.execute(&NAME, params![key(id.as_str()), name, since, language]).await.map(drop)
 }
 
 /// Ids are digits; what is not makes a name that is at least valid.

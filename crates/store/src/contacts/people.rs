@@ -3,13 +3,15 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use waypost_domain::contact::{Owner, Owners, Resolution, resolve, resolve_rotation};
+use waypost_domain::contact::{Doubt, Owner, Owners, Resolution, resolve, resolve_rotation};
 use waypost_domain::{Alias, AliasSet, ContactId, IdSource, Timestamp, phone};
 
-use super::rows::{Changes, Owned, Person, StoredContact};
-use super::{ContactRecord, Observation};
+use super::ContactRecord;
+use super::observation::{Observation, claim_on, other_spellings, storable};
+use super::person::Person;
+use super::rows::{Changes, Owned};
 use crate::Merge;
-use crate::records::{clean, key};
+use crate::records::clean;
 
 pub(crate) struct People<'a> {
     /// Of contacts that are met for the first time.
@@ -23,11 +25,15 @@ pub(crate) struct People<'a> {
     same_as: HashMap<ContactId, ContactId>,
     /// Aliases that were attached or detached.
     touched: BTreeSet<Alias>,
+    /// (claimed, claimant, why it is not sure)
+    claims: Vec<(ContactId, ContactId, Doubt)>,
     merges: Vec<Merge>,
+    /// When the last observation was made.
+    at: Timestamp,
 }
 
 impl<'s> People<'s> {
-    /// Every alias that `observations` name, and the other spellings of their numbers.
+    /// Every alias that `observations` name, the other spellings of their numbers, and claims on them.
     pub(crate) fn aliases(observations: &[Observation]) -> BTreeSet<Alias> {
         let mut wanted = BTreeSet::new();
         for observation in observations {
@@ -36,38 +42,40 @@ impl<'s> People<'s> {
                 let aliases = storable(aliases);
                 wanted.extend(aliases.iter());
                 wanted.extend(other_spellings(&aliases));
+                wanted.extend(claim_on(&aliases).filter(|_| observation.wrote.is_some()));
             }
+            let own = observation.own_number();
+            wanted.extend(own.into_iter().flat_map(|own| [Alias::Phone(own.clone()), Alias::PhoneClaim(own)]));
         }
         wanted
     }
 
     /// From what the store says of those aliases.
     pub(super) fn new(owned: Owned, ids: &'s dyn IdSource) -> Self {
-        let person = |StoredContact { record, has_bsuid, version: _ }: StoredContact| {
-            let created_at = Timestamp::default();
-            (record.id, Person { record, has_bsuid, created_at, lost_alias: false, changed: false })
-        };
         let stored: HashMap<Alias, ContactId> = owned.aliases.into_iter().collect();
         Self {
             ids,
-            known: owned.contacts.into_iter().map(person).collect(),
+            known: owned.contacts.into_iter().map(|contact| (contact.person.record.id, contact.person)).collect(),
             owners: stored.clone(),
             stored,
             same_as: HashMap::new(),
             touched: BTreeSet::new(),
+            claims: Vec::new(),
             merges: Vec::new(),
+            at: Timestamp::default(),
         }
     }
 
     /// Brings the picture up to date; `None` when the observation names nobody.
     pub(super) fn observe(&mut self, observation: &Observation) -> Option<ContactId> {
+        self.at = observation.at;
         for rotation in &observation.rotations {
             let (previous, current) = (storable(&rotation.previous), storable(&rotation.current));
-            let resolution =
-                resolve_rotation(&previous, &self.owners_of(&previous), &current, &self.owners_of(&current));
+            let (before, after) = (self.owners_of(&previous, observation), self.owners_of(&current, observation));
+            let resolution = resolve_rotation(&previous, &before, &current, &after);
             // A stranger of whom nothing remains to be known.
             if resolution.contact.is_some() || !resolution.attach.is_empty() {
-                self.apply(resolution, observation.at);
+                self.apply(resolution);
             }
         }
         let aliases = storable(&observation.aliases);
@@ -75,11 +83,21 @@ impl<'s> People<'s> {
             return None;
         }
         let resolution = match self.rotated(&aliases, observation) {
-            Some(contact) => Resolution { contact: Some(contact), merge: vec![], attach: vec![], detach: vec![] },
-            None => resolve(&aliases, &self.owners_of(&aliases)),
+            Some(contact) => Resolution::settled(contact),
+            None => resolve(&aliases, &self.owners_of(&aliases, observation)),
         };
-        let id = self.apply(resolution, observation.at);
-        let person = self.known.get_mut(&id)?;
+        let id = self.apply(resolution);
+        self.learn(id, observation);
+        self.spelling(id, &aliases, observation);
+        if let Some(number) = observation.own_number() {
+            self.claim_number(id, number);
+        }
+        Some(id)
+    }
+
+    /// What is known of the person beside who they are.
+    fn learn(&mut self, id: ContactId, observation: &Observation) {
+        let Some(person) = self.known.get_mut(&id) else { return };
         for (new, old) in [
             (&observation.profile_name, &mut person.record.profile_name),
             (&observation.username, &mut person.record.username),
@@ -91,7 +109,39 @@ impl<'s> People<'s> {
                 person.changed = true;
             }
         }
-        Some(id)
+        if observation.identity_changed && person.identity_changed_at.is_none() {
+            person.identity_changed_at = Some(observation.at);
+            person.changed = true;
+        }
+        let Some(wrote) = &observation.wrote else { return };
+        person.heard_at = person.heard_at.max(Some(observation.at));
+        if let Some(evidence) = &wrote.language {
+            person.changed |= person.record.language.learn(evidence);
+        }
+    }
+
+    /// How WhatsApp writes the number of whoever wrote: kept with the contact, and as an alias.
+    fn spelling(&mut self, id: ContactId, aliases: &AliasSet, observation: &Observation) {
+        let (Some(number), Some(person)) = (&aliases.phone, self.known.get_mut(&id)) else { return };
+        let Some(written) = observation.wrote.as_ref().and(observation.aliases.phone.as_deref()) else { return };
+        let written = phone::digits(written).filter(|written| *written != number.as_str());
+        if person.record.wa_id.as_deref() != written.as_deref() {
+            person.record.wa_id = written.as_deref().map(str::to_owned);
+            person.changed = true;
+        }
+        let alias = written.map(|written| Alias::Phone(written.into_owned()));
+        if let Some(alias) = alias.filter(|alias| !self.owners.contains_key(alias)) {
+            self.point(alias, id);
+        }
+    }
+
+    /// They showed a card with a number of their own: it is theirs once it wrote.
+    fn claim_number(&mut self, id: ContactId, number: String) {
+        let owner = |people: &Self, alias: &Alias| people.owners.get(alias).map(|owner| people.current(*owner));
+        let claim = Alias::PhoneClaim(number.clone());
+        if owner(self, &Alias::Phone(number)) != Some(id) && owner(self, &claim) != Some(id) {
+            self.point(claim, id);
+        }
     }
 
     /// Pairs of stored contacts that are one person. While there are any, nothing may be written.
@@ -102,7 +152,10 @@ impl<'s> People<'s> {
     /// Whether the store already says all of this.
     pub(super) fn are_settled(&self) -> bool {
         let is_settled = |person: &Person| !(person.record.is_new || person.changed || person.lost_alias);
-        self.merges.is_empty() && self.touched.is_empty() && self.known.values().all(is_settled)
+        self.merges.is_empty()
+            && self.touched.is_empty()
+            && self.claims.is_empty()
+            && self.known.values().all(is_settled)
     }
 
     pub(super) fn record(&self, id: ContactId) -> Option<ContactRecord> {
@@ -117,7 +170,9 @@ impl<'s> People<'s> {
             .partition(|person| person.record.is_new);
         new.sort_unstable_by_key(|person| person.record.id);
         changed.sort_unstable_by_key(|person| person.record.id);
-        let mut changes = Changes { new, changed, attached: vec![], moved: vec![], detached: vec![] };
+        let (attached, moved, detached, at) = (vec![], vec![], vec![], self.at);
+        let claims = self.claims.iter().map(|(claimed, by, why)| (*claimed, self.current(*by), *why)).collect();
+        let mut changes = Changes { new, changed, attached, moved, detached, claims, at };
         for alias in &self.touched {
             let owner = self.owners.get(alias).map(|owner| self.current(*owner));
             match (self.stored.get(alias), owner) {
@@ -135,24 +190,29 @@ impl<'s> People<'s> {
     fn rotated(&self, aliases: &AliasSet, observation: &Observation) -> Option<ContactId> {
         let last = observation.rotations.last()?;
         let first_owner = |aliases: &AliasSet| {
-            let owners = self.owners_of(aliases);
+            let owners = self.owners_of(aliases, observation);
             let by_number = owners.of_number();
             [owners.bsuid, owners.parent_bsuid, by_number].into_iter().flatten().next().map(|owner| owner.contact)
         };
         first_owner(aliases).or_else(|| first_owner(&storable(&last.current)))
     }
 
-    fn owners_of(&self, aliases: &AliasSet) -> Owners {
+    /// As far as `observation` may ask: only what they wrote themselves confirms a claim.
+    fn owners_of(&self, aliases: &AliasSet, observation: &Observation) -> Owners {
         let owner = |alias: Option<Alias>| {
             let contact = self.current(*self.owners.get(&alias?)?);
-            Some(Owner { contact, has_bsuid: self.known.get(&contact).is_some_and(|person| person.has_bsuid) })
+            let person = self.known.get(&contact);
+            let doubt = person.and_then(|person| person.doubt(observation));
+            Some(Owner { contact, has_bsuid: person.is_some_and(|person| person.has_bsuid), doubt })
         };
         let spelt = |spelling: Alias| Some((spelling.clone(), owner(Some(spelling))?));
+        let claim = claim_on(aliases).filter(|_| observation.wrote.is_some());
         Owners {
             phone: owner(aliases.phone.clone().map(Alias::Phone)),
             bsuid: owner(aliases.bsuid.clone().map(Alias::Bsuid)),
             parent_bsuid: owner(aliases.parent_bsuid.clone().map(Alias::ParentBsuid)),
             spellings: other_spellings(aliases).into_iter().filter_map(spelt).collect(),
+            claimant: owner(claim),
         }
     }
 
@@ -160,40 +220,46 @@ impl<'s> People<'s> {
         self.same_as.get(&id).copied().unwrap_or(id)
     }
 
-    fn apply(&mut self, resolution: Resolution, at: Timestamp) -> ContactId {
-        let mut id = resolution.contact.unwrap_or_else(|| self.create(at));
+    fn apply(&mut self, resolution: Resolution) -> ContactId {
+        let mut id = resolution.contact.unwrap_or_else(|| self.create());
         for other in resolution.merge {
             id = self.unite(id, other);
         }
         for alias in resolution.attach {
-            let former = self.owners.insert(alias.clone(), id).map(|former| self.current(former));
-            if let Some(person) = former.filter(|former| *former != id).and_then(|former| self.known.get_mut(&former)) {
-                person.lost_alias = true;
-            }
-            if let Some(person) = self.known.get_mut(&id)
-                && matches!(alias, Alias::Bsuid(_))
-                && !person.has_bsuid
-            {
-                person.has_bsuid = true;
-                person.changed = true;
-            }
-            self.touched.insert(alias);
+            self.point(alias, id);
         }
         for alias in resolution.detach {
-            self.owners.remove(&alias);
-            if let Some(person) = self.known.get_mut(&id) {
-                person.lost_alias = true;
-            }
+            let former = self.owners.remove(&alias).map(|former| self.current(former));
+            self.loses(former);
             self.touched.insert(alias);
         }
+        self.claims.extend(resolution.claims.into_iter().map(|(claimed, why)| (claimed, id, why)));
         id
     }
 
-    fn create(&mut self, at: Timestamp) -> ContactId {
+    fn point(&mut self, alias: Alias, id: ContactId) {
+        let former = self.owners.insert(alias.clone(), id).map(|former| self.current(former));
+        self.loses(former.filter(|former| *former != id));
+        if let Some(person) = self.known.get_mut(&id)
+            && matches!(alias, Alias::Bsuid(_))
+            && !person.has_bsuid
+        {
+            person.has_bsuid = true;
+            person.changed = true;
+        }
+        self.touched.insert(alias);
+    }
+
+    fn loses(&mut self, former: Option<ContactId>) {
+        if let Some(person) = former.and_then(|former| self.known.get_mut(&former)) {
+            person.lost_alias = true;
+        }
+    }
+
+    fn create(&mut self) -> ContactId {
         let id = ContactId::from_uuid(self.ids.next_id());
         let record = ContactRecord { is_new: true, ..ContactRecord::empty(id) };
-        let person = Person { record, has_bsuid: false, created_at: at, lost_alias: false, changed: false };
-        self.known.insert(id, person);
+        self.known.insert(id, Person { created_at: self.at, ..Person::of(record) });
         id
     }
 
@@ -220,20 +286,10 @@ impl<'s> People<'s> {
             person.changed = true;
             person.record.profile_name = person.record.profile_name.take().or(dropped.record.profile_name);
             person.record.username = person.record.username.take().or(dropped.record.username);
+            person.record.wa_id = person.record.wa_id.take().or(dropped.record.wa_id);
+            person.record.language.outrank(dropped.record.language);
+            person.heard_at = person.heard_at.max(dropped.heard_at);
         }
         keep
     }
-}
-
-/// The aliases in the form in which the store has them: the number in its canonical one.
-pub(super) fn storable(aliases: &AliasSet) -> AliasSet {
-    let storable = |value: Option<String>| value.map(|value| key(&value).into_owned());
-    let AliasSet { phone, bsuid, parent_bsuid } = aliases.clone().canonical();
-    AliasSet { phone: storable(phone), bsuid: storable(bsuid), parent_bsuid: storable(parent_bsuid) }
-}
-
-/// What the number of storable `aliases` may have been stored as before numbers had a canonical form.
-pub(super) fn other_spellings(aliases: &AliasSet) -> Vec<Alias> {
-    let phone = aliases.phone.as_deref().unwrap_or_default();
-    phone::other_spellings(phone).into_iter().map(Alias::Phone).collect()
 }

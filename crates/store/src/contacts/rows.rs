@@ -19,17 +19,16 @@ use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use uuid::Uuid;
+use waypost_domain::contact::Doubt;
 use waypost_domain::{Alias, ContactId, Timestamp};
 
 use crate::Result;
-use crate::contacts::ContactRecord;
+use crate::StoreError;
+use crate::contacts::person::{DOUBTS, Person, RECORD, language_params};
 use crate::conversations::{self, COLUMNS};
-use crate::core::{Columns, Param, Row, Sql, Statement, Table, Tx, params};
+use crate::core::{Param, Row, Sql, Statement, Table, Tx, params};
 use crate::inbox::ReadUnlocked;
-use crate::{StoreError, records::unreadable};
-
-/// What [`record`] reads, of `contact c`.
-pub(super) const RECORD: &str = "c.id, c.attributes, c.profile_name, c.username, c.language";
+use crate::records::unreadable;
 
 /// Who owns which of the wanted aliases, and what is known of the owners.
 #[derive(Default)]
@@ -39,20 +38,8 @@ pub(crate) struct Owned {
 }
 
 pub(super) struct StoredContact {
-    pub(super) record: ContactRecord,
-    pub(super) has_bsuid: bool,
+    pub(super) person: Person,
     pub(super) version: i64,
-}
-
-/// A contact as one transaction knows it.
-pub(super) struct Person {
-    pub(super) record: ContactRecord,
-    pub(super) has_bsuid: bool,
-    pub(super) created_at: Timestamp,
-    /// It lost an alias: whoever read that before must look again.
-    pub(super) lost_alias: bool,
-    /// Its row must be written: a name changed, or it got its first BSUID.
-    pub(super) changed: bool,
 }
 
 /// What [`write`] writes.
@@ -65,6 +52,9 @@ pub(super) struct Changes<'a> {
     /// (alias, from, to)
     pub(super) moved: Vec<(&'a Alias, ContactId, ContactId)>,
     pub(super) detached: Vec<&'a Alias>,
+    /// (claimed, claimant, why)
+    pub(super) claims: Vec<(ContactId, ContactId, Doubt)>,
+    pub(super) at: Timestamp,
 }
 
 /// As a new contact is written; the rest has its defaults.
@@ -76,15 +66,35 @@ static NEW_CONTACT: Table = Table {
         ("has_bsuid", "BIGINT"),
         ("profile_name", "TEXT"),
         ("username", "TEXT"),
+        ("wa_id", "TEXT"),
+        ("identity_changed_at", "BIGINT"),
+        ("language", "TEXT"),
+        ("language_source", "TEXT"),
+        ("language_confidence", "BIGINT"),
+        ("language_sample", "TEXT"),
     ],
 };
 
-static ALIAS: Table =
-    Table { name: "alias", columns: &[("id", "UUID"), ("kind", "TEXT"), ("value", "TEXT"), ("contact_id", "UUID")] };
+static ALIAS: Table = Table {
+    name: "alias",
+    columns: &[("id", "UUID"), ("kind", "TEXT"), ("value", "TEXT"), ("contact_id", "UUID"), ("since", "BIGINT")],
+};
+
+static CLAIM: Table = Table {
+    name: "contact_claim",
+    columns: &[("claimed_id", "UUID"), ("claimant_id", "UUID"), ("reason", "TEXT"), ("at", "BIGINT")],
+};
+
+static INSERT_CLAIMS: LazyLock<Sql> = LazyLock::new(|| CLAIM.insert("ON CONFLICT DO NOTHING"));
 
 static INSERT_CONTACTS: LazyLock<Sql> = LazyLock::new(|| NEW_CONTACT.insert(""));
 
 static ATTACH: LazyLock<Sql> = LazyLock::new(|| ALIAS.insert_checked("ON CONFLICT DO NOTHING"));
+
+/// Asked only of whom a number alone names. Whoever reads without a lock does not ask: what it decides is settled before,
+/// or is asked again under the lock.
+const HEARD_AT: &str = "CASE WHEN c.has_bsuid = 0 THEN
+        (SELECT max(k.last_inbound_at) FROM conversation k WHERE k.contact_id = c.id) END AS heard_at";
 
 /// Wanted aliases are named by their place in the list, from 0, with spaces between.
 ///
@@ -99,7 +109,7 @@ static LOCK_OWNERS: LazyLock<Sql> = LazyLock::new(|| {
         FROM json_each($1) w
         CROSS JOIN alias a ON a.id = unhex(w.value)
         GROUP BY a.contact_id)
-    SELECT {RECORD}, 0 AS version, c.has_bsuid, 0 AS version_read, o.places
+    SELECT {RECORD}, 0 AS version, {DOUBTS}, {HEARD_AT}, 0 AS version_read, o.places
     FROM owned o
     CROSS JOIN contact c ON c.id = o.contact_id"
         ),
@@ -110,7 +120,7 @@ static LOCK_OWNERS: LazyLock<Sql> = LazyLock::new(|| {
         JOIN alias a ON a.id = w.id
         JOIN contact s ON s.id = a.contact_id
         GROUP BY a.contact_id, s.version)
-    SELECT {RECORD}, c.version, c.has_bsuid, o.version AS version_read, o.places
+    SELECT {RECORD}, c.version, {DOUBTS}, {HEARD_AT}, o.version AS version_read, o.places
     FROM owned o
     JOIN contact c ON c.id = o.contact_id
     ORDER BY c.id
@@ -131,7 +141,8 @@ static READ_OWNERS: LazyLock<Sql> = LazyLock::new(|| {
         FROM unnest($1::UUID[]) WITH ORDINALITY AS w(id, place)
         JOIN alias a ON a.id = w.id
         GROUP BY a.contact_id)
-    SELECT {RECORD}, c.version, c.has_bsuid, c.version AS version_read, o.places, c.id AS contact_id,
+    SELECT {RECORD}, c.version, {DOUBTS}, NULL::BIGINT AS heard_at, c.version AS version_read, o.places,
+        c.id AS contact_id,
         {conversation}, v.written_in::TEXT AS written_by
     FROM owned o
     JOIN contact c ON c.id = o.contact_id
@@ -155,17 +166,20 @@ static LOCK_READ: Sql = Sql::each(
 );
 
 static UPDATE: Sql = Sql::both(
-    "UPDATE contact SET profile_name = $2, username = $3, has_bsuid = $4, version = version + $5 WHERE id = $1",
+    "UPDATE contact SET
+        profile_name = $2, username = $3, has_bsuid = $4, version = version + $5, wa_id = $6, identity_changed_at = $7,
+        language = $8, language_source = $9, language_confidence = $10, language_sample = $11
+    WHERE id = $1",
 );
 
 static DETACH: Sql = Sql::both("DELETE FROM alias WHERE id = $1");
 
 static MOVE: Sql = Sql::each(
-    "UPDATE alias SET contact_id = $2 WHERE id = $1 AND contact_id = $3",
+    "UPDATE alias SET contact_id = $2, since = $4 WHERE id = $1 AND contact_id = $3",
     "WITH done AS (
-        UPDATE alias SET contact_id = $2 WHERE id = $1 AND contact_id = $3
+        UPDATE alias SET contact_id = $2, since = $4 WHERE id = $1 AND contact_id = $3
         RETURNING 1)
-    SELECT 1 / (count(*) = $4)::INT FROM done",
+    SELECT 1 / (count(*) = $5)::INT FROM done",
 );
 
 /// The key of an alias. Its value must be in the stored form: see [`crate::records::key`].
@@ -174,17 +188,6 @@ pub(crate) fn alias_id(alias: &Alias) -> Uuid {
     const NAMESPACE: Uuid = Uuid::from_u128(0x6d5c_8f0e_3a4b_4d6a_9d64_77a7_9057_0003);
     let name = [alias.kind().as_bytes(), &[0], alias.value().as_bytes()].concat();
     Uuid::new_v5(&NAMESPACE, &name)
-}
-
-pub(super) fn record(row: &Columns<'_>) -> Result<ContactRecord> {
-    Ok(ContactRecord {
-        id: row.get("id")?,
-        attributes: row.parse("attributes", |text| serde_json::from_str(text).ok())?.unwrap_or_default(),
-        profile_name: row.get("profile_name")?,
-        username: row.get("username")?,
-        language: row.get("language")?,
-        is_new: false,
-    })
 }
 
 fn array(wanted: &BTreeSet<Alias>) -> Param<'static> {
@@ -220,7 +223,7 @@ pub(super) fn read_by(
     if asked != wanted {
         owned.aliases.retain(|(alias, _)| wanted.contains(alias));
         let kept: BTreeSet<ContactId> = owned.aliases.iter().map(|(_, owner)| *owner).collect();
-        owned.contacts.retain(|contact| kept.contains(&contact.record.id));
+        owned.contacts.retain(|contact| kept.contains(&contact.person.record.id));
         read.contacts.retain(|id, _| kept.contains(id));
         let gone: Vec<ContactId> = read.latest.keys().filter(|id| !kept.contains(id)).copied().collect();
         let conversations: Vec<_> = gone.iter().filter_map(|id| read.latest.remove(id)).flatten().collect();
@@ -262,14 +265,14 @@ fn owned(rows: &[&Row], wanted: &BTreeSet<Alias>) -> Result<Owned> {
     let mut owned = Owned::default();
     for row in rows {
         let row = row.of(NEW_CONTACT.name);
-        let record = record(&row)?;
+        let person = Person::from_row(&row)?;
+        let version = row.get("version")?;
         let places: String = row.get("places")?;
         for place in places.split(' ') {
             let alias = place.parse().ok().and_then(|place: usize| wanted.get(place));
-            owned.aliases.push(((*alias.ok_or(unreadable("alias", "id"))?).clone(), record.id));
+            owned.aliases.push(((*alias.ok_or(unreadable("alias", "id"))?).clone(), person.record.id));
         }
-        let (has_bsuid, version) = (row.get("has_bsuid")?, row.get("version")?);
-        owned.contacts.push(StoredContact { record, has_bsuid, version });
+        owned.contacts.push(StoredContact { person, version });
     }
     Ok(owned)
 }
@@ -283,11 +286,13 @@ pub(super) async fn write(tx: &mut Tx, changes: &Changes<'_>) -> Result<()> {
     for person in &changes.changed {
         let record = &person.record;
         let (name, username) = (record.profile_name.as_deref(), record.username.as_deref());
-        let params = params![record.id, name, username, person.has_bsuid, person.lost_alias];
+        let mut params = params![record.id, name, username, person.has_bsuid, person.lost_alias];
+        params.extend(params![record.wa_id.as_deref(), person.identity_changed_at]);
+        params.extend(language_params(&record.language));
         statements.push(Statement::new(&UPDATE, params));
     }
     for (alias, from, to) in &changes.moved {
-        let moved = Statement::new(&MOVE, params![alias_id(alias), *to, *from]);
+        let moved = Statement::new(&MOVE, params![alias_id(alias), *to, *from, changes.at]);
         statements.push(moved.expecting(1, "an alias moved meanwhile"));
     }
     for alias in &changes.detached {
@@ -296,12 +301,16 @@ pub(super) async fn write(tx: &mut Tx, changes: &Changes<'_>) -> Result<()> {
     let attached: Vec<Vec<Param<'_>>> = changes
         .attached
         .iter()
-        .map(|(alias, owner)| params![alias_id(alias), alias.kind(), alias.value(), *owner])
+        .map(|(alias, owner)| params![alias_id(alias), alias.kind(), alias.value(), *owner, changes.at])
         .collect();
     let count = attached.len() as u64;
     if count > 0 {
         let attach = Statement::rows(&ATTACH, attached);
         statements.push(attach.expecting(count, "another partition created the contact"));
+    }
+    if !changes.claims.is_empty() {
+        let claims = changes.claims.iter().map(|(claimed, by, why)| params![*claimed, *by, why.as_str(), changes.at]);
+        statements.push(Statement::rows(&INSERT_CLAIMS, claims.collect()));
     }
     if statements.is_empty() {
         return Ok(());
@@ -312,7 +321,10 @@ pub(super) async fn write(tx: &mut Tx, changes: &Changes<'_>) -> Result<()> {
 fn of_new(person: &Person) -> Vec<Param<'_>> {
     let record = &person.record;
     let (name, username) = (record.profile_name.as_deref(), record.username.as_deref());
-    params![record.id, person.created_at, person.has_bsuid, name, username]
+    let mut params = params![record.id, person.created_at, person.has_bsuid, name, username];
+    params.extend(params![record.wa_id.as_deref(), person.identity_changed_at]);
+    params.extend(language_params(&record.language));
+    params
 }
 
 #[cfg(test)]

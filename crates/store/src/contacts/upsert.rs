@@ -4,13 +4,18 @@ use std::collections::BTreeMap;
 
 use waypost_domain::{AliasSet, ContactId};
 
-use super::{ContactRecord, Observation, attributes_text, observe};
+use super::person::language_params;
+use super::{ContactRecord, Observation, attributes_text, observe, told_by_crm};
 use crate::admin::AuditedTx;
 use crate::core::{Sql, Statement, params};
 use crate::records::clean;
 use crate::{Result, StoreError};
 
-static REPLACE: Sql = Sql::both("UPDATE contact SET attributes = $2, language = $3 WHERE id = $1");
+static REPLACE: Sql = Sql::both(
+    "UPDATE contact SET
+        attributes = $2, language = $3, language_source = $4, language_confidence = $5, language_sample = $6
+    WHERE id = $1",
+);
 
 /// What another system knows of a person.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,13 +38,7 @@ impl AuditedTx {
     /// Creates or updates contacts, in their order. [`StoreError::MergeFirst`] when two turn out to be one: drop this
     /// change, merge, begin again.
     pub async fn upsert_contacts(&mut self, rows: &[ContactUpsert]) -> Result<Vec<UpsertedContact>> {
-        let observation = |row: &ContactUpsert| Observation {
-            aliases: row.aliases.clone(),
-            rotations: vec![],
-            profile_name: None,
-            username: None,
-            at: self.now,
-        };
+        let observation = |row: &ContactUpsert| Observation::of(row.aliases.clone(), self.now);
         let observations: Vec<Observation> = rows.iter().map(observation).collect();
         let records = observe(&mut self.tx, &*self.ids, &observations).await?;
         // Two rows may speak of the same person: the second goes on from the first.
@@ -57,16 +56,18 @@ impl AuditedTx {
                 }
             }
             if let Some(language) = &row.language {
-                after.language = Some(clean(language).into_owned());
+                after.language = told_by_crm(language);
             }
             latest.insert(after.id, ContactRecord { is_new: false, ..after.clone() });
             upserted.push(UpsertedContact { before, after });
         }
-        let statement = |record: &ContactRecord| {
-            let params = params![record.id, attributes_text(&record.attributes), record.language.clone()];
-            Statement::new(&REPLACE, params)
-        };
-        self.tx.run(latest.values().map(statement).collect()).await?;
+        self.tx.run(latest.values().map(replacing).collect()).await?;
         Ok(upserted)
     }
+}
+
+fn replacing(record: &ContactRecord) -> Statement<'_> {
+    let mut params = params![record.id, attributes_text(&record.attributes)];
+    params.extend(language_params(&record.language));
+    Statement::new(&REPLACE, params)
 }

@@ -19,7 +19,7 @@ macro_rules! migration {
     };
 }
 
-pub(super) const ALL: [Migration; 10] = [
+pub(super) const ALL: [Migration; 11] = [
     migration!(101, "initial", "101_initial"),
     migration!(102, "suspect", "102_suspect"),
     migration!(103, "admin", "103_admin"),
@@ -29,5 +29,6 @@ pub(super) const ALL: [Migration; 10] = [
     migration!(107, "suspect place", "107_suspect_place"),
     migration!(108, "last conversation", "108_last_conversation"),
     migration!(109, "bindings", "109_bindings"),
+    migration!(110, "identity", "110_identity"),
     migration!(112, "answers seen", "112_answers_seen"),
 ];

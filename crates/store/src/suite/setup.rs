@@ -112,7 +112,7 @@ pub async fn numbers_that_were_named_by_hand_stay(store: &Store) -> Result<()> {
     assert_eq!(store.numbers_revision().await?, begun, "nothing changed");
     let set = async |to: &str, id: &PhoneNumberId| {
         let mut change = store.begin_change().await?;
-        change.name_number(&name(to), id).await?;
+        change.name_number(&name(to), id, None).await?;
         assert!(change.numbers().await?.iter().any(|row| row.id == *id && row.name == name(to)));
         change.commit(&[]).await
     };

@@ -19,6 +19,8 @@ use super::section::{Problems, millis, section};
 use super::{Process, worker};
 use waypost_cli::Failure;
 
+const SECONDS_OF_A_DAY: u64 = 24 * 60 * 60;
+
 section! {
     /// The component `router`: decides and delivers.
     RouterSection = "router" {
@@ -26,6 +28,8 @@ section! {
         conversation_idle_minutes: u64 = RouterConfig::default().conversation_idle.as_secs() / 60,
         /// A message that comes at most so many hours after a person resolved its conversation goes on with it; 0 never does.
         reopen_within_hours: u64 = RouterConfig::default().reopen_within.as_secs() / 3600,
+        /// Silence after which a number alone does not say who writes: it may be somebody else's by then.
+        claim_after_days: u64 = RouterConfig::default().claim_after.as_secs() / SECONDS_OF_A_DAY,
         /// How long a full queue of a team is tried before the overflow team gets the message.
         full_queue_patience_ms: u64 = millis(RouterConfig::default().full_queue_patience),
         /// How long one flight of publications may take.
@@ -38,6 +42,7 @@ section! {
 impl RouterSection {
     pub(crate) fn check(&self, problems: &mut Problems) {
         problems.require(self.conversation_idle_minutes > 0, "router.conversation_idle_minutes", "must be above 0");
+        problems.require(self.claim_after_days > 0, "router.claim_after_days", "must be above 0");
     }
 }
 
@@ -46,6 +51,7 @@ impl Config {
         RouterConfig {
             conversation_idle: Duration::from_secs(self.router.conversation_idle_minutes.saturating_mul(60)),
             reopen_within: Duration::from_secs(self.router.reopen_within_hours.saturating_mul(60 * 60)),
+            claim_after: Duration::from_secs(self.router.claim_after_days.saturating_mul(SECONDS_OF_A_DAY)),
             publish_timeout: Duration::from_millis(self.router.publish_timeout_ms),
             full_queue_patience: Duration::from_millis(self.router.full_queue_patience_ms),
             activity: self.router.activity,
