@@ -259,7 +259,8 @@ impl<'a> Search<'a> {
             Class::Word => part.last && self.keyword.prefix && !next.is_some_and(belongs_to_letter),
             // A syllable alone is the end or the beginning of too many words.
             Class::Hangul => {
-                (self.keyword.inside && part.first) || (part.last && self.keyword.prefix) || part.is_longer_than_one()
+                let starred = (part.first && self.keyword.inside) || (part.last && self.keyword.prefix);
+                starred || part.is_longer_than_one()
             }
             Class::Katakana => true,
             Class::Inside => part.last && !next.is_some_and(is_mark),
