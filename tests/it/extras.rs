@@ -84,8 +84,9 @@ async fn what_else_was_decided_is_told_and_kept_over_a_crash(backend: Backend) -
     let copies = found.iter().filter(|found| found.wamid() == "wamid.ONE").count();
     ensure!(copies == 1 && found.iter().any(|found| found.queue == "team.vip.urgent"), "{found:?}");
     assert_eq!(routing(&found, "ONE"), Some(one), "as it was stored");
-    // The conversation is open: its team answers, and the rules of phase route are not asked.
-    assert_eq!(routing(&found, "TWO"), Some(json!({})));
+    // The conversation is open: its team answers. Without an account manager the rule would send it to another, which is
+    // said and nothing more.
+    assert_eq!(routing(&found, "TWO"), Some(json!({ "tags": ["suggested_team:frontdesk"] })));
     assert_eq!(routing(&found, "THREE"), Some(json!({})));
     assert_eq!(routing(&found, "FOUR"), Some(json!({ "tags": ["angry", "shiny"] })));
     Ok(())
