@@ -132,6 +132,29 @@ async fn closing_words_open_nothing_and_are_no_turn() {
     assert_eq!(rig.ask("SELECT CAST(last_outbound_at = last_inbound_at AS TEXT) FROM conversation"), ["1"]);
 }
 
+/// A survey is answered days later; whoever answers it wants nothing.
+#[tokio::test]
+async fn a_rating_opens_nothing() {
+    let rig = rig().await;
+    let rates = |wamid: &str| {
+        let reply = r#"{"type":"button_reply","button_reply":{"id":"csat:5","title":"Great"}}"#;
+        let json = format!(r#"{{"id":"{wamid}","type":"interactive","interactive":{reply}}}"#);
+        v1::Event { json: json.into(), ..event(wamid, PHONE, "") }
+    };
+    rig.route_each([event("w1", PHONE, "hi"), echo("w2"), rates("w3")]).await;
+    assert_eq!(rig.ask("SELECT CAST(last_outbound_at >= last_inbound_at AS TEXT) FROM conversation"), ["1"]);
+    resolve(&rig, 30);
+    rig.route_each([rates("w4")]).await;
+    assert_eq!(rig.ask(ROWS), ["resolved|frontdesk|held|3"]);
+    let documents = rig.documents("frontdesk").await;
+    assert_eq!(documents.len(), 3, "its team reads it");
+    let routing = &documents[2]["data"]["routing"];
+    assert_eq!(
+        (&routing["why"], routing.get("tags")),
+        (&"the customer rates the conversation with frontdesk".into(), None)
+    );
+}
+
 fn in_group(wamid: &str, phone: &str, text: &str) -> v1::Event {
     let json = format!(r#"{{"id":"{wamid}","type":"text","group_id":"G1","text":{{"body":"{text}"}}}}"#);
     v1::Event { json: json.into(), ..event(wamid, phone, text) }

@@ -200,6 +200,6 @@ fn is_menu_tap(input: &RouteInput) -> bool {
     input.reply_id.is_some() && input.message_type == "interactive"
 }
 
-fn is_rating(input: &RouteInput) -> bool {
+pub(crate) fn is_rating(input: &RouteInput) -> bool {
     input.semantics == Semantics::Bindings && input.reply_id.as_ref().is_some_and(|id| id.starts_with(RATING_PREFIX))
 }

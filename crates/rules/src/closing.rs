@@ -27,6 +27,9 @@ pub fn closes(text: &str) -> bool {
     text.chars().nth(CHARS_MAX).is_none() && PHRASES.are_all(text)
 }
 
+/// What may stand between closing words. A bracket that opens may be the mouth of a sad face.
+const MARKS: &str = ".,!'\"-:;)*_~";
+
 impl Closing {
     fn read(data: &str) -> Self {
         let mut closing = Self::default();
@@ -46,7 +49,7 @@ impl Closing {
     }
 
     fn are_all(&self, text: &str) -> bool {
-        let is_mark = |c: char| c.is_alphanumeric() || c.is_whitespace() || (c.is_ascii() && c != '?');
+        let is_mark = |c: char| c.is_alphanumeric() || c.is_whitespace() || MARKS.contains(c);
         // Marks within words (Devanagari's vowels) are folding's business.
         let is_sign = |c: char| self.signs.contains(&c);
         let may_stand = |c: char| {
@@ -102,6 +105,7 @@ mod tests {
             "grazie mille",
             "谢谢",
             "Thank you so much",
+            "*Gracias* :)",
             "ok thanks bye",
             "❤️",
         ] {
@@ -112,6 +116,9 @@ mod tests {
             " ",
             "?",
             "ok?",
+            "ok :(",
+            "great... >:(",
+            "perfect #$%&!",
             "gracias, y mi factura",
             "thanks for nothing",
             "no",

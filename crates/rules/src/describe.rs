@@ -4,6 +4,7 @@
 use waypost_domain::{Binding, TeamName};
 
 use crate::atom::{AmountRange, Atom, Field, Keyword, Parts, TextMatch, WholeRange, ZoneOf};
+use crate::binding::is_rating;
 use crate::choice::{By, Choice};
 use crate::evaluate::{Facts, FieldValue};
 use crate::input::{RouteInput, Semantics};
@@ -25,6 +26,9 @@ pub(crate) fn asked(handover: &Handover, facts: &Facts<'_>) -> String {
 /// Why a conversation stays where it is.
 pub(crate) fn open(input: &RouteInput) -> Option<String> {
     let open = input.open.as_ref()?;
+    if is_rating(input) {
+        return Some(format!("the customer rates the conversation with {}", open.team));
+    }
     if input.closes {
         return Some(format!("the customer closes the conversation with {}", open.team));
     }

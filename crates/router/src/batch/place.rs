@@ -6,6 +6,7 @@ use waypost_proto::conversation_changed::ChangeKind;
 use waypost_proto::extras::add_told;
 use waypost_proto::v1::ConversationChange;
 use waypost_rules::PreviousTeam;
+use waypost_rules::binding::RATING_PREFIX;
 use waypost_rules::closing::closes;
 use waypost_store::ContactRecord;
 
@@ -96,18 +97,18 @@ impl Work<'_> {
 
     fn place(&mut self, pair: &Pair, arrival: &Arrival, message: &InboundMessage) -> Place {
         let says_bye = || message.is_plain_text && message.text.as_deref().is_some_and(closes);
-        // Given thanks within a day after a person resolved the conversation, then the team reads them and it stays
-        // resolved; else every goodbye would come back as work.
-        if let Some(over) = self.over(pair)
-            && self.may_reopen(&over, arrival)
-            && says_bye()
+        let rates = message.tap.as_ref().is_some_and(|tap| tap.id.starts_with(RATING_PREFIX));
+        // Given thanks within a day after a person resolved the conversation, or a rating at any time, then the team reads
+        // them and it stays resolved; else every goodbye would come back as work.
+        if let Some(over) = self.over(pair).filter(|over| over.team.is_some())
+            && (rates || (self.may_reopen(&over, arrival) && says_bye()))
         {
             self.conversations.insert(pair.clone(), over.clone());
             return Place { conversation: over, previous_team: None, closes: true };
         }
         let (conversation, previous_team) = self.conversation(pair, arrival);
         let answered = conversation.last_outbound_at.is_some() && !conversation.waits();
-        let closes = answered && conversation.team.is_some() && says_bye();
+        let closes = conversation.team.is_some() && (rates || (answered && says_bye()));
         Place { conversation, previous_team, closes }
     }
 
