@@ -2,6 +2,7 @@
 
 mod contents;
 mod decoding;
+mod edges;
 mod people;
 mod properties;
 mod samples;
