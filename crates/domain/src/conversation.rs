@@ -189,8 +189,13 @@ impl Conversation {
     }
 
     /// Whether the customer wrote last, so that an answer is due.
+    ///
+    /// Given webhooks that came a quarter of an hour late, then an answer is dated by Meta and the arrival of what it answers
+    /// by us; so the customer wrote when their window began, which is the earlier of both clocks.
     pub fn waits(&self) -> bool {
-        self.last_inbound_at.is_some_and(|inbound| self.last_outbound_at.is_none_or(|outbound| outbound < inbound))
+        let began = self.window_ends_at.map(|ends_at| ends_at.plus_millis(-WINDOW_MS));
+        let wrote = self.last_inbound_at.map(|arrived| began.map_or(arrived, |began| began.min(arrived)));
+        wrote.is_some_and(|wrote| self.last_outbound_at.is_none_or(|answered| answered < wrote))
     }
 
     /// Whether nothing happened for `idle_ms`, so that it counts as resolved.
@@ -291,6 +296,18 @@ mod tests {
         assert_eq!((talk.binding, talk.waits()), (Some(Binding::Held), false));
         talk.apply(wrote(5));
         assert_eq!((talk.binding, talk.waits()), (Some(Binding::Held), true));
+    }
+
+    #[test]
+    fn an_answer_is_one_though_what_it_answers_came_late() {
+        let mut talk = fresh();
+        talk.apply(ConversationEvent::CustomerWrote { arrived_at: at(900), written_at: Some(at(100)) });
+        talk.apply(ConversationEvent::Answered { at: at(99) });
+        assert!(talk.waits(), "the answer to something earlier");
+        talk.apply(ConversationEvent::Answered { at: at(400) });
+        assert!(!talk.waits());
+        talk.apply(ConversationEvent::CustomerWrote { arrived_at: at(950), written_at: Some(at(401)) });
+        assert!(talk.waits());
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use uuid::Builder;
 use waypost_domain::PartitionId;
+use waypost_domain::conversation::WINDOW_MS;
 
 use crate::core::{Param, Sql, params};
 use crate::lease::millis;
@@ -45,13 +46,14 @@ static RESOLVE: Sql = Sql::each(
     WHERE id IN (
         SELECT id FROM conversation
         WHERE state <> 'resolved' AND active_at < $1
-            AND (coalesce(last_inbound_at, 0) <= coalesce(last_outbound_at, 0)
+            AND (min(coalesce(last_inbound_at, 0), coalesce(window_ends_at - $4, last_inbound_at, 0))
+                    <= coalesce(last_outbound_at, 0)
                 OR number NOT IN (SELECT name FROM number WHERE answers_seen_at >= $3))
         LIMIT $2)",
     "WITH idle AS MATERIALIZED (
         SELECT id FROM conversation
         WHERE state <> 'resolved' AND active_at < $1
-            AND (coalesce(last_inbound_at, 0) <= coalesce(last_outbound_at, 0)
+            AND (least(coalesce(last_inbound_at, 0), window_ends_at - $4) <= coalesce(last_outbound_at, 0)
                 OR number NOT IN (SELECT name FROM number WHERE answers_seen_at >= $3))
         LIMIT $2
         FOR UPDATE SKIP LOCKED)
@@ -113,7 +115,7 @@ impl Store {
         let before = |age: Duration| now.saturating_sub(millis(age));
         Ok(JanitorReport {
             conversations_resolved: self
-                .sweep(&RESOLVE, params![before(idle), limit, before(ANSWERS_SEEN_WITHIN)])
+                .sweep(&RESOLVE, params![before(idle), limit, before(ANSWERS_SEEN_WITHIN), WINDOW_MS])
                 .await?,
             inbox: self.sweep_inbox(before(retention.inbox), limit).await?,
             held: self.sweep(&FORGET_HELD, params![before(retention.bodies), limit]).await?,
