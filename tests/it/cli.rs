@@ -301,7 +301,7 @@ async fn every_kind_of_sample_is_answered_200(backend: Backend) -> anyhow::Resul
         ensure!(stdout(&output).contains("200"), "{}: {}", kind.name(), stdout(&output));
     }
     let mut command = deployment.command(&["webhook", "test", "text"])?;
-    command.args(["--from", "15550009999", "--text", "where did it go"]);
+    command.args(["--from", "15550007777", "--text", "where did it go"]);
     let told = stdout(&expect(command, 0)?);
     ensure!(told.contains("team frontdesk (normal), by default: no rule matched"), "{told}");
     let wrong = deployment.folder.path().join("wrong-secret");
