@@ -12,9 +12,6 @@ use crate::compile::RuleSet;
 use crate::input::{OpenConversation, RouteInput, Semantics};
 use crate::model::{Move, Phase, Rule};
 
-/// Ids of what rates a conversation that is over: whoever taps one wants nothing.
-pub const RATING_PREFIX: &str = "csat:";
-
 /// Finds rules for one input.
 pub(crate) trait Search<'a> {
     /// Whether the customer asks for a person: the rule set's own words and buttons.
@@ -45,7 +42,7 @@ impl<'a> Settled<'a> {
 impl RuleSet {
     pub(crate) fn settle<'a>(&'a self, input: &'a RouteInput, search: &mut impl Search<'a>) -> Settled<'a> {
         let open = input.open.as_ref().filter(|open| self.has_team(&open.team));
-        if is_rating(input) || (input.closes && open.is_some()) {
+        if input.is_rating() || (input.closes && open.is_some()) {
             return match open {
                 Some(_) => Settled::stays(Unmet::Nothing),
                 None => default(search),
@@ -198,8 +195,4 @@ pub(crate) fn move_of(rule: &Rule, input: &RouteInput, open: &OpenConversation) 
 /// <https://developers.facebook.com/docs/whatsapp/cloud-api/webhooks/payload-examples>
 fn is_menu_tap(input: &RouteInput) -> bool {
     input.reply_id.is_some() && input.message_type == "interactive"
-}
-
-pub(crate) fn is_rating(input: &RouteInput) -> bool {
-    input.semantics == Semantics::Bindings && input.reply_id.as_ref().is_some_and(|id| id.starts_with(RATING_PREFIX))
 }

@@ -5,7 +5,7 @@
 use waypost_domain::team::{Priority, WhenClosed};
 use waypost_domain::{Binding, TeamName};
 
-use crate::binding::{Search, Settled, is_rating};
+use crate::binding::{Search, Settled};
 use crate::choice::{By, Choice, Unmet, target};
 use crate::compile::RuleSet;
 use crate::describe;
@@ -134,7 +134,7 @@ impl RuleSet {
                 escalation = &rule.outcome.escalation;
             }
         }
-        if input.closes && !is_rating(input) {
+        if input.closes && !input.is_rating() {
             tags.push(CLOSING_WORDS.to_owned());
         }
         let suggested_team = match choice.unmet {

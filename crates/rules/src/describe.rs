@@ -4,7 +4,6 @@
 use waypost_domain::{Binding, TeamName};
 
 use crate::atom::{AmountRange, Atom, Field, Keyword, Parts, TextMatch, WholeRange, ZoneOf};
-use crate::binding::is_rating;
 use crate::choice::{By, Choice};
 use crate::evaluate::{Facts, FieldValue};
 use crate::input::{RouteInput, Semantics};
@@ -26,7 +25,7 @@ pub(crate) fn asked(handover: &Handover, facts: &Facts<'_>) -> String {
 /// Why a conversation stays where it is.
 pub(crate) fn open(input: &RouteInput) -> Option<String> {
     let open = input.open.as_ref()?;
-    if is_rating(input) {
+    if input.is_rating() {
         return Some(format!("the customer rates the conversation with {}", open.team));
     }
     if input.closes {

@@ -10,6 +10,9 @@ use waypost_domain::{Binding, InboundMessage, LanguageSource, MessageKind, TeamN
 /// Rules look at this many characters of a message: WhatsApp's own limit for a text.
 pub const TEXT_CHARS_MAX: usize = 4096;
 
+/// Ids of what rates a conversation that is over: whoever taps one wants nothing.
+pub const RATING_PREFIX: &str = "csat:";
+
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RouteInput {
     /// Our name of the number that was written to.
@@ -75,6 +78,11 @@ pub enum Semantics {
 }
 
 impl RouteInput {
+    /// Whether the customer rates a conversation; nothing did before conversations were bound.
+    pub(crate) fn is_rating(&self) -> bool {
+        self.semantics == Semantics::Bindings && self.reply_id.as_ref().is_some_and(|id| id.starts_with(RATING_PREFIX))
+    }
+
     /// What a message says by itself, whoever sent it.
     pub fn of_message(message: &InboundMessage) -> Self {
         let message_type = message.kind.as_str().to_owned();

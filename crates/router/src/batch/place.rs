@@ -6,8 +6,8 @@ use waypost_proto::conversation_changed::ChangeKind;
 use waypost_proto::extras::add_told;
 use waypost_proto::v1::ConversationChange;
 use waypost_rules::PreviousTeam;
-use waypost_rules::binding::RATING_PREFIX;
 use waypost_rules::closing::closes;
+use waypost_rules::input::RATING_PREFIX;
 use waypost_store::ContactRecord;
 
 use super::{Arrival, Outgoing, Pair, Work, pair_of};

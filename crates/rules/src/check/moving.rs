@@ -1,8 +1,8 @@
 //! Lints about who takes a conversation away from whom: a menu that leads nowhere, and single words that lead too far.
 
 use crate::atom::{Atom, Field, Keyword, TextMatch};
-use crate::binding::RATING_PREFIX;
 use crate::finding::{Finding, of_rule, of_set};
+use crate::input::RATING_PREFIX;
 use crate::model::{Conjunct, Definition, Literal, Move, Phase, Rule};
 
 /// Of a set without errors.
