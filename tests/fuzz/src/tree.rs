@@ -13,6 +13,8 @@ pub(crate) struct Parts<'a> {
     pub(crate) items: Vec<&'a str>,
     /// A change's `value` that may come out besides, because there may be more in it than items.
     pub(crate) rests: Vec<&'a str>,
+    /// A change's `value`, and its items, of which each must come out unless the value does.
+    pub(crate) calls: Vec<(&'a str, Vec<&'a str>)>,
 }
 
 /// `None` for what is not exactly one `entry` list in an object: that is kept as a whole.
@@ -53,6 +55,11 @@ impl<'a> Parts<'a> {
         let Some((field, json, value)) = value_of(raw) else {
             return self.items.push(raw.get());
         };
+        if field.as_deref() == Some(b"calls") {
+            let calls = value.only("calls").ok().flatten().and_then(list).unwrap_or_default();
+            self.calls.push((json.get(), calls.into_iter().map(RawValue::get).collect()));
+            return;
+        }
         let lists: &[&str] = match field.as_deref() {
             None | Some(b"" | b"messages" | b"standby") => &["messages", "statuses", "message_echoes"],
             Some(b"smb_message_echoes") => &["message_echoes"],

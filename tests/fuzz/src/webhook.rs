@@ -164,6 +164,13 @@ fn compare(data: &[u8], split: &Split<'_>, parts: &Parts<'_>) {
         let found = more.binary_search(item).unwrap_or_else(|_| panic!("the part at {item:?} is lost; got {got:?}"));
         more.remove(found);
     }
+    for (value, calls) in &parts.calls {
+        let mut take = |part: &str| more.binary_search(&place(data, part.as_bytes())).map(|found| more.remove(found));
+        // Calls that somebody is asked to answer come out beside the others' change.
+        let is_whole = take(value).is_ok();
+        let lost = calls.iter().filter(|call| take(call).is_err()).count();
+        assert!(is_whole || (lost == 0 && !calls.is_empty()), "{lost} calls are lost of {value}");
+    }
     for one in more {
         let found = rests.binary_search(&one).unwrap_or_else(|_| panic!("the part at {one:?} came out too often"));
         rests.remove(found);

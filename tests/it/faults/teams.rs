@@ -80,7 +80,7 @@ async fn fault_24_rules_change_all_the_time() -> anyhow::Result<()> {
     let mut texts = versions;
     // Refused as a whole: the old rules stay.
     texts.insert(1, RULES.replacen("team = \"frontdesk\"", "team = \"nobody\"", 1));
-    texts.insert(3, RULES[..RULES.len() / 2].to_owned() + "[[");
+    texts.insert(3, RULES[..RULES.floor_char_boundary(RULES.len() / 2)].to_owned() + "[[");
     let file = deployment.rules_file();
     let mut changing = JoinSet::new();
     changing.spawn(async move {

@@ -209,8 +209,8 @@ impl<'a> Splitter<'a> {
     /// The calls of a customer's that nobody took are messages; with any other call the change is one more event.
     fn calls(&mut self, context: &Context<'a>, json: &'a RawValue) {
         let Some((value, oddities)) = Calls::read(json.get()) else { return self.rest(context, json) };
-        let mut has_rest = oddities.has_others;
-        if let Some(calls) = value.calls {
+        let mut has_rest = oddities.has_others || oddities.has_doubles;
+        if let Some(calls) = value.calls.filter(|_| !oddities.has_doubles) {
             let people = People::read(value.contacts, ITEMS_MAX);
             self.contacts += people.len();
             json::for_each(calls, |raw| {
