@@ -17,6 +17,7 @@ mod extras;
 #[cfg(feature = "servers")]
 mod faults;
 mod fuzz;
+mod inbound;
 #[cfg(feature = "servers")]
 mod interleavings;
 mod ledger;
