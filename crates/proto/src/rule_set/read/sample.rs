@@ -1,5 +1,8 @@
 //! Samples: the messages that a rule's author gives with it.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
 use waypost_domain::{Binding, LanguageSource};
 use waypost_rules::model::{Expect, Sample};
 use waypost_rules::{OpenConversation, PartWords, PreviousTeam, Referral, RouteInput, Semantics};
@@ -17,9 +20,19 @@ impl Reader {
         let waits = !wire.open_answered;
         let received_at = self.instant(wire.received_at_ms, &format!("{at}.input.received_at_ms"));
         let field = format!("{at}.input.words");
-        let words = wire.words.into_iter();
-        let words: Option<_> =
-            words.map(|one| Some(PartWords { part: self.part(&one.part, &field)?, text: one.text })).collect();
+        // Several of one part are lines of it, and the parts in the order of their names: as the text form has them.
+        let mut words: BTreeMap<&str, PartWords> = BTreeMap::new();
+        for one in wire.words {
+            let part = self.part(&one.part, &field)?;
+            match words.entry(part.as_str()) {
+                Entry::Vacant(place) => drop(place.insert(PartWords { part, text: one.text })),
+                Entry::Occupied(mut same) => {
+                    let text = &mut same.get_mut().text;
+                    text.push('\n');
+                    text.push_str(&one.text);
+                }
+            }
+        }
         let language_source = LanguageSource::parse(&wire.language_source);
         if language_source.is_none() && !wire.language_source.is_empty() {
             self.refuse::<()>(format!("{at}.input.language_source"), "must be crm, choice, guess or number");
@@ -28,7 +41,7 @@ impl Reader {
             number: wire.number,
             message_type: wire.message_type,
             text: wire.text,
-            words: words?,
+            words: words.into_values().collect(),
             form: wire.form,
             forwarded: wire.forwarded,
             quoted: wire.quoted,
