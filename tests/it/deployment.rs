@@ -28,10 +28,14 @@ use waypost_tests::process::waypost;
 use waypost_tests::rabbitmq::NodeHandle;
 use waypost_tests::{WaypostProcess, WaypostSettings, WebhookClient};
 
+#[cfg(feature = "servers")]
+mod client;
 mod reader;
 #[cfg(feature = "servers")]
 mod said;
 
+#[cfg(feature = "servers")]
+pub(crate) use client::client;
 use reader::Source;
 pub(crate) use reader::{Found, Reader};
 

@@ -25,15 +25,14 @@ on_each_backend!(
     a_need_behind_a_greeting_moves_and_a_group_stays_together,
 );
 
-/// A webhook with one item of a customer's.
+/// A webhook with one item of a customer's: `messages` or `calls`.
 fn body(field: &str, wa_id: &str, item: &Value) -> Value {
     let params = SampleParams::default();
-    let list = if field == "calls" { "calls" } else { "messages" };
     let value = json!({
         "messaging_product": "whatsapp",
         "metadata": {"phone_number_id": params.phone_number_id, "display_phone_number": params.display_phone_number},
         "contacts": [{"wa_id": wa_id, "profile": {"name": "Ada Sample"}}],
-        list: [item],
+        field: [item],
     });
     json!({"object": "whatsapp_business_account", "entry": [{"id": "1", "changes": [{"field": field, "value": value}]}]})
 }

@@ -1,7 +1,7 @@
 //! Reading JSON one level at a time, tolerantly: an absent, null or wrong-typed value is `None`.
 //!
-//! Values stay slices of the input until somebody asks what they hold. Nothing here recurses and nothing allocates
-//! in proportion to the input, so no depth or breadth of hostile JSON can hurt.
+//! Values stay slices of the input until somebody asks what they hold. Nothing here recurses, and a list of entries is as
+//! long as its reader says, so no depth or breadth of hostile JSON can hurt.
 
 use std::borrow::Cow;
 use std::fmt;

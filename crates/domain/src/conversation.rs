@@ -48,7 +48,7 @@ impl ConversationState {
 pub enum Binding {
     /// Nobody knew better than the default, and no person has answered: the next message is routed afresh.
     Loose,
-    /// A rule, a transfer or an overflow decided it.
+    /// A rule, words for a person, an overflow or a person's resolve that was reopened decided it.
     Firm,
     /// A person answered: only they, or a rule that says so, give it away.
     Held,
@@ -91,7 +91,7 @@ pub struct Conversation {
     pub last_outbound_at: Option<Timestamp>,
     /// Until when free-form answers are allowed.
     pub window_ends_at: Option<Timestamp>,
-    /// When a person ended it; `None` where it is not over, or ended by idleness.
+    /// When a person ended it; `None` where it is not over, or ended by idleness. Nothing that a person can do sets it yet.
     pub resolved_at: Option<Timestamp>,
     /// The one before, of the same contact on the same number.
     pub previous: Option<ConversationId>,

@@ -197,6 +197,15 @@ impl InboundMessage {
         }
     }
 
+    /// Of an edit, also those of what it says now.
+    pub fn all_errors(&self) -> impl Iterator<Item = &MessageError> {
+        let of_edit = match &self.content {
+            MessageContent::Edit(edit) => edit.message.errors.as_slice(),
+            _ => &[],
+        };
+        self.errors.iter().chain(of_edit)
+    }
+
     /// Of an edit, also what it says now.
     pub fn how_often_forwarded(&self) -> Forwarded {
         self.forwarded.max(self.as_it_is_now().forwarded)

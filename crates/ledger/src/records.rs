@@ -125,9 +125,9 @@ pub struct DeliveryRecord {
     pub routing: Option<RoutingNote>,
     /// Why it is not where it was decided to go.
     pub diverted: Option<String>,
-    /// Of a notice, which holds no message: the decision that it tells of.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub told_by: Option<String>,
+    /// Whether it tells of a conversation, and holds no message.
+    #[serde(default)]
+    pub is_of_conversation: bool,
     /// On `wa.dead-letters`.
     pub dead_letter: Option<DeadLetterNote>,
     /// Whether somebody had it routed again.
@@ -170,7 +170,7 @@ impl DeliveryRecord {
             key: None,
             routing: None,
             diverted: header(DIVERTED_HEADER),
-            told_by: None,
+            is_of_conversation: message.kind == conversation_changed::KIND,
             dead_letter: None,
             replay: message.headers.contains_key(REPLAY_HEADER),
             received_ns,
@@ -184,10 +184,7 @@ impl DeliveryRecord {
                 record.phone_number_id = Some(event.phone_number_id);
                 record.key = Some(event.key);
             }
-        } else if message.kind == conversation_changed::KIND {
-            let document: Value = serde_json::from_slice(&message.body).unwrap_or_default();
-            record.told_by = Some(document["data"]["decision_id"].as_str().unwrap_or_default().to_owned());
-        } else if queue != DEAD_LETTERS_QUEUE {
+        } else if queue != DEAD_LETTERS_QUEUE && !record.is_of_conversation {
             record.read_team_message(&message.body);
         }
         if queue == DEAD_LETTERS_QUEUE {

@@ -55,7 +55,7 @@ fn delivery(key: &str, position: u64) -> DeliveryRecord {
             priority: outcome.priority,
         }),
         diverted: None,
-        told_by: None,
+        is_of_conversation: false,
         dead_letter: None,
         replay: false,
         received_ns: 0,

@@ -1,4 +1,4 @@
-//! Our names for the business's numbers, remembered so that a batch does not ask the store for them; and forgotten when
+//! Our names for the business's numbers, what is usual on them, and where answers are seen: remembered so that a batch does not ask the store for them; and forgotten when
 //! one of them was changed, which is looked for every second.
 
 use std::collections::BTreeSet;

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use serde::Serialize;
 use waypost_domain::{ChangeId, ContactId, ConversationId, DecisionId, NumberName, PhoneNumberId, TeamName, Timestamp};
 
-use crate::team_message::{SPEC_VERSION, traceparent};
+use crate::cloud_event::CloudEvent;
 
 /// The bus message's `type`.
 pub const KIND: &str = "waypost.conversation-changed.v1";
@@ -70,18 +70,6 @@ pub struct ConversationChanged<'a> {
 }
 
 #[derive(Serialize)]
-struct Envelope<'a> {
-    specversion: &'static str,
-    #[serde(rename = "type")]
-    kind: &'static str,
-    source: String,
-    id: ChangeId,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    traceparent: Option<String>,
-    data: Document<'a>,
-}
-
-#[derive(Serialize)]
 struct Document<'a> {
     kind: &'static str,
     team: &'a TeamName,
@@ -107,13 +95,12 @@ impl ConversationChanged<'_> {
 
     /// The body, of the type [`CONTENT_TYPE`](crate::team_message::CONTENT_TYPE).
     pub fn encode(&self) -> Bytes {
-        let id = self.id();
-        let envelope = Envelope {
-            specversion: SPEC_VERSION,
+        let event = CloudEvent {
             kind: EVENT_TYPE,
-            source: format!("/numbers/{}", self.phone_number_id),
-            id,
-            traceparent: traceparent(self.post_id, self.decision),
+            id: self.id(),
+            phone_number_id: self.phone_number_id,
+            post_id: self.post_id,
+            decision: self.decision,
             data: Document {
                 kind: self.kind.as_str(),
                 team: self.team,
@@ -129,7 +116,6 @@ impl ConversationChanged<'_> {
                 conversation_seq: self.conversation_seq,
             },
         };
-        // Strings and numbers under keys of ours: nothing that JSON has no form for.
-        Bytes::from(serde_json::to_vec(&envelope).unwrap_or_default())
+        event.encode()
     }
 }

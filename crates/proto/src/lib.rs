@@ -6,6 +6,7 @@
 
 #[cfg(feature = "admin")]
 pub mod admin;
+mod cloud_event;
 pub mod conversation_changed;
 pub mod event;
 pub mod extras;

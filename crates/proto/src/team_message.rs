@@ -18,16 +18,16 @@ use waypost_domain::{
 mod content;
 mod parts;
 
+use crate::cloud_event::CloudEvent;
 use crate::v1::{DecisionEscalationStep, DecisionExtras};
 use parts::MessagePart;
 
+pub use crate::cloud_event::CONTENT_TYPE;
+
 /// The bus message's `type`.
 pub const KIND: &str = "waypost.team-message.v1";
-pub(crate) const SPEC_VERSION: &str = "1.0";
 const EVENT_TYPE: &str = "com.waypost.message.routed.v1";
 const NOTICE_TYPE: &str = "com.waypost.message.notice.v1";
-/// CloudEvents' JSON format: <https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md>.
-pub const CONTENT_TYPE: &str = "application/cloudevents+json";
 /// A header of the bus message: says that it was addressed to another team, or to nobody that takes it, and why.
 pub const DIVERTED_HEADER: &str = "wp-diverted";
 
@@ -97,18 +97,6 @@ pub struct Routing<'a> {
     pub priority: Priority,
     pub why: &'a str,
     pub extras: &'a DecisionExtras,
-}
-
-#[derive(Serialize)]
-struct Envelope<'a> {
-    specversion: &'static str,
-    #[serde(rename = "type")]
-    kind: &'static str,
-    source: String,
-    id: DecisionId,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    traceparent: Option<String>,
-    data: Document<'a>,
 }
 
 #[derive(Serialize)]
@@ -194,16 +182,15 @@ struct EscalationPart<'a> {
 impl TeamMessage<'_> {
     /// The body, of the type [`CONTENT_TYPE`].
     pub fn encode(&self) -> Bytes {
-        let envelope = Envelope {
-            specversion: SPEC_VERSION,
+        let event = CloudEvent {
             kind: if self.is_notice { NOTICE_TYPE } else { EVENT_TYPE },
-            source: format!("/numbers/{}", self.phone_number_id),
             id: self.id,
-            traceparent: traceparent(self.post_id, self.id),
+            phone_number_id: self.phone_number_id,
+            post_id: self.post_id,
+            decision: self.id,
             data: self.document(),
         };
-        // Strings and numbers under keys of ours: nothing that JSON has no form for.
-        Bytes::from(serde_json::to_vec(&envelope).unwrap_or_default())
+        event.encode()
     }
 
     fn document(&self) -> Document<'_> {
@@ -271,13 +258,6 @@ impl<'a> From<&'a DecisionEscalationStep> for EscalationPart<'a> {
     fn from(step: &'a DecisionEscalationStep) -> Self {
         Self { after_minutes: step.after_minutes, clock: &step.clock, team: &step.team }
     }
-}
-
-/// W3C trace context: the trace is the POST, the span this decision. `None` where the POST's id is not a UUID.
-pub(crate) fn traceparent(post_id: &str, decision_id: DecisionId) -> Option<String> {
-    let trace = uuid::Uuid::try_parse(post_id).ok()?;
-    let (high, _) = decision_id.as_uuid().as_u64_pair();
-    Some(format!("00-{}-{high:016x}-01", trace.simple()))
 }
 
 #[cfg(test)]

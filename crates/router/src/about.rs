@@ -4,12 +4,12 @@
 use std::collections::HashMap;
 
 use waypost_cloud_api::wamid;
-use waypost_domain::{InboundMessage, TeamName};
+use waypost_domain::{TeamName, phone};
 use waypost_proto::route::decode_route_input;
 use waypost_proto::team_message::About;
 use waypost_store::{EventKey, InboxRow, KnownEvent, StoredDecision};
 
-use crate::inbound::{Content, Inbound};
+use crate::inbound::Inbound;
 
 /// How much of a message is shown with one that is about it.
 const EXCERPT_CHARS_MAX: usize = 200;
@@ -63,7 +63,7 @@ impl Originals {
 
 /// Under which keys the message that this one is about may be stored.
 pub(crate) fn keys(inbound: &Inbound) -> Vec<EventKey> {
-    let (Content::Message(message) | Content::Standby(message)) = &inbound.content else { return Vec::new() };
+    let Some(message) = inbound.content.message() else { return Vec::new() };
     let Some(about) = message.about() else { return Vec::new() };
     let aliases = &message.contact;
     let users = [aliases.phone.as_deref(), message.from.as_deref(), aliases.bsuid.as_deref()];
@@ -77,12 +77,11 @@ pub(crate) fn keys(inbound: &Inbound) -> Vec<EventKey> {
 }
 
 /// What a tool shows of it. `original`: what is stored of it, or nothing.
-pub(crate) fn about(inbound: &Inbound, message: &InboundMessage, original: Option<&Original>) -> Option<About> {
+pub(crate) fn about(inbound: &Inbound, original: Option<&Original>) -> Option<About> {
+    let message = inbound.content.message()?;
     message.about()?;
-    let told = message.quoted.as_ref().and_then(|quoted| quoted.from.as_deref()).map(|from| {
-        let digits = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
-        !inbound.display_number.is_empty() && digits(from) == digits(&inbound.display_number)
-    });
+    let from = message.quoted.as_ref().and_then(|quoted| quoted.from.as_deref());
+    let told = from.map(|from| !inbound.display_number.is_empty() && phone::is_same(from, &inbound.display_number));
     let is_ours = original.map(|original| original.is_ours).or(told);
     let text = original.and_then(|original| excerpt(&original.input));
     Some(About { is_ours, text })

@@ -35,7 +35,7 @@ mod stored;
 pub(crate) use notice::NOTICE;
 
 /// An event and our name of the number that it came in on.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Arrival {
     pub inbound: Arc<Inbound>,
     pub number: NumberName,
@@ -185,7 +185,7 @@ impl Work<'_> {
     async fn fresh(&mut self, arrival: &Arrival, contact: Option<ContactRecord>) -> Result<(), StoreError> {
         match &arrival.inbound.content {
             Content::Message(message) | Content::Standby(message) if message.is_notice() => {
-                self.notice(arrival, message, contact);
+                self.notice(arrival, contact)
             }
             Content::Message(message) => self.message(arrival, message, contact).await?,
             Content::Standby(message) => self.standby(arrival, message, contact),
@@ -202,21 +202,22 @@ impl Work<'_> {
         contact: Option<ContactRecord>,
     ) -> Result<(), StoreError> {
         // Before what was kept is released: as long as no team had the conversation, notices were kept, too.
-        let was_nobodys = pair_of(arrival, contact.as_ref())
-            .is_some_and(|pair| self.open(&pair, arrival.inbound.received_at).is_none_or(|open| open.team.is_none()));
-        if let (Some(contact), Some(pair)) = (&contact, pair_of(arrival, contact.as_ref())) {
+        let pair = pair_of(arrival, contact.as_ref());
+        let was_nobodys = pair
+            .as_ref()
+            .is_some_and(|pair| self.open(pair, arrival.inbound.received_at).is_none_or(|open| open.team.is_none()));
+        if let (Some(contact), Some(pair)) = (&contact, &pair) {
             let pending = |open: &Conversation| open.state == ConversationState::Pending;
-            if self.conversations.get(&pair).is_some_and(pending) {
+            if self.conversations.get(pair).is_some_and(pending) {
                 // It came to us, so the thread is ours: Meta announces a release in no other way.
-                self.release_held(arrival, &pair, contact.clone()).await?;
+                self.release_held(arrival, pair, contact.clone()).await?;
             }
         }
-        let pair = pair_of(arrival, contact.as_ref());
         let is_call = message.kind == MessageKind::Call;
         if let Some(pair) = pair.as_ref().filter(|_| is_call)
             && self.follows_a_call(arrival, pair).await?
         {
-            self.notice(arrival, message, contact);
+            self.notice(arrival, contact);
             return Ok(());
         }
         let mut routed = self.route(arrival, message, contact, true);

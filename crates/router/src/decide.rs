@@ -146,9 +146,7 @@ fn edited_in(open: Option<OpenConversation>, edited: Option<&TeamName>) -> Optio
     let Some(team) = edited else { return open };
     Some(match open {
         Some(open) => OpenConversation { binding: open.binding.max(Binding::Firm), ..open },
-        None => {
-            OpenConversation { team: team.clone(), priority: Priority::Normal, binding: Binding::Firm, waits: true }
-        }
+        None => OpenConversation::firm(team.clone(), Priority::Normal),
     })
 }
 

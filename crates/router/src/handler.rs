@@ -219,7 +219,7 @@ impl RouteHandler {
 }
 
 fn routed(outgoing: &Outgoing, extras: &DecisionExtras) -> Option<Routed> {
-    let (Content::Message(message) | Content::Standby(message)) = &outgoing.inbound.content else { return None };
+    let message = outgoing.inbound.content.message()?;
     let Outgoing { id, inbound, decision, .. } = outgoing;
     let team_message = TeamMessage {
         id: *id,

@@ -28,7 +28,7 @@ pub struct Inbound {
     pub post_id: String,
     pub replay: bool,
     pub content: Content,
-    /// The whole encoded event, to keep a standby message as it came.
+    /// The whole encoded event, to keep it as it came.
     pub encoded: Bytes,
 }
 
@@ -43,6 +43,14 @@ pub enum Content {
 }
 
 impl Content {
+    /// What the customer wrote, to whomever.
+    pub const fn message(&self) -> Option<&InboundMessage> {
+        match self {
+            Self::Message(message) | Self::Standby(message) => Some(message),
+            Self::Echo(_) | Self::Change(_) => None,
+        }
+    }
+
     pub fn aliases(&self) -> &AliasSet {
         match self {
             Self::Message(message) | Self::Standby(message) | Self::Echo(message) => &message.contact,
@@ -94,7 +102,7 @@ impl Inbound {
         Ok(inbound)
     }
 
-    /// Reads an encoded event: a bus message's body, or a standby message that was kept.
+    /// Reads an encoded event: a bus message's body, or one that was kept.
     pub fn from_encoded(encoded: Bytes) -> Result<Self, NotAnEvent> {
         let event = decode_event(encoded.clone())?;
         let content = content(event.checked_kind()?, &event)?;

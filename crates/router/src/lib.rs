@@ -1,9 +1,10 @@
 //! The router: decides which team gets a message, remembers why, and puts it on the team's queue.
 //!
 //! Follow a message: [`inbound`] reads it off the partition's queue → [`batch`] decides a whole batch in one
-//! transaction → [`deliver`] publishes to the teams' queues and knows where to go when one is full or gone. Beside it,
-//! [`record`] keeps statuses and account events under their unique keys. The router must never acknowledge what is
-//! not both committed and published, and never let a message end where nobody reads it.
+//! transaction, with what is stored of the messages that others are about → [`deliver`] publishes to the teams' queues,
+//! what they are told of conversations among it, and knows where to go when one is full or gone. Beside it, [`record`]
+//! keeps statuses and account events under their unique keys. The router must never acknowledge what is not both committed
+//! and published, and never let a message end where nobody reads it.
 
 pub mod activity;
 pub mod batch;

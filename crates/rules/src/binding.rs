@@ -179,15 +179,9 @@ fn names(rule: &Rule, input: &RouteInput, team: &TeamName) -> bool {
 /// Whether `rule` takes the conversation away, if only people do not stand between. What it does not say itself depends
 /// on the message: a tap on a menu of this conversation is an answer to us, and where nobody waits for one, whatever comes
 /// is new. Everything else leaves the conversation where it is: half of what customers write has another team's word in it.
-pub(crate) fn move_of(rule: &Rule, input: &RouteInput, open: &OpenConversation) -> Move {
-    let default = match rule.phase {
-        Phase::Bind => Move::UnlessHeld,
-        Phase::Handover | Phase::Route | Phase::Decorate | Phase::Default if is_menu_tap(input) || !open.waits => {
-            Move::UnlessHeld
-        }
-        Phase::Handover | Phase::Route | Phase::Decorate | Phase::Default => Move::Never,
-    };
-    rule.moves.unwrap_or(default)
+fn move_of(rule: &Rule, input: &RouteInput, open: &OpenConversation) -> Move {
+    let moves = rule.phase == Phase::Bind || is_menu_tap(input) || !open.waits;
+    rule.moves.unwrap_or(if moves { Move::UnlessHeld } else { Move::Never })
 }
 
 /// Without stored sends, Meta's type has to tell: `interactive` is a tap on a menu, which lives in a conversation;

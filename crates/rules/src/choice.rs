@@ -7,6 +7,7 @@ use waypost_domain::{Binding, TeamName};
 use crate::input::RouteInput;
 use crate::model::{Phase, Rule, Target};
 use crate::percent;
+use crate::words::FoldedWords;
 
 /// A decision that borrows everything: nothing is allocated for it, and its reason is only put into words when asked.
 #[derive(Debug, Clone, Copy)]
@@ -22,6 +23,8 @@ pub struct Choice<'a> {
     pub unmet: Unmet<'a>,
     /// The team that had the conversation, or would get it, and is closed: another may stand in for it.
     pub closed: Option<&'a TeamName>,
+    /// What the message says, folded.
+    pub(crate) words: &'a FoldedWords,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

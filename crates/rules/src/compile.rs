@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use ring::digest::{Context, SHA256};
 use waypost_domain::team::TeamHours;
 use waypost_domain::{Calendar, Team, TeamName};
 
@@ -16,7 +17,6 @@ use crate::index::{self, Index, Indexed};
 use crate::input::RouteInput;
 use crate::model::{Conjunct, Definition, Document, Literal, Target};
 use crate::toml_form;
-use crate::words::FoldedWords;
 
 /// A checked rule set, ready to decide.
 #[derive(Debug, Clone)]
@@ -61,9 +61,8 @@ impl RuleSet {
     /// has by no folding says nothing of it; then the newest one holds.
     pub fn restore(text: &str, version: &str) -> Result<Self, RuleErrors> {
         let mut document = toml_form::read(text)?;
-        let is_of = |folding: &Folding| {
-            hash_by(*folding, &document.definition, &document.teams, &document.calendars) == version
-        };
+        let canonical = toml_form::canonical(&document.definition, &document.teams, &document.calendars);
+        let is_of = |folding: &Folding| version_of(&canonical, *folding) == version;
         let folding = Folding::ALL.into_iter().find(is_of).unwrap_or_default();
         if folding != Folding::default() {
             document.definition.fold_keywords(folding);
@@ -86,7 +85,7 @@ impl RuleSet {
         let requests = requests(&definition);
         let enabled = definition.rules.iter().filter(|rule| rule.enabled);
         Self {
-            version: hash_by(folding, &definition, &teams, &calendars),
+            version: version_of(&toml_form::canonical(&definition, &teams, &calendars), folding),
             environment: Environment::new(&calendars, enabled, folding),
             index: index::build(&definition, &requests, folding),
             team_places: teams.iter().enumerate().map(|(place, team)| (team.name.clone(), place)).collect(),
@@ -147,13 +146,6 @@ impl RuleSet {
         self.environment.folding
     }
 
-    /// The words of an input in the forms that this set's conditions look at.
-    pub(crate) fn words(&self, input: &RouteInput) -> FoldedWords {
-        let mut words = FoldedWords::default();
-        self.environment.read(&mut words, input);
-        words
-    }
-
     /// What the index was built from.
     pub(crate) fn indexed(&self) -> Indexed<'_> {
         Indexed { definition: &self.definition, requests: &self.requests, environment: &self.environment }
@@ -163,16 +155,17 @@ impl RuleSet {
 /// The first 12 hexadecimal digits of the SHA-256 of the canonical form. Everything that a decision may depend on is
 /// in it: the calendars, the teams and how words are compared too.
 pub fn content_hash(definition: &Definition, teams: &[Team], calendars: &[Calendar]) -> String {
-    hash_by(Folding::default(), definition, teams, calendars)
+    version_of(&toml_form::canonical(definition, teams, calendars), Folding::default())
 }
 
-fn hash_by(folding: Folding, definition: &Definition, teams: &[Team], calendars: &[Calendar]) -> String {
-    let mut canonical = toml_form::canonical(definition, teams, calendars);
+fn version_of(canonical: &str, folding: Folding) -> String {
+    let mut hash = Context::new(&SHA256);
+    hash.update(canonical.as_bytes());
     // The first one had no number yet.
     if folding != Folding::V1 {
-        canonical.push_str(&format!("\n# folding {}\n", folding.number()));
+        hash.update(format!("\n# folding {}\n", folding.number()).as_bytes());
     }
-    let digest = ring::digest::digest(&ring::digest::SHA256, canonical.as_bytes());
+    let digest = hash.finish();
     digest.as_ref().iter().take(6).map(|byte| format!("{byte:02x}")).collect()
 }
 

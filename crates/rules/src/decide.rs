@@ -1,6 +1,5 @@
-//! Which team gets a message. Phases in order; the first that has an answer wins:
-//! handover (the customer asks for a person) → bind (what already runs) → route (the rules) → default. What is decided
-//! is then decorated.
+//! Which team gets a message: who decides is found by `binding`, what follows from that is here, and what is decided is
+//! then decorated.
 
 use waypost_domain::team::{Priority, WhenClosed};
 use waypost_domain::{Binding, TeamName};
@@ -60,22 +59,19 @@ impl RuleSet {
     pub fn choose<'a>(&'a self, input: &'a RouteInput, scratch: &'a mut Scratch) -> Choice<'a> {
         let Scratch { words, lookup } = scratch;
         self.environment.read(words, input);
+        let words: &FoldedWords = words;
         let facts = Facts { input, words };
         let set = self.indexed();
         self.index.begin(&facts, lookup);
         let settled = self.settle(input, &mut Indexes { rules: self, facts: &facts, set, lookup });
         self.index.all(Group::Phase(Phase::Decorate), &facts, &set, lookup);
-        self.choice(input, settled, lookup.found())
+        self.choice(&facts, settled, lookup.found())
     }
 
     /// What follows from who decided.
-    pub(crate) fn choice<'a>(
-        &'a self,
-        input: &'a RouteInput,
-        settled: Settled<'a>,
-        decorated_by: &'a [u32],
-    ) -> Choice<'a> {
+    pub(crate) fn choice<'a>(&'a self, facts: &Facts<'a>, settled: Settled<'a>, decorated_by: &'a [u32]) -> Choice<'a> {
         let Settled { phase, by, unmet } = settled;
+        let Facts { input, words } = *facts;
         let of_set = match phase {
             Phase::Handover => (&self.definition.handover.team, self.definition.handover.urgency),
             Phase::Bind | Phase::Route | Phase::Decorate | Phase::Default => {
@@ -101,7 +97,7 @@ impl RuleSet {
         };
         let (team, closed) = self.while_closed(input, &settled, team);
         let raised = decorated_by.iter().find_map(|rule| self.definition.rules[*rule as usize].outcome.urgency);
-        Choice { phase, by, team, priority: raised.unwrap_or(own), person, decorated_by, unmet, closed }
+        Choice { phase, by, team, priority: raised.unwrap_or(own), person, decorated_by, unmet, closed, words }
     }
 
     /// Who gets a message for `team`, and which team is closed, if one is. Who holds a conversation keeps it.
@@ -178,11 +174,7 @@ impl RuleSet {
 
     /// A sentence for the support manager, in the rule set's words and never the customer's.
     pub fn why(&self, input: &RouteInput, choice: &Choice<'_>) -> String {
-        // Only a rule's and the handover's reasons name words of the text.
-        let asks = choice.phase == Phase::Handover || choice.unmet == Unmet::Person;
-        let names_words = asks || matches!(choice.by, By::Rule { .. });
-        let words = if names_words { self.words(input) } else { FoldedWords::default() };
-        let facts = Facts { input, words: &words };
+        let facts = Facts { input, words: choice.words };
         let mut why = Vec::new();
         match (choice.phase, choice.by) {
             (Phase::Handover, _) => why.push(describe::asked(&self.definition.handover, &facts)),

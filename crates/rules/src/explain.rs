@@ -68,15 +68,14 @@ pub struct ConditionExplanation {
 impl RuleSet {
     /// `asked`: the ids of the rules to explain; those that do not exist are left out.
     pub fn explain(&self, input: &RouteInput, asked: &[&str]) -> Explanation {
-        let decision = self.decide(input);
-        let words = self.words(input);
-        let facts = Facts { input, words: &words };
         let mut scratch = crate::Scratch::default();
-        let decorating = self.choose(input, &mut scratch).decorated_by.to_vec();
+        let choice = self.choose(input, &mut scratch);
+        let decision = self.decision(input, &choice);
+        let facts = Facts { input, words: choice.words };
         let find = |id: &&str| self.definition.rules.iter().enumerate().find(|(_, rule)| *rule.id == **id);
         let rules = asked.iter().filter_map(find).map(|(place, rule)| {
             let decided = decision.phase == rule.phase && decision.rule == *rule.id;
-            let applied = decided || decorating.iter().any(|decorating| *decorating as usize == place);
+            let applied = decided || choice.decorated_by.iter().any(|decorating| *decorating as usize == place);
             self.explain_rule(rule, applied, &facts)
         });
         Explanation { rules: rules.collect(), decision }

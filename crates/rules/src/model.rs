@@ -107,7 +107,8 @@ impl Rule {
 pub enum Phase {
     /// The customer asks for a person: rules say which people; the set's own handover team is the rest.
     Handover,
-    /// Rules for an answer that belongs to something already running; then the open conversation's team.
+    /// Rules for an answer that belongs to something already running; then the open conversation's team, as far as it is
+    /// bound.
     Bind,
     Route,
     /// All that match add to what was decided, whoever decided it.

@@ -6,9 +6,10 @@ use crate::binding::Search;
 use crate::choice::{By, Choice};
 use crate::compile::RuleSet;
 use crate::evaluate::{Facts, is_valid_at};
-use crate::index::winning_order;
+use crate::index::{Scratch, winning_order};
 use crate::input::RouteInput;
 use crate::model::{Phase, Rule};
+use crate::words::FoldedWords;
 
 /// A rule set whose rules are put into winning order once, as any scan would.
 pub struct Scan<'a> {
@@ -21,15 +22,15 @@ impl<'a> Scan<'a> {
         Self { set, order: winning_order(&set.definition) }
     }
 
-    /// `decorated_by` is where the rules that decorate are put.
-    pub fn choose(&'a self, input: &'a RouteInput, decorated_by: &'a mut Vec<u32>) -> Choice<'a> {
-        let words = self.set.words(input);
-        let facts = Facts { input, words: &words };
+    pub fn choose(&'a self, input: &'a RouteInput, scratch: &'a mut Scratch) -> Choice<'a> {
+        let Scratch { words, lookup } = scratch;
+        self.set.environment.read(words, input);
+        let words: &FoldedWords = words;
+        let facts = Facts { input, words };
         let settled = self.set.settle(input, &mut ScanOf { scan: self, facts });
         let decorates = |(place, rule): (u32, &Rule)| self.alternative(rule, &facts).map(|_| place);
-        decorated_by.clear();
-        decorated_by.extend(self.rules_of(Phase::Decorate).filter_map(decorates));
-        self.set.choice(input, settled, decorated_by)
+        lookup.put(self.rules_of(Phase::Decorate).filter_map(decorates));
+        self.set.choice(&facts, settled, lookup.found())
     }
 
     fn is_requested(&self, facts: &Facts<'_>) -> bool {

@@ -333,8 +333,7 @@ fn compiled(document: Document) -> Option<std::sync::Arc<RuleSet>> {
 fn agree(set: &RuleSet, inputs: &[RouteInput], scratch: &mut Scratch) -> Result<(), TestCaseError> {
     let scan = Scan::new(set);
     for input in inputs {
-        let mut decorating = Vec::new();
-        let by_scan = set.decision(input, &scan.choose(input, &mut decorating));
+        let by_scan = set.decision(input, &scan.choose(input, &mut Scratch::default()));
         let by_index = set.decision(input, &set.choose(input, scratch));
         prop_assert_eq!(&by_index, &by_scan, "{:?}", input);
     }

@@ -32,8 +32,7 @@ fn team(set: &RuleSet, text: &str) -> String {
     let input = RouteInput { message_type: "text".into(), text: Some(text.into()), ..RouteInput::default() };
     let mut scratch = Scratch::default();
     let team = set.choose(&input, &mut scratch).team.to_string();
-    let mut decorated_by = Vec::new();
-    assert_eq!(Scan::new(set).choose(&input, &mut decorated_by).team.as_str(), team, "{text}");
+    assert_eq!(Scan::new(set).choose(&input, &mut scratch).team.as_str(), team, "{text}");
     let explanation = set.explain(&input, &["r"]);
     assert_eq!(explanation.decision.team.as_str(), team, "{text}");
     assert_eq!(explanation.rules[0].alternatives[0].holds, team == "b", "{text}");

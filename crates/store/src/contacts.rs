@@ -24,7 +24,7 @@ use std::collections::BTreeMap;
 
 use waypost_domain::{AliasSet, ContactId, IdSource, KnownLanguage, LanguageMemory, LanguageSource};
 
-use crate::core::{Sql, Tx, params};
+use crate::core::Tx;
 use crate::inbox::InboxTx;
 use crate::lease::Fenced;
 use crate::records::clean;
@@ -44,12 +44,6 @@ pub use waypost_domain::contact::ContactRecord;
 
 /// Times that two writers may get in each other's way before we say so.
 const ATTEMPTS_MAX: u32 = 10;
-
-static SET: Sql = Sql::both(
-    "UPDATE contact SET
-        attributes = $2, language = $3, language_source = $4, language_confidence = $5, language_sample = $6
-    WHERE id = $1",
-);
 
 impl InboxTx {
     /// The contacts that `observations` speak of, in their order; `None` where an observation names nobody. Unknown ones
@@ -158,18 +152,15 @@ impl Store {
     ) -> Result<ContactId> {
         let mut tx = self.begin().await?;
         let record = observe(&mut tx, &*self.ids, observations).await?.into_iter().next().flatten();
-        let Some(record) = record else {
+        let Some(mut record) = record else {
             return Err(StoreError::Invalid("a contact needs at least one alias".into()));
         };
-        let mut merged = record.attributes;
-        merged.extend(attributes.iter().map(|(name, value)| (clean(name).into_owned(), clean(value).into_owned())));
-        let mut memory = record.language;
+        let cleaned = attributes.iter().map(|(name, value)| (clean(name).into_owned(), clean(value).into_owned()));
+        record.attributes.extend(cleaned);
         if let Some(language) = language {
-            memory = told_by_crm(language);
+            record.language = told_by_crm(language);
         }
-        let mut params = params![record.id, attributes_text(&merged)];
-        params.extend(person::language_params(&memory));
-        tx.execute(&SET, params).await?;
+        tx.run(vec![upsert::replacing(&record)]).await?;
         tx.commit().await?;
         Ok(record.id)
     }

@@ -61,7 +61,8 @@ pub struct InboxRow {
     pub received_at: Timestamp,
     /// `None`: nothing was routed.
     pub outcome: Option<StoredDecision>,
-    /// The whole event, when it is kept until control of the thread comes to us.
+    /// The whole event, when it is kept: until control of the thread comes to us, until somebody reads the next message, or
+    /// to know which calls follow it.
     pub held_event: Option<Vec<u8>>,
     /// Whom that is kept for, where it is not the contact: the group that it was written in.
     pub held_for: Option<ContactId>,
@@ -83,6 +84,6 @@ pub struct KnownEvent {
     pub conversation: Option<ConversationId>,
     pub received_at: Timestamp,
     pub outcome: Option<StoredDecision>,
-    /// Of a held message: the event that released it.
+    /// Of a held message: the event that released it, or that it was shown with.
     pub released_by: Option<DecisionId>,
 }

@@ -39,7 +39,7 @@ async function handle(event) {
     console.log(`${event.id}  ${event.data.kind}: ${event.data.to_team} has the conversation`);
     return;
   }
-  if (event.type !== 'com.waypost.message.routed.v1') return; // of a later release: acknowledged, and nothing else
+  if (event.type !== 'com.waypost.message.routed.v1') return; // a notice, or of a later release: acknowledged, and nothing else
   const { message, routing } = event.data;
   const said = message.summary;
   console.log(`${event.id}  ${routing.priority.padEnd(6)}  ${JSON.stringify(said)}  because ${routing.why}`);

@@ -46,7 +46,7 @@ def handle(event):
         print(f"{event['id']}  {data['kind']}: {data['to_team']} has the conversation", flush=True)
         return
     if event["type"] != "com.waypost.message.routed.v1":
-        return  # of a later release: acknowledged, and nothing else
+        return  # a notice, or of a later release: acknowledged, and nothing else
     message, routing = data["message"], data["routing"]
     print(f"{event['id']}  {routing['priority']:6}  {message['summary']!r}  because {routing['why']}", flush=True)
 

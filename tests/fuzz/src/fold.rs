@@ -129,8 +129,7 @@ fn decides_alike(keyword: Keyword, text: &str) {
     // A keyword of nothing, or one that is too long, is refused.
     let Ok(set) = compile(definition, teams, calendars) else { return };
     let input = RouteInput { message_type: "text".into(), text: Some(text.into()), ..RouteInput::default() };
-    let mut decorated_by = Vec::new();
     let mut scratch = Scratch::default();
-    let by_scan = Scan::new(&set).choose(&input, &mut decorated_by).rule_id().to_owned();
+    let by_scan = Scan::new(&set).choose(&input, &mut scratch).rule_id().to_owned();
     assert_eq!(set.choose(&input, &mut scratch).rule_id(), by_scan, "by the index");
 }

@@ -7,10 +7,9 @@ use serde_json::{Value, json};
 use waypost_bus::Bus as _;
 use waypost_bus::topology::UNROUTED_QUEUE;
 use waypost_tests::ports::free_port;
-use waypost_tests::process::waypost;
 use waypost_tests::{WaypostProcess, eventually};
 
-use crate::deployment::{Backend, Deployment, ROUTED_DEADLINE, RULES, text};
+use crate::deployment::{Backend, Deployment, ROUTED_DEADLINE, RULES, client, text};
 
 /// A deployment on RabbitMQ and PostgreSQL, and the command line of somebody who may operate it.
 struct Scene {
@@ -28,18 +27,13 @@ impl Scene {
         let deployment = if may_declare { deployment } else { deployment.set("bus.declare", "false") };
         ensure!(deployment.command(&["migrate"])?.status()?.success());
         ensure!(deployment.command(&["topology", "declare"])?.status()?.success());
-        let token_file = deployment.folder.path().join("token");
-        let token = deployment.command(&["token", "create", "--role", "operator"])?.output()?;
-        ensure!(token.status.success(), "{}", String::from_utf8_lossy(&token.stderr));
-        std::fs::write(&token_file, token.stdout)?;
+        let token_file = deployment.token("operator")?;
         let waypost = deployment.start().await?;
         Ok(Self { deployment, _waypost: waypost, server: format!("http://{address}"), token_file })
     }
 
     fn run(&self, words: &[&str]) -> anyhow::Result<Result<Value, String>> {
-        let mut command = waypost()?;
-        command.args(words).args(["--json", "--server", &self.server]).arg("--token-file").arg(&self.token_file);
-        let output = command.output()?;
+        let output = client(&self.server, &self.token_file, words)?.output()?;
         if output.status.success() {
             return Ok(Ok(serde_json::from_slice(&output.stdout)?));
         }

@@ -58,7 +58,7 @@ impl Found {
     }
 }
 
-/// Everything that was on some queues, in each queue's order.
+/// Every message of a customer's that was on some queues, in each queue's order; not what teams are told of conversations.
 pub(crate) struct Reader {
     source: Source,
     read: Vec<Found>,
@@ -76,13 +76,11 @@ impl Reader {
             #[cfg(feature = "servers")]
             Source::Broker { arrivals, .. } => {
                 while let Ok(found) = arrivals.try_recv() {
-                    if found.message.kind == conversation_changed::KIND {
-                        continue;
-                    }
                     self.read.push(found);
                 }
             }
         }
+        self.read.retain(|found| found.message.kind != conversation_changed::KIND);
         Ok(&self.read)
     }
 
@@ -116,8 +114,7 @@ fn read_file(folder: &Path, places: &mut BTreeMap<String, Option<u64>>, read: &m
             let messages = file.peek(queue, *place, MESSAGES_MAX)?.with_context(|| format!("no queue {queue}"))?;
             let Some((last, _)) = messages.last() else { break };
             *place = Some(*last);
-            let work = messages.into_iter().filter(|(_, message)| message.kind != conversation_changed::KIND);
-            read.extend(work.map(|(_, message)| Found { queue: queue.clone(), message }));
+            read.extend(messages.into_iter().map(|(_, message)| Found { queue: queue.clone(), message }));
         }
     }
     Ok(())

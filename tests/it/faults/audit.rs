@@ -1,17 +1,16 @@
 //! Somebody alters the audit log past the program, as the database's superuser can: 30.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
 use serde_json::Value;
 use tokio_postgres::Client;
 use waypost_tests::ports::free_port;
-use waypost_tests::process::waypost;
 
 use super::Scale;
 use super::run::{RULES, Run};
 use crate::database;
-use crate::deployment::{Backend, Deployment};
+use crate::deployment::{Backend, Deployment, client};
 
 /// What is done to the record `SEQ`, which the verifier then names.
 const ALTERATIONS: [(&str, &str); 10] = [
@@ -91,13 +90,7 @@ struct Office {
 
 impl Office {
     fn of(deployment: &Deployment, server: String) -> anyhow::Result<Self> {
-        let token = |role: &str| {
-            let made = deployment.command(&["token", "create", "--role", role])?.output()?;
-            ensure!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-            let file = deployment.folder.path().join(format!("token-{role}"));
-            std::fs::write(&file, made.stdout)?;
-            anyhow::Ok(file)
-        };
+        let token = |role| deployment.token(role);
         Ok(Self { server, publisher: token("publisher")?, compliance: token("compliance")? })
     }
 
@@ -121,9 +114,7 @@ impl Office {
         Ok(verdict)
     }
 
-    fn command(&self, token: &PathBuf, words: &[&str]) -> anyhow::Result<std::process::Command> {
-        let mut command = waypost()?;
-        command.args(words).args(["--json", "--server", &self.server, "--token-file"]).arg(token);
-        Ok(command)
+    fn command(&self, token: &Path, words: &[&str]) -> anyhow::Result<std::process::Command> {
+        client(&self.server, token, words)
     }
 }

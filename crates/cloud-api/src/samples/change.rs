@@ -44,27 +44,22 @@ pub(super) fn user_preferences(params: &SampleParams) -> Value {
 }
 
 pub(super) fn call(params: &SampleParams) -> Value {
-    let call = json!({
-        "id": params.wamid,
-        "from": params.from,
-        "to": params.display_phone_number,
-        "event": "connect",
-        "direction": "USER_INITIATED",
-        "timestamp": params.timestamp.to_string(),
-    });
-    of_contact(params, "calls", call)
+    call_with(params, json!({"event": "connect"}))
 }
 
 pub(super) fn missed_call(params: &SampleParams) -> Value {
-    let call = json!({
+    call_with(params, json!({"event": "terminate", "status": "FAILED"}))
+}
+
+fn call_with(params: &SampleParams, more: Value) -> Value {
+    let mut call = json!({
         "id": params.wamid,
         "from": params.from,
         "to": params.display_phone_number,
-        "event": "terminate",
         "direction": "USER_INITIATED",
-        "status": "FAILED",
         "timestamp": params.timestamp.to_string(),
     });
+    extend(&mut call, more);
     of_contact(params, "calls", call)
 }
 

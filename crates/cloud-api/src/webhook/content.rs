@@ -1,6 +1,7 @@
 //! What only messages of one type say. Hostile JSON costs no more than its own length: lists are cut, forms are read to
 //! a fixed depth, and a form that is no JSON is kept as it came.
 
+use serde_json::value::RawValue;
 use waypost_domain::message::{
     Call, Card, CardPhone, Form, FormField, Item, Location, MessageContent, MessageError, Order, Reaction, System,
 };
@@ -104,7 +105,7 @@ pub(super) fn errors(errors: Json<'_>) -> Vec<MessageError> {
     all
 }
 
-fn collect<T>(list: &serde_json::value::RawValue, count_max: usize, read: impl Fn(Json<'_>) -> T) -> Vec<T> {
+fn collect<T>(list: &RawValue, count_max: usize, read: impl Fn(Json<'_>) -> T) -> Vec<T> {
     let mut all = Vec::new();
     for_each(list, |element| {
         if all.len() < count_max {
@@ -199,34 +200,33 @@ impl FormReader {
     fn object(&mut self, path: &str, object: &str, depth: usize) -> bool {
         let Some(entries) = entries(object, FORM_FIELDS_MAX) else { return false };
         for (name, value) in entries {
-            self.field(path, &name, value.get(), depth);
+            self.field(path, &name, value, depth);
         }
         true
     }
 
-    fn field(&mut self, path: &str, name: &str, json: &str, depth: usize) {
+    fn field(&mut self, path: &str, name: &str, value: &RawValue, depth: usize) {
         self.visited += 1;
         if self.visited > FORM_VISITED_MAX || self.fields.len() >= FORM_FIELDS_MAX || depth > FORM_DEPTH_MAX {
             return;
         }
         let name = cut(name, FORM_NAME_BYTES_MAX);
         let name = if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
-        if json.starts_with('{') {
-            self.object(&name, json, depth + 1);
+        if value.get().starts_with('{') {
+            self.object(&name, value.get(), depth + 1);
             return;
         }
-        let Ok(raw) = serde_json::from_str::<&serde_json::value::RawValue>(json) else { return };
-        let scalar = |raw| match raw {
-            "true" | "false" => Some(raw.to_owned()),
-            _ => serde_json::from_str(raw).ok().and_then(|raw| string(Some(raw))),
+        let scalar = |value: &RawValue| match value.get() {
+            truth @ ("true" | "false") => Some(truth.to_owned()),
+            _ => string(Some(value)),
         };
-        let mut values: Vec<String> = scalar(json).into_iter().collect();
+        let mut values: Vec<String> = scalar(value).into_iter().collect();
         let mut place = 0_usize;
-        for_each(raw, |element| {
+        for_each(value, |element| {
             if place < FORM_FIELDS_MAX {
                 match element.get().starts_with(['{', '[']) {
-                    true => self.field(&name, &place.to_string(), element.get(), depth + 1),
-                    false => values.extend(scalar(element.get())),
+                    true => self.field(&name, &place.to_string(), element, depth + 1),
+                    false => values.extend(scalar(element)),
                 }
             }
             place += 1;

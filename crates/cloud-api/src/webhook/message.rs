@@ -84,7 +84,11 @@ pub(super) fn decode<'a>(
         Direction::Echo => Ids::read(message.to, message.to_user_id, message.to_parent_user_id),
     };
     let sender = who(&own);
-    let mut decoded = message.own(json, oddities);
+    let mut decoded = message.own(oddities);
+    let call = message.event.filter(|_| decoded.kind == MessageKind::Missing).and_then(|_| missed_call(json));
+    if let Some(call) = call {
+        (decoded.kind, decoded.content) = (MessageKind::Call, MessageContent::Call(call));
+    }
     if let Some(edit) = message.edit {
         decoded.content = MessageContent::Edit(read_edit(edit.get()));
     }
@@ -104,23 +108,19 @@ fn read_edit(json: &str) -> Edit {
     };
     let message = message.and_then(|message| {
         let (message, oddities) = Message::read(message.get())?;
-        Some(message.own("", oddities))
+        Some(message.own(oddities))
     });
     Edit { original: string(original), message: Box::new(message.unwrap_or_default()) }
 }
 
 impl Message<'_> {
-    /// All but whose it is and what it edits. `json`: the message's own.
-    fn own(&self, json: &str, oddities: Oddities) -> InboundMessage {
+    /// All but whose it is, what it edits, and whether it is a call.
+    fn own(&self, oddities: Oddities) -> InboundMessage {
         let (tap, tap_title) = tap(self.button, self.interactive);
         let media = [self.image, self.video, self.document, self.audio, self.sticker];
         let [body] = fields_of(self.text, &["body"]);
         let body = string(body);
-        let mut kind = MessageKind::parse(string(self.kind).as_deref());
-        let mut content = self.content();
-        if let Some(call) = self.event.filter(|_| kind == MessageKind::Missing).and_then(|_| missed_call(json)) {
-            (kind, content) = (MessageKind::Call, MessageContent::Call(call));
-        }
+        let kind = MessageKind::parse(string(self.kind).as_deref());
         let is_plain_text = kind == MessageKind::Text
             && body.is_some()
             && oddities == Oddities::default()
@@ -133,7 +133,7 @@ impl Message<'_> {
             text: body.or_else(|| media.iter().find_map(|media| caption(*media))).or(tap_title),
             tap,
             media: media.into_iter().find_map(read_media),
-            content,
+            content: self.content(),
             quoted: quoted(self.context),
             forwarded: forwarded(self.context),
             referral: referral(self.referral),

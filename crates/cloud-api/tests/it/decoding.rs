@@ -107,7 +107,6 @@ fn timestamps() {
     }
 }
 
-/// (the message's own ids, `contacts[]`, who it is)
 #[test]
 fn echoes_belong_to_the_recipient() {
     let cases = [

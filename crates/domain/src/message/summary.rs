@@ -31,8 +31,7 @@ impl InboundMessage {
             parts.extend(some(message.kind.as_str()));
         }
         parts.extend(said);
-        let of_edit = if is_edit { message.errors.as_slice() } else { &[] };
-        for error in self.errors.iter().chain(of_edit).take(SHOWN_MAX) {
+        for error in self.all_errors().take(SHOWN_MAX) {
             parts.push(format!("⚠ {}", error.code));
             parts.extend(error.title.as_deref().and_then(some));
         }

@@ -83,7 +83,7 @@ impl<'a> Index<'a> {
             index.message(&decision.phone_number_id, &decision.key).decision = Some(decision);
         }
         let mut deliveries: Vec<&DeliveryRecord> =
-            ledger.deliveries.iter().filter(|one| one.told_by.is_none()).collect();
+            ledger.deliveries.iter().filter(|one| !one.is_of_conversation).collect();
         deliveries.sort_by(|one, other| (&one.queue, one.position).cmp(&(&other.queue, other.position)));
         for delivery in deliveries {
             index.add_delivery(delivery);

@@ -145,7 +145,6 @@ impl<'a> MessagePart<'a> {
     ) -> Self {
         let now = message.as_it_is_now();
         let content = Content::of(&now.content);
-        let errors = message.errors.iter().chain(if std::ptr::eq(now, message) { &[] } else { &now.errors[..] });
         Self {
             wamid: message.id.as_deref(),
             kind: message.kind.as_str(),
@@ -172,8 +171,8 @@ impl<'a> MessagePart<'a> {
             referral: message.referral.as_ref().map(ReferralPart::from),
             group: message.group_id.as_deref(),
             written_at_ms: message.timestamp.map(Timestamp::as_millis),
-            errors: errors.clone().map(ErrorPart::from).collect(),
-            error_codes: errors.map(|error| error.code).collect(),
+            errors: message.all_errors().map(ErrorPart::from).collect(),
+            error_codes: message.all_errors().map(|error| error.code).collect(),
             earlier_notices: earlier.iter().map(EarlierPart::from).collect(),
             raw,
         }

@@ -8,7 +8,7 @@ use waypost_cloud_api::webhook::Handover;
 use waypost_domain::conversation::ConversationEvent;
 use waypost_domain::{ContactId, DecisionId, InboundMessage};
 use waypost_proto::v1::ActivityKind;
-use waypost_store::{ContactRecord, EventKey, HeldKind, HeldRelease, ReleasedMessage, StoreError};
+use waypost_store::{ContactRecord, EventKey, HeldKind, HeldRelease, InboxRow, ReleasedMessage, StoreError};
 
 use super::{Arrival, Outgoing, Pair, Work, pair_of};
 use crate::inbound::{Content, Inbound};
@@ -16,9 +16,8 @@ use crate::observation::observation;
 
 impl Work<'_> {
     pub(super) fn standby(&mut self, arrival: &Arrival, message: &InboundMessage, contact: Option<ContactRecord>) {
-        let mut row = self.row(arrival, "standby", contact.as_ref());
-        row.held_event = Some(arrival.inbound.encoded.to_vec());
-        row.held_for = arrival.inbound.content.group_id().map(ContactId::of_group);
+        let mut row = self.row(arrival, HeldKind::Standby.as_str(), contact.as_ref());
+        keep(&mut row, arrival);
         if let Some(pair) = pair_of(arrival, contact.as_ref()) {
             let event = ConversationEvent::CustomerWroteToOther {
                 arrived_at: arrival.inbound.received_at,
@@ -77,8 +76,7 @@ impl Work<'_> {
             if !self.released.insert(inbound.decision_id) {
                 continue;
             }
-            let (language, answers_seen) = (arrival.language.clone(), arrival.answers_seen);
-            let kept = Arrival { inbound: inbound.clone(), number: pair.1.clone(), language, answers_seen };
+            let kept = Arrival { inbound: inbound.clone(), ..arrival.clone() };
             let writer = self.writer(&inbound, &contact).await?;
             let routed = self.route(&kept, message, writer, false);
             self.releases.push(release(&routed, released_by));
@@ -103,9 +101,8 @@ impl Work<'_> {
             Some(contact) => self.writer(&inbound, contact).await?,
             None => None,
         };
-        let (language, answers_seen) = (arrival.language.clone(), arrival.answers_seen);
-        let kept = Arrival { inbound, number: arrival.number.clone(), language, answers_seen };
-        self.publish_again(&kept, writer, held.known.conversation, decision);
+        let kept = Arrival { inbound, ..arrival.clone() };
+        self.publish_again(&kept, writer, held.known.conversation, decision, Vec::new());
         Ok(())
     }
 
@@ -119,20 +116,32 @@ impl Work<'_> {
     }
 }
 
-/// A kept standby message; `None` when it is none any more, which only a damaged store can bring about. It stays there,
-/// for a person to look at: nothing else can be done with it, and what was kept beside it must not wait for that person.
-fn read_held(id: DecisionId, event: &[u8]) -> Option<Arc<Inbound>> {
+/// The whole event is kept with its row, for the conversation that it is of.
+pub(super) fn keep(row: &mut InboxRow, arrival: &Arrival) {
+    row.held_event = Some(arrival.inbound.encoded.to_vec());
+    row.held_for = arrival.inbound.content.group_id().map(ContactId::of_group);
+}
+
+/// A kept event; `None` when it does not decode any more, which only a damaged store can bring about. It stays there, for a
+/// person to look at: nothing else can be done with it, and what was kept beside it must not wait for that person.
+pub(super) fn read_kept(id: DecisionId, event: &[u8]) -> Option<Arc<Inbound>> {
     match Inbound::from_encoded(Bytes::copy_from_slice(event)) {
-        Ok(inbound) if matches!(inbound.content, Content::Standby(_)) => Some(Arc::new(inbound)),
-        Ok(_) => {
-            error!(decision_id = %id, "a kept message is no standby message any more: it stays kept, and nobody gets it");
-            None
-        }
+        Ok(inbound) => Some(Arc::new(inbound)),
         Err(error) => {
             error!(decision_id = %id, %error, "a kept message does not decode any more: it stays kept, and nobody gets it");
             None
         }
     }
+}
+
+/// The same of a standby message, which it must still be.
+fn read_held(id: DecisionId, event: &[u8]) -> Option<Arc<Inbound>> {
+    let inbound = read_kept(id, event)?;
+    if matches!(inbound.content, Content::Standby(_)) {
+        return Some(inbound);
+    }
+    error!(decision_id = %id, "a kept message is no standby message any more: it stays kept, and nobody gets it");
+    None
 }
 
 pub(super) fn release(routed: &Outgoing, released_by: DecisionId) -> HeldRelease {

@@ -2,20 +2,17 @@
 //! conversation; where none is open, kept and shown with the next message. Must never open, bind or move a conversation,
 //! nor its window.
 
-use std::sync::Arc;
-
-use bytes::Bytes;
-use tracing::error;
 use waypost_domain::conversation::{Conversation, ConversationState};
-use waypost_domain::{ContactId, DecisionId, InboundMessage, TeamName, Timestamp};
+use waypost_domain::{DecisionId, TeamName, Timestamp};
 use waypost_proto::extras::add_told;
 use waypost_proto::team_message::EarlierNotice;
 use waypost_proto::v1::ActivityKind;
 use waypost_store::{ContactRecord, EventKey, HeldKind, NoticeShown, ReleasedMessage, StoreError, StoredDecision};
 
+use super::held::{keep, read_kept};
 use super::{Arrival, Outgoing, Pair, Work, pair_of};
 use crate::about::{Original, about, keys};
-use crate::inbound::{Content, Inbound};
+use crate::inbound::Inbound;
 
 /// The rule and the phase of what no rule decided.
 pub(crate) const NOTICE: &str = "notice";
@@ -25,21 +22,26 @@ const CALLS_APART_MS: i64 = 60 * 1000;
 const SHOWN_MAX: usize = 20;
 
 impl Work<'_> {
-    pub(super) fn notice(&mut self, arrival: &Arrival, message: &InboundMessage, contact: Option<ContactRecord>) {
+    pub(super) fn notice(&mut self, arrival: &Arrival, contact: Option<ContactRecord>) {
         let pair = pair_of(arrival, contact.as_ref());
         let open = pair.as_ref().and_then(|pair| self.open(pair, arrival.inbound.received_at)).cloned();
-        let mut row = self.row(arrival, NOTICE, contact.as_ref());
-        let told = open.and_then(|open| Some((open.team.clone().filter(|team| self.has_team(team))?, open)));
-        let Some((team, conversation)) = told else {
-            row.held_event = Some(arrival.inbound.encoded.to_vec());
-            row.held_for = arrival.inbound.content.group_id().map(ContactId::of_group);
+        let mut row = self.row(arrival, HeldKind::Notice.as_str(), contact.as_ref());
+        let is_there = |team: &TeamName| self.rules.team(team).is_some();
+        let told = open.and_then(|open| Some((open.team.clone().filter(is_there)?, open)));
+        let Some((team, mut conversation)) = told else {
+            keep(&mut row, arrival);
             if let Some(pair) = pair {
                 self.kept_here.entry(pair).or_default().push(arrival.inbound.clone());
             }
             self.rows.push(row);
             return;
         };
-        let (conversation, seq) = self.next_seq(&pair, conversation);
+        // One thing more is told to its team, and nothing else changes.
+        conversation.seq += 1;
+        if let Some(pair) = pair {
+            self.conversations.insert(pair.clone(), conversation.clone());
+            self.changed.insert(pair);
+        }
         row.conversation = Some(conversation.id);
         let set = self.rules.for_message(&arrival.number, contact.as_ref().map(|contact| contact.id));
         let mut decision = StoredDecision {
@@ -53,7 +55,7 @@ impl Work<'_> {
             input: Vec::new(),
             extras: Vec::new(),
         };
-        add_told(&mut decision.extras, seq, Vec::new());
+        add_told(&mut decision.extras, conversation.seq, Vec::new());
         row.outcome = Some(decision.clone());
         self.record_activity(ActivityKind::Noticed, &row, decision.team.as_ref(), NOTICE);
         self.rows.push(row);
@@ -67,21 +69,10 @@ impl Work<'_> {
             conversation: Some(conversation),
             previous_team: None,
             decision,
-            about: about(&arrival.inbound, message, original.as_ref()),
+            about: about(&arrival.inbound, original.as_ref()),
             earlier: Vec::new(),
             again: false,
         });
-    }
-
-    /// The conversation with one thing more told to its team, and nothing else changed.
-    fn next_seq(&mut self, pair: &Option<Pair>, mut conversation: Conversation) -> (Conversation, i64) {
-        conversation.seq += 1;
-        if let Some(pair) = pair {
-            self.conversations.insert(pair.clone(), conversation.clone());
-            self.changed.insert(pair.clone());
-        }
-        let seq = conversation.seq;
-        (conversation, seq)
     }
 
     /// The conversation that is open, and has not fallen silent.
@@ -89,10 +80,6 @@ impl Work<'_> {
         let idle_ms = i64::try_from(self.config.conversation_idle.as_millis()).unwrap_or(i64::MAX);
         let open = self.conversations.get(pair)?;
         (open.state != ConversationState::Resolved && !open.is_idle(at, idle_ms)).then_some(open)
-    }
-
-    fn has_team(&self, team: &TeamName) -> bool {
-        self.rules.team_names().contains(team)
     }
 
     /// Whether a call belongs to one that somebody is asked to answer already.
@@ -125,7 +112,7 @@ impl Work<'_> {
         if is_of_group || !contact.is_new {
             for held in self.tx.held(pair.0, &pair.1, HeldKind::Notice).await? {
                 let event = EventKey { number: held.number, key: held.key };
-                kept.extend(read(event.decision_id(), &held.event));
+                kept.extend(read_kept(event.decision_id(), &held.event));
             }
         }
         kept.extend(self.kept_here.remove(pair).unwrap_or_default());
@@ -146,23 +133,14 @@ impl Work<'_> {
 
 /// Shown again with the message that it was shown with.
 pub(super) fn shown_before(released: &ReleasedMessage) -> Option<EarlierNotice> {
-    earlier(&*read(released.known.decision_id, &released.event)?)
+    earlier(&*read_kept(released.known.decision_id, &released.event)?)
 }
 
 fn earlier(inbound: &Inbound) -> Option<EarlierNotice> {
-    let (Content::Message(message) | Content::Standby(message)) = &inbound.content else { return None };
+    let message = inbound.content.message()?;
     Some(EarlierNotice {
         kind: message.kind.as_str().to_owned(),
         summary: message.summary(None),
         received_at: inbound.received_at,
     })
-}
-
-/// `None` when it does not decode any more, which only a damaged store can bring about.
-fn read(id: DecisionId, event: &[u8]) -> Option<Arc<Inbound>> {
-    let inbound = Inbound::from_encoded(Bytes::copy_from_slice(event));
-    inbound
-        .map_err(|error| error!(decision_id = %id, %error, "a kept notice does not decode any more"))
-        .ok()
-        .map(Arc::new)
 }

@@ -89,7 +89,7 @@ impl Work<'_> {
             conversation,
             previous_team,
             decision,
-            about: about(&arrival.inbound, message, original.as_ref()),
+            about: about(&arrival.inbound, original.as_ref()),
             earlier: Vec::new(),
             again: false,
         }

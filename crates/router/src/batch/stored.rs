@@ -2,10 +2,11 @@
 //! ask the rules for an event that has a decision.
 
 use waypost_domain::ConversationId;
-use waypost_store::{ContactRecord, KnownEvent, StoreError, StoredDecision};
+use waypost_proto::team_message::EarlierNotice;
+use waypost_store::{ContactRecord, HeldKind, KnownEvent, StoreError, StoredDecision};
 
 use super::held::release;
-use super::notice::{NOTICE, shown_before};
+use super::notice::shown_before;
 use super::{Arrival, Outgoing, Work, pair_of};
 use crate::about::about;
 use crate::inbound::Content;
@@ -29,7 +30,7 @@ impl Work<'_> {
             // Given a message that released two held ones in a batch that died after the commit, then those two go out
             // before it, as they did then; else the customer's first words would come behind the last.
             for held in self.tx.released_by(known.decision_id).await? {
-                if held.known.kind == NOTICE {
+                if held.known.kind == HeldKind::Notice.as_str() {
                     earlier.extend(shown_before(&held));
                 } else if held.known.decision_id != known.decision_id {
                     self.publish_held_again(arrival, contact.clone(), held).await?;
@@ -41,14 +42,11 @@ impl Work<'_> {
                 // Given a standby message that came again after a handover released it, then the handover publishes it,
                 // behind what was held before it; else it would come a second time, out of its order.
                 if known.released_by.is_none_or(|releaser| releaser == known.decision_id) {
-                    self.publish_again(arrival, contact, known.conversation, decision);
-                    if let Some(outgoing) = self.decided.outgoing.last_mut() {
-                        outgoing.earlier = earlier;
-                    }
+                    self.publish_again(arrival, contact, known.conversation, decision, earlier);
                 }
             }
             // It waits to be shown, or was.
-            (Content::Message(_) | Content::Standby(_), None) if known.kind == NOTICE => {}
+            (Content::Message(_) | Content::Standby(_), None) if known.kind == HeldKind::Notice.as_str() => {}
             // Given a message that was kept as standby and that Meta sends again as ours, then it is routed now and
             // releases itself; else it would wait for a handover that nobody announces.
             (Content::Message(message), None) => {
@@ -70,14 +68,9 @@ impl Work<'_> {
         contact: Option<ContactRecord>,
         conversation_id: Option<ConversationId>,
         decision: StoredDecision,
+        earlier: Vec<EarlierNotice>,
     ) {
-        let original = self.original(&arrival.inbound);
-        let about = match &arrival.inbound.content {
-            Content::Message(message) | Content::Standby(message) => {
-                about(&arrival.inbound, message, original.as_ref())
-            }
-            Content::Echo(_) | Content::Change(_) => None,
-        };
+        let about = about(&arrival.inbound, self.original(&arrival.inbound).as_ref());
         let pair = pair_of(arrival, contact.as_ref());
         let conversation = pair.and_then(|pair| self.conversations.get(&pair).cloned());
         self.decided.outgoing.push(Outgoing {
@@ -90,7 +83,7 @@ impl Work<'_> {
             previous_team: None,
             decision,
             about,
-            earlier: Vec::new(),
+            earlier,
             again: true,
         });
     }

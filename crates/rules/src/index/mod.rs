@@ -163,6 +163,12 @@ impl Lookup {
     pub(crate) fn found(&self) -> &[u32] {
         &self.found
     }
+
+    /// What somebody else found.
+    pub(crate) fn put(&mut self, found: impl Iterator<Item = u32>) {
+        self.found.clear();
+        self.found.extend(found);
+    }
 }
 
 impl Index {

@@ -66,7 +66,8 @@ impl AuditedTx {
     }
 }
 
-fn replacing(record: &ContactRecord) -> Statement<'_> {
+/// What is known beside the names.
+pub(super) fn replacing(record: &ContactRecord) -> Statement<'_> {
     let mut params = params![record.id, attributes_text(&record.attributes)];
     params.extend(language_params(&record.language));
     Statement::new(&REPLACE, params)

@@ -9,6 +9,3 @@ pub(crate) mod tail;
 pub(crate) mod token;
 pub(crate) mod topology;
 pub(crate) mod webhook;
-
-/// The type of a CloudEvent on a team's queue that holds no message: `proto/conversation-changed.schema.json`.
-const CONVERSATION_CHANGED: &str = "com.waypost.conversation.changed.v1";

@@ -9,9 +9,9 @@ use waypost_bus::{Bus, BusError, Message};
 use waypost_bus_embedded::BusFile;
 use waypost_domain::TeamName;
 use waypost_domain::team::Priority;
+use waypost_proto::conversation_changed;
 
 use crate::cli::TailArgs;
-use crate::commands::CONVERSATION_CHANGED;
 use crate::output;
 use crate::process::Config;
 use crate::process::bus::open_bus;
@@ -193,7 +193,7 @@ fn summary(priority: Priority, body: &str) -> String {
     let document: serde_json::Value = serde_json::from_str(body).unwrap_or_default();
     let text =
         |path: &str| document["data"].pointer(path).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
-    if document["type"] == CONVERSATION_CHANGED {
+    if document["type"] == conversation_changed::EVENT_TYPE {
         let to = text("/to_team");
         return format!("{priority:<6} ({}, {to}: {})", text("/kind"), text("/why"));
     }

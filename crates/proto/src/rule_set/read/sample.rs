@@ -1,7 +1,6 @@
 //! Samples: the messages that a rule's author gives with it.
 
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 
 use waypost_domain::{Binding, LanguageSource};
 use waypost_rules::model::{Expect, Sample};
@@ -24,14 +23,9 @@ impl Reader {
         let mut words: BTreeMap<&str, PartWords> = BTreeMap::new();
         for one in wire.words {
             let part = self.part(&one.part, &field)?;
-            match words.entry(part.as_str()) {
-                Entry::Vacant(place) => drop(place.insert(PartWords { part, text: one.text })),
-                Entry::Occupied(mut same) => {
-                    let text = &mut same.get_mut().text;
-                    text.push('\n');
-                    text.push_str(&one.text);
-                }
-            }
+            let line = format!("\n{}", one.text);
+            let same = words.entry(part.as_str()).and_modify(|same| same.text.push_str(&line));
+            same.or_insert(PartWords { part, text: one.text });
         }
         let language_source = LanguageSource::parse(&wire.language_source);
         if language_source.is_none() && !wire.language_source.is_empty() {

@@ -9,9 +9,9 @@ use serde::Serialize;
 use serde_json::Value;
 use waypost_bus::Delivery;
 use waypost_cli::Failure;
+use waypost_proto::conversation_changed;
 use waypost_sandbox::SandboxReport;
 
-use crate::commands::CONVERSATION_CHANGED;
 use crate::commands::status::table;
 use crate::output;
 
@@ -89,7 +89,7 @@ impl Tally {
 
     pub(super) fn count(&mut self, message: Arrived) -> Result<(), Failure> {
         let document: Value = serde_json::from_slice(&message.body).unwrap_or_default();
-        if document["type"] == CONVERSATION_CHANGED {
+        if document["type"] == conversation_changed::EVENT_TYPE {
             return Ok(());
         }
         if !self.seen.insert(message.id) {
