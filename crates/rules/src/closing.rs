@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 use std::sync::LazyLock;
 
-use crate::fold::{Folding, Words};
+use crate::fold::{Folding, Words, is_mark};
 
 /// By language; phrases in commas, and signs.
 const DATA: &str = include_str!("closing.txt");
@@ -28,7 +28,9 @@ pub fn closes(text: &str) -> bool {
 }
 
 /// What may stand between closing words. A bracket that opens may be the mouth of a sad face.
-const MARKS: &str = ".,!'\"-:;)*_~";
+const MARKS: &str = ".,!'\"-:;)*_~¡…。！，、،।";
+/// In Persian, between parts of a word.
+const NON_JOINER: char = '\u{200c}';
 
 impl Closing {
     fn read(data: &str) -> Self {
@@ -49,12 +51,9 @@ impl Closing {
     }
 
     fn are_all(&self, text: &str) -> bool {
-        let is_mark = |c: char| c.is_alphanumeric() || c.is_whitespace() || MARKS.contains(c);
-        // Marks within words (Devanagari's vowels) are folding's business.
         let is_sign = |c: char| self.signs.contains(&c);
-        let may_stand = |c: char| {
-            is_mark(c) || is_sign(c) || matches!(c, '¡' | '。' | '!' | '،' | '…' | '।') || is_mark_of_letter(c)
-        };
+        let is_of_word = |c: char| c.is_alphanumeric() || c.is_whitespace() || is_mark(c) || c == NON_JOINER;
+        let may_stand = |c: char| is_of_word(c) || is_sign(c) || MARKS.contains(c);
         if !text.chars().all(may_stand) {
             return false;
         }
@@ -72,11 +71,6 @@ impl Closing {
         }
         true
     }
-}
-
-/// Combining marks of the scripts in the data: they are no letters by themselves.
-const fn is_mark_of_letter(c: char) -> bool {
-    matches!(c, '\u{0300}'..='\u{036f}' | '\u{064b}'..='\u{0652}' | '\u{0900}'..='\u{0903}' | '\u{093a}'..='\u{094f}' | '\u{200c}'..='\u{200d}')
 }
 
 #[cfg(test)]
@@ -104,6 +98,8 @@ mod tests {
             "спасибо",
             "grazie mille",
             "谢谢",
+            "谢谢！",
+            "好的，谢谢。",
             "Thank you so much",
             "*Gracias* :)",
             "ok thanks bye",
