@@ -70,7 +70,7 @@ static CLAIMS: Sql =
     Sql::both("SELECT claimed_id, reason, at FROM contact_claim WHERE claimant_id = $1 ORDER BY at, claimed_id");
 
 static MERGED: Sql =
-    Sql::both("SELECT loser_id, at FROM contact_merge WHERE winner_id = $1 ORDER BY at DESC, loser_id");
+    Sql::both("SELECT loser_id, at FROM contact_merge WHERE winner_id = $1 ORDER BY at DESC, loser_id DESC");
 
 impl Store {
     pub async fn contact(&self, id: ContactId) -> Result<Option<ContactDetails>> {

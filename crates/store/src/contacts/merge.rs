@@ -63,6 +63,9 @@ static CLAIMING: Sql = Sql::both(
         SELECT 1 FROM contact_claim k WHERE k.claimant_id = $1 AND k.claimed_id = contact_claim.claimed_id)",
 );
 
+/// Claims that the survivor has, too. `$1` is the loser.
+static DOUBLE_CLAIMS: Sql = Sql::both("DELETE FROM contact_claim WHERE claimed_id = $1 OR claimant_id = $1");
+
 /// Of whom the loser had been the survivor before.
 static EARLIER: Sql = Sql::both("UPDATE contact_merge SET winner_id = $1 WHERE winner_id = $2");
 
@@ -142,6 +145,7 @@ pub(super) async fn merging(tx: &mut Tx, merge: &Merge, now: Timestamp) -> Resul
         statement(&CLAIMS),
         statement(&CLAIMED),
         statement(&CLAIMING),
+        Statement::new(&DOUBLE_CLAIMS, params![loser]),
         statement(&EARLIER),
         Statement::new(&WRITE_DOWN, params![winner, loser, now, moved]),
     ])

@@ -102,6 +102,27 @@ pub async fn a_claim_goes_along_with_a_merge(store: &Store) -> Result<()> {
     Ok(())
 }
 
+/// Given somebody who claims to be two that turn out to be one, or two that are one and claim the same: that is one claim.
+pub async fn claims_that_a_merge_makes_equal_are_one(store: &Store) -> Result<()> {
+    let lease = owner(store).await?;
+    let one = heard(store, &lease, "p:1", Some(1)).await?;
+    let other = heard(store, &lease, "p:2", Some(1)).await?;
+    let both = async |alias: &str| {
+        of(store, &lease, wrote(&format!("p:1 {alias}"))).await?;
+        of(store, &lease, wrote(&format!("p:2 {alias}"))).await
+    };
+    let first = both("b:one").await?;
+    assert_eq!(claims(&details(store, "b:one").await?).len(), 2);
+    store.merge(&[crate::Merge::of(one, other)]).await?;
+    let claimed = (ClaimOn::Contact(one.min(other)), "silent");
+    assert_eq!(claims(&details(store, "b:one").await?), [claimed]);
+    let mut change = store.begin_change().await?;
+    let told = change.confirm_contact(first, None).await?.expect("it is known");
+    change.commit(&[]).await?;
+    assert_eq!(told.merged, Some(first.max(one.min(other))));
+    Ok(())
+}
+
 pub async fn an_identity_change_is_a_doubt_until_somebody_confirms(store: &Store) -> Result<()> {
     let lease = owner(store).await?;
     let changed = |text: &str| Observation { identity_changed: true, ..seen(text) };
@@ -207,6 +228,22 @@ pub async fn a_merge_can_be_undone(store: &Store) -> Result<()> {
     assert!(claims(&details(store, "b:a").await?).is_empty());
     let left = store.contact(phone_only).await?.expect("it is known by its id");
     assert!(left.aliases.is_empty());
+    Ok(())
+}
+
+/// Given merges of one instant, then the one that is shown first is the one that is undone.
+pub async fn the_last_merge_is_the_one_that_is_shown_first(store: &Store) -> Result<()> {
+    let lease = owner(store).await?;
+    let mut ids = Vec::new();
+    for alias in ["p:1", "p:2", "p:3"] {
+        ids.push(contact_of(store, &lease, alias).await?);
+    }
+    store.merge(&[crate::Merge::of(ids[0], ids[1]), crate::Merge::of(ids[0], ids[2])]).await?;
+    store.script("UPDATE contact_merge SET at = 5").await?;
+    let found = details(store, "p:1").await?;
+    let mut change = store.begin_change().await?;
+    let split = change.split_contact(found.contact.id, None).await?.expect("it is known");
+    assert_eq!((found.merged.len(), found.merged[0].id), (2, split.split.id));
     Ok(())
 }
 
