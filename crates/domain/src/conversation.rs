@@ -95,6 +95,8 @@ pub struct Conversation {
     pub resolved_at: Option<Timestamp>,
     /// The one before, of the same contact on the same number.
     pub previous: Option<ConversationId>,
+    /// The last missed call that somebody was asked to answer.
+    pub last_call_at: Option<Timestamp>,
 }
 
 /// What can happen to a conversation.
@@ -136,6 +138,7 @@ impl Conversation {
             window_ends_at: None,
             resolved_at: None,
             previous: None,
+            last_call_at: None,
         }
     }
 

@@ -17,8 +17,8 @@ use waypost_proto::team_message::{About, EarlierNotice};
 use waypost_proto::v1::{ActivityKind, ActivityRecord};
 use waypost_rules::Scratch;
 use waypost_store::{
-    ChangeRow, ChangeScope, ContactRecord, HeldKind, HeldRelease, InboxRow, InboxTx, InboxWrites, KnownEvent,
-    NoticeShown, StoreError, StoredDecision,
+    ChangeRow, ChangeScope, ContactRecord, HeldRelease, InboxRow, InboxTx, InboxWrites, KnownEvent, NoticeShown,
+    StoreError, StoredDecision,
 };
 use waypost_worker::Claim;
 
@@ -101,8 +101,8 @@ struct Work<'a> {
     rows: Vec<InboxRow>,
     /// Standby messages kept by this very batch.
     held_here: HashMap<Pair, Vec<Arc<Inbound>>>,
-    /// Notices kept by this very batch.
-    kept_here: HashMap<Pair, Vec<Arc<Inbound>>>,
+    /// Notices that nobody was shown yet, those kept by this very batch included.
+    kept: HashMap<Pair, Vec<Arc<Inbound>>>,
     releases: Vec<HeldRelease>,
     shown: Vec<NoticeShown>,
     /// What `releases` and `shown` hold: until the commit, the store still takes it for waiting.
@@ -143,12 +143,13 @@ pub async fn decide_batch(
     }
     let observations: Vec<_> = open.iter().map(|(arrival, _)| observation(&arrival.inbound, config)).collect();
     let contacts = tx.contacts(&observations).await?;
-    let pairs: HashSet<Pair> =
-        open.iter().zip(&contacts).filter_map(|((arrival, _), contact)| pair_of(arrival, contact.as_ref())).collect();
+    let with_contacts = || open.iter().zip(&contacts).map(|((arrival, _), contact)| (*arrival, contact.as_ref()));
+    let pairs: HashSet<Pair> = with_contacts().filter_map(|(arrival, contact)| pair_of(arrival, contact)).collect();
     let pairs: Vec<_> = pairs.into_iter().collect();
     let conversations = tx.conversations(&pairs).await?;
     let without: Vec<_> = pairs.into_iter().filter(|pair| !conversations.contains_key(pair)).collect();
     let last_resolved = tx.last_resolved(&without).await?;
+    let kept = notice::kept(&mut tx, config, with_contacts(), &conversations).await?;
     let mut work = Work {
         rules,
         config,
@@ -163,7 +164,7 @@ pub async fn decide_batch(
         newcomers: HashSet::new(),
         rows: Vec::new(),
         held_here: HashMap::new(),
-        kept_here: HashMap::new(),
+        kept,
         releases: Vec::new(),
         shown: Vec::new(),
         released: HashSet::new(),
@@ -203,9 +204,8 @@ impl Work<'_> {
     ) -> Result<(), StoreError> {
         // Before what was kept is released: as long as no team had the conversation, notices were kept, too.
         let pair = pair_of(arrival, contact.as_ref());
-        let was_nobodys = pair
-            .as_ref()
-            .is_some_and(|pair| self.open(pair, arrival.inbound.received_at).is_none_or(|open| open.team.is_none()));
+        let was_nobodys =
+            pair.as_ref().is_some_and(|pair| self.open(pair, arrival).is_none_or(|open| open.team.is_none()));
         if let (Some(contact), Some(pair)) = (&contact, &pair) {
             let pending = |open: &Conversation| open.state == ConversationState::Pending;
             if self.conversations.get(pair).is_some_and(pending) {
@@ -214,19 +214,15 @@ impl Work<'_> {
             }
         }
         let is_call = message.kind == MessageKind::Call;
-        if let Some(pair) = pair.as_ref().filter(|_| is_call)
-            && self.follows_a_call(arrival, pair).await?
-        {
+        if pair.as_ref().is_some_and(|pair| is_call && self.follows_a_call(arrival, pair)) {
             self.notice(arrival, contact);
             return Ok(());
         }
         let mut routed = self.route(arrival, message, contact, true);
-        if let (Some(pair), Some(contact)) = (pair.filter(|_| was_nobodys), &routed.contact) {
-            routed.earlier = self.earlier(&pair, contact, routed.id).await?;
+        if let Some(pair) = pair.filter(|_| was_nobodys) {
+            routed.earlier = self.earlier(&pair, routed.id);
         }
-        let kind = if is_call { HeldKind::Call.as_str() } else { "message" };
-        let mut row = self.row(arrival, kind, routed.contact.as_ref());
-        row.held_event = is_call.then(|| arrival.inbound.encoded.to_vec());
+        let mut row = self.row(arrival, "message", routed.contact.as_ref());
         row.conversation = routed.conversation_id;
         row.outcome = Some(routed.decision.clone());
         self.record_activity(ActivityKind::Routed, &row, routed.decision.team.as_ref(), &routed.decision.rule);

@@ -217,4 +217,6 @@ async fn what_is_kept_of_a_group_waits_for_the_group() {
     assert_eq!(told("billing").await, all);
     assert_eq!(rig.ask("SELECT CAST(count(*) AS TEXT) FROM held WHERE released_by IS NULL"), ["0"]);
     assert_eq!(rig.ask("SELECT CAST(count(*) AS TEXT) FROM conversation"), ["2"]);
+    let learnt = rig.ask("SELECT language_sample FROM contact WHERE language_sample LIKE '%our invoice%'");
+    assert_eq!(learnt.iter().map(|sample| sample.matches("our invoice").count()).collect::<Vec<_>>(), [1], "once");
 }

@@ -146,6 +146,14 @@ async fn several_calls_within_a_minute_are_one_piece_of_work() {
         ["1"],
         "a call opens the window"
     );
+    // In one batch as well; and a call on another number is another conversation's.
+    let rig = Rig::new(RouterConfig::default()).await;
+    let elsewhere = |wamid: &str, seconds| v1::Event { phone_number_id: "2".into(), ..calls(wamid, seconds) };
+    let events = [calls("c1", 0), elsewhere("c2", 5), calls("c3", 10)];
+    rig.publish(&rig.layout.inbound(PartitionId(0)), events).await;
+    rig.route_until(async || rig.waiting("wa.in.p00").await == 0).await;
+    let rules: Vec<_> = read(&rig, "a").await.into_iter().map(|[_, rule, _]| rule).collect();
+    assert_eq!(rules, ["default", "default", "notice"]);
 }
 
 /// The same message, whose wamid has the customer's number in the one webhook and the business-scoped id in the other.

@@ -84,8 +84,12 @@ async fn who_waits_for_an_answer_is_not_forgotten() {
     rig.publish(&rig.layout.inbound(PartitionId(0)), events).await;
     let states = || rig.ask("SELECT concat_ws('|', team, state) FROM conversation ORDER BY team");
     rig.route_until(async || states().contains(&"a|resolved".to_owned())).await;
-    rig.publish(&rig.layout.inbound(PartitionId(0)), [said("w4", "15550001", "hello?", now())]).await;
+    let reaction = r#"{"id":"w4","type":"reaction","reaction":{"message_id":"w1","emoji":"🙏"}}"#;
+    let reaction = v1::Event { json: reaction.into(), ..said("w4", "15550001", "", now()) };
+    rig.publish(&rig.layout.inbound(PartitionId(0)), [reaction, said("w5", "15550001", "hello?", now())]).await;
     rig.route_until(async || rig.waiting("wa.in.p00").await == 0).await;
     assert_eq!(states(), ["a|resolved", "b|open"]);
-    assert_eq!(rig.documents("b").await.len(), 2, "the same conversation, hours later");
+    let kinds: Vec<_> = rig.documents("b").await.iter().map(|document| document["type"].clone()).collect();
+    let [routed, notice] = ["routed", "notice"].map(|kind| format!("com.waypost.message.{kind}.v1"));
+    assert_eq!(kinds, [routed.as_str(), notice.as_str(), routed.as_str()], "the same conversation, hours later");
 }

@@ -27,6 +27,7 @@ pub(crate) static CONVERSATION: Table = Table {
         ("window_ends_at", "BIGINT"),
         ("resolved_at", "BIGINT"),
         ("previous_id", "UUID"),
+        ("last_call_at", "BIGINT"),
     ],
 };
 
@@ -59,7 +60,8 @@ static SAVE: LazyLock<Sql> = LazyLock::new(|| {
         state = excluded.state, team = excluded.team, priority = excluded.priority, binding = excluded.binding,
         seq = excluded.seq, active_at = excluded.active_at,
         last_inbound_at = excluded.last_inbound_at, last_outbound_at = excluded.last_outbound_at,
-        window_ends_at = excluded.window_ends_at, resolved_at = excluded.resolved_at
+        window_ends_at = excluded.window_ends_at, resolved_at = excluded.resolved_at,
+        last_call_at = excluded.last_call_at
     WHERE conversation.state <> 'resolved' OR excluded.state = 'resolved' OR conversation.resolved_at IS NOT NULL",
     )
 });
@@ -72,14 +74,14 @@ static UPDATE: Sql = Sql::each(
         UPDATE conversation SET
             state = r.state, team = r.team, priority = r.priority, binding = r.binding, seq = r.seq,
             active_at = r.active_at, last_inbound_at = r.last_inbound_at, last_outbound_at = r.last_outbound_at,
-            window_ends_at = r.window_ends_at, resolved_at = r.resolved_at
+            window_ends_at = r.window_ends_at, resolved_at = r.resolved_at, last_call_at = r.last_call_at
         FROM unnest($1::UUID[], $2::TEXT[], $3::TEXT[], $4::TEXT[], $5::TEXT[], $6::BIGINT[], $7::BIGINT[],
-            $8::BIGINT[], $9::BIGINT[], $10::BIGINT[], $11::BIGINT[], $12::TEXT[]) AS r(id, state, team, priority,
-            binding, seq, active_at, last_inbound_at, last_outbound_at, window_ends_at, resolved_at, written_by)
+            $8::BIGINT[], $9::BIGINT[], $10::BIGINT[], $11::BIGINT[], $12::BIGINT[], $13::TEXT[]) AS r(id, state, team, priority,
+            binding, seq, active_at, last_inbound_at, last_outbound_at, window_ends_at, resolved_at, last_call_at, written_by)
         WHERE conversation.id = r.id AND conversation.xmin = r.written_by::XID
             AND (conversation.state <> 'resolved' OR r.state = 'resolved' OR conversation.resolved_at IS NOT NULL)
         RETURNING 1)
-    SELECT 1 / (count(*) = $13)::INT FROM done",
+    SELECT 1 / (count(*) = $14)::INT FROM done",
 );
 
 /// The resolved one of each pair that was active last.
@@ -147,40 +149,38 @@ type Conversations = HashMap<(ContactId, NumberName), Conversation>;
 impl InboxTx {
     /// The unresolved conversation of each pair, where there is one.
     pub async fn conversations(&mut self, pairs: &[(ContactId, NumberName)]) -> Result<Conversations> {
-        let is_open = |one: &Conversation| one.state != ConversationState::Resolved;
-        match self.read_ahead(pairs, is_open) {
-            Some(found) => Ok(found),
-            None => self.ask(&UNRESOLVED, pairs).await,
-        }
+        self.read_or_ask(&UNRESOLVED, pairs, |one| one.state != ConversationState::Resolved).await
     }
 
     /// The conversation before, of pairs that have no unresolved one: the resolved one that was active last. The janitor
     /// forgets it after a while.
     pub async fn last_resolved(&mut self, pairs: &[(ContactId, NumberName)]) -> Result<Conversations> {
-        let is_over = |one: &Conversation| one.state == ConversationState::Resolved;
-        match self.read_ahead(pairs, is_over) {
-            Some(found) => Ok(found),
-            None => self.ask(&LAST_RESOLVED, pairs).await,
-        }
+        self.read_or_ask(&LAST_RESOLVED, pairs, |one| one.state == ConversationState::Resolved).await
     }
 
-    /// From what was read together with the contacts; `None` where that was not all of these.
-    fn read_ahead(
-        &self,
+    /// From what was read together with the contacts; of whom nothing was (groups are no contacts), it is asked.
+    async fn read_or_ask(
+        &mut self,
+        sql: &'static Sql,
         pairs: &[(ContactId, NumberName)],
         wanted: impl Fn(&Conversation) -> bool,
-    ) -> Option<Conversations> {
-        if !pairs.iter().all(|(contact, _)| self.read.latest.contains_key(contact)) {
-            return None;
+    ) -> Result<Conversations> {
+        let (mut found, mut unread) = (Conversations::new(), Vec::new());
+        for pair in pairs {
+            let Some(latest) = self.read.latest.get(&pair.0) else {
+                unread.push(pair);
+                continue;
+            };
+            let one = latest.iter().find(|one| one.number == pair.1 && wanted(one));
+            found.extend(one.map(|one| (pair.clone(), one.clone())));
         }
-        let latest = |pair: &(ContactId, NumberName)| {
-            let mut all = self.read.latest.get(&pair.0)?.iter();
-            Some((pair.clone(), all.find(|one| one.number == pair.1 && wanted(one))?.clone()))
-        };
-        Some(pairs.iter().filter_map(latest).collect())
+        if !unread.is_empty() {
+            found.extend(self.ask(sql, &unread).await?);
+        }
+        Ok(found)
     }
 
-    async fn ask(&mut self, sql: &'static Sql, pairs: &[(ContactId, NumberName)]) -> Result<Conversations> {
+    async fn ask(&mut self, sql: &'static Sql, pairs: &[&(ContactId, NumberName)]) -> Result<Conversations> {
         let contacts: Param<'_> = pairs.iter().map(|(contact, _)| *contact).collect();
         let numbers: Param<'_> = pairs.iter().map(|(_, number)| number).collect();
         let rows = self.fenced.tx.query(sql, params![contacts, numbers]).await?;
@@ -216,6 +216,7 @@ pub(crate) fn from_row(row: &Row) -> Result<Option<(Conversation, String)>> {
         window_ends_at: row.get("window_ends_at")?,
         resolved_at: row.get("resolved_at")?,
         previous: row.get("previous_id")?,
+        last_call_at: row.get("last_call_at")?,
     };
     Ok(Some((conversation, written_by(&row)?)))
 }
@@ -273,6 +274,7 @@ fn row_params(row: &Conversation) -> Vec<Param<'_>> {
         row.window_ends_at,
         row.resolved_at,
         row.previous,
+        row.last_call_at,
     ]
 }
 
@@ -289,6 +291,7 @@ fn update_params(row: &Conversation, written_by: String) -> Vec<Param<'_>> {
         row.last_outbound_at,
         row.window_ends_at,
         row.resolved_at,
+        row.last_call_at,
         written_by,
     ]
 }

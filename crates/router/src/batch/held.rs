@@ -8,11 +8,12 @@ use waypost_cloud_api::webhook::Handover;
 use waypost_domain::conversation::ConversationEvent;
 use waypost_domain::{ContactId, DecisionId, InboundMessage};
 use waypost_proto::v1::ActivityKind;
-use waypost_store::{ContactRecord, EventKey, HeldKind, HeldRelease, InboxRow, ReleasedMessage, StoreError};
+use waypost_store::{
+    ContactRecord, EventKey, HeldKind, HeldRelease, InboxRow, Observation, ReleasedMessage, StoreError,
+};
 
 use super::{Arrival, Outgoing, Pair, Work, pair_of};
 use crate::inbound::{Content, Inbound};
-use crate::observation::observation;
 
 impl Work<'_> {
     pub(super) fn standby(&mut self, arrival: &Arrival, message: &InboundMessage, contact: Option<ContactRecord>) {
@@ -64,7 +65,7 @@ impl Work<'_> {
     ) -> Result<(), StoreError> {
         let released_by = arrival.inbound.decision_id;
         let mut waiting = Vec::new();
-        for held in self.tx.held(pair.0, &pair.1, HeldKind::Standby).await? {
+        for (_, held) in self.tx.held(std::slice::from_ref(pair), HeldKind::Standby).await? {
             let event = EventKey { number: held.number, key: held.key };
             waiting.extend(read_held(event.decision_id(), &held.event));
         }
@@ -111,7 +112,9 @@ impl Work<'_> {
         if kept.content.group_id().is_none() {
             return Ok(Some(releaser.clone()));
         }
-        let mut contacts = self.tx.contacts(&[observation(kept, self.config)]).await?;
+        // What they wrote was learnt from when it was kept.
+        let known = Observation::of(kept.content.aliases().clone(), kept.received_at);
+        let mut contacts = self.tx.contacts(&[known]).await?;
         Ok(contacts.pop().flatten())
     }
 }

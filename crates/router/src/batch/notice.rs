@@ -2,17 +2,24 @@
 //! conversation; where none is open, kept and shown with the next message. Must never open, bind or move a conversation,
 //! nor its window.
 
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
 use waypost_domain::conversation::{Conversation, ConversationState};
-use waypost_domain::{DecisionId, TeamName, Timestamp};
+use waypost_domain::{DecisionId, TeamName};
 use waypost_proto::extras::add_told;
 use waypost_proto::team_message::EarlierNotice;
 use waypost_proto::v1::ActivityKind;
-use waypost_store::{ContactRecord, EventKey, HeldKind, NoticeShown, ReleasedMessage, StoreError, StoredDecision};
+use waypost_store::{
+    ContactRecord, EventKey, HeldKind, InboxTx, NoticeShown, ReleasedMessage, StoreError, StoredDecision,
+};
 
 use super::held::{keep, read_kept};
+use super::place::is_silent;
 use super::{Arrival, Outgoing, Pair, Work, pair_of};
 use crate::about::{Original, about, keys};
-use crate::inbound::Inbound;
+use crate::config::RouterConfig;
+use crate::inbound::{Content, Inbound};
 
 /// The rule and the phase of what no rule decided.
 pub(crate) const NOTICE: &str = "notice";
@@ -24,14 +31,14 @@ const SHOWN_MAX: usize = 20;
 impl Work<'_> {
     pub(super) fn notice(&mut self, arrival: &Arrival, contact: Option<ContactRecord>) {
         let pair = pair_of(arrival, contact.as_ref());
-        let open = pair.as_ref().and_then(|pair| self.open(pair, arrival.inbound.received_at)).cloned();
+        let open = pair.as_ref().and_then(|pair| self.open(pair, arrival)).cloned();
         let mut row = self.row(arrival, HeldKind::Notice.as_str(), contact.as_ref());
         let is_there = |team: &TeamName| self.rules.team(team).is_some();
         let told = open.and_then(|open| Some((open.team.clone().filter(is_there)?, open)));
         let Some((team, mut conversation)) = told else {
             keep(&mut row, arrival);
             if let Some(pair) = pair {
-                self.kept_here.entry(pair).or_default().push(arrival.inbound.clone());
+                self.kept.entry(pair).or_default().push(arrival.inbound.clone());
             }
             self.rows.push(row);
             return;
@@ -76,49 +83,23 @@ impl Work<'_> {
     }
 
     /// The conversation that is open, and has not fallen silent.
-    pub(super) fn open(&self, pair: &Pair, at: Timestamp) -> Option<&Conversation> {
-        let idle_ms = i64::try_from(self.config.conversation_idle.as_millis()).unwrap_or(i64::MAX);
+    pub(super) fn open(&self, pair: &Pair, arrival: &Arrival) -> Option<&Conversation> {
         let open = self.conversations.get(pair)?;
-        (open.state != ConversationState::Resolved && !open.is_idle(at, idle_ms)).then_some(open)
+        (open.state != ConversationState::Resolved && !is_silent(self.config, open, arrival)).then_some(open)
     }
 
     /// Whether a call belongs to one that somebody is asked to answer already.
-    pub(super) async fn follows_a_call(&mut self, arrival: &Arrival, pair: &Pair) -> Result<bool, StoreError> {
-        let at = arrival.inbound.received_at;
-        if self.open(pair, at).is_none() {
-            return Ok(false);
-        }
-        let is_soon = |before: Timestamp| (0..=CALLS_APART_MS).contains(&at.millis_since(before));
-        let here = |row: &waypost_store::InboxRow| {
-            row.kind == HeldKind::Call.as_str() && row.contact == Some(pair.0) && is_soon(row.received_at)
-        };
-        if self.rows.iter().any(here) {
-            return Ok(true);
-        }
-        let calls = self.tx.held(pair.0, &pair.1, HeldKind::Call).await?;
-        Ok(calls.iter().any(|call| is_soon(call.received_at)))
+    pub(super) fn follows_a_call(&self, arrival: &Arrival, pair: &Pair) -> bool {
+        let before = self.open(pair, arrival).and_then(|open| open.last_call_at);
+        before.is_some_and(|before| (0..=CALLS_APART_MS).contains(&arrival.inbound.received_at.millis_since(before)))
     }
 
-    /// What was kept while no conversation was open, for the message that is the next to be read. Not asked for somebody
-    /// who was never heard of, nor while one is open.
-    pub(super) async fn earlier(
-        &mut self,
-        pair: &Pair,
-        contact: &ContactRecord,
-        shown_with: DecisionId,
-    ) -> Result<Vec<EarlierNotice>, StoreError> {
-        let mut kept = Vec::new();
-        let is_of_group = pair.0 != contact.id;
-        if is_of_group || !contact.is_new {
-            for held in self.tx.held(pair.0, &pair.1, HeldKind::Notice).await? {
-                let event = EventKey { number: held.number, key: held.key };
-                kept.extend(read_kept(event.decision_id(), &held.event));
-            }
-        }
-        kept.extend(self.kept_here.remove(pair).unwrap_or_default());
+    /// What was kept while no conversation was open, for the message that is the next to be read.
+    pub(super) fn earlier(&mut self, pair: &Pair, shown_with: DecisionId) -> Vec<EarlierNotice> {
+        let mut kept = self.kept.remove(pair).unwrap_or_default();
         kept.retain(|inbound| self.released.insert(inbound.decision_id));
         self.shown.extend(kept.iter().map(|inbound| NoticeShown { notice: inbound.decision_id, shown_with }));
-        Ok(kept.iter().rev().take(SHOWN_MAX).rev().filter_map(|inbound| earlier(inbound)).collect())
+        kept.iter().rev().take(SHOWN_MAX).rev().filter_map(|inbound| earlier(inbound)).collect()
     }
 
     /// What is stored, or was decided in this batch, of the message that this one is about.
@@ -129,6 +110,32 @@ impl Work<'_> {
             self.rows.iter().find(|row| ids.contains(&row.decision_id)).map(Original::of_row)
         })
     }
+}
+
+/// The notices that are kept for those messages of this batch that begin something, asked for at once; of whom nothing was
+/// ever heard, nothing is kept. `found`: the conversations as the batch found them.
+pub(super) async fn kept(
+    tx: &mut InboxTx,
+    config: &RouterConfig,
+    arrivals: impl Iterator<Item = (&Arrival, Option<&ContactRecord>)>,
+    found: &HashMap<Pair, Conversation>,
+) -> Result<HashMap<Pair, Vec<Arc<Inbound>>>, StoreError> {
+    let mut pairs = HashSet::new();
+    for (arrival, contact) in arrivals {
+        let Some(pair) = pair_of(arrival, contact) else { continue };
+        let is_work = matches!(&arrival.inbound.content, Content::Message(message) if !message.is_notice());
+        let is_heard_of = contact.is_none_or(|contact| contact.id != pair.0 || !contact.is_new);
+        let goes_on = |open: &Conversation| open.team.is_some() && !is_silent(config, open, arrival);
+        if is_work && is_heard_of && !found.get(&pair).is_some_and(goes_on) {
+            pairs.insert(pair);
+        }
+    }
+    let mut kept: HashMap<Pair, Vec<Arc<Inbound>>> = HashMap::new();
+    for (pair, held) in tx.held(&Vec::from_iter(pairs), HeldKind::Notice).await? {
+        let event = EventKey { number: held.number, key: held.key };
+        kept.entry(pair).or_default().extend(read_kept(event.decision_id(), &held.event));
+    }
+    Ok(kept)
 }
 
 /// Shown again with the message that it was shown with.

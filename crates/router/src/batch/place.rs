@@ -1,7 +1,7 @@
 //! Where a message belongs: the conversation that it goes on with, opens again or begins; and what its decision makes of that.
 
 use waypost_domain::conversation::{Conversation, ConversationEvent, ConversationState};
-use waypost_domain::{ConversationId, InboundMessage, TeamName};
+use waypost_domain::{ConversationId, InboundMessage, MessageKind, TeamName};
 use waypost_proto::conversation_changed::ChangeKind;
 use waypost_proto::extras::add_told;
 use waypost_proto::v1::ConversationChange;
@@ -12,6 +12,7 @@ use waypost_store::ContactRecord;
 
 use super::{Arrival, Outgoing, Pair, Work, pair_of};
 use crate::about::about;
+use crate::config::RouterConfig;
 use crate::decide::{Effects, Known, decide};
 
 /// Where a message belongs.
@@ -76,6 +77,9 @@ impl Work<'_> {
             conversation.priority = decision.priority;
             conversation.binding = effects.binding.or(conversation.binding);
             conversation.seq += 1;
+            if wrote && message.kind == MessageKind::Call {
+                conversation.last_call_at = conversation.last_call_at.max(Some(arrival.inbound.received_at));
+            }
             add_told(&mut decision.extras, conversation.seq, changes);
             self.changed.insert(pair);
             Some(conversation.clone())
@@ -116,12 +120,10 @@ impl Work<'_> {
     /// one before.
     pub(super) fn conversation(&mut self, pair: &Pair, arrival: &Arrival) -> (Conversation, Option<PreviousTeam>) {
         let at = arrival.inbound.received_at;
-        let idle_ms = i64::try_from(self.config.conversation_idle.as_millis()).unwrap_or(i64::MAX);
         if let Some(open) = self.conversations.get(pair)
             && open.state != ConversationState::Resolved
         {
-            // Given a customer who waits for an answer where answers are seen, then silence ends nothing: it is ours.
-            if !open.is_idle(at, idle_ms) || (arrival.answers_seen && open.waits()) {
+            if !is_silent(self.config, open, arrival) {
                 return (open.clone(), None);
             }
             let mut over = open.clone();
@@ -165,6 +167,14 @@ impl Work<'_> {
         };
         over.may_reopen(arrival.inbound.received_at, within_ms)
     }
+}
+
+/// Whether an open conversation is over by the time of `arrival`, because nothing happened for so long.
+///
+/// Given a customer who waits for an answer where answers are seen, then silence ends nothing: it is ours.
+pub(super) fn is_silent(config: &RouterConfig, open: &Conversation, arrival: &Arrival) -> bool {
+    let idle_ms = i64::try_from(config.conversation_idle.as_millis()).unwrap_or(i64::MAX);
+    open.is_idle(arrival.inbound.received_at, idle_ms) && !(arrival.answers_seen && open.waits())
 }
 
 impl Effects {

@@ -1,5 +1,5 @@
-//! Messages that are kept whole: those written while another app held the thread, until they are given a decision; notices,
-//! until they are shown; calls, to know what follows them.
+//! Messages that are kept whole: those written while another app held the thread, until they are given a decision; and
+//! notices, until they are shown.
 
 use std::sync::LazyLock;
 
@@ -8,7 +8,7 @@ use waypost_domain::{ContactId, DecisionId, NumberName, PhoneNumberId, Timestamp
 
 use super::{InboxRow, InboxTx, KNOWN_COLUMNS, KnownEvent, StoredDecision};
 use crate::Result;
-use crate::core::{Sql, Statement, Table, params};
+use crate::core::{Param, Sql, Statement, Table, params};
 use crate::records::{clean, key};
 
 /// What a message is kept for: its row's kind says so.
@@ -18,8 +18,6 @@ pub enum HeldKind {
     Standby,
     /// To be shown with the next message.
     Notice,
-    /// To know which calls follow it.
-    Call,
 }
 
 impl HeldKind {
@@ -27,7 +25,6 @@ impl HeldKind {
         match self {
             Self::Standby => "standby",
             Self::Notice => "notice",
-            Self::Call => "call",
         }
     }
 }
@@ -81,15 +78,24 @@ static HELD: Table = Table {
 
 static INSERT: LazyLock<Sql> = LazyLock::new(|| HELD.insert(""));
 
-static WAITING: Sql = Sql::both(
-    "SELECT h.number, h.key, h.event, h.received_at
-    FROM held h
-    JOIN inbox i ON i.decision_id = h.decision_id
-    WHERE h.contact_id = $1 AND h.released_by IS NULL
-        AND CASE WHEN i.kind IN ('notice', 'call') THEN i.kind ELSE 'standby' END = $3
-        AND h.number IN (SELECT phone_number_id FROM number WHERE name = $2)
-    ORDER BY h.received_at, i.seq",
-);
+static WAITING: LazyLock<Sql> = LazyLock::new(|| {
+    let of = |pairs: &str, contact: &str, number: &str| {
+        format!(
+            "SELECT h.contact_id, n.name AS number_name, h.number, h.key, h.event, h.received_at
+    FROM {pairs}
+    CROSS JOIN number n
+    CROSS JOIN held h
+    CROSS JOIN inbox i
+    WHERE n.name = {number} AND h.contact_id = {contact} AND h.number = n.phone_number_id AND h.released_by IS NULL
+        AND i.decision_id = h.decision_id AND CASE i.kind WHEN 'notice' THEN i.kind ELSE 'standby' END = $3
+    ORDER BY h.received_at, i.seq"
+        )
+    };
+    Sql::made_each(
+        of("json_each($1) c JOIN json_each($2) w ON w.key = c.key", "unhex(c.value)", "w.value"),
+        of("unnest($1::UUID[], $2::TEXT[]) AS w(contact, number)", "w.contact", "w.number"),
+    )
+});
 
 static RELEASED: LazyLock<Sql> = LazyLock::new(|| {
     Sql::made(format!(
@@ -117,14 +123,27 @@ static RELEASE_INBOX: Sql = Sql::both(
 );
 
 impl InboxTx {
-    /// What waits of this contact, or of this group, on this number, oldest first.
-    pub async fn held(&mut self, contact: ContactId, number: &NumberName, kind: HeldKind) -> Result<Vec<HeldMessage>> {
-        let rows = self.fenced.tx.query(&WAITING, params![contact, number, kind.as_str()]).await?;
+    /// What waits of these contacts, or groups, each on that number, oldest first.
+    pub async fn held(
+        &mut self,
+        pairs: &[(ContactId, NumberName)],
+        kind: HeldKind,
+    ) -> Result<Vec<((ContactId, NumberName), HeldMessage)>> {
+        if pairs.is_empty() {
+            return Ok(Vec::new());
+        }
+        let contacts: Param<'_> = pairs.iter().map(|(contact, _)| *contact).collect();
+        let numbers: Param<'_> = pairs.iter().map(|(_, number)| number).collect();
+        let rows = self.fenced.tx.query(&WAITING, params![contacts, numbers, kind.as_str()]).await?;
         let mut held = Vec::with_capacity(rows.len());
         for row in &rows {
             let row = row.of("held");
             let (number, key) = (row.get("number")?, row.get("key")?);
-            held.push(HeldMessage { number, key, event: row.get("event")?, received_at: row.get("received_at")? });
+            let pair = (row.get("contact_id")?, row.get("number_name")?);
+            held.push((
+                pair,
+                HeldMessage { number, key, event: row.get("event")?, received_at: row.get("received_at")? },
+            ));
         }
         Ok(held)
     }

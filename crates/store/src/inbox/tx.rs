@@ -3,8 +3,9 @@
 //! [`Store::begin_batch`] and [`InboxTx::commit`].
 //!
 //! On PostgreSQL such a batch is two round trips where nothing about a contact changes: the fence with everything that
-//! is read ([`Store::begin_batch_with`]), and everything that is written with the commit ([`InboxTx::finish`]). What is
-//! held is asked for besides, where somebody's thread becomes ours or a conversation begins.
+//! is read ([`Store::begin_batch_with`]), and everything that is written with the commit ([`InboxTx::finish`]). Asked
+//! for besides, once for all of a batch: what is kept for those who begin a conversation, and the conversations of groups;
+//! and one by one, what waited for a thread that becomes ours.
 //!
 //! Every batch takes its locks in one order, so that two batches cannot block each other for ever: its lease row, the
 //! contacts that need one by id, new aliases, then conversations and inbox rows by id. What remains (two transactions

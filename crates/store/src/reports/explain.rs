@@ -72,7 +72,7 @@ static TOTALS: Sql = Sql::both(
         (SELECT count(*) FROM status) AS statuses,
         (SELECT count(*) FROM change) AS changes,
         (SELECT count(*) FROM held h JOIN inbox i ON i.decision_id = h.decision_id
-            WHERE h.released_by IS NULL AND i.kind NOT IN ('notice', 'call')) AS held",
+            WHERE h.released_by IS NULL AND i.kind <> 'notice') AS held",
 );
 
 static OF_TEAMS: Sql = Sql::both(

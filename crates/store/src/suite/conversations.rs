@@ -18,6 +18,7 @@ pub async fn one_conversation_is_unresolved(store: &Store) -> Result<()> {
     talk.team = Some(TeamName::new("billing").expect("a valid team"));
     talk.priority = Priority::Urgent;
     (talk.seq, talk.previous) = (7, Some(ConversationId::from_uuid(Uuid::from_u128(9))));
+    talk.last_call_at = Some(at(1_200));
     talk.apply(ConversationEvent::CustomerWrote { arrived_at: at(2_000), written_at: Some(at(1_500)) });
     talk.apply(ConversationEvent::Answered { at: at(3_000) });
     let pairs = [(contact, name("support")), (contact, name("sales")), (other, name("support"))];

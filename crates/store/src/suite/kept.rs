@@ -1,6 +1,6 @@
 //! What is kept for later: held messages, statuses, changes.
 
-use waypost_domain::{ContactId, PhoneNumberId, StatusState, WabaId};
+use waypost_domain::{ContactId, NumberName, PhoneNumberId, StatusState, WabaId};
 
 use super::{at, begin, begin_record, contact_of, decision, event, name, number, owner, row};
 use crate::{
@@ -18,8 +18,8 @@ fn release(key: &str, by: &str) -> HeldRelease {
     HeldRelease { number: number(), key: key.to_owned(), released_by: event(by).decision_id(), decision }
 }
 
-fn keys(held: &[HeldMessage]) -> Vec<&str> {
-    held.iter().map(|one| one.key.as_str()).collect()
+fn keys(held: &[((ContactId, NumberName), HeldMessage)]) -> Vec<&str> {
+    held.iter().map(|(_, one)| one.key.as_str()).collect()
 }
 
 /// A contact with three held messages on the number `support`.
@@ -37,11 +37,13 @@ pub async fn held_messages_wait_in_order(store: &Store) -> Result<()> {
     let contact = contact_with_held(store, &lease).await?;
     let other = contact_of(store, &lease, "b:b").await?;
     let mut batch = begin(store, &lease).await?;
-    let waiting = batch.held(contact, &name("support"), HeldKind::Standby).await?;
+    let pairs = [(contact, name("support")), (contact, name("sales")), (other, name("support"))];
+    let waiting = batch.held(&pairs, HeldKind::Standby).await?;
     assert_eq!(keys(&waiting), ["a", "b", "c"]);
-    assert_eq!((waiting[0].event.as_slice(), &waiting[0].number), (b"a".as_slice(), &number()));
-    assert_eq!(batch.held(contact, &name("sales"), HeldKind::Standby).await?, []);
-    assert_eq!(batch.held(other, &name("support"), HeldKind::Standby).await?, []);
+    let (pair, first) = &waiting[0];
+    assert_eq!((pair, first.event.as_slice(), &first.number), (&pairs[0], b"a".as_slice(), &number()));
+    assert_eq!(batch.held(&pairs[1..], HeldKind::Standby).await?, []);
+    assert_eq!(batch.held(&[], HeldKind::Standby).await?, []);
     let known = batch.known(&[event("a")]).await?;
     let known = known[0].as_ref().expect("it was recorded");
     assert_eq!((known.outcome.as_ref(), known.released_by, known.kind.as_str()), (None, None, "standby"));
@@ -55,7 +57,7 @@ pub async fn held_messages_are_released_once(store: &Store) -> Result<()> {
     let mut batch = begin(store, &lease).await?;
     batch.record(&[row("control", 4)], &[]).await?;
     batch.release(&[release("b", "control"), release("a", "control")]).await?;
-    assert_eq!(keys(&batch.held(contact, &name("support"), HeldKind::Standby).await?), ["c"]);
+    assert_eq!(keys(&batch.held(&[(contact, name("support"))], HeldKind::Standby).await?), ["c"]);
     batch.commit().await?;
     let mut batch = begin(store, &lease).await?;
     let outcome = batch.release(&[release("c", "late"), release("a", "late")]).await;
@@ -63,7 +65,7 @@ pub async fn held_messages_are_released_once(store: &Store) -> Result<()> {
     drop(batch);
     let mut batch = begin(store, &lease).await?;
     assert_eq!(
-        keys(&batch.held(contact, &name("support"), HeldKind::Standby).await?),
+        keys(&batch.held(&[(contact, name("support"))], HeldKind::Standby).await?),
         ["c"],
         "nothing of a failed release stays"
     );
@@ -81,24 +83,21 @@ pub async fn held_messages_are_released_once(store: &Store) -> Result<()> {
 pub async fn notices_wait_to_be_shown_once(store: &Store) -> Result<()> {
     let lease = owner(store).await?;
     let contact = contact_with_held(store, &lease).await?;
-    let support = name("support");
+    let support = [(contact, name("support"))];
     let notice = |key: &str, seq| InboxRow { kind: "notice", ..held_row(key, seq, contact) };
     let mut batch = begin(store, &lease).await?;
-    let call = InboxRow { kind: "call", outcome: Some(decision("sales")), ..held_row("call", 6, contact) };
-    batch.record(&[notice("n", 4), notice("m", 5), call], &[]).await?;
+    batch.record(&[notice("n", 4), notice("m", 5)], &[]).await?;
     batch.commit().await?;
     let mut batch = begin(store, &lease).await?;
-    assert_eq!(keys(&batch.held(contact, &support, HeldKind::Standby).await?), ["a", "b", "c"]);
-    assert_eq!(keys(&batch.held(contact, &support, HeldKind::Notice).await?), ["n", "m"]);
-    let calls = batch.held(contact, &support, HeldKind::Call).await?;
-    assert_eq!((keys(&calls), calls[0].received_at), (vec!["call"], row("call", 6).received_at));
+    assert_eq!(keys(&batch.held(&support, HeldKind::Standby).await?), ["a", "b", "c"]);
+    assert_eq!(keys(&batch.held(&support, HeldKind::Notice).await?), ["n", "m"]);
     assert_eq!(store.counts().await?.held, 3, "nothing waits for control but the standby messages");
     batch.record(&[row("next", 7)], &[]).await?;
     let shown = |key: &str| NoticeShown { notice: event(key).decision_id(), shown_with: event("next").decision_id() };
     batch.show(&[shown("n"), shown("m")]).await?;
     batch.commit().await?;
     let mut batch = begin(store, &lease).await?;
-    assert_eq!(batch.held(contact, &support, HeldKind::Notice).await?, []);
+    assert_eq!(batch.held(&support, HeldKind::Notice).await?, []);
     let again: Vec<_> = batch.released_by(event("next").decision_id()).await?;
     assert_eq!(again.iter().map(|one| one.known.event.key.as_str()).collect::<Vec<_>>(), ["n", "m"]);
     let outcome = batch.show(&[shown("n")]).await;
