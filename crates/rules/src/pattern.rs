@@ -43,8 +43,16 @@ impl Pattern {
     }
 }
 
+/// A range such as `[à-ü]`, in a pattern that sees folded text: there, its letters are others.
+pub(crate) fn range_without_letters(source: &str) -> Option<String> {
+    let source: String = source.nfc().collect();
+    let ast = Parser::new().parse(&source).ok()?;
+    let Ok(Folder { lost, .. }) = visit(&ast, Folder::default());
+    lost.first().map(|span| source[span.start.offset..span.end.offset].to_owned())
+}
+
 fn folded(source: &str, ast: &Ast) -> String {
-    let Ok(mut edits) = visit(ast, Folder::default());
+    let Ok(Folder { mut edits, .. }) = visit(ast, Folder::default());
     edits.sort_by_key(|(place, _)| place.start);
     let mut folded = String::with_capacity(source.len());
     let mut from = 0;
@@ -65,14 +73,16 @@ struct Folder {
     edits: Vec<Edit>,
     /// Word boundaries that there are none of, by where they begin.
     dropped: Vec<usize>,
+    /// Ranges without ASCII whose ends are others in folded text, or none.
+    lost: Vec<Span>,
 }
 
 impl Visitor for Folder {
-    type Output = Vec<Edit>;
+    type Output = Self;
     type Err = std::convert::Infallible;
 
     fn finish(self) -> Result<Self::Output, Self::Err> {
-        Ok(self.edits)
+        Ok(self)
     }
 
     fn visit_pre(&mut self, ast: &Ast) -> Result<(), Self::Err> {
@@ -116,10 +126,13 @@ impl Folder {
 
     /// Digits or letters of another form. Where folding moves the two ends apart, it is no range of the same letters.
     fn range(&mut self, range: &ClassSetRange) {
-        let (Some(start), Some(end)) = (folded_to_one(range.start.c), folded_to_one(range.end.c)) else { return };
         let length = |start: char, end: char| u32::from(end).checked_sub(u32::from(start));
-        if length(start, end) == length(range.start.c, range.end.c) {
-            self.edit(range.span, format!("{}-{}", escaped(start), escaped(end)));
+        let ends = folded_to_one(range.start.c).zip(folded_to_one(range.end.c));
+        match ends.filter(|(start, end)| length(*start, *end) == length(range.start.c, range.end.c)) {
+            Some((start, end)) => self.edit(range.span, format!("{}-{}", escaped(start), escaped(end))),
+            None if !range.start.c.is_ascii() => self.lost.push(range.span),
+            // Left as it is: what it has of ASCII is found.
+            None => {}
         }
     }
 
@@ -188,6 +201,19 @@ mod tests {
         let mut plain = String::new();
         plain_into(&mut plain, text);
         Pattern::new(pattern, false).unwrap_or_else(|error| panic!("{pattern}: {error}")).matches(&plain)
+    }
+
+    #[test]
+    fn ranges_of_letters_that_folding_moves_are_told() {
+        for (pattern, want) in
+            [("[à-ü]+", Some("à-ü")), ("x[^À-ÿ]", Some("À-ÿ")), ("\u{e7}[\u{300}-\u{36f}]", Some("\u{300}-\u{36f}"))]
+        {
+            assert_eq!(range_without_letters(pattern).as_deref(), want, "{pattern}");
+        }
+        for pattern in ["[a-z]", "[A-z]", "[ -ÿ]", "[а-я]", "[А-Я]", "[一-龥]", "[０-９]", "[😀-🙏]", "(", "é"]
+        {
+            assert_eq!(range_without_letters(pattern), None, "{pattern}");
+        }
     }
 
     #[test]

@@ -110,6 +110,16 @@ fn warnings() {
             "rules.r.when.keyword: the star in front of \"*ok\" does nothing: it is for Hangul and katakana",
         ],
     );
+    let accents = "[à-ü] finds none of its letters, because patterns see texts without accents: write them without, or \
+                   { pattern = \"...\", raw = true }";
+    check(
+        "letters that no pattern sees",
+        &[
+            rule("r", "team='a'\nwhen={ regex='[à-ü]+' }"),
+            rule("s", "team='a'\nwhen=[{ regex='[à-ü]+' }, { regex={ pattern='[è-ù]', raw=true } }]"),
+        ],
+        &[&format!("rules.r.when.regex: {accents}")],
+    );
     let rows: Vec<String> = (0..11).map(|n| format!("'menu:{n}'")).collect();
     check(
         "a wide menu",

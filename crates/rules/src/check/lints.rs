@@ -1,5 +1,5 @@
-//! What is shown and, with one exception, does not refuse: rules that can never decide, menus that nobody follows, languages without a way
-//! to a person, samples that come out otherwise.
+//! What is shown and, with one exception, does not refuse: rules that can never decide, menus that nobody follows, languages
+//! without a way to a person, samples that come out otherwise.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -9,6 +9,7 @@ use crate::atom::{Atom, Field, TextMatch};
 use crate::compile::RuleSet;
 use crate::finding::{Finding, Severity, of_rule, of_set};
 use crate::model::{Conjunct, Definition, Literal, OnUnknown, Phase};
+use crate::pattern::range_without_letters;
 
 /// Patterns are tried one by one; beyond this many they cost more than all other rules.
 const PATTERNS_MANY: usize = 50;
@@ -176,14 +177,24 @@ fn templates(definition: &Definition, findings: &mut Vec<Finding>) {
 }
 
 fn patterns(definition: &Definition, findings: &mut Vec<Finding>) {
-    let atoms = definition.rules.iter().flat_map(|rule| &rule.when).flat_map(|conjunct| conjunct.literals());
-    let patterns: BTreeSet<&str> = atoms
-        .filter_map(|literal| match &literal.atom {
-            Atom::Regex { patterns, .. } => Some(patterns.any_of.iter().map(|pattern| &**pattern)),
-            _ => None,
-        })
-        .flatten()
-        .collect();
+    let mut all = BTreeSet::new();
+    for (at, rule) in definition.rules.iter().enumerate() {
+        for literal in rule.when.iter().flat_map(|conjunct| conjunct.literals()) {
+            let Atom::Regex { patterns, .. } = &literal.atom else { continue };
+            for pattern in &patterns.any_of {
+                let is_first = all.insert((pattern, patterns.raw));
+                let lost = (is_first && !patterns.raw).then(|| range_without_letters(pattern)).flatten();
+                findings.extend(lost.map(|range| {
+                    let problem = format!(
+                        "[{range}] finds none of its letters, because patterns see texts without accents: write them \
+                         without, or {{ pattern = \"...\", raw = true }}"
+                    );
+                    of_rule(at, rule, "when.regex", problem)
+                }));
+            }
+        }
+    }
+    let patterns: BTreeSet<_> = all.into_iter().map(|(pattern, _)| pattern).collect();
     if patterns.len() > PATTERNS_MANY {
         let problem =
             format!("{} different patterns (regex); words are found faster and are easier to read", patterns.len());
