@@ -59,6 +59,8 @@ async fn who_loses_a_conversation_is_told_and_told_the_same_again() {
     let ids = |documents: Vec<serde_json::Value>| documents.iter().map(|one| one["id"].to_string()).collect::<Vec<_>>();
     let again = rig.documents("billing").await;
     assert_eq!(again[1]["data"]["conversation_seq"], 2);
+    let previous = |at: usize| again[at]["data"]["conversation"]["previous_team"].clone();
+    assert_eq!([previous(0), previous(1)], ["frontdesk", "frontdesk"]);
     let notices = ids(rig.bus_documents("team.frontdesk.urgent").await);
     assert_eq!(notices.len(), 2);
     assert_eq!(notices[0], notices[1], "consumers take it for the same");

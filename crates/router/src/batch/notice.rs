@@ -26,7 +26,7 @@ pub(crate) const NOTICE: &str = "notice";
 /// Calls that follow each other so soon are one piece of work.
 const CALLS_APART_MS: i64 = 60 * 1000;
 /// No message is shown with more of them.
-const SHOWN_MAX: usize = 20;
+pub(super) const SHOWN_MAX: usize = 20;
 
 impl Work<'_> {
     pub(super) fn notice(&mut self, arrival: &Arrival, contact: Option<ContactRecord>) {

@@ -1,12 +1,15 @@
 //! Events that an earlier transaction decided: what is stored is published again, nothing is decided anew. Must never
 //! ask the rules for an event that has a decision.
 
-use waypost_domain::ConversationId;
+use waypost_domain::{ConversationId, TeamName};
+use waypost_proto::conversation_changed::ChangeKind;
+use waypost_proto::extras::decode_extras;
+use waypost_proto::route::decode_route_input;
 use waypost_proto::team_message::EarlierNotice;
 use waypost_store::{ContactRecord, HeldKind, KnownEvent, StoreError, StoredDecision};
 
 use super::held::release;
-use super::notice::shown_before;
+use super::notice::{SHOWN_MAX, shown_before};
 use super::{Arrival, Outgoing, Work, pair_of};
 use crate::about::about;
 use crate::inbound::Content;
@@ -37,6 +40,7 @@ impl Work<'_> {
                 }
             }
         }
+        earlier.drain(..earlier.len().saturating_sub(SHOWN_MAX));
         match (&arrival.inbound.content, known.outcome) {
             (Content::Message(_) | Content::Standby(_), Some(decision)) => {
                 // Given a standby message that came again after a handover released it, then the handover publishes it,
@@ -80,11 +84,21 @@ impl Work<'_> {
             contact,
             conversation,
             conversation_id,
-            previous_team: None,
+            previous_team: previous_team(&decision),
             decision,
             about,
             earlier,
             again: true,
         });
+    }
+}
+
+/// Who lost the conversation by this decision, or else had the one before: as it was told the first time.
+fn previous_team(decision: &StoredDecision) -> Option<TeamName> {
+    let changes = decode_extras(&decision.extras).ok()?.changes;
+    let moved = changes.into_iter().find(|change| change.kind == ChangeKind::Moved.as_str());
+    match moved {
+        Some(change) => TeamName::new(change.team).ok(),
+        None => decode_route_input(&decision.input).ok()?.previous_team.map(|before| before.team),
     }
 }
