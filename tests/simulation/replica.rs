@@ -10,7 +10,7 @@ use futures_util::future::join_all;
 use tokio_util::sync::CancellationToken;
 use waypost_bus::{Delivery, Layout};
 use waypost_domain::{PartitionCount, PartitionId, PhoneNumberId};
-use waypost_live::Rules;
+use waypost_live::{Numbers, Rules};
 use waypost_proto::decode_event;
 use waypost_router::record::RecordHandler;
 use waypost_router::{ACCOUNT, ROUTER, Router, RouterConfig, STATUSES};
@@ -107,7 +107,8 @@ impl Fleet {
         let (layout, partitions) = (self.layout, self.layout.partitions);
         let one = PartitionCount::new(1).expect("one partition");
         let (handlers, store) = (router.handlers(), router.store.clone());
-        let recorder = move |_| -> Box<dyn Handler> { Box::new(RecordHandler::new(store.clone())) };
+        let numbers = Arc::new(Numbers::new(store.clone()));
+        let recorder = move |_| -> Box<dyn Handler> { Box::new(RecordHandler::new(store.clone(), numbers.clone())) };
         let recorder = Arc::new(recorder);
         let suspects = Arc::default();
         let worker = |component, partitions, sequence, queue: QueueOf, handlers: HandlerOf| {

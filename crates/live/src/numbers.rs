@@ -1,11 +1,11 @@
-//! Our names for the business's numbers, what is usual on them, and where answers are seen: remembered so that a batch does not ask the store for them; and forgotten when
-//! one of them was changed, which is looked for every second.
+//! Our names for the business's numbers, what is usual on them, and where answers are seen: remembered so that a batch does
+//! not ask the store for them; and forgotten when one of them was changed, which is looked for every second.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use dashmap::DashMap;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
@@ -33,8 +33,8 @@ pub struct Numbers {
     store: Store,
     /// Swapped whole: what was read before a change can only be put into what is thrown away.
     known: ArcSwap<DashMap<PhoneNumberId, KnownNumber>>,
-    /// On which somebody was seen to answer lately.
-    answered: ArcSwap<BTreeSet<NumberName>>,
+    /// On which somebody was seen to answer lately; `None` until it was read.
+    answered: ArcSwapOption<BTreeSet<NumberName>>,
     /// When this process last wrote so.
     written_at: DashMap<NumberName, Timestamp>,
 }
@@ -42,7 +42,7 @@ pub struct Numbers {
 impl Numbers {
     /// Knows none yet.
     pub fn new(store: Store) -> Self {
-        Self { store, known: ArcSwap::default(), answered: ArcSwap::default(), written_at: DashMap::new() }
+        Self { store, known: ArcSwap::default(), answered: ArcSwapOption::empty(), written_at: DashMap::new() }
     }
 
     /// The name, and what else is known; a number that nobody named gets a name of its own.
@@ -63,8 +63,13 @@ impl Numbers {
 
     /// Whether answers to customers are seen on this number at all. Where they are not, nobody can tell a conversation that
     /// waits for one from one that is over.
-    pub fn sees_answers(&self, name: &NumberName) -> bool {
-        self.answered.load().contains(name)
+    pub async fn sees_answers(&self, name: &NumberName) -> Result<bool, StoreError> {
+        if let Some(answered) = &*self.answered.load() {
+            return Ok(answered.contains(name));
+        }
+        let answered = Arc::new(self.store.answered_numbers().await?);
+        self.answered.store(Some(answered.clone()));
+        Ok(answered.contains(name))
     }
 
     /// Somebody answered a customer.
@@ -75,9 +80,9 @@ impl Numbers {
         self.store.answer_seen(name, at).await?;
         self.written_at.insert(name.clone(), at);
         self.answered.rcu(|answered| {
-            let mut answered = BTreeSet::clone(answered);
+            let mut answered = BTreeSet::clone(answered.as_ref()?);
             answered.insert(name.clone());
-            answered
+            Some(Arc::new(answered))
         });
         Ok(())
     }
@@ -89,7 +94,7 @@ impl Numbers {
             for round in 0_u64.. {
                 if round.is_multiple_of(ANSWERED_EVERY) {
                     match self.store.answered_numbers().await {
-                        Ok(answered) => self.answered.store(Arc::new(answered)),
+                        Ok(answered) => self.answered.store(Some(Arc::new(answered))),
                         Err(error) => warn!(%error, "not read where answers are seen; it stays as it was"),
                     }
                 }

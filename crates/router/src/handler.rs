@@ -116,7 +116,7 @@ impl RouteHandler {
             if matches!(inbound.content, Content::Echo(_)) {
                 names.answer_seen(&number, inbound.received_at).await?;
             }
-            let answers_seen = names.sees_answers(&number);
+            let answers_seen = names.sees_answers(&number).await?;
             arrivals.push(Arrival { inbound: Arc::new(inbound), number, language, answers_seen });
         }
         Ok(arrivals)

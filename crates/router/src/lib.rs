@@ -3,7 +3,7 @@
 //! Follow a message: [`inbound`] reads it off the partition's queue → [`batch`] decides a whole batch in one
 //! transaction, with what is stored of the messages that others are about → [`deliver`] publishes to the teams' queues,
 //! what they are told of conversations among it, and knows where to go when one is full or gone. Beside it, [`record`]
-//! keeps statuses and account events under their unique keys. The router must never acknowledge what is not both committed
+//! keeps statuses and account events under their unique keys, and knows from them that somebody answered. The router must never acknowledge what is not both committed
 //! and published, and never let a message end where nobody reads it.
 
 pub mod activity;
@@ -111,8 +111,8 @@ impl Router {
             },
         );
         let statuses_queue = move |partition| layout.statuses_queue(partition);
-        let statuses = self.recorder(configs.statuses, statuses_queue, &suspects);
-        let account = self.recorder(configs.account, move |_| layout.account_queue(), &suspects);
+        let statuses = self.recorder(configs.statuses, statuses_queue, &suspects, &numbers);
+        let account = self.recorder(configs.account, move |_| layout.account_queue(), &suspects, &numbers);
         let janitor = self.janitor(&configs.janitor);
         tokio::join!(
             Box::pin(janitor.run(shutdown.clone())),
@@ -143,12 +143,13 @@ impl Router {
         config: WorkerConfig,
         queue: impl Fn(PartitionId) -> String + Send + Sync + 'static,
         suspects: &Arc<Mutex<()>>,
+        numbers: &Arc<Numbers>,
     ) -> Worker {
-        let store = self.store.clone();
+        let (store, numbers) = (self.store.clone(), numbers.clone());
         let parts = Parts {
             bus: self.bus.clone(),
             store: self.store.clone(),
-            handler: Arc::new(move |_| Box::new(record::RecordHandler::new(store.clone()))),
+            handler: Arc::new(move |_| Box::new(record::RecordHandler::new(store.clone(), numbers.clone()))),
             queue: Arc::new(queue),
             sequence: Sequence::None,
             split: inbound::split,

@@ -1,38 +1,50 @@
-//! Keeps statuses and account events under their unique keys, until the components that act on them read them there.
+//! Keeps statuses and account events under their unique keys, until the components that act on them read them there. That a
+//! message left is news at once: somebody answered the customer.
 
 use std::str::Utf8Error;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use waypost_bus::DeadLetterReason;
 use waypost_cloud_api::webhook::{DecodeError, decode_status};
-use waypost_domain::{PhoneNumberId, Timestamp, WabaId};
+use waypost_domain::{PhoneNumberId, StatusState, Timestamp, WabaId};
+use waypost_live::Numbers;
 use waypost_proto::event::InvalidField;
 use waypost_proto::{EventError, decode_event, v1};
-use waypost_store::{ChangeRow, ChangeScope, StatusRow, Store};
+use waypost_store::{Answered, ChangeRow, ChangeScope, StatusRow, Store};
 use waypost_worker::{ClaimedBatch, HandleError, Handler};
 
 use crate::metrics;
 
 pub struct RecordHandler {
     store: Store,
+    numbers: Arc<Numbers>,
 }
 
 impl RecordHandler {
-    pub const fn new(store: Store) -> Self {
-        Self { store }
+    pub const fn new(store: Store, numbers: Arc<Numbers>) -> Self {
+        Self { store, numbers }
     }
 
     async fn keep(&self, batch: &mut ClaimedBatch<'_>) -> Result<(), HandleError> {
         let mut statuses = Vec::new();
         let mut changes = Vec::new();
+        let mut answers = Vec::new();
         let mut oldest_at: Option<Timestamp> = None;
         for (index, event) in batch.events().enumerate() {
             match Kept::read(event.body().clone()) {
                 Ok((kept, received_at)) => {
                     oldest_at = Some(oldest_at.map_or(received_at, |oldest| oldest.min(received_at)));
                     match kept {
-                        Kept::Status(row) => statuses.push(row),
+                        Kept::Status(row, answer) => {
+                            statuses.push(row);
+                            if let Some(SentTo { answer, display_number, waba }) = answer {
+                                let number = self.numbers.number(&answer.number, &display_number, &waba).await?;
+                                self.numbers.answer_seen(&number.name, received_at).await?;
+                                answers.push(answer);
+                            }
+                        }
                         Kept::Change(row) => changes.push(row),
                     }
                 }
@@ -48,6 +60,9 @@ impl RecordHandler {
         let mut tx = self.store.begin_record(&batch.claim.fence(oldest_at)).await?;
         if !statuses.is_empty() {
             tx.record_statuses(&statuses).await?;
+        }
+        if !answers.is_empty() {
+            tx.record_answers(&answers).await?;
         }
         if !changes.is_empty() {
             tx.keep_changes(&changes).await?;
@@ -71,8 +86,15 @@ impl Handler for RecordHandler {
 
 /// What an event on one of these queues is kept as.
 enum Kept {
-    Status(StatusRow),
+    Status(StatusRow, Option<SentTo>),
     Change(ChangeRow),
+}
+
+/// An answer to a customer, and what else is told of the number that it came from.
+struct SentTo {
+    answer: Answered,
+    display_number: String,
+    waba: WabaId,
 }
 
 /// Why nothing is kept of it.
@@ -96,7 +118,7 @@ impl Kept {
         let event = decode_event(encoded)?;
         let received_at = Timestamp::from_millis(event.received_at_ms);
         let kept = match event.checked_kind()? {
-            v1::EventKind::Status => Self::Status(status_row(&event, received_at)?),
+            v1::EventKind::Status => status(&event, received_at)?,
             v1::EventKind::AccountChange => Self::Change(change_row(event, received_at)),
             kind @ (v1::EventKind::Unspecified
             | v1::EventKind::Message
@@ -108,10 +130,18 @@ impl Kept {
     }
 }
 
-fn status_row(event: &v1::Event, received_at: Timestamp) -> Result<StatusRow, NotKept> {
+fn status(event: &v1::Event, received_at: Timestamp) -> Result<Kept, NotKept> {
     let status = decode_status(std::str::from_utf8(&event.json)?)?;
-    Ok(StatusRow {
-        number: PhoneNumberId::new(event.phone_number_id.clone()),
+    let number = PhoneNumberId::new(event.phone_number_id.clone());
+    // When it was delivered or read says nothing of who spoke last: the customer may have written in between.
+    let is_sent = status.state == StatusState::Sent && status.participant.is_none() && !status.recipient.is_empty();
+    let answer = is_sent.then(|| SentTo {
+        answer: Answered { to: status.recipient, number: number.clone(), at: status.timestamp.unwrap_or(received_at) },
+        display_number: event.display_phone_number.clone(),
+        waba: WabaId::new(event.waba_id.clone()),
+    });
+    let row = StatusRow {
+        number,
         wamid: status.id,
         state: status.state,
         participant: status.participant,
@@ -120,7 +150,8 @@ fn status_row(event: &v1::Event, received_at: Timestamp) -> Result<StatusRow, No
         callback_data: status.callback_data,
         error_codes: status.error_codes,
         json: event.json.to_vec(),
-    })
+    };
+    Ok(Kept::Status(row, answer))
 }
 
 fn change_row(event: v1::Event, received_at: Timestamp) -> ChangeRow {

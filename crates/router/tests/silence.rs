@@ -93,3 +93,23 @@ async fn who_waits_for_an_answer_is_not_forgotten() {
     let [routed, notice] = ["routed", "notice"].map(|kind| format!("com.waypost.message.{kind}.v1"));
     assert_eq!(kinds, [routed.as_str(), notice.as_str(), routed.as_str()], "the same conversation, hours later");
 }
+
+/// What left for a customer was sent by somebody, so the last word is ours; that it arrived late says nothing of who spoke last.
+#[tokio::test]
+async fn what_others_sent_is_an_answer() {
+    let rig = Rig::new(RouterConfig { conversation_idle: IDLE, ..RouterConfig::default() }).await;
+    let begun = now();
+    let later = begun.plus_millis(3 * IDLE_MS);
+    rig.route_each([said("w1", "15550001", "my bill", begun), said("w2", "15550002", "hello", begun)]).await;
+    let status = |state: &str, phone: &str| {
+        let at = begun.as_millis() / 1000 + 1;
+        let json = format!(r#"{{"id":"{state}","status":"{state}","timestamp":"{at}","recipient_id":"{phone}"}}"#);
+        v1::Event { kind: v1::EventKind::Status.into(), json: json.into(), ..said(state, phone, "", begun) }
+    };
+    let statuses = [status("delivered", "15550001"), status("sent", "15550002")];
+    rig.publish(&rig.layout.statuses(PartitionId(0)), statuses).await;
+    rig.route_until(async || rig.waiting("wa.st.p00").await == 0).await;
+    rig.route_each([said("w3", "15550001", "hello?", later), said("w4", "15550002", "hello?", later)]).await;
+    let states = rig.ask("SELECT concat_ws('|', team, state, binding) FROM conversation ORDER BY team, state");
+    assert_eq!(states, ["a|open|loose", "a|resolved|loose", "b|open|firm"]);
+}

@@ -49,7 +49,7 @@ pub struct StatusRow {
 
 /// An open unit of work behind its fence, in which statuses and changes may be kept. Dropping it rolls back.
 pub struct RecordTx {
-    fenced: Fenced,
+    pub(crate) fenced: Fenced,
 }
 
 static CHANGE: Table = Table {

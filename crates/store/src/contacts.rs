@@ -33,11 +33,10 @@ use crate::{Result, Store, StoreError};
 use rows::Owned;
 
 pub use details::{Claim, ClaimOn, ContactDetails, MergedContact};
+pub(crate) use observation::stored_names;
 pub use observation::{Observation, Wrote};
 pub(crate) use people::People;
-#[cfg(any(test, feature = "suite"))]
-pub(crate) use rows::alias_id;
-pub(crate) use rows::{lock_read, read_owners};
+pub(crate) use rows::{alias_id, lock_read, read_owners};
 pub use split::{ConfirmedContact, SplitContact};
 pub use upsert::{ContactUpsert, UpsertedContact};
 pub use waypost_domain::contact::ContactRecord;

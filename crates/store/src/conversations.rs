@@ -9,6 +9,10 @@ use crate::core::{Columns, Param, Row, Sql, Statement, Table, params};
 use crate::inbox::{InboxTx, ReadUnlocked};
 use crate::{Result, Store};
 
+mod answered;
+
+pub use answered::Answered;
+
 pub(crate) static CONVERSATION: Table = Table {
     name: "conversation",
     columns: &[
@@ -110,7 +114,8 @@ static LAST_RESOLVED: LazyLock<Sql> = LazyLock::new(|| {
     )
 });
 
-/// Of a conversation that went on meanwhile, or that a person holds, nothing is changed.
+/// Of a conversation that went on meanwhile, or that a person holds, nothing is changed. Rows are locked in the order of
+/// their ids, as all transactions do.
 static REBIND: Sql = Sql::each(
     "UPDATE conversation SET team = t.value, binding = 'firm'
     FROM json_each($1) c
@@ -118,10 +123,16 @@ static REBIND: Sql = Sql::each(
     JOIN json_each($3) t ON t.key = c.key
     WHERE conversation.id = unhex(c.value) AND conversation.team = f.value
         AND conversation.state <> 'resolved' AND coalesce(conversation.binding, 'firm') <> 'held'",
-    "UPDATE conversation SET team = r.to_team, binding = 'firm'
-    FROM unnest($1::UUID[], $2::TEXT[], $3::TEXT[]) AS r(id, from_team, to_team)
-    WHERE conversation.id = r.id AND conversation.team = r.from_team
-        AND conversation.state <> 'resolved' AND coalesce(conversation.binding, 'firm') <> 'held'",
+    "WITH open AS (
+        SELECT v.id, r.to_team
+        FROM unnest($1::UUID[], $2::TEXT[], $3::TEXT[]) AS r(id, from_team, to_team)
+        JOIN conversation v ON v.id = r.id AND v.team = r.from_team
+        WHERE v.state <> 'resolved' AND coalesce(v.binding, 'firm') <> 'held'
+        ORDER BY v.id
+        FOR NO KEY UPDATE OF v)
+    UPDATE conversation SET team = open.to_team, binding = 'firm'
+    FROM open
+    WHERE conversation.id = open.id",
 );
 
 /// A conversation whose message went to another team than it was decided for.

@@ -99,6 +99,7 @@ macro_rules! store_suite {
             a_language_is_learnt_and_kept,
             one_conversation_is_unresolved,
             a_resolved_conversation_stays_resolved,
+            an_answer_is_of_the_conversation_that_is_open,
             a_conversation_may_follow_another_in_one_batch,
             what_a_person_resolved_may_go_on,
             a_conversation_is_bound_to_who_got_its_message,

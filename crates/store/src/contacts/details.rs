@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use waypost_domain::{Alias, AliasSet, ContactId, Timestamp};
 
 use super::ContactRecord;
-use super::observation::{other_spellings, storable};
+use super::observation::stored_names;
 use super::person::{RECORD, record};
 use super::rows;
 use crate::core::{Row, Sql, params};
@@ -83,8 +83,7 @@ impl Store {
 
     /// The contact that these aliases point at today: the first that has an owner, in the order of their authority.
     pub async fn find_contact(&self, aliases: &AliasSet) -> Result<Option<ContactDetails>> {
-        let aliases = storable(aliases);
-        for alias in aliases.iter().chain(other_spellings(&aliases)) {
+        for alias in stored_names(aliases) {
             let rows = self.read(&BY_ALIAS, params![rows::alias_id(&alias)]).await?;
             if let Some(row) = rows.first() {
                 return self.details(found(row)?).await.map(Some);

@@ -58,6 +58,12 @@ pub(super) fn other_spellings(aliases: &AliasSet) -> Vec<Alias> {
     phone::other_spellings(phone).into_iter().map(Alias::Phone).collect()
 }
 
+/// What these may be stored as, in the order of their authority.
+pub(crate) fn stored_names(aliases: &AliasSet) -> Vec<Alias> {
+    let aliases = storable(aliases);
+    aliases.iter().chain(other_spellings(&aliases)).collect()
+}
+
 /// Under which somebody claims the number of storable `aliases`. Whoever shows a BSUID needs no claim.
 pub(super) fn claim_on(aliases: &AliasSet) -> Option<Alias> {
     aliases.phone.clone().filter(|_| aliases.bsuid.is_none()).map(Alias::PhoneClaim)

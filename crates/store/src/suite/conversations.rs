@@ -5,10 +5,10 @@ use std::time::Duration;
 use uuid::Uuid;
 use waypost_domain::conversation::ConversationEvent;
 use waypost_domain::team::Priority;
-use waypost_domain::{Binding, Conversation, ConversationId, ConversationState, TeamName};
+use waypost_domain::{Binding, Conversation, ConversationId, ConversationState, PhoneNumberId, TeamName};
 
-use super::{at, begin, contact_of, conversation, name, owner, seen};
-use crate::{Rebind, Result, Retention, Store, StoreError};
+use super::{aliases, at, begin, begin_record, contact_of, conversation, name, number, owner, owner_of, seen};
+use crate::{Answered, Rebind, Result, Retention, Store, StoreError};
 
 pub async fn one_conversation_is_unresolved(store: &Store) -> Result<()> {
     let lease = owner(store).await?;
@@ -173,4 +173,51 @@ pub async fn the_conversation_before_is_the_one_that_was_active_last(store: &Sto
 fn retention() -> Retention {
     let for_ever = Duration::from_secs(100 * 365 * 24 * 3600);
     Retention { inbox: for_ever, bodies: for_ever, statuses: for_ever, changes: for_ever, conversations: for_ever }
+}
+
+/// Whoever is known under none of the names has no conversation, and each name has its own.
+pub async fn an_answer_is_of_the_conversation_that_is_open(store: &Store) -> Result<()> {
+    let lease = owner(store).await?;
+    store.name_numbers(&[(name("support"), number()), (name("sales"), PhoneNumberId::new("2"))]).await?;
+    let contact = contact_of(store, &lease, "p:5511987650001 b:a").await?;
+    let other = contact_of(store, &lease, "b:b").await?;
+    let mut over = conversation(contact, "support", 1_000);
+    over.apply(ConversationEvent::Resolved { at: at(1_000) });
+    let talks = [(contact, "support"), (contact, "sales"), (other, "support")]
+        .map(|(contact, number)| conversation(contact, number, 2_000));
+    let mut batch = begin(store, &lease).await?;
+    batch.record(&[], &[&[over][..], &talks].concat()).await?;
+    batch.commit().await?;
+    let answered = |to: &str, at_ms: i64| Answered { to: aliases(to), number: number(), at: at(at_ms) };
+    let pairs = talks.each_ref().map(|talk| (talk.contact, talk.number.clone()));
+    // (who was answered and when, how many conversations that changes, until when the first one is answered and active)
+    type Case<'a> = (&'a [Answered], u64, (Option<i64>, i64));
+    let cases: [Case<'_>; 6] = [
+        (&[], 0, (None, 2_000)),
+        (&[answered("p:49", 9_000)], 0, (None, 2_000)),
+        (&[answered("p:551187650001", 1_500)], 1, (Some(1_500), 2_000)),
+        (&[answered("p:1 b:a", 3_000), answered("p:5511987650001", 2_500)], 1, (Some(3_000), 3_000)),
+        (&[answered("b:a", 3_000)], 0, (Some(3_000), 3_000)),
+        (&[answered("b:a", 4_000), answered("b:b", 4_000)], 2, (Some(4_000), 4_000)),
+    ];
+    for (answers, want, (last, active)) in cases {
+        let mut record = begin_record(store, &lease).await?;
+        assert_eq!(record.record_answers(answers).await?, want, "{answers:?}");
+        record.commit().await?;
+        let open = begin(store, &lease).await?.conversations(&pairs).await?;
+        let first = &open[&pairs[0]];
+        assert_eq!((first.last_outbound_at, first.active_at), (last.map(at), at(active)), "{answers:?}");
+        assert_eq!((first.binding, &open[&pairs[1]]), (talks[0].binding, &talks[1]), "{answers:?}");
+    }
+    // A batch that has read it begins again.
+    let mut batch = begin(store, &lease).await?;
+    let read = batch.conversations(&pairs).await?;
+    if store.is_shared() {
+        let mut record = begin_record(store, &owner_of(store, 1).await?).await?;
+        record.record_answers(&[answered("b:b", 5_000)]).await?;
+        record.commit().await?;
+        let outcome = batch.record(&[], std::slice::from_ref(&read[&pairs[2]])).await;
+        assert!(matches!(outcome, Err(StoreError::Retry { .. })), "{outcome:?}");
+    }
+    Ok(())
 }
