@@ -109,6 +109,12 @@ fn done() -> Vec<Case> {
             }),
         ),
         ("unknown", json!({ "errors": [{ "code": 131_051, "title": "Unsupported message type" }] })),
+        (
+            "call-permission",
+            json!({ "type": "interactive", "context": of_menu(), "interactive": {
+                "type": "call_permission_reply", "call_permission_reply": { "response": "accept", "response_source": "user_action" },
+            } }),
+        ),
         ("call", json!({ "type": null, "event": "terminate", "direction": "USER_INITIATED", "status": "FAILED" })),
         (
             "forwarded",

@@ -15,7 +15,9 @@ pub(super) struct Content<'a> {
     pub(super) form: Option<FormPart<'a>>,
     pub(super) reaction: Option<ReactionPart<'a>>,
     pub(super) call: Option<CallPart<'a>>,
+    pub(super) call_permission: Option<CallPermissionPart<'a>>,
     pub(super) system: Option<SystemPart<'a>>,
+    pub(super) unsupported: Option<UnsupportedPart<'a>>,
     pub(super) deleted: Option<&'a str>,
 }
 
@@ -38,10 +40,11 @@ impl<'a> Content<'a> {
             MessageContent::Call(call) => {
                 parts.call = Some(CallPart { missed: true, status: call.status.as_deref() });
             }
-            MessageContent::Plain
-            | MessageContent::Edit(_)
-            | MessageContent::CallPermission { .. }
-            | MessageContent::Unsupported { .. } => {}
+            MessageContent::CallPermission { response } => {
+                parts.call_permission = Some(CallPermissionPart { response });
+            }
+            MessageContent::Unsupported { kind } => parts.unsupported = Some(UnsupportedPart { kind }),
+            MessageContent::Plain | MessageContent::Edit(_) => {}
         }
         parts
     }
@@ -133,6 +136,17 @@ pub(super) struct CallPart<'a> {
     missed: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     status: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+pub(super) struct CallPermissionPart<'a> {
+    response: &'a str,
+}
+
+#[derive(Serialize)]
+pub(super) struct UnsupportedPart<'a> {
+    #[serde(rename = "type")]
+    kind: &'a str,
 }
 
 #[derive(Serialize)]

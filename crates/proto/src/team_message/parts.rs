@@ -5,7 +5,10 @@ use serde_json::value::RawValue;
 use waypost_domain::message::{Forwarded, Media, MessageContent, MessageError, Referral, Tap, TapSource};
 use waypost_domain::{InboundMessage, Timestamp};
 
-use super::content::{CallPart, CardPart, Content, FormPart, LocationPart, OrderPart, ReactionPart, SystemPart};
+use super::content::{
+    CallPart, CallPermissionPart, CardPart, Content, FormPart, LocationPart, OrderPart, ReactionPart, SystemPart,
+    UnsupportedPart,
+};
 use super::{About, EarlierNotice};
 
 #[derive(Serialize)]
@@ -36,7 +39,11 @@ pub(super) struct MessagePart<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     call: Option<CallPart<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    call_permission: Option<CallPermissionPart<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     system: Option<SystemPart<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unsupported: Option<UnsupportedPart<'a>>,
     /// The wamid of the message that this is the new form of.
     #[serde(skip_serializing_if = "Option::is_none")]
     edit_of: Option<&'a str>,
@@ -158,7 +165,9 @@ impl<'a> MessagePart<'a> {
             form: content.form,
             reaction: content.reaction,
             call: content.call,
+            call_permission: content.call_permission,
             system: content.system,
+            unsupported: content.unsupported,
             edit_of: edit_of(message),
             deleted: content.deleted,
             quoted: quoted(message, about),
