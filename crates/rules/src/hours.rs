@@ -10,7 +10,6 @@ use waypost_domain::{CalendarName, Timestamp};
 const DAY_S: i64 = 24 * 60 * 60;
 /// How far ahead the next opening is looked for.
 const DAYS_AHEAD: i64 = 31;
-const DAY_MINUTES: u16 = 24 * 60;
 
 /// Time zones by name, from the data in this program: what the machine has would make decisions differ.
 #[derive(Debug, Clone)]
@@ -121,7 +120,7 @@ impl WorkingHours {
         };
         let since_yesterday = |shift: &Shift| {
             let (from, to) = (shift.from.minutes(), shift.to.minutes());
-            to <= from && minute < to && to < DAY_MINUTES
+            to <= from && minute < to
         };
         self.shifts_of(day).iter().any(open_today) || self.shifts_of(day - 1).iter().any(since_yesterday)
     }

@@ -107,13 +107,12 @@ impl RouteInput {
             quoted: message.quoted.is_some() && message.kind != MessageKind::Interactive && message.tap.is_none(),
             group_id: message.group_id.clone(),
             reply_id: message.tap.as_ref().map(|tap| tap.id.clone()),
-            // Meta names the message that a button belongs to, not its template.
-            reply_template: None,
             referral: message.referral.as_ref().map(|referral| Referral {
                 source_id: referral.source_id.clone(),
                 source_type: referral.source_type.clone(),
                 source_url: referral.source_url.clone(),
             }),
+            // No template is known: Meta names the message that a button belongs to.
             ..Self::default()
         }
     }

@@ -2,8 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 
+use waypost_domain::team::Priority;
 use waypost_domain::{TeamName, Timestamp};
-use waypost_rules::{PreviousTeam, Referral, RouteInput, RuleSet};
+use waypost_rules::{OpenConversation, PreviousTeam, Referral, RouteInput, RuleSet};
 
 const HEAD: &str = "[default]\nteam='a'\n[handover]\nteam='a'\nbuttons=['human']\n\
     [[teams]]\nname='a'\n[[teams]]\nname='b'\n\
@@ -48,6 +49,12 @@ fn from_ad() -> RouteInput {
 fn conditions_at_their_edges() {
     let nobody = RouteInput::default();
     let first = RouteInput { first_contact: true, ..RouteInput::default() };
+    let held_by_a = RouteInput {
+        open: Some(OpenConversation::firm(TeamName::new("a").unwrap(), Priority::Normal)),
+        ..RouteInput::default()
+    };
+    let of_template =
+        RouteInput { reply_id: Some("yes".into()), reply_template: Some("welcome".into()), ..RouteInput::default() };
     let tapped = RouteInput { reply_id: Some("menu:pay".into()), ..RouteInput::default() };
     let cases = [
         ("{ previous_team='b' }", before("b", 1 << 30), true),
@@ -94,7 +101,11 @@ fn conditions_at_their_edges() {
         ("{ referral_type='ad' }", nobody.clone(), false),
         ("{ reply='menu:*' }", tapped.clone(), true),
         ("{ reply='menu' }", tapped, false),
-        ("{ reply='menu:*' }", nobody, false),
+        ("{ reply='menu:*' }", nobody.clone(), false),
+        ("{ template='welcome' }", of_template.clone(), true),
+        ("{ template='other' }", of_template, false),
+        ("{ not={ template='welcome' }, type='' }", nobody, true),
+        ("{ open_team='bill*' }", held_by_a, false),
     ];
     for (when, input, want) in cases {
         assert_eq!(holds(when, &input), want, "{when}: {input:?}");
