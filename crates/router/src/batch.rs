@@ -219,6 +219,9 @@ impl Work<'_> {
             return Ok(());
         }
         let mut routed = self.route(arrival, message, contact, true);
+        if let Some(open) = pair.as_ref().filter(|_| is_call).and_then(|pair| self.conversations.get_mut(pair)) {
+            open.last_call_at = open.last_call_at.max(Some(arrival.inbound.received_at));
+        }
         if let Some(pair) = pair.filter(|_| was_nobodys) {
             routed.earlier = self.earlier(&pair, routed.id);
         }

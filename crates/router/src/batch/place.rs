@@ -1,7 +1,7 @@
 //! Where a message belongs: the conversation that it goes on with, opens again or begins; and what its decision makes of that.
 
 use waypost_domain::conversation::{Conversation, ConversationEvent, ConversationState};
-use waypost_domain::{ConversationId, InboundMessage, MessageKind, TeamName};
+use waypost_domain::{ConversationId, InboundMessage, TeamName};
 use waypost_proto::conversation_changed::ChangeKind;
 use waypost_proto::extras::add_told;
 use waypost_proto::v1::ConversationChange;
@@ -77,9 +77,6 @@ impl Work<'_> {
             conversation.priority = decision.priority;
             conversation.binding = effects.binding.or(conversation.binding);
             conversation.seq += 1;
-            if wrote && message.kind == MessageKind::Call {
-                conversation.last_call_at = conversation.last_call_at.max(Some(arrival.inbound.received_at));
-            }
             add_told(&mut decision.extras, conversation.seq, changes);
             self.changed.insert(pair);
             Some(conversation.clone())
