@@ -1,5 +1,6 @@
 //! The faults themselves, compiled with the feature `fault-injection` only.
 
+use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -8,13 +9,17 @@ use rustix::process::{Signal, getpid, kill_process};
 use super::Sabotage;
 
 const KILLPOINT: &str = "WAYPOST_KILLPOINT";
+const ARMED_BY: &str = "WAYPOST_KILLPOINT_ARMED_BY";
 const POISON: &str = "WAYPOST_POISON";
 const SABOTAGE: &str = "WAYPOST_SABOTAGE";
 
 /// The process is at the point `name`.
 pub fn point(name: &str) {
     static ARMED: OnceLock<Option<KillPoint>> = OnceLock::new();
-    let read = || KillPoint::parse(&std::env::var(KILLPOINT).ok()?);
+    let read = || {
+        let armed_by = std::env::var_os(ARMED_BY).map(PathBuf::from);
+        Some(KillPoint { armed_by, ..KillPoint::parse(&std::env::var(KILLPOINT).ok()?)? })
+    };
     if let Some(armed) = ARMED.get_or_init(read)
         && armed.is_due(name)
     {
@@ -78,6 +83,8 @@ struct KillPoint {
     nth: u64,
     effect: Effect,
     reached: AtomicU64,
+    /// Nothing is counted before this file is there.
+    armed_by: Option<PathBuf>,
 }
 
 impl KillPoint {
@@ -86,11 +93,12 @@ impl KillPoint {
         let mut parts = text.split(':');
         let (name, nth) = (parts.next()?.to_owned(), parts.next()?.parse().ok()?);
         let effect = parts.next().map_or(Some(Effect::Abort), Effect::parse)?;
-        parts.next().is_none().then_some(Self { name, nth, effect, reached: AtomicU64::new(0) })
+        parts.next().is_none().then_some(Self { name, nth, effect, reached: AtomicU64::new(0), armed_by: None })
     }
 
     fn is_due(&self, name: &str) -> bool {
-        self.name == name && self.reached.fetch_add(1, Ordering::Relaxed) + 1 == self.nth
+        let is_armed = || self.armed_by.as_ref().is_none_or(|file| file.exists());
+        self.name == name && is_armed() && self.reached.fetch_add(1, Ordering::Relaxed) + 1 == self.nth
     }
 }
 
@@ -110,6 +118,17 @@ mod tests {
         assert_eq!(armed.effect, Effect::Stop);
         let due: Vec<bool> = ["here", "there", "here", "here"].map(|name| armed.is_due(name)).to_vec();
         assert_eq!(due, [false, false, true, false]);
+    }
+
+    #[test]
+    fn a_point_may_wait_for_a_file() {
+        let file = std::env::temp_dir().join(format!("waypost-armed-{}", std::process::id()));
+        let armed = KillPoint { armed_by: Some(file.clone()), ..KillPoint::parse("here:1").unwrap() };
+        assert!(!armed.is_due("here"));
+        std::fs::write(&file, "").unwrap();
+        let is_due = armed.is_due("here");
+        std::fs::remove_file(&file).unwrap();
+        assert!(is_due);
     }
 
     #[test]

@@ -5,7 +5,8 @@
 //! crate must know no other of ours: every crate that takes part in a message's way may ask it.
 //!
 //! - `WAYPOST_KILLPOINT=name:n` kills the process the n-th time it reaches the point `name`; `name:n:stop` has it stand
-//!   still there (SIGSTOP), `name:n:panic` panic.
+//!   still there (SIGSTOP), `name:n:panic` panic. With `WAYPOST_KILLPOINT_ARMED_BY=path`, it counts from when that file is
+//!   there.
 //! - `WAYPOST_POISON=panic:key` (`abort:key`) does so whenever the event with that key is handled.
 //! - `WAYPOST_SABOTAGE=name` switches on one of the [`Sabotage`]s.
 

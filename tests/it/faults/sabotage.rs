@@ -4,17 +4,21 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use waypost_fault::{ROUTER_AFTER_COMMIT, ROUTER_IN_TRANSACTION, Sabotage, WORKER_AFTER_ACK};
-use waypost_ledger::{Invariant, Verdict};
+use waypost_ledger::{IN_HAND_MAX, Invariant, Verdict};
 use waypost_tests::proxy::FaultProxy;
 use waypost_tests::{WaypostProcess, eventually};
 
 use super::run::{RULES, Run};
+use crate::database;
 use crate::deployment::{Backend, Deployment};
 use crate::replicas::wait_for_owners;
 
 const DEADLINE: Duration = Duration::from_secs(60);
+/// Where the fence is skipped: the last of them is decided and not published.
+const BATCHES_OF_SECOND: i64 = 5;
 const SABOTAGE: &str = "WAYPOST_SABOTAGE";
 const KILLPOINT: &str = "WAYPOST_KILLPOINT";
+const KILLPOINT_ARMED_BY: &str = "WAYPOST_KILLPOINT_ARMED_BY";
 
 async fn killed(mut waypost: WaypostProcess) {
     eventually("it kills itself", DEADLINE, async || waypost.exit_status()).await;
@@ -55,8 +59,8 @@ async fn dropping_a_stored_decision_is_seen() -> anyhow::Result<()> {
 }
 
 /// Cut off from the database, the first router loses its lease and goes on all the same: the second one then gives the
-/// same sequence numbers again. By how far each has come when it is killed, what the second decided lies below a
-/// published mark that is not its own, and is lost; or it was decided with numbers that say another order.
+/// same sequence numbers again. What the second decided and did not publish lies below a published mark that is not its
+/// own, and is lost; or it was decided with numbers that say another order.
 #[tokio::test]
 async fn skipping_the_fence_is_seen() -> anyhow::Result<()> {
     let deployment = Deployment::new(Backend::Servers, RULES)?.set("partitions", "1");
@@ -65,20 +69,37 @@ async fn skipping_the_fence_is_seen() -> anyhow::Result<()> {
         postgres_url.rsplit_once('@').and_then(|(_, rest)| rest.split_once('/')).context("host and database")?;
     let proxy = FaultProxy::start(server.parse()?).await?;
     let through = format!("postgres://postgres@{}/{database}", proxy.address());
-    // Right after an acknowledgement: whatever it has decided is out, and tells the second router nothing. And later
-    // than the first messages, which are fewer than that.
-    let kill = format!("{WORKER_AFTER_ACK}:150");
+    // Right after an acknowledgement: whatever it has decided is out, and tells nobody who comes after it anything.
+    let kill = format!("{WORKER_AFTER_ACK}:1");
+    let armed_by = deployment.rules_file().with_file_name("kill");
+    let armed_by_text = armed_by.to_str().context("a path of text")?;
     // The environment outranks the file.
-    let variables = [(SABOTAGE, Sabotage::SkipFence.name()), ("WAYPOST__STORE__URL", &through), (KILLPOINT, &kill)];
+    let variables = [
+        (SABOTAGE, Sabotage::SkipFence.name()),
+        ("WAYPOST__STORE__URL", &through),
+        (KILLPOINT, &kill),
+        (KILLPOINT_ARMED_BY, armed_by_text),
+    ];
     let first = deployment.start_component("router", "first", &variables).await?;
     let _ingress = deployment.start_component("ingress", "door", &[]).await?;
     let run = Run::start("-- fence skipped", &deployment)?;
     run.accepted(100).await;
     proxy.black_hole();
-    let kill = format!("{ROUTER_AFTER_COMMIT}:5");
+    let kill = format!("{ROUTER_AFTER_COMMIT}:{BATCHES_OF_SECOND}");
     let second = deployment.start_component("router", "second", &[(KILLPOINT, &kill)]).await?;
     wait_for_owners(&deployment, &[("second", 1)]).await;
+    let session = database::session(postgres_url).await?;
+    let given: i64 = session.query_one("SELECT max(seq) FROM inbox", &[]).await?.get(0);
     proxy.heal();
+    // It has the queue until it is killed, and by then it has given and marked more numbers than the second one gives
+    // again.
+    let beyond = given + BATCHES_OF_SECOND * i64::try_from(IN_HAND_MAX)?;
+    let marked = "SELECT 1 FROM lease WHERE component = 'router' AND published_seq > $1";
+    eventually("the first router marks what it has no right to", DEADLINE, async || {
+        session.query_opt(marked, &[&beyond]).await.ok().flatten()
+    })
+    .await;
+    std::fs::write(&armed_by, "")?;
     killed(first).await;
     killed(second).await;
     let _third = deployment.start_component("router", "third", &[]).await?;
