@@ -77,6 +77,8 @@ fn conditions_at_their_edges() {
         ("{ open='office' }", at("2026-01-12T08:00:00Z"), true),
         ("{ open='office' }", at("2026-01-12T07:59:59Z"), false),
         ("{ closed='office' }", at("2026-01-12T07:59:59Z"), true),
+        ("{ open='office' }", at("2026-01-16T09:00:00Z"), true),
+        ("{ open='office' }", at("2026-01-17T09:00:00Z"), false),
         ("{ closed='office' }", nobody.clone(), false),
         ("{ open={ calendar='office', zone='customer' } }", in_zone("Europe/London"), true),
         ("{ open={ calendar='office', zone='customer' } }", in_zone("America/New_York"), false),
