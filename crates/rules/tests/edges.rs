@@ -4,7 +4,7 @@
 
 use waypost_rules::check::check_text;
 use waypost_rules::fold::{Folding, Words};
-use waypost_rules::{RouteInput, RuleSet};
+use waypost_rules::{Referral, RouteInput, RuleSet};
 
 const HEAD: &str =
     "default.team='a'\nhandover={ team='a', words.en=['an agent'] }\nteams=[{ name='a' }, { name='b' }]\n";
@@ -98,4 +98,16 @@ fn a_sample_is_a_text_unless_it_says_otherwise() {
         check_text(&text).iter().any(|finding| finding.field == "rules.r0.samples")
     };
     assert!(!fails("{ text='hello' }") && fails("{ text='hello', type='image' }"));
+}
+
+#[test]
+fn a_sample_may_come_from_an_advertisement_of_which_nothing_is_known() {
+    let referral = |sample: &str| {
+        let set = RuleSet::parse(&format!("{}samples=[{sample}]\n", rules(&["{ type='text' }"]))).unwrap();
+        set.definition().rules[0].samples[0].input.referral.clone()
+    };
+    assert_eq!(referral("{ text='x', referred=true }"), Some(Referral::default()));
+    assert_eq!(referral("{ text='x', referred=false }"), None);
+    let known = Referral { source_id: Some("120".into()), ..Referral::default() };
+    assert_eq!(referral("{ text='x', referral='120', referred=true }"), Some(known));
 }
