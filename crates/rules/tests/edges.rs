@@ -52,6 +52,22 @@ fn a_menu_of_three_levels_is_not_deep() {
 }
 
 #[test]
+fn a_menu_of_ten_rows_is_not_wide() {
+    let wide = |rows: u32| {
+        let ids: Vec<String> = (0..rows).map(|row| format!("'menu:{row}'")).collect();
+        let findings = check_text(&rules(&[&format!("{{ reply=[{}] }}", ids.join(","))]));
+        findings.iter().any(|finding| finding.problem.contains("rows"))
+    };
+    assert!(!wide(10) && wide(11));
+}
+
+#[test]
+fn a_word_of_four_letters_may_have_an_article() {
+    assert!(decided("{ keyword='حساب' }", "بحساب"));
+    assert!(!decided("{ keyword='ساب' }", "بساب"), "three letters may be any word's end");
+}
+
+#[test]
 fn a_mistyped_key_is_told_what_it_is_near_to() {
     let problem = |key: &str| {
         let text = format!("{HEAD}[[rules]]\nid='r'\nteam='b'\n{key}=1\nwhen={{ type='text' }}\n");
