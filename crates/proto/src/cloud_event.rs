@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use serde::Serialize;
-use waypost_domain::{DecisionId, PhoneNumberId};
+use waypost_domain::{ConversationId, DecisionId, PhoneNumberId, Timestamp};
 
 /// CloudEvents' JSON format: <https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md>.
 pub const CONTENT_TYPE: &str = "application/cloudevents+json";
@@ -15,6 +15,10 @@ pub(crate) struct CloudEvent<'a, I, D> {
     pub(crate) kind: &'static str,
     pub(crate) id: I,
     pub(crate) phone_number_id: &'a PhoneNumberId,
+    /// What the event is about, where there is one: `subject`.
+    pub(crate) conversation: Option<ConversationId>,
+    /// When the webhook arrived: `time`.
+    pub(crate) at: Timestamp,
     /// Of the POST that brought it about.
     pub(crate) post_id: &'a str,
     pub(crate) decision: DecisionId,
@@ -29,6 +33,10 @@ struct Envelope<'a, I, D> {
     source: String,
     id: &'a I,
     #[serde(skip_serializing_if = "Option::is_none")]
+    time: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subject: Option<ConversationId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     traceparent: Option<String>,
     data: &'a D,
 }
@@ -42,6 +50,8 @@ impl<I: Serialize, D: Serialize> CloudEvent<'_, I, D> {
             kind: self.kind,
             source: format!("/numbers/{}", self.phone_number_id),
             id: &self.id,
+            time: jiff::Timestamp::from_millisecond(self.at.as_millis()).ok().map(|at| at.to_string()),
+            subject: self.conversation,
             traceparent: traceparent(self.post_id, self.decision),
             data: &self.data,
         };

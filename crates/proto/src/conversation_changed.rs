@@ -99,6 +99,8 @@ impl ConversationChanged<'_> {
             kind: EVENT_TYPE,
             id: self.id(),
             phone_number_id: self.phone_number_id,
+            conversation: self.conversation,
+            at: self.received_at,
             post_id: self.post_id,
             decision: self.decision,
             data: Document {

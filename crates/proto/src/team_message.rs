@@ -186,6 +186,8 @@ impl TeamMessage<'_> {
             kind: if self.is_notice { NOTICE_TYPE } else { EVENT_TYPE },
             id: self.id,
             phone_number_id: self.phone_number_id,
+            conversation: self.conversation.map(|conversation| conversation.id),
+            at: self.received_at,
             post_id: self.post_id,
             decision: self.id,
             data: self.document(),

@@ -47,6 +47,10 @@ async fn who_loses_a_conversation_is_told_and_told_the_same_again() {
     assert_eq!(told(&rig, "frontdesk").await, ["moved billing 2"]);
     let documents = rig.documents("billing").await;
     assert_eq!(documents[0]["data"]["conversation_seq"], 2);
+    let conversation = &documents[0]["data"]["conversation"]["id"];
+    let moved = rig.bus_documents("team.frontdesk.urgent").await.remove(0);
+    assert_eq!([&documents[0]["subject"], &moved["subject"]], [conversation, conversation]);
+    assert_eq!((&documents[0]["time"], &moved["time"]), (&"2025-06-15T15:06:40Z".into(), &documents[0]["time"]));
     // The stored decision, published once more.
     let again = Message {
         id: "again".to_owned(),

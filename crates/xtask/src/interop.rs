@@ -1,6 +1,7 @@
 //! `cargo xtask interop`: the administration, as a client sees it that shares no code with the server. Python's gRPC
 //! tools, in a folder that is gone afterwards, make the client from `/proto`; `tests/interop/client.py` uses it. And the
-//! team tools of the guide, in Python and Node, as a team would run them.
+//! team tools of the guide, in Python and Node, as a team would run them. The published schemas are checked here, too,
+//! because Python has a validator for them.
 
 mod consumers;
 
@@ -19,17 +20,25 @@ use crate::steps::{Steps, root};
 use crate::test::{binary, on_workspace};
 
 /// What the client needs, at the versions that it was written against.
-const PACKAGES: [&str; 4] = ["grpcio==1.76.0", "grpcio-tools==1.76.0", "grpcio-status==1.76.0", consumers::PIKA];
+const PACKAGES: [&str; 6] = [
+    "grpcio==1.76.0",
+    "grpcio-tools==1.76.0",
+    "grpcio-status==1.76.0",
+    "jsonschema==4.26.0",
+    "PyYAML==6.0.3",
+    consumers::PIKA,
+];
 
 pub(crate) async fn run() -> anyhow::Result<Count> {
     let folder = tempfile::Builder::new().prefix("waypost-interop-").tempdir()?;
     let mut steps = Steps::default();
-    if steps.work("install grpcio-tools and pika", install(folder.path())).await.is_none() {
+    if steps.work("install Python's packages", install(folder.path())).await.is_none() {
         return Ok(steps.end());
     }
     if steps.work("install amqplib", consumers::install_amqplib(folder.path().to_owned())).await.is_none() {
         return Ok(steps.end());
     }
+    steps.run("hold documents to their schemas", schemas(folder.path())).await;
     let Some(servers) = steps.work("start servers", Servers::start()).await else { return Ok(steps.end()) };
     if !steps.run("generate the client", generate(folder.path())?).await {
         return Ok(steps.end());
@@ -65,6 +74,12 @@ async fn install(folder: &Path) -> anyhow::Result<()> {
     let status = pip.args(PACKAGES).status().await?;
     ensure!(status.success(), "pip install: {status}");
     Ok(())
+}
+
+fn schemas(folder: &Path) -> Command {
+    let mut python = Command::new(folder.join("venv/bin/python"));
+    python.arg(root().join("tests/interop/schemas.py")).arg(root());
+    python
 }
 
 fn generate(folder: &Path) -> anyhow::Result<Command> {

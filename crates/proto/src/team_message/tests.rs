@@ -65,6 +65,7 @@ fn a_plain_text_is_said_once() {
         "type": "com.waypost.message.routed.v1",
         "source": "/numbers/106",
         "id": id.to_string(),
+        "time": "1970-01-01T00:00:02Z",
         "traceparent": format!("00-01890000000070008000000000000001-{span:016x}-01"),
         "data": {
             "number": "support",

@@ -131,8 +131,9 @@ impl Waypost {
 
 /// Runs the tool until it has handled all, and looks at what it printed.
 async fn read(mut command: Command, team: &str, url: &str, folder: &Path) -> anyhow::Result<()> {
-    command.args([team, "--messages", &MESSAGES.to_string(), "--seen"]).arg(folder.join(format!("{team}.seen")));
-    command.env("AMQP_URL", url).stdout(Stdio::piped()).kill_on_drop(true);
+    command.args([team, &MESSAGES.to_string()]).env("AMQP_URL", url);
+    command.env("TOOL_DB", folder.join("tool.db")).env("TOOL_FILE", folder.join("tool.jsonl"));
+    command.stdout(Stdio::piped()).kill_on_drop(true);
     let output = tokio::time::timeout(DEADLINE, command.output()).await.context("it did not end in time")??;
     ensure!(output.status.success(), "it ended with {}", output.status);
     let printed = String::from_utf8(output.stdout)?;
