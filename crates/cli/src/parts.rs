@@ -144,7 +144,7 @@ pub(crate) fn print(args: &DraftArgs, answer: &impl Answer) -> Result<(), Failur
         print_one(true, answer)?;
     } else {
         for finding in findings {
-            let word = if finding.severity() == v1::Severity::Error { "error" } else { "warning" };
+            let word = severity(finding.severity());
             let field = if finding.field.is_empty() { String::new() } else { format!("{}: ", finding.field) };
             output::line(&format!("{word}: {field}{}", finding.problem))?;
         }
@@ -156,6 +156,15 @@ pub(crate) fn print(args: &DraftArgs, answer: &impl Answer) -> Result<(), Failur
         }
     }
     if errors == 0 { Ok(()) } else { Err(Failure::failed(format!("{errors} errors"))) }
+}
+
+/// The word for it; a severity of a later release is a warning.
+pub(crate) const fn severity(severity: v1::Severity) -> &'static str {
+    match severity {
+        v1::Severity::Error => "error",
+        v1::Severity::Warning | v1::Severity::Unspecified => "warning",
+        v1::Severity::Note => "note",
+    }
 }
 
 /// The one item of a file that has a list of them.

@@ -26,12 +26,20 @@ pub fn of_phone(number: &str) -> Option<&'static str> {
     (1..=longest).rev().find_map(|length| COUNTRIES.get(&number[..length]).copied())
 }
 
+/// Whether it is a country's code: ISO 3166 alpha-2, and `XK`, `AC` and `TA`, which have numbers of their own.
+pub fn is_code(code: &str) -> bool {
+    WITHOUT_NUMBERS.contains(&code) || RANGES.iter().any(|(country, _)| *country == code)
+}
+
 /// Of a BSUID, which begins with it: `BR.1349…`
 /// (<https://developers.facebook.com/docs/whatsapp/business-scoped-user-ids>).
 pub fn of_bsuid(bsuid: &str) -> Option<&str> {
     let (country, _) = bsuid.split_once('.')?;
     (country.len() == 2 && country.bytes().all(|byte| byte.is_ascii_uppercase())).then_some(country)
 }
+
+/// The codes of ISO 3166 that no number begins for.
+const WITHOUT_NUMBERS: [&str; 7] = ["AQ", "BV", "GS", "HM", "PN", "TF", "UM"];
 
 /// (country, the beginnings of its numbers)
 const RANGES: &[(&str, &str)] = &[
@@ -347,6 +355,15 @@ mod tests {
         assert_eq!(ranges.len(), COUNTRIES.len());
         assert!(ranges.iter().all(|range| range.len() <= RANGE_DIGITS_MAX && range.parse::<u32>().is_ok()));
         assert_eq!(RANGES.len(), 245);
+    }
+
+    #[test]
+    fn codes_are_those_of_iso_3166() {
+        for (code, known) in [("GB", true), ("XK", true), ("AQ", true), ("UK", false), ("gb", false), ("", false)] {
+            assert_eq!(is_code(code), known, "{code}");
+        }
+        // 249, and three that have numbers without being of ISO 3166.
+        assert_eq!(RANGES.len() + WITHOUT_NUMBERS.len(), 249 + 3);
     }
 
     #[test]

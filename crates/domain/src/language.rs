@@ -97,6 +97,15 @@ pub fn is_tag(tag: &str) -> bool {
         && parts.all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric()))
 }
 
+/// Whether it can be a language's primary subtag: one of ISO 639-1, or three letters, of which there are thousands.
+pub fn is_code(code: &str) -> bool {
+    match code.len() {
+        2 => CODES.split(' ').any(|known| known == code),
+        3 => code.bytes().all(|byte| byte.is_ascii_lowercase()),
+        _ => false,
+    }
+}
+
 /// What is remembered of a contact's language.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct LanguageMemory {
@@ -235,6 +244,14 @@ const LANGUAGES: [(Lang, &str); 47] = [
     (Lang::Khm, "km"),
     (Lang::Amh, "am"),
 ];
+
+/// ISO 639-1, with `sh`, which was withdrawn and is still met.
+const CODES: &str = "aa ab ae af ak am an ar as av ay az ba be bg bi bm bn bo br bs ca ce ch co cr cs cu cv cy da de dv dz ee el \
+    en eo es et eu fa ff fi fj fo fr fy ga gd gl gn gu gv ha he hi ho hr ht hu hy hz ia id ie ig ii ik io is it \
+    iu ja jv ka kg ki kj kk kl km kn ko kr ks ku kv kw ky la lb lg li ln lo lt lu lv mg mh mi mk ml mn mr ms mt \
+    my na nb nd ne ng nl nn no nr nv ny oc oj om or os pa pi pl ps pt qu rm rn ro ru rw sa sc sd se sg sh si sk \
+    sl sm sn so sq sr ss st su sv sw ta te tg th ti tk tl tn to tr ts tt tw ty ug uk ur uz ve vi vo wa wo xh yi \
+    yo za zh zu";
 
 static DETECTOR: LazyLock<Detector> =
     LazyLock::new(|| Detector::with_allowlist(LANGUAGES.map(|(language, _)| language).to_vec()));

@@ -39,6 +39,27 @@ pub enum MessageKind {
 }
 
 impl MessageKind {
+    /// The words of all kinds that there are.
+    pub const WORDS: [&'static str; 17] = [
+        "text",
+        "image",
+        "video",
+        "document",
+        "audio",
+        "sticker",
+        "location",
+        "contacts",
+        "interactive",
+        "button",
+        "reaction",
+        "order",
+        "system",
+        "edit",
+        "revoke",
+        "unsupported",
+        "call",
+    ];
+
     pub fn parse(text: Option<&str>) -> Self {
         match text {
             None | Some("") => Self::Missing,
@@ -232,5 +253,19 @@ impl InboundMessage {
             _ => None,
         };
         self.original().or(reacted).or_else(|| self.quoted.as_ref().map(|quoted| quoted.id.as_str()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_word_is_of_a_kind() {
+        for word in MessageKind::WORDS {
+            let kind = MessageKind::parse(Some(word));
+            assert!(!matches!(kind, MessageKind::Unknown(_) | MessageKind::Missing), "{word}");
+            assert_eq!(kind.as_str(), word);
+        }
     }
 }

@@ -14,6 +14,18 @@ pub enum Severity {
     Error,
     /// It is accepted, and perhaps not what was meant.
     Warning,
+    /// Good to know; there is nothing to mend.
+    Note,
+}
+
+impl Severity {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+            Self::Note => "note",
+        }
+    }
 }
 
 /// One thing that is wrong: where, and what.

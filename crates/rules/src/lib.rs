@@ -26,6 +26,7 @@ mod keyword;
 pub mod model;
 #[doc(hidden)]
 pub mod naive;
+mod near;
 mod pattern;
 pub mod percent;
 mod proclitics;

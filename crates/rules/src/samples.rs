@@ -1,10 +1,14 @@
 //! A rule's own samples: messages it was written for, and what must become of them. Run whenever a set is saved.
 
+use waypost_domain::Timestamp;
+
 use crate::choice::By;
 use crate::compile::RuleSet;
 use crate::decide::Decision;
+use crate::evaluate::is_valid_at;
 use crate::index::Scratch;
-use crate::model::{Expect, Phase};
+use crate::model::{Expect, Phase, Rule, Sample};
+use crate::toml_form;
 
 /// A sample that came out otherwise.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +19,8 @@ pub struct SampleFailure {
     pub sample: usize,
     pub expected: String,
     pub decision: Decision,
+    /// That the rule is not in force at the sample's time, which is then why.
+    pub not_in_force: Option<String>,
 }
 
 /// What all samples of a set came to.
@@ -46,11 +52,31 @@ impl RuleSet {
                 };
                 if !as_expected {
                     let decision = self.decision(&sample.input, &choice);
-                    let rule = rule.id.as_ref().to_owned();
-                    report.failures.push(SampleFailure { rule, rule_at, sample: number, expected, decision });
+                    report.failures.push(SampleFailure {
+                        rule: rule.id.as_ref().to_owned(),
+                        rule_at,
+                        sample: number,
+                        expected,
+                        decision,
+                        not_in_force: not_in_force(rule, sample),
+                    });
                 }
             }
         }
         report
     }
+}
+
+fn not_in_force(rule: &Rule, sample: &Sample) -> Option<String> {
+    let at = sample.input.received_at;
+    if sample.expect == Expect::NotThisRule || is_valid_at(rule, at) {
+        return None;
+    }
+    let end = |key: &str, at: Option<Timestamp>| at.map(|at| format!("{key} {}", toml_form::instant(at)));
+    let ends = end("from", rule.valid_from).into_iter().chain(end("until", rule.valid_until));
+    let ends = ends.collect::<Vec<_>>().join(" ");
+    Some(match at {
+        Some(at) => format!("the rule is in force {ends}, and the sample is of {}", toml_form::instant(at)),
+        None => format!("the rule is in force {ends}, and the sample has no time: give it one with at = ..."),
+    })
 }

@@ -157,3 +157,32 @@ fn calendars_and_handover_make_sense() {
     let nobody = HEAD.replace("buttons=['human']", "buttons=[]");
     assert_eq!(problems(&nobody), ["handover: at least one word or button is needed"]);
 }
+
+#[test]
+fn days_are_listed_and_guessed() {
+    let told = |days: &str| {
+        problems(&format!(
+            "{HEAD}[[calendars]]\nname='c'\nzone='UTC'\nhours=[{{ days={days}, from='09:00', to='18:00' }}]\n"
+        ))
+    };
+    for good in ["'mon'", "'sat-mon'", "['mon', 'wed']"] {
+        assert_eq!(told(good), [""; 0], "{good}");
+    }
+    for (days, hint) in [
+        ("'Mon'", "did you mean \"mon\"?"),
+        ("'monday'", "did you mean \"mon\"?"),
+        ("'Tues.'", "did you mean \"tue\"?"),
+        ("'Monday - Friday'", "did you mean \"mon-fri\"?"),
+        ("'mon\u{2013}fri'", "did you mean \"mon-fri\"?"),
+        ("'mon,tue'", "a range is \"mon-fri\", several days are a list"),
+        ("'money'", "a range is \"mon-fri\", several days are a list"),
+        ("''", "a range is \"mon-fri\", several days are a list"),
+    ] {
+        let want = format!(" is none of mon, tue, wed, thu, fri, sat, sun; {hint}");
+        let got = told(days);
+        assert!(
+            matches!(&got[..], [one] if one.starts_with("calendars.c.hours.days: ") && one.ends_with(&want)),
+            "{days}: {got:?}"
+        );
+    }
+}

@@ -16,7 +16,7 @@ use crate::output;
   waypost rules lint rules.toml
   waypost rules lint rules.toml --json | jq -r '.[] | .problem'
 
-Exit code 3 for errors; 0 for warnings alone, or 1 with --strict.")]
+Exit code 3 for errors; 0 for warnings alone, or 1 with --strict. Notes never fail.")]
 pub struct LintArgs {
     /// The rules file
     #[arg(value_name = "FILE")]
@@ -32,13 +32,13 @@ pub struct LintArgs {
 pub(super) fn run(args: &LintArgs) -> Result<(), Failure> {
     let findings = check_text(&read_text(&args.file)?);
     let errors = findings.iter().filter(|finding| finding.severity == Severity::Error).count();
-    let warnings = findings.len() - errors;
+    let warnings = findings.iter().filter(|finding| finding.severity == Severity::Warning).count();
     if args.json {
         let list: Vec<_> = findings.iter().map(finding_json).collect();
         output::line(&json!(list).to_string())?;
     } else {
         for finding in &findings {
-            output::line(&format!("{}: {finding}", severity(finding.severity)))?;
+            output::line(&format!("{}: {finding}", finding.severity.as_str()))?;
         }
     }
     let summary = format!("{}: {errors} errors, {warnings} warnings", args.file.display());
@@ -54,17 +54,10 @@ pub(super) fn run(args: &LintArgs) -> Result<(), Failure> {
 
 fn finding_json(finding: &Finding) -> serde_json::Value {
     json!({
-        "severity": severity(finding.severity),
+        "severity": finding.severity.as_str(),
         "line": finding.line,
         "rule": finding.rule,
         "field": finding.field,
         "problem": finding.problem,
     })
-}
-
-const fn severity(severity: Severity) -> &'static str {
-    match severity {
-        Severity::Error => "error",
-        Severity::Warning => "warning",
-    }
 }

@@ -32,14 +32,16 @@ pub(super) fn run(args: &TestArgs) -> Result<(), Failure> {
                 "team": failure.decision.team,
                 "decided_by": failure.decision.rule,
                 "why": failure.decision.why,
+                "not_in_force": failure.not_in_force,
             })
         });
         output::line(&json!({ "run": report.run, "failures": failures.collect::<Vec<_>>() }).to_string())?;
     } else {
         for failure in &report.failures {
             let decision = &failure.decision;
+            let cause = failure.not_in_force.as_ref().map(|cause| format!("; {cause}")).unwrap_or_default();
             output::line(&format!(
-                "rule {}, sample {}: expected {}, but {} sends it to {} ({})",
+                "rule {}, sample {}: expected {}, but {} sends it to {} ({}){cause}",
                 failure.rule, failure.sample, failure.expected, decision.rule, decision.team, decision.why
             ))?;
         }

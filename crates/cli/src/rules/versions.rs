@@ -8,6 +8,7 @@ use waypost_proto::admin_v1::rule_set_service_client::RuleSetServiceClient;
 
 use crate::failure::Failure;
 use crate::output;
+use crate::parts::severity;
 use crate::server::{ServerArgs, connect, pages, print_list, print_one};
 
 pub(super) type Client = RuleSetServiceClient;
@@ -103,7 +104,7 @@ fn print_checked(json: bool, rule_set: &v1::RuleSet, findings: Vec<v1::Finding>)
         print_one(true, &v1::CheckRuleSetResponse { rule_set: Some(rule_set.clone()), findings })?;
     } else {
         for finding in &findings {
-            let word = if finding.severity() == v1::Severity::Error { "error" } else { "warning" };
+            let word = severity(finding.severity());
             let line = if finding.line > 0 { format!("line {}: ", finding.line) } else { String::new() };
             let field = if finding.field.is_empty() { String::new() } else { format!("{}: ", finding.field) };
             output::line(&format!("{word}: {line}{field}{}", finding.problem))?;

@@ -123,3 +123,13 @@ fn sources_have_their_words() {
     assert_eq!(words.map(LanguageSource::parse), LanguageSource::ALL.map(Some));
     assert_eq!(LanguageSource::parse("CRM"), None);
 }
+
+#[test]
+fn codes_are_those_of_iso_639() {
+    for (code, known) in
+        [("en", true), ("uk", true), ("fil", true), ("EN", false), ("xx", false), ("english", false), ("", false)]
+    {
+        assert_eq!(is_code(code), known, "{code}");
+    }
+    assert!(LANGUAGES.iter().all(|(_, code)| is_code(code)));
+}

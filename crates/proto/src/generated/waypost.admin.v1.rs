@@ -1224,6 +1224,8 @@ pub enum Severity {
     Error = 1,
     /// It can, and perhaps is not what was meant.
     Warning = 2,
+    /// Good to know; there is nothing to mend.
+    Note = 3,
 }
 impl Severity {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -1235,6 +1237,7 @@ impl Severity {
             Self::Unspecified => "SEVERITY_UNSPECIFIED",
             Self::Error => "SEVERITY_ERROR",
             Self::Warning => "SEVERITY_WARNING",
+            Self::Note => "SEVERITY_NOTE",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -1243,6 +1246,7 @@ impl Severity {
             "SEVERITY_UNSPECIFIED" => Some(Self::Unspecified),
             "SEVERITY_ERROR" => Some(Self::Error),
             "SEVERITY_WARNING" => Some(Self::Warning),
+            "SEVERITY_NOTE" => Some(Self::Note),
             _ => None,
         }
     }

@@ -3,8 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::moving;
+use waypost_domain::language;
+
 use super::words::words;
+use super::{import, moving, values};
 use crate::atom::{Atom, Field, TextMatch};
 use crate::compile::RuleSet;
 use crate::finding::{Finding, Severity, of_rule, of_set};
@@ -46,15 +48,18 @@ pub fn warnings(set: &RuleSet) -> Vec<Finding> {
     menus(definition, &mut findings);
     moving::warnings(definition, &mut findings);
     words(definition, &mut findings);
+    values::warnings(definition, &mut findings);
     for failure in set.run_samples().failures {
         let rule = &definition.rules[failure.rule_at];
         let decision = &failure.decision;
+        let cause = failure.not_in_force.as_ref().map(|cause| format!("; {cause}")).unwrap_or_default();
         let problem = format!(
-            "sample {} expects {}, but {} sends it to {} ({})",
+            "sample {} expects {}, but {} sends it to {} ({}){cause}",
             failure.sample, failure.expected, decision.rule, decision.team, decision.why
         );
         findings.push(of_rule(failure.rule_at, rule, "samples", problem));
     }
+    import::notes(definition, &mut findings);
     findings
 }
 
@@ -209,7 +214,11 @@ fn languages(definition: &Definition, findings: &mut Vec<Finding>) {
     for rule in definition.rules.iter().filter(|rule| rule.enabled) {
         for literal in rule.when.iter().flat_map(|conjunct| conjunct.literals()) {
             if let Atom::Value { field: Field::Language, any_of } = &literal.atom {
-                let unheard = any_of.iter().filter(|one| !one.prefix && !handover.words.contains_key(&*one.text));
+                // What is no language has a warning of its own.
+                let is_unheard = |one: &&TextMatch| {
+                    !one.prefix && !handover.words.contains_key(&*one.text) && language::is_code(&one.text)
+                };
+                let unheard = any_of.iter().filter(is_unheard);
                 missing.extend(unheard.map(|one| (&one.text, &rule.id)));
             }
         }

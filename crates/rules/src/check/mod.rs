@@ -1,7 +1,10 @@
-//! Checking a rule set: errors refuse it, warnings are shown. All of them at once, each with its rule and field.
+//! Checking a rule set: errors refuse it, warnings and notes are shown. All of them at once, each with its rule and field.
 
+mod codes;
+mod import;
 mod lints;
 mod moving;
+mod values;
 mod words;
 
 pub use crate::errors::{ALTERNATIVES_MAX, CONDITIONS_MAX, PATTERNS_MAX, PHRASE_CHARS_MAX, errors};

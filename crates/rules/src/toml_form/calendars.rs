@@ -46,7 +46,7 @@ impl Reader {
             let Some(text) = self.string(item, &join(field, "days")) else { continue };
             match parse_days(text) {
                 Some(some) => days.extend(some),
-                None => self.error(item, &join(field, "days"), "must be days such as \"mon\" or \"mon-fri\""),
+                None => self.error(item, &join(field, "days"), no_days(text)),
             }
         }
         days.sort_unstable();
@@ -108,4 +108,24 @@ fn parse_days(text: &str) -> Option<Vec<Weekday>> {
     let (first, last) = (Weekday::parse(first)? as usize, Weekday::parse(last)? as usize);
     let count = (last + 7 - first) % 7 + 1;
     Some((0..count).map(|n| Weekday::ALL[(first + n) % 7]).collect())
+}
+
+fn no_days(text: &str) -> String {
+    let days: Vec<&str> = Weekday::ALL.iter().map(|day| day.as_str()).collect();
+    let parts = text.split(['-', '\u{2010}', '\u{2011}', '\u{2012}', '\u{2013}', '\u{2014}']);
+    let meant: Option<Vec<&str>> = parts.map(|part| meant_day(part.trim())).collect();
+    let hint = match meant.as_deref() {
+        Some([one]) => format!("did you mean \"{one}\"?"),
+        Some([first, last]) => format!("did you mean \"{first}-{last}\"?"),
+        _ => "a range is \"mon-fri\", several days are a list".to_owned(),
+    };
+    format!("{text:?} is none of {}; {hint}", days.join(", "))
+}
+
+/// Of `Mon`, `monday`, `tues`.
+fn meant_day(text: &str) -> Option<&'static str> {
+    let lower = text.to_lowercase();
+    let day = Weekday::parse(lower.get(..3)?)?;
+    let is_meant = format!("{day:?}").to_lowercase().starts_with(lower.trim_end_matches('.'));
+    is_meant.then_some(day.as_str())
 }

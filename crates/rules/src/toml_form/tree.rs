@@ -7,6 +7,7 @@ use toml::Spanned;
 use toml::de::{DeArray, DeTable, DeValue};
 
 use crate::finding::Finding;
+use crate::near::is_near;
 
 pub(super) type Value<'i> = Spanned<DeValue<'i>>;
 
@@ -118,14 +119,6 @@ fn kind(value: &Value<'_>) -> &'static str {
         DeValue::Array(_) => "a list",
         DeValue::Table(_) => "a table",
     }
-}
-
-/// One letter more, less or other, or one word within the other.
-fn is_near(known: &str, written: &str) -> bool {
-    let common = known.bytes().zip(written.bytes()).take_while(|(a, b)| a == b).count();
-    let tail = known.bytes().rev().zip(written.bytes().rev()).take_while(|(a, b)| a == b).count();
-    let longest = known.len().max(written.len());
-    longest > 2 && common + tail + 1 >= longest && known.len().abs_diff(written.len()) <= 1
 }
 
 /// Gives findings that name a field their line in `text`: the deepest part of the field that is there.

@@ -49,7 +49,7 @@ const KEYS: &[&str] = &[
 ];
 
 /// The fields that have a key of their own.
-pub(super) const FIELD_KEYS: &[(&str, Field)] = &[
+const FIELD_KEYS: &[(&str, Field)] = &[
     ("number", Field::Number),
     ("type", Field::MessageType),
     ("language", Field::Language),
@@ -64,6 +64,11 @@ pub(super) const FIELD_KEYS: &[(&str, Field)] = &[
     ("binding", Field::Binding),
     ("group", Field::Group),
 ];
+
+/// The key of a field that has one of its own.
+pub(crate) fn field_key(field: &Field) -> &'static str {
+    FIELD_KEYS.iter().find(|(_, known)| known == field).map_or("", |(key, _)| key)
+}
 
 impl Reader {
     pub(super) fn when(&mut self, value: &Value<'_>, field: &str) -> Vec<Conjunct> {

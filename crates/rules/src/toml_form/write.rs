@@ -214,7 +214,8 @@ fn shift(shift: &Shift) -> String {
     format!("from = \"{}\", to = \"{}\"", shift.from, shift.to)
 }
 
-fn instant(at: Timestamp) -> String {
+/// As a rules file has it.
+pub(crate) fn instant(at: Timestamp) -> String {
     jiff::Timestamp::from_millisecond(at.as_millis()).unwrap_or_default().to_string()
 }
 

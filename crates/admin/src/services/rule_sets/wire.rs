@@ -54,6 +54,7 @@ pub(in crate::services) fn findings(findings: &[Finding]) -> Vec<v1::Finding> {
         severity: match finding.severity {
             Severity::Error => v1::Severity::Error,
             Severity::Warning => v1::Severity::Warning,
+            Severity::Note => v1::Severity::Note,
         }
         .into(),
         line: finding.line.and_then(|line| u32::try_from(line).ok()).unwrap_or_default(),

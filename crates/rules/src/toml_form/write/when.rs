@@ -1,6 +1,6 @@
 //! Writing the conditions of a rule, as `toml_form/when.rs` reads them.
 
-use super::super::when::FIELD_KEYS;
+use super::super::when::field_key;
 use super::{array, key, quote, table};
 use crate::atom::{Amount, Atom, Field, Keyword, Parts, WholeRange, ZoneOf};
 use crate::model::{Conjunct, Literal};
@@ -102,7 +102,6 @@ impl Conditions {
 
 /// Key and value of a condition, and whether they say the opposite by themselves.
 fn condition(atom: &Atom, negated: bool) -> (&'static str, String, bool) {
-    let field_key = |field: &Field| FIELD_KEYS.iter().find(|(_, known)| known == field).map_or("", |(key, _)| key);
     match atom {
         Atom::Keyword { any_of, .. } => ("keyword", array(any_of.iter().map(keyword)), false),
         Atom::Regex { patterns, .. } => {
