@@ -2,6 +2,7 @@
 
 mod calendars;
 mod read;
+mod slips;
 mod tree;
 mod when;
 mod write;

@@ -4,6 +4,7 @@ use toml::de::{DeTable, DeValue};
 use waypost_domain::team::{Priority, Team, TeamHours, WhenClosed};
 use waypost_domain::{Calendar, TeamName, Timestamp};
 
+use super::slips;
 use super::tree::{Lines, Reader, Value, join};
 use crate::finding::{Finding, RULES_MAX, RuleErrors};
 use crate::input::parse_instant;
@@ -31,8 +32,11 @@ pub fn read_calendars(text: &str) -> Result<Vec<Calendar>, RuleErrors> {
 fn read_with<T>(text: &str, read: impl FnOnce(&mut Reader, &DeTable<'_>) -> Option<T>) -> Result<T, RuleErrors> {
     let lines = Lines::of(text);
     let root = DeTable::parse(text).map_err(|error| {
-        let line = error.span().map(|span| lines.at(span.start)).unwrap_or(1);
-        RuleErrors(vec![Finding::error(Some(line), "", error.message().to_owned())])
+        let at = error.span().map_or(0, |span| span.start);
+        // The parser has a line for what is wrong and one for what it expected.
+        let problem = error.message().replace('\n', ", ");
+        let remedy = slips::remedy(text, at, &problem).map(|remedy| format!("; {remedy}")).unwrap_or_default();
+        RuleErrors(vec![Finding::error(Some(lines.at(at)), "", format!("{problem}{remedy}"))])
     })?;
     let mut reader = Reader { lines, errors: Vec::new() };
     let value = read(&mut reader, root.get_ref());
@@ -97,6 +101,10 @@ impl Reader {
         mut read: impl FnMut(&mut Self, &Value<'_>) -> Option<T>,
     ) -> Vec<T> {
         let Some(value) = root.get(key) else { return Vec::new() };
+        if value.get_ref().is_table() {
+            self.error(value, key, format!("each of them begins with [[{key}]], with two brackets"));
+            return Vec::new();
+        }
         let Some(items) = self.array(value, key) else { return Vec::new() };
         items.iter().filter_map(|item| read(self, item)).collect()
     }

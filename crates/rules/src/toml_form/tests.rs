@@ -4,6 +4,7 @@ use std::slice;
 
 use super::{read, read_calendars, read_rules, write, write_calendar, write_rule};
 use crate::RuleSet;
+use crate::finding::RuleErrors;
 
 const MINIMAL: &str = "[default]\nteam='a'\n[handover]\nteam='a'\nbuttons=['h']\n[[teams]]\nname='a'\n";
 
@@ -111,6 +112,64 @@ fn what_is_not_toml_names_the_line() {
     assert_eq!(error.0[0].line, Some(2));
     let error = RuleSet::parse(&format!("{MINIMAL}colour='red'\n")).expect_err("an unknown field");
     assert!(error.to_string().contains("colour"), "{error}");
+}
+
+/// The remedy stands behind what the parser says.
+#[test]
+fn slips_get_their_remedy() {
+    let quote = |c: char| format!("{c} is a quote of a word processor: type \" instead, as in \"billing\"");
+    let unseen = |column: usize, what: &str, code: &str| {
+        format!("in column {column} there is {what} (U+{code}): delete it, and type a plain space")
+    };
+    let cases = [
+        ("id = “billing”", quote('“')),
+        ("when = { keyword = [‘a’] }", quote('‘')),
+        ("id = „a“", quote('„')),
+        ("id = \"a”", quote('”')),
+        ("name = \"it’s\" id = »a«", quote('»')),
+        ("id\u{a0}= 'x'", unseen(3, "a no-break space", "00A0")),
+        ("id =\u{202f}'x'", unseen(5, "a no-break space", "202F")),
+        ("id = 'x'\n\u{feff}[[rules]]", unseen(1, "a byte order mark, as where two files were joined", "FEFF")),
+        ("id =\u{200b}'x'", unseen(5, "a character that cannot be seen", "200B")),
+        ("id =\u{3000}'x'", unseen(5, "a space of another width", "3000")),
+        ("at = 2026–12–01", "type - instead of –".to_owned()),
+        ("id ＝ 'x'", "type = instead of ＝".to_owned()),
+        ("[[rules]", "a heading has as many brackets behind as in front: [handover], [[rules]]".to_owned()),
+        ("id 'x'", "a key, = and a value: id = ...".to_owned()),
+        ("id: 'x'", "write id = instead of id:".to_owned()),
+        ("// of orders", "a comment begins with #".to_owned()),
+        ("keyword = ['a' 'b']", "put a comma between the values, or ] behind the last one".to_owned()),
+        ("keyword = ['a'\nid = 'x'", "put a comma between the values, or ] behind the last one".to_owned()),
+        ("when = { a = 1 b = 2 }", "put a comma between them, or } behind the last one".to_owned()),
+        ("id = billing", "put the text in quotes: \"...\"".to_owned()),
+        ("staffed = True", "true and false are written in small letters".to_owned()),
+        ("id = 'x'; name = 'y'", "a line ends without a semicolon".to_owned()),
+        ("name = 'it's'", "a text with ' in it stands in \"...\"".to_owned()),
+        ("priority = 1,000", "a number has no commas: 1000".to_owned()),
+        ("id = \"x", "a text ends with the quote that it began with, on the same line".to_owned()),
+        ("regex = \"\\d\"", "in \"...\" a \\ is written as \\\\; in '...' it stands for itself".to_owned()),
+        ("id = 'x'\nid = 'y'", "id is there twice; is a heading such as [[rules]] missing between the two?".to_owned()),
+        ("[[rules]]\n[rules]", "each of them begins with [[rules]], with two brackets".to_owned()),
+        ("[default]\n[default]", "put both together under one [default]".to_owned()),
+    ];
+    for (slip, want) in cases {
+        let RuleErrors(errors) = read(slip).unwrap_err();
+        let [error] = &errors[..] else { panic!("{slip}: {errors:?}") };
+        assert!(error.problem.ends_with(&format!("; {want}")), "{slip}: {}", error.problem);
+        assert!(!error.problem.contains('\n'), "{slip}: {}", error.problem);
+    }
+    let when = read("when = { a = 1 }\nwhen = { b = 1 }").unwrap_err().to_string();
+    assert!(when.contains("line 2: ") && when.contains("when = [{ ... }, { ... }]"), "{when}");
+}
+
+/// What looks like a slip and is none: a mark at the beginning of the file, tabs, and anything within quotes.
+#[test]
+fn what_is_no_slip_is_read() {
+    check("a byte order mark", &format!("\u{feff}{MINIMAL}"), &[]);
+    check("tabs", &MINIMAL.replace('=', "\t=\t"), &[]);
+    check("quotes in quotes", &format!("{MINIMAL}title=\"“A”\u{a0}team’s\"\n"), &[]);
+    let once = MINIMAL.replace("[[teams]]", "[teams]");
+    check("one bracket", &once, &["line 6: teams: each of them begins with [[teams]], with two brackets"]);
 }
 
 /// A pattern is no way to make routing slow: what it compiles to is limited, and how many there are.
