@@ -103,6 +103,38 @@ mod tests {
         }
     }
 
+    /// Words know their list in both forms, and where the list is changed, the rules that name it are.
+    #[test]
+    fn lists_of_words_come_back() {
+        let document = toml_form::read(FULL).unwrap();
+        let wire = || rules_v1::RuleSetDocument::from(&document);
+        let again = Document::try_from(wire()).unwrap();
+        assert_eq!(toml_form::write(&again), toml_form::write(&document));
+        assert!(toml_form::write(&again).contains("{ words = \"money\" }"));
+        let mut changed = wire();
+        let money = changed.words.iter_mut().find(|list| list.name == "money").unwrap();
+        money.words[0].words.push(rules_v1::TextMatch { text: "cash".into(), ..Default::default() });
+        let written = toml_form::write(&Document::try_from(changed).unwrap());
+        assert_eq!(toml_form::write(&toml_form::read(&written).unwrap()), written);
+        assert!(written.contains("\"cash\"") && written.contains("{ words = \"money\" }"), "{written}");
+
+        let mut wrong = wire();
+        wrong.words.retain(|list| list.name != "money");
+        wrong.words[0].words.clear();
+        let FieldViolations(violations) = Document::try_from(wrong).unwrap_err();
+        assert_eq!(violations[0].to_string(), "words[0]: needs at least one word");
+        assert!(
+            violations[1].field.ends_with("].list") && violations[1].problem == "is no list of words",
+            "{violations:?}"
+        );
+
+        // A rule alone has its words, and remembers where they are from.
+        let rule = document.definition.rules.iter().find(|rule| rule.id.as_ref() == "listed").unwrap();
+        let alone = read_rule(rules_v1::Rule::from(rule), "rule").unwrap();
+        assert_eq!(&alone, rule);
+        assert_eq!(rules_v1::Rule::from(&alone), rules_v1::Rule::from(rule));
+    }
+
     #[test]
     fn every_wrong_field_is_named() {
         let mut wire = rules_v1::RuleSetDocument::from(&toml_form::read(FULL).unwrap());

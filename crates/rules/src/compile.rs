@@ -76,7 +76,7 @@ impl RuleSet {
             toml_form::locate(text, &mut errors);
             return Err(RuleErrors(errors));
         }
-        let Document { definition, teams, calendars } = document;
+        let Document { definition, teams, calendars, words: _ } = document;
         Ok(Self::build(Arc::new(definition), teams, calendars, folding))
     }
 

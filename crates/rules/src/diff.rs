@@ -15,7 +15,7 @@ pub struct Difference {
     pub added: Vec<String>,
     pub removed: Vec<String>,
     pub changed: Vec<RuleChange>,
-    /// What else differs: `handover`, `default`, `teams.billing`, `calendars.office`.
+    /// What else differs: `handover`, `default`, `teams.billing`, `calendars.office`, `words.refund`.
     pub other: Vec<String>,
 }
 
@@ -54,6 +54,8 @@ impl Difference {
         let of = |document| keyed(document, |calendar: &waypost_domain::Calendar| &calendar.name);
         let (old_calendars, new_calendars) = (of(&old.calendars), of(&new.calendars));
         difference.other.extend(differing(&old_calendars, &new_calendars).map(|name| format!("calendars.{name}")));
+        let (old_words, new_words) = (old.words.iter().collect(), new.words.iter().collect());
+        difference.other.extend(differing(&old_words, &new_words).map(|name| format!("words.{name}")));
         difference
     }
 
@@ -66,7 +68,7 @@ fn keyed<'a, K: Ord, V>(items: &'a [V], key: impl Fn(&'a V) -> &'a K) -> BTreeMa
     items.iter().map(|item| (key(item), item)).collect()
 }
 
-fn differing<'a, K: Ord, V: PartialEq>(
+fn differing<'a, K: Ord + ?Sized, V: PartialEq>(
     old: &'a BTreeMap<&'a K, &'a V>,
     new: &'a BTreeMap<&'a K, &'a V>,
 ) -> impl Iterator<Item = &'a K> {

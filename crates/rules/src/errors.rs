@@ -285,10 +285,11 @@ impl<'a> Checker<'a> {
             self.error(field, "needs at least one word");
         }
         for keyword in keywords {
+            let of_list = keyword.list().map(|list| format!(" (of words.{list})")).unwrap_or_default();
             if keyword.is_blank() {
-                self.error(field, format!("{:?} has no letter or digit to look for", keyword.text()));
+                self.error(field, format!("{:?} has no letter or digit to look for{of_list}", keyword.text()));
             } else if keyword.text().chars().count() > PHRASE_CHARS_MAX {
-                self.error(field, format!("longer than {PHRASE_CHARS_MAX} characters"));
+                self.error(field, format!("longer than {PHRASE_CHARS_MAX} characters{of_list}"));
             }
         }
     }

@@ -4,6 +4,7 @@
 use std::cmp::Ordering;
 use std::hash::{Hash, Hasher};
 use std::ops::Range;
+use std::sync::Arc;
 
 use crate::fold::{Class, Folding, Marks, Words, belongs_to_letter, is_mark};
 use crate::proclitics::proclitics;
@@ -11,7 +12,8 @@ use crate::proclitics::proclitics;
 /// Each of ä, ö and ü in two ways, so that a word of three has eight; any more are written alike.
 const UMLAUTS_APART: usize = 3;
 
-/// A word or a phrase, or what its last word begins with. Two are equal that are written alike, whatever folding sees them.
+/// A word or a phrase, or what its last word begins with. Two are equal that are written alike, whatever folding sees them,
+/// and whatever list they are from.
 #[derive(Debug, Clone)]
 pub struct Keyword {
     text: Box<str>,
@@ -21,6 +23,8 @@ pub struct Keyword {
     needle: Needle,
     /// The same with ae, oe, ue for ä, ö, ü.
     spelt: Box<[Needle]>,
+    /// The list of words that it stands for, where a rule names one: see [`crate::word_lists`].
+    list: Option<Arc<str>>,
 }
 
 /// A way to write a keyword, in its folded form.
@@ -44,12 +48,24 @@ impl Keyword {
         let starred = text.starts_with('*') && folding != Folding::V1;
         let inside = starred && matches!(folding.class(&needle.words), Class::Hangul | Class::Katakana);
         let spelt = if folding == Folding::V1 { Box::default() } else { needle.umlauts_spelt_out() };
-        Self { text: text.into(), prefix, inside, needle, spelt }
+        Self { text: text.into(), prefix, inside, needle, spelt, list: None }
     }
 
     /// The same keyword as another folding sees it.
     pub(crate) fn by(&self, folding: Folding) -> Self {
-        Self::new(folding, &self.text, self.prefix)
+        Self { list: self.list.clone(), ..Self::new(folding, &self.text, self.prefix) }
+    }
+
+    /// The same keyword as a part of a list.
+    #[must_use]
+    pub fn of_list(mut self, list: Arc<str>) -> Self {
+        self.list = Some(list);
+        self
+    }
+
+    /// The list that it is from.
+    pub fn list(&self) -> Option<&str> {
+        self.list.as_deref()
     }
 
     pub fn text(&self) -> &str {

@@ -32,6 +32,7 @@ pub mod percent;
 mod proclitics;
 pub mod samples;
 pub mod toml_form;
+pub mod word_lists;
 mod words;
 
 pub use choice::{By, Choice, Unmet};

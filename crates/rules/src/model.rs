@@ -10,6 +10,7 @@ use waypost_domain::{Calendar, CalendarName, Team, TeamName, Timestamp};
 use crate::atom::{Atom, Keyword};
 use crate::fold::Folding;
 use crate::input::RouteInput;
+use crate::word_lists::WordLists;
 
 /// All that a rules file says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +18,8 @@ pub struct Document {
     pub definition: Definition,
     pub teams: Vec<Team>,
     pub calendars: Vec<Calendar>,
+    /// Expanded in the rules already; here to be written again.
+    pub words: WordLists,
 }
 
 /// The rules and the two answers that every set must have.
@@ -99,6 +102,15 @@ impl Rule {
             outcome: Outcome::to(target),
             samples: Vec::new(),
         }
+    }
+
+    /// All words that it looks for.
+    pub(crate) fn keywords(&self) -> impl Iterator<Item = &Keyword> {
+        let literals = self.when.iter().flat_map(|conjunct| conjunct.literals());
+        literals.flat_map(|literal| match &literal.atom {
+            Atom::Keyword { any_of, .. } => any_of.as_slice(),
+            _ => &[],
+        })
     }
 }
 

@@ -18,6 +18,7 @@ use waypost_rules::model::{
     Conjunct, DefaultRoute, Definition, Document, Handover, Literal, Move, OnUnknown, Outcome, Phase, Rule, Target,
 };
 use waypost_rules::naive::Scan;
+use waypost_rules::word_lists::WordLists;
 use waypost_rules::{
     OpenConversation, PartWords, PreviousTeam, Referral, RouteInput, RuleSet, Scratch, Semantics, compile, toml_form,
 };
@@ -240,7 +241,12 @@ fn document(rules: usize) -> impl Strategy<Value = Document> {
                 reopen_within_hours: None,
             };
             let definition = Definition { handover, default, rules };
-            Document { definition, teams: vec![plain("a"), plain("b")], calendars: vec![calendar()] }
+            Document {
+                definition,
+                teams: vec![plain("a"), plain("b")],
+                calendars: vec![calendar()],
+                words: WordLists::default(),
+            }
         },
     )
 }
@@ -310,7 +316,7 @@ fn input() -> impl Strategy<Value = RouteInput> {
 
 /// Keeps what `check` refuses (empty ranges and the like) out of the way.
 fn compiled(document: Document) -> Option<std::sync::Arc<RuleSet>> {
-    let Document { mut definition, teams, calendars } = document;
+    let Document { mut definition, teams, calendars, words: _ } = document;
     loop {
         match compile(definition.clone(), teams.clone(), calendars.clone()) {
             Ok(set) => return Some(set),

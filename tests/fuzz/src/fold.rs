@@ -122,7 +122,7 @@ static PLAIN: LazyLock<Document> = LazyLock::new(|| {
 });
 
 fn decides_alike(keyword: Keyword, text: &str) {
-    let Document { mut definition, teams, calendars } = PLAIN.clone();
+    let Document { mut definition, teams, calendars, words: _ } = PLAIN.clone();
     let when = vec![Conjunct::new(vec![Literal::from(Atom::Keyword { any_of: vec![keyword], within: Parts::OWN })])];
     let team = TeamName::new("b").expect("a name");
     definition.rules.push(Rule { when, ..Rule::new("r", Target::Team(team)) });

@@ -99,7 +99,7 @@ fn check_wire(wire: RuleSetDocument, size: usize) {
             assert!(!violations.is_empty(), "refused without a word");
             assert!(violations.len() <= size + 1, "more mistakes than fields");
             for violation in violations {
-                let top = ["definition", "teams[", "calendars["];
+                let top = ["definition", "teams[", "calendars[", "words["];
                 assert!(top.iter().any(|top| violation.field.starts_with(top)), "no such field: {violation}");
                 assert!(!violation.problem.is_empty(), "a mistake without a word: {violation}");
                 assert!(violation.to_string().len() <= TOLD_BYTES_MAX, "too much said: {violation}");
@@ -115,10 +115,13 @@ pub(crate) fn check_document(document: Document) {
     assert_eq!(Document::try_from(wire).as_ref(), Ok(&document), "changed by its protobuf form");
     let text = toml_form::write(&document);
     match toml_form::read(&text) {
-        Ok(again) => assert_eq!(again, document, "changed by its text form:\n{text}"),
+        Ok(again) => {
+            assert_eq!(again, document, "changed by its text form:\n{text}");
+            assert_eq!(toml_form::write(&again), text, "written otherwise the second time");
+        }
         Err(errors) => panic!("its text form is refused:\n{errors}\n{text}"),
     }
-    let Document { definition, teams, calendars } = document.clone();
+    let Document { definition, teams, calendars, words: _ } = document.clone();
     match compile(definition, teams, calendars) {
         Ok(rules) => {
             let parsed = RuleSet::parse(&text).expect("the same rules");

@@ -8,6 +8,18 @@ pub struct RuleSetDocument {
     pub teams: ::prost::alloc::vec::Vec<Team>,
     #[prost(message, repeated, tag = "3")]
     pub calendars: ::prost::alloc::vec::Vec<Calendar>,
+    /// Lists that the rules' words may be from.
+    #[prost(message, repeated, tag = "4")]
+    pub words: ::prost::alloc::vec::Vec<WordList>,
+}
+/// Words that several rules share.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct WordList {
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// With one language that is empty: words of no language in particular.
+    #[prost(message, repeated, tag = "2")]
+    pub words: ::prost::alloc::vec::Vec<LanguageWords>,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct RuleSetDefinition {
@@ -224,6 +236,10 @@ pub struct TextMatch {
     pub text: ::prost::alloc::string::String,
     #[prost(bool, tag = "2")]
     pub prefix: bool,
+    /// Of `Keywords`: the list that it is from. Those in a row that are from one list stand for the whole list; where a document
+    /// is read, they are what the list says there, whatever `text` is.
+    #[prost(string, tag = "3")]
+    pub list: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct FieldValue {

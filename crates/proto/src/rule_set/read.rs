@@ -5,23 +5,31 @@ use waypost_domain::message::Part;
 use waypost_domain::team::{Priority, TeamHours, WhenClosed};
 use waypost_domain::{CalendarName, Team, TeamName, Timestamp};
 use waypost_rules::atom::{
-    Amount, AmountRange, Atom, Field, Keyword, Parts, Patterns, PercentRange, TextMatch, WholeRange, ZoneOf,
+    Amount, AmountRange, Atom, Field, Parts, Patterns, PercentRange, TextMatch, WholeRange, ZoneOf,
 };
 use waypost_rules::input::can_be_said;
 use waypost_rules::model::{
     Conjunct, DefaultRoute, Definition, EscalationStep, Handover, Literal, Move, OnUnknown, Outcome, PersonTarget,
     Share, Target,
 };
+use waypost_rules::word_lists::WordLists;
 use waypost_rules::{Document, Phase, Rule};
 
 use super::FieldViolation;
 use crate::rules_v1 as wire;
 
 mod sample;
+mod words;
+
+use words::keywords;
 
 #[derive(Default)]
 pub(super) struct Reader {
     pub(super) violations: Vec<FieldViolation>,
+    /// The document's lists of words; `None` where a rule is read alone, whose words are what they say.
+    lists: Option<WordLists>,
+    /// Words that conditions have from them.
+    listed: usize,
 }
 
 impl Reader {
@@ -31,6 +39,7 @@ impl Reader {
     }
 
     pub(super) fn document(&mut self, document: wire::RuleSetDocument) -> Option<Document> {
+        self.word_lists(document.words);
         let definition = match document.definition {
             Some(definition) => self.definition(definition),
             None => self.refuse("definition".to_owned(), "is missing"),
@@ -39,7 +48,7 @@ impl Reader {
         let teams = teams.filter_map(|(n, team)| self.team(team, &format!("teams[{n}]"))).collect();
         let calendars = document.calendars.into_iter().enumerate();
         let calendars = calendars.filter_map(|(n, one)| self.calendar(one, &format!("calendars[{n}]"))).collect();
-        Some(Document { definition: definition?, teams, calendars })
+        Some(Document { definition: definition?, teams, calendars, words: self.lists.take().unwrap_or_default() })
     }
 
     fn definition(&mut self, definition: wire::RuleSetDefinition) -> Option<Definition> {
@@ -190,7 +199,7 @@ impl Reader {
     fn atom(&mut self, atom: wire::literal::Atom, at: &str) -> Option<Atom> {
         Some(match atom {
             wire::literal::Atom::Keyword(words) => Atom::Keyword {
-                any_of: keywords(&words.any_of),
+                any_of: self.listed_keywords(&words.any_of, &format!("{at}.keyword.any_of")),
                 within: self.parts(&words.r#in, &format!("{at}.keyword.in"))?,
             },
             wire::literal::Atom::Regex(patterns) => {
@@ -344,10 +353,6 @@ impl Reader {
     fn calendar_name(&mut self, name: &str, at: &str) -> Option<CalendarName> {
         CalendarName::new(name).map_or_else(|error| self.refuse(at.to_owned(), error.to_string()), Some)
     }
-}
-
-fn keywords(words: &[wire::TextMatch]) -> Vec<Keyword> {
-    words.iter().map(|one| if one.prefix { Keyword::prefix(&one.text) } else { Keyword::word(&one.text) }).collect()
 }
 
 fn whole(range: wire::WholeRange) -> WholeRange {

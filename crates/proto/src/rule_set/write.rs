@@ -5,21 +5,18 @@ use waypost_domain::team::{Priority, WhenClosed};
 use waypost_domain::{Binding, LanguageSource, Team, Timestamp};
 use waypost_rules::atom::{Atom, Field, Keyword, Parts, TextMatch, WholeRange, ZoneOf};
 use waypost_rules::model::{Conjunct, Expect, Literal, Move, OnUnknown, Outcome, Sample, Target};
+use waypost_rules::word_lists::WordList;
 use waypost_rules::{Document, PartWords, Phase, Rule};
 
 use crate::rules_v1 as wire;
 
 pub(super) fn document(document: &Document) -> wire::RuleSetDocument {
     let handover = &document.definition.handover;
-    let words = handover.words.iter().map(|(language, words)| wire::LanguageWords {
-        language: language.clone(),
-        words: words.iter().map(keyword).collect(),
-    });
     let definition = wire::RuleSetDefinition {
         handover: Some(wire::Handover {
             team: handover.team.to_string(),
             urgency: urgency(handover.urgency),
-            words: words.collect(),
+            words: handover.words.iter().map(language_words).collect(),
             buttons: handover.buttons.clone(),
         }),
         default_route: Some(wire::DefaultRoute {
@@ -32,7 +29,16 @@ pub(super) fn document(document: &Document) -> wire::RuleSetDocument {
         definition: Some(definition),
         teams: document.teams.iter().map(team).collect(),
         calendars: document.calendars.iter().map(calendar).collect(),
+        words: document.words.iter().map(|(name, list)| word_list(name, list)).collect(),
     }
+}
+
+fn word_list(name: &str, list: &WordList) -> wire::WordList {
+    wire::WordList { name: name.to_owned(), words: list.0.iter().map(language_words).collect() }
+}
+
+fn language_words((language, words): (&String, &Vec<Keyword>)) -> wire::LanguageWords {
+    wire::LanguageWords { language: language.clone(), words: words.iter().map(keyword).collect() }
 }
 
 fn urgency(priority: Priority) -> i32 {
@@ -206,11 +212,12 @@ fn whole(range: &WholeRange) -> wire::WholeRange {
 }
 
 fn keyword(keyword: &Keyword) -> wire::TextMatch {
-    wire::TextMatch { text: keyword.text().to_owned(), prefix: keyword.is_prefix() }
+    let list = keyword.list().unwrap_or_default().to_owned();
+    wire::TextMatch { text: keyword.text().to_owned(), prefix: keyword.is_prefix(), list }
 }
 
 fn text_match(one: &TextMatch) -> wire::TextMatch {
-    wire::TextMatch { text: one.text.to_string(), prefix: one.prefix }
+    wire::TextMatch { text: one.text.to_string(), prefix: one.prefix, list: String::new() }
 }
 
 fn field(field: &Field) -> wire::Field {

@@ -10,6 +10,7 @@ use waypost_domain::{CalendarName, Team, TeamName, Timestamp};
 use waypost_rules::RouteInput;
 use waypost_rules::atom::{Atom, Field, Keyword, Parts, TextMatch, ZoneOf};
 use waypost_rules::model::{Conjunct, DefaultRoute, Definition, Document, Handover, Literal, Rule, Target};
+use waypost_rules::word_lists::WordLists;
 
 const INPUTS: usize = 20_000;
 const WORDS_PER_RULE: usize = 3;
@@ -123,7 +124,12 @@ fn with_rules(rules: Vec<Rule>) -> Document {
         reopen_within_hours: None,
     });
     let calendars = (0..CALENDARS).map(calendar).collect();
-    Document { definition: Definition { handover, default, rules }, teams: teams.into(), calendars }
+    Document {
+        definition: Definition { handover, default, rules },
+        teams: teams.into(),
+        calendars,
+        words: WordLists::default(),
+    }
 }
 
 /// Nine to five and a bit later for each, in UTC so that the floor can count in its head.

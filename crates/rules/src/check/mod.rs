@@ -5,6 +5,7 @@ mod import;
 mod lints;
 mod moving;
 mod values;
+mod word_lists;
 mod words;
 
 pub use crate::errors::{ALTERNATIVES_MAX, CONDITIONS_MAX, PATTERNS_MAX, PHRASE_CHARS_MAX, errors};
@@ -28,9 +29,10 @@ pub fn check_text(text: &str) -> Vec<Finding> {
 
 /// The same of a rule set that came in another form.
 pub fn check(document: Document) -> Vec<Finding> {
-    let Document { definition, teams, calendars } = document;
+    let of_lists = word_lists::warnings(&document);
+    let Document { definition, teams, calendars, words: _ } = document;
     match compile(definition, teams, calendars) {
-        Ok(set) => warnings(&set),
+        Ok(set) => warnings(&set).into_iter().chain(of_lists).collect(),
         Err(errors) => errors.0,
     }
 }

@@ -61,7 +61,8 @@ pub(super) fn warnings(definition: &Definition, findings: &mut Vec<Finding>) {
         for literal in rule.when.iter().flat_map(|conjunct| conjunct.literals()) {
             match &literal.atom {
                 Atom::Keyword { any_of, .. } => {
-                    any_of.iter().for_each(|word| tell("when.keyword".to_owned(), star_in_word(word)));
+                    let own = any_of.iter().filter(|word| word.list().is_none());
+                    own.for_each(|word| tell("when.keyword".to_owned(), star_in_word(word)));
                 }
                 Atom::Value { field, any_of } => {
                     for one in any_of {
@@ -147,7 +148,7 @@ fn kind(word: &str) -> Option<String> {
 }
 
 /// The one in front has its own warning, and one at the end that is no prefix was asked for with `exact`.
-fn star_in_word(keyword: &Keyword) -> Option<String> {
+pub(super) fn star_in_word(keyword: &Keyword) -> Option<String> {
     let text = keyword.text();
     let inner = text.strip_prefix('*').unwrap_or(text);
     let inner = if keyword.is_prefix() { inner } else { inner.strip_suffix('*').unwrap_or(inner) };

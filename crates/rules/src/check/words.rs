@@ -24,13 +24,14 @@ pub(super) fn words(definition: &Definition, findings: &mut Vec<Finding>) {
         for literal in rule.when.iter().flat_map(|conjunct| conjunct.literals()) {
             if let Atom::Keyword { any_of: words, .. } = &literal.atom {
                 let field = || format!("rules.{}.when.keyword", rule.id);
-                words.iter().for_each(|word| warn(Some((at, &rule.id)), field(), word));
+                let own = words.iter().filter(|word| word.list().is_none());
+                own.for_each(|word| warn(Some((at, &rule.id)), field(), word));
             }
         }
     }
 }
 
-fn problem(keyword: &Keyword) -> Option<String> {
+pub(super) fn problem(keyword: &Keyword) -> Option<String> {
     let (text, needle) = (keyword.text(), keyword.needle());
     if text.starts_with('*') && !keyword.is_inside() {
         return Some(format!("the star in front of {text:?} does nothing: it is for Hangul and katakana"));

@@ -5,6 +5,7 @@ mod read;
 mod slips;
 mod tree;
 mod when;
+mod words;
 mod write;
 
 pub use read::{read, read_calendars, read_rules};

@@ -12,6 +12,7 @@ use crate::model::{
     DefaultRoute, Definition, Document, EscalationStep, Handover, Move, OnUnknown, Outcome, PersonTarget, Phase, Rule,
     Share, Target,
 };
+use crate::word_lists::WordLists;
 
 mod sample;
 
@@ -38,7 +39,7 @@ fn read_with<T>(text: &str, read: impl FnOnce(&mut Reader, &DeTable<'_>) -> Opti
         let remedy = slips::remedy(text, at, &problem).map(|remedy| format!("; {remedy}")).unwrap_or_default();
         RuleErrors(vec![Finding::error(Some(lines.at(at)), "", format!("{problem}{remedy}"))])
     })?;
-    let mut reader = Reader { lines, errors: Vec::new() };
+    let mut reader = Reader { lines, errors: Vec::new(), words: WordLists::default(), listed: 0 };
     let value = read(&mut reader, root.get_ref());
     match value {
         Some(value) if reader.errors.is_empty() => Ok(value),
@@ -52,7 +53,7 @@ const TEAM_KEYS: &[&str] =
 impl Reader {
     fn document(&mut self, root: &DeTable<'_>) -> Option<Document> {
         for key in root.keys() {
-            const KNOWN: &[&str] = &["default", "handover", "teams", "calendars", "rules"];
+            const KNOWN: &[&str] = &["default", "handover", "words", "teams", "calendars", "rules"];
             if !KNOWN.contains(&key.get_ref().as_ref()) {
                 self.unknown_key(key, "", KNOWN);
             }
@@ -67,6 +68,9 @@ impl Reader {
                 self.missing("handover", "say how a customer reaches a person: [handover] team = \"…\", words, buttons")
             }
         };
+        if let Some(value) = root.get("words") {
+            self.word_lists(value);
+        }
         let teams = self.items(root, "teams", Self::team);
         let calendars = self.items(root, "calendars", Self::calendar);
         let too_many = root.get("rules").and_then(|rules| rules.get_ref().as_array()).map_or(0, |rules| rules.len());
@@ -74,7 +78,8 @@ impl Reader {
             return self.missing("rules", &format!("{too_many} rules; at most {RULES_MAX}"));
         }
         let rules = self.items(root, "rules", Self::rule);
-        Some(Document { definition: Definition { handover: handover?, default: default?, rules }, teams, calendars })
+        let definition = Definition { handover: handover?, default: default?, rules };
+        Some(Document { definition, teams, calendars, words: std::mem::take(&mut self.words) })
     }
 
     fn only<T>(

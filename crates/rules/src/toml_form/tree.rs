@@ -8,6 +8,7 @@ use toml::de::{DeArray, DeTable, DeValue};
 
 use crate::finding::Finding;
 use crate::near::is_near;
+use crate::word_lists::WordLists;
 
 pub(super) type Value<'i> = Spanned<DeValue<'i>>;
 
@@ -31,6 +32,10 @@ impl Lines {
 pub(super) struct Reader {
     pub(super) lines: Lines,
     pub(super) errors: Vec<Finding>,
+    /// The lists that conditions may name.
+    pub(super) words: WordLists,
+    /// Words that conditions have from them.
+    pub(super) listed: usize,
 }
 
 impl Reader {

@@ -126,7 +126,7 @@ impl Reader {
     fn special(&mut self, name: &str, value: &Value<'_>, path: &str, within: Parts) -> Option<Literal> {
         let is = |reader: &mut Self, atom| Some(Literal { negated: !reader.bool(value, path)?, atom });
         let atom = match name {
-            "keyword" => Atom::Keyword { any_of: self.keywords(value, path), within },
+            "keyword" => Atom::Keyword { any_of: self.listed_keywords(value, path), within },
             "regex" => Atom::Regex { patterns: self.patterns(value, path), within },
             "open" => self.open(value, path)?,
             "closed" => return Some(Literal { negated: true, atom: self.open(value, path)? }),

@@ -12,27 +12,29 @@ use waypost_domain::team::{Priority, TeamHours, WhenClosed};
 use waypost_domain::{Binding, LanguageSource, Team, Timestamp};
 
 use self::when::{conjunct, keyword};
+use crate::atom::Keyword;
 use crate::model::{
     Definition, Document, EscalationStep, Expect, Move, OnUnknown, Outcome, Phase, Rule, Sample, Target,
 };
+use crate::word_lists::WordLists;
 
 /// Reads back as the same document.
 pub fn write(document: &Document) -> String {
     let order: Vec<&Rule> = document.definition.rules.iter().collect();
-    write_all(&document.definition, order, &document.teams, &document.calendars)
+    write_all(&document.definition, order, &document.teams, &document.calendars, &document.words)
 }
 
-/// The same text for the same rule set, in whatever order its rules are.
+/// The same text for the same rule set, in whatever order its rules are, and whatever lists its words are from.
 pub fn canonical(definition: &Definition, teams: &[Team], calendars: &[Calendar]) -> String {
     let mut order: Vec<&Rule> = definition.rules.iter().collect();
     order.sort_by(|a, b| a.id.cmp(&b.id));
-    write_all(definition, order, teams, calendars)
+    write_all(definition, order, teams, calendars, &WordLists::default())
 }
 
-/// One rule alone, as `read_rules` reads it.
+/// One rule alone, as `read_rules` reads it; the words of lists are written out.
 pub fn write_rule(rule: &Rule) -> String {
     let mut out = Out(String::new());
-    out.rule(rule);
+    out.rule(rule, &WordLists::default());
     out.0.trim_start().to_owned()
 }
 
@@ -43,7 +45,13 @@ pub fn write_calendar(calendar: &Calendar) -> String {
     out.0.trim_start().to_owned()
 }
 
-fn write_all(definition: &Definition, rules: Vec<&Rule>, teams: &[Team], calendars: &[Calendar]) -> String {
+fn write_all(
+    definition: &Definition,
+    rules: Vec<&Rule>,
+    teams: &[Team],
+    calendars: &[Calendar],
+    lists: &WordLists,
+) -> String {
     let mut out = Out(String::with_capacity(256 * rules.len() + 1024));
     out.line("[default]");
     out.text("team", definition.default.team.as_str());
@@ -58,6 +66,7 @@ fn write_all(definition: &Definition, rules: Vec<&Rule>, teams: &[Team], calenda
             out.pair(&key(language), &array(words.iter().map(keyword)));
         }
     }
+    out.word_lists(lists);
     for team in teams {
         out.line("\n[[teams]]");
         out.text("name", team.name.as_str());
@@ -72,7 +81,7 @@ fn write_all(definition: &Definition, rules: Vec<&Rule>, teams: &[Team], calenda
         out.calendar(calendar);
     }
     for rule in rules {
-        out.rule(rule);
+        out.rule(rule, lists);
     }
     out.0
 }
@@ -151,7 +160,25 @@ impl Out {
         }
     }
 
-    fn rule(&mut self, rule: &Rule) {
+    /// Those of no language first, because they share a heading.
+    fn word_lists(&mut self, lists: &WordLists) {
+        let words = |words: &[Keyword]| array(words.iter().map(keyword));
+        let plain = || lists.iter().filter_map(|(name, list)| Some((name, list.0.get("")?)));
+        if plain().next().is_some() {
+            self.line("\n[words]");
+        }
+        for (name, of_no_language) in plain() {
+            self.pair(&key(name), &words(of_no_language));
+        }
+        for (name, list) in lists.iter().filter(|(_, list)| !list.0.contains_key("")) {
+            self.line(&format!("\n[words.{}]", key(name)));
+            for (language, of_language) in &list.0 {
+                self.pair(&key(language), &words(of_language));
+            }
+        }
+    }
+
+    fn rule(&mut self, rule: &Rule, lists: &WordLists) {
         self.line("\n[[rules]]");
         self.text("id", &rule.id);
         self.some_text("name", rule.name.as_deref());
@@ -167,8 +194,8 @@ impl Out {
         self.instant("valid_from", rule.valid_from);
         self.instant("valid_until", rule.valid_until);
         match rule.when.as_slice() {
-            [one] => self.pair("when", &conjunct(one)),
-            many => self.pair("when", &array(many.iter().map(conjunct))),
+            [one] => self.pair("when", &conjunct(one, lists)),
+            many => self.pair("when", &array(many.iter().map(|one| conjunct(one, lists)))),
         }
         if rule.on_unknown != OnUnknown::NoMatch {
             self.text("on_unknown", rule.on_unknown.as_str());

@@ -4,20 +4,21 @@ use super::super::when::field_key;
 use super::{array, key, quote, table};
 use crate::atom::{Amount, Atom, Field, Keyword, Parts, WholeRange, ZoneOf};
 use crate::model::{Conjunct, Literal};
+use crate::word_lists::WordLists;
 
 /// A key that is there already goes into a table of its own under `and`.
-pub(super) fn conjunct(conjunct: &Conjunct) -> String {
+pub(super) fn conjunct(conjunct: &Conjunct, lists: &WordLists) -> String {
     let mut main = Block::default();
     let mut more: Vec<Block> = Vec::new();
     for literal in conjunct.literals() {
         let blocks = std::iter::once(&mut main).chain(&mut more);
         let mut literal = Some(literal);
         for block in blocks {
-            literal = literal.and_then(|literal| block.take(literal));
+            literal = literal.and_then(|literal| block.take(literal, lists));
         }
         if let Some(literal) = literal {
             let mut block = Block::default();
-            let _taken = block.take(literal);
+            let _taken = block.take(literal, lists);
             more.push(block);
         }
     }
@@ -46,8 +47,8 @@ struct Conditions {
 
 impl Block {
     /// Gives the literal back if its key is taken.
-    fn take<'a>(&mut self, literal: &'a Literal) -> Option<&'a Literal> {
-        let (key_text, value, opposite) = condition(&literal.atom, literal.negated);
+    fn take<'a>(&mut self, literal: &'a Literal, lists: &WordLists) -> Option<&'a Literal> {
+        let (key_text, value, opposite) = condition(&literal.atom, literal.negated, lists);
         let conditions = if literal.negated && !opposite { &mut self.negated } else { &mut self.plain };
         let within = match &literal.atom {
             Atom::Keyword { within, .. } | Atom::Regex { within, .. } => Some(*within),
@@ -101,9 +102,9 @@ impl Conditions {
 }
 
 /// Key and value of a condition, and whether they say the opposite by themselves.
-fn condition(atom: &Atom, negated: bool) -> (&'static str, String, bool) {
+fn condition(atom: &Atom, negated: bool, lists: &WordLists) -> (&'static str, String, bool) {
     match atom {
-        Atom::Keyword { any_of, .. } => ("keyword", array(any_of.iter().map(keyword)), false),
+        Atom::Keyword { any_of, .. } => ("keyword", keywords(any_of, lists), false),
         Atom::Regex { patterns, .. } => {
             let sources = array(patterns.any_of.iter().map(|pattern| quote(pattern)));
             let value = if patterns.raw { format!("{{ pattern = {sources}, raw = true }}") } else { sources };
@@ -155,6 +156,24 @@ fn whole(range: &WholeRange) -> String {
 
 fn amount(amount: Amount) -> String {
     quote(&amount.to_string())
+}
+
+/// The words of a list by its name, where they are all there; the others one by one.
+fn keywords(mut words: &[Keyword], lists: &WordLists) -> String {
+    let of_list = |name: &str| format!("{{ words = {} }}", quote(name));
+    if let Some((name, _)) = lists.leading(words).filter(|(_, count)| *count == words.len()) {
+        return of_list(name);
+    }
+    let mut items = Vec::new();
+    while let Some(first) = words.first() {
+        let (item, count) = match lists.leading(words) {
+            Some((name, count)) => (of_list(name), count),
+            None => (keyword(first), 1),
+        };
+        items.push(item);
+        words = words.get(count..).unwrap_or_default();
+    }
+    array(items.into_iter())
 }
 
 pub(super) fn keyword(keyword: &Keyword) -> String {
