@@ -43,6 +43,22 @@ fn json(output: &Output) -> anyhow::Result<Value> {
     Ok(serde_json::from_slice(&output.stdout)?)
 }
 
+/// A note passes where warnings fail, and what is no TOML says what to type.
+#[test]
+fn lint_tells_notes_and_slips() -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path();
+    let noted = RULES.replace("on_unknown = \"match\"\n", "");
+    let noted = noted.replace("{ text = \"my invoice\" }", "{ text = \"my invoice\", tier = \"silver\" }");
+    std::fs::write(path.join("noted.toml"), noted)?;
+    std::fs::write(path.join("pasted.toml"), RULES.replace("team = \"billing\"", "team = “billing”"))?;
+    let told = stdout(&run(path, &["rules", "lint", "noted.toml", "--strict"], "", 0)?);
+    ensure!(told.starts_with("note: line ") && told.contains("needs import: tier"), "{told}");
+    let told = stdout(&run(path, &["rules", "lint", "pasted.toml"], "", 3)?);
+    ensure!(told.starts_with("error: line ") && told.contains("type \" instead"), "{told}");
+    Ok(())
+}
+
 #[test]
 fn rules_are_checked_tried_explained_and_compared() -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
