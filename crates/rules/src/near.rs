@@ -26,7 +26,7 @@ mod tests {
             ("Image", Some("image")),
             ("imag", Some("image")),
             ("imagge", Some("image")),
-            ("omage", Some("image")),
+            ("imabe", Some("image")),
             ("texts", Some("text")),
             ("picture", None),
             ("", None),
