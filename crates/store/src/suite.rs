@@ -57,6 +57,7 @@ macro_rules! store_suite {
             an_audited_change_is_whole_or_nothing,
             tampering_with_the_audit_log_is_refused_and_found,
             the_rules_leave_alone_what_the_administration_changed,
+            the_teams_of_all_sets_that_route_are_in_the_rules,
             tokens_are_found_by_their_hash,
             a_request_is_remembered_with_what_it_did,
             versions_of_rules_are_kept,

@@ -151,6 +151,27 @@ async fn a_version_is_tried_on_some_and_looks_on_for_all() -> anyhow::Result<()>
     Ok(())
 }
 
+/// A trial routes as the active version does, so nobody may delete the teams of either.
+#[tokio::test]
+async fn the_teams_of_both_versions_are_in_the_rules_while_one_is_tried() -> anyhow::Result<()> {
+    let server = AdminServer::start_without_rules().await?;
+    let scene = Scene::new(&server)?;
+    let publisher = &scene.publisher;
+    scene.push("first.toml", RULES)?;
+    scene.push("second.toml", &RULES.replace("billing", "invoices"))?;
+    publisher.json(&["rules", "activate", "1", "--trial", "2", "--percent", "1"])?;
+    let in_rules = |team: &str| publisher.json(&["teams", "get", team]).map(|team| team["in_rules"].clone());
+    eventually("the trial's team is there", WITHIN, async || in_rules("invoices").ok()).await;
+    for team in ["billing", "frontdesk", "invoices"] {
+        assert_eq!(in_rules(team)?, true, "{team}");
+        assert!(publisher.fails(&["teams", "delete", team], 1)?.contains("the rules in force name"), "{team}");
+    }
+    publisher.json(&["rules", "activate", "1"])?;
+    eventually("the trial is over", WITHIN, async || (in_rules("invoices").ok()? == false).then_some(())).await;
+    publisher.json(&["teams", "delete", "invoices"])?;
+    Ok(())
+}
+
 #[tokio::test]
 async fn what_is_wrong_is_named_and_nothing_is_kept() -> anyhow::Result<()> {
     let server = AdminServer::start_without_rules().await?;

@@ -144,11 +144,13 @@ static OPEN_CONVERSATIONS: Sql =
     Sql::both("SELECT count(*) AS open FROM conversation WHERE state <> 'resolved' AND team = $1");
 
 impl Store {
-    /// Creates the teams that the rules name, and updates those that only ever came from there. A team that is not
-    /// named any more stays: its queue may still hold messages.
+    /// Creates the teams that the rules name, and updates those that only ever came from there. These are all of them,
+    /// of every set that routes; of a team that several sets describe, the first description counts. A team that is
+    /// not named any more stays: its queue may still hold messages.
     pub async fn upsert_teams(&self, teams: &[Team]) -> Result<()> {
         let mut rows: Vec<TeamRow> = teams.iter().cloned().map(TeamRow::of_rules).collect();
-        rows.sort_unstable_by(|a, b| a.team.name.cmp(&b.team.name));
+        rows.sort_by(|a, b| a.team.name.cmp(&b.team.name));
+        rows.dedup_by(|later, first| later.team.name == first.team.name);
         let mut statements = vec![Statement::new(&UNNAME_ALL, vec![])];
         for row in &rows {
             statements.push(Statement::rows(&NAME, vec![row.params()]));

@@ -97,6 +97,23 @@ pub async fn the_rules_leave_alone_what_the_administration_changed(store: &Store
     Ok(())
 }
 
+/// During a trial two sets route.
+pub async fn the_teams_of_all_sets_that_route_are_in_the_rules(store: &Store) -> Result<()> {
+    store.migrate().await?;
+    let of = |name: &str, title: &str| Team { title: Some(title.to_owned()), ..team(name).team };
+    let of_active = [of("b", "active"), of("a", "active")];
+    let of_trial = [of("c", "trial"), of("a", "trial")];
+    store.upsert_teams(&of_active).await?;
+    store.upsert_teams(&[of_active, of_trial].concat()).await?;
+    let rows = store.team_rows(None, 10).await?;
+    let found: Vec<_> =
+        rows.iter().map(|row| (row.team.name.as_str(), row.team.title.as_deref(), row.in_rules)).collect();
+    let expected = [("a", Some("active"), true), ("b", Some("active"), true), ("c", Some("trial"), true)];
+    assert_eq!(found, expected);
+    assert_eq!(rows[0].revision, 1, "the other set's description is no change");
+    Ok(())
+}
+
 pub async fn tokens_are_found_by_their_hash(store: &Store) -> Result<()> {
     store.migrate().await?;
     let mut tokens = Vec::new();

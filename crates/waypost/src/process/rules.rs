@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 use waypost_bus::Bus;
+use waypost_domain::Team;
 use waypost_live::{Rules, RulesError, RulesInForce};
 use waypost_ops::{State, Switch};
 use waypost_store::{Store, StoreError};
@@ -89,9 +90,9 @@ pub(crate) async fn adopt_rules(
         let queues = config.topology_for(&teams);
         bus.declare(&queues).await.map_err(|error| Failure::failed(format!("topology: {error}")))?;
     }
-    for set in rules.routing() {
-        store.upsert_teams(&set.teams).await.map_err(failed)?;
-    }
+    // All at once: whoever is not among them counts as left out of the rules.
+    let teams: Vec<Team> = rules.routing().flat_map(|set| set.teams.iter().cloned()).collect();
+    store.upsert_teams(&teams).await.map_err(failed)?;
     waypost_router::metrics::begin(rules);
     Ok(())
 }
