@@ -12,4 +12,5 @@ mod on_rabbitmq;
 mod rule_sets;
 mod rules;
 mod server;
+mod team_queues;
 mod teams;

@@ -47,9 +47,9 @@ impl AdminServer {
         Self::start_in(folder, &format!("[rules]\nfile = {rules:?}\n"), more).await
     }
 
-    /// One that decides by what is activated.
-    pub async fn start_without_rules() -> anyhow::Result<Self> {
-        Self::start_in(tempfile::tempdir()?, "", "").await
+    /// One that decides by what is activated. `more` as for [`start`](Self::start).
+    pub async fn start_without_rules(more: &str) -> anyhow::Result<Self> {
+        Self::start_in(tempfile::tempdir()?, "", more).await
     }
 
     async fn start_in(folder: TempDir, rules: &str, more: &str) -> anyhow::Result<Self> {
@@ -80,8 +80,13 @@ impl AdminServer {
 
     /// The same, without this part of its configuration.
     pub async fn restart_without(&mut self, part: &str) -> anyhow::Result<()> {
+        self.restart_with(part, "").await
+    }
+
+    /// The same, with `other` in the place of this part of its configuration.
+    pub async fn restart_with(&mut self, part: &str, other: &str) -> anyhow::Result<()> {
         self.process.terminate(ENDS_WITHIN).await?;
-        self.settings.config = self.settings.config.replace(part, "");
+        self.settings.config = self.settings.config.replace(part, other);
         self.process = WaypostProcess::start(&self.settings).await?;
         Ok(())
     }

@@ -1,14 +1,21 @@
-//! The queues of one team: created where this process may; else a person is told how.
+//! The queues of teams: looked at, created where this process may; else a person is told how.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
-use waypost_bus::topology::team_queue;
-use waypost_bus::{BusError, Topology};
+use futures_util::{StreamExt, stream};
+use tracing::warn;
+use waypost_bus::Topology;
 use waypost_domain::TeamName;
-use waypost_domain::team::Priority;
 use waypost_grpc::Result;
+use waypost_live::teams::{FoundQueues, queues_of};
 
 use crate::Shared;
+
+/// How long the broker may take to answer for a team.
+const LOOK_WITHIN: Duration = Duration::from_secs(1);
+/// Teams that the broker is asked about at a time.
+const LOOKS_AT_ONCE: usize = 8;
 
 /// How the queues of a new team come to be.
 #[derive(Debug, Clone, Default)]
@@ -20,41 +27,60 @@ pub struct TeamQueues {
 }
 
 impl Shared {
-    /// Whether the team's queues are there, after having tried to create them where this process may.
-    pub(crate) async fn have_queues(&self, team: &TeamName) -> Result<bool> {
-        if self.team_queues.declare {
-            let mut topology = Topology::of_teams(&BTreeSet::from([team.clone()]));
-            for queue in &mut topology.queues {
-                queue.messages_max = self.team_queues.messages_max;
+    /// The team's queues as the broker has them; `None` where it does not say.
+    pub(crate) async fn look(&self, team: &TeamName) -> Option<FoundQueues> {
+        match tokio::time::timeout(LOOK_WITHIN, queues_of(&*self.bus, team)).await {
+            Ok(Ok(found)) => Some(found),
+            Ok(Err(error)) => {
+                warn!(%team, %error, "queues not looked at");
+                None
             }
-            return match self.bus.declare(&topology).await {
-                Ok(()) => Ok(true),
-                // A person must act; or the bus must come back, and then this is tried again.
-                Err(BusError::Refused(_) | BusError::Unavailable(_) | BusError::TopologyMismatch { .. }) => Ok(false),
-                Err(error @ (BusError::NoSuchQueue(_) | BusError::Unsupported(_))) => Err(error.into()),
-            };
-        }
-        for priority in Priority::ALL {
-            match self.bus.depth(&team_queue(team, priority)).await {
-                Ok(Some(_)) => {}
-                Ok(None) | Err(_) => return Ok(false),
+            Err(_) => {
+                warn!(%team, "queues not looked at: the broker does not answer");
+                None
             }
         }
-        Ok(true)
+    }
+
+    /// The same, after having tried to create what is missing, where this process may.
+    pub(crate) async fn look_and_create(&self, team: &TeamName) -> Option<FoundQueues> {
+        let found = self.look(team).await?;
+        if found.missing.is_empty() || !self.team_queues.declare {
+            return Some(found);
+        }
+        let mut topology = Topology::of_teams(&BTreeSet::from([team.clone()]));
+        for queue in &mut topology.queues {
+            queue.messages_max = self.team_queues.messages_max;
+        }
+        if let Err(error) = self.bus.declare(&topology).await {
+            // A person must act; or the bus must come back, and then this is tried again.
+            warn!(%team, %error, "queues not created");
+            return Some(found);
+        }
+        self.look(team).await
+    }
+
+    /// What the broker says of each of these teams' queues.
+    pub(crate) async fn look_at_all(
+        &self,
+        teams: Vec<TeamName>,
+        create: bool,
+    ) -> BTreeMap<TeamName, Option<FoundQueues>> {
+        let looks = teams.into_iter().map(|team| async move {
+            let found = if create { self.look_and_create(&team).await } else { self.look(&team).await };
+            (team, found)
+        });
+        stream::iter(looks).buffered(LOOKS_AT_ONCE).collect().await
     }
 
     /// Messages in the team's queues, those included that a tool has in hand.
     pub(crate) async fn waiting(&self, team: &TeamName) -> Result<u64> {
-        let mut waiting = 0;
-        for priority in Priority::ALL {
-            let depth = self.bus.depth(&team_queue(team, priority)).await?.unwrap_or_default();
-            waiting += depth.ready + depth.unacknowledged.unwrap_or_default();
-        }
-        Ok(waiting)
+        Ok(queues_of(&*self.bus, team).await?.waiting())
     }
 }
 
 /// What a person runs where this process may not create queues.
-pub(crate) fn command(team: &TeamName) -> String {
-    format!("waypost topology declare --team {team} --config FILE --set bus.url=amqp://ADMIN:PASSWORD@HOST:5672/VHOST")
+pub(crate) fn command<'a>(teams: impl IntoIterator<Item = &'a TeamName>) -> String {
+    let teams: String = teams.into_iter().map(|team| format!(" --team {team}")).collect();
+    format!("waypost topology declare{teams} --config FILE --set bus.url=amqp://ADMIN:PASSWORD@HOST:5672/VHOST")
 }

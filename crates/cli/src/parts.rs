@@ -130,7 +130,7 @@ pub(crate) async fn check(server: &Server, args: &DraftArgs, answer: &mut impl A
     if args.validate_only || name.is_empty() {
         return Ok(());
     }
-    let request = v1::CheckRuleSetRequest { name };
+    let request = v1::CheckRuleSetRequest { name, ..Default::default() };
     let checked = RuleSetServiceClient::new(server.clone()).check_rule_set(request).await?.into_inner();
     answer.put_checked(checked);
     Ok(())

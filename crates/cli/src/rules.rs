@@ -27,7 +27,7 @@ use self::lint::LintArgs;
 use self::single::RuleCommand;
 pub(crate) use self::single::{FormerRuleCommand, run_former};
 use self::test::TestArgs;
-use self::versions::{GetArgs, PushArgs, VersionArgs};
+use self::versions::{CheckArgs, GetArgs, PushArgs};
 use crate::failure::Failure;
 use crate::server::ServerArgs;
 
@@ -67,7 +67,7 @@ pub enum RulesCommand {
     /// Keep a rules file as a new version, and check it
     Push(PushArgs),
     /// Check a version, so that it can be activated
-    Check(VersionArgs),
+    Check(CheckArgs),
     /// Say which rules of a version nothing has hit for days, and how often the others were hit
     Coverage(CoverageArgs),
     /// Show what is in force

@@ -119,7 +119,7 @@ async fn list(args: ServerArgs) -> Result<(), Failure> {
             Ok((page.teams, page.next_page_token))
         }
     });
-    let fields = ["name", "title", "staffed", "max_waiting", "max_wait", "overflow_team", "parent", "state"];
+    let fields = ["name", "title", "staffed", "max_waiting", "max_wait", "overflow_team", "parent", "state", "waiting"];
     print_list(args.json, &teams.await?, &fields)
 }
 

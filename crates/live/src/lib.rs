@@ -11,4 +11,4 @@ pub mod teams;
 
 pub use numbers::{KnownNumber, Numbers};
 pub use rules::{Rules, RulesError, RulesInForce};
-pub use teams::TeamDirectory;
+pub use teams::{FoundQueues, TeamDirectory, queues_of};

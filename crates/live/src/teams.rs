@@ -17,6 +17,42 @@ use crate::rules::RulesInForce;
 
 const POLL_EVERY: Duration = Duration::from_secs(1);
 
+/// A team's queues, both together, as the broker has them.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct FoundQueues {
+    /// The names of those that are not there.
+    pub missing: Vec<String>,
+    /// Messages that nobody has in hand.
+    pub ready: u64,
+    /// Messages that a tool has in hand, where the broker tells.
+    pub unacknowledged: u64,
+    /// When the oldest was stored; `None` without any, or where the broker does not tell.
+    pub oldest_at: Option<Timestamp>,
+}
+
+impl FoundQueues {
+    /// Messages that nobody has handled yet.
+    pub const fn waiting(&self) -> u64 {
+        self.ready + self.unacknowledged
+    }
+}
+
+/// Asks the broker for the queues of `team`.
+pub async fn queues_of(bus: &dyn Bus, team: &TeamName) -> Result<FoundQueues, BusError> {
+    let mut found = FoundQueues::default();
+    for priority in Priority::ALL {
+        let queue = team_queue(team, priority);
+        let Some(depth) = bus.depth(&queue).await? else {
+            found.missing.push(queue);
+            continue;
+        };
+        found.ready += depth.ready;
+        found.unacknowledged += depth.unacknowledged.unwrap_or_default();
+        found.oldest_at = found.oldest_at.into_iter().chain(depth.oldest_at).min();
+    }
+    Ok(found)
+}
+
 /// Readers never lock.
 #[derive(Debug, Default)]
 pub struct TeamDirectory {
@@ -81,15 +117,9 @@ async fn is_over(bus: &dyn Bus, row: &TeamRow, now: Timestamp) -> Result<bool, B
     if row.max_waiting == 0 && row.max_wait_s == 0 {
         return Ok(false);
     }
-    let mut waiting = 0;
-    let mut oldest_at: Option<Timestamp> = None;
-    for priority in Priority::ALL {
-        let depth = bus.depth(&team_queue(&row.team.name, priority)).await?.unwrap_or_default();
-        waiting += depth.ready;
-        oldest_at = oldest_at.into_iter().chain(depth.oldest_at).min();
-    }
-    let too_many = row.max_waiting > 0 && waiting >= u64::from(row.max_waiting);
-    let wait_ms = oldest_at.map_or(0, |oldest| now.millis_since(oldest));
+    let found = queues_of(bus, &row.team.name).await?;
+    let too_many = row.max_waiting > 0 && found.ready >= u64::from(row.max_waiting);
+    let wait_ms = found.oldest_at.map_or(0, |oldest| now.millis_since(oldest));
     let too_long = row.max_wait_s > 0 && wait_ms >= i64::from(row.max_wait_s) * 1_000;
     Ok(too_many || too_long)
 }

@@ -96,5 +96,16 @@ async fn a_team_without_queues_names_the_command_that_creates_them() -> anyhow::
     ensure!(scene.deployment.command(&words)?.status()?.success());
     let after = scene.json(&["teams", "get", "vip"])?;
     assert_eq!((&after["state"], &after["pending_command"]), (&json!("TEAM_STATE_ACTIVE"), &json!("")), "{after}");
+
+    // Whoever the team comes from: what counts is what the broker has.
+    let servers = scene.deployment.servers().context("servers")?;
+    servers.ctl(&["delete_queue", "team.billing.normal"])?;
+    let lost = scene.json(&["teams", "get", "billing"])?;
+    let state = (&lost["state"], &lost["missing_queues"]);
+    assert_eq!(state, (&json!("TEAM_STATE_PENDING_TOPOLOGY"), &json!(["team.billing.normal"])), "{lost}");
+    ensure!(scene.deployment.command(&["topology", "declare", "--team", "billing"])?.status()?.success());
+    let listed = scene.json(&["teams", "list"])?;
+    let states = listed.as_array().into_iter().flatten().map(|team| &team["state"]);
+    assert_eq!(states.collect::<Vec<_>>(), [&json!("TEAM_STATE_ACTIVE"); 3], "{listed}");
     Ok(())
 }

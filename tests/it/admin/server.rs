@@ -56,7 +56,11 @@ impl AdminServer {
     }
 
     pub(super) async fn start_without_rules() -> anyhow::Result<Self> {
-        waypost_tests::AdminServer::start_without_rules().await.map(Self)
+        Self::start_without_rules_with("").await
+    }
+
+    pub(super) async fn start_without_rules_with(more: &str) -> anyhow::Result<Self> {
+        waypost_tests::AdminServer::start_without_rules(more).await.map(Self)
     }
 
     /// A caller with a new token that has this role.

@@ -15,6 +15,7 @@ use waypost_store::RuleSetRow;
 
 mod activation;
 mod coverage;
+mod team_queues;
 mod trial_runs;
 pub(super) mod wire;
 
@@ -81,8 +82,12 @@ impl RuleSets {
         let row = self.row("name", &request.name).await?;
         let text = row.text.clone();
         let findings = blocking(move || Ok(check_text(&text))).await?;
-        let is_good = findings.iter().all(|finding| finding.severity != Severity::Error);
-        let findings = wire::findings(&findings);
+        let mut is_good = findings.iter().all(|finding| finding.severity != Severity::Error);
+        let mut findings = wire::findings(&findings);
+        if is_good {
+            findings.extend(team_queues::findings(&self.shared, &row, request.force).await?);
+            is_good = findings.iter().all(|finding| finding.severity() != v1::Severity::Error);
+        }
         if !is_good || row.checked_at.is_some() {
             return Ok(v1::CheckRuleSetResponse { rule_set: Some(wire::rule_set(row)), findings });
         }

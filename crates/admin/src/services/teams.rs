@@ -5,6 +5,7 @@ use waypost_domain::{Team, TeamName};
 use waypost_grpc::error::{Violations, already_exists, check_etag, invalid, not_found, precondition};
 use waypost_grpc::fields::{check_title, masked, seconds, team_name, team_of, wire_time};
 use waypost_grpc::{Caller, Changed, Mutation, Result, Tx, change, page, serve};
+use waypost_live::FoundQueues;
 use waypost_proto::admin_v1 as v1;
 use waypost_proto::admin_v1::team_service_server::TeamService;
 use waypost_store::TeamRow;
@@ -46,11 +47,9 @@ impl Teams {
             Some(teams) => self.rows_of(teams, after.as_ref()).await?,
         };
         let next_page_token = page::cut(COLLECTION, &mut rows, size, |row| row.team.name.to_string());
-        let mut teams = Vec::with_capacity(rows.len());
-        for row in rows {
-            teams.push(self.shown(row).await?);
-        }
-        Ok(v1::ListTeamsResponse { teams, next_page_token })
+        let found = self.shared.look_at_all(rows.iter().map(|row| row.team.name.clone()).collect(), false).await;
+        let teams = rows.iter().map(|row| with_queues(wire(row), found.get(&row.team.name).and_then(Option::as_ref)));
+        Ok(v1::ListTeamsResponse { teams: teams.collect(), next_page_token })
     }
 
     async fn create_team(&self, request: Request<v1::CreateTeamRequest>) -> Result<v1::CreateTeamResponse> {
@@ -61,8 +60,10 @@ impl Teams {
         let row = read(&given, empty(name.clone()), &CAN_CHANGE)?;
         match change(&self.shared.store, mutation, move |tx| Box::pin(create(tx, row))).await? {
             // The queues come after the team: if this ends in between, whoever looks at the team next creates them.
-            Changed::Now(_) => Ok(v1::CreateTeamResponse { team: Some(self.with_queues(&name).await?) }),
-            Changed::Before(answer) | Changed::Checked(answer) => Ok(answer),
+            Changed::Now(_) => Ok(v1::CreateTeamResponse { team: Some(self.written(&name).await?) }),
+            Changed::Before(answer) | Changed::Checked(answer) => {
+                Ok(v1::CreateTeamResponse { team: self.as_it_is(&name, answer.team).await })
+            }
         }
     }
 
@@ -76,8 +77,10 @@ impl Teams {
             change(&self.shared.store, mutation, move |tx| Box::pin(update(tx, name, given, fields)))
         };
         match update.await? {
-            Changed::Now(_) => Ok(v1::UpdateTeamResponse { team: Some(self.with_queues(&name).await?) }),
-            Changed::Before(answer) | Changed::Checked(answer) => Ok(answer),
+            Changed::Now(_) => Ok(v1::UpdateTeamResponse { team: Some(self.written(&name).await?) }),
+            Changed::Before(answer) | Changed::Checked(answer) => {
+                Ok(v1::UpdateTeamResponse { team: self.as_it_is(&name, answer.team).await })
+            }
         }
     }
 
@@ -105,18 +108,27 @@ impl Teams {
     }
 
     /// The team that was just written, and its queues, which are created where they are missing.
-    async fn with_queues(&self, name: &TeamName) -> Result<v1::Team> {
+    async fn written(&self, name: &TeamName) -> Result<v1::Team> {
         let row = self.shared.store.team_row(name).await?;
         self.shown(row.ok_or_else(|| not_found(team_name(name)))?).await
     }
 
-    /// The team as it is shown, after another look at queues that were missing.
-    async fn shown(&self, mut row: TeamRow) -> Result<v1::Team> {
-        if row.pending_topology && self.shared.have_queues(&row.team.name).await? {
-            self.shared.store.team_is_active(&row.team.name).await?;
-            row.pending_topology = false;
+    /// The team as it is shown. Queues that are still to be created, since the team was, are tried again.
+    async fn shown(&self, row: TeamRow) -> Result<v1::Team> {
+        let name = &row.team.name;
+        if !row.pending_topology {
+            return Ok(with_queues(wire(&row), self.shared.look(name).await.as_ref()));
         }
-        Ok(wire(&row))
+        let found = self.shared.look_and_create(name).await;
+        if found.as_ref().is_some_and(|found| found.missing.is_empty()) {
+            self.shared.store.team_is_active(name).await?;
+        }
+        Ok(with_queues(wire(&row), found.as_ref()))
+    }
+
+    /// What was answered for `name`, with its queues as they are now; nothing is created.
+    async fn as_it_is(&self, name: &TeamName, team: Option<v1::Team>) -> Option<v1::Team> {
+        Some(with_queues(team?, self.shared.look(name).await.as_ref()))
     }
 }
 
@@ -259,9 +271,9 @@ fn wire_etag(row: &TeamRow) -> String {
     format!("{}-{}", row.updated_at.map_or(0, waypost_domain::Timestamp::as_millis), row.revision)
 }
 
+/// What the store has of it; of its queues only the broker knows.
 fn wire(row: &TeamRow) -> v1::Team {
     let other = |name: &Option<TeamName>| name.as_ref().map(team_name).unwrap_or_default();
-    let state = if row.pending_topology { v1::TeamState::PendingTopology } else { v1::TeamState::Active };
     v1::Team {
         name: team_name(&row.team.name),
         title: row.team.title.clone().unwrap_or_default(),
@@ -270,18 +282,33 @@ fn wire(row: &TeamRow) -> v1::Team {
         max_wait: (row.max_wait_s > 0).then(|| prost_types::Duration { seconds: i64::from(row.max_wait_s), nanos: 0 }),
         overflow_team: other(&row.team.overflow_team),
         parent: other(&row.parent),
-        state: state.into(),
-        pending_command: if row.pending_topology { queues::command(&row.team.name) } else { String::new() },
         in_rules: row.in_rules,
         update_time: row.updated_at.map(wire_time),
         etag: wire_etag(row),
+        ..v1::Team::default()
+    }
+}
+
+/// With its queues as the broker has them; `None` where it does not say.
+fn with_queues(team: v1::Team, found: Option<&FoundQueues>) -> v1::Team {
+    let Some(found) = found else {
+        return v1::Team { state: v1::TeamState::Unspecified.into(), ..team };
+    };
+    let is_whole = found.missing.is_empty();
+    let state = if is_whole { v1::TeamState::Active } else { v1::TeamState::PendingTopology };
+    let name = team_of("name", &team.name).ok().filter(|_| !is_whole);
+    v1::Team {
+        state: state.into(),
+        pending_command: name.map(|name| queues::command([&name])).unwrap_or_default(),
+        waiting: found.waiting(),
+        missing_queues: found.missing.clone(),
+        ..team
     }
 }
 
 /// What a person set, without what followed from it.
 fn audited(row: &TeamRow) -> v1::Team {
-    let state = v1::TeamState::Unspecified.into();
-    v1::Team { state, pending_command: String::new(), etag: String::new(), update_time: None, ..wire(row) }
+    v1::Team { etag: String::new(), update_time: None, ..wire(row) }
 }
 
 fn record(tx: &mut Tx, before: Option<&TeamRow>, after: Option<&TeamRow>) {

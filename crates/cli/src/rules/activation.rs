@@ -5,6 +5,7 @@ use waypost_proto::admin_v1 as v1;
 
 use super::versions::{Client, VersionArgs, client, in_collection, name};
 use crate::failure::Failure;
+use crate::output;
 use crate::server::{ServerArgs, pages, print_list, print_one};
 
 #[derive(Debug, Args)]
@@ -12,7 +13,9 @@ use crate::server::{ServerArgs, pages, print_list, print_one};
   waypost rules activate 4 --reason 'new opening hours'
   waypost rules activate 3 --trial 4 --percent 10 --number support-es
 
-Every process follows within two seconds. A trial's customers stay the same while its percentage grows.")]
+Every process follows within two seconds. A trial's customers stay the same while its percentage grows. Refused where
+teams have no queues and Waypost may not create them, with the command for whoever may. Warns of teams that are not in
+the rules any more and still have messages waiting or open conversations.")]
 pub struct ActivateArgs {
     #[command(flatten)]
     of: VersionArgs,
@@ -56,6 +59,9 @@ pub(crate) struct ChangeArgs {
     /// Check everything, change nothing
     #[arg(long)]
     validate_only: bool,
+    /// Even where teams have no queues
+    #[arg(long)]
+    force: bool,
 }
 
 pub(super) async fn active(args: ServerArgs) -> Result<(), Failure> {
@@ -132,7 +138,11 @@ async fn put_in_force(
         etag: change.etag,
         validate_only: change.validate_only,
         request_id: String::new(),
+        force: change.force,
     };
-    let activation = client.activate_rule_set(request).await?.into_inner().activation.unwrap_or_default();
-    print_one(json, &activation)
+    let activated = client.activate_rule_set(request).await?.into_inner();
+    for warning in &activated.warnings {
+        output::note(&format!("warning: {warning}"));
+    }
+    print_one(json, &activated.activation.unwrap_or_default())
 }

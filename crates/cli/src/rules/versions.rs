@@ -14,7 +14,7 @@ use crate::server::{ServerArgs, connect, pages, print_list, print_one};
 pub(super) type Client = RuleSetServiceClient;
 
 #[derive(Debug, Args)]
-pub struct VersionArgs {
+pub(super) struct VersionArgs {
     /// The version: 3, or ruleSets/3
     pub(super) rule_set: String,
     #[command(flatten)]
@@ -28,6 +28,19 @@ pub struct GetArgs {
     /// Print the rules and nothing else
     #[arg(long, conflicts_with = "json")]
     text: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "It also asks the broker for the queues of the version's teams. Where some are missing and Waypost may not create them,
+that is an error, with the command for whoever may."
+)]
+pub struct CheckArgs {
+    #[command(flatten)]
+    of: VersionArgs,
+    /// Take it even where teams have no queues
+    #[arg(long)]
+    force: bool,
 }
 
 #[derive(Debug, Args)]
@@ -82,7 +95,8 @@ pub(super) async fn push(args: PushArgs) -> Result<(), Failure> {
     let mut rule_set = pushed.rule_set.unwrap_or_default();
     let mut findings = pushed.findings;
     if !args.validate_only {
-        let checked = client.check_rule_set(v1::CheckRuleSetRequest { name: rule_set.name }).await?.into_inner();
+        let request = v1::CheckRuleSetRequest { name: rule_set.name, force: false };
+        let checked = client.check_rule_set(request).await?.into_inner();
         rule_set = checked.rule_set.unwrap_or_default();
         findings = checked.findings;
     }
@@ -90,11 +104,12 @@ pub(super) async fn push(args: PushArgs) -> Result<(), Failure> {
     print_checked(args.server.json, &rule_set, findings)
 }
 
-pub(super) async fn check(args: VersionArgs) -> Result<(), Failure> {
-    let request = v1::CheckRuleSetRequest { name: name(&args.rule_set) };
-    let checked = client(&args.server).await?.check_rule_set(request).await?.into_inner();
+pub(super) async fn check(args: CheckArgs) -> Result<(), Failure> {
+    let server = &args.of.server;
+    let request = v1::CheckRuleSetRequest { name: name(&args.of.rule_set), force: args.force };
+    let checked = client(server).await?.check_rule_set(request).await?.into_inner();
     let rule_set = v1::RuleSet { text: String::new(), ..checked.rule_set.unwrap_or_default() };
-    print_checked(args.server.json, &rule_set, checked.findings)
+    print_checked(server.json, &rule_set, checked.findings)
 }
 
 /// The version and what there is to say about it; fails when it has errors.

@@ -696,6 +696,9 @@ impl ::prost::Name for CreateRuleSetResponse {
 pub struct CheckRuleSetRequest {
     #[prost(string, tag = "1")]
     pub name: ::prost::alloc::string::String,
+    /// That teams have no queues is a warning and no error.
+    #[prost(bool, tag = "2")]
+    pub force: bool,
 }
 impl ::prost::Name for CheckRuleSetRequest {
     const NAME: &'static str = "CheckRuleSetRequest";
@@ -1159,6 +1162,9 @@ pub struct ActivateRuleSetRequest {
     pub validate_only: bool,
     #[prost(string, tag = "5")]
     pub request_id: ::prost::alloc::string::String,
+    /// Even where teams have no queues: messages for them are unrouted, or go to their overflow teams.
+    #[prost(bool, tag = "6")]
+    pub force: bool,
 }
 impl ::prost::Name for ActivateRuleSetRequest {
     const NAME: &'static str = "ActivateRuleSetRequest";
@@ -1174,6 +1180,9 @@ impl ::prost::Name for ActivateRuleSetRequest {
 pub struct ActivateRuleSetResponse {
     #[prost(message, optional, tag = "1")]
     pub activation: ::core::option::Option<Activation>,
+    /// For people: teams that are in force no more and have messages waiting or open conversations, teams without queues.
+    #[prost(string, repeated, tag = "2")]
+    pub warnings: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 impl ::prost::Name for ActivateRuleSetResponse {
     const NAME: &'static str = "ActivateRuleSetResponse";
@@ -1315,7 +1324,8 @@ pub mod rule_set_service_client {
         ) -> Call<super::CreateRuleSetResponse> {
             call(&self.0, "/waypost.admin.v1.RuleSetService/CreateRuleSet", &request)
         }
-        /// Checks a version and runs its samples. Without an error, it may be activated from then on.
+        /// Checks a version, runs its samples and looks for its teams' queues. Without an error, it may be activated from then
+        /// on.
         pub fn check_rule_set(
             &self,
             request: super::CheckRuleSetRequest,
@@ -1364,7 +1374,8 @@ pub mod rule_set_service_client {
         ) -> Call<super::ListActivationsResponse> {
             call(&self.0, "/waypost.admin.v1.RuleSetService/ListActivations", &request)
         }
-        /// Puts versions in force. Going back is activating an old version again.
+        /// Puts versions in force. Refused where teams of theirs have no queues and Waypost may not create these
+        /// (TEAMS_WITHOUT_QUEUES).
         pub fn activate_rule_set(
             &self,
             request: super::ActivateRuleSetRequest,
@@ -1395,7 +1406,8 @@ pub mod rule_set_service_server {
             &self,
             request: tonic::Request<super::CreateRuleSetRequest>,
         ) -> Result<tonic::Response<super::CreateRuleSetResponse>, tonic::Status>;
-        /// Checks a version and runs its samples. Without an error, it may be activated from then on.
+        /// Checks a version, runs its samples and looks for its teams' queues. Without an error, it may be activated from then
+        /// on.
         async fn check_rule_set(
             &self,
             request: tonic::Request<super::CheckRuleSetRequest>,
@@ -1430,7 +1442,8 @@ pub mod rule_set_service_server {
             &self,
             request: tonic::Request<super::ListActivationsRequest>,
         ) -> Result<tonic::Response<super::ListActivationsResponse>, tonic::Status>;
-        /// Puts versions in force. Going back is activating an old version again.
+        /// Puts versions in force. Refused where teams of theirs have no queues and Waypost may not create these
+        /// (TEAMS_WITHOUT_QUEUES).
         async fn activate_rule_set(
             &self,
             request: tonic::Request<super::ActivateRuleSetRequest>,
@@ -3368,7 +3381,7 @@ pub struct Team {
     /// Output only.
     #[prost(enumeration = "TeamState", tag = "8")]
     pub state: i32,
-    /// Output only. While the state is TEAM_STATE_PENDING_TOPOLOGY: the command that creates the queues.
+    /// Output only. Where the state is TEAM_STATE_PENDING_TOPOLOGY: the command that creates the queues.
     #[prost(string, tag = "9")]
     pub pending_command: ::prost::alloc::string::String,
     /// Output only. Whether the rules in force name this team.
@@ -3380,6 +3393,13 @@ pub struct Team {
     /// Changes with every change. Given with an update or a deletion, that is only done while the etag is still this one.
     #[prost(string, tag = "12")]
     pub etag: ::prost::alloc::string::String,
+    /// Output only. Messages in its queues that nobody has handled yet, as the broker says now. RabbitMQ does not tell of
+    /// those that a tool has in hand.
+    #[prost(uint64, tag = "13")]
+    pub waiting: u64,
+    /// Output only. The names of its queues that the broker does not have.
+    #[prost(string, repeated, tag = "14")]
+    pub missing_queues: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 impl ::prost::Name for Team {
     const NAME: &'static str = "Team";
@@ -3565,13 +3585,15 @@ impl ::prost::Name for DeleteTeamResponse {
         "/waypost.admin.v1.DeleteTeamResponse".into()
     }
 }
+/// As the broker has its queues now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
 pub enum TeamState {
+    /// The broker does not answer.
     Unspecified = 0,
     /// Its queues are there.
     Active = 1,
-    /// Its queues are not there yet, because Waypost may not create them: a person must run `pending_command`.
+    /// Not all of its queues are there: a person must run `pending_command`.
     PendingTopology = 2,
 }
 impl TeamState {

@@ -9,11 +9,11 @@ use waypost_proto::admin_v1 as v1;
 use waypost_store::{InForce, TrialRow};
 
 use super::super::versions::{VersionChange, number_of, version};
+use super::team_queues::TeamsLook;
+use super::wire::ACTIVATION;
 use super::{RuleSets, wire};
 use crate::Shared;
 
-/// The one resource, as errors and the audit log name it.
-pub(super) const ACTIVATION: &str = "activation";
 const ACTIVATIONS: &str = "activations";
 
 impl RuleSets {
@@ -45,28 +45,36 @@ impl RuleSets {
     ) -> Result<v1::ActivateRuleSetResponse> {
         let (VersionChange { mutation, reason }, request) = VersionChange::read(request)?;
         let in_force = read_activation(request.activation.as_ref())?;
-        let (shared, etag) = (self.shared.clone(), request.etag);
-        let activation =
-            change(&self.shared.store, mutation, move |tx| Box::pin(activate(tx, shared, in_force, etag, reason)));
+        let before = self.shared.store.activation().await?.map(|before| before.in_force);
+        let teams = TeamsLook::at(&self.shared, before.as_ref(), &in_force, !mutation.validate_only()).await?;
+        let (shared, v1::ActivateRuleSetRequest { etag, force, .. }) = (self.shared.clone(), request);
+        let wanted = Wanted { in_force, reason, etag, force, teams };
+        let activation = change(&self.shared.store, mutation, move |tx| Box::pin(activate(tx, shared, wanted)));
         Ok(activation.await?.into_answer())
     }
 }
 
-async fn activate(
-    tx: &mut Tx,
-    shared: Shared,
+/// What is to be put in force, and what was seen before that.
+struct Wanted {
     in_force: InForce,
-    etag: String,
     reason: String,
-) -> Result<v1::ActivateRuleSetResponse> {
+    /// Of what must still be in force; empty for whatever is.
+    etag: String,
+    /// Even where teams have no queues.
+    force: bool,
+    teams: TeamsLook,
+}
+
+async fn activate(tx: &mut Tx, shared: Shared, wanted: Wanted) -> Result<v1::ActivateRuleSetResponse> {
     let before = tx.activation().await?.map(|before| wire::activation(&before));
     let current = before.as_ref().map_or("0", |before| &before.etag);
-    check_etag(ACTIVATION, &etag, current)?;
-    check_versions(&shared, &in_force).await?;
+    check_etag(ACTIVATION, &wanted.etag, current)?;
+    check_versions(&shared, &wanted.in_force).await?;
+    let warnings = wanted.teams.warnings(tx, wanted.force).await?;
     let actor = tx.caller().actor.clone();
-    let after = wire::activation(&tx.activate(&in_force, &actor, &reason).await?);
+    let after = wire::activation(&tx.activate(&wanted.in_force, &actor, &wanted.reason).await?);
     tx.record(ACTIVATION, before.as_ref(), Some(&after));
-    Ok(v1::ActivateRuleSetResponse { activation: Some(after) })
+    Ok(v1::ActivateRuleSetResponse { activation: Some(after), warnings })
 }
 
 /// Versions that can be activated, with numbers that exist; says of each what does not fit.

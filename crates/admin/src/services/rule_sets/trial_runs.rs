@@ -14,7 +14,7 @@ use waypost_rules::{RouteInput, RuleSet};
 use waypost_store::{DecidedInput, RuleSetRow};
 
 use super::super::versions;
-use super::activation::ACTIVATION;
+use super::wire::ACTIVATION;
 use super::{RuleSets, wire};
 
 const MESSAGES_DEFAULT: u32 = 10_000;

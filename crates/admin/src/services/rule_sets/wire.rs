@@ -11,6 +11,9 @@ use waypost_store::{Activation, RuleSetRow};
 /// Findings in one answer; the first of thousands say enough.
 pub(in crate::services) const FINDINGS_MAX: usize = 200;
 
+/// What is in force: the one resource, as errors and the audit log name it.
+pub(super) const ACTIVATION: &str = "activation";
+
 pub(in crate::services) fn name(number: i64) -> String {
     format!("{}/{number}", super::COLLECTION)
 }
