@@ -9,6 +9,7 @@ mod coverage;
 mod numbers;
 #[cfg(feature = "servers")]
 mod on_rabbitmq;
+mod rollback;
 mod rule_sets;
 mod rules;
 mod server;

@@ -17,7 +17,7 @@ use std::path::Path;
 use clap::Subcommand;
 use waypost_rules::RuleSet;
 
-use self::activation::{ActivateArgs, RollbackArgs, ShadowArgs};
+use self::activation::{ActivateArgs, RollbackArgs, ShadowArgs, TrialCommand};
 use self::coverage::CoverageArgs;
 use self::decide::DecideArgs;
 use self::diff::DiffArgs;
@@ -74,9 +74,12 @@ pub enum RulesCommand {
     Active(ServerArgs),
     /// Put a version in force, for all or for some
     Activate(ActivateArgs),
-    /// Have a version decide beside the active one, for comparison; "none" ends it
+    /// What concerns the trial; `activate --trial` begins one
+    #[command(subcommand)]
+    Trial(TrialCommand),
+    /// Have a version decide beside the active one, for comparison; "end" ends it
     Shadow(ShadowArgs),
-    /// Put in force again what was before the last change
+    /// Put in force again what was before; repeated, what was before that
     Rollback(RollbackArgs),
     /// Everything that was ever put in force, the newest first
     History(ServerArgs),
@@ -102,6 +105,7 @@ pub(crate) async fn run(command: RulesCommand) -> Result<(), Failure> {
         RulesCommand::Coverage(args) => coverage::run(args).await,
         RulesCommand::Active(args) => activation::active(args).await,
         RulesCommand::Activate(args) => activation::activate(args).await,
+        RulesCommand::Trial(command) => activation::trial(command).await,
         RulesCommand::Shadow(args) => activation::shadow(args).await,
         RulesCommand::Rollback(args) => activation::rollback(args).await,
         RulesCommand::History(args) => activation::history(args).await,

@@ -185,7 +185,7 @@ async fn what_was_in_force_is_read_in_its_order() {
         InForce { active: versions[0].0, trial: Some(trial), shadow: Some(versions[2].0) },
     ] {
         let mut change = store.begin_change().await.unwrap();
-        change.activate(&in_force, "a test", "").await.unwrap();
+        change.activate(&in_force, "a test", "", None).await.unwrap();
         change.commit(&[]).await.unwrap();
     }
     let facts = StoreFacts::read(&store).await.unwrap();

@@ -56,9 +56,12 @@ mutating_requests! {
     DeleteRuleRequest { request_id, validate_only }
     DeleteTeamRequest { validate_only }
     DiscardDeadLettersRequest {}
+    EndShadowRequest { request_id, validate_only }
+    EndTrialRequest { request_id, validate_only }
     ImportHolidaysRequest { request_id, validate_only }
     ReplayDeadLettersRequest {}
     RevokeTokenRequest { validate_only }
+    RollBackActivationRequest { request_id, validate_only }
     SplitContactRequest { validate_only }
     UpdateCalendarRequest { request_id, validate_only }
     UpdateNumberRequest { validate_only }

@@ -107,7 +107,7 @@ async fn put_in_force(store: &Store, texts: [&str; 2]) -> Rules {
         let row = change.push_rule_set(&hash, text, "ann", "").await.unwrap();
         change.mark_rule_set_checked(row.number).await.unwrap();
     }
-    change.activate(&InForce { active: 1, shadow: Some(2), ..InForce::default() }, "ann", "").await.unwrap();
+    change.activate(&InForce { active: 1, shadow: Some(2), ..InForce::default() }, "ann", "", None).await.unwrap();
     change.commit(&[]).await.unwrap();
     Rules::open_store(store.clone()).await.unwrap().unwrap()
 }

@@ -146,8 +146,18 @@ async fn a_version_is_tried_on_some_and_looks_on_for_all() -> anyhow::Result<()>
 
     let shadowed = publisher.json(&["rules", "shadow", "2"])?;
     assert_eq!((&shadowed["shadow"], &shadowed["trial"]["rule_set"]), (&json!("ruleSets/2"), &json!("ruleSets/2")));
-    let ended = publisher.json(&["rules", "shadow", "none"])?;
-    ensure!(ended["shadow"] == "", "{ended}");
+    let ended = publisher.json(&["rules", "shadow", "end"])?;
+    assert_eq!((&ended["shadow"], &ended["trial"]["rule_set"]), (&json!(""), &json!("ruleSets/2")), "{ended}");
+    let told = publisher.run(&["rules", "trial", "end", "--reason", "good enough"])?;
+    let told = String::from_utf8_lossy(&told.stdout).into_owned();
+    let lines = ["active    ruleSets/1", &format!("trial     ruleSets/2 for 0 %, numbers/{name} → none")];
+    ensure!(lines.iter().all(|line| told.lines().any(|found| found == *line)), "{told}");
+    let active = publisher.json(&["rules", "active"])?;
+    assert_eq!((&active["trial"], &active["reason"]), (&Value::Null, &json!("good enough")), "{active}");
+    for (words, refusal) in [(["trial", "end"], "no trial"), (["shadow", "end"], "no version decides")] {
+        let refused = publisher.fails(&[&["rules"], &words[..]].concat(), 1)?;
+        ensure!(refused.contains(refusal), "{words:?}: {refused}");
+    }
     Ok(())
 }
 

@@ -127,7 +127,7 @@ impl Versions {
     async fn activate(&mut self, in_force: InForce) -> anyhow::Result<()> {
         let reading: Duration = in_force.numbers().map(|number| self.reading[&number]).sum();
         let mut change = self.store.begin_change().await?;
-        let revision = change.activate(&in_force, "a test", "").await?.revision;
+        let revision = change.activate(&in_force, "a test", "", None).await?.revision;
         change.commit(&[]).await?;
         self.timing.more.insert(revision, reading * DISTURBED);
         Ok(())

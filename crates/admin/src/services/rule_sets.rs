@@ -15,6 +15,7 @@ use waypost_store::RuleSetRow;
 
 mod activation;
 mod coverage;
+mod ladder;
 mod team_queues;
 mod trial_runs;
 pub(super) mod wire;
@@ -41,6 +42,9 @@ serve! { RuleSetService for RuleSets {
     get_activation: v1::GetActivationRequest => v1::GetActivationResponse,
     list_activations: v1::ListActivationsRequest => v1::ListActivationsResponse,
     activate_rule_set: v1::ActivateRuleSetRequest => v1::ActivateRuleSetResponse,
+    roll_back_activation: v1::RollBackActivationRequest => v1::RollBackActivationResponse,
+    end_trial: v1::EndTrialRequest => v1::EndTrialResponse,
+    end_shadow: v1::EndShadowRequest => v1::EndShadowResponse,
 }}
 
 impl RuleSets {

@@ -137,7 +137,10 @@ version_requests! {
     CreateRuleSetRequest
     DeleteCalendarRequest
     DeleteRuleRequest
+    EndShadowRequest
+    EndTrialRequest
     ImportHolidaysRequest
+    RollBackActivationRequest
     UpdateCalendarRequest
     UpdateRuleRequest
 }

@@ -1,6 +1,6 @@
-//! `waypost rules active`, `activate`, `shadow`, `rollback` and `history`: what is in force, and since when.
+//! `waypost rules active`, `activate`, `trial`, `shadow`, `rollback` and `history`: what is in force, and since when.
 
-use clap::Args;
+use clap::{Args, Subcommand};
 use waypost_proto::admin_v1 as v1;
 
 use super::versions::{Client, VersionArgs, client, in_collection, name};
@@ -28,11 +28,31 @@ pub struct ActivateArgs {
     /// A number of ours whose messages the trial decides; may be given several times
     #[arg(long, value_name = "NAME", requires = "trial")]
     number: Vec<String>,
+    /// Even where teams have no queues
+    #[arg(long)]
+    force: bool,
     #[command(flatten)]
     change: ChangeArgs,
 }
 
+#[derive(Debug, Subcommand)]
+pub enum TrialCommand {
+    /// End the trial: the active version decides for all
+    End(TrialEndArgs),
+}
+
 #[derive(Debug, Args)]
+pub struct TrialEndArgs {
+    #[command(flatten)]
+    change: ChangeArgs,
+    #[command(flatten)]
+    server: ServerArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  waypost rules shadow 4
+  waypost rules shadow end")]
 pub struct ShadowArgs {
     #[command(flatten)]
     of: VersionArgs,
@@ -41,7 +61,18 @@ pub struct ShadowArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  waypost rules rollback
+  waypost rules rollback --to 3 --reason 'the old hours again'
+
+Repeated, it goes further back, past what was gone back from. Revisions are in `waypost rules history`.")]
 pub struct RollbackArgs {
+    /// Go back to what this revision put in force
+    #[arg(long, value_name = "REVISION", default_value_t = 0, hide_default_value = true)]
+    to: i64,
+    /// Even where teams have no queues
+    #[arg(long)]
+    force: bool,
     #[command(flatten)]
     change: ChangeArgs,
     #[command(flatten)]
@@ -59,9 +90,6 @@ pub(crate) struct ChangeArgs {
     /// Check everything, change nothing
     #[arg(long)]
     validate_only: bool,
-    /// Even where teams have no queues
-    #[arg(long)]
-    force: bool,
 }
 
 pub(super) async fn active(args: ServerArgs) -> Result<(), Failure> {
@@ -77,35 +105,46 @@ pub(super) async fn activate(args: ActivateArgs) -> Result<(), Failure> {
     });
     let activation = v1::Activation { active: name(&args.of.rule_set), trial, ..v1::Activation::default() };
     let server = &args.of.server;
-    put_in_force(&client(server).await?, server.json, activation, args.change).await
+    put_in_force(&client(server).await?, server.json, activation, args.change, args.force).await
+}
+
+pub(super) async fn trial(command: TrialCommand) -> Result<(), Failure> {
+    let TrialCommand::End(TrialEndArgs { change, server }) = command;
+    let ChangeArgs { reason, etag, validate_only } = change;
+    let request = v1::EndTrialRequest { reason, etag, validate_only, request_id: String::new() };
+    let ended = client(&server).await?.end_trial(request).await?.into_inner();
+    print_change(server.json, ended.previous, ended.activation, &ended.warnings)
 }
 
 pub(super) async fn shadow(args: ShadowArgs) -> Result<(), Failure> {
     let server = &args.of.server;
     let client = client(server).await?;
+    let ChangeArgs { reason, etag, validate_only } = args.change;
+    if ["end", "none"].contains(&args.of.rule_set.as_str()) {
+        let request = v1::EndShadowRequest { reason, etag, validate_only, request_id: String::new() };
+        let ended = client.end_shadow(request).await?.into_inner();
+        return print_change(server.json, ended.previous, ended.activation, &[]);
+    }
     let current = in_force(&client).await?;
-    let shadow = if args.of.rule_set == "none" { String::new() } else { name(&args.of.rule_set) };
     // Unless told otherwise, only what was just read is changed.
-    let etag = if args.change.etag.is_empty() { current.etag.clone() } else { args.change.etag.clone() };
-    let change = ChangeArgs { etag, ..args.change };
-    put_in_force(&client, server.json, v1::Activation { shadow, ..current }, change).await
+    let etag = if etag.is_empty() { current.etag.clone() } else { etag };
+    let activation = v1::Activation { shadow: name(&args.of.rule_set), ..current };
+    // What decides decides already; only who looks on is new.
+    put_in_force(&client, server.json, activation, ChangeArgs { reason, etag, validate_only }, true).await
 }
 
 pub(super) async fn rollback(args: RollbackArgs) -> Result<(), Failure> {
-    let client = client(&args.server).await?;
-    let request = v1::ListActivationsRequest { page_size: 2, page_token: String::new() };
-    let last = client.list_activations(request).await?.into_inner().activations;
-    let [current, before] = &last[..] else {
-        return Err(Failure::failed("there is nothing to go back to"));
+    let ChangeArgs { reason, etag, validate_only } = args.change;
+    let request = v1::RollBackActivationRequest {
+        to_revision: args.to,
+        reason,
+        etag,
+        validate_only,
+        request_id: String::new(),
+        force: args.force,
     };
-    let etag = if args.change.etag.is_empty() { current.etag.clone() } else { args.change.etag.clone() };
-    let reason = if args.change.reason.is_empty() {
-        format!("back to revision {}", before.revision)
-    } else {
-        args.change.reason
-    };
-    let change = ChangeArgs { etag, reason, ..args.change };
-    put_in_force(&client, args.server.json, before.clone(), change).await
+    let back = client(&args.server).await?.roll_back_activation(request).await?.into_inner();
+    print_change(args.server.json, back.previous, back.activation, &back.warnings)
 }
 
 pub(super) async fn history(args: ServerArgs) -> Result<(), Failure> {
@@ -131,6 +170,7 @@ async fn put_in_force(
     json: bool,
     activation: v1::Activation,
     change: ChangeArgs,
+    force: bool,
 ) -> Result<(), Failure> {
     let request = v1::ActivateRuleSetRequest {
         activation: Some(activation),
@@ -138,11 +178,51 @@ async fn put_in_force(
         etag: change.etag,
         validate_only: change.validate_only,
         request_id: String::new(),
-        force: change.force,
+        force,
     };
     let activated = client.activate_rule_set(request).await?.into_inner();
-    for warning in &activated.warnings {
+    print_change(json, activated.previous, activated.activation, &activated.warnings)
+}
+
+/// What was in force and what is, a line each; as JSON only what is.
+fn print_change(
+    json: bool,
+    was: Option<v1::Activation>,
+    is: Option<v1::Activation>,
+    warnings: &[String],
+) -> Result<(), Failure> {
+    for warning in warnings {
         output::note(&format!("warning: {warning}"));
     }
-    print_one(json, &activated.activation.unwrap_or_default())
+    let (was, is) = (was.unwrap_or_default(), is.unwrap_or_default());
+    if json {
+        return print_one(true, &is);
+    }
+    let revision = |activation: &v1::Activation| match activation.revision {
+        0 => String::new(),
+        revision => revision.to_string(),
+    };
+    let lines = [
+        ("active", was.active.clone(), is.active.clone()),
+        ("trial", trial_text(&was), trial_text(&is)),
+        ("shadow", was.shadow.clone(), is.shadow.clone()),
+        ("revision", revision(&was), revision(&is)),
+        ("reason", is.reason.clone(), is.reason.clone()),
+    ];
+    for (what, was, is) in lines.iter().filter(|(_, was, is)| !was.is_empty() || !is.is_empty()) {
+        let or_none = |text: &String| if text.is_empty() { "none".to_owned() } else { text.clone() };
+        let change = if was == is { is.clone() } else { format!("{} → {}", or_none(was), or_none(is)) };
+        output::line(&format!("{what:8}  {change}"))?;
+    }
+    Ok(())
+}
+
+fn trial_text(activation: &v1::Activation) -> String {
+    let Some(trial) = &activation.trial else { return String::new() };
+    let mut text = format!("{} for {} %", trial.rule_set, trial.percent);
+    for number in &trial.numbers {
+        text.push_str(", ");
+        text.push_str(number);
+    }
+    text
 }

@@ -511,6 +511,10 @@ pub struct Activation {
     /// Changes with every activation.
     #[prost(string, tag = "8")]
     pub etag: ::prost::alloc::string::String,
+    /// Where this was a rollback: the revision that it went back to. Where that was one too: the revision that it had gone
+    /// back to. 0 where it was none.
+    #[prost(int64, tag = "9")]
+    pub rolled_back_to: i64,
 }
 impl ::prost::Name for Activation {
     const NAME: &'static str = "Activation";
@@ -1183,6 +1187,9 @@ pub struct ActivateRuleSetResponse {
     /// For people: teams that are in force no more and have messages waiting or open conversations, teams without queues.
     #[prost(string, repeated, tag = "2")]
     pub warnings: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// What was in force before; absent for the first activation.
+    #[prost(message, optional, tag = "3")]
+    pub previous: ::core::option::Option<Activation>,
 }
 impl ::prost::Name for ActivateRuleSetResponse {
     const NAME: &'static str = "ActivateRuleSetResponse";
@@ -1192,6 +1199,141 @@ impl ::prost::Name for ActivateRuleSetResponse {
     }
     fn type_url() -> ::prost::alloc::string::String {
         "/waypost.admin.v1.ActivateRuleSetResponse".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RollBackActivationRequest {
+    /// The revision to go back to; 0 for what was in force before.
+    #[prost(int64, tag = "1")]
+    pub to_revision: i64,
+    /// Why; for whoever asks later. Where empty: `back to revision {revision}`.
+    #[prost(string, tag = "2")]
+    pub reason: ::prost::alloc::string::String,
+    /// Where given, what is in force must still be this.
+    #[prost(string, tag = "3")]
+    pub etag: ::prost::alloc::string::String,
+    #[prost(bool, tag = "4")]
+    pub validate_only: bool,
+    #[prost(string, tag = "5")]
+    pub request_id: ::prost::alloc::string::String,
+    /// Even where teams have no queues.
+    #[prost(bool, tag = "6")]
+    pub force: bool,
+}
+impl ::prost::Name for RollBackActivationRequest {
+    const NAME: &'static str = "RollBackActivationRequest";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.RollBackActivationRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.RollBackActivationRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RollBackActivationResponse {
+    #[prost(message, optional, tag = "1")]
+    pub activation: ::core::option::Option<Activation>,
+    /// What was in force before.
+    #[prost(message, optional, tag = "2")]
+    pub previous: ::core::option::Option<Activation>,
+    /// As in ActivateRuleSetResponse.
+    #[prost(string, repeated, tag = "3")]
+    pub warnings: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+impl ::prost::Name for RollBackActivationResponse {
+    const NAME: &'static str = "RollBackActivationResponse";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.RollBackActivationResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.RollBackActivationResponse".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct EndTrialRequest {
+    /// Why; for whoever asks later.
+    #[prost(string, tag = "1")]
+    pub reason: ::prost::alloc::string::String,
+    /// Where given, what is in force must still be this.
+    #[prost(string, tag = "2")]
+    pub etag: ::prost::alloc::string::String,
+    #[prost(bool, tag = "3")]
+    pub validate_only: bool,
+    #[prost(string, tag = "4")]
+    pub request_id: ::prost::alloc::string::String,
+}
+impl ::prost::Name for EndTrialRequest {
+    const NAME: &'static str = "EndTrialRequest";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.EndTrialRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.EndTrialRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct EndTrialResponse {
+    #[prost(message, optional, tag = "1")]
+    pub activation: ::core::option::Option<Activation>,
+    /// What was in force before.
+    #[prost(message, optional, tag = "2")]
+    pub previous: ::core::option::Option<Activation>,
+    /// As in ActivateRuleSetResponse.
+    #[prost(string, repeated, tag = "3")]
+    pub warnings: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+impl ::prost::Name for EndTrialResponse {
+    const NAME: &'static str = "EndTrialResponse";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.EndTrialResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.EndTrialResponse".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct EndShadowRequest {
+    /// Why; for whoever asks later.
+    #[prost(string, tag = "1")]
+    pub reason: ::prost::alloc::string::String,
+    /// Where given, what is in force must still be this.
+    #[prost(string, tag = "2")]
+    pub etag: ::prost::alloc::string::String,
+    #[prost(bool, tag = "3")]
+    pub validate_only: bool,
+    #[prost(string, tag = "4")]
+    pub request_id: ::prost::alloc::string::String,
+}
+impl ::prost::Name for EndShadowRequest {
+    const NAME: &'static str = "EndShadowRequest";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.EndShadowRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.EndShadowRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct EndShadowResponse {
+    #[prost(message, optional, tag = "1")]
+    pub activation: ::core::option::Option<Activation>,
+    /// What was in force before.
+    #[prost(message, optional, tag = "2")]
+    pub previous: ::core::option::Option<Activation>,
+}
+impl ::prost::Name for EndShadowResponse {
+    const NAME: &'static str = "EndShadowResponse";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.EndShadowResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.EndShadowResponse".into()
     }
 }
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
@@ -1375,12 +1517,38 @@ pub mod rule_set_service_client {
             call(&self.0, "/waypost.admin.v1.RuleSetService/ListActivations", &request)
         }
         /// Puts versions in force. Refused where teams of theirs have no queues and Waypost may not create these
-        /// (TEAMS_WITHOUT_QUEUES).
+        /// (TEAMS_WITHOUT_QUEUES). Going back to an old version is a rollback, or activating it again.
         pub fn activate_rule_set(
             &self,
             request: super::ActivateRuleSetRequest,
         ) -> Call<super::ActivateRuleSetResponse> {
             call(&self.0, "/waypost.admin.v1.RuleSetService/ActivateRuleSet", &request)
+        }
+        /// Puts in force again what was before, or what a revision put in force. Repeated, it goes further back, past what was
+        /// gone back from.
+        pub fn roll_back_activation(
+            &self,
+            request: super::RollBackActivationRequest,
+        ) -> Call<super::RollBackActivationResponse> {
+            call(
+                &self.0,
+                "/waypost.admin.v1.RuleSetService/RollBackActivation",
+                &request,
+            )
+        }
+        /// Ends the trial: the active version decides for all.
+        pub fn end_trial(
+            &self,
+            request: super::EndTrialRequest,
+        ) -> Call<super::EndTrialResponse> {
+            call(&self.0, "/waypost.admin.v1.RuleSetService/EndTrial", &request)
+        }
+        /// Ends the comparison with the version that decides beside the others.
+        pub fn end_shadow(
+            &self,
+            request: super::EndShadowRequest,
+        ) -> Call<super::EndShadowResponse> {
+            call(&self.0, "/waypost.admin.v1.RuleSetService/EndShadow", &request)
         }
     }
 }
@@ -1443,11 +1611,27 @@ pub mod rule_set_service_server {
             request: tonic::Request<super::ListActivationsRequest>,
         ) -> Result<tonic::Response<super::ListActivationsResponse>, tonic::Status>;
         /// Puts versions in force. Refused where teams of theirs have no queues and Waypost may not create these
-        /// (TEAMS_WITHOUT_QUEUES).
+        /// (TEAMS_WITHOUT_QUEUES). Going back to an old version is a rollback, or activating it again.
         async fn activate_rule_set(
             &self,
             request: tonic::Request<super::ActivateRuleSetRequest>,
         ) -> Result<tonic::Response<super::ActivateRuleSetResponse>, tonic::Status>;
+        /// Puts in force again what was before, or what a revision put in force. Repeated, it goes further back, past what was
+        /// gone back from.
+        async fn roll_back_activation(
+            &self,
+            request: tonic::Request<super::RollBackActivationRequest>,
+        ) -> Result<tonic::Response<super::RollBackActivationResponse>, tonic::Status>;
+        /// Ends the trial: the active version decides for all.
+        async fn end_trial(
+            &self,
+            request: tonic::Request<super::EndTrialRequest>,
+        ) -> Result<tonic::Response<super::EndTrialResponse>, tonic::Status>;
+        /// Ends the comparison with the version that decides beside the others.
+        async fn end_shadow(
+            &self,
+            request: tonic::Request<super::EndShadowRequest>,
+        ) -> Result<tonic::Response<super::EndShadowResponse>, tonic::Status>;
     }
     /// The service, with an implementation behind it.
     pub struct RuleSetServiceServer(Box<dyn RuleSetService>);
@@ -1496,6 +1680,11 @@ pub mod rule_set_service_server {
                 "ActivateRuleSet" => {
                     Ok(encode(self.0.activate_rule_set(decode(request)?).await?))
                 }
+                "RollBackActivation" => {
+                    Ok(encode(self.0.roll_back_activation(decode(request)?).await?))
+                }
+                "EndTrial" => Ok(encode(self.0.end_trial(decode(request)?).await?)),
+                "EndShadow" => Ok(encode(self.0.end_shadow(decode(request)?).await?)),
                 _ => Err(tonic::Status::unimplemented(method.to_owned())),
             }
         }

@@ -36,6 +36,8 @@ pub struct Activation {
     pub at: Timestamp,
     pub by: String,
     pub reason: String,
+    /// Where it went back: the revision that it went to; where that had gone back too, where that went.
+    pub rolled_back_to: Option<i64>,
 }
 
 static ACTIVATION: Table = Table {
@@ -50,6 +52,7 @@ static ACTIVATION: Table = Table {
         ("shadow", "BIGINT"),
         ("made_by", "TEXT"),
         ("reason", "TEXT"),
+        ("rolled_back_to", "BIGINT"),
     ],
 };
 
@@ -69,6 +72,7 @@ impl Activation {
             at: row.get("at")?,
             by: row.get("made_by")?,
             reason: row.get("reason")?,
+            rolled_back_to: row.get("rolled_back_to")?,
         })
     }
 
@@ -87,6 +91,7 @@ impl Activation {
             self.in_force.shadow,
             &self.by,
             &self.reason,
+            self.rolled_back_to,
         ]
     }
 }
@@ -134,8 +139,15 @@ impl AuditedTx {
         only(&self.tx.query(&LAST, vec![]).await?)
     }
 
-    /// Puts other versions in force. [`StoreError::Invalid`] when one is missing or a draft.
-    pub async fn activate(&mut self, in_force: &InForce, by: &str, reason: &str) -> Result<Activation> {
+    /// Puts other versions in force. [`StoreError::Invalid`] when one is missing or a draft. `rolled_back_to`: for whoever
+    /// goes back.
+    pub async fn activate(
+        &mut self,
+        in_force: &InForce,
+        by: &str,
+        reason: &str,
+        rolled_back_to: Option<i64>,
+    ) -> Result<Activation> {
         if in_force.trial.as_ref().is_some_and(|trial| trial.percent > 100) {
             return Err(StoreError::Invalid("percent must be at most 100".to_owned()));
         }
@@ -155,6 +167,7 @@ impl AuditedTx {
             at: self.now,
             by: clean(by).into_owned(),
             reason: clean(reason).into_owned(),
+            rolled_back_to,
         };
         self.tx.run(vec![Statement::rows(&INSERT, vec![activation.params()])]).await?;
         Ok(activation)

@@ -17,8 +17,18 @@ async fn check(store: &Store, number: i64) -> Result<()> {
 }
 
 async fn activate(store: &Store, in_force: &InForce, by: &str, reason: &str) -> Result<Activation> {
+    put_in_force(store, in_force, by, reason, None).await
+}
+
+async fn put_in_force(
+    store: &Store,
+    in_force: &InForce,
+    by: &str,
+    reason: &str,
+    rolled_back_to: Option<i64>,
+) -> Result<Activation> {
     let mut change = store.begin_change().await?;
-    let activation = change.activate(in_force, by, reason).await?;
+    let activation = change.activate(in_force, by, reason, rolled_back_to).await?;
     assert_eq!(change.activation().await?.as_ref(), Some(&activation));
     change.commit(&[]).await?;
     Ok(activation)
@@ -65,7 +75,8 @@ pub async fn rules_are_activated_one_change_after_the_other(store: &Store) -> Re
     assert!(matches!(activate(store, &too_many, "bob", "").await, Err(StoreError::Invalid(_))));
     let second = activate(store, &gradual, "bob", "a fifth").await?;
     assert_eq!(second.in_force.numbers().collect::<Vec<_>>(), [1, 2, 2]);
-    let back = activate(store, &only(1), "ann", "back").await?;
+    let back = put_in_force(store, &only(1), "ann", "back", Some(1)).await?;
+    assert_eq!((back.rolled_back_to, second.rolled_back_to), (Some(1), None));
     assert_eq!(store.activations(None, 10).await?, vec![back, second.clone(), first]);
     assert_eq!(store.activations(Some(3), 1).await?, vec![second]);
     Ok(())

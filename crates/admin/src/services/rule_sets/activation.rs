@@ -1,17 +1,18 @@
 //! Which versions are in force: looked at, and changed.
 
+use prost::Message;
 use tonic::Request;
 use waypost_domain::NumberName;
 use waypost_grpc::error::{Violations, check_etag, invalid, not_found, precondition};
 use waypost_grpc::fields::id_of;
-use waypost_grpc::{Result, Tx, change, page};
+use waypost_grpc::{Mutation, Result, Tx, change, page};
 use waypost_proto::admin_v1 as v1;
-use waypost_store::{InForce, TrialRow};
+use waypost_store::{Activation, InForce, TrialRow};
 
 use super::super::versions::{VersionChange, number_of, version};
 use super::team_queues::TeamsLook;
 use super::wire::ACTIVATION;
-use super::{RuleSets, wire};
+use super::{RuleSets, ladder, wire};
 use crate::Shared;
 
 const ACTIVATIONS: &str = "activations";
@@ -44,37 +45,144 @@ impl RuleSets {
         request: Request<v1::ActivateRuleSetRequest>,
     ) -> Result<v1::ActivateRuleSetResponse> {
         let (VersionChange { mutation, reason }, request) = VersionChange::read(request)?;
-        let in_force = read_activation(request.activation.as_ref())?;
-        let before = self.shared.store.activation().await?.map(|before| before.in_force);
-        let teams = TeamsLook::at(&self.shared, before.as_ref(), &in_force, !mutation.validate_only()).await?;
-        let (shared, v1::ActivateRuleSetRequest { etag, force, .. }) = (self.shared.clone(), request);
-        let wanted = Wanted { in_force, reason, etag, force, teams };
-        let activation = change(&self.shared.store, mutation, move |tx| Box::pin(activate(tx, shared, wanted)));
+        let next = Next::only(read_activation(request.activation.as_ref())?);
+        let before = self.shared.store.activation().await?;
+        let how = How { reason, etags: [request.etag, String::new()], force: request.force };
+        let answer = |Put { activation, previous, warnings }| v1::ActivateRuleSetResponse {
+            activation: Some(activation),
+            previous,
+            warnings,
+        };
+        self.put_in_force(mutation, before.as_ref(), Ok(next), how, answer).await
+    }
+
+    pub(super) async fn roll_back_activation(
+        &self,
+        request: Request<v1::RollBackActivationRequest>,
+    ) -> Result<v1::RollBackActivationResponse> {
+        let (VersionChange { mutation, reason }, request) = VersionChange::read(request)?;
+        let before = self.shared.store.activation().await?;
+        let target = ladder::target(&self.shared.store, before.as_ref(), request.to_revision).await;
+        let reason = match &target {
+            Ok(target) if reason.is_empty() => format!("back to revision {}", ladder::place(target)),
+            Ok(_) | Err(_) => reason,
+        };
+        let next =
+            target.map(|target| Next { rolled_back_to: Some(ladder::place(&target)), in_force: target.in_force });
+        let how = How { reason, etags: [request.etag, seen(before.as_ref())], force: request.force };
+        let answer = |Put { activation, previous, warnings }| v1::RollBackActivationResponse {
+            activation: Some(activation),
+            previous,
+            warnings,
+        };
+        self.put_in_force(mutation, before.as_ref(), next, how, answer).await
+    }
+
+    pub(super) async fn end_trial(&self, request: Request<v1::EndTrialRequest>) -> Result<v1::EndTrialResponse> {
+        let (VersionChange { mutation, reason }, request) = VersionChange::read(request)?;
+        let before = self.shared.store.activation().await?;
+        let in_force = before.as_ref().map(|before| &before.in_force).filter(|in_force| in_force.trial.is_some());
+        let next = in_force.map(|in_force| Next::only(InForce { trial: None, ..in_force.clone() }));
+        let next = next.ok_or_else(|| precondition("NO_TRIAL", ACTIVATION, "there is no trial to end"));
+        // What goes on decides already.
+        let how = How { reason, etags: [request.etag, seen(before.as_ref())], force: true };
+        let answer = |Put { activation, previous, warnings }| v1::EndTrialResponse {
+            activation: Some(activation),
+            previous,
+            warnings,
+        };
+        self.put_in_force(mutation, before.as_ref(), next, how, answer).await
+    }
+
+    pub(super) async fn end_shadow(&self, request: Request<v1::EndShadowRequest>) -> Result<v1::EndShadowResponse> {
+        let (VersionChange { mutation, reason }, request) = VersionChange::read(request)?;
+        let before = self.shared.store.activation().await?;
+        let in_force = before.as_ref().map(|before| &before.in_force).filter(|in_force| in_force.shadow.is_some());
+        let next = in_force.map(|in_force| Next::only(InForce { shadow: None, ..in_force.clone() }));
+        let next = next.ok_or_else(|| precondition("NO_SHADOW", ACTIVATION, "no version decides in the shadow"));
+        // What goes on decides already.
+        let how = How { reason, etags: [request.etag, seen(before.as_ref())], force: true };
+        let answer =
+            |Put { activation, previous, .. }| v1::EndShadowResponse { activation: Some(activation), previous };
+        self.put_in_force(mutation, before.as_ref(), next, how, answer).await
+    }
+
+    /// Puts `next` in force, after what is in force `before`. A refusal that is found before the transaction is only given
+    /// in it: the same request may have been answered already.
+    async fn put_in_force<A: Message + Default>(
+        &self,
+        mutation: Mutation,
+        before: Option<&Activation>,
+        next: Result<Next>,
+        how: How,
+        answer: impl FnOnce(Put) -> A + Send + 'static,
+    ) -> Result<A> {
+        let create = !mutation.validate_only();
+        let next = match next {
+            Ok(next) => {
+                let before = before.map(|before| &before.in_force);
+                let teams = TeamsLook::at(&self.shared, before, &next.in_force, create).await?;
+                Ok((next, teams))
+            }
+            Err(refusal) => Err(refusal),
+        };
+        let shared = self.shared.clone();
+        let activation = change(&self.shared.store, mutation, move |tx| {
+            Box::pin(async move {
+                let (next, teams) = next?;
+                put(tx, shared, next, teams, how).await.map(answer)
+            })
+        });
         Ok(activation.await?.into_answer())
     }
 }
 
-/// What is to be put in force, and what was seen before that.
-struct Wanted {
+/// What is to be put in force.
+struct Next {
     in_force: InForce,
-    reason: String,
-    /// Of what must still be in force; empty for whatever is.
-    etag: String,
-    /// Even where teams have no queues.
-    force: bool,
-    teams: TeamsLook,
+    /// Where it goes back: the revision.
+    rolled_back_to: Option<i64>,
 }
 
-async fn activate(tx: &mut Tx, shared: Shared, wanted: Wanted) -> Result<v1::ActivateRuleSetResponse> {
-    let before = tx.activation().await?.map(|before| wire::activation(&before));
-    let current = before.as_ref().map_or("0", |before| &before.etag);
-    check_etag(ACTIVATION, &wanted.etag, current)?;
-    check_versions(&shared, &wanted.in_force).await?;
-    let warnings = wanted.teams.warnings(tx, wanted.force).await?;
+impl Next {
+    const fn only(in_force: InForce) -> Self {
+        Self { in_force, rolled_back_to: None }
+    }
+}
+
+/// How somebody wants it put in force.
+struct How {
+    reason: String,
+    /// Of what must still be in force: what the caller gave, and what the change was worked out of. Empty for whatever is.
+    etags: [String; 2],
+    /// Even where teams have no queues.
+    force: bool,
+}
+
+/// What became of it.
+struct Put {
+    activation: v1::Activation,
+    previous: Option<v1::Activation>,
+    warnings: Vec<String>,
+}
+
+fn seen(before: Option<&Activation>) -> String {
+    before.map(wire::etag).unwrap_or_default()
+}
+
+async fn put(tx: &mut Tx, shared: Shared, next: Next, teams: TeamsLook, how: How) -> Result<Put> {
+    let previous = tx.activation().await?.map(|before| wire::activation(&before));
+    let current = previous.as_ref().map_or("0", |before| &before.etag);
+    for etag in &how.etags {
+        check_etag(ACTIVATION, etag, current)?;
+    }
+    check_versions(&shared, &next.in_force).await?;
+    let warnings = teams.warnings(tx, how.force).await?;
     let actor = tx.caller().actor.clone();
-    let after = wire::activation(&tx.activate(&wanted.in_force, &actor, &wanted.reason).await?);
-    tx.record(ACTIVATION, before.as_ref(), Some(&after));
-    Ok(v1::ActivateRuleSetResponse { activation: Some(after), warnings })
+    let after = tx.activate(&next.in_force, &actor, &how.reason, next.rolled_back_to).await?;
+    let activation = wire::activation(&after);
+    tx.record(ACTIVATION, previous.as_ref(), Some(&activation));
+    Ok(Put { activation, previous, warnings })
 }
 
 /// Versions that can be activated, with numbers that exist; says of each what does not fit.

@@ -33,6 +33,11 @@ pub(in crate::services) fn rule_set(row: RuleSetRow) -> v1::RuleSet {
     }
 }
 
+/// Changes with every activation.
+pub(in crate::services) fn etag(activation: &Activation) -> String {
+    activation.revision.to_string()
+}
+
 pub(in crate::services) fn activation(activation: &Activation) -> v1::Activation {
     let in_force = &activation.in_force;
     let trial = in_force.trial.as_ref().map(|trial| v1::Trial {
@@ -48,7 +53,8 @@ pub(in crate::services) fn activation(activation: &Activation) -> v1::Activation
         create_time: Some(wire_time(activation.at)),
         creator: activation.by.clone(),
         reason: activation.reason.clone(),
-        etag: activation.revision.to_string(),
+        etag: etag(activation),
+        rolled_back_to: activation.rolled_back_to.unwrap_or_default(),
     }
 }
 
