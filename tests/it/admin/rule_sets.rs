@@ -40,6 +40,13 @@ impl<'a> Scene<'a> {
         Ok(path)
     }
 
+    /// A file that was written before.
+    fn folder_file(&self, name: &str) -> anyhow::Result<String> {
+        let path = self.server.folder().join(name);
+        ensure!(path.exists(), "{name} is not there");
+        Ok(path.display().to_string())
+    }
+
     fn push(&self, name: &str, text: &str) -> anyhow::Result<Value> {
         let file = self.file(name, text)?;
         let pushed = self.editor.json(&["rules", "push", file.to_str().context("a name")?, "--reason", name])?;
@@ -183,6 +190,38 @@ async fn the_teams_of_both_versions_are_in_the_rules_while_one_is_tried() -> any
 }
 
 #[tokio::test]
+async fn what_is_pushed_again_keeps_its_reason_and_the_audit_log_has_the_other() -> anyhow::Result<()> {
+    let server = AdminServer::start_without_rules().await?;
+    let scene = Scene::new(&server)?;
+    let first = scene.push("first", RULES)?;
+    let again = scene.push("again", &format!("# a comment\n{RULES}"))?;
+    assert_eq!((&again, &again["reason"]), (&first, &json!("first")));
+    let file = scene.folder_file("again")?;
+    let told = scene.editor.run(&["rules", "push", &file])?;
+    let told = String::from_utf8_lossy(&told.stderr).into_owned();
+    assert!(told.contains("ruleSets/1 says the same"), "{told}");
+
+    let compliance = Terminal::new(&server, "compliance")?;
+    let records = compliance.json(&["audit", "list", "--resource", "ruleSets/1"])?;
+    let pushes = records.as_array().into_iter().flatten();
+    let pushes =
+        pushes.filter(|record| record["method"].as_str().is_some_and(|method| method.ends_with("CreateRuleSet")));
+    let mut reasons: Vec<[Option<String>; 2]> = pushes
+        .map(|record| {
+            ["before", "after"].map(|side| {
+                let version: Value = serde_json::from_str(record[side].as_str()?).ok()?;
+                Some(version["reason"].as_str().unwrap_or_default().to_owned())
+            })
+        })
+        .collect();
+    reasons.sort();
+    let reason = |reason: &str| Some(reason.to_owned());
+    let expected = [[None, reason("first")], [reason("first"), reason("")], [reason("first"), reason("again")]];
+    assert_eq!(reasons, expected, "{records}");
+    Ok(())
+}
+
+#[tokio::test]
 async fn what_is_wrong_is_named_and_nothing_is_kept() -> anyhow::Result<()> {
     let server = AdminServer::start_without_rules().await?;
     let scene = Scene::new(&server)?;
@@ -194,10 +233,15 @@ async fn what_is_wrong_is_named_and_nothing_is_kept() -> anyhow::Result<()> {
     assert!(push("syntax.toml", "[default", 3)?.contains("text: line 1"));
     let wrong = push("type.toml", &RULES.replace("[\"invoice\"]", "7"), 3)?;
     assert!(wrong.contains("text: ") && wrong.contains("keyword"), "{wrong}");
+    let nobody = RULES.replace("team = \"billing\"\nwhen", "team = \"nobody\"\nwhen");
+    let broken = push("draft.toml", &nobody, 3)?;
+    assert!(broken.contains("text: ") && broken.contains("nobody"), "{broken}");
     assert_eq!(editor.json(&["rules", "list"])?, json!([]), "nothing was kept");
 
-    // A draft may hold errors; it is kept, and cannot be activated.
-    push("draft.toml", &RULES.replace("team = \"billing\"\nwhen", "team = \"nobody\"\nwhen"), 1)?;
+    // Who wants to keep a draft with errors may; it cannot be activated.
+    let draft = scene.folder_file("draft.toml")?;
+    editor.fails(&["rules", "push", &draft, "--allow-errors"], 1)?;
+    assert_eq!(editor.json(&["rules", "list"])?[0]["state"], "RULE_SET_STATE_DRAFT");
     let draft = publisher.fails(&["rules", "activate", "1"], 1)?;
     assert!(draft.contains("draft"), "{draft}");
     scene.push("good.toml", RULES)?;

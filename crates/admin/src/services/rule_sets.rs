@@ -73,10 +73,13 @@ impl RuleSets {
     async fn create_rule_set(&self, request: Request<v1::CreateRuleSetRequest>) -> Result<v1::CreateRuleSetResponse> {
         let (change, request) = VersionChange::read(request)?;
         let rules = request.rules.ok_or_else(|| invalid("text", "give the rules as text, or as document"))?;
-        let draft = blocking(move || draft(rules)).await?;
-        let answer = |Kept { rule_set, findings }: Kept, _: &mut Tx| v1::CreateRuleSetResponse {
+        // Who only wants it checked gets the same as findings.
+        let may_have_errors = request.allow_errors || change.mutation.validate_only();
+        let draft = blocking(move || draft(rules, may_have_errors)).await?;
+        let answer = |Kept { rule_set, findings, existed }: Kept, _: &mut Tx| v1::CreateRuleSetResponse {
             rule_set: Some(rule_set),
             findings,
+            existed,
         };
         versions::keep(&self.shared, change, draft, answer).await
     }
@@ -154,9 +157,9 @@ fn at_most(violations: &mut Violations, field: &str, given: u32, (default, max):
     if given == 0 { default } else { given }
 }
 
-fn draft(rules: v1::create_rule_set_request::Rules) -> Result<Draft> {
-    match rules {
-        v1::create_rule_set_request::Rules::Text(text) => Draft::of_text(text),
+fn draft(rules: v1::create_rule_set_request::Rules, may_have_errors: bool) -> Result<Draft> {
+    let (draft, field) = match rules {
+        v1::create_rule_set_request::Rules::Text(text) => (Draft::of_text(text)?, "text"),
         v1::create_rule_set_request::Rules::Document(document) => {
             let document = Document::try_from(document).map_err(|FieldViolations(mut violations)| {
                 for violation in &mut violations {
@@ -164,9 +167,10 @@ fn draft(rules: v1::create_rule_set_request::Rules) -> Result<Draft> {
                 }
                 versions::invalid_fields(FieldViolations(violations))
             })?;
-            Draft::of_document(&document, "document")
+            (Draft::of_document(&document, "document")?, "document")
         }
-    }
+    };
+    if may_have_errors { Ok(draft) } else { draft.without_errors(field) }
 }
 
 fn with_document(row: RuleSetRow) -> Result<v1::RuleSet> {

@@ -11,7 +11,7 @@ use waypost_proto::mutating::MutatingRequest;
 use waypost_proto::rule_set::FieldViolations;
 use waypost_rules::check::check_text;
 use waypost_rules::model::Document;
-use waypost_rules::{RuleErrors, toml_form};
+use waypost_rules::{RuleErrors, Severity, toml_form};
 use waypost_store::RuleSetRow;
 
 use super::rule_sets::wire;
@@ -81,6 +81,8 @@ pub(super) struct Draft {
     text: String,
     /// What a check would say.
     findings: Vec<v1::Finding>,
+    /// Those of them that keep it from being activated, for people.
+    errors: Vec<String>,
 }
 
 impl Draft {
@@ -102,8 +104,20 @@ impl Draft {
 
     fn of(document: &Document, text: String) -> Self {
         let hash = waypost_rules::content_hash(&document.definition, &document.teams, &document.calendars);
-        let findings = wire::findings(&check_text(&text));
-        Self { hash, text, findings }
+        let found = check_text(&text);
+        let errors = found.iter().filter(|finding| finding.severity == Severity::Error);
+        let errors = errors.take(wire::FINDINGS_MAX).map(ToString::to_string).collect();
+        Self { hash, text, findings: wire::findings(&found), errors }
+    }
+
+    /// Refused where a check would find errors; `field` is the part of the request that it came from.
+    pub(super) fn without_errors(self, field: &str) -> Result<Self> {
+        let mut violations = Violations::default();
+        for error in &self.errors {
+            violations.add(field, error);
+        }
+        violations.check()?;
+        Ok(self)
     }
 }
 
@@ -163,6 +177,8 @@ impl VersionChange {
 pub(super) struct Kept {
     pub(super) rule_set: v1::RuleSet,
     pub(super) findings: Vec<v1::Finding>,
+    /// It says the same as one that was there.
+    pub(super) existed: bool,
 }
 
 impl Kept {
@@ -191,16 +207,22 @@ pub(super) async fn keep<A: Message + Default>(
 }
 
 async fn create(tx: &mut Tx, draft: Draft, reason: String) -> Result<Kept> {
-    let Draft { hash, text, findings } = draft;
+    let Draft { hash, text, findings, errors: _ } = draft;
     let created_by = tx.caller().actor.clone();
+    let existed = tx.rule_set_by_hash(&hash).await?.is_some();
     let row = if tx.validate_only() {
-        RuleSetRow { number: 0, hash, text, created_at: tx.now(), created_by, reason, checked_at: None }
+        RuleSetRow { number: 0, hash, text, created_at: tx.now(), created_by, reason: reason.clone(), checked_at: None }
     } else {
         tx.push_rule_set(&hash, &text, &created_by, &reason).await?
     };
     let rule_set = wire::rule_set(row);
-    record_rule_set(tx, None, &rule_set);
-    Ok(Kept { rule_set, findings })
+    if existed {
+        // The version keeps the reason of its first time; that of this time is in the record.
+        record_rule_set(tx, Some(&rule_set), &v1::RuleSet { reason, ..rule_set.clone() });
+    } else {
+        record_rule_set(tx, None, &rule_set);
+    }
+    Ok(Kept { rule_set, findings, existed })
 }
 
 /// Records the version as it was and is, without its text, which never changes; the hash stands for it.

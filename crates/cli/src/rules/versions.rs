@@ -47,7 +47,8 @@ pub struct CheckArgs {
 #[command(after_help = "Example:
   waypost rules push rules.toml --reason 'new opening hours'
 
-A file that says the same as a version that is there already is that version.")]
+A file with errors is refused, and nothing is kept. A file that says the same as a version that is there already is that
+version, which keeps its reason; yours is in the audit log.")]
 pub struct PushArgs {
     /// The rules file (TOML)
     file: PathBuf,
@@ -57,6 +58,9 @@ pub struct PushArgs {
     /// Check everything, keep nothing
     #[arg(long)]
     validate_only: bool,
+    /// Keep it as a draft though it has errors
+    #[arg(long)]
+    allow_errors: bool,
     #[command(flatten)]
     server: ServerArgs,
 }
@@ -90,9 +94,14 @@ pub(super) async fn push(args: PushArgs) -> Result<(), Failure> {
         reason: args.reason,
         validate_only: args.validate_only,
         request_id: String::new(),
+        allow_errors: args.allow_errors,
     };
     let pushed = client.create_rule_set(request).await?.into_inner();
     let mut rule_set = pushed.rule_set.unwrap_or_default();
+    if pushed.existed && !args.validate_only {
+        let what = "says the same and keeps its reason; yours is in the audit log";
+        output::note(&format!("note: {} {what}", rule_set.name));
+    }
     let mut findings = pushed.findings;
     if !args.validate_only {
         let request = v1::CheckRuleSetRequest { name: rule_set.name, force: false };

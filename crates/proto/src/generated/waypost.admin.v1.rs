@@ -653,6 +653,9 @@ pub struct CreateRuleSetRequest {
     /// A UUID. The same request under the same id, within a day, is carried out once and answered the same.
     #[prost(string, tag = "4")]
     pub request_id: ::prost::alloc::string::String,
+    /// Keep it though it has errors: a draft that cannot be activated.
+    #[prost(bool, tag = "6")]
+    pub allow_errors: bool,
     #[prost(oneof = "create_rule_set_request::Rules", tags = "1, 5")]
     pub rules: ::core::option::Option<create_rule_set_request::Rules>,
 }
@@ -685,6 +688,9 @@ pub struct CreateRuleSetResponse {
     /// What a check would say.
     #[prost(message, repeated, tag = "2")]
     pub findings: ::prost::alloc::vec::Vec<Finding>,
+    /// It was there already.
+    #[prost(bool, tag = "3")]
+    pub existed: bool,
 }
 impl ::prost::Name for CreateRuleSetResponse {
     const NAME: &'static str = "CreateRuleSetResponse";
@@ -1459,7 +1465,8 @@ pub mod rule_set_service_client {
         ) -> Call<super::ListRuleSetsResponse> {
             call(&self.0, "/waypost.admin.v1.RuleSetService/ListRuleSets", &request)
         }
-        /// Keeps a version as a draft. What says the same as a version that is there already is that version.
+        /// Keeps a version as a draft. What says the same as a version that is there already is that version, with its own
+        /// reason; the audit log has the reason that was given now. What has errors is refused.
         pub fn create_rule_set(
             &self,
             request: super::CreateRuleSetRequest,
@@ -1569,7 +1576,8 @@ pub mod rule_set_service_server {
             &self,
             request: tonic::Request<super::ListRuleSetsRequest>,
         ) -> Result<tonic::Response<super::ListRuleSetsResponse>, tonic::Status>;
-        /// Keeps a version as a draft. What says the same as a version that is there already is that version.
+        /// Keeps a version as a draft. What says the same as a version that is there already is that version, with its own
+        /// reason; the audit log has the reason that was given now. What has errors is refused.
         async fn create_rule_set(
             &self,
             request: tonic::Request<super::CreateRuleSetRequest>,

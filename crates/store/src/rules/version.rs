@@ -93,6 +93,11 @@ impl Store {
 }
 
 impl AuditedTx {
+    /// The version that says this already.
+    pub async fn rule_set_by_hash(&mut self, hash: &str) -> Result<Option<RuleSetRow>> {
+        only(&self.tx.query(&BY_HASH, params![hash]).await?)
+    }
+
     /// Keeps a version as a draft and returns it. What says the same as one that is there already is that one.
     pub async fn push_rule_set(&mut self, hash: &str, text: &str, by: &str, reason: &str) -> Result<RuleSetRow> {
         let answers = self.tx.run(vec![Statement::new(&BY_HASH, params![hash]), Statement::new(&LAST, vec![])]).await?;
