@@ -1,8 +1,8 @@
 //! The names of this adapter's metrics.
 
 waypost_domain::metric_table! {
-    /// Publications by what became of them (`outcome`).
-    counter PUBLICATIONS by "outcome" in ["confirmed", "returned", "nacked", "unavailable", "unknown"] = "waypost_bus_publications_total";
+    /// Publications by what became of them (`outcome`). Alert on `refused`: our user lacks a permission.
+    counter PUBLICATIONS by "outcome" in ["confirmed", "returned", "nacked", "refused", "unavailable", "unknown"] = "waypost_bus_publications_total";
     /// Messages delivered to consumers of this process.
     counter DELIVERIES = "waypost_bus_deliveries_total";
     /// Messages delivered to consumers of this process that had been delivered before.

@@ -201,7 +201,7 @@ impl PublishChannel {
         let text = reason(failure);
         let named = match Failure::of(failure) {
             Failure::NotFound => Outcome::Returned,
-            Failure::Refused => Outcome::Unavailable,
+            Failure::Refused => Outcome::Refused,
             Failure::Mismatch | Failure::Lost => Outcome::Unknown,
         };
         if named != Outcome::Unknown && self.refusal_logged_at.is_none_or(|at| at.elapsed() > LOG_REFUSAL_EVERY) {

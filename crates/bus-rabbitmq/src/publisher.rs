@@ -155,10 +155,11 @@ async fn outcomes_by(answer: oneshot::Receiver<Vec<Outcome>>, number: usize, dea
     }
 }
 
-const OUTCOMES: [(Outcome, &str); 5] = [
+const OUTCOMES: [(Outcome, &str); 6] = [
     (Outcome::Confirmed, "confirmed"),
     (Outcome::Returned, "returned"),
     (Outcome::Nacked, "nacked"),
+    (Outcome::Refused, "refused"),
     (Outcome::Unavailable, "unavailable"),
     (Outcome::Unknown, "unknown"),
 ];

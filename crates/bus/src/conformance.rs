@@ -51,6 +51,11 @@ pub trait Subject: Send + Sync {
     /// Whether [`Bus::peek`] is supported.
     fn can_peek(&self) -> bool;
 
+    /// A client that may connect and publish nothing; `None` on a broker without users.
+    async fn open_without_permission(&self) -> Option<Arc<dyn Bus>> {
+        None
+    }
+
     /// How long something that must happen may take. Only a failing case waits that long.
     fn patience(&self) -> Duration {
         Duration::from_secs(20)
@@ -74,6 +79,7 @@ macro_rules! conformance_tests {
             an_unroutable_publication_is_returned
             a_deleted_queue_returns_until_declared_again
             a_full_queue_nacks_until_drained
+            what_is_not_permitted_is_refused
             a_large_body_passes
             every_field_comes_back
             an_empty_batch_is_nothing

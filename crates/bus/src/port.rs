@@ -24,6 +24,8 @@ pub enum Outcome {
     Returned,
     /// The queue refused it: full, or the broker could not store it. Nothing was stored.
     Nacked,
+    /// We may not publish there. Nothing was stored; it is refused again until somebody grants the permission.
+    Refused,
     /// The bus is down or blocked, or too much is in flight: it was never sent. Nothing was stored.
     Unavailable,
     /// The connection was lost or the time-out passed before an answer: maybe stored. Publish again under the same id.

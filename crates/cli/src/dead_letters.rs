@@ -65,7 +65,9 @@ pub(crate) struct Chosen {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   waypost dead-letters replay --reason delivered-too-often
-  waypost dead-letters replay --from unrouted")]
+  waypost dead-letters replay --from unrouted
+
+Exit code 1, with the reasons, when something that was meant could not be replayed.")]
 pub struct DeadLettersReplayArgs {
     #[command(flatten)]
     chosen: Chosen,
@@ -75,7 +77,9 @@ pub struct DeadLettersReplayArgs {
 
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
-  waypost dead-letters discard --reason unparseable-body --justification 'a scan of 3 May, not Meta'")]
+  waypost dead-letters discard --reason unparseable-body --justification 'a scan of 3 May, not Meta'
+
+Exit code 1 when an --id was not found among those looked at.")]
 pub struct DeadLettersDiscardArgs {
     #[command(flatten)]
     chosen: Chosen,
@@ -133,8 +137,9 @@ async fn replay(args: DeadLettersReplayArgs) -> Result<(), Failure> {
         message_ids: args.chosen.ids,
         examine_max: args.chosen.examine,
     };
-    let answer = client(&args.server).await?.replay_dead_letters(request).await?;
-    print_one(args.server.json, answer.get_ref())
+    let answer = client(&args.server).await?.replay_dead_letters(request).await?.into_inner();
+    print_one(args.server.json, &answer)?;
+    all_done("replayed", &answer.left_because)
 }
 
 async fn discard(args: DeadLettersDiscardArgs) -> Result<(), Failure> {
@@ -145,6 +150,17 @@ async fn discard(args: DeadLettersDiscardArgs) -> Result<(), Failure> {
         examine_max: args.chosen.examine,
         justification: args.justification,
     };
-    let answer = client(&args.server).await?.discard_dead_letters(request).await?;
-    print_one(args.server.json, answer.get_ref())
+    let answer = client(&args.server).await?.discard_dead_letters(request).await?.into_inner();
+    print_one(args.server.json, &answer)?;
+    all_done("discarded", &answer.left_because)
+}
+
+/// A failure where something was meant and not done.
+fn all_done(done: &str, left: &[v1::ReasonCount]) -> Result<(), Failure> {
+    if left.is_empty() {
+        return Ok(());
+    }
+    let count: i64 = left.iter().map(|one| one.count).sum();
+    let why: Vec<String> = left.iter().map(|one| format!("{} {}", one.count, one.reason)).collect();
+    Err(Failure::failed(format!("{count} not {done}: {}", why.join(", "))))
 }

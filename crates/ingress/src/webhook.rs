@@ -139,6 +139,10 @@ impl Webhook {
         }
         let swapped = self.warned_at_ms.compare_exchange(last, now.as_millis(), Ordering::Relaxed, Ordering::Relaxed);
         if swapped.is_ok() {
+            if outcomes.contains(&Outcome::Refused) {
+                error!("the bus refuses publications for want of permission, the webhook is refused");
+                return;
+            }
             let outcome = outcomes.iter().find(|outcome| **outcome != Outcome::Confirmed);
             warn!(?outcome, "the bus did not confirm, the webhook is refused");
         }

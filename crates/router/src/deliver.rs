@@ -2,7 +2,8 @@
 //!
 //! A missing queue (`Returned`) is left at once. A full one (`Nacked`) is tried for a while, and while it is known to be
 //! full only the first message for it is tried: that keeps the order of the rest, and a full team costs the others one
-//! round trip, not one per message. A bus in trouble diverts nothing: the batch waits.
+//! round trip, not one per message. A bus in trouble, or one that refuses us (no permission), diverts nothing: the batch
+//! waits.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -99,7 +100,7 @@ impl Deliverer {
             }
             if settled.must_wait {
                 if settled.bus_in_trouble && started.elapsed() >= FLIGHT_MAX {
-                    return Err(HandleError::retry(NotConfirmed { messages: pending.len() }));
+                    return Err(HandleError::retry(NotConfirmed::new(pending.len(), settled.refused)));
                 }
                 tokio::time::sleep(pause).await;
                 pause = (pause * 2).min(PAUSE_MAX);
@@ -141,7 +142,7 @@ impl Deliverer {
         round: Vec<Option<Outcome>>,
         diverted: &mut Vec<Diverted>,
     ) -> Settled {
-        let mut settled = Settled { must_wait: false, bus_in_trouble: false };
+        let mut settled = Settled::default();
         let mut routed: BTreeMap<(TeamName, String), u64> = BTreeMap::new();
         let mut given_up: BTreeSet<Address> = BTreeSet::new();
         let mut rest = Vec::new();
@@ -173,9 +174,10 @@ impl Deliverer {
                         settled.must_wait = true;
                     }
                 }
-                Some(Outcome::Unavailable | Outcome::Unknown) => {
+                Some(trouble @ (Outcome::Unavailable | Outcome::Unknown | Outcome::Refused)) => {
                     settled.must_wait = true;
                     settled.bus_in_trouble = true;
+                    settled.refused += usize::from(trouble == Outcome::Refused);
                 }
                 None => {
                     if given_up.contains(&address) {
@@ -202,16 +204,27 @@ impl Deliverer {
     }
 }
 
-/// The bus was in trouble for a whole flight.
+/// The bus was in trouble for a whole flight. The variants tell the operator whether it may pass by itself.
 #[derive(Debug, thiserror::Error)]
-#[error("the bus does not confirm {messages} messages")]
-struct NotConfirmed {
-    messages: usize,
+enum NotConfirmed {
+    #[error("the bus does not confirm {messages} messages")]
+    InTrouble { messages: usize },
+    #[error("the bus refuses {refused} of {messages} messages for want of permission")]
+    Refused { messages: usize, refused: usize },
 }
 
+impl NotConfirmed {
+    fn new(messages: usize, refused: usize) -> Self {
+        if refused == 0 { Self::InTrouble { messages } } else { Self::Refused { messages, refused } }
+    }
+}
+
+#[derive(Default)]
 struct Settled {
     must_wait: bool,
     bus_in_trouble: bool,
+    /// Of those tried last, refused for want of permission.
+    refused: usize,
 }
 
 impl Pending {

@@ -187,9 +187,25 @@ async fn a_queue_known_to_be_full_gets_one_message_at_a_time() {
 
 #[tokio::test(start_paused = true)]
 async fn a_bus_in_trouble_diverts_nothing() {
-    for trouble in [Outcome::Unavailable, Outcome::Unknown] {
+    for trouble in [Outcome::Unavailable, Outcome::Unknown, Outcome::Refused] {
         let bus = ScriptedBus::new(&[(BILLING, &[trouble, trouble, Outcome::Confirmed])]);
         deliver(&bus, &[("1", "billing")]).await.unwrap();
         assert_eq!(bus.stored(), pairs(&[(BILLING, "1")]));
     }
+}
+
+/// However long the permission is missing, the message waits for it; the error says what is missing.
+#[tokio::test(start_paused = true)]
+async fn what_is_refused_is_tried_until_it_is_permitted() {
+    let bus = ScriptedBus::new(&[(BILLING, &[Outcome::Refused]), (ALONE, &[Outcome::Unavailable])]);
+    let error = deliver(&bus, &[("1", "billing"), ("2", "alone"), ("3", "desk")]).await.unwrap_err();
+    let HandleError::Retry { source } = error else { panic!("not given up: {error:?}") };
+    assert_eq!(source.to_string(), "the bus refuses 1 of 2 messages for want of permission");
+    assert_eq!(bus.stored(), pairs(&[(DESK, "3")]), "nothing of it went elsewhere");
+    let error = deliver(&bus, &[("2", "alone")]).await.unwrap_err();
+    let HandleError::Retry { source } = error else { panic!("not given up: {error:?}") };
+    assert_eq!(source.to_string(), "the bus does not confirm 1 messages");
+    let now_permitted = ScriptedBus::new(&[]);
+    deliver(&now_permitted, &[("1", "billing")]).await.unwrap();
+    assert_eq!(now_permitted.stored(), pairs(&[(BILLING, "1")]));
 }

@@ -74,7 +74,7 @@ async fn a_killed_broker_costs_nothing_that_was_confirmed() {
                     Outcome::Unknown | Outcome::Unavailable => {
                         tokio::time::sleep(Duration::from_millis(5)).await;
                     }
-                    Outcome::Returned | Outcome::Nacked => panic!("{outcome:?}"),
+                    Outcome::Returned | Outcome::Nacked | Outcome::Refused => panic!("{outcome:?}"),
                 }
             }
             confirmed.push(number.to_string());

@@ -21,6 +21,10 @@ use waypost_proto::admin_v1::dead_letter_service_server::DeadLetterService;
 
 use crate::Shared;
 
+mod left;
+
+use left::{Left, Tally};
+
 const EXAMINED_MAX: u16 = 500;
 /// Messages that a summary looks at.
 const SUMMARIZED_MAX: usize = 100_000;
@@ -118,6 +122,15 @@ impl Selection {
         let of_reason = self.reason.is_empty() || self.parking.reason(message) == self.reason;
         of_reason && (self.message_ids.is_empty() || self.message_ids.contains(&message.id))
     }
+
+    /// What was asked for by id and is not among these.
+    fn not_found(&self, deliveries: &[Delivery]) -> Tally {
+        let found: BTreeSet<&str> = deliveries.iter().map(|delivery| delivery.message.id.as_str()).collect();
+        let asked: BTreeSet<&str> = self.message_ids.iter().map(String::as_str).collect();
+        let mut left = Tally::default();
+        asked.difference(&found).for_each(|_| left.add(Left::NotFound));
+        left
+    }
 }
 
 serve! { DeadLetterService for DeadLetters {
@@ -172,19 +185,29 @@ impl DeadLetters {
         let selection =
             Selection::read(request.parking, request.reason.clone(), request.message_ids.clone(), request.examine_max)?;
         let (mut consumer, deliveries) = self.take(&selection).await?;
+        let mut left = selection.not_found(&deliveries);
         let (mut places, mut publications) = (Vec::new(), Vec::new());
         for (place, delivery) in deliveries.iter().enumerate().filter(|(_, one)| selection.selects(&one.message)) {
-            if let Some(publication) = self.way_back(selection.parking, &delivery.message).await? {
-                places.push(place);
-                publications.push(publication);
+            match self.way_back(selection.parking, &delivery.message).await? {
+                Ok(publication) => {
+                    places.push(place);
+                    publications.push(publication);
+                }
+                Err(why) => left.add(why),
             }
         }
         let outcomes = self.shared.bus.publish(publications, PUBLISH_TIMEOUT).await;
-        let confirmed = |(place, outcome)| (outcome == Outcome::Confirmed).then_some(place);
-        let replayed: BTreeSet<usize> = places.into_iter().zip(outcomes).filter_map(confirmed).collect();
+        let mut replayed = BTreeSet::new();
+        for (place, outcome) in places.into_iter().zip(outcomes) {
+            match Left::of(outcome) {
+                None => drop(replayed.insert(place)),
+                Some(why) => left.add(why),
+            }
+        }
         let answer = v1::ReplayDeadLettersResponse {
             replayed: i64::try_from(replayed.len()).unwrap_or(i64::MAX),
             left: i64::try_from(deliveries.len() - replayed.len()).unwrap_or(i64::MAX),
+            left_because: left.wire(),
         };
         if !replayed.is_empty() {
             let done = v1::ReplayDeadLettersRequest { message_ids: ids(&deliveries, &replayed), ..request };
@@ -212,6 +235,7 @@ impl DeadLetters {
         let answer = v1::DiscardDeadLettersResponse {
             discarded: i64::try_from(discarded.len()).unwrap_or(i64::MAX),
             left: i64::try_from(deliveries.len() - discarded.len()).unwrap_or(i64::MAX),
+            left_because: selection.not_found(&deliveries).wire(),
         };
         if !discarded.is_empty() {
             let done = v1::DiscardDeadLettersRequest { message_ids: ids(&deliveries, &discarded), ..request };
@@ -248,18 +272,18 @@ impl DeadLetters {
         Ok((consumer, deliveries))
     }
 
-    /// Where a parked message belongs; `None` where that is not known.
-    async fn way_back(&self, parking: Parking, message: &Message) -> Result<Option<Publication>> {
+    /// Where a parked message belongs, or why that is not known.
+    async fn way_back(&self, parking: Parking, message: &Message) -> Result<std::result::Result<Publication, Left>> {
         match parking {
-            Parking::DeadLetters => Ok(replay(message.clone())),
+            Parking::DeadLetters => Ok(replay(message.clone()).ok_or(Left::NoWayBack)),
             Parking::Unrouted => {
-                let Ok(id) = Uuid::try_parse(&message.id) else { return Ok(None) };
+                let Ok(id) = Uuid::try_parse(&message.id) else { return Ok(Err(Left::NoWayBack)) };
                 let event = self.shared.store.decision_of(DecisionId::from_uuid(id)).await?;
-                let Some(outcome) = event.and_then(|event| event.outcome) else { return Ok(None) };
+                let Some(outcome) = event.and_then(|event| event.outcome) else { return Ok(Err(Left::DecisionGone)) };
+                let Some(team) = outcome.team else { return Ok(Err(Left::NoTeam)) };
                 let mut message = message.clone();
                 message.headers.remove(DIVERTED_HEADER);
-                let address = outcome.team.map(|team| Address::team(&team, outcome.priority));
-                Ok(address.map(|address| Publication { address, message }))
+                Ok(Ok(Publication { address: Address::team(&team, outcome.priority), message }))
             }
         }
     }

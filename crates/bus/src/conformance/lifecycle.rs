@@ -46,7 +46,9 @@ pub async fn closing_loses_nothing(subject: &dyn Subject) {
                         Outcome::Confirmed => confirmed.push(number),
                         Outcome::Unknown => in_doubt.push(number),
                         Outcome::Unavailable => {}
-                        Outcome::Returned | Outcome::Nacked => panic!("closing answered {outcome:?}"),
+                        Outcome::Returned | Outcome::Nacked | Outcome::Refused => {
+                            panic!("closing answered {outcome:?}")
+                        }
                     }
                 }
                 if call == 3 {

@@ -126,6 +126,25 @@ pub async fn a_full_queue_nacks_until_drained(subject: &dyn Subject) {
     assert_eq!(drain(subject, &*bus, TEAM_QUEUE).await, [60]);
 }
 
+pub async fn what_is_not_permitted_is_refused(subject: &dyn Subject) {
+    let bus = open_declared(subject).await;
+    let Some(stranger) = subject.open_without_permission().await else { return };
+    // Again and again, and told apart from a bus in trouble.
+    for number in 0..3 {
+        let refused = stranger.publish(vec![publication(&partition_address(), number)], PUBLISH_TIMEOUT).await;
+        assert_eq!(refused, [Outcome::Refused]);
+    }
+    // Of several at once it may be in doubt which of them the broker meant; none counts as stored.
+    let batch = vec![publication(&partition_address(), 3), publication(&team_address(), 4)];
+    let outcomes = stranger.publish(batch, PUBLISH_TIMEOUT).await;
+    assert!(outcomes.contains(&Outcome::Refused), "{outcomes:?}");
+    assert!(outcomes.iter().all(|one| matches!(one, Outcome::Refused | Outcome::Unknown)), "{outcomes:?}");
+
+    publish(&*bus, &partition_address(), [5]).await;
+    assert_eq!(drain(subject, &*bus, PARTITION_QUEUE).await, [5]);
+    assert_eq!(drain(subject, &*bus, TEAM_QUEUE).await, []);
+}
+
 pub async fn a_large_body_passes(subject: &dyn Subject) {
     let bus = open_declared(subject).await;
     // Not compressible to a pattern that hides a shift: every position has its own value.

@@ -111,7 +111,7 @@ async fn every_part_goes_where_it_belongs_in_one_publish() {
 async fn only_all_confirmed_is_a_200() {
     let bus = FakeBus::new();
     let door = Door::open(config(), &bus).await;
-    for outcome in [Outcome::Returned, Outcome::Nacked, Outcome::Unavailable, Outcome::Unknown] {
+    for outcome in [Outcome::Returned, Outcome::Nacked, Outcome::Refused, Outcome::Unavailable, Outcome::Unknown] {
         // All of it, the first part of it, the last part of it.
         for key_part in ["", "in.p", "ac"] {
             bus.answer(key_part, outcome);

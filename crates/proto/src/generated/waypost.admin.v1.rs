@@ -2721,14 +2721,20 @@ impl ::prost::Name for ReplayDeadLettersRequest {
         "/waypost.admin.v1.ReplayDeadLettersRequest".into()
     }
 }
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ReplayDeadLettersResponse {
     /// Back in their queues.
     #[prost(int64, tag = "1")]
     pub replayed: i64,
-    /// Still parked: what was not meant, and what cannot be replayed because its queue is full or unknown.
+    /// Still parked: what was not meant, and what was meant and could not be replayed.
     #[prost(int64, tag = "2")]
     pub left: i64,
+    /// Of what was meant, how many were not replayed, and why: `queue-missing`, `queue-full`, `no-permission` (the broker
+    /// refuses the administration's user), `not-confirmed` (the bus is in trouble), `no-way-back` (it came from no queue),
+    /// `decision-gone` (erased from the store), `no-team` (decided for none), `not-found` (asked for by id, and not among the
+    /// messages that were looked at).
+    #[prost(message, repeated, tag = "3")]
+    pub left_because: ::prost::alloc::vec::Vec<ReasonCount>,
 }
 impl ::prost::Name for ReplayDeadLettersResponse {
     const NAME: &'static str = "ReplayDeadLettersResponse";
@@ -2768,12 +2774,17 @@ impl ::prost::Name for DiscardDeadLettersRequest {
         "/waypost.admin.v1.DiscardDeadLettersRequest".into()
     }
 }
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct DiscardDeadLettersResponse {
     #[prost(int64, tag = "1")]
     pub discarded: i64,
+    /// Still parked, because it was not meant.
     #[prost(int64, tag = "2")]
     pub left: i64,
+    /// Of what was meant, how many were not discarded, and why: `not-found` (asked for by id, and not among the messages that
+    /// were looked at).
+    #[prost(message, repeated, tag = "3")]
+    pub left_because: ::prost::alloc::vec::Vec<ReasonCount>,
 }
 impl ::prost::Name for DiscardDeadLettersResponse {
     const NAME: &'static str = "DiscardDeadLettersResponse";
