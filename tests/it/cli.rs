@@ -71,7 +71,7 @@ fn with_arguments(words: &[&str]) -> anyhow::Result<Command> {
 
 #[test]
 fn every_help_teaches() -> anyhow::Result<()> {
-    let commands: [&[&str]; 16] = [
+    let commands: [&[&str]; 18] = [
         &[],
         &["demo"],
         &["run"],
@@ -83,6 +83,8 @@ fn every_help_teaches() -> anyhow::Result<()> {
         &["topology", "declare"],
         &["topology", "verify"],
         &["topology", "definitions"],
+        &["store"],
+        &["store", "grants"],
         &["status"],
         &["inspect"],
         &["tail"],

@@ -47,7 +47,7 @@ pub use janitor::{ANSWERS_SEEN_WITHIN, JanitorReport, Retention};
 pub use lease::{Fence, Lease, LeaseRow, Renewal, Sequence, Suspect};
 pub use reports::{DecidedBy, DecidedInput, KeptChange, KeptStatus, StoreCounts, TeamCount};
 pub use rules::{Activation, InForce, RuleSetRow, TrialRow};
-pub use schema::SchemaState;
+pub use schema::{ROLES, Role, SchemaState, grants};
 
 /// What every call here returns.
 pub type Result<T, E = StoreError> = std::result::Result<T, E>;

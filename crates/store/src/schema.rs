@@ -3,9 +3,12 @@
 //! A migration's number is `<generation><two digits>`. Migrations only expand, so a release runs beside the one before
 //! and after it: it accepts a database of its own generation or the next, and refuses one beyond that.
 
+mod grants;
 mod migrate;
 mod migrations;
 mod settings;
+
+pub use grants::{ROLES, Role, grants};
 
 use crate::core::{Sql, params};
 use crate::{Result, Store, StoreError};

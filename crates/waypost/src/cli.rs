@@ -40,6 +40,9 @@ pub(crate) enum Command {
     /// Create, check or print the broker's queues
     #[command(subcommand)]
     Topology(TopologyCommand),
+    /// What PostgreSQL must let Waypost do
+    #[command(subcommand)]
+    Store(StoreCommand),
     /// Partitions and owners, queue depths, oldest age; exit code 1 when unhealthy
     Status(StatusArgs),
     /// Follow a team's queue from the terminal
@@ -125,6 +128,23 @@ pub(crate) enum TopologyCommand {
     Verify(ConfigArgs),
     /// Print RabbitMQ definitions (queues, policies, users' permissions) as JSON, for `rabbitmqctl import_definitions`
     Definitions(ConfigArgs),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum StoreCommand {
+    /// Print SQL that makes PostgreSQL's roles and gives each the rights that it needs, and no others
+    Grants(GrantsArgs),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example, before the first migration, and again after each:
+  waypost store grants --database waypost | psql -U postgres -d waypost
+
+Each role needs a password then: \\password waypost_router.")]
+pub(crate) struct GrantsArgs {
+    /// The database of the store
+    #[arg(long, value_name = "NAME", default_value = "waypost")]
+    pub(crate) database: String,
 }
 
 #[derive(Debug, Args)]

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser};
 use waypost_cli::output;
 
-use cli::{Cli, Command, ConfigCommand, TopologyCommand, WebhookCommand};
+use cli::{Cli, Command, ConfigCommand, StoreCommand, TopologyCommand, WebhookCommand};
 use waypost_cli::Failure;
 
 /// Messages are many small allocations that are freed on other threads than they were made on.
@@ -51,6 +51,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Topology(TopologyCommand::Declare(args)) => commands::topology::declare(args).await,
         Command::Topology(TopologyCommand::Verify(args)) => commands::topology::verify(args).await,
         Command::Topology(TopologyCommand::Definitions(args)) => commands::topology::definitions(args).await,
+        Command::Store(StoreCommand::Grants(args)) => output::line(&waypost_store::grants(&args.database)),
         Command::Status(args) => commands::status::run(args).await,
         Command::Tail(args) => commands::tail::run(args).await,
         Command::Client(command) => waypost_cli::run(command).await,
