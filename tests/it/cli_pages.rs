@@ -44,21 +44,28 @@ fn verbs_below(words: &[String]) -> anyhow::Result<Vec<String>> {
     Ok(names.map(str::to_owned).collect())
 }
 
+/// The words of every verb that the help shows, and of those that only lead to others; first none, of the program itself.
+pub(crate) fn verbs() -> anyhow::Result<Vec<Vec<String>>> {
+    let mut found = vec![Vec::new()];
+    let mut next = 0;
+    while let Some(words) = found.get(next).cloned() {
+        next += 1;
+        found.extend(verbs_below(&words)?.into_iter().map(|verb| [words.clone(), vec![verb]].concat()));
+    }
+    Ok(found)
+}
+
 #[test]
 fn every_verb_has_its_manual_page() -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     let pages = folder.path().join("man/man1");
     run(&["man", &pages.display().to_string()])?;
-    let mut waiting = vec![Vec::new()];
     let mut expected = BTreeSet::new();
-    while let Some(words) = waiting.pop() {
-        let name = [vec!["waypost".to_owned()], words.clone()].concat().join("-");
+    for words in verbs()? {
+        let name = [vec!["waypost".to_owned()], words].concat().join("-");
         let page = read(&pages.join(format!("{name}.1")))?;
         assert!(page.contains(".TH") && page.contains(".SH DESCRIPTION"), "{name}: {page}");
         expected.insert(format!("{name}.1"));
-        for verb in verbs_below(&words)? {
-            waiting.push([words.clone(), vec![verb]].concat());
-        }
     }
     assert!(expected.len() > 50, "{expected:?}");
     let written: BTreeSet<String> = std::fs::read_dir(&pages)?

@@ -17,7 +17,7 @@ use waypost_bus::{BusError, Depth, Queue, Stream, Topology};
 use crate::failure::{Failure, bus_error, mismatch, reason};
 use crate::link::{Link, OwnChannel};
 
-pub use definitions::definitions;
+pub use definitions::{USERS, User, definitions, user_names};
 
 /// An argument of a queue, as AMQP and as JSON need it.
 #[derive(Debug, Clone, PartialEq)]

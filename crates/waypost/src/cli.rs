@@ -127,7 +127,22 @@ pub(crate) enum TopologyCommand {
     /// Say how the broker differs from what is needed; exit code 1 if it does
     Verify(ConfigArgs),
     /// Print RabbitMQ definitions (queues, policies, users' permissions) as JSON, for `rabbitmqctl import_definitions`
-    Definitions(ConfigArgs),
+    Definitions(DefinitionsArgs),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  waypost topology definitions --config waypost.toml --users     # once: users and their passwords
+  waypost topology definitions --config waypost.toml > definitions.json
+  rabbitmqctl import_definitions definitions.json
+
+The import fails with no_such_user where one of the users is missing; it changes no password.")]
+pub(crate) struct DefinitionsArgs {
+    #[command(flatten)]
+    pub(crate) config: ConfigArgs,
+    /// Print the users instead: which process and which command each is for, and the commands that create them
+    #[arg(long)]
+    pub(crate) users: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -140,7 +155,8 @@ pub(crate) enum StoreCommand {
 #[command(after_help = "Example, before the first migration, and again after each:
   waypost store grants --database waypost | psql -U postgres -d waypost
 
-Each role needs a password then: \\password waypost_router.")]
+Each role needs a password then: \\password waypost_router. Which process and which command each role is for:
+waypost topology definitions --users.")]
 pub(crate) struct GrantsArgs {
     /// The database of the store
     #[arg(long, value_name = "NAME", default_value = "waypost")]

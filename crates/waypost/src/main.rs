@@ -1,5 +1,6 @@
 //! The `waypost` command: its verbs, and the process that runs the components. What the product does is in the crates it puts together.
 
+mod access;
 mod cli;
 mod commands;
 mod process;

@@ -107,5 +107,16 @@ async fn a_team_without_queues_names_the_command_that_creates_them() -> anyhow::
     let listed = scene.json(&["teams", "list"])?;
     let states = listed.as_array().into_iter().flatten().map(|team| &team["state"]);
     assert_eq!(states.collect::<Vec<_>>(), [&json!("TEAM_STATE_ACTIVE"); 3], "{listed}");
+    // No rule names the team, and the topology has it all the same.
+    let printed = scene.deployment.command(&["topology", "definitions"])?.output()?;
+    let definitions: Value = serde_json::from_slice(&printed.stdout)?;
+    assert!(definitions["queues"].to_string().contains("team.vip.urgent"), "{definitions}");
+    assert!(definitions["permissions"].to_string().contains("team-vip"), "{definitions}");
+    scene.deployment.servers().context("servers")?.ctl(&["delete_queue", "team.vip.urgent"])?;
+    let differs = scene.deployment.command(&["topology", "verify"])?.output()?;
+    assert_eq!(differs.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&differs.stdout).contains("team.vip.urgent is missing"), "{differs:?}");
+    ensure!(scene.deployment.command(&["topology", "declare"])?.status()?.success());
+    ensure!(scene.deployment.command(&["topology", "verify"])?.status()?.success());
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use waypost_bus_rabbitmq::topology::definitions;
+use waypost_bus_rabbitmq::topology::{definitions, user_names};
 
 use super::*;
 
@@ -55,6 +55,14 @@ async fn imported_definitions_are_the_topology_and_hold_users_to_their_work() {
     let new_team =
         Topology { queues: new_team.queues.into_iter().filter(|queue| queue.name.contains("new")).collect() };
     admin.declare(&new_team).await.unwrap();
+    // It takes what is parked, and puts it back where it came from.
+    for queue in ["wa.dead-letters", "wa.unrouted"] {
+        assert_eq!(take(&mut *admin.consume(queue, 1).await.unwrap(), 1).await, ["bound"], "{queue}");
+    }
+    for address in [inbound(), Address::dead_letters(), Address::unrouted()] {
+        assert_eq!(publish_one(&*admin, address.clone(), "back").await, Outcome::Confirmed, "{address:?}");
+    }
+    refused(admin.consume("wa.in.p00", 1).await.err(), "wa.in.p00");
     refused(
         admin.declare(&Topology::new(Layout { epoch: 2, ..layout() }, &BTreeSet::new(), false)).await.err(),
         "wa.in.e2.p00",
@@ -62,8 +70,8 @@ async fn imported_definitions_are_the_topology_and_hold_users_to_their_work() {
 }
 
 fn import(node: &NodeHandle, vhost: &str) {
-    for user in ["waypost-ingress", "waypost-router", "waypost-topology", "waypost-admin", "team-desk"] {
-        node.ctl(&["add_user", user, "secret"]).unwrap();
+    for user in user_names(&topology()) {
+        node.ctl(&["add_user", &user, "secret"]).unwrap();
     }
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("definitions.json");

@@ -8,21 +8,56 @@ use waypost_bus::{Queue, QueueKind, Topology};
 
 use super::{Argument, arguments, streams};
 
+/// A user of ours, and the patterns of what it may do. No password of any is known here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct User {
+    pub name: &'static str,
+    configure: &'static str,
+    write: &'static str,
+    read: &'static str,
+}
+
 /// Nothing.
 const NONE: &str = "^$";
-const INGRESS: &str = "waypost-ingress";
-const ROUTER: &str = "waypost-router";
-/// `waypost topology declare`, run by a person or a job.
-const TOPOLOGY: &str = "waypost-topology";
-/// Adds and removes teams while the system runs.
-const ADMIN: &str = "waypost-admin";
+const EVERYTHING: &str = r"^(wa|team)\.";
+/// Declaring a queue with a dead-letter exchange needs write on that exchange; binding it, write on the queue and read on
+/// the exchange.
+const TEAMS: &str = r"^team\.";
+
+/// All but the teams' users, which are `team-<team>`.
+pub const USERS: [User; 6] = [
+    User { name: "waypost-ingress", configure: NONE, write: r"^wa\.(events|dead-letters)$", read: NONE },
+    User {
+        name: "waypost-router",
+        configure: NONE,
+        write: r"^wa\.(teams|activity|unrouted|dead-letters)$",
+        read: r"^wa\.((in|st)\..+|account)$",
+    },
+    // Adds and removes teams while the system runs; takes what is parked, and puts it back where it came from.
+    User {
+        name: "waypost-admin",
+        configure: TEAMS,
+        write: r"^(team\..+|wa\.(events|teams|unrouted|dead-letters))$",
+        read: r"^(team\..+|wa\.(teams|unrouted|dead-letters))$",
+    },
+    // The three in one process.
+    User {
+        name: "waypost",
+        configure: TEAMS,
+        write: r"^(team\..+|wa\.(events|teams|activity|unrouted|dead-letters))$",
+        read: r"^(team\..+|wa\.((in|st)\..+|account|teams|unrouted|dead-letters))$",
+    },
+    // A person, or a job before the components start.
+    User { name: "waypost-topology", configure: EVERYTHING, write: EVERYTHING, read: EVERYTHING },
+    // How much a queue holds is told to whoever may connect.
+    User { name: "waypost-status", configure: NONE, write: NONE, read: NONE },
+];
 
 /// Definitions for `rabbitmqctl import_definitions`: exchanges, queues, bindings, size policies, and the permissions of
 /// each component's user and of each team's.
 ///
-/// Users are not part of it, and no password is: an import would overwrite the ones there are. Create them first
-/// (`rabbitmqctl add_user waypost-ingress`, which asks for the password), as importing permissions of a user that does
-/// not exist fails. They are `waypost-ingress`, `waypost-router`, `waypost-topology`, `waypost-admin` and `team-<team>`.
+/// Users are not part of it, and no password is: an import would overwrite the ones there are. They must be there before,
+/// all of [`user_names`]: importing permissions of a user that does not exist fails.
 pub fn definitions(topology: &Topology, vhost: &str) -> Value {
     json!({
         "vhosts": [{ "name": vhost }],
@@ -67,21 +102,22 @@ fn policy(vhost: &str, name: &str, pattern: &str, kind: QueueKind) -> Value {
     })
 }
 
+/// The users that the [`definitions`] give permissions to.
+pub fn user_names(topology: &Topology) -> Vec<String> {
+    let teams = teams(topology).into_iter().map(team_user);
+    USERS.iter().map(|user| user.name.to_owned()).chain(teams).collect()
+}
+
+fn team_user(team: &str) -> String {
+    format!("team-{team}")
+}
+
 fn permissions(topology: &Topology, vhost: &str) -> Vec<Value> {
-    let user = |user: &str, configure: &str, write: &str, read: &str| json!({ "user": user, "vhost": vhost, "configure": configure, "write": write, "read": read });
-    let everything = r"^(wa|team)\.";
-    let mut permissions = vec![
-        user(INGRESS, NONE, r"^wa\.(events|dead-letters)$", NONE),
-        user(ROUTER, NONE, r"^wa\.(teams|activity|unrouted|dead-letters)$", r"^wa\.((in|st)\..+|account)$"),
-        // Binding needs write on the queue and read on the exchange.
-        user(TOPOLOGY, everything, everything, everything),
-        // Declaring a queue with a dead-letter exchange needs write on that exchange.
-        user(ADMIN, r"^team\.", r"^(team\..+|wa\.dead-letters)$", r"^(team\..+|wa\.teams)$"),
-    ];
-    for team in teams(topology) {
-        permissions.push(user(&format!("team-{team}"), NONE, r"^wa\.send$", &format!(r"^team\.{team}\.")));
-    }
-    permissions
+    let permission = |user: &str, configure: &str, write: &str, read: &str| json!({ "user": user, "vhost": vhost, "configure": configure, "write": write, "read": read });
+    let ours = USERS.iter().map(|user| permission(user.name, user.configure, user.write, user.read));
+    let teams = teams(topology).into_iter();
+    let teams = teams.map(|team| permission(&team_user(team), NONE, r"^wa\.send$", &format!(r"^team\.{team}\.")));
+    ours.chain(teams).collect()
 }
 
 /// The teams that have queues. A team's name has no character that means something in a pattern.
@@ -147,8 +183,10 @@ mod tests {
             [
                 r#""waypost-ingress" c="^$" w="^wa\\.(events|dead-letters)$" r="^$""#,
                 r#""waypost-router" c="^$" w="^wa\\.(teams|activity|unrouted|dead-letters)$" r="^wa\\.((in|st)\\..+|account)$""#,
+                r#""waypost-admin" c="^team\\." w="^(team\\..+|wa\\.(events|teams|unrouted|dead-letters))$" r="^(team\\..+|wa\\.(teams|unrouted|dead-letters))$""#,
+                r#""waypost" c="^team\\." w="^(team\\..+|wa\\.(events|teams|activity|unrouted|dead-letters))$" r="^(team\\..+|wa\\.((in|st)\\..+|account|teams|unrouted|dead-letters))$""#,
                 r#""waypost-topology" c="^(wa|team)\\." w="^(wa|team)\\." r="^(wa|team)\\.""#,
-                r#""waypost-admin" c="^team\\." w="^(team\\..+|wa\\.dead-letters)$" r="^(team\\..+|wa\\.teams)$""#,
+                r#""waypost-status" c="^$" w="^$" r="^$""#,
                 r#""team-vip-desk" c="^$" w="^wa\\.send$" r="^team\\.vip-desk\\.""#,
             ]
         );

@@ -1,18 +1,24 @@
 //! `waypost topology`: the broker's queues.
 
-use waypost_bus_rabbitmq::topology::definitions as rabbitmq_definitions;
+use std::collections::BTreeSet;
 
-use crate::cli::{ConfigArgs, DeclareArgs};
+use waypost_bus_rabbitmq::topology::{definitions as rabbitmq_definitions, user_names};
+use waypost_domain::TeamName;
+use waypost_store::{SchemaState, Store, StoreError};
+
+use crate::access::users_script;
+use crate::cli::{ConfigArgs, DeclareArgs, DefinitionsArgs};
 use crate::output;
 use crate::process::Config;
 use crate::process::bus::open_bus;
 use crate::process::rules::rules_of;
+use crate::process::store::{STORE_FILE, open_store};
 use waypost_cli::Failure;
 
 pub(crate) async fn declare(args: DeclareArgs) -> Result<(), Failure> {
     let config = Config::of(&args.config)?;
     let topology = if args.team.is_empty() {
-        config.topology(&*rules_of(&config).await?)
+        config.topology_for(&teams_of(&config).await?)
     } else {
         config.team_topology(&args.team.into_iter().collect())
     };
@@ -25,7 +31,7 @@ pub(crate) async fn declare(args: DeclareArgs) -> Result<(), Failure> {
 
 pub(crate) async fn verify(args: ConfigArgs) -> Result<(), Failure> {
     let config = Config::of(&args)?;
-    let topology = config.topology(&*rules_of(&config).await?);
+    let topology = config.topology_for(&teams_of(&config).await?);
     let bus = open_bus(&config).await?;
     let differences = bus.verify(&topology).await;
     bus.close(std::time::Duration::from_secs(5)).await;
@@ -39,10 +45,38 @@ pub(crate) async fn verify(args: ConfigArgs) -> Result<(), Failure> {
     Err(Failure::failed(format!("the topology differs in {} places", differences.len())))
 }
 
-pub(crate) async fn definitions(args: ConfigArgs) -> Result<(), Failure> {
-    let config = Config::of(&args)?;
-    let topology = config.topology(&*rules_of(&config).await?);
+pub(crate) async fn definitions(args: DefinitionsArgs) -> Result<(), Failure> {
+    let config = Config::of(&args.config)?;
+    let topology = config.topology_for(&teams_of(&config).await?);
+    if args.users {
+        return output::line(&users_script(&topology));
+    }
     let definitions = rabbitmq_definitions(&topology, &config.bus.vhost());
     let text = serde_json::to_string_pretty(&definitions).map_err(Failure::failed)?;
-    output::line(&text)
+    output::line(&text)?;
+    let users = user_names(&topology).join(", ");
+    output::note(&format!("before the import these users must exist (--users says how): {users}"));
+    Ok(())
+}
+
+/// The teams of the rules, and those that were made by the administration.
+async fn teams_of(config: &Config) -> Result<BTreeSet<TeamName>, Failure> {
+    let mut teams = rules_of(config).await?.team_names();
+    if config.store.is_embedded() && !config.data_dir.join(STORE_FILE).exists() {
+        return Ok(teams);
+    }
+    let store = open_store(config).await?;
+    let stored = stored_teams(&store).await;
+    store.close().await;
+    teams.extend(stored.map_err(|error| Failure::failed(format!("store: {error}")))?);
+    Ok(teams)
+}
+
+/// None before the first migration.
+async fn stored_teams(store: &Store) -> Result<BTreeSet<TeamName>, StoreError> {
+    if let SchemaState::Missing { found: None, .. } = store.schema_state().await? {
+        return Ok(BTreeSet::new());
+    }
+    store.require_schema().await?;
+    Ok(store.teams().await?.into_iter().map(|team| team.name).collect())
 }
