@@ -22,6 +22,8 @@ mod inbound;
 mod interleavings;
 mod ledger;
 mod operators;
+#[cfg(feature = "servers")]
+mod permissions;
 mod refusals;
 #[cfg(feature = "servers")]
 mod replicas;

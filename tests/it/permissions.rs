@@ -1,0 +1,139 @@
+//! The printed users and roles are enough: every process runs, and every command that touches a server, under the names
+//! that the printed table says. On a broker and a database server of the test's own, to which users and roles belong.
+
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+use serde_json::Value;
+use waypost_bus::dead_letter::dead_letter;
+use waypost_bus::topology::{DEAD_LETTERS_QUEUE, UNROUTED_QUEUE};
+use waypost_bus::{Bus, DeadLetterReason, Message, Outcome};
+use waypost_cloud_api::samples::{SampleKind, SampleParams, envelope, sample};
+use waypost_tests::eventually;
+
+use crate::cli_pages;
+use crate::deployment::{ROUTED_DEADLINE, text};
+
+mod administered;
+mod scene;
+
+use scene::{Scene, Table};
+
+const PUBLISH_TIMEOUT: Duration = Duration::from_secs(5);
+/// For a queue to hold what was just published.
+const QUEUED_WITHIN: Duration = Duration::from_secs(30);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_process_and_every_command_works_under_its_printed_names() -> anyhow::Result<()> {
+    let mut scene = Scene::prepare().await?;
+    scene.make_token()?;
+    let admin = scene.start("admin").await?;
+    scene.run_ok(&["rules", "push", &scene.file("rules.toml")])?;
+    scene.run_ok(&["rules", "activate", "1"])?;
+    let router = scene.start("router").await?;
+    let ingress = scene.start("ingress").await?;
+
+    every_kind_of_message_is_handled(&mut scene).await?;
+    let told = scene.run_ok(&["webhook", "test", "text", "--text", "my invoice", "--from", "15550009999"])?;
+    ensure!(told.contains("team billing"), "{told}");
+    scene.run_ok(&["tail", "billing", "--ack", "--messages", "1"])?;
+    scene.run_ok(&["status"])?;
+    what_is_not_permitted_is_told(&mut scene).await?;
+    parked_messages_are_replayed_and_discarded(&mut scene).await?;
+    administered::everything(&mut scene)?;
+    drop((ingress, router, admin));
+
+    let all = scene.start_all().await?;
+    parked_messages_are_replayed_and_discarded(&mut scene).await?;
+    scene.run_ok(&["teams", "create", "second"])?;
+    drop(all);
+    scene.nothing_was_denied().await?;
+    every_verb_was_run(&scene.table, &scene.ran)
+}
+
+/// Whatever the platform can send: each writes to tables of its own.
+async fn every_kind_of_message_is_handled(scene: &mut Scene) -> anyhow::Result<()> {
+    let client = scene.deployment.client()?;
+    for (number, kind) in SampleKind::ALL.iter().enumerate() {
+        let wamid = format!("wamid.KIND{number}");
+        let body = envelope([sample(*kind, &SampleParams { wamid, ..SampleParams::default() })]).to_string();
+        ensure!(client.post(body.as_bytes()).await? == 200, "{}", kind.name());
+    }
+    let bus = scene.bus().await?;
+    let queues = ["in", "st"].into_iter().flat_map(|kind| (0..4).map(move |number| format!("wa.{kind}.p{number:02}")));
+    for queue in queues.chain(["wa.account".to_owned()]) {
+        let is_empty = async || bus.depth(&queue).await.ok()??.ready.eq(&0).then_some(());
+        eventually(&format!("{queue} is worked off"), ROUTED_DEADLINE, is_empty).await;
+    }
+    Ok(())
+}
+
+/// A message that nobody takes, waiting on `wa.unrouted`, whose team has its queue again.
+async fn one_is_unrouted(scene: &mut Scene) -> anyhow::Result<()> {
+    scene.ctl(&["delete_queue", "team.billing.normal"])?;
+    let wamid = format!("wamid.UNROUTED{}", scene.ran.len());
+    let message = text(&wamid, "15550007777", "my invoice").to_string();
+    ensure!(scene.deployment.client()?.post(message.as_bytes()).await? == 200, "not accepted");
+    scene.has(UNROUTED_QUEUE, 1).await?;
+    scene.run_ok(&["topology", "declare"])?;
+    scene.run_ok(&["topology", "verify"]).map(drop)
+}
+
+/// While the administration may not publish to the teams, a replay leaves what it was to take, and says why.
+async fn what_is_not_permitted_is_told(scene: &mut Scene) -> anyhow::Result<()> {
+    one_is_unrouted(scene).await?;
+    let narrow = ["waypost-admin", r"^team\.", r"^(team\..+|wa\.dead-letters|wa\.unrouted)$", r"^(wa|team)\..+$"];
+    scene.ctl(&[&["set_permissions"], &narrow[..]].concat())?;
+    let left = scene.run(&["dead-letters", "replay", "--from", "unrouted"], 1)?;
+    ensure!(left.contains("1 not replayed: 1 no-permission"), "{left}");
+    scene.import_definitions()?;
+    scene.has(UNROUTED_QUEUE, 1).await?;
+    let replayed = scene.json(&["dead-letters", "replay", "--from", "unrouted"])?;
+    ensure!(replayed["replayed"] == "1", "{replayed}");
+    scene.run_ok(&["tail", "billing", "--ack", "--messages", "1"]).map(drop)
+}
+
+async fn parked_messages_are_replayed_and_discarded(scene: &mut Scene) -> anyhow::Result<()> {
+    one_is_unrouted(scene).await?;
+    let replayed = scene.json(&["dead-letters", "replay", "--from", "unrouted"])?;
+    ensure!(replayed["replayed"] == "1" && replayed["left"] == "0", "{replayed}");
+    scene.run_ok(&["tail", "billing", "--ack", "--messages", "1"])?;
+
+    // Back to a partition, where the router cannot read it and parks it once more.
+    scene.run_ok(&["dead-letters", "discard", "--justification", "what the samples left"])?;
+    let message = Message { id: "0".to_owned(), body: "no event".into(), ..Message::default() };
+    let letter = dead_letter(message, DeadLetterReason::UndecodableEvent, "wa.in.p00", 1, "");
+    ensure!(scene.bus().await?.publish(vec![letter], PUBLISH_TIMEOUT).await == [Outcome::Confirmed]);
+    scene.has(DEAD_LETTERS_QUEUE, 1).await?;
+    let replayed = scene.json(&["dead-letters", "replay"])?;
+    ensure!(replayed["replayed"] == "1", "{replayed}");
+    scene.has(DEAD_LETTERS_QUEUE, 1).await?;
+    let discarded = scene.json(&["dead-letters", "discard", "--justification", "a test"])?;
+    ensure!(discarded["discarded"] == "1", "{discarded}");
+    for verb in ["list", "summary"] {
+        let refused = scene.run(&["dead-letters", verb], 1)?;
+        ensure!(refused.contains("RabbitMQ cannot show"), "{refused}");
+    }
+    Ok(())
+}
+
+/// A verb that is new must be run above, or have a row that says that it touches no server.
+fn every_verb_was_run(table: &Table, ran: &[String]) -> anyhow::Result<()> {
+    let verbs: Vec<String> = cli_pages::verbs()?.into_iter().map(|words| words.join(" ")).collect();
+    let leads_on = |verb: &str| verbs.iter().any(|other| other.starts_with(&format!("{verb} ")));
+    let leaves = verbs.iter().filter(|verb| !verb.is_empty() && !leads_on(verb));
+    let mut missing = Vec::new();
+    for verb in leaves {
+        let row = table.row_of(verb).with_context(|| format!("{verb} has no row in the printed table"))?;
+        let was_run = ran.iter().any(|one| one == verb || one.starts_with(&format!("{verb} ")));
+        if !was_run && !row.touches_nothing {
+            missing.push(verb);
+        }
+    }
+    ensure!(missing.is_empty(), "run these under their names too: {missing:?}");
+    Ok(())
+}
+
+fn parse(stdout: &str) -> anyhow::Result<Value> {
+    serde_json::from_str(stdout).with_context(|| stdout.to_owned())
+}
