@@ -111,6 +111,10 @@ fn warnings() {
             "rules.r.when.keyword: the star in front of \"*ok\" does nothing: it is for Hangul and katakana",
         ],
     );
+}
+
+#[test]
+fn warnings_of_patterns_menus_and_samples() {
     let accents = "[à-ü] finds none of its letters, because patterns see texts without accents: write them without, or \
                    { pattern = \"...\", raw = true }";
     check(

@@ -39,19 +39,23 @@ fn words(part: Part, text: &str) -> Vec<PartWords> {
     vec![PartWords { part, text: text.into() }]
 }
 
+type Case = (InboundMessage, RouteInput);
+
 #[test]
 fn what_a_message_says_is_in_its_input() {
+    for (message, want) in texts().into_iter().chain(others()) {
+        assert_eq!(RouteInput::of_message(&message), want, "{message:?}");
+    }
+}
+
+fn texts() -> Vec<Case> {
     let referral = Referral {
         source_type: some("ad"),
         source_id: some("120"),
         source_url: some("https://ads.example.com"),
         ..Referral::default()
     };
-    let file = Media { id: "1".into(), mime_type: None, sha256: None, filename: some("bill.pdf"), is_voice: false };
-    let fields = [(FormField::TOKEN.to_owned(), "intake-7".to_owned()), ("city".to_owned(), "Lugo".to_owned())];
-    let edit =
-        |edited: InboundMessage| MessageContent::Edit(Edit { original: some("wamid.0"), message: Box::new(edited) });
-    let cases = [
+    vec![
         (message(MessageKind::Text, "hi"), input("text", Some("hi"))),
         (
             InboundMessage { quoted: quoted(), ..message(MessageKind::Text, "this one") },
@@ -76,6 +80,15 @@ fn what_a_message_says_is_in_its_input() {
             InboundMessage { forwarded: Forwarded::Once, ..message(MessageKind::Text, "win") },
             RouteInput { forwarded: true, ..input("text", Some("win")) },
         ),
+    ]
+}
+
+fn others() -> Vec<Case> {
+    let file = Media { id: "1".into(), mime_type: None, sha256: None, filename: some("bill.pdf"), is_voice: false };
+    let fields = [(FormField::TOKEN.to_owned(), "intake-7".to_owned()), ("city".to_owned(), "Lugo".to_owned())];
+    let edit =
+        |edited: InboundMessage| MessageContent::Edit(Edit { original: some("wamid.0"), message: Box::new(edited) });
+    vec![
         (
             InboundMessage { media: Some(file), ..message(MessageKind::Document, "look") },
             RouteInput { words: words(Part::File, "bill.pdf"), ..input("document", Some("look")) },
@@ -108,8 +121,5 @@ fn what_a_message_says_is_in_its_input() {
             },
             RouteInput { form: fields.into(), ..input("edit", Some("my bill")) },
         ),
-    ];
-    for (message, want) in cases {
-        assert_eq!(RouteInput::of_message(&message), want, "{message:?}");
-    }
+    ]
 }
