@@ -49,7 +49,7 @@ pub(crate) async fn run() -> anyhow::Result<Count> {
         return Ok(steps.end());
     }
     process::use_built(binary()?);
-    let server = AdminServer::start_without_rules().await?;
+    let server = AdminServer::start_without_rules("").await?;
     steps.run("call waypost from Python", client(folder.path(), &server)?).await;
     steps.check("run the guide's team tools", consumers::consume(folder.path().to_owned(), servers.rabbitmq())).await;
     Ok(steps.end())
