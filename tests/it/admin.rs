@@ -15,3 +15,4 @@ mod rules;
 mod server;
 mod team_queues;
 mod teams;
+mod terminal;

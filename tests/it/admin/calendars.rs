@@ -6,9 +6,9 @@ use waypost_proto::admin_v1 as v1;
 use waypost_proto::admin_v1::calendar_service_client::CalendarServiceClient;
 use waypost_proto::rules_v1;
 
-use super::commands::Terminal;
 use super::rules::{RULES, push, version, versions};
 use super::server::{AdminServer, Caller, told};
+use super::terminal::Terminal;
 
 const OFFICE: &str = "ruleSets/1/calendars/office";
 

@@ -12,44 +12,9 @@ use waypost_tests::eventually;
 use waypost_tests::process::waypost;
 
 use super::server::{AdminServer, teams};
+use super::terminal::Terminal;
 
 const ROUTED_WITHIN: Duration = Duration::from_secs(20);
-
-/// The command line of a person with a token.
-pub(super) struct Terminal<'a> {
-    server: &'a AdminServer,
-    token_file: std::path::PathBuf,
-}
-
-impl<'a> Terminal<'a> {
-    pub(super) fn new(server: &'a AdminServer, role: &str) -> anyhow::Result<Self> {
-        let (_, secret) = server.token(&["--role", role])?;
-        let token_file = server.folder().join(format!("{role}.token"));
-        std::fs::write(&token_file, format!("{secret}\n"))?;
-        Ok(Self { server, token_file })
-    }
-
-    pub(super) fn run(&self, words: &[&str]) -> anyhow::Result<Output> {
-        let mut command = waypost()?;
-        command.args(words).args(["--server", &format!("https://localhost:{}", self.server.port())]);
-        command.arg("--token-file").arg(&self.token_file).arg("--ca").arg(self.server.ca_file());
-        Ok(command.output()?)
-    }
-
-    pub(super) fn json(&self, words: &[&str]) -> anyhow::Result<Value> {
-        let output = self.run(&[words, &["--json"]].concat())?;
-        ensure!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
-        Ok(serde_json::from_slice(&output.stdout)?)
-    }
-
-    /// Must fail with this exit code; gives what it says.
-    pub(super) fn fails(&self, words: &[&str], code: i32) -> anyhow::Result<String> {
-        let output = self.run(words)?;
-        let told = String::from_utf8_lossy(&output.stderr).into_owned();
-        ensure!(output.status.code() == Some(code), "{words:?}: {}, not {code}: {told}", output.status);
-        Ok(told)
-    }
-}
 
 pub(super) async fn post(server: &AdminServer, wamid: &str, text: &str) -> anyhow::Result<()> {
     let params = SampleParams { wamid: wamid.to_owned(), text: text.to_owned(), ..SampleParams::default() };
@@ -383,16 +348,18 @@ async fn an_import_that_broke_off_goes_on() -> anyhow::Result<()> {
     server.restart_without(limit).await?;
     let editor = Terminal::new(&server, "editor")?;
     let output = editor.run(&[&import[..], &["--json"]].concat())?;
-    let told = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(told.contains("going on at line 202"), "{told}");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("going on at line 202"), "{output:?}");
     let told: Value = serde_json::from_slice(&output.stdout)?;
     // The row with the note is refused as well, but alone.
     let tally = ["rows", "created", "updated", "rejected"].map(|field| told[field].clone());
     assert_eq!(tally, [452, 447, 0, 5].map(Value::from), "{told}");
     let lines: Vec<String> = std::fs::read_to_string(&rejects)?.lines().map(str::to_owned).collect();
     let place = |line: &String| line.splitn(3, ',').take(2).collect::<Vec<_>>().join(",");
-    let places: Vec<String> = lines[..4].iter().map(place).collect();
-    assert_eq!(places, ["line,field", "9,phone", "302,attributes", "409,phone"], "{lines:?}");
+    assert_eq!(
+        lines[..4].iter().map(place).collect::<Vec<_>>(),
+        ["line,field", "9,phone", "302,attributes", "409,phone"],
+        "{lines:?}"
+    );
     assert_eq!(lines[4..], ["452,,is not UTF-8", "453,,\"1 columns, not 2\""], "{lines:?}");
     assert!(!std::path::Path::new(&format!("{csv}.progress")).exists(), "it is done");
     let again = editor.run(&[&import[..], &["--json"]].concat())?;

@@ -6,8 +6,9 @@ use anyhow::Context;
 use serde_json::{Value, json};
 use waypost_tests::eventually;
 
-use super::commands::{Terminal, post};
+use super::commands::post;
 use super::server::AdminServer;
+use super::terminal::Terminal;
 
 const WITHIN: Duration = Duration::from_secs(20);
 

@@ -9,8 +9,9 @@ use waypost_proto::admin_v1 as v1;
 use waypost_proto::admin_v1::number_service_client::NumberServiceClient;
 use waypost_tests::eventually;
 
-use super::commands::{Terminal, post};
+use super::commands::post;
 use super::server::{AdminServer, told};
+use super::terminal::Terminal;
 
 const WITHIN: Duration = Duration::from_secs(20);
 

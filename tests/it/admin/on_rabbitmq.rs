@@ -106,7 +106,7 @@ async fn a_team_without_queues_names_the_command_that_creates_them() -> anyhow::
     ensure!(scene.deployment.command(&["topology", "declare", "--team", "billing"])?.status()?.success());
     let listed = scene.json(&["teams", "list"])?;
     let states = listed.as_array().into_iter().flatten().map(|team| &team["state"]);
-    assert_eq!(states.collect::<Vec<_>>(), [&json!("TEAM_STATE_ACTIVE"); 3], "{listed}");
+    assert_eq!(states.collect::<Vec<_>>(), [&json!("TEAM_STATE_ACTIVE"); 4], "{listed}");
     // No rule names the team, and the topology has it all the same.
     let printed = scene.deployment.command(&["topology", "definitions"])?.output()?;
     let definitions: Value = serde_json::from_slice(&printed.stdout)?;

@@ -8,8 +8,8 @@ use tonic::Code;
 use waypost_proto::admin_v1 as v1;
 use waypost_proto::admin_v1::rule_set_service_client::RuleSetServiceClient;
 
-use super::commands::Terminal;
 use super::server::{AdminServer, told};
+use super::terminal::Terminal;
 
 /// Versions 1, 2 and 3 are there, and were put in force in this order.
 async fn start() -> anyhow::Result<AdminServer> {

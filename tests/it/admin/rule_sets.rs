@@ -7,8 +7,9 @@ use anyhow::{Context, ensure};
 use serde_json::{Value, json};
 use waypost_tests::eventually;
 
-use super::commands::{Terminal, post};
+use super::commands::post;
 use super::server::AdminServer;
+use super::terminal::Terminal;
 
 const WITHIN: Duration = Duration::from_secs(20);
 

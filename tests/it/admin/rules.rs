@@ -9,8 +9,8 @@ use waypost_proto::admin_v1::rule_set_service_client::RuleSetServiceClient;
 use waypost_proto::rules_v1;
 use waypost_proto::rules_v1::outcome::Target;
 
-use super::commands::Terminal;
 use super::server::{AdminServer, Caller, told};
+use super::terminal::Terminal;
 
 pub(super) const RULES: &str = waypost_tests::two_teams!(
     r#"

@@ -72,6 +72,8 @@ fn rules(scene: &mut Scene) -> anyhow::Result<()> {
         &["rules", "explain", "--decision", &decision],
         &["rules", "coverage", "1"],
         &["rules", "activate", "2"],
+        &["rules", "activate", "2", "--trial", "1", "--percent", "10"],
+        &["rules", "trial", "end"],
         &["rules", "shadow", "1"],
         &["rules", "shadow", "none"],
         &["rules", "rollback"],
