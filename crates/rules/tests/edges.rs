@@ -74,7 +74,7 @@ fn a_mistyped_key_is_told_what_it_is_near_to() {
         check_text(&text).iter().map(|finding| finding.problem.clone()).collect::<String>()
     };
     for (key, near) in
-        [("priorty", true), ("priorityy", true), ("prioritx", true), ("prio", false), ("xpriorityx", false)]
+        [("prioritty", true), ("priorityy", true), ("prioritx", true), ("prio", false), ("xpriorityx", false)]
     {
         assert_eq!(problem(key).contains("did you mean priority?"), near, "{key}: {}", problem(key));
     }
