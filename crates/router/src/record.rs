@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use waypost_bus::DeadLetterReason;
 use waypost_cloud_api::webhook::{DecodeError, decode_status};
-use waypost_domain::{PhoneNumberId, StatusState, Timestamp, WabaId};
+use waypost_domain::{AliasSet, PhoneNumberId, StatusState, Timestamp, WabaId};
 use waypost_live::Numbers;
 use waypost_proto::event::InvalidField;
 use waypost_proto::{EventError, decode_event, v1};
@@ -37,13 +37,13 @@ impl RecordHandler {
                 Ok((kept, received_at)) => {
                     oldest_at = Some(oldest_at.map_or(received_at, |oldest| oldest.min(received_at)));
                     match kept {
-                        Kept::Status(row, answer) => {
-                            statuses.push(row);
-                            if let Some(SentTo { answer, display_number, waba }) = answer {
-                                let number = self.numbers.number(&answer.number, &display_number, &waba).await?;
-                                self.numbers.answer_seen(&number.name, received_at).await?;
-                                answers.push(answer);
+                        Kept::Status(row, sent) => {
+                            if let Some(SentTo { to, at, display_number, waba }) = sent {
+                                let number = self.numbers.number(&row.number, &display_number, &waba).await?.name;
+                                self.numbers.answer_seen(&number, received_at).await?;
+                                answers.push(Answered { to, number, at });
                             }
+                            statuses.push(row);
                         }
                         Kept::Change(row) => changes.push(row),
                     }
@@ -92,7 +92,8 @@ enum Kept {
 
 /// An answer to a customer, and what else is told of the number that it came from.
 struct SentTo {
-    answer: Answered,
+    to: AliasSet,
+    at: Timestamp,
     display_number: String,
     waba: WabaId,
 }
@@ -132,16 +133,16 @@ impl Kept {
 
 fn status(event: &v1::Event, received_at: Timestamp) -> Result<Kept, NotKept> {
     let status = decode_status(std::str::from_utf8(&event.json)?)?;
-    let number = PhoneNumberId::new(event.phone_number_id.clone());
     // When it was delivered or read says nothing of who spoke last: the customer may have written in between.
     let is_sent = status.state == StatusState::Sent && status.participant.is_none() && !status.recipient.is_empty();
-    let answer = is_sent.then(|| SentTo {
-        answer: Answered { to: status.recipient, number: number.clone(), at: status.timestamp.unwrap_or(received_at) },
+    let sent = is_sent.then(|| SentTo {
+        to: status.recipient,
+        at: status.timestamp.unwrap_or(received_at),
         display_number: event.display_phone_number.clone(),
         waba: WabaId::new(event.waba_id.clone()),
     });
     let row = StatusRow {
-        number,
+        number: PhoneNumberId::new(event.phone_number_id.clone()),
         wamid: status.id,
         state: status.state,
         participant: status.participant,
@@ -151,7 +152,7 @@ fn status(event: &v1::Event, received_at: Timestamp) -> Result<Kept, NotKept> {
         error_codes: status.error_codes,
         json: event.json.to_vec(),
     };
-    Ok(Kept::Status(row, answer))
+    Ok(Kept::Status(row, sent))
 }
 
 fn change_row(event: v1::Event, received_at: Timestamp) -> ChangeRow {

@@ -4,7 +4,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use waypost_domain::{PartitionId, Timestamp};
+use waypost_domain::{NumberName, PartitionId, PhoneNumberId, Timestamp};
 use waypost_proto::v1;
 use waypost_router::{JanitorConfig, RouterConfig};
 
@@ -112,4 +112,26 @@ async fn what_others_sent_is_an_answer() {
     rig.route_each([said("w3", "15550001", "hello?", later), said("w4", "15550002", "hello?", later)]).await;
     let states = rig.ask("SELECT concat_ws('|', team, state, binding) FROM conversation ORDER BY team, state");
     assert_eq!(states, ["a|open|loose", "a|resolved|loose", "b|open|firm"]);
+}
+
+/// A number of ours may have two of Meta's ids: the later answer counts, whichever they came from, and in whatever order.
+#[tokio::test]
+async fn answers_from_both_ids_of_a_number_are_of_one_conversation() {
+    let rig = Rig::new(RouterConfig::default()).await;
+    let name = NumberName::new("support").unwrap();
+    rig.store.name_numbers(&[(name.clone(), PhoneNumberId::new("1")), (name, PhoneNumberId::new("2"))]).await.unwrap();
+    let begun = now();
+    rig.route_each([said("w1", "15550001", "my bill", begun)]).await;
+    let sent = |id: &str, after_s: i64| {
+        let at = begun.as_millis() / 1000 + after_s;
+        let json = format!(r#"{{"id":"{id}","status":"sent","timestamp":"{at}","recipient_id":"15550001"}}"#);
+        let event = said(id, "15550001", "", begun);
+        v1::Event { kind: v1::EventKind::Status.into(), json: json.into(), phone_number_id: id.into(), ..event }
+    };
+    for (number, after_s) in [("1", 20), ("2", 10)] {
+        rig.publish(&rig.layout.statuses(PartitionId(0)), [sent(number, after_s)]).await;
+    }
+    rig.route_until(async || rig.waiting("wa.st.p00").await == 0).await;
+    let later = (begun.as_millis() / 1000 + 20) * 1000;
+    assert_eq!(rig.ask("SELECT CAST(last_outbound_at AS TEXT) FROM conversation"), [later.to_string()]);
 }

@@ -3,19 +3,18 @@
 use std::collections::{BTreeMap, HashMap};
 
 use uuid::Uuid;
-use waypost_domain::{Alias, AliasSet, ContactId, PhoneNumberId, Timestamp};
+use waypost_domain::{Alias, AliasSet, ContactId, NumberName, Timestamp};
 
 use crate::Result;
 use crate::changes::RecordTx;
 use crate::contacts::{alias_id, stored_names};
 use crate::core::{Param, Sql, params};
-use crate::records::key;
 
 /// A message to a customer that left.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answered {
     pub to: AliasSet,
-    pub number: PhoneNumberId,
+    pub number: NumberName,
     /// When it was sent.
     pub at: Timestamp,
 }
@@ -31,14 +30,12 @@ static ANSWER: Sql = Sql::each(
     FROM json_each($1) c
     JOIN json_each($2) n ON n.key = c.key
     JOIN json_each($3) t ON t.key = c.key
-    JOIN number ON number.phone_number_id = n.value
-    WHERE conversation.contact_id = unhex(c.value) AND conversation.number = number.name
+    WHERE conversation.contact_id = unhex(c.value) AND conversation.number = n.value
         AND conversation.state <> 'resolved' AND coalesce(conversation.last_outbound_at, t.value - 1) < t.value",
     "WITH open AS (
         SELECT v.id, w.at
         FROM unnest($1::UUID[], $2::TEXT[], $3::BIGINT[]) AS w(contact, number, at)
-        JOIN number ON number.phone_number_id = w.number
-        JOIN conversation v ON v.contact_id = w.contact AND v.number = number.name
+        JOIN conversation v ON v.contact_id = w.contact AND v.number = w.number
         WHERE v.state <> 'resolved' AND coalesce(v.last_outbound_at, w.at - 1) < w.at
         ORDER BY v.id
         FOR NO KEY UPDATE OF v)
@@ -48,7 +45,8 @@ static ANSWER: Sql = Sql::each(
 );
 
 impl RecordTx {
-    /// The open conversations with these people were answered then, unless they were answered later. Who is known under
+    /// The open conversations with these people were answered then, unless they were answered later: what
+    /// `ConversationEvent::Answered` does, but for the binding, because what others send may be a machine's. Who is known under
     /// none of their names has none. Returns how many changed; a batch that has read one of them begins again.
     pub async fn record_answers(&mut self, answers: &[Answered]) -> Result<u64> {
         let wanted: Vec<(Vec<Alias>, &Answered)> =
@@ -59,7 +57,7 @@ impl RecordTx {
             let row = row.of("alias");
             owners.insert(row.get("id")?, row.get("contact_id")?);
         }
-        let mut latest: BTreeMap<(ContactId, &PhoneNumberId), Timestamp> = BTreeMap::new();
+        let mut latest: BTreeMap<(ContactId, &NumberName), Timestamp> = BTreeMap::new();
         for (names, answer) in &wanted {
             let Some(contact) = names.iter().find_map(|name| owners.get(&alias_id(name))) else { continue };
             let at = latest.entry((*contact, &answer.number)).or_insert(answer.at);
@@ -69,7 +67,7 @@ impl RecordTx {
             return Ok(0);
         }
         let contacts: Param<'_> = latest.keys().map(|(contact, _)| *contact).collect();
-        let numbers: Param<'_> = latest.keys().map(|(_, number)| key(number.as_str())).collect();
+        let numbers: Param<'_> = latest.keys().map(|(_, number)| *number).collect();
         let at: Param<'_> = latest.values().copied().collect();
         self.fenced.tx.execute(&ANSWER, params![contacts, numbers, at]).await
     }
