@@ -144,6 +144,9 @@ def decides(viewer, rule_set, team):
 def a_rule_set_is_created_checked_activated_explained_and_taken_back(roles):
     publisher, viewer = roles["publisher"], roles["viewer"]
     create = rule_sets_pb2.CreateRuleSetRequest(text=RULES % "nowhere", reason="interop")
+    refusals = publisher.refused(publisher.rule_sets.CreateRuleSet, create, grpc.StatusCode.INVALID_ARGUMENT)
+    assert refusals == ["text"], refusals
+    create.allow_errors = True
     made = publisher.call(publisher.rule_sets.CreateRuleSet, create)
     errors = [finding for finding in made.findings if finding.severity == rule_sets_pb2.SEVERITY_ERROR]
     assert [(error.rule, error.field) for error in errors] == [("invoices", "rules.invoices.team")], errors
