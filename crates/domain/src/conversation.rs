@@ -108,7 +108,8 @@ pub enum ConversationEvent {
     CustomerClosed { arrived_at: Timestamp, written_at: Option<Timestamp> },
     /// The customer wrote to whoever holds the thread (`standby`).
     CustomerWroteToOther { arrived_at: Timestamp, written_at: Option<Timestamp> },
-    /// A colleague answered in the phone app, or another app did.
+    /// A colleague answered in the phone app, or another app did. The store does the same, but for the binding, where only a
+    /// status tells of it.
     Answered { at: Timestamp },
     /// `messaging_handovers`: the thread is ours now.
     ControlGained { at: Timestamp },

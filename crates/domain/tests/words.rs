@@ -45,7 +45,9 @@ fn kinds_of_messages_are_meta_s() {
         "edit",
         "revoke",
         "unsupported",
+        "call",
     ];
+    assert_eq!(MessageKind::WORDS, words);
     for word in words {
         let kind = MessageKind::parse(Some(word));
         assert!(!matches!(kind, MessageKind::Unknown(_) | MessageKind::Missing), "{word}");

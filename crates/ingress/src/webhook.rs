@@ -141,10 +141,10 @@ impl Webhook {
         if swapped.is_ok() {
             if outcomes.contains(&Outcome::Refused) {
                 error!("the bus refuses publications for want of permission, the webhook is refused");
-                return;
+            } else {
+                let outcome = outcomes.iter().find(|outcome| **outcome != Outcome::Confirmed);
+                warn!(?outcome, "the bus did not confirm, the webhook is refused");
             }
-            let outcome = outcomes.iter().find(|outcome| **outcome != Outcome::Confirmed);
-            warn!(?outcome, "the bus did not confirm, the webhook is refused");
         }
     }
 

@@ -33,6 +33,7 @@ mod place;
 mod stored;
 
 pub(crate) use notice::NOTICE;
+use notice::told_to;
 
 /// An event and our name of the number that it came in on.
 #[derive(Debug, Clone)]
@@ -143,13 +144,15 @@ pub async fn decide_batch(
     }
     let observations: Vec<_> = open.iter().map(|(arrival, _)| observation(&arrival.inbound, config)).collect();
     let contacts = tx.contacts(&observations).await?;
-    let with_contacts = || open.iter().zip(&contacts).map(|((arrival, _), contact)| (*arrival, contact.as_ref()));
-    let pairs: HashSet<Pair> = with_contacts().filter_map(|(arrival, contact)| pair_of(arrival, contact)).collect();
+    let pairs: HashSet<Pair> =
+        open.iter().zip(&contacts).filter_map(|((arrival, _), contact)| pair_of(arrival, contact.as_ref())).collect();
     let pairs: Vec<_> = pairs.into_iter().collect();
     let conversations = tx.conversations(&pairs).await?;
     let without: Vec<_> = pairs.into_iter().filter(|pair| !conversations.contains_key(pair)).collect();
     let last_resolved = tx.last_resolved(&without).await?;
-    let kept = notice::kept(&mut tx, config, with_contacts(), &conversations).await?;
+    let fresh = open.iter().zip(&contacts).filter(|((_, known), _)| known.is_none());
+    let fresh = fresh.map(|((arrival, _), contact)| (*arrival, contact.as_ref()));
+    let kept = notice::kept(&mut tx, rules, config, fresh, &conversations).await?;
     let mut work = Work {
         rules,
         config,
@@ -202,10 +205,10 @@ impl Work<'_> {
         message: &InboundMessage,
         contact: Option<ContactRecord>,
     ) -> Result<(), StoreError> {
-        // Before what was kept is released: as long as no team had the conversation, notices were kept, too.
+        // Before what was kept is released: as long as no team was told of the conversation, notices were kept, too.
         let pair = pair_of(arrival, contact.as_ref());
-        let was_nobodys =
-            pair.as_ref().is_some_and(|pair| self.open(pair, arrival).is_none_or(|open| open.team.is_none()));
+        let before = pair.as_ref().and_then(|pair| self.conversations.get(pair));
+        let was_nobodys = before.and_then(|open| told_to(self.rules, self.config, open, arrival)).is_none();
         if let (Some(contact), Some(pair)) = (&contact, &pair) {
             let pending = |open: &Conversation| open.state == ConversationState::Pending;
             if self.conversations.get(pair).is_some_and(pending) {
@@ -214,12 +217,12 @@ impl Work<'_> {
             }
         }
         let is_call = message.kind == MessageKind::Call;
-        if pair.as_ref().is_some_and(|pair| is_call && self.follows_a_call(arrival, pair)) {
+        if is_call && pair.as_ref().is_some_and(|pair| self.follows_a_call(arrival, pair)) {
             self.notice(arrival, contact);
             return Ok(());
         }
         let mut routed = self.route(arrival, message, contact, true);
-        if let Some(open) = pair.as_ref().filter(|_| is_call).and_then(|pair| self.conversations.get_mut(pair)) {
+        if is_call && let Some(open) = pair.as_ref().and_then(|pair| self.conversations.get_mut(pair)) {
             open.last_call_at = open.last_call_at.max(Some(arrival.inbound.received_at));
         }
         if let Some(pair) = pair.filter(|_| was_nobodys) {

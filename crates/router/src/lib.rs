@@ -3,8 +3,8 @@
 //! Follow a message: [`inbound`] reads it off the partition's queue → [`batch`] decides a whole batch in one
 //! transaction, with what is stored of the messages that others are about → [`deliver`] publishes to the teams' queues,
 //! what they are told of conversations among it, and knows where to go when one is full or gone. Beside it, [`record`]
-//! keeps statuses and account events under their unique keys, and knows from them that somebody answered. The router must never acknowledge what is not both committed
-//! and published, and never let a message end where nobody reads it.
+//! keeps statuses and account events under their unique keys, and knows from them that somebody answered. The router must
+//! never acknowledge what is not both committed and published, and never let a message end where nobody reads it.
 
 pub mod activity;
 pub mod batch;

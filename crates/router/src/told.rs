@@ -10,7 +10,6 @@ use waypost_proto::v1::DecisionExtras;
 
 use crate::batch::Outgoing;
 use crate::deliver::{Diverted, Routed};
-use crate::inbound::Content;
 
 /// Of a decision, as it is stored.
 pub(crate) fn changes(outgoing: &Outgoing, extras: &DecisionExtras) -> Vec<Routed> {
@@ -42,10 +41,7 @@ fn notice(
         to,
         why: &outgoing.decision.why,
         decision: outgoing.id,
-        wamid: match &inbound.content {
-            Content::Message(message) | Content::Standby(message) | Content::Echo(message) => message.id.as_deref(),
-            Content::Change(_) => None,
-        },
+        wamid: inbound.content.message().and_then(|message| message.id.as_deref()),
         post_id: &inbound.post_id,
         received_at: inbound.received_at,
         phone_number_id: &inbound.key.number,

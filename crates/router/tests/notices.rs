@@ -92,6 +92,18 @@ async fn in_one_batch_it_is_kept_and_shown_too() {
     assert_eq!(document["data"]["message"]["earlier_notices"][0]["summary"], "👍");
 }
 
+/// A team that left the rules is told nothing.
+#[tokio::test]
+async fn where_the_team_is_gone_it_is_shown_with_the_next_message() {
+    let rig = Rig::new(RouterConfig::default()).await;
+    routed(&rig, [says("m", 0, "my bill")]).await;
+    rig.database().execute_batch("UPDATE conversation SET team = 'gone'").unwrap();
+    routed(&rig, [reacts("r", 1, "m"), says("n", 2, "that bill")]).await;
+    let documents = rig.documents("b").await;
+    assert_eq!(documents.len(), 2, "{documents:?}");
+    assert_eq!(documents[1]["data"]["message"]["earlier_notices"][0]["summary"], "👍");
+}
+
 #[tokio::test]
 async fn in_a_conversation_it_is_told_and_changes_nothing() {
     let rig = Rig::new(RouterConfig::default()).await;

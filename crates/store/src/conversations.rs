@@ -80,8 +80,9 @@ static UPDATE: Sql = Sql::each(
             active_at = r.active_at, last_inbound_at = r.last_inbound_at, last_outbound_at = r.last_outbound_at,
             window_ends_at = r.window_ends_at, resolved_at = r.resolved_at, last_call_at = r.last_call_at
         FROM unnest($1::UUID[], $2::TEXT[], $3::TEXT[], $4::TEXT[], $5::TEXT[], $6::BIGINT[], $7::BIGINT[],
-            $8::BIGINT[], $9::BIGINT[], $10::BIGINT[], $11::BIGINT[], $12::BIGINT[], $13::TEXT[]) AS r(id, state, team, priority,
-            binding, seq, active_at, last_inbound_at, last_outbound_at, window_ends_at, resolved_at, last_call_at, written_by)
+            $8::BIGINT[], $9::BIGINT[], $10::BIGINT[], $11::BIGINT[], $12::BIGINT[], $13::TEXT[]) AS r(id, state, team,
+            priority, binding, seq, active_at, last_inbound_at, last_outbound_at, window_ends_at, resolved_at,
+            last_call_at, written_by)
         WHERE conversation.id = r.id AND conversation.xmin = r.written_by::XID
             AND (conversation.state <> 'resolved' OR r.state = 'resolved' OR conversation.resolved_at IS NOT NULL)
         RETURNING 1)

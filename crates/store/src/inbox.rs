@@ -61,8 +61,7 @@ pub struct InboxRow {
     pub received_at: Timestamp,
     /// `None`: nothing was routed.
     pub outcome: Option<StoredDecision>,
-    /// The whole event, when it is kept: until control of the thread comes to us, until somebody reads the next message, or
-    /// to know which calls follow it.
+    /// The whole event, when it is kept: until control of the thread comes to us, or somebody reads the next message.
     pub held_event: Option<Vec<u8>>,
     /// Whom that is kept for, where it is not the contact: the group that it was written in.
     pub held_for: Option<ContactId>,

@@ -65,7 +65,7 @@ impl Work<'_> {
     ) -> Result<(), StoreError> {
         let released_by = arrival.inbound.decision_id;
         let mut waiting = Vec::new();
-        for (_, held) in self.tx.held(std::slice::from_ref(pair), HeldKind::Standby).await? {
+        for held in self.tx.held(std::slice::from_ref(pair), HeldKind::Standby).await? {
             let event = EventKey { number: held.number, key: held.key };
             waiting.extend(read_held(event.decision_id(), &held.event));
         }

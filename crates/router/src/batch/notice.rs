@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use waypost_domain::conversation::{Conversation, ConversationState};
 use waypost_domain::{DecisionId, TeamName};
+use waypost_live::RulesInForce;
 use waypost_proto::extras::add_told;
 use waypost_proto::team_message::EarlierNotice;
 use waypost_proto::v1::ActivityKind;
@@ -31,10 +32,9 @@ pub(super) const SHOWN_MAX: usize = 20;
 impl Work<'_> {
     pub(super) fn notice(&mut self, arrival: &Arrival, contact: Option<ContactRecord>) {
         let pair = pair_of(arrival, contact.as_ref());
-        let open = pair.as_ref().and_then(|pair| self.open(pair, arrival)).cloned();
+        let open = pair.as_ref().and_then(|pair| self.conversations.get(pair)).cloned();
         let mut row = self.row(arrival, HeldKind::Notice.as_str(), contact.as_ref());
-        let is_there = |team: &TeamName| self.rules.team(team).is_some();
-        let told = open.and_then(|open| Some((open.team.clone().filter(is_there)?, open)));
+        let told = open.and_then(|open| Some((told_to(self.rules, self.config, &open, arrival)?.clone(), open)));
         let Some((team, mut conversation)) = told else {
             keep(&mut row, arrival);
             if let Some(pair) = pair {
@@ -112,10 +112,22 @@ impl Work<'_> {
     }
 }
 
+/// The team that is told what happens in a conversation. Where there is none, notices are kept for the next message.
+pub(super) fn told_to<'a>(
+    rules: &RulesInForce,
+    config: &RouterConfig,
+    open: &'a Conversation,
+    arrival: &Arrival,
+) -> Option<&'a TeamName> {
+    let is_open = open.state != ConversationState::Resolved && !is_silent(config, open, arrival);
+    open.team.as_ref().filter(|team| is_open && rules.team(team).is_some())
+}
+
 /// The notices that are kept for those messages of this batch that begin something, asked for at once; of whom nothing was
 /// ever heard, nothing is kept. `found`: the conversations as the batch found them.
 pub(super) async fn kept(
     tx: &mut InboxTx,
+    rules: &RulesInForce,
     config: &RouterConfig,
     arrivals: impl Iterator<Item = (&Arrival, Option<&ContactRecord>)>,
     found: &HashMap<Pair, Conversation>,
@@ -125,15 +137,15 @@ pub(super) async fn kept(
         let Some(pair) = pair_of(arrival, contact) else { continue };
         let is_work = matches!(&arrival.inbound.content, Content::Message(message) if !message.is_notice());
         let is_heard_of = contact.is_none_or(|contact| contact.id != pair.0 || !contact.is_new);
-        let goes_on = |open: &Conversation| open.team.is_some() && !is_silent(config, open, arrival);
-        if is_work && is_heard_of && !found.get(&pair).is_some_and(goes_on) {
+        let told = found.get(&pair).and_then(|open| told_to(rules, config, open, arrival));
+        if is_work && is_heard_of && told.is_none() {
             pairs.insert(pair);
         }
     }
     let mut kept: HashMap<Pair, Vec<Arc<Inbound>>> = HashMap::new();
-    for (pair, held) in tx.held(&Vec::from_iter(pairs), HeldKind::Notice).await? {
+    for held in tx.held(&Vec::from_iter(pairs), HeldKind::Notice).await? {
         let event = EventKey { number: held.number, key: held.key };
-        kept.entry(pair).or_default().extend(read_kept(event.decision_id(), &held.event));
+        kept.entry(held.pair).or_default().extend(read_kept(event.decision_id(), &held.event));
     }
     Ok(kept)
 }

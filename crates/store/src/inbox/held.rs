@@ -4,7 +4,7 @@
 use std::sync::LazyLock;
 
 use uuid::Uuid;
-use waypost_domain::{ContactId, DecisionId, NumberName, PhoneNumberId, Timestamp};
+use waypost_domain::{ContactId, DecisionId, NumberName, PhoneNumberId};
 
 use super::{InboxRow, InboxTx, KNOWN_COLUMNS, KnownEvent, StoredDecision};
 use crate::Result;
@@ -32,11 +32,12 @@ impl HeldKind {
 /// A message that waits: for control of its thread, or to be shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HeldMessage {
+    /// Whom it waits for, and on which of our numbers.
+    pub pair: (ContactId, NumberName),
     pub number: PhoneNumberId,
     pub key: String,
     /// The whole event, as it was kept.
     pub event: Vec<u8>,
-    pub received_at: Timestamp,
 }
 
 /// A notice that waits no more.
@@ -81,7 +82,7 @@ static INSERT: LazyLock<Sql> = LazyLock::new(|| HELD.insert(""));
 static WAITING: LazyLock<Sql> = LazyLock::new(|| {
     let of = |pairs: &str, contact: &str, number: &str| {
         format!(
-            "SELECT h.contact_id, n.name AS number_name, h.number, h.key, h.event, h.received_at
+            "SELECT h.contact_id, n.name AS number_name, h.number, h.key, h.event
     FROM {pairs}
     CROSS JOIN number n
     CROSS JOIN held h
@@ -124,28 +125,19 @@ static RELEASE_INBOX: Sql = Sql::both(
 
 impl InboxTx {
     /// What waits of these contacts, or groups, each on that number, oldest first.
-    pub async fn held(
-        &mut self,
-        pairs: &[(ContactId, NumberName)],
-        kind: HeldKind,
-    ) -> Result<Vec<((ContactId, NumberName), HeldMessage)>> {
+    pub async fn held(&mut self, pairs: &[(ContactId, NumberName)], kind: HeldKind) -> Result<Vec<HeldMessage>> {
         if pairs.is_empty() {
             return Ok(Vec::new());
         }
         let contacts: Param<'_> = pairs.iter().map(|(contact, _)| *contact).collect();
         let numbers: Param<'_> = pairs.iter().map(|(_, number)| number).collect();
         let rows = self.fenced.tx.query(&WAITING, params![contacts, numbers, kind.as_str()]).await?;
-        let mut held = Vec::with_capacity(rows.len());
-        for row in &rows {
+        let held = rows.iter().map(|row| {
             let row = row.of("held");
-            let (number, key) = (row.get("number")?, row.get("key")?);
             let pair = (row.get("contact_id")?, row.get("number_name")?);
-            held.push((
-                pair,
-                HeldMessage { number, key, event: row.get("event")?, received_at: row.get("received_at")? },
-            ));
-        }
-        Ok(held)
+            Ok(HeldMessage { pair, number: row.get("number")?, key: row.get("key")?, event: row.get("event")? })
+        });
+        held.collect()
     }
 
     /// What this event released, in the order it was released.

@@ -4,7 +4,8 @@
 //!
 //! On PostgreSQL such a batch is two round trips where nothing about a contact changes: the fence with everything that
 //! is read ([`Store::begin_batch_with`]), and everything that is written with the commit ([`InboxTx::finish`]). Asked
-//! for besides, once for all of a batch: what is kept for those who begin a conversation, and the conversations of groups;
+//! for besides, once for all of a batch: what is kept for those who begin a conversation, and the conversations of groups, the open
+//! ones and then the last ones;
 //! and one by one, what waited for a thread that becomes ours.
 //!
 //! Every batch takes its locks in one order, so that two batches cannot block each other for ever: its lease row, the

@@ -223,7 +223,7 @@ pub async fn a_merge_hands_over_what_is_open(store: &Store) -> Result<()> {
     let of = |index: usize| open.get(&pairs[index]).map(|conversation| conversation.id);
     assert_eq!([of(0), of(1), of(2)], [Some(ours.id), Some(only_theirs.id), None]);
     let waiting = batch.held(&[(merge.winner, name("support"))], HeldKind::Standby).await?;
-    assert_eq!(waiting.iter().map(|(_, held)| held.event.as_slice()).collect::<Vec<_>>(), [b"kept"]);
+    assert_eq!(waiting.iter().map(|held| held.event.as_slice()).collect::<Vec<_>>(), [b"kept"]);
     drop(batch);
     let contact = store.find_contact(&aliases("b:a")).await?.expect("it is known").contact;
     let attributes: Vec<_> = contact.attributes.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();

@@ -182,11 +182,7 @@ pub async fn the_janitor_spares_held_messages(store: &Store) -> Result<()> {
     assert_eq!(store.janitor_pass(&retention(), IDLE, 1).await?, NOTHING);
     let mut batch = begin(store, &lease).await?;
     let waiting = batch.held(&[(contact, name("support"))], HeldKind::Standby).await?;
-    assert_eq!(
-        waiting.iter().map(|(_, held)| held.key.as_str()).collect::<Vec<_>>(),
-        ["a"],
-        "only the ancient one expired"
-    );
+    assert_eq!(waiting.iter().map(|held| held.key.as_str()).collect::<Vec<_>>(), ["a"], "only the ancient one expired");
     Ok(())
 }
 

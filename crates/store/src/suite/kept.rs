@@ -1,6 +1,6 @@
 //! What is kept for later: held messages, statuses, changes.
 
-use waypost_domain::{ContactId, NumberName, PhoneNumberId, StatusState, WabaId};
+use waypost_domain::{ContactId, PhoneNumberId, StatusState, WabaId};
 
 use super::{at, begin, begin_record, contact_of, decision, event, name, number, owner, row};
 use crate::{
@@ -18,8 +18,8 @@ fn release(key: &str, by: &str) -> HeldRelease {
     HeldRelease { number: number(), key: key.to_owned(), released_by: event(by).decision_id(), decision }
 }
 
-fn keys(held: &[((ContactId, NumberName), HeldMessage)]) -> Vec<&str> {
-    held.iter().map(|(_, one)| one.key.as_str()).collect()
+fn keys(held: &[HeldMessage]) -> Vec<&str> {
+    held.iter().map(|one| one.key.as_str()).collect()
 }
 
 /// A contact with three held messages on the number `support`.
@@ -40,8 +40,8 @@ pub async fn held_messages_wait_in_order(store: &Store) -> Result<()> {
     let pairs = [(contact, name("support")), (contact, name("sales")), (other, name("support"))];
     let waiting = batch.held(&pairs, HeldKind::Standby).await?;
     assert_eq!(keys(&waiting), ["a", "b", "c"]);
-    let (pair, first) = &waiting[0];
-    assert_eq!((pair, first.event.as_slice(), &first.number), (&pairs[0], b"a".as_slice(), &number()));
+    let first = &waiting[0];
+    assert_eq!((&first.pair, first.event.as_slice(), &first.number), (&pairs[0], b"a".as_slice(), &number()));
     assert_eq!(batch.held(&pairs[1..], HeldKind::Standby).await?, []);
     assert_eq!(batch.held(&[], HeldKind::Standby).await?, []);
     let known = batch.known(&[event("a")]).await?;
