@@ -1,6 +1,5 @@
 //! What a decision says beside its team and priority: tags, a person, skills, an escalation ladder, its place in the
-//! conversation, and what teams are told of it. Stored with it, so
-//! that whoever publishes it again says the same.
+//! conversation, and what teams are told of it. Stored with it, so that whoever publishes it again says the same.
 
 use prost::Message;
 use waypost_rules::Decision;

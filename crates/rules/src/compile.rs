@@ -190,7 +190,7 @@ fn attributes(definition: &Definition) -> BTreeSet<Box<str>> {
         if let Some(Target::Person(person)) = &rule.outcome.target {
             attributes.insert(person.attribute.clone());
         }
-        for literal in rule.when.iter().flat_map(|conjunct| conjunct.literals()) {
+        for literal in rule.literals() {
             if let Some(name) = literal.atom.attribute()
                 && !attributes.contains(name)
             {

@@ -7,12 +7,12 @@ use waypost_domain::team::{TeamHours, WhenClosed};
 use waypost_domain::{Binding, CalendarName, LanguageSource, Team, TeamName};
 
 use crate::atom::{Atom, Field, Keyword, Parts, Patterns, TextMatch};
-use crate::describe::field_name;
 use crate::finding::{Finding, RULES_MAX};
 use crate::fold::Folding;
 use crate::hours::Zones;
 use crate::model::{Definition, Phase, Rule, Target};
 use crate::pattern::Pattern;
+use crate::toml_form::field_path;
 
 /// Characters of one keyword, phrase, value or pattern at most.
 pub const PHRASE_CHARS_MAX: usize = 200;
@@ -321,11 +321,7 @@ impl<'a> Checker<'a> {
     }
 
     fn values(&mut self, of: &Field, any_of: &[TextMatch]) {
-        let path = match of {
-            Field::Attribute(name) => format!("when.attribute.{name}"),
-            Field::Form(name) => format!("when.form.{name}"),
-            _ => format!("when.{}", field_name(of).replace(' ', "_")),
-        };
+        let path = field_path(of);
         if any_of.is_empty() {
             self.error(&path, "needs at least one value");
         }

@@ -31,6 +31,11 @@ pub struct Definition {
 }
 
 impl Definition {
+    /// The rules that are on, with their places.
+    pub(crate) fn enabled(&self) -> impl Iterator<Item = (usize, &Rule)> {
+        self.rules.iter().enumerate().filter(|(_, rule)| rule.enabled)
+    }
+
     /// Sees all keywords as another folding does.
     pub(crate) fn fold_keywords(&mut self, folding: Folding) {
         for keyword in self.handover.words.values_mut().flatten() {
@@ -104,10 +109,14 @@ impl Rule {
         }
     }
 
+    /// The conditions of all alternatives.
+    pub(crate) fn literals(&self) -> impl Iterator<Item = &Literal> {
+        self.when.iter().flat_map(|conjunct| conjunct.literals())
+    }
+
     /// All words that it looks for.
     pub(crate) fn keywords(&self) -> impl Iterator<Item = &Keyword> {
-        let literals = self.when.iter().flat_map(|conjunct| conjunct.literals());
-        literals.flat_map(|literal| match &literal.atom {
+        self.literals().flat_map(|literal| match &literal.atom {
             Atom::Keyword { any_of, .. } => any_of.as_slice(),
             _ => &[],
         })

@@ -7,7 +7,7 @@ pub(crate) fn nearest<'a>(known: &[&'a str], written: &str) -> Option<&'a str> {
     same.or_else(|| known.iter().find(|known| is_near(known, &lower))).copied()
 }
 
-/// One letter more, less or other, or one word within the other.
+/// One letter more, less or other.
 pub(crate) fn is_near(known: &str, written: &str) -> bool {
     let common = known.bytes().zip(written.bytes()).take_while(|(a, b)| a == b).count();
     let tail = known.bytes().rev().zip(written.bytes().rev()).take_while(|(a, b)| a == b).count();

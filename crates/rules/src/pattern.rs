@@ -48,7 +48,7 @@ pub(crate) fn range_without_letters(source: &str) -> Option<String> {
     let source: String = source.nfc().collect();
     let ast = Parser::new().parse(&source).ok()?;
     let Ok(Folder { lost, .. }) = visit(&ast, Folder::default());
-    lost.first().map(|span| source[span.start.offset..span.end.offset].to_owned())
+    lost.map(|span| source[span.start.offset..span.end.offset].to_owned())
 }
 
 fn folded(source: &str, ast: &Ast) -> String {
@@ -73,8 +73,8 @@ struct Folder {
     edits: Vec<Edit>,
     /// Word boundaries that there are none of, by where they begin.
     dropped: Vec<usize>,
-    /// Ranges without ASCII whose ends are others in folded text, or none.
-    lost: Vec<Span>,
+    /// The first range without ASCII whose ends are others in folded text, or none.
+    lost: Option<Span>,
 }
 
 impl Visitor for Folder {
@@ -130,7 +130,7 @@ impl Folder {
         let ends = folded_to_one(range.start.c).zip(folded_to_one(range.end.c));
         match ends.filter(|(start, end)| length(*start, *end) == length(range.start.c, range.end.c)) {
             Some((start, end)) => self.edit(range.span, format!("{}-{}", escaped(start), escaped(end))),
-            None if !range.start.c.is_ascii() => self.lost.push(range.span),
+            None if !range.start.c.is_ascii() => self.lost = self.lost.or(Some(range.span)),
             // Left as it is: what it has of ASCII is found.
             None => {}
         }

@@ -2,6 +2,7 @@
 //! whatever decides, explains or hashes sees words only. Each word remembers its list, by which the set is written again.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::sync::Arc;
 
 use crate::keyword::Keyword;
@@ -20,47 +21,90 @@ pub struct WordLists(BTreeMap<Arc<str>, WordList>);
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct WordList(pub BTreeMap<String, Vec<Keyword>>);
 
+/// What is wrong with a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ListProblem {
+    Name,
+    Empty,
+    /// Words of a language beside words of none.
+    Mixed,
+    Twice,
+}
+
+impl fmt::Display for ListProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name => write!(f, "a list's name is 1 to {NAME_BYTES_MAX} letters, digits, _ and -"),
+            Self::Empty => f.write_str("needs at least one word"),
+            Self::Mixed => f.write_str("has words with a language and words without"),
+            Self::Twice => f.write_str("is there twice"),
+        }
+    }
+}
+
+/// Why a condition does not get the words of a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotListed {
+    Unknown,
+    /// [`LISTED_WORDS_MAX`].
+    TooMany,
+}
+
+impl fmt::Display for NotListed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unknown => f.write_str("is no list of words"),
+            Self::TooMany => write!(f, "more than {LISTED_WORDS_MAX} words of lists in all rules together"),
+        }
+    }
+}
+
 impl WordLists {
-    /// `Err` says what is wrong with the name or the list.
-    pub fn insert(&mut self, name: &str, list: WordList) -> Result<(), String> {
+    pub fn insert(&mut self, name: &str, list: WordList) -> Result<(), ListProblem> {
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
         if name.is_empty() || name.len() > NAME_BYTES_MAX || !name.bytes().all(is_plain) {
-            return Err(format!("a list's name is 1 to {NAME_BYTES_MAX} letters, digits, _ and -"));
+            return Err(ListProblem::Name);
         }
         if list.0.is_empty() || list.0.values().any(Vec::is_empty) {
-            return Err("needs at least one word".to_owned());
+            return Err(ListProblem::Empty);
         }
         if list.0.len() > 1 && list.0.contains_key("") {
-            return Err("has words with a language and words without".to_owned());
+            return Err(ListProblem::Mixed);
         }
-        match self.0.insert(name.into(), list) {
-            Some(_) => Err("is there twice".to_owned()),
-            None => Ok(()),
-        }
+        self.0.insert(name.into(), list).map_or(Ok(()), |_| Err(ListProblem::Twice))
     }
 
     pub fn iter(&self) -> impl Iterator<Item = (&str, &WordList)> {
         self.0.iter().map(|(name, list)| (&**name, list))
     }
 
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+    /// Adds the words of a list, each of which remembers it. `listed`: those that conditions have from lists so far.
+    pub fn expand(&self, name: &str, listed: &mut usize, into: &mut Vec<Keyword>) -> Result<(), NotListed> {
+        let (name, list) = self.0.get_key_value(name).ok_or(NotListed::Unknown)?;
+        let (room, before) = (LISTED_WORDS_MAX.saturating_sub(*listed), into.len());
+        into.extend(list.words().take(room + 1).map(|word| word.clone().of_list(Arc::clone(name))));
+        let added = into.len() - before;
+        *listed += added;
+        if added > room {
+            into.truncate(before);
+            return Err(NotListed::TooMany);
+        }
+        Ok(())
     }
 
-    /// The words of a list, each of which remembers it. `Err` says that there is none of this name.
-    pub fn words(&self, name: &str) -> Result<impl Iterator<Item = Keyword>, String> {
-        let Some((name, list)) = self.0.get_key_value(name) else { return Err(self.no_list(name)) };
-        Ok(list.words().map(|word| word.clone().of_list(Arc::clone(name))))
-    }
-
-    fn no_list(&self, name: &str) -> String {
-        let names: Vec<&str> = self.0.keys().map(|name| &**name).collect();
-        let hint = match nearest(&names, name) {
-            Some(near) => format!("did you mean {near}?"),
-            None if names.is_empty() => format!("add [words] {name} = [...]"),
-            None => format!("there are {}", names.join(", ")),
-        };
-        format!("there is no list of words {name:?}; {hint}")
+    /// What whoever named this list perhaps meant. A text may name lists that are not there by the hundred thousand: of many
+    /// lists, nothing is said.
+    pub(crate) fn hint(&self, name: &str) -> String {
+        const SEARCHED_MAX: usize = 100;
+        const NAMED_MAX: usize = 8;
+        let names: Vec<&str> = self.0.keys().take(SEARCHED_MAX + 1).map(|name| &**name).collect();
+        match nearest(&names, name) {
+            _ if names.len() > SEARCHED_MAX => String::new(),
+            Some(near) => format!("; did you mean {near}?"),
+            None if names.is_empty() => format!("; add [words] {name} = [...]"),
+            None if names.len() > NAMED_MAX => format!("; there are {} and more", names[..NAMED_MAX].join(", ")),
+            None => format!("; there are {}", names.join(", ")),
+        }
     }
 
     /// The list that these words begin with, whole and as it is here, and how many words it has.

@@ -31,7 +31,7 @@ fn conditions_are_bounded_at_their_edge() {
     let long = |chars: usize| "é".repeat(chars);
     let conditions = |count: usize| list(count, |n| format!("{{ keyword='w{n}' }}"));
     let none: &[&str] = &[];
-    let cases: [(String, &[&str]); 22] = [
+    let cases: [(String, &[&str]); 24] = [
         (format!("{{ keyword='{}' }}", long(200)), none),
         (format!("{{ keyword='{}' }}", long(201)), &["rules.r.when.keyword: longer than 200 characters"]),
         (format!("{{ reply='{}' }}", long(200)), none),
@@ -43,6 +43,8 @@ fn conditions_are_bounded_at_their_edge() {
         ("{ keyword=[] }".into(), &["rules.r.when.keyword: needs at least one word"]),
         ("{ regex=[] }".into(), &["rules.r.when.regex: needs at least one pattern"]),
         ("{ number=[] }".into(), &["rules.r.when.number: needs at least one value"]),
+        ("{ referral_url=[] }".into(), &["rules.r.when.referral_url: needs at least one value"]),
+        ("{ form={ city=[] } }".into(), &["rules.r.when.form.city: needs at least one value"]),
         ("{ tier='*' }".into(), &["rules.r.when.attribute.tier: a star alone; say { exists = true }"]),
         ("{ language='PT' }".into(), &["rules.r.when.language: \"PT\" is no language; they look like \"pt\""]),
         ("{ country='es' }".into(), &["rules.r.when.country: \"es\" is no country; they look like \"BR\""]),

@@ -165,3 +165,17 @@ fn a_difference_names_the_list_and_the_rules() {
     assert_eq!(difference.other, ["words.refund"]);
     assert_eq!((&*difference.changed[0].rule, &*difference.changed[0].parts), ("r", &["when"][..]));
 }
+
+/// Nor does it become a large error.
+#[test]
+fn what_is_said_of_lists_that_are_not_there_has_a_limit() {
+    let told = |lists: usize| {
+        let lists: String = (0..lists).map(|n| format!("list{n}=['x{n}']\n")).collect();
+        let errors = toml_form::read(&text(&format!("[words]\n{lists}"), "{ keyword={ words='refund' } }"));
+        let told = errors.unwrap_err().to_string();
+        told.split_once("there is no list of words \"refund\"").unwrap().1.to_owned()
+    };
+    assert_eq!(told(2), "; there are list0, list1");
+    assert!(told(9).ends_with("list7 and more"), "{}", told(9));
+    assert_eq!(told(101), "");
+}

@@ -12,7 +12,7 @@ use crate::model::{Definition, Literal, OnUnknown, Rule, Target};
 /// One for each thing that is asked about, at the first rule that does.
 pub(super) fn notes(definition: &Definition, findings: &mut Vec<Finding>) {
     let mut told = BTreeSet::new();
-    for (at, rule) in definition.rules.iter().enumerate().filter(|(_, rule)| rule.enabled) {
+    for (at, rule) in definition.enabled() {
         for (what, field) in needs(rule) {
             if told.insert(what.clone()) {
                 let problem =
@@ -33,7 +33,7 @@ fn needs(rule: &Rule) -> Vec<(String, String)> {
     if rule.on_unknown == OnUnknown::Match {
         return needs;
     }
-    let literals = rule.when.iter().flat_map(|conjunct| conjunct.literals());
+    let literals = rule.literals();
     needs.extend(literals.filter_map(need));
     needs
 }

@@ -29,7 +29,7 @@ pub fn warnings(set: &RuleSet) -> Vec<Finding> {
     let definition = &*set.definition;
     let mut findings = Vec::new();
     unreachable(definition, &mut findings);
-    for (at, rule) in definition.rules.iter().enumerate().filter(|(_, rule)| rule.enabled) {
+    for (at, rule) in definition.enabled() {
         let alternatives = rule.when.iter().filter(|conjunct| contradiction(conjunct, rule.on_unknown));
         for _ in alternatives {
             findings.push(of_rule(at, rule, "when", "contradicts itself: this can never hold".to_owned()));
@@ -166,8 +166,8 @@ fn exclusive(a: &Atom, b: &Atom) -> bool {
 /// Rules that wait for what nobody knows yet. Refused here and not when a set is compiled: a version of an earlier release
 /// that says so goes on without them.
 fn templates(definition: &Definition, findings: &mut Vec<Finding>) {
-    for (at, rule) in definition.rules.iter().enumerate().filter(|(_, rule)| rule.enabled) {
-        let mut literals = rule.when.iter().flat_map(|conjunct| conjunct.literals());
+    for (at, rule) in definition.enabled() {
+        let mut literals = rule.literals();
         let asks = |literal: &Literal| {
             let (Atom::Value { field, .. } | Atom::Exists(field)) = &literal.atom else { return false };
             *field == Field::ReplyTemplate
@@ -184,7 +184,7 @@ fn templates(definition: &Definition, findings: &mut Vec<Finding>) {
 fn patterns(definition: &Definition, findings: &mut Vec<Finding>) {
     let mut all = BTreeSet::new();
     for (at, rule) in definition.rules.iter().enumerate() {
-        for literal in rule.when.iter().flat_map(|conjunct| conjunct.literals()) {
+        for literal in rule.literals() {
             let Atom::Regex { patterns, .. } = &literal.atom else { continue };
             for pattern in &patterns.any_of {
                 let is_first = all.insert((pattern, patterns.raw));
@@ -212,7 +212,7 @@ fn languages(definition: &Definition, findings: &mut Vec<Finding>) {
     let handover = &definition.handover;
     let mut missing = BTreeMap::new();
     for rule in definition.rules.iter().filter(|rule| rule.enabled) {
-        for literal in rule.when.iter().flat_map(|conjunct| conjunct.literals()) {
+        for literal in rule.literals() {
             if let Atom::Value { field: Field::Language, any_of } = &literal.atom {
                 // What is no language has a warning of its own.
                 let is_unheard = |one: &&TextMatch| {
@@ -232,7 +232,7 @@ fn languages(definition: &Definition, findings: &mut Vec<Finding>) {
 
 /// Who says which language it is makes a difference only beside the language itself.
 fn language_sources(definition: &Definition, findings: &mut Vec<Finding>) {
-    for (at, rule) in definition.rules.iter().enumerate().filter(|(_, rule)| rule.enabled) {
+    for (at, rule) in definition.enabled() {
         let asks = |conjunct: &Conjunct, field: &Field| {
             let is_of = |atom: &Atom| matches!(atom, Atom::Value { field: of, .. } | Atom::Exists(of) if of == field);
             conjunct.literals().iter().any(|literal| is_of(&literal.atom))
@@ -249,8 +249,8 @@ fn language_sources(definition: &Definition, findings: &mut Vec<Finding>) {
 /// Menus by the ids of their rows: `a:b:c` is the third level of menu `a`.
 fn menus(definition: &Definition, findings: &mut Vec<Finding>) {
     let mut rows: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    for (at, rule) in definition.rules.iter().enumerate().filter(|(_, rule)| rule.enabled) {
-        for literal in rule.when.iter().flat_map(|conjunct| conjunct.literals()) {
+    for (at, rule) in definition.enabled() {
+        for literal in rule.literals() {
             let Atom::Value { field: Field::Reply, any_of } = &literal.atom else { continue };
             for one in any_of.iter().filter(|one| !one.prefix) {
                 let Some((menu, row)) = one.text.rsplit_once([':', '/', '.']) else { continue };

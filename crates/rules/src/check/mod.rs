@@ -16,7 +16,7 @@ use crate::compile::compile;
 use crate::model::Document;
 use crate::toml_form;
 
-/// Everything that is to be said about a rules file, with lines: errors; where there are none, warnings.
+/// Everything that is to be said about a rules file, with lines: errors; where there are none, warnings and notes.
 pub fn check_text(text: &str) -> Vec<Finding> {
     let document = match toml_form::read(text) {
         Ok(document) => document,

@@ -7,7 +7,7 @@ use crate::model::{Conjunct, Definition, Literal, Move, Phase, Rule};
 
 /// Of a set without errors.
 pub(super) fn warnings(definition: &Definition, findings: &mut Vec<Finding>) {
-    for (at, rule) in definition.rules.iter().enumerate().filter(|(_, rule)| rule.enabled) {
+    for (at, rule) in definition.enabled() {
         if rule.phase == Phase::Route && is_dead_menu(rule) {
             let problem = "can never move anybody: a tap is on a menu that the conversation already has, and this rule \
                            leaves every conversation where it is; leave move out, or say unless_held";
@@ -53,7 +53,7 @@ fn replies(literal: &Literal) -> Option<&[TextMatch]> {
 }
 
 fn rating(rule: &Rule) -> Option<&str> {
-    let mut taps = rule.when.iter().flat_map(|conjunct| conjunct.literals()).filter_map(replies).flatten();
+    let mut taps = rule.literals().filter_map(replies).flatten();
     taps.find(|one| one.text.starts_with(RATING_PREFIX)).map(|one| &*one.text)
 }
 

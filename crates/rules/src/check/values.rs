@@ -12,7 +12,7 @@ use crate::evaluate::FieldValue;
 use crate::finding::{Finding, of_rule, of_set};
 use crate::model::{Definition, Expect, Rule};
 use crate::near::nearest;
-use crate::toml_form::field_key;
+use crate::toml_form::field_path;
 
 /// `referral.source_type`
 /// (<https://developers.facebook.com/docs/whatsapp/cloud-api/webhooks/reference/messages>).
@@ -46,19 +46,17 @@ const KINDS_BY_OTHER_NAMES: &[(&str, &str)] = &[
 ];
 
 pub(super) fn warnings(definition: &Definition, findings: &mut Vec<Finding>) {
-    for language in definition.handover.words.keys() {
-        findings.extend(codes::language(language).map(|problem| of_set(&words_of(language), problem)));
-    }
     for (language, words) in &definition.handover.words {
-        findings.extend(words.iter().filter_map(star_in_word).map(|problem| of_set(&words_of(language), problem)));
+        let problems = codes::language(language).into_iter().chain(words.iter().filter_map(star_in_word));
+        findings.extend(problems.map(|problem| of_set(&format!("handover.words.{language}"), problem)));
     }
-    for (at, rule) in definition.rules.iter().enumerate().filter(|(_, rule)| rule.enabled) {
+    for (at, rule) in definition.enabled() {
         let mut told = BTreeSet::new();
         let mut tell = |field: String, problem: Option<String>| {
             let problem = problem.filter(|problem| told.insert((field.clone(), problem.clone())));
             findings.extend(problem.map(|problem| of_rule(at, rule, &field, problem)));
         };
-        for literal in rule.when.iter().flat_map(|conjunct| conjunct.literals()) {
+        for literal in rule.literals() {
             match &literal.atom {
                 Atom::Keyword { any_of, .. } => {
                     let own = any_of.iter().filter(|word| word.list().is_none());
@@ -68,8 +66,8 @@ pub(super) fn warnings(definition: &Definition, findings: &mut Vec<Finding>) {
                     for one in any_of {
                         let problem =
                             if one.prefix { unknown_beginning(field, one) } else { unknown(field, &one.text) };
-                        tell(path(field), problem);
-                        tell(path(field), star_in_value(one));
+                        tell(field_path(field), problem);
+                        tell(field_path(field), star_in_value(one));
                     }
                 }
                 _ => {}
@@ -78,19 +76,6 @@ pub(super) fn warnings(definition: &Definition, findings: &mut Vec<Finding>) {
         in_samples(rule, &mut tell);
     }
     spellings(definition, findings);
-}
-
-fn words_of(language: &str) -> String {
-    format!("handover.words.{language}")
-}
-
-/// Where the rule says it.
-fn path(field: &Field) -> String {
-    match field {
-        Field::Attribute(name) => format!("when.attribute.{name}"),
-        Field::Form(name) => format!("when.form.{name}"),
-        other => format!("when.{}", field_key(other)),
-    }
 }
 
 /// A message of a sample never came, so it is held to the same words.
@@ -186,14 +171,14 @@ fn spellings(definition: &Definition, findings: &mut Vec<Finding>) {
     let mut all: BTreeMap<(&Field, String), BTreeMap<&str, Written<'_>>> = BTreeMap::new();
     // Who names both of them knows that they differ.
     let mut together = BTreeSet::new();
-    let rules = || definition.rules.iter().enumerate().filter(|(_, rule)| rule.enabled);
+    let rules = || definition.enabled();
     for (at, rule) in rules() {
         let mut fields = BTreeSet::new();
         let mut add = |of, value, field| {
             let spelling = all.entry((of, str::to_lowercase(value))).or_default();
             spelling.entry(value).or_insert(Written { count: 0, at, rule, field }).count += 1;
         };
-        for literal in rule.when.iter().flat_map(|conjunct| conjunct.literals()) {
+        for literal in rule.literals() {
             let Atom::Value { field, any_of } = &literal.atom else { continue };
             if !is_free(field) {
                 continue;
@@ -201,7 +186,7 @@ fn spellings(definition: &Definition, findings: &mut Vec<Finding>) {
             fields.insert(field);
             let mut seen = BTreeSet::new();
             for one in any_of.iter().filter(|one| !one.prefix) {
-                add(field, &*one.text, path(field));
+                add(field, &*one.text, field_path(field));
                 if !seen.insert(one.text.to_lowercase()) {
                     together.insert((field, one.text.to_lowercase()));
                 }

@@ -1,7 +1,7 @@
 //! Warnings about single words: so short that they stand inside others, or with a star that does nothing.
 
-use crate::atom::{Atom, Keyword};
-use crate::finding::{Finding, Severity};
+use crate::atom::Keyword;
+use crate::finding::{Finding, of_rule, of_set};
 use crate::fold::{Class, Folding};
 use crate::model::Definition;
 
@@ -11,23 +11,13 @@ const HAN_LETTERS_MIN: usize = 2;
 const HIRAGANA_LETTERS_MIN: usize = 3;
 
 pub(super) fn words(definition: &Definition, findings: &mut Vec<Finding>) {
-    let mut warn = |rule: Option<(usize, &str)>, field: String, keyword: &Keyword| {
-        let Some(problem) = problem(keyword) else { return };
-        let (rule_at, rule) = rule.unzip();
-        let rule = rule.map(str::to_owned);
-        findings.push(Finding { severity: Severity::Warning, line: None, rule, rule_at, field, problem });
-    };
     for (language, words) in &definition.handover.words {
-        words.iter().for_each(|word| warn(None, format!("handover.words.{language}"), word));
+        let problems = words.iter().filter_map(problem);
+        findings.extend(problems.map(|problem| of_set(&format!("handover.words.{language}"), problem)));
     }
-    for (at, rule) in definition.rules.iter().enumerate().filter(|(_, rule)| rule.enabled) {
-        for literal in rule.when.iter().flat_map(|conjunct| conjunct.literals()) {
-            if let Atom::Keyword { any_of: words, .. } = &literal.atom {
-                let field = || format!("rules.{}.when.keyword", rule.id);
-                let own = words.iter().filter(|word| word.list().is_none());
-                own.for_each(|word| warn(Some((at, &rule.id)), field(), word));
-            }
-        }
+    for (at, rule) in definition.enabled() {
+        let own = rule.keywords().filter(|word| word.list().is_none());
+        findings.extend(own.filter_map(problem).map(|problem| of_rule(at, rule, "when.keyword", problem)));
     }
 }
 

@@ -2,7 +2,8 @@
 //! that are filed under it.
 //!
 //! Words are looked up one by one in a hash table. A text is a handful of words, and most keywords are whole words (a
-//! phrase is filed under its rarest word; what is written without spaces has a table of its own), so that walking an automaton over all keywords byte by byte only costs more.
+//! phrase is filed under its rarest word; what is written without spaces has a table of its own), so that walking an
+//! automaton over all keywords byte by byte only costs more.
 
 use std::collections::HashMap;
 

@@ -10,7 +10,7 @@ mod write;
 
 pub use read::{read, read_calendars, read_rules};
 pub use tree::locate;
-pub(crate) use when::field_key;
+pub(crate) use when::field_path;
 pub(crate) use write::instant;
 pub use write::{canonical, write, write_calendar, write_rule};
 

@@ -4,8 +4,7 @@
 /// `at` is the byte at which the parser stopped, `problem` what it said.
 pub(super) fn remedy(text: &str, at: usize, problem: &str) -> Option<String> {
     let line = line_at(text, at);
-    let read = Line::read(line);
-    if let Some(told) = read.foreign.iter().find_map(|(column, c)| foreign(*column, *c)) {
+    if let Some(told) = foreign_in(line).iter().find_map(|(column, c)| foreign(*column, *c)) {
         return Some(told);
     }
     let says = |words: &str| problem.contains(words);
@@ -41,35 +40,28 @@ fn line_at(text: &str, at: usize) -> &str {
     text[begin..].lines().next().unwrap_or_default()
 }
 
-/// A line, without its texts in quotes and without its comment.
-struct Line {
-    /// What is not ASCII, with its column from 1.
-    foreign: Vec<(usize, char)>,
-}
-
-impl Line {
-    fn read(line: &str) -> Self {
-        let (mut foreign, mut within) = (Vec::new(), Vec::new());
-        let mut quote = None;
-        let mut chars = (1..).zip(line.chars());
-        while let Some((column, c)) = chars.next() {
-            match (quote, c) {
-                (Some(open), c) if open == c => {
-                    quote = None;
-                    within.clear();
-                }
-                (Some('"'), '\\') => drop(chars.next()),
-                (Some(_), c) => within.push((column, c)),
-                (None, '"' | '\'') => quote = Some(c),
-                (None, '#') => break,
-                (None, c) => foreign.push((column, c)),
+/// What is not ASCII outside of texts in quotes and of the comment, with its column from 1.
+fn foreign_in(line: &str) -> Vec<(usize, char)> {
+    let (mut foreign, mut within) = (Vec::new(), Vec::new());
+    let mut quote = None;
+    let mut chars = (1..).zip(line.chars());
+    while let Some((column, c)) = chars.next() {
+        match (quote, c) {
+            (Some(open), c) if open == c => {
+                quote = None;
+                within.clear();
             }
+            (Some('"'), '\\') => drop(chars.next()),
+            (Some(_), c) => within.push((column, c)),
+            (None, '"' | '\'') => quote = Some(c),
+            (None, '#') => break,
+            (None, c) => foreign.push((column, c)),
         }
-        // A text that does not end: perhaps one of them was meant for its end.
-        foreign.extend(within.into_iter().filter(|(_, c)| is_quote(*c)));
-        foreign.retain(|(_, c)| !c.is_ascii());
-        Self { foreign }
     }
+    // A text that does not end: perhaps one of them was meant for its end.
+    foreign.extend(within.into_iter().filter(|(_, c)| is_quote(*c)));
+    foreign.retain(|(_, c)| !c.is_ascii());
+    foreign
 }
 
 const fn is_quote(c: char) -> bool {

@@ -70,6 +70,15 @@ pub(crate) fn field_key(field: &Field) -> &'static str {
     FIELD_KEYS.iter().find(|(_, known)| known == field).map_or("", |(key, _)| key)
 }
 
+/// Where a rule says what a field is to be.
+pub(crate) fn field_path(field: &Field) -> String {
+    match field {
+        Field::Attribute(name) => format!("when.attribute.{name}"),
+        Field::Form(name) => format!("when.form.{name}"),
+        other => format!("when.{}", field_key(other)),
+    }
+}
+
 impl Reader {
     pub(super) fn when(&mut self, value: &Value<'_>, field: &str) -> Vec<Conjunct> {
         let mut conjuncts = Vec::new();

@@ -2,7 +2,7 @@
 
 use super::tree::{Reader, Value, join};
 use crate::atom::Keyword;
-use crate::word_lists::{LISTED_WORDS_MAX, WordList};
+use crate::word_lists::{NotListed, WordList};
 
 impl Reader {
     /// A list of words by name, or a list for each language.
@@ -23,7 +23,7 @@ impl Reader {
                 }
             }
             if let Err(problem) = self.words.insert(name.get_ref(), list) {
-                self.error(value, &field, problem);
+                self.error(value, &field, problem.to_string());
             }
         }
     }
@@ -54,20 +54,11 @@ impl Reader {
     }
 
     fn of_list(&mut self, value: &Value<'_>, name: &str, path: &str, keywords: &mut Vec<Keyword>) {
-        let room = LISTED_WORDS_MAX.saturating_sub(self.listed) + 1;
-        let words: Result<Vec<Keyword>, String> = self.words.words(name).map(|words| words.take(room).collect());
-        let words = match words {
-            Ok(words) => words,
-            Err(problem) => return self.error(value, path, problem),
+        let problem = match self.words.expand(name, &mut self.listed, keywords) {
+            Ok(()) => return,
+            Err(NotListed::Unknown) => format!("there is no list of words {name:?}{}", self.words.hint(name)),
+            Err(too_many @ NotListed::TooMany) => too_many.to_string(),
         };
-        self.listed += words.len();
-        if self.listed > LISTED_WORDS_MAX {
-            return self.error(
-                value,
-                path,
-                format!("more than {LISTED_WORDS_MAX} words of lists in all rules together"),
-            );
-        }
-        keywords.extend(words);
+        self.error(value, path, problem);
     }
 }

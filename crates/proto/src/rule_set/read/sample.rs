@@ -23,9 +23,10 @@ impl Reader {
         let mut words: BTreeMap<&str, PartWords> = BTreeMap::new();
         for one in wire.words {
             let part = self.part(&one.part, &field)?;
-            let line = format!("\n{}", one.text);
-            let same = words.entry(part.as_str()).and_modify(|same| same.text.push_str(&line));
-            same.or_insert(PartWords { part, text: one.text });
+            match words.get_mut(part.as_str()) {
+                Some(same) => same.text.extend(["\n", &one.text]),
+                None => drop(words.insert(part.as_str(), PartWords { part, text: one.text })),
+            }
         }
         let language_source = LanguageSource::parse(&wire.language_source);
         if language_source.is_none() && !wire.language_source.is_empty() {

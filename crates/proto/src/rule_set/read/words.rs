@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use waypost_rules::atom::Keyword;
-use waypost_rules::word_lists::{LISTED_WORDS_MAX, WordList, WordLists};
+use waypost_rules::word_lists::{WordList, WordLists};
 
 use super::Reader;
 use crate::rules_v1 as wire;
@@ -19,7 +19,7 @@ impl Reader {
                 }
             }
             if let Err(problem) = read.insert(&list.name, words) {
-                self.refuse::<()>(format!("words[{n}]"), problem);
+                self.refuse::<()>(format!("words[{n}]"), problem.to_string());
             }
         }
         self.lists = Some(read);
@@ -36,20 +36,9 @@ impl Reader {
                 None => read.push(keyword(one).of_list(Arc::from(list))),
                 Some(_) if before == list => {}
                 Some(lists) => {
-                    let room = LISTED_WORDS_MAX.saturating_sub(self.listed) + 1;
-                    let words: Option<Vec<Keyword>> = lists.words(list).ok().map(|words| words.take(room).collect());
-                    let at = || format!("{at}[{n}].list");
-                    let Some(words) = words else {
-                        self.refuse::<()>(at(), "is no list of words");
-                        continue;
-                    };
-                    self.listed += words.len();
-                    if self.listed > LISTED_WORDS_MAX {
-                        let problem = format!("more than {LISTED_WORDS_MAX} words of lists in all rules together");
-                        self.refuse::<()>(at(), problem);
-                        continue;
+                    if let Err(problem) = lists.expand(list, &mut self.listed, &mut read) {
+                        self.refuse::<()>(format!("{at}[{n}].list"), problem.to_string());
                     }
-                    read.extend(words);
                 }
             }
         }
