@@ -5,10 +5,9 @@ use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
 use tracing::warn;
-use waypost_bus::Topology;
+use waypost_bus::{BusError, Topology};
 use waypost_domain::TeamName;
-use waypost_grpc::Result;
-use waypost_live::teams::{FoundQueues, queues_of};
+use waypost_live::{FoundQueues, queues_of};
 
 use crate::Shared;
 
@@ -29,17 +28,9 @@ pub struct TeamQueues {
 impl Shared {
     /// The team's queues as the broker has them; `None` where it does not say.
     pub(crate) async fn look(&self, team: &TeamName) -> Option<FoundQueues> {
-        match tokio::time::timeout(LOOK_WITHIN, queues_of(&*self.bus, team)).await {
-            Ok(Ok(found)) => Some(found),
-            Ok(Err(error)) => {
-                warn!(%team, %error, "queues not looked at");
-                None
-            }
-            Err(_) => {
-                warn!(%team, "queues not looked at: the broker does not answer");
-                None
-            }
-        }
+        let found = tokio::time::timeout(LOOK_WITHIN, queues_of(&*self.bus, team)).await;
+        let found = found.unwrap_or_else(|_| Err(BusError::Unavailable("no answer in time".to_owned())));
+        found.inspect_err(|error| warn!(%team, %error, "queues not looked at")).ok()
     }
 
     /// The same, after having tried to create what is missing, where this process may.
@@ -71,11 +62,6 @@ impl Shared {
             (team, found)
         });
         stream::iter(looks).buffered(LOOKS_AT_ONCE).collect().await
-    }
-
-    /// Messages in the team's queues, those included that a tool has in hand.
-    pub(crate) async fn waiting(&self, team: &TeamName) -> Result<u64> {
-        Ok(queues_of(&*self.bus, team).await?.waiting())
     }
 }
 

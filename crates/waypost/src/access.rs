@@ -2,8 +2,9 @@
 //! meant for. The one place: `waypost topology definitions --users` prints it, and the guide to security repeats it. What a
 //! user or role may do is the adapter's (`waypost_bus_rabbitmq::topology::USERS`) and the store's (`waypost_store::ROLES`).
 
-use comfy_table::{Table, presets};
 use waypost_bus_rabbitmq::topology::user_names;
+
+use crate::commands::status::table;
 
 /// Verbs that run under the same names.
 #[derive(Debug, Clone, Copy)]
@@ -53,8 +54,7 @@ fn rows() -> impl Iterator<Item = [String; 3]> {
 
 /// What somebody runs who creates RabbitMQ's users, for these teams, with the table in front.
 pub(crate) fn users_script(topology: &waypost_bus::Topology) -> String {
-    let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_header(["RABBITMQ USER", "POSTGRESQL ROLE", "RUNS"]);
+    let mut table = table(&["RABBITMQ USER", "POSTGRESQL ROLE", "RUNS"]);
     table.add_rows(rows());
     let mut lines: Vec<String> = table.lines().map(|line| format!("#{}", line.trim_end())).collect();
     lines.push("#".to_owned());

@@ -191,11 +191,7 @@ async fn the_command_for_calendars_has_every_verb() -> anyhow::Result<()> {
     let server = AdminServer::start_without_rules().await?;
     let editor = Terminal::new(&server, "editor")?;
     push(&server.caller("editor").await?, RULES).await?;
-    let file = |name: &str, text: &str| -> anyhow::Result<String> {
-        let path = server.folder().join(name);
-        std::fs::write(&path, text)?;
-        Ok(path.display().to_string())
-    };
+    let file = |name: &str, text: &str| server.file(name, text);
     let ics = file("holidays.ics", HOLIDAYS)?;
     let words = ["calendars", "import", &ics, "--calendar", "office", "--years", "2026,2027"];
     let told = editor.json(&words)?;

@@ -46,9 +46,8 @@ struct Scene<'a> {
 
 impl Scene<'_> {
     fn activate(&self, name: &str, text: &str) -> anyhow::Result<()> {
-        let file = self.server.folder().join(name);
-        std::fs::write(&file, text)?;
-        let pushed = self.publisher.json(&["rules", "push", file.to_str().context("a name")?])?;
+        let file = self.server.file(name, text)?;
+        let pushed = self.publisher.json(&["rules", "push", &file])?;
         self.publisher.json(&["rules", "activate", pushed["rule_set"]["name"].as_str().context("a name")?])?;
         Ok(())
     }

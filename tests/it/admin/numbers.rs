@@ -35,9 +35,7 @@ async fn a_name_moves_and_every_router_follows() -> anyhow::Result<()> {
     let server = AdminServer::start_without_rules().await?;
     let terminal = |role| Terminal::new(&server, role);
     let (editor, publisher, viewer) = (terminal("editor")?, terminal("publisher")?, terminal("viewer")?);
-    let file = server.folder().join("rules.toml");
-    std::fs::write(&file, RULES)?;
-    editor.json(&["rules", "push", &file.display().to_string()])?;
+    editor.json(&["rules", "push", &server.file("rules.toml", RULES)?])?;
     publisher.json(&["rules", "activate", "1"])?;
 
     post(&server, "wamid.unnamed", "hello").await?;

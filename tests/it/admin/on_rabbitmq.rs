@@ -112,7 +112,7 @@ async fn a_team_without_queues_names_the_command_that_creates_them() -> anyhow::
     let definitions: Value = serde_json::from_slice(&printed.stdout)?;
     assert!(definitions["queues"].to_string().contains("team.vip.urgent"), "{definitions}");
     assert!(definitions["permissions"].to_string().contains("team-vip"), "{definitions}");
-    scene.deployment.servers().context("servers")?.ctl(&["delete_queue", "team.vip.urgent"])?;
+    servers.ctl(&["delete_queue", "team.vip.urgent"])?;
     let differs = scene.deployment.command(&["topology", "verify"])?.output()?;
     assert_eq!(differs.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&differs.stdout).contains("team.vip.urgent is missing"), "{differs:?}");

@@ -1,7 +1,5 @@
 //! Going back, step by step, and to a revision that is named.
 
-use std::path::PathBuf;
-
 use anyhow::ensure;
 use serde_json::{Value, json};
 use tonic::Code;
@@ -17,9 +15,8 @@ async fn start() -> anyhow::Result<AdminServer> {
     let publisher = Terminal::new(&server, "publisher")?;
     for word in ["invoice", "bill", "receipt"] {
         let rule = format!("[[rules]]\nid = \"money\"\nteam = \"billing\"\nwhen = {{ keyword = [\"{word}\"] }}\n");
-        let file: PathBuf = server.folder().join(format!("{word}.toml"));
-        std::fs::write(&file, format!("{}{rule}", waypost_tests::two_teams!()))?;
-        let pushed = publisher.json(&["rules", "push", &file.display().to_string()])?;
+        let file = server.file(&format!("{word}.toml"), &format!("{}{rule}", waypost_tests::two_teams!()))?;
+        let pushed = publisher.json(&["rules", "push", &file])?;
         let name = pushed["rule_set"]["name"].as_str().unwrap_or_default();
         publisher.json(&["rules", "activate", name])?;
     }

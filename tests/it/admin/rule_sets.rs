@@ -1,6 +1,5 @@
 //! Versions of the rules: pushed, checked, compared, put in force, taken back; and what the router makes of them.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
@@ -13,7 +12,7 @@ use super::terminal::Terminal;
 
 const WITHIN: Duration = Duration::from_secs(20);
 
-const RULES: &str = waypost_tests::two_teams!(
+pub(super) const RULES: &str = waypost_tests::two_teams!(
     r#"
 [[rules]]
 id = "invoices"
@@ -35,22 +34,9 @@ impl<'a> Scene<'a> {
         Ok(Self { server, editor: terminal("editor")?, publisher: terminal("publisher")?, viewer: terminal("viewer")? })
     }
 
-    fn file(&self, name: &str, text: &str) -> anyhow::Result<PathBuf> {
-        let path = self.server.folder().join(name);
-        std::fs::write(&path, text)?;
-        Ok(path)
-    }
-
-    /// A file that was written before.
-    fn folder_file(&self, name: &str) -> anyhow::Result<String> {
-        let path = self.server.folder().join(name);
-        ensure!(path.exists(), "{name} is not there");
-        Ok(path.display().to_string())
-    }
-
     fn push(&self, name: &str, text: &str) -> anyhow::Result<Value> {
-        let file = self.file(name, text)?;
-        let pushed = self.editor.json(&["rules", "push", file.to_str().context("a name")?, "--reason", name])?;
+        let file = self.server.file(name, text)?;
+        let pushed = self.editor.json(&["rules", "push", &file, "--reason", name])?;
         Ok(pushed["rule_set"].clone())
     }
 
@@ -197,7 +183,7 @@ async fn what_is_pushed_again_keeps_its_reason_and_the_audit_log_has_the_other()
     let first = scene.push("first", RULES)?;
     let again = scene.push("again", &format!("# a comment\n{RULES}"))?;
     assert_eq!((&again, &again["reason"]), (&first, &json!("first")));
-    let file = scene.folder_file("again")?;
+    let file = server.file("again", &format!("# a comment\n{RULES}"))?;
     let told = scene.editor.run(&["rules", "push", &file])?;
     let told = String::from_utf8_lossy(&told.stderr).into_owned();
     assert!(told.contains("ruleSets/1 says the same"), "{told}");
@@ -228,8 +214,8 @@ async fn what_is_wrong_is_named_and_nothing_is_kept() -> anyhow::Result<()> {
     let scene = Scene::new(&server)?;
     let (editor, publisher) = (&scene.editor, &scene.publisher);
     let push = |name: &str, text: &str, code| -> anyhow::Result<String> {
-        let file = scene.file(name, text)?;
-        editor.fails(&["rules", "push", file.to_str().context("a name")?], code)
+        let file = server.file(name, text)?;
+        editor.fails(&["rules", "push", &file], code)
     };
     assert!(push("syntax.toml", "[default", 3)?.contains("text: line 1"));
     let wrong = push("type.toml", &RULES.replace("[\"invoice\"]", "7"), 3)?;
@@ -240,7 +226,7 @@ async fn what_is_wrong_is_named_and_nothing_is_kept() -> anyhow::Result<()> {
     assert_eq!(editor.json(&["rules", "list"])?, json!([]), "nothing was kept");
 
     // Who wants to keep a draft with errors may; it cannot be activated.
-    let draft = scene.folder_file("draft.toml")?;
+    let draft = server.file("draft.toml", &nobody)?;
     editor.fails(&["rules", "push", &draft, "--allow-errors"], 1)?;
     assert_eq!(editor.json(&["rules", "list"])?[0]["state"], "RULE_SET_STATE_DRAFT");
     let draft = publisher.fails(&["rules", "activate", "1"], 1)?;

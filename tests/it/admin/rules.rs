@@ -314,11 +314,7 @@ async fn the_command_for_rules_has_every_verb() -> anyhow::Result<()> {
     let editor = Terminal::new(&server, "editor")?;
     assert!(editor.fails(&["rules", "list-rules"], 1)?.contains("no version yet"));
     push(&server.caller("editor").await?, RULES).await?;
-    let file = |name: &str, text: &str| -> anyhow::Result<String> {
-        let path = server.folder().join(name);
-        std::fs::write(&path, text)?;
-        Ok(path.display().to_string())
-    };
+    let file = |name: &str, text: &str| server.file(name, text);
     let voucher = "[[rules]]\nid = \"vouchers\"\nteam = \"billing\"\nwhen = { keyword = \"voucher\" }\n";
     let made = editor.json(&["rules", "create-rule", &file("one.toml", voucher)?, "--reason", "campaign"])?;
     assert_eq!(

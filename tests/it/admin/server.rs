@@ -55,6 +55,13 @@ impl AdminServer {
         waypost_tests::AdminServer::start(more).await.map(Self)
     }
 
+    /// Writes a file for a command; gives its path.
+    pub(super) fn file(&self, name: &str, text: &str) -> anyhow::Result<String> {
+        let path = self.folder().join(name);
+        std::fs::write(&path, text)?;
+        Ok(path.display().to_string())
+    }
+
     pub(super) async fn start_without_rules() -> anyhow::Result<Self> {
         Self::start_without_rules_with("").await
     }

@@ -7,19 +7,11 @@ use serde_json::{Value, json};
 use waypost_tests::eventually;
 
 use super::commands::post;
+use super::rule_sets::RULES;
 use super::server::AdminServer;
 use super::terminal::Terminal;
 
 const WITHIN: Duration = Duration::from_secs(20);
-
-const RULES: &str = waypost_tests::two_teams!(
-    r#"
-[[rules]]
-id = "invoices"
-team = "billing"
-when = { keyword = ["invoice"] }
-"#
-);
 
 /// Exit code, what a program reads, and what a person does.
 fn outcome(terminal: &Terminal<'_>, words: &[&str]) -> anyhow::Result<(Option<i32>, Value, String)> {
@@ -28,17 +20,11 @@ fn outcome(terminal: &Terminal<'_>, words: &[&str]) -> anyhow::Result<(Option<i3
     Ok((output.status.code(), serde_json::from_slice(&output.stdout).unwrap_or_default(), told))
 }
 
-fn file(server: &AdminServer, name: &str, text: &str) -> anyhow::Result<String> {
-    let path = server.folder().join(name);
-    std::fs::write(&path, text)?;
-    Ok(path.display().to_string())
-}
-
 /// With version 1 in force, and one message waiting for billing. From now on the process may create no queues.
 async fn start() -> anyhow::Result<AdminServer> {
     let mut server = AdminServer::start_without_rules_with("[bus]\ndeclare = true").await?;
     let publisher = Terminal::new(&server, "publisher")?;
-    publisher.json(&["rules", "push", &file(&server, "first.toml", RULES)?])?;
+    publisher.json(&["rules", "push", &server.file("first.toml", RULES)?])?;
     publisher.json(&["rules", "activate", "1"])?;
     post(&server, "wamid.waits", "my invoice").await?;
     let billing = || publisher.json(&["teams", "get", "billing"]);
@@ -54,7 +40,7 @@ async fn teams_without_queues_refuse_their_version_unless_it_is_forced() -> anyh
     const COMMAND: &str = "waypost topology declare --team invoices --config ";
     let mut server = start().await?;
     let publisher = Terminal::new(&server, "publisher")?;
-    let second = file(&server, "second.toml", &RULES.replace("billing", "invoices"))?;
+    let second = server.file("second.toml", &RULES.replace("billing", "invoices"))?;
     for words in [&["rules", "push", &second][..], &["rules", "check", "2"]] {
         let (code, checked, _) = outcome(&publisher, words)?;
         let finding = &checked["findings"][0];

@@ -124,9 +124,14 @@ impl Scene {
         self.sql(&String::from_utf8(printed.stdout)?).map(drop)
     }
 
+    /// For who asks before rules are active.
+    fn rules_file(&self) -> String {
+        format!("rules.file={}", self.file("rules.toml"))
+    }
+
     /// `topology definitions`, by whoever sets up the servers, before rules are active.
     fn as_administrator(&self, words: &[&str]) -> anyhow::Result<String> {
-        let rules = format!("rules.file={}", self.file("rules.toml"));
+        let rules = self.rules_file();
         let words = [&["topology", "definitions", "--set", &rules], words].concat();
         let printed = self.deployment.command(&words)?.output()?;
         ensure!(printed.status.success(), "{printed:?}");
@@ -135,8 +140,7 @@ impl Scene {
 
     /// As the printed commands say, with a password.
     fn make_users(&mut self) -> anyhow::Result<()> {
-        let rules = format!("rules.file={}", self.file("rules.toml"));
-        let printed = self.run_ok(&["topology", "definitions", "--users", "--set", &rules])?;
+        let printed = self.run_ok(&["topology", "definitions", "--users", "--set", &self.rules_file()])?;
         let users = printed.lines().filter_map(|line| line.strip_prefix("rabbitmqctl add_user "));
         for user in users {
             self.servers()?.node.ctl(&["add_user", user, PASSWORD])?;

@@ -92,7 +92,7 @@ impl RuleSets {
         let mut is_good = findings.iter().all(|finding| finding.severity != Severity::Error);
         let mut findings = wire::findings(&findings);
         if is_good {
-            findings.extend(team_queues::findings(&self.shared, &row, request.force).await?);
+            findings.extend(team_queues::findings(&self.shared, row.text.clone(), request.force).await?);
             is_good = findings.iter().all(|finding| finding.severity() != v1::Severity::Error);
         }
         if !is_good || row.checked_at.is_some() {

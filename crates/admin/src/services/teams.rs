@@ -5,7 +5,7 @@ use waypost_domain::{Team, TeamName};
 use waypost_grpc::error::{Violations, already_exists, check_etag, invalid, not_found, precondition};
 use waypost_grpc::fields::{check_title, masked, seconds, team_name, team_of, wire_time};
 use waypost_grpc::{Caller, Changed, Mutation, Result, Tx, change, page, serve};
-use waypost_live::FoundQueues;
+use waypost_live::{FoundQueues, queues_of};
 use waypost_proto::admin_v1 as v1;
 use waypost_proto::admin_v1::team_service_server::TeamService;
 use waypost_store::TeamRow;
@@ -48,7 +48,9 @@ impl Teams {
         };
         let next_page_token = page::cut(COLLECTION, &mut rows, size, |row| row.team.name.to_string());
         let found = self.shared.look_at_all(rows.iter().map(|row| row.team.name.clone()).collect(), false).await;
-        let teams = rows.iter().map(|row| with_queues(wire(row), found.get(&row.team.name).and_then(Option::as_ref)));
+        let teams = rows
+            .iter()
+            .map(|row| with_queues(&row.team.name, wire(row), found.get(&row.team.name).and_then(Option::as_ref)));
         Ok(v1::ListTeamsResponse { teams: teams.collect(), next_page_token })
     }
 
@@ -59,7 +61,7 @@ impl Teams {
             .map_err(|_| invalid("team_id", "must be 1 to 64 of a-z, 0-9 and -, and not begin with -"))?;
         let row = read(&given, empty(name.clone()), &CAN_CHANGE)?;
         match change(&self.shared.store, mutation, move |tx| Box::pin(create(tx, row))).await? {
-            // The queues come after the team: if this ends in between, whoever looks at the team next creates them.
+            // The queues come after the team: if this ends in between, whoever gets the team next creates them.
             Changed::Now(_) => Ok(v1::CreateTeamResponse { team: Some(self.written(&name).await?) }),
             Changed::Before(answer) | Changed::Checked(answer) => {
                 Ok(v1::CreateTeamResponse { team: self.as_it_is(&name, answer.team).await })
@@ -89,7 +91,7 @@ impl Teams {
         let name = team_of("name", &request.name)?;
         self.shared.store.team_row(&name).await?.ok_or_else(|| not_found(team_name(&name)))?;
         // Counted before the transaction, which holds up all others: the bus may take its time.
-        let waiting = self.shared.waiting(&name).await?;
+        let waiting = queues_of(&*self.shared.bus, &name).await?.waiting();
         let deletion =
             change(&self.shared.store, mutation, move |tx| Box::pin(delete(tx, name, request.etag, waiting)));
         Ok(deletion.await?.into_answer())
@@ -117,18 +119,18 @@ impl Teams {
     async fn shown(&self, row: TeamRow) -> Result<v1::Team> {
         let name = &row.team.name;
         if !row.pending_topology {
-            return Ok(with_queues(wire(&row), self.shared.look(name).await.as_ref()));
+            return Ok(with_queues(name, wire(&row), self.shared.look(name).await.as_ref()));
         }
         let found = self.shared.look_and_create(name).await;
         if found.as_ref().is_some_and(|found| found.missing.is_empty()) {
             self.shared.store.team_is_active(name).await?;
         }
-        Ok(with_queues(wire(&row), found.as_ref()))
+        Ok(with_queues(name, wire(&row), found.as_ref()))
     }
 
     /// What was answered for `name`, with its queues as they are now; nothing is created.
     async fn as_it_is(&self, name: &TeamName, team: Option<v1::Team>) -> Option<v1::Team> {
-        Some(with_queues(team?, self.shared.look(name).await.as_ref()))
+        Some(with_queues(name, team?, self.shared.look(name).await.as_ref()))
     }
 }
 
@@ -290,16 +292,15 @@ fn wire(row: &TeamRow) -> v1::Team {
 }
 
 /// With its queues as the broker has them; `None` where it does not say.
-fn with_queues(team: v1::Team, found: Option<&FoundQueues>) -> v1::Team {
+fn with_queues(name: &TeamName, team: v1::Team, found: Option<&FoundQueues>) -> v1::Team {
     let Some(found) = found else {
         return v1::Team { state: v1::TeamState::Unspecified.into(), ..team };
     };
     let is_whole = found.missing.is_empty();
     let state = if is_whole { v1::TeamState::Active } else { v1::TeamState::PendingTopology };
-    let name = team_of("name", &team.name).ok().filter(|_| !is_whole);
     v1::Team {
         state: state.into(),
-        pending_command: name.map(|name| queues::command([&name])).unwrap_or_default(),
+        pending_command: if is_whole { String::new() } else { queues::command([name]) },
         waiting: found.waiting(),
         missing_queues: found.missing.clone(),
         ..team

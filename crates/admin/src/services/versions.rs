@@ -11,7 +11,7 @@ use waypost_proto::mutating::MutatingRequest;
 use waypost_proto::rule_set::FieldViolations;
 use waypost_rules::check::check_text;
 use waypost_rules::model::Document;
-use waypost_rules::{RuleErrors, Severity, toml_form};
+use waypost_rules::{Finding, RuleErrors, Severity, toml_form};
 use waypost_store::RuleSetRow;
 
 use super::rule_sets::wire;
@@ -80,9 +80,7 @@ pub(super) struct Draft {
     hash: String,
     text: String,
     /// What a check would say.
-    findings: Vec<v1::Finding>,
-    /// Those of them that keep it from being activated, for people.
-    errors: Vec<String>,
+    findings: Vec<Finding>,
 }
 
 impl Draft {
@@ -104,18 +102,15 @@ impl Draft {
 
     fn of(document: &Document, text: String) -> Self {
         let hash = waypost_rules::content_hash(&document.definition, &document.teams, &document.calendars);
-        let found = check_text(&text);
-        let errors = found.iter().filter(|finding| finding.severity == Severity::Error);
-        let errors = errors.take(wire::FINDINGS_MAX).map(ToString::to_string).collect();
-        Self { hash, text, findings: wire::findings(&found), errors }
+        let findings = check_text(&text);
+        Self { hash, text, findings }
     }
 
     /// Refused where a check would find errors; `field` is the part of the request that it came from.
     pub(super) fn without_errors(self, field: &str) -> Result<Self> {
         let mut violations = Violations::default();
-        for error in &self.errors {
-            violations.add(field, error);
-        }
+        let errors = self.findings.iter().filter(|finding| finding.severity == Severity::Error);
+        errors.take(wire::FINDINGS_MAX).for_each(|error| violations.add(field, error.to_string()));
         violations.check()?;
         Ok(self)
     }
@@ -207,7 +202,7 @@ pub(super) async fn keep<A: Message + Default>(
 }
 
 async fn create(tx: &mut Tx, draft: Draft, reason: String) -> Result<Kept> {
-    let Draft { hash, text, findings, errors: _ } = draft;
+    let Draft { hash, text, findings } = draft;
     let created_by = tx.caller().actor.clone();
     let existed = tx.rule_set_by_hash(&hash).await?.is_some();
     let row = if tx.validate_only() {
@@ -222,7 +217,7 @@ async fn create(tx: &mut Tx, draft: Draft, reason: String) -> Result<Kept> {
     } else {
         record_rule_set(tx, None, &rule_set);
     }
-    Ok(Kept { rule_set, findings, existed })
+    Ok(Kept { rule_set, findings: wire::findings(&findings), existed })
 }
 
 /// Records the version as it was and is, without its text, which never changes; the hash stands for it.

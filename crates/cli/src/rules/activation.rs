@@ -120,6 +120,7 @@ pub(super) async fn shadow(args: ShadowArgs) -> Result<(), Failure> {
     let server = &args.of.server;
     let client = client(server).await?;
     let ChangeArgs { reason, etag, validate_only } = args.change;
+    // "none": as the release before had it.
     if ["end", "none"].contains(&args.of.rule_set.as_str()) {
         let request = v1::EndShadowRequest { reason, etag, validate_only, request_id: String::new() };
         let ended = client.end_shadow(request).await?.into_inner();
@@ -219,10 +220,6 @@ fn print_change(
 
 fn trial_text(activation: &v1::Activation) -> String {
     let Some(trial) = &activation.trial else { return String::new() };
-    let mut text = format!("{} for {} %", trial.rule_set, trial.percent);
-    for number in &trial.numbers {
-        text.push_str(", ");
-        text.push_str(number);
-    }
-    text
+    let decides = format!("{} for {} %", trial.rule_set, trial.percent);
+    [vec![decides], trial.numbers.clone()].concat().join(", ")
 }

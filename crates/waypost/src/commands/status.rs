@@ -118,7 +118,7 @@ impl Status {
 
     async fn read_queues(&mut self, config: &Config) {
         let topology = match rules_of(config).await {
-            Ok(rules) => config.topology(&rules),
+            Ok(rules) => config.topology_for(&rules.team_names()),
             Err(failure) => {
                 self.problems.push(failure.message().unwrap_or("no rules").to_owned());
                 return;

@@ -1,12 +1,12 @@
 //! `waypost token` at the store itself; over a server it is the client's.
 
-use comfy_table::{Table, presets};
 use serde_json::{Value, json};
 use waypost_admin::{CallError, NewToken, Role, create_token, revoke_token};
 use waypost_cli::token::{self, TokenCommand, TokenCreateArgs, TokenNameArgs, id_of, print_created};
 use waypost_domain::Timestamp;
 use waypost_store::{Store, StoreError, TokenRow};
 
+use super::status::table;
 use crate::cli::ConfigArgs;
 use crate::output;
 use crate::process::Config;
@@ -70,8 +70,7 @@ async fn list(config: &ConfigArgs, json: bool) -> Result<(), Failure> {
         let tokens: Vec<Value> = tokens.iter().map(|token| as_json(token, now)).collect();
         return output::line(&Value::from(tokens).to_string());
     }
-    let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_header(["NAME", "ROLES", "TEAMS", "STATE", "TITLE"]);
+    let mut table = table(&["NAME", "ROLES", "TEAMS", "STATE", "TITLE"]);
     for token in &tokens {
         let name = format!("tokens/{}", token.id);
         table.add_row([&name, &token.roles, &token.teams, state(token, now), &token.title]);

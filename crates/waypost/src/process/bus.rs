@@ -9,7 +9,6 @@ use waypost_bus::{Bus, Health as BusHealth, Layout, QueueKind, Topology};
 use waypost_bus_embedded::EmbeddedBus;
 use waypost_bus_rabbitmq::{RabbitBus, RabbitConfig};
 use waypost_domain::{PartitionCount, TeamName};
-use waypost_live::RulesInForce;
 use waypost_ops::{Health, State};
 
 use super::Config;
@@ -73,11 +72,6 @@ impl BusSection {
 impl Config {
     pub(crate) fn layout(&self) -> Layout {
         Layout::new(PartitionCount::new(self.partitions).unwrap_or(PartitionCount::DEFAULT))
-    }
-
-    /// All queues that this configuration needs with these rules.
-    pub(crate) fn topology(&self, rules: &RulesInForce) -> Topology {
-        self.topology_for(&rules.team_names())
     }
 
     /// The queues of these teams alone.

@@ -8,7 +8,7 @@ use waypost_grpc::fields::team_name;
 use waypost_grpc::{Result, Tx, blocking};
 use waypost_proto::admin_v1 as v1;
 use waypost_rules::toml_form;
-use waypost_store::{InForce, RuleSetRow};
+use waypost_store::InForce;
 
 use super::wire::ACTIVATION;
 use crate::{Shared, queues};
@@ -97,9 +97,9 @@ impl TeamsLook {
 }
 
 /// What a check says of the queues of a version's teams.
-pub(super) async fn findings(shared: &Shared, row: &RuleSetRow, force: bool) -> Result<Vec<v1::Finding>> {
+pub(super) async fn findings(shared: &Shared, text: String, force: bool) -> Result<Vec<v1::Finding>> {
     let mut look = TeamsLook::default();
-    look.add(shared, named(row.clone()).await?, false).await;
+    look.add(shared, named(text).await?, false).await;
     let finding = |severity: v1::Severity, problem| v1::Finding {
         severity: severity.into(),
         field: FIELD.to_owned(),
@@ -119,16 +119,16 @@ async fn teams_of(shared: &Shared, in_force: &InForce) -> Result<BTreeSet<TeamNa
     for number in [Some(in_force.active), trial].into_iter().flatten() {
         let row = shared.store.rule_set(number).await?;
         if let Some(row) = row.filter(|row| row.checked_at.is_some()) {
-            teams.append(&mut named(row).await?);
+            teams.append(&mut named(row.text).await?);
         }
     }
     Ok(teams)
 }
 
 /// The teams of a version; none where its text cannot be read.
-async fn named(row: RuleSetRow) -> Result<BTreeSet<TeamName>> {
+async fn named(text: String) -> Result<BTreeSet<TeamName>> {
     blocking(move || {
-        let teams = toml_form::read(&row.text).map(|document| document.teams).unwrap_or_default();
+        let teams = toml_form::read(&text).map(|document| document.teams).unwrap_or_default();
         Ok(teams.into_iter().map(|team| team.name).collect())
     })
     .await

@@ -34,7 +34,7 @@ pub(in crate::services) fn rule_set(row: RuleSetRow) -> v1::RuleSet {
 }
 
 /// Changes with every activation.
-pub(in crate::services) fn etag(activation: &Activation) -> String {
+pub(super) fn etag(activation: &Activation) -> String {
     activation.revision.to_string()
 }
 
