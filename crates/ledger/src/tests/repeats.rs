@@ -38,6 +38,10 @@ fn i2_what_was_in_flight_comes_once_more_for_each_fault() {
     bound(&["m0", "m0"], vec![ids(&["m0"]), ids(&["m1", "m0"])], &[]);
     bound(&["m0", "m1", "m2"], vec![InFlight::AtMost(2), ids(&["m0"])], &[]);
     bound(&["m0", "m1", "m2"], vec![InFlight::AtMost(2)], &["m2"]);
+    let both = |ledger: &mut Ledger| {
+        ledger.interruptions = vec![interruption(InFlight::AtMost(2)), interruption(ids(&["m0"]))]
+    };
+    assert_eq!(check(both, &[], "").counts.in_flight, 3);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! I10: the stored input and version give the stored decision, and that version was in force.
 
 use waypost_proto::route::decode_route_input;
+use waypost_rules::percent;
 
 use super::*;
 
@@ -25,6 +26,19 @@ fn i10_the_stored_input_gives_the_stored_decision() {
     let nothing_to_compare = check(|ledger| ledger.rule_sets.clear(), &[], "");
     assert_eq!(nothing_to_compare.unchecked[0].0, Invariant::I10);
     assert!(decode_route_input(&hex::decode(outcome().input).unwrap()).is_ok());
+}
+
+#[test]
+fn those_below_the_percentage_are_drawn() {
+    let (number, transaction, contact) = ("support".to_owned(), "7".to_owned(), Some("0198".to_owned()));
+    let made = MadeFact { at_ms: 0, transaction, number, contact };
+    let bucket = percent::bucket("other", "0198");
+    let decides = |percent| {
+        let trial = Some(TrialFact { version: "other".to_owned(), percent, numbers: Vec::new() });
+        let activation = ActivationFact { revision: 1, at_ms: 0, alone_from_ms: 0, active: "first".to_owned(), trial };
+        activation.version_for(&made).to_owned()
+    };
+    assert_eq!([decides(bucket), decides(bucket + 1)], ["first", "other"]);
 }
 
 /// The rules and another version, each for one activation, and then both: the other for those who are drawn.
