@@ -81,7 +81,10 @@ impl RuleSet {
         if let Some(settled) = asked(search) {
             return settled;
         }
-        let accept = |rule: &Rule| target(rule, input).is_none_or(|(team, _)| !self.decides_again(team, input));
+        // Among very many rules, to look at one costs more than to find it.
+        let accept = |rule: &Rule| {
+            !self.has_hours || target(rule, input).is_none_or(|(team, _)| !self.decides_again(team, input))
+        };
         for phase in [Phase::Bind, Phase::Route, Phase::Default] {
             if let Some(by) = search.first(phase, accept) {
                 return Settled::by(phase, by);

@@ -32,7 +32,7 @@ pub struct RuleSet {
     calendars: Vec<Calendar>,
     team_places: BTreeMap<TeamName, usize>,
     /// Whether any team is ever closed.
-    has_hours: bool,
+    pub(crate) has_hours: bool,
     attributes: BTreeSet<Box<str>>,
 }
 
