@@ -26,6 +26,7 @@ pub const METHODS: &[(&str, Access)] = &[
     ("waypost.admin.v1.ContactService/BatchUpsertContacts", Access::AnyOf(&[Editor])),
     ("waypost.admin.v1.ContactService/SplitContact", Access::AnyOf(&[Editor])),
     ("waypost.admin.v1.ContactService/ConfirmContact", Access::AnyOf(&[Editor])),
+    ("waypost.admin.v1.ContactService/RefuseClaim", Access::AnyOf(&[Editor])),
     ("waypost.admin.v1.DeadLetterService/ListDeadLetters", OPERATES),
     ("waypost.admin.v1.DeadLetterService/SummarizeDeadLetters", STAFF),
     ("waypost.admin.v1.DeadLetterService/ReplayDeadLetters", OPERATES),

@@ -21,6 +21,8 @@ pub enum ContactsCommand {
     Split(ContactSplitArgs),
     /// Say that a contact is who it claims to be
     Confirm(ContactConfirmArgs),
+    /// Say that a contact is not who it claims to be
+    Refuse(ContactRefuseArgs),
 }
 
 #[derive(Debug, Args)]
@@ -76,12 +78,34 @@ pub struct ContactConfirmArgs {
     server: ServerArgs,
 }
 
+#[derive(Debug, Args)]
+#[command(
+    after_help = "The claim is gone, and from then on a phone number alone does not make the two contacts one. `waypost contacts
+get` shows what a contact claims (claims)."
+)]
+pub struct ContactRefuseArgs {
+    /// The contact whose claim it is: contacts/ID
+    name: String,
+    /// Whom it claims to be: contacts/ID; needed where it has several claims
+    #[arg(long, value_name = "NAME", conflicts_with = "phone")]
+    claimed: Option<String>,
+    /// The number of a card that is not theirs
+    #[arg(long, value_name = "NUMBER")]
+    phone: Option<String>,
+    /// Check it, change nothing
+    #[arg(long)]
+    validate_only: bool,
+    #[command(flatten)]
+    server: ServerArgs,
+}
+
 pub(crate) async fn run(command: ContactsCommand) -> Result<(), Failure> {
     match command {
         ContactsCommand::Get(args) => get(args).await,
         ContactsCommand::Import(args) => import::run(args).await,
         ContactsCommand::Split(args) => split(args).await,
         ContactsCommand::Confirm(args) => confirm(args).await,
+        ContactsCommand::Refuse(args) => refuse(args).await,
     }
 }
 
@@ -108,4 +132,15 @@ async fn confirm(args: ContactConfirmArgs) -> Result<(), Failure> {
     let (claimed_contact, validate_only) = (args.claimed.unwrap_or_default(), args.validate_only);
     let request = v1::ConfirmContactRequest { name: args.name, claimed_contact, validate_only };
     print_one(args.server.json, &client.confirm_contact(request).await?.into_inner())
+}
+
+async fn refuse(args: ContactRefuseArgs) -> Result<(), Failure> {
+    let client = ContactServiceClient::new(connect(&args.server).await?);
+    let request = v1::RefuseClaimRequest {
+        name: args.name,
+        claimed_contact: args.claimed.unwrap_or_default(),
+        claimed_phone: args.phone.unwrap_or_default(),
+        validate_only: args.validate_only,
+    };
+    print_one(args.server.json, &client.refuse_claim(request).await?.into_inner())
 }

@@ -59,6 +59,7 @@ mutating_requests! {
     EndShadowRequest { request_id, validate_only }
     EndTrialRequest { request_id, validate_only }
     ImportHolidaysRequest { request_id, validate_only }
+    RefuseClaimRequest { validate_only }
     ReplayDeadLettersRequest {}
     RevokeTokenRequest { validate_only }
     RollBackActivationRequest { request_id, validate_only }

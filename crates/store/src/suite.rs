@@ -91,6 +91,7 @@ macro_rules! store_suite {
             who_was_silent_is_claimed_and_not_adopted,
             a_claim_goes_along_with_a_merge,
             claims_that_a_merge_makes_equal_are_one,
+            a_claim_that_is_refused_does_not_come_back,
             an_identity_change_is_a_doubt_until_somebody_confirms,
             a_number_on_a_card_is_theirs_once_it_writes,
             a_merge_can_be_undone,

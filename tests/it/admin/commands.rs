@@ -67,6 +67,7 @@ const COMMANDS: &[(&str, &[&str])] = &[
     ("CalendarService/UpdateCalendar", &["calendars", "set"]),
     ("ContactService/BatchUpsertContacts", &["contacts", "import"]),
     ("ContactService/ConfirmContact", &["contacts", "confirm"]),
+    ("ContactService/RefuseClaim", &["contacts", "refuse"]),
     ("ContactService/GetContact", &["contacts", "get"]),
     ("ContactService/SplitContact", &["contacts", "split"]),
     ("DeadLetterService/DiscardDeadLetters", &["dead-letters", "discard"]),
@@ -289,6 +290,7 @@ async fn contacts_are_taken_apart_and_vouched_for() -> anyhow::Result<()> {
     let told = editor.json(&["contacts", "confirm", name])?;
     assert_eq!((&told["name"], &told["merged_contact"]), (&name.into(), &"".into()));
     assert!(editor.fails(&["contacts", "confirm", name, "--claimed", name], 3)?.contains("does not claim"));
+    assert!(editor.fails(&["contacts", "refuse", name], 3)?.contains("no such claim"));
 
     let records = Terminal::new(&server, "compliance")?.json(&["audit", "list", "--resource", name])?;
     let methods: Vec<_> = records.as_array().into_iter().flatten().map(|record| record["method"].to_string()).collect();

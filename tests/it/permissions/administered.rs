@@ -45,6 +45,7 @@ fn contacts_and_decisions(scene: &mut Scene) -> anyhow::Result<()> {
     let name = contact["name"].as_str().context("a name")?;
     // It claims to be nobody else, and nobody was merged into it.
     scene.run_ok(&["contacts", "confirm", name])?;
+    scene.run(&["contacts", "refuse", name], 3)?;
     let told = scene.run(&["contacts", "split", name], 1)?;
     ensure!(!told.contains("Internal"), "{told}");
     let decisions = scene.json(&["decisions", "list", "--limit", "1"])?;

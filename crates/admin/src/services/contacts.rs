@@ -34,6 +34,7 @@ serve! { ContactService for Contacts {
     batch_upsert_contacts: v1::BatchUpsertContactsRequest => v1::BatchUpsertContactsResponse,
     split_contact: v1::SplitContactRequest => v1::SplitContactResponse,
     confirm_contact: v1::ConfirmContactRequest => v1::ConfirmContactResponse,
+    refuse_claim: v1::RefuseClaimRequest => v1::RefuseClaimResponse,
 }}
 
 impl Contacts {
@@ -103,6 +104,18 @@ impl Contacts {
         let confirmed = change(&self.shared.store, mutation, move |tx| Box::pin(confirm(tx, contact, claimed))).await;
         Ok(confirmed?.into_answer())
     }
+
+    async fn refuse_claim(&self, request: Request<v1::RefuseClaimRequest>) -> Result<v1::RefuseClaimResponse> {
+        let (mutation, request) = Mutation::read(request)?;
+        let contact = id_of("name", &request.name)?;
+        let on = match (some_id_of("claimed_contact", &request.claimed_contact)?, request.claimed_phone.as_str()) {
+            (claimed, "") => claimed.map(ClaimOn::Contact),
+            (None, number) => Some(ClaimOn::Number(phone::canonical(number).into_owned())),
+            (Some(_), _) => return Err(invalid("claimed_phone", "give a contact or a number, not both")),
+        };
+        let refused = change(&self.shared.store, mutation, move |tx| Box::pin(refuse(tx, contact, on))).await;
+        Ok(refused?.into_answer())
+    }
 }
 
 async fn split(
@@ -127,6 +140,19 @@ async fn confirm(tx: &mut Tx, contact: ContactId, claimed: Option<ContactId>) ->
     let after = v1::Contact { name: name(confirmed.id), merged_contacts, ..v1::Contact::default() };
     tx.record(&name(contact), Some(&before), Some(&after));
     Ok(v1::ConfirmContactResponse { name: name(confirmed.id), merged_contact: merged.unwrap_or_default() })
+}
+
+async fn refuse(tx: &mut Tx, contact: ContactId, on: Option<ClaimOn>) -> Result<v1::RefuseClaimResponse> {
+    let refused = tx.refuse_claim(contact, on).await?.ok_or_else(|| not_found("the contact"))?;
+    let refused_contact = match refused {
+        ClaimOn::Contact(claimed) => name(claimed),
+        // Whose number it was is nobody's to read in the audit log.
+        ClaimOn::Number(_) => String::new(),
+    };
+    let claim = v1::ContactClaim { contact: refused_contact.clone(), ..v1::ContactClaim::default() };
+    let after = v1::Contact { name: name(contact), ..v1::Contact::default() };
+    tx.record(&name(contact), Some(&v1::Contact { claims: vec![claim], ..after.clone() }), Some(&after));
+    Ok(v1::RefuseClaimResponse { refused_contact })
 }
 
 fn id_of(field: &str, name: &str) -> Result<ContactId> {

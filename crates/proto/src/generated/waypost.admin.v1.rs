@@ -2382,6 +2382,46 @@ impl ::prost::Name for ConfirmContactResponse {
         "/waypost.admin.v1.ConfirmContactResponse".into()
     }
 }
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RefuseClaimRequest {
+    /// `contacts/{contact}`, whose claim it is.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// Which of its `claims`: a contact, or the number of a card. Both empty where it has one claim only.
+    #[prost(string, tag = "2")]
+    pub claimed_contact: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub claimed_phone: ::prost::alloc::string::String,
+    /// Check everything, change nothing.
+    #[prost(bool, tag = "4")]
+    pub validate_only: bool,
+}
+impl ::prost::Name for RefuseClaimRequest {
+    const NAME: &'static str = "RefuseClaimRequest";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.RefuseClaimRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.RefuseClaimRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RefuseClaimResponse {
+    /// `contacts/{contact}` that it does not claim to be any more; empty where it was a number.
+    #[prost(string, tag = "1")]
+    pub refused_contact: ::prost::alloc::string::String,
+}
+impl ::prost::Name for RefuseClaimResponse {
+    const NAME: &'static str = "RefuseClaimResponse";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.RefuseClaimResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.RefuseClaimResponse".into()
+    }
+}
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct BatchUpsertContactsRequest {
     /// At most 200. Each needs an alias. A field that is empty changes nothing; an attribute with an empty value is removed.
@@ -2507,6 +2547,14 @@ pub mod contact_service_client {
         ) -> Call<super::ConfirmContactResponse> {
             call(&self.0, "/waypost.admin.v1.ContactService/ConfirmContact", &request)
         }
+        /// A person says that a contact is not who it claims to be, or that the number on a card is not theirs: the claim is gone.
+        /// From then on a phone number alone does not make the two contacts one.
+        pub fn refuse_claim(
+            &self,
+            request: super::RefuseClaimRequest,
+        ) -> Call<super::RefuseClaimResponse> {
+            call(&self.0, "/waypost.admin.v1.ContactService/RefuseClaim", &request)
+        }
     }
 }
 /// Generated server implementations.
@@ -2541,6 +2589,12 @@ pub mod contact_service_server {
             &self,
             request: tonic::Request<super::ConfirmContactRequest>,
         ) -> Result<tonic::Response<super::ConfirmContactResponse>, tonic::Status>;
+        /// A person says that a contact is not who it claims to be, or that the number on a card is not theirs: the claim is gone.
+        /// From then on a phone number alone does not make the two contacts one.
+        async fn refuse_claim(
+            &self,
+            request: tonic::Request<super::RefuseClaimRequest>,
+        ) -> Result<tonic::Response<super::RefuseClaimResponse>, tonic::Status>;
     }
     /// The service, with an implementation behind it.
     pub struct ContactServiceServer(Box<dyn ContactService>);
@@ -2570,6 +2624,7 @@ pub mod contact_service_server {
                 "ConfirmContact" => {
                     Ok(encode(self.0.confirm_contact(decode(request)?).await?))
                 }
+                "RefuseClaim" => Ok(encode(self.0.refuse_claim(decode(request)?).await?)),
                 _ => Err(tonic::Status::unimplemented(method.to_owned())),
             }
         }

@@ -1,11 +1,11 @@
-//! What people say of who is who: that two contacts are not one, or that one is who it claims to be.
+//! What people say of who is who: that two contacts are not one, or that one is, or is not, who it claims to be.
 
 use std::sync::LazyLock;
 
 use waypost_domain::{ContactId, LanguageMemory};
 
-use super::ContactRecord;
 use super::merge::{Moved, halves, known_params, merging};
+use super::{ClaimOn, ContactRecord};
 use crate::admin::AuditedTx;
 use crate::core::{Param, Sql, Statement, params};
 use crate::{Merge, Result, StoreError};
@@ -89,6 +89,17 @@ static CONFIRM: Sql = Sql::both(
 
 static DROP_CLAIM: Sql = Sql::both("DELETE FROM contact_claim WHERE claimant_id = $1 AND claimed_id = $2");
 
+/// The numbers of cards, as far as they did not write from them.
+static CARDS: LazyLock<Sql> = LazyLock::new(|| {
+    let cards = "SELECT c.value FROM alias c
+    WHERE c.contact_id = $1 AND c.kind = 'phone_claim' AND NOT EXISTS (
+        SELECT 1 FROM alias p WHERE p.contact_id = $1 AND p.kind = 'phone' AND p.value = c.value)
+    ORDER BY c.value";
+    Sql::made_each(cards.to_owned(), format!("{cards} FOR UPDATE"))
+});
+
+static DROP_CARD: Sql = Sql::both("DELETE FROM alias WHERE contact_id = $1 AND kind = 'phone_claim' AND value = $2");
+
 impl AuditedTx {
     /// Takes `merged` out of `contact` again, or whoever was merged into it last: aliases, unresolved conversations and
     /// held messages that came from there go back, unless somebody else has them by now. From then on a number alone does
@@ -145,10 +156,7 @@ impl AuditedTx {
         if self.tx.query(&IS_ALIVE, params![contact]).await?.is_empty() {
             return Ok(None);
         }
-        let mut open: Vec<ContactId> = Vec::new();
-        for row in self.tx.query(&CLAIMED, params![contact]).await? {
-            open.push(row.of("contact_claim").get("claimed_id")?);
-        }
+        let open = self.claimed_by(contact).await?;
         let claimed = match (claimed, open.as_slice()) {
             (None, []) => None,
             (None, [only]) => Some(*only),
@@ -167,6 +175,37 @@ impl AuditedTx {
         self.tx.run(statements).await?;
         self.tx.execute(&CONFIRM, params![merge.winner]).await?;
         Ok(Some(ConfirmedContact { id: merge.winner, merged: Some(merge.loser) }))
+    }
+
+    /// A person says that what `contact` claims is not so: `on`, or its only claim, which is given back. From then on a
+    /// number alone does not make the two contacts one. `None` where there is no such contact.
+    pub async fn refuse_claim(&mut self, contact: ContactId, on: Option<ClaimOn>) -> Result<Option<ClaimOn>> {
+        if self.tx.query(&IS_ALIVE, params![contact]).await?.is_empty() {
+            return Ok(None);
+        }
+        let mut open: Vec<ClaimOn> = self.claimed_by(contact).await?.into_iter().map(ClaimOn::Contact).collect();
+        for row in self.tx.query(&CARDS, params![contact]).await? {
+            open.push(ClaimOn::Number(row.of("alias").get("value")?));
+        }
+        let on = match (on, open.as_slice()) {
+            (None, [only]) => only.clone(),
+            (None, [_, ..]) => return Err(StoreError::Invalid("it has several claims; say which".into())),
+            (Some(on), open) if open.contains(&on) => on,
+            (_, _) => return Err(StoreError::Invalid("it has no such claim".into())),
+        };
+        let statements = match &on {
+            ClaimOn::Contact(claimed) => {
+                [&DROP_CLAIM, &APART].map(|sql| Statement::new(sql, params![contact, *claimed])).into()
+            }
+            ClaimOn::Number(number) => vec![Statement::new(&DROP_CARD, params![contact, number])],
+        };
+        self.tx.run(statements).await?;
+        Ok(Some(on))
+    }
+
+    async fn claimed_by(&mut self, contact: ContactId) -> Result<Vec<ContactId>> {
+        let rows = self.tx.query(&CLAIMED, params![contact]).await?;
+        rows.iter().map(|row| row.of("contact_claim").get("claimed_id")).collect()
     }
 }
 

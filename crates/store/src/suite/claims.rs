@@ -123,6 +123,36 @@ pub async fn claims_that_a_merge_makes_equal_are_one(store: &Store) -> Result<()
     Ok(())
 }
 
+/// Given A, who has two numbers, and B, who shows one of them and is not A: nor do they claim it with the other number.
+pub async fn a_claim_that_is_refused_does_not_come_back(store: &Store) -> Result<()> {
+    let lease = owner(store).await?;
+    let (one, twin) = (heard(store, &lease, "p:1", Some(1)).await?, contact_of(store, &lease, "p:2").await?);
+    store.merge(&[crate::Merge::of(one, twin)]).await?;
+    let (claimed, claimant) = (one.min(twin), of(store, &lease, wrote("p:1 b:one")).await?);
+    of(store, &lease, card("b:one", "+55 11 8765-0001")).await?;
+    let card = ClaimOn::Number("5511987650001".to_owned());
+    assert_eq!(claims(&details(store, "b:one").await?).len(), 2);
+    let mut change = store.begin_change().await?;
+    for on in [None, Some(ClaimOn::Contact(claimant)), Some(ClaimOn::Number("1".to_owned()))] {
+        assert!(matches!(change.refuse_claim(claimant, on).await, Err(StoreError::Invalid(_))));
+    }
+    assert_eq!(change.refuse_claim(ContactId::from_uuid(uuid::Uuid::nil()), None).await?, None);
+    let on = ClaimOn::Contact(claimed);
+    assert_eq!(change.refuse_claim(claimant, Some(on.clone())).await?, Some(on));
+    change.commit(&[]).await?;
+    assert_eq!(claims(&details(store, "b:one").await?), [(card.clone(), "card")]);
+    assert_eq!(of(store, &lease, wrote("p:2 b:one")).await?, claimant);
+    assert_eq!(claims(&details(store, "b:one").await?).len(), 1);
+    assert_eq!(store.contact(claimed).await?.expect("it is a contact still").aliases.len(), 0);
+    // The only one that is left; whoever writes from that number is somebody else.
+    let mut change = store.begin_change().await?;
+    assert_eq!(change.refuse_claim(claimant, None).await?, Some(card));
+    change.commit(&[]).await?;
+    assert_eq!(claims(&details(store, "b:one").await?), []);
+    assert_ne!(of(store, &lease, wrote("p:551187650001")).await?, claimant);
+    Ok(())
+}
+
 pub async fn an_identity_change_is_a_doubt_until_somebody_confirms(store: &Store) -> Result<()> {
     let lease = owner(store).await?;
     let changed = |text: &str| Observation { identity_changed: true, ..seen(text) };
