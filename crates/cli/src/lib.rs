@@ -16,6 +16,7 @@ mod numbers;
 pub mod output;
 mod parts;
 mod rules;
+pub mod secret_file;
 mod server;
 mod teams;
 pub mod token;

@@ -15,6 +15,7 @@ use waypost_proto::admin_v1::token_service_client::TokenServiceClient;
 use crate::config_args::ConfigArgs;
 use crate::failure::Failure;
 use crate::output;
+use crate::secret_file::SecretFile;
 use crate::server::{ServerArgs, connect, pages, print_list, print_one};
 
 /// A token says who calls the administration (gRPC) and what they may do. With --server, these commands ask a running
@@ -35,7 +36,7 @@ pub enum TokenCommand {
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  waypost token create --config waypost.toml --role operator --title 'Kim, platform' > token
+  waypost token create --config waypost.toml --role operator --title 'Kim, platform' --output token
   waypost token create --config waypost.toml --role agent --team billing --expires 90d
   waypost token create --server https://waypost.example.com:9465 --token-file token --role viewer
 
@@ -55,6 +56,9 @@ pub struct TokenCreateArgs {
     /// What it is for, for people
     #[arg(long, default_value = "")]
     pub title: String,
+    /// Write the secret to this new file, which you alone can read, instead of printing it
+    #[arg(long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
     #[command(flatten)]
     pub place: TokenPlace,
 }
@@ -151,6 +155,7 @@ pub async fn run(server: &ServerArgs, command: TokenCommand) -> Result<(), Failu
 }
 
 async fn create(client: Client, json: bool, args: TokenCreateArgs) -> Result<(), Failure> {
+    let output = args.output.as_deref().map(SecretFile::create).transpose()?;
     let token = v1::Token {
         title: args.title,
         roles: args.role.into_iter().map(i32::from).collect(),
@@ -160,7 +165,7 @@ async fn create(client: Client, json: bool, args: TokenCreateArgs) -> Result<(),
     };
     let request = v1::CreateTokenRequest { token: Some(token), ..v1::CreateTokenRequest::default() };
     let made = client.create_token(request).await?.into_inner();
-    print_created(&made.token.unwrap_or_default().name, &made.secret, json)
+    print_created(&made.token.unwrap_or_default().name, &made.secret, output, json)
 }
 
 async fn list(client: Client, json: bool) -> Result<(), Failure> {
@@ -188,8 +193,18 @@ async fn revoke(client: Client, name: &str) -> Result<(), Failure> {
     output::line(&format!("{name} is revoked"))
 }
 
-/// The secret alone goes to standard output, so that it can go into a file.
-pub fn print_created(name: &str, secret: &str, json: bool) -> Result<(), Failure> {
+/// The secret goes into its file, or alone to standard output.
+pub fn print_created(name: &str, secret: &str, file: Option<SecretFile>, json: bool) -> Result<(), Failure> {
+    if let Some(mut file) = file {
+        let path = file.path().display().to_string();
+        file.keep(secret).map_err(|error| {
+            Failure::failed(format!("{path}: {error}; {name} was created, and nobody has its secret: revoke it"))
+        })?;
+        if json {
+            return output::line(&json!({ "name": name, "file": path }).to_string());
+        }
+        return output::line(&format!("{name} was created; its secret is in {path}"));
+    }
     if json {
         return output::line(&json!({ "name": name, "secret": secret }).to_string());
     }

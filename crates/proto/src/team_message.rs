@@ -30,6 +30,8 @@ const EVENT_TYPE: &str = "com.waypost.message.routed.v1";
 const NOTICE_TYPE: &str = "com.waypost.message.notice.v1";
 /// A header of the bus message: says that it was addressed to another team, or to nobody that takes it, and why.
 pub const DIVERTED_HEADER: &str = "wp-diverted";
+/// The customer attribute that goes before the name of their own profile.
+const CONTACT_NAME: &str = "name";
 
 /// All that a team message is made of.
 #[derive(Debug, Clone, Copy)]
@@ -244,12 +246,13 @@ impl TeamMessage<'_> {
 
     fn contact_part(&self) -> ContactPart<'_> {
         let aliases = &self.message.contact;
+        let given = self.contact.and_then(|contact| contact.attributes.get(CONTACT_NAME)).map(String::as_str);
         ContactPart {
             id: self.contact.map(|contact| contact.id.to_string()),
             phone: aliases.phone.as_deref(),
             user_id: aliases.bsuid.as_deref(),
             parent_user_id: aliases.parent_bsuid.as_deref(),
-            name: self.message.profile_name.as_deref(),
+            name: given.or(self.message.profile_name.as_deref()),
             username: self.message.username.as_deref(),
             attributes: self.contact.map(|contact| contact.attributes).filter(|attributes| !attributes.is_empty()),
         }

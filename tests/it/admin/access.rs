@@ -6,8 +6,10 @@ use waypost_proto::admin::descriptors;
 use waypost_proto::admin_v1 as v1;
 use waypost_proto::admin_v1::token_service_client::TokenServiceClient;
 use waypost_proto::unary::UnaryTransport;
+use waypost_tests::process::waypost;
 
 use super::server::{AdminServer, Caller, teams, told};
+use super::terminal::Terminal;
 
 /// Calls the method at `path` with an empty request.
 async fn call(caller: &Caller, path: &str) -> Result<(), Status> {
@@ -142,5 +144,40 @@ async fn a_request_that_is_too_large_is_refused() -> anyhow::Result<()> {
     let refused = teams(&publisher).create_team(request).await.expect_err("too large");
     assert_eq!(refused.code(), Code::OutOfRange, "{refused}");
     assert!(refused.message().contains("1000"), "{refused}");
+    Ok(())
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_secret_goes_into_a_new_file_of_its_owner() -> anyhow::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+
+    let server = AdminServer::start().await?;
+    let operator = Terminal::new(&server, "operator")?;
+    let file = |name: &str| server.folder().join(name).display().to_string();
+    let words = |file: &str| ["token", "create", "--role", "viewer", "--output", file].map(str::to_owned);
+    let data_dir = server.data_dir().display().to_string();
+    for (name, is_local) in [("by-server", false), ("by-store", true)] {
+        let words = words(&file(name));
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        let run = || match is_local {
+            false => operator.run(&words),
+            true => Ok(waypost()?.args(&words).args(["--data-dir", &data_dir]).output()?),
+        };
+        let made = run()?;
+        anyhow::ensure!(made.status.success(), "{made:?}");
+        let secret = std::fs::read_to_string(file(name))?;
+        assert!(!String::from_utf8_lossy(&made.stdout).contains(secret.trim()));
+        assert_eq!(std::fs::metadata(file(name))?.permissions().mode() & 0o777, 0o600, "{name}");
+        let caller = server.caller_with(Some(secret.trim().to_owned())).await?;
+        teams(&caller).list_teams(v1::ListTeamsRequest::default()).await?;
+        // It is not written over, and no token is made that nobody would have.
+        let before = operator.json(&["token", "list"])?;
+        assert_eq!(run()?.status.code(), Some(3), "{name}");
+        assert_eq!((operator.json(&["token", "list"])?, std::fs::read_to_string(file(name))?), (before, secret));
+    }
+    // Nor is a file left behind where no token was made.
+    operator.fails(&["token", "create", "--role", "agent", "--output", &file("none")], 3)?;
+    assert!(!server.folder().join("none").exists());
     Ok(())
 }

@@ -28,7 +28,8 @@ const SHOWN_MAX: usize = 1_000;
     after_help = "A CSV file (*.csv) begins with the names of its columns; any other file has one JSON object a line.
 Columns: phone, bsuid, parent_bsuid (at least one of these), language, tier, time_zone; any other column is an attribute
 of that name. In JSON, attributes may also be an object of that name. What is empty changes nothing. A phone number needs
-its country code and may be written with spaces, dashes, parentheses, + or 00.
+its country code and may be written with spaces, dashes, parentheses, + or 00. Teams see the attribute name as the
+customer's name.
 
   phone,tier,time_zone,country
   34600000000,gold,Europe/Madrid,ES

@@ -23,10 +23,17 @@ fn message(text: &str) -> InboundMessage {
 
 /// The message as its consumers read it; `change` makes it another.
 fn encoded(post_id: &str, change: impl FnOnce(&mut InboundMessage, &mut DecisionExtras)) -> Value {
+    encoded_of(post_id, &BTreeMap::new(), change)
+}
+
+fn encoded_of(
+    post_id: &str,
+    attributes: &BTreeMap<String, String>,
+    change: impl FnOnce(&mut InboundMessage, &mut DecisionExtras),
+) -> Value {
     let (mut message, mut extras) = (message("hola"), DecisionExtras::default());
     change(&mut message, &mut extras);
     let number = PhoneNumberId::new("106");
-    let attributes = BTreeMap::new();
     let team_message = TeamMessage {
         id: DecisionId::of_event(&number, "wamid.A"),
         post_id,
@@ -39,7 +46,7 @@ fn encoded(post_id: &str, change: impl FnOnce(&mut InboundMessage, &mut Decision
         is_notice: false,
         about: None,
         earlier_notices: &[],
-        contact: Some(KnownContact { id: ContactId::from_uuid(uuid::Uuid::nil()), attributes: &attributes }),
+        contact: Some(KnownContact { id: ContactId::from_uuid(uuid::Uuid::nil()), attributes }),
         conversation: None,
         previous_team: None,
         routing: Routing {
@@ -53,6 +60,16 @@ fn encoded(post_id: &str, change: impl FnOnce(&mut InboundMessage, &mut Decision
         },
     };
     serde_json::from_slice(&team_message.encode()).unwrap()
+}
+
+#[test]
+fn what_the_business_calls_them_goes_before_their_profile() {
+    let given = BTreeMap::from([("name".to_owned(), "Ada Lovelace".to_owned())]);
+    let contact = encoded_of(POST, &given, |_, _| {})["data"]["contact"].clone();
+    assert_eq!((&contact["name"], &contact["attributes"]["name"]), (&json!("Ada Lovelace"), &json!("Ada Lovelace")));
+    let unnamed = |message: &mut InboundMessage, _: &mut DecisionExtras| message.profile_name = None;
+    assert_eq!(encoded_of(POST, &given, unnamed)["data"]["contact"]["name"], "Ada Lovelace");
+    assert_eq!(encoded(POST, unnamed)["data"]["contact"].get("name"), None);
 }
 
 /// Consumers in other languages rely on every one of these names.

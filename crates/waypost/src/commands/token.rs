@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use waypost_admin::{CallError, NewToken, Role, create_token, revoke_token};
+use waypost_cli::secret_file::SecretFile;
 use waypost_cli::token::{self, TokenCommand, TokenCreateArgs, TokenNameArgs, id_of, print_created};
 use waypost_domain::Timestamp;
 use waypost_store::{Store, StoreError, TokenRow};
@@ -31,6 +32,7 @@ pub(crate) async fn run(command: TokenCommand) -> Result<(), Failure> {
 }
 
 async fn create(args: TokenCreateArgs) -> Result<(), Failure> {
+    let output = args.output.as_deref().map(SecretFile::create).transpose()?;
     let store = usable_store(&Config::of(&args.place.config)?).await?;
     let now = store.now().await.map_err(failed)?;
     let lifetime_ms = |lifetime: std::time::Duration| i64::try_from(lifetime.as_millis()).unwrap_or(i64::MAX);
@@ -50,7 +52,7 @@ async fn create(args: TokenCreateArgs) -> Result<(), Failure> {
     }
     let (id, secret) = create_token(&store, ACTOR, &new).await.map_err(failed)?;
     store.close().await;
-    print_created(&format!("tokens/{id}"), &secret, args.place.json)
+    print_created(&format!("tokens/{id}"), &secret, output, args.place.json)
 }
 
 async fn list(config: &ConfigArgs, json: bool) -> Result<(), Failure> {
