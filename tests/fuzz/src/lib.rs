@@ -3,6 +3,7 @@
 
 pub mod envelope;
 pub mod fold;
+pub mod keywords;
 pub mod rule_set;
 pub mod rules;
 pub mod signature;
@@ -24,11 +25,12 @@ pub struct Target {
     pub words: &'static [&'static str],
 }
 
-pub const TARGETS: [Target; 8] = [
+pub const TARGETS: [Target; 9] = [
     Target { name: "webhook", check: webhook::check, seeds: webhook::seeds, words: webhook::WORDS },
     Target { name: "signature", check: signature::check, seeds: signature::seeds, words: signature::WORDS },
     Target { name: "envelope", check: envelope::check, seeds: envelope::seeds, words: envelope::WORDS },
     Target { name: "fold", check: fold::check, seeds: fold::seeds, words: fold::WORDS },
+    Target { name: "keywords", check: keywords::check, seeds: keywords::seeds, words: keywords::WORDS },
     Target { name: "words", check: words::check, seeds: words::seeds, words: words::WORDS },
     Target { name: "rules", check: rules::check, seeds: rules::seeds, words: rules::WORDS },
     Target { name: "rule_set", check: rule_set::check, seeds: rule_set::seeds, words: rule_set::WORDS },
