@@ -94,6 +94,11 @@ impl RulesInForce {
         [Some(&self.active), self.trial.as_ref().map(|trial| &trial.rules)].into_iter().flatten().map(|rules| &**rules)
     }
 
+    /// Whether any rule asks for the customer's language, one that only decides beside the others included.
+    pub fn look_at_language(&self) -> bool {
+        self.routing().chain(self.shadow()).any(RuleSet::looks_at_language)
+    }
+
     /// Every team that a decision can name.
     pub fn team_names(&self) -> BTreeSet<TeamName> {
         self.routing().flat_map(RuleSet::team_names).collect()

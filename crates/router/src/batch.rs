@@ -3,6 +3,7 @@
 //!
 //! Nothing is published here. What comes back has to be, in its order, after the commit.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -18,14 +19,13 @@ use waypost_proto::v1::{ActivityKind, ActivityRecord};
 use waypost_rules::Scratch;
 use waypost_store::{
     ChangeRow, ChangeScope, ContactRecord, HeldRelease, InboxRow, InboxTx, InboxWrites, KnownEvent, NoticeShown,
-    StoreError, StoredDecision,
+    Observation, StoreError, StoredDecision,
 };
 use waypost_worker::Claim;
 
 use crate::about::Originals;
 use crate::config::RouterConfig;
 use crate::inbound::{Content, Inbound};
-use crate::observation::observation;
 
 mod held;
 mod notice;
@@ -66,11 +66,13 @@ pub struct Outgoing {
     pub again: bool,
 }
 
-/// What is stored of a batch's events, in their order, and of the messages that they are about.
+/// What is stored of a batch's events, in their order, and of the messages that they are about; and what the events show of
+/// who somebody is.
 #[derive(Debug)]
-pub struct Stored {
+pub struct Stored<'a> {
     pub known: Vec<Option<KnownEvent>>,
     pub originals: Originals,
+    pub observations: &'a [Observation],
 }
 
 /// What a committed batch leaves to do and to count.
@@ -122,12 +124,13 @@ pub async fn decide_batch(
     claim: &mut Claim,
     mut tx: InboxTx,
     arrivals: &[Arrival],
-    stored: Stored,
+    stored: Stored<'_>,
 ) -> Result<Decided, StoreError> {
-    let Stored { known, originals } = stored;
+    let Stored { known, originals, observations } = stored;
     let mut decided = Decided::default();
     let mut open = Vec::with_capacity(arrivals.len());
-    for (arrival, known) in arrivals.iter().zip(known) {
+    let mut observed = Vec::with_capacity(arrivals.len());
+    for ((arrival, known), observation) in arrivals.iter().zip(known).zip(observations) {
         let published = |known: &KnownEvent| {
             let dropped = fault::sabotaged(Sabotage::DropStoredDecision);
             dropped || known.published || claim.has_published(known.partition, known.seq)
@@ -136,14 +139,18 @@ pub async fn decide_batch(
             decided.duplicates += 1;
         } else {
             open.push((arrival, known));
+            observed.push(observation);
         }
     }
     if open.is_empty() {
         tx.commit().await?;
         return Ok(decided);
     }
-    let observations: Vec<_> = open.iter().map(|(arrival, _)| observation(&arrival.inbound, config)).collect();
-    let contacts = tx.contacts(&observations).await?;
+    let observed: Cow<'_, [Observation]> = match observed.len() == observations.len() {
+        true => observations.into(),
+        false => observed.into_iter().cloned().collect(),
+    };
+    let contacts = tx.contacts(&observed).await?;
     let pairs: HashSet<Pair> =
         open.iter().zip(&contacts).filter_map(|((arrival, _), contact)| pair_of(arrival, contact.as_ref())).collect();
     let pairs: Vec<_> = pairs.into_iter().collect();

@@ -24,7 +24,7 @@ use crate::config::RouterConfig;
 use crate::deliver::{Deliverer, Diverted, Routed};
 use crate::inbound::{Content, Inbound};
 use crate::metrics;
-use crate::observation::observation;
+use crate::observation::observations;
 use crate::told;
 
 /// Times a transaction is begun again at once: two partitions that met the same contact settle in one or two.
@@ -130,8 +130,7 @@ impl RouteHandler {
     ) -> Result<Decided, HandleError> {
         let mut keys: Vec<_> = arrivals.iter().map(|arrival| arrival.inbound.key.clone()).collect();
         keys.extend(arrivals.iter().flat_map(|arrival| about::keys(&arrival.inbound)));
-        let observations: Vec<_> =
-            arrivals.iter().map(|arrival| observation(&arrival.inbound, &self.shared.config)).collect();
+        let observations = observations(arrivals, &self.shared.config, rules.look_at_language());
         let oldest_at = arrivals.iter().map(|arrival| arrival.inbound.received_at).min();
         let position = claim.position();
         let mut attempt = 0;
@@ -140,7 +139,7 @@ impl RouteHandler {
             let Shared { config, ids, store, .. } = &*self.shared;
             let (tx, mut known) = store.begin_batch_with(&claim.fence(oldest_at), &keys, &observations).await?;
             let originals = Originals::new(&keys[arrivals.len()..], known.split_off(arrivals.len()));
-            let stored = Stored { known, originals };
+            let stored = Stored { known, originals, observations: &observations };
             let error = match decide_batch(rules, config, &**ids, claim, tx, arrivals, stored).await {
                 Ok(decided) => return Ok(decided),
                 Err(error) => error,

@@ -5,6 +5,7 @@ use waypost_domain::message::{Forwarded, MessageContent};
 use waypost_domain::{InboundMessage, LanguageEvidence, MessageKind};
 use waypost_store::{Observation, Wrote};
 
+use crate::batch::Arrival;
 use crate::config::RouterConfig;
 use crate::inbound::{Content, Inbound};
 
@@ -13,7 +14,17 @@ const IDENTITY_CHANGED: &str = "customer_identity_changed";
 /// `contacts[].origin` of a card that a customer shared of themselves.
 const OWN_CARD: &str = "contact_request";
 
-pub(crate) fn observation(inbound: &Inbound, config: &RouterConfig) -> Observation {
+/// To guess a language takes as long as the rest of the decision. A batch of more messages than this is of a router that is
+/// behind: where no rule asks for the language, it is guessed from the customer's next message.
+const GUESSED_IN_A_BATCH_MAX: usize = 32;
+
+/// Of each event of a batch. `rules_ask`: whether any rule asks for the language.
+pub(crate) fn observations(arrivals: &[Arrival], config: &RouterConfig, rules_ask: bool) -> Vec<Observation> {
+    let may_guess = rules_ask || arrivals.len() <= GUESSED_IN_A_BATCH_MAX;
+    arrivals.iter().map(|arrival| observation(&arrival.inbound, config, may_guess)).collect()
+}
+
+fn observation(inbound: &Inbound, config: &RouterConfig, may_guess: bool) -> Observation {
     let mut observation = Observation::of(inbound.content.aliases().clone(), inbound.received_at);
     match &inbound.content {
         Content::Message(message) | Content::Standby(message) => {
@@ -21,7 +32,7 @@ pub(crate) fn observation(inbound: &Inbound, config: &RouterConfig) -> Observati
             // News of the platform are nothing that they wrote.
             observation.wrote = (message.kind != MessageKind::System).then(|| Wrote {
                 silent_before: inbound.received_at.plus_millis(-millis(config)),
-                language: language(message),
+                language: language(message, may_guess),
                 own_number: own_number(message),
             });
             seen(&mut observation, message);
@@ -47,9 +58,12 @@ fn is_identity_change(message: &InboundMessage) -> bool {
 }
 
 /// A tap on a language, or words of their own: neither what they forwarded nor what stands on our buttons.
-fn language(message: &InboundMessage) -> Option<LanguageEvidence> {
+fn language(message: &InboundMessage, may_guess: bool) -> Option<LanguageEvidence> {
     if let Some(tap) = &message.tap {
         return chosen(&tap.id).map(LanguageEvidence::Choice);
+    }
+    if !may_guess {
+        return None;
     }
     let text = message.as_it_is_now().text.clone()?;
     (message.how_often_forwarded() == Forwarded::Never).then_some(LanguageEvidence::Words(text))

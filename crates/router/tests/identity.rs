@@ -148,3 +148,29 @@ async fn a_language_is_learnt_from_words_and_chosen_by_a_tap() {
         assert_eq!(known(), [want], "{wamid}");
     }
 }
+
+const BY_LANGUAGE: &str = "[default]\nteam='a'\n[handover]\nteam='a'\nbuttons=['h']\n\
+    [[teams]]\nname='a'\n[[teams]]\nname='b'\n[[rules]]\nid='german'\nteam='b'\nwhen={ language='de' }\n";
+
+/// Given more messages in one batch than a router that keeps up ever has, then the language of their customers is guessed
+/// only where a rule asks for it; else from what each of them writes next.
+#[tokio::test]
+async fn a_router_that_is_behind_guesses_languages_that_rules_ask_for() {
+    const TEXT: &str = "guten tag, ich habe eine frage zu meiner rechnung";
+    for (rules, teams) in [(support::RULES, ["a", "a"]), (BY_LANGUAGE, ["b", "b"])] {
+        let rig = Rig::with_rules(RouterConfig::default(), rules).await;
+        let phone = |index: usize| format!("49151000000{index:02}");
+        route(&rig, (0..33).map(|index| event(&format!("w{index}"), &phone(index), TEXT)).collect()).await;
+        assert_eq!(rig.documents(teams[0]).await.len(), 33);
+        let known = async |index: usize| {
+            let aliases = AliasSet { phone: Some(phone(index)), ..AliasSet::default() };
+            let found = rig.store.find_contact(&aliases).await.unwrap().unwrap();
+            found.contact.language.tag().map(str::to_owned)
+        };
+        let at_once = (rules == BY_LANGUAGE).then_some("de");
+        assert_eq!([known(0).await.as_deref(), known(32).await.as_deref()], [at_once; 2]);
+        route(&rig, vec![event("next", &phone(0), TEXT)]).await;
+        assert_eq!(known(0).await.as_deref(), Some("de"));
+        assert_eq!(rig.documents(teams[1]).await.len(), 34);
+    }
+}

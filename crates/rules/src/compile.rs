@@ -15,7 +15,7 @@ use crate::finding::RuleErrors;
 use crate::fold::Folding;
 use crate::index::{self, Index, Indexed};
 use crate::input::RouteInput;
-use crate::model::{Conjunct, Definition, Document, Literal, Target};
+use crate::model::{Conjunct, Definition, Document, Literal, Rule, Target};
 use crate::toml_form;
 
 /// A checked rule set, ready to decide.
@@ -34,6 +34,7 @@ pub struct RuleSet {
     /// Whether any team is ever closed.
     pub(crate) has_hours: bool,
     attributes: BTreeSet<Box<str>>,
+    looks_at_language: bool,
 }
 
 /// Checks for errors and builds the index. Warnings are for `check::check`, which also tells places in a file.
@@ -90,6 +91,7 @@ impl RuleSet {
             index: index::build(&definition, &requests, folding),
             team_places: teams.iter().enumerate().map(|(place, team)| (team.name.clone(), place)).collect(),
             attributes: attributes(&definition),
+            looks_at_language: definition.rules.iter().any(asks_for_language),
             has_hours: teams.iter().any(|team| team.hours.is_some()),
             teams,
             definition,
@@ -137,6 +139,11 @@ impl RuleSet {
         self.attributes.contains(attribute)
     }
 
+    /// Whether any rule asks for the customer's language.
+    pub const fn looks_at_language(&self) -> bool {
+        self.looks_at_language
+    }
+
     pub fn rule_count(&self) -> usize {
         self.definition.rules.len()
     }
@@ -182,6 +189,13 @@ fn requests(definition: &Definition) -> Vec<Conjunct> {
         add(Atom::Keyword { any_of: words, within: Parts::OWN });
     }
     requests
+}
+
+fn asks_for_language(rule: &Rule) -> bool {
+    rule.literals().any(|literal| {
+        let (Atom::Value { field, .. } | Atom::Exists(field)) = &literal.atom else { return false };
+        matches!(field, Field::Language | Field::LanguageSource)
+    })
 }
 
 fn attributes(definition: &Definition) -> BTreeSet<Box<str>> {

@@ -153,4 +153,8 @@ fn a_set_says_what_it_holds() {
     {
         assert_eq!(set.looks_at(attribute), looked_at, "{attribute}");
     }
+    assert!(!set.looks_at_language());
+    for asks in ["language='de'", "language={ exists=true }", "not={ language_source='crm' }"] {
+        assert!(self::set(&rule("l", &format!("team='b'\nwhen={{ {asks} }}"))).looks_at_language(), "{asks}");
+    }
 }
