@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use ring::digest::{Context, SHA256};
-use waypost_domain::team::TeamHours;
+use waypost_domain::team::{Priority, TeamHours};
 use waypost_domain::{Calendar, Team, TeamName};
 
 use crate::atom::{Atom, Field, Parts, TextMatch};
@@ -35,6 +35,28 @@ pub struct RuleSet {
     pub(crate) has_hours: bool,
     attributes: BTreeSet<Box<str>>,
     looks_at_language: bool,
+    briefs: Box<[Brief]>,
+}
+
+/// What most decisions need of a rule. All of them lie side by side: of very many rules, the rules themselves lie in no
+/// cache.
+#[derive(Debug, Clone, Copy)]
+struct Brief {
+    /// Its team's place; [`Brief::NO_TEAM`] where the message tells who gets it, and where nobody does.
+    team: u32,
+    urgency: Option<Priority>,
+}
+
+impl Brief {
+    const NO_TEAM: u32 = u32::MAX;
+
+    fn of(rule: &Rule, team_places: &BTreeMap<TeamName, usize>) -> Self {
+        let place = match &rule.outcome.target {
+            Some(Target::Team(team)) => team_places.get(team).and_then(|place| u32::try_from(*place).ok()),
+            Some(Target::Person(_) | Target::Split(_)) | None => None,
+        };
+        Self { team: place.unwrap_or(Self::NO_TEAM), urgency: rule.outcome.urgency }
+    }
 }
 
 /// Checks for errors and builds the index. Warnings are for `check::check`, which also tells places in a file.
@@ -85,11 +107,14 @@ impl RuleSet {
     fn build(definition: Arc<Definition>, teams: Vec<Team>, calendars: Vec<Calendar>, folding: Folding) -> Self {
         let requests = requests(&definition);
         let enabled = definition.rules.iter().filter(|rule| rule.enabled);
+        let places = teams.iter().enumerate().map(|(place, team)| (team.name.clone(), place));
+        let team_places: BTreeMap<TeamName, usize> = places.collect();
         Self {
             version: version_of(&toml_form::canonical(&definition, &teams, &calendars), folding),
             environment: Environment::new(&calendars, enabled, folding),
             index: index::build(&definition, &requests, folding),
-            team_places: teams.iter().enumerate().map(|(place, team)| (team.name.clone(), place)).collect(),
+            briefs: definition.rules.iter().map(|rule| Brief::of(rule, &team_places)).collect(),
+            team_places,
             attributes: attributes(&definition),
             looks_at_language: definition.rules.iter().any(asks_for_language),
             has_hours: teams.iter().any(|team| team.hours.is_some()),
@@ -114,6 +139,12 @@ impl RuleSet {
 
     pub fn team(&self, name: &TeamName) -> Option<&Team> {
         self.team_places.get(name).map(|place| &self.teams[*place])
+    }
+
+    /// How urgent a rule makes a message, and the team that it names for all of them; `None` for others.
+    pub(crate) fn brief(&self, place: usize) -> (Option<&TeamName>, Option<Priority>) {
+        let brief = self.briefs[place];
+        (self.teams.get(brief.team as usize).map(|team| &team.name), brief.urgency)
     }
 
     /// The hours of a team that is closed when the input arrives.

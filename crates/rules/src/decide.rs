@@ -85,14 +85,16 @@ impl RuleSet {
                 let (team, priority) = open.unwrap_or(of_set);
                 (team, None, if unmet == Unmet::Person { Priority::Urgent } else { priority })
             }
-            By::Rule { rule, .. } => {
+            By::Rule { rule, place, .. } => {
                 let fallback = match phase {
                     Phase::Handover | Phase::Default => of_set.1,
                     Phase::Bind => open.map(|(_, priority)| priority).unwrap_or_default(),
                     Phase::Route | Phase::Decorate => Priority::Normal,
                 };
-                let (team, person) = target(rule, input).unwrap_or((of_set.0, None));
-                (team, person, rule.outcome.urgency.unwrap_or(fallback))
+                let (named, urgency) = self.brief(place);
+                let of_message = || target(rule, input).unwrap_or((of_set.0, None));
+                let (team, person) = named.map_or_else(of_message, |team| (team, None));
+                (team, person, urgency.unwrap_or(fallback))
             }
         };
         let (team, closed) = self.while_closed(input, &settled, team);

@@ -242,10 +242,8 @@ impl Move {
     }
 }
 
-/// What a rule does when it matches. In memory in this order: every decision reads the first two, and very many rules lie in
-/// no cache.
+/// What a rule does when it matches.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[repr(C)]
 pub struct Outcome {
     /// `None` in phase `decorate` only.
     pub target: Option<Target>,
