@@ -166,14 +166,18 @@ fn some(text: &str) -> Option<String> {
 
 /// Without line breaks and control characters, and cut.
 fn line(text: &str) -> String {
-    let mut line = String::new();
-    let words = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
-    for (count, c) in words.flat_map(|word| std::iter::once(' ').chain(word.chars())).skip(1).enumerate() {
-        if count == CHARS_MAX {
+    let (mut line, mut left) = (String::new(), CHARS_MAX);
+    for word in text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty()) {
+        let space = if line.is_empty() { "" } else { " " };
+        let end = word.char_indices().nth(left.saturating_sub(space.len())).map(|(end, _)| end);
+        if left > 0 {
+            line.extend([space, &word[..end.unwrap_or(word.len())]]);
+        }
+        if end.is_some() {
             line.push('…');
             break;
         }
-        line.push(c);
+        left -= space.len() + word.chars().count();
     }
     line
 }
@@ -189,6 +193,18 @@ mod tests {
         assert_eq!(line("  a\n\tb\u{0}c  "), "a b c");
         assert_eq!(line(&"é".repeat(CHARS_MAX)), "é".repeat(CHARS_MAX));
         assert_eq!(line(&"é".repeat(CHARS_MAX + 1)), format!("{}…", "é".repeat(CHARS_MAX)));
+        // Between words, too.
+        let half = "é".repeat(CHARS_MAX / 2);
+        for (first, second, want) in [
+            (CHARS_MAX, "b", "…"),
+            (CHARS_MAX - 1, "b", " …"),
+            (CHARS_MAX - 2, "bc", " b…"),
+            (CHARS_MAX - 2, "b", " b"),
+        ] {
+            let first = "é".repeat(first);
+            assert_eq!(line(&format!("{first} {second}")), format!("{first}{want}"));
+        }
+        assert_eq!(line(&format!("{half}\n {half}")), format!("{half} {}…", "é".repeat(CHARS_MAX / 2 - 1)));
         assert_eq!(some(" \u{7} "), None);
     }
 
