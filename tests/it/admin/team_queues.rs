@@ -63,6 +63,11 @@ async fn teams_without_queues_refuse_their_version_unless_it_is_forced() -> anyh
     ensure!(told.contains(&format!("warning: no queues for teams/invoices; whoever may create them runs: {COMMAND}")));
     let left = "warning: teams/billing is not in the rules any more; messages waiting: 1, open conversations: 1";
     ensure!(told.contains(left), "{told}");
+    // A version in the shadow routes nothing, so nobody looks whether a team of the others has queues.
+    for words in [&["rules", "shadow", "1"][..], &["rules", "shadow", "end"]] {
+        let (code, active, told) = outcome(&publisher, words)?;
+        assert_eq!((code, &active["active"], &*told), (Some(0), &json!("ruleSets/2"), ""), "{words:?}");
+    }
 
     let invoices = async || publisher.json(&["teams", "get", "invoices"]).ok();
     let team = eventually("the team is there", WITHIN, invoices).await;

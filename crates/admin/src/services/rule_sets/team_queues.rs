@@ -30,6 +30,9 @@ pub(super) struct TeamsLook {
 impl TeamsLook {
     /// Looked at before the transaction, which holds up all others: the bus may take its time.
     pub(super) async fn at(shared: &Shared, before: Option<&InForce>, after: &InForce, create: bool) -> Result<Self> {
+        if before.is_some_and(|before| is_shadow_only(before, after)) {
+            return Ok(Self::default());
+        }
         let teams = teams_of(shared, after).await?;
         let old = match before {
             Some(before) => teams_of(shared, before).await?,
@@ -94,6 +97,11 @@ impl TeamsLook {
         let problem = || format!("the broker does not say how the queues of {} are", listed(teams));
         (!teams.is_empty()).then(problem)
     }
+}
+
+/// Whether all that changes is which version decides beside the others: that one routes nothing.
+fn is_shadow_only(before: &InForce, after: &InForce) -> bool {
+    before.shadow != after.shadow && (before.active, &before.trial) == (after.active, &after.trial)
 }
 
 /// What a check says of the queues of a version's teams.
