@@ -17,6 +17,7 @@ use crate::index::{self, Index, Indexed};
 use crate::input::RouteInput;
 use crate::model::{Conjunct, Definition, Document, Literal, Rule, Target};
 use crate::toml_form;
+use crate::word_lists::WordLists;
 
 /// A checked rule set, ready to decide.
 #[derive(Debug, Clone)]
@@ -123,6 +124,17 @@ impl RuleSet {
             requests,
             calendars,
         }
+    }
+
+    /// As a rules file that says the same, under the same version: without comments, and with the words of lists written
+    /// out.
+    pub fn text(&self) -> String {
+        toml_form::write(&Document {
+            definition: Definition::clone(&self.definition),
+            teams: self.teams.clone(),
+            calendars: self.calendars.clone(),
+            words: WordLists::default(),
+        })
     }
 
     pub fn definition(&self) -> &Arc<Definition> {

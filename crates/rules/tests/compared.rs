@@ -134,6 +134,18 @@ fn hits_are_counted_and_what_is_never_hit_is_told() {
     assert_eq!(unused(at(10)), names(&["never", "hit", "tag"]));
 }
 
+/// So that what a rules file decided can be explained when the file is another.
+#[test]
+fn the_text_of_a_set_is_of_the_same_version() {
+    let full = include_str!("../src/toml_form/full.toml");
+    let set = RuleSet::parse(full).unwrap_or_else(|errors| panic!("{errors}"));
+    let text = set.text();
+    assert!(text.lines().all(|line| !line.starts_with('#')), "{text}");
+    let again = RuleSet::restore(&text, &set.version).unwrap_or_else(|errors| panic!("{errors}"));
+    assert_eq!((again.version.as_str(), again.rule_count()), (set.version.as_str(), set.rule_count()));
+    assert_eq!(again.text(), text);
+}
+
 #[test]
 fn a_set_says_what_it_holds() {
     let calendar = "[[calendars]]\nname='office'\nzone='UTC'\nhours=[]\n";

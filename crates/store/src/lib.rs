@@ -46,7 +46,7 @@ pub use inbox::{
 pub use janitor::{ANSWERS_SEEN_WITHIN, JanitorReport, Retention};
 pub use lease::{Fence, Lease, LeaseRow, Renewal, Sequence, Suspect};
 pub use reports::{DecidedBy, DecidedInput, KeptChange, KeptStatus, StoreCounts, TeamCount};
-pub use rules::{Activation, InForce, RuleSetRow, TrialRow};
+pub use rules::{Activation, InForce, RuleSetRow, RuleTextRow, TrialRow};
 pub use schema::{ROLES, Role, SchemaState, grants};
 
 /// What every call here returns.

@@ -2,7 +2,9 @@
 //! it, and going back means activating it again. What the text says is for `waypost_rules` to know.
 
 mod activation;
+mod text;
 mod version;
 
 pub use activation::{Activation, InForce, TrialRow};
+pub use text::RuleTextRow;
 pub use version::RuleSetRow;

@@ -61,6 +61,7 @@ macro_rules! store_suite {
             tokens_are_found_by_their_hash,
             a_request_is_remembered_with_what_it_did,
             versions_of_rules_are_kept,
+            the_text_of_rules_that_were_never_pushed_is_kept,
             rules_are_activated_one_change_after_the_other,
             replicas_come_and_go,
             a_lease_has_one_owner_and_a_new_epoch_each_time,

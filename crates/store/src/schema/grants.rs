@@ -43,7 +43,7 @@ const EXPIRE: &str = "SELECT, INSERT, DELETE";
 const ALL: &str = "SELECT, INSERT, UPDATE, DELETE";
 const NONE: &str = "";
 
-const TABLES: [Table; 21] = [
+const TABLES: [Table; 22] = [
     Table { name: "_sqlx_migrations", router: READ, admin: READ, reader: READ },
     Table { name: "setting", router: ADD, admin: ADD, reader: READ },
     Table { name: "member", router: ALL, admin: NONE, reader: READ },
@@ -51,6 +51,7 @@ const TABLES: [Table; 21] = [
     Table { name: "number", router: KEEP, admin: KEEP, reader: READ },
     Table { name: "team", router: KEEP, admin: ALL, reader: READ },
     Table { name: "rule_set", router: READ, admin: KEEP, reader: READ },
+    Table { name: "rule_text", router: ADD, admin: READ, reader: NONE },
     Table { name: "rule_activation", router: READ, admin: ADD, reader: READ },
     Table { name: "contact", router: KEEP, admin: KEEP, reader: NONE },
     Table { name: "alias", router: ALL, admin: ALL, reader: NONE },

@@ -19,7 +19,7 @@ macro_rules! migration {
     };
 }
 
-pub(super) const ALL: [Migration; 13] = [
+pub(super) const ALL: [Migration; 14] = [
     migration!(101, "initial", "101_initial"),
     migration!(102, "suspect", "102_suspect"),
     migration!(103, "admin", "103_admin"),
@@ -33,4 +33,5 @@ pub(super) const ALL: [Migration; 13] = [
     migration!(112, "answers seen", "112_answers_seen"),
     migration!(113, "last call", "113_last_call"),
     migration!(116, "rolled back", "116_rolled_back"),
+    migration!(117, "rule text", "117_rule_text"),
 ];

@@ -53,6 +53,21 @@ pub async fn versions_of_rules_are_kept(store: &Store) -> Result<()> {
     Ok(())
 }
 
+pub async fn the_text_of_rules_that_were_never_pushed_is_kept(store: &Store) -> Result<()> {
+    store.migrate().await?;
+    push(store, "aaa", "one", "ann", "").await?;
+    for (hash, text) in [("aaa", "one"), ("bbb", "two\0"), ("bbb", "another"), ("ccc", "three")] {
+        store.keep_rule_text(hash, text).await?;
+    }
+    assert_eq!(store.rule_text("aaa").await?, None, "it is a version");
+    let kept = store.rule_text("bbb").await?.expect("it is there");
+    assert_eq!((kept.hash.as_str(), kept.text.as_str()), ("bbb", "two\u{fffd}"));
+    let mut hashes: Vec<String> = store.rule_texts(10).await?.into_iter().map(|kept| kept.hash).collect();
+    hashes.sort();
+    assert_eq!((hashes, store.rule_texts(1).await?.len()), (vec!["bbb".to_owned(), "ccc".to_owned()], 1));
+    Ok(())
+}
+
 pub async fn rules_are_activated_one_change_after_the_other(store: &Store) -> Result<()> {
     store.migrate().await?;
     for (hash, text) in [("aaa", "one"), ("bbb", "two"), ("ccc", "draft")] {

@@ -10,6 +10,7 @@ use waypost_bus::Bus;
 use waypost_domain::Team;
 use waypost_live::{Rules, RulesError, RulesInForce};
 use waypost_ops::{State, Switch};
+use waypost_rules::RuleSet;
 use waypost_store::{Store, StoreError};
 
 use super::Config;
@@ -74,7 +75,7 @@ pub(crate) async fn open_rules(
     }
 }
 
-/// Makes the queues and the teams of rules before they are used.
+/// Makes the queues and the teams of rules before they are used, and keeps what the rules say.
 pub(crate) async fn adopt_rules(
     config: &Config,
     bus: &dyn Bus,
@@ -93,6 +94,22 @@ pub(crate) async fn adopt_rules(
     // All at once: whoever is not among them counts as left out of the rules.
     let teams: Vec<Team> = rules.routing().flat_map(|set| set.teams.iter().cloned()).collect();
     store.upsert_teams(&teams).await.map_err(failed)?;
+    for set in rules.routing() {
+        keep_text(store, set).await?;
+    }
     waypost_router::metrics::begin(rules);
     Ok(())
+}
+
+/// Keeps what rules of a file say, for whoever asks later why they decided so. Routing does not stand still for it: a
+/// store that refuses, as one does whose rights were not granted anew, is only told of.
+async fn keep_text(store: &Store, rules: &RuleSet) -> Result<(), Failure> {
+    match store.keep_rule_text(&rules.version, &rules.text()).await {
+        Ok(()) => Ok(()),
+        Err(error) if error.is_transient() => Err(Failure::failed(format!("rules: {error}"))),
+        Err(error) => {
+            warn!(version = rules.version, %error, "what the rules say is not kept; their decisions cannot be explained");
+            Ok(())
+        }
+    }
 }

@@ -12,17 +12,17 @@ use waypost_grpc::{Result, blocking};
 use waypost_proto::admin_v1 as v1;
 use waypost_proto::route::decode_route_input;
 use waypost_rules::coverage::Coverage;
-use waypost_rules::{Phase, RuleSet, Scratch};
-use waypost_store::{Activation, DecidedBy, RuleSetRow, Store};
+use waypost_rules::{Phase, RuleSet, Scratch, toml_form};
+use waypost_store::{Activation, DecidedBy, RuleSetRow, RuleTextRow, Store};
 
 use super::trial_runs::compile;
-use super::{read_document, wire};
+use super::wire;
 
 /// Decisions that are in memory at once.
 const PIECE: u32 = 2_000;
 /// As far as other versions are looked for.
 const ACTIVATIONS_MAX: u32 = 500;
-const VERSIONS_MAX: usize = 50;
+const VERSIONS_MAX: u32 = 50;
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
 /// What was counted so far.
@@ -56,8 +56,9 @@ pub(super) async fn survey(
     let now = store.now().await?;
     let activations = store.activations(None, ACTIVATIONS_MAX).await?;
     let others = versions_in_force(store, &activations, row.number).await?;
+    let never_pushed = store.rule_texts(VERSIONS_MAX).await?;
     let (number, version) = (row.number, row.hash.clone());
-    let (mut survey, same_by_number) = blocking(move || Survey::new(&row, &others)).await?;
+    let (mut survey, same_by_number) = blocking(move || Survey::new(&row, &others, &never_pushed)).await?;
     let mut reach = Reach::default();
     let partitions = store.layout().await?;
     let share = partitions.map_or(0, |count| messages.div_ceil(u32::from(count.get())));
@@ -99,7 +100,7 @@ async fn versions_in_force(store: &Store, activations: &[Activation], but: i64) 
         if number == but || rows.iter().any(|row| row.number == number) {
             continue;
         }
-        if rows.len() == VERSIONS_MAX {
+        if rows.len() == VERSIONS_MAX as usize {
             break;
         }
         rows.extend(store.rule_set(number).await?);
@@ -136,7 +137,11 @@ impl Reach {
 
 impl Survey {
     /// And, by number, the places of the rules that each version has just as this one.
-    fn new(row: &RuleSetRow, others: &[RuleSetRow]) -> Result<(Self, HashMap<i64, BTreeSet<usize>>)> {
+    fn new(
+        row: &RuleSetRow,
+        others: &[RuleSetRow],
+        never_pushed: &[RuleTextRow],
+    ) -> Result<(Self, HashMap<i64, BTreeSet<usize>>)> {
         let rules = compile(row)?;
         let own = &rules.definition().rules;
         let places: HashMap<Box<str>, usize> =
@@ -144,13 +149,15 @@ impl Survey {
         let all: BTreeSet<usize> = (0..own.len()).collect();
         let mut same = HashMap::from([(row.hash.clone(), all.clone())]);
         let mut by_number = HashMap::from([(row.number, all)]);
-        for other in others {
+        let versions = others.iter().map(|other| (Some(other.number), &other.hash, &other.text));
+        let texts = never_pushed.iter().map(|other| (None, &other.hash, &other.text));
+        for (number, hash, text) in versions.chain(texts) {
             // One that this release cannot read any more has nothing in common with what it can.
-            let Ok(document) = read_document(other) else { continue };
+            let Ok(document) = toml_form::read(text) else { continue };
             let place = |rule: &waypost_rules::Rule| places.get(&rule.id).copied().filter(|place| own[*place] == *rule);
             let places: BTreeSet<usize> = document.definition.rules.iter().filter_map(place).collect();
-            by_number.insert(other.number, places.clone());
-            same.insert(other.hash.clone(), places);
+            by_number.extend(number.map(|number| (number, places.clone())));
+            same.insert(hash.clone(), places);
         }
         let survey = Self {
             decorates: own.iter().any(|rule| rule.phase == Phase::Decorate && rule.enabled),
