@@ -6,6 +6,7 @@ mod audit;
 mod calendars;
 mod commands;
 mod coverage;
+mod explain;
 mod numbers;
 #[cfg(feature = "servers")]
 mod on_rabbitmq;

@@ -6,6 +6,7 @@ use std::process::{Output, Stdio};
 
 use anyhow::{Context, ensure};
 use serde_json::Value;
+use tempfile::TempDir;
 use waypost_tests::process::waypost;
 
 const RULES: &str = waypost_tests::two_teams!(
@@ -59,17 +60,23 @@ fn lint_tells_notes_and_slips() -> anyhow::Result<()> {
     Ok(())
 }
 
-#[test]
-fn rules_are_checked_tried_explained_and_compared() -> anyhow::Result<()> {
+/// `a.toml`, and what differs from it.
+fn written() -> anyhow::Result<TempDir> {
     let folder = tempfile::tempdir()?;
-    let path = folder.path();
     let broken = RULES.replace("team = \"billing\"", "team = \"biling\"").replace("not = {", "neither = {");
     let unlike = RULES.replace("text = \"my invoice\" }", "text = \"hello\" }");
     let quiet = RULES.replace("[\"invoice\", \"refund*\"]", "[\"refund*\"]");
-    for (name, text) in [("a", RULES), ("broken", &*broken), ("unlike", &*unlike), ("quiet", &*quiet)] {
-        std::fs::write(path.join(format!("{name}.toml")), text)?;
+    let files = [("a", RULES), ("broken", &broken), ("unlike", &unlike), ("quiet", &quiet)];
+    for (name, text) in files {
+        std::fs::write(folder.path().join(format!("{name}.toml")), text)?;
     }
+    Ok(folder)
+}
 
+#[test]
+fn rules_are_checked_and_tried() -> anyhow::Result<()> {
+    let folder = written()?;
+    let path = folder.path();
     let lint = json(&run(path, &["rules", "lint", "broken.toml", "--json"], "", 3)?)?;
     let fields: Vec<_> = lint.as_array().context("a list")?.iter().map(|f| (&f["line"], &f["field"])).collect();
     assert_eq!(fields, [(&Value::from(18), &Value::from("rules.money.when.neither"))]);
@@ -92,13 +99,28 @@ fn rules_are_checked_tried_explained_and_compared() -> anyhow::Result<()> {
     assert!(String::from_utf8_lossy(&decided.stderr).contains("ns per decision"));
     let wrong = run(path, &["rules", "decide", "--rules", "a.toml"], "{\"txt\":1}", 3)?;
     assert!(String::from_utf8_lossy(&wrong.stderr).contains("line 1: unknown field"));
+    Ok(())
+}
 
+#[test]
+fn messages_are_explained() -> anyhow::Result<()> {
+    let folder = written()?;
+    let path = folder.path();
     let words = ["rules", "explain", "--rules", "a.toml", "--text", "invoice", "--attribute", "tier=gold", "--all"];
     let told = stdout(&run(path, &words, "", 0)?);
     assert!(told.starts_with("frontdesk (normal), by default of phase default: no rule matched"), "{told}");
     assert!(told.contains("✗ not tier is \"gold\"") && told.contains("✗ number is \"x\""), "{told}");
     run(path, &["rules", "explain", "--rules", "a.toml", "--text", "x", "--rule", "none"], "", 3)?;
+    let words = ["rules", "explain", "--rules", "a.toml", "--reply", "human", "--open-team", "billing", "--json"];
+    let told = json(&run(path, &[&words[..], &["--binding", "held"]].concat(), "", 0)?)?;
+    assert_eq!((&told["team"], &told["phase"]), (&Value::from("teams/billing"), &Value::from("bind")), "{told}");
+    Ok(())
+}
 
+#[test]
+fn rules_are_compared() -> anyhow::Result<()> {
+    let folder = written()?;
+    let path = folder.path();
     run(path, &["rules", "diff", "a.toml", "a.toml"], "", 0)?;
     let differ = json(&run(path, &["rules", "diff", "a.toml", "quiet.toml", "--json"], "", 1)?)?;
     assert_eq!(differ["changed"][0]["parts"], serde_json::json!(["when"]));
@@ -110,7 +132,13 @@ fn rules_are_checked_tried_explained_and_compared() -> anyhow::Result<()> {
     assert_eq!((&moved["inputs"], &moved["moved"]), (&Value::from(2), &Value::from(1)));
     assert_eq!(moved["moves"][0]["from"], "billing");
     run(path, &["rules", "dry-run", "--rules", "a.toml"], "{\"text\":\"x\"}", 3)?;
-    // What is for the server alone, with a file; and the other way round.
+    Ok(())
+}
+
+/// What is for the server alone, with a file, and the other way round; and what says nothing of a message.
+#[test]
+fn arguments_that_do_not_go_together_are_refused() -> anyhow::Result<()> {
+    let folder = written()?;
     for words in [
         &["rules", "dry-run"][..],
         &["rules", "dry-run", "4", "--rules", "a.toml"],
@@ -118,9 +146,13 @@ fn rules_are_checked_tried_explained_and_compared() -> anyhow::Result<()> {
         &["rules", "dry-run", "--rules", "a.toml", "--base", "3"],
         &["rules", "explain"],
         &["rules", "explain", "--rules", "a.toml", "--decision", "x"],
-        &["rules", "explain", "--text", "x", "--language", "pt"],
+        &["rules", "explain", "--rules", "a.toml"],
+        &["rules", "explain", "--decision", "x", "--language", "pt"],
+        &["rules", "explain", "--text", "x", "--binding", "held"],
+        &["rules", "explain", "--text", "x", "--open-team", "billing", "--binding", "loosely"],
+        &["rules", "explain", "--text", "x", "--at", "tomorrow"],
     ] {
-        run(path, words, "", 2)?;
+        run(folder.path(), words, "", 2)?;
     }
     Ok(())
 }

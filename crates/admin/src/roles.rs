@@ -4,7 +4,8 @@ use waypost_grpc::Access;
 use waypost_grpc::Role::{self, Compliance, Editor, Operator, Publisher, Viewer};
 
 /// All but agents, who see only their teams' part.
-const STAFF: Access = Access::AnyOf(&[Viewer, Editor, Publisher, Compliance, Operator]);
+pub(crate) const STAFF_ROLES: &[Role] = &[Viewer, Editor, Publisher, Compliance, Operator];
+const STAFF: Access = Access::AnyOf(STAFF_ROLES);
 const EVERYBODY: Access = Access::AnyOf(&Role::ALL);
 const SETS_UP: Access = Access::AnyOf(&[Publisher, Operator]);
 const OPERATES: Access = Access::AnyOf(&[Operator]);
@@ -46,7 +47,7 @@ pub const METHODS: &[(&str, Access)] = &[
     ("waypost.admin.v1.RuleSetService/CreateRuleSet", EDITS),
     ("waypost.admin.v1.RuleSetService/CheckRuleSet", EDITS),
     ("waypost.admin.v1.RuleSetService/DiffRuleSets", STAFF),
-    ("waypost.admin.v1.RuleSetService/ExplainRuleSet", STAFF),
+    ("waypost.admin.v1.RuleSetService/ExplainRuleSet", EVERYBODY),
     ("waypost.admin.v1.RuleSetService/DryRunRuleSet", EDITS),
     ("waypost.admin.v1.RuleSetService/GetCoverage", STAFF),
     ("waypost.admin.v1.RuleSetService/GetActivation", STAFF),

@@ -9,6 +9,8 @@ pub mod admin;
 mod cloud_event;
 pub mod conversation_changed;
 pub mod event;
+#[cfg(feature = "admin")]
+mod explanation;
 pub mod extras;
 #[cfg(feature = "admin")]
 pub mod mutating;

@@ -7,7 +7,7 @@ mod write;
 use std::fmt;
 
 use waypost_domain::Calendar;
-use waypost_rules::{Document, Rule};
+use waypost_rules::{Document, RouteInput, Rule};
 
 use crate::rules_v1;
 
@@ -55,6 +55,17 @@ impl From<&Calendar> for rules_v1::Calendar {
     fn from(calendar: &Calendar) -> Self {
         write::calendar(calendar)
     }
+}
+
+impl From<&RouteInput> for rules_v1::SampleInput {
+    fn from(input: &RouteInput) -> Self {
+        write::input(input)
+    }
+}
+
+/// One message alone, as samples have it. `at` is the field that holds it.
+pub fn read_input(wire: rules_v1::SampleInput, at: &str) -> Result<RouteInput, FieldViolations> {
+    read_with(|reader| reader.input(wire, at))
 }
 
 /// One rule alone. `at` is the field that holds it.

@@ -6,7 +6,7 @@ use crate::decide::Decision;
 use crate::describe;
 use crate::evaluate::{Facts, Truth, is_valid_at};
 use crate::input::RouteInput;
-use crate::model::{OnUnknown, Phase, Rule};
+use crate::model::{Phase, Rule};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Explanation {
@@ -114,18 +114,5 @@ impl RuleSet {
         };
         let (rule, phase, priority) = (rule.id.as_ref().to_owned(), rule.phase, rule.priority);
         RuleExplanation { rule, phase, priority, verdict, alternatives }
-    }
-}
-
-impl ConditionExplanation {
-    /// `✓ tier is "gold"`, and what was not known.
-    pub fn line(&self, on_unknown: OnUnknown) -> String {
-        let mark = if self.holds { "✓" } else { "✗" };
-        let unknown = match (self.unknown, on_unknown) {
-            (false, _) => "",
-            (true, OnUnknown::NoMatch) => " (not known, which does not match)",
-            (true, OnUnknown::Match) => " (not known, which matches)",
-        };
-        format!("{mark} {}{unknown}", self.condition)
     }
 }

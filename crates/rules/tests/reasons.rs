@@ -3,8 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 use waypost_domain::{TeamName, Timestamp};
-use waypost_rules::explain::{ConditionExplanation, Verdict};
-use waypost_rules::model::OnUnknown;
+use waypost_rules::explain::Verdict;
+
 use waypost_rules::{Phase, PreviousTeam, Referral, RouteInput, RuleSet};
 
 const HEAD: &str = "[default]\nteam='a'\n\
@@ -193,18 +193,6 @@ fn a_rule_in_a_phase_says_what_it_is() {
     assert!(late.why.starts_with("country is \"PT\"; decorated by ") && late.why.contains("money"), "{}", late.why);
     let plain = set.decide(&RouteInput::default());
     assert_eq!((plain.rule.as_str(), plain.why.as_str()), ("default", "no rule matched"));
-}
-
-#[test]
-fn a_line_of_an_explanation_says_what_was_not_known() {
-    let line = |holds, unknown, on_unknown| {
-        let condition = "tier is \"gold\"".to_owned();
-        ConditionExplanation { condition, holds, unknown }.line(on_unknown)
-    };
-    assert_eq!(line(true, false, OnUnknown::NoMatch), "✓ tier is \"gold\"");
-    assert_eq!(line(false, false, OnUnknown::Match), "✗ tier is \"gold\"");
-    assert_eq!(line(false, true, OnUnknown::NoMatch), "✗ tier is \"gold\" (not known, which does not match)");
-    assert_eq!(line(true, true, OnUnknown::Match), "✓ tier is \"gold\" (not known, which matches)");
 }
 
 #[test]

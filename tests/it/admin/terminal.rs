@@ -16,8 +16,17 @@ pub(super) struct Terminal<'a> {
 
 impl<'a> Terminal<'a> {
     pub(super) fn new(server: &'a AdminServer, role: &str) -> anyhow::Result<Self> {
-        let (_, secret) = server.token(&["--role", role])?;
-        let token_file = server.folder().join(format!("{role}.token"));
+        Self::with_token(server, role, &["--role", role])
+    }
+
+    /// Of somebody who sees what is this team's.
+    pub(super) fn of_agent(server: &'a AdminServer, team: &str) -> anyhow::Result<Self> {
+        Self::with_token(server, team, &["--role", "agent", "--team", team])
+    }
+
+    fn with_token(server: &'a AdminServer, name: &str, words: &[&str]) -> anyhow::Result<Self> {
+        let (_, secret) = server.token(words)?;
+        let token_file = server.folder().join(format!("{name}.token"));
         std::fs::write(&token_file, format!("{secret}\n"))?;
         Ok(Self { server, token_file })
     }

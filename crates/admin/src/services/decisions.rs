@@ -76,7 +76,7 @@ impl Decisions {
 }
 
 /// Who is bound to teams sees what was decided in their favour.
-fn may_see(caller: &Caller, event: &KnownEvent) -> bool {
+pub(super) fn may_see(caller: &Caller, event: &KnownEvent) -> bool {
     let team = event.outcome.as_ref().and_then(|outcome| outcome.team.as_ref());
     caller.bound_to.is_none() || team.is_some_and(|team| caller.may_see(team))
 }

@@ -15,6 +15,7 @@ use waypost_store::RuleSetRow;
 
 mod activation;
 mod coverage;
+mod explain;
 mod ladder;
 mod team_queues;
 mod trial_runs;

@@ -56,11 +56,10 @@ fn check_reason(reason: &str) -> Result<()> {
 }
 
 pub(super) fn read_document(row: &RuleSetRow) -> Result<Document> {
-    toml_form::read(&row.text).map_err(|errors| unreadable(row, &errors))
+    toml_form::read(&row.text).map_err(|errors| unreadable(&wire::name(row.number), &errors))
 }
 
-pub(super) fn unreadable(row: &RuleSetRow, errors: &RuleErrors) -> CallError {
-    let name = wire::name(row.number);
+pub(super) fn unreadable(name: &str, errors: &RuleErrors) -> CallError {
     let first = errors.0.first().map(ToString::to_string).unwrap_or_default();
     let message = format!("{name} has {} errors, the first: {first}", errors.0.len());
     precondition("HAS_ERRORS", name, message)

@@ -62,7 +62,7 @@ pub(super) fn run(args: &DecideArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-pub(super) fn decision_json(decision: &Decision) -> Value {
+fn decision_json(decision: &Decision) -> Value {
     let steps = decision.escalation.iter().map(|step| {
         json!({
             "after_minutes": step.after_minutes,

@@ -797,7 +797,7 @@ impl ::prost::Name for RuleChange {
         "/waypost.admin.v1.RuleChange".into()
     }
 }
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ExplainRuleSetRequest {
     /// `ruleSets/{number}`; empty: for a message that was decided, the version that decided it, else the active one.
     #[prost(string, tag = "1")]
@@ -805,19 +805,23 @@ pub struct ExplainRuleSetRequest {
     /// Of which rules to show the conditions; empty: of all.
     #[prost(string, repeated, tag = "4")]
     pub rules: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-    #[prost(oneof = "explain_rule_set_request::Message", tags = "2, 3")]
+    #[prost(oneof = "explain_rule_set_request::Message", tags = "2, 3, 5")]
     pub message: ::core::option::Option<explain_rule_set_request::Message>,
 }
 /// Nested message and enum types in `ExplainRuleSetRequest`.
 pub mod explain_rule_set_request {
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
     pub enum Message {
         /// `decisions/{id}`: a message that was decided, with what was known then.
         #[prost(string, tag = "2")]
         Decision(::prost::alloc::string::String),
-        /// A text as a customer would write it.
+        /// A text as a customer would write it, which arrives now.
         #[prost(string, tag = "3")]
         Text(::prost::alloc::string::String),
+        /// A message, and what is known of its customer: as the samples of rules have it. Without `message_type` it is a text;
+        /// without a time, calendars are unknown.
+        #[prost(message, tag = "5")]
+        Input(crate::rules_v1::SampleInput),
     }
 }
 impl ::prost::Name for ExplainRuleSetRequest {
@@ -861,6 +865,15 @@ pub struct ExplainRuleSetResponse {
     /// What is to happen while nobody answers, in this order.
     #[prost(message, repeated, tag = "11")]
     pub escalation: ::prost::alloc::vec::Vec<EscalationStep>,
+    /// How firmly the conversation is bound from now on; unspecified leaves it as it is.
+    #[prost(enumeration = "crate::rules_v1::Binding", tag = "12")]
+    pub binding: i32,
+    /// The customer asks for a person, and one holds the conversation: they are told, and nothing moves.
+    #[prost(bool, tag = "13")]
+    pub asks_for_person: bool,
+    /// `teams/{team}` that a rule names and only a person stands between; empty for none.
+    #[prost(string, tag = "14")]
+    pub suggested_team: ::prost::alloc::string::String,
 }
 impl ::prost::Name for ExplainRuleSetResponse {
     const NAME: &'static str = "ExplainRuleSetResponse";
@@ -884,6 +897,9 @@ pub struct RuleExplanation {
     /// Any of these must hold.
     #[prost(message, repeated, tag = "4")]
     pub alternatives: ::prost::alloc::vec::Vec<AlternativeExplanation>,
+    /// Of the rules of a phase, the highest is asked first.
+    #[prost(int64, tag = "5")]
+    pub priority: i64,
 }
 impl ::prost::Name for RuleExplanation {
     const NAME: &'static str = "RuleExplanation";
@@ -920,7 +936,7 @@ pub struct ConditionExplanation {
     pub condition: ::prost::alloc::string::String,
     #[prost(bool, tag = "2")]
     pub holds: bool,
-    /// It is about something that is not known.
+    /// It is about something that is not known: `holds` is what the rule makes of that.
     #[prost(bool, tag = "3")]
     pub unknown: bool,
 }

@@ -2,13 +2,18 @@
 
 use waypost_domain::calendar::{Calendar, Shift};
 use waypost_domain::team::{Priority, WhenClosed};
-use waypost_domain::{Binding, LanguageSource, Team, Timestamp};
+use waypost_domain::{Team, Timestamp};
 use waypost_rules::atom::{Atom, Field, Keyword, Parts, TextMatch, WholeRange, ZoneOf};
-use waypost_rules::model::{Conjunct, Expect, Literal, Move, OnUnknown, Outcome, Sample, Target};
+use waypost_rules::model::{Conjunct, Literal, Move, OnUnknown, Outcome, Target};
 use waypost_rules::word_lists::WordList;
-use waypost_rules::{Document, PartWords, Phase, Rule};
+use waypost_rules::{Document, Phase, Rule};
 
 use crate::rules_v1 as wire;
+
+mod sample;
+
+pub(super) use sample::input;
+use sample::sample;
 
 pub(super) fn document(document: &Document) -> wire::RuleSetDocument {
     let handover = &document.definition.handover;
@@ -239,60 +244,4 @@ fn field(field: &Field) -> wire::Field {
         Field::Attribute(name) => (wire::FieldKind::Attribute, &**name),
     };
     wire::Field { kind: kind.into(), attribute: attribute.to_owned() }
-}
-
-fn words(words: &PartWords) -> wire::SampleWords {
-    wire::SampleWords { part: words.part.as_str().to_owned(), text: words.text.clone() }
-}
-
-fn sample(sample: &Sample) -> wire::Sample {
-    let input = &sample.input;
-    let (previous, open) = (input.previous_team.as_ref(), input.open.as_ref());
-    let input = wire::SampleInput {
-        number: input.number.clone(),
-        message_type: input.message_type.clone(),
-        text: input.text.clone(),
-        words: input.words.iter().map(words).collect(),
-        form: input.form.clone(),
-        group_id: input.group_id.clone(),
-        forwarded: input.forwarded,
-        quoted: input.quoted,
-        reply_id: input.reply_id.clone(),
-        reply_template: input.reply_template.clone(),
-        referral: input.referral.as_ref().map(|referral| wire::SampleReferral {
-            source_id: referral.source_id.clone(),
-            source_type: referral.source_type.clone(),
-            source_url: referral.source_url.clone(),
-        }),
-        attributes: input.attributes.clone(),
-        language: input.language.clone(),
-        language_source: input.language_source.map(LanguageSource::as_str).unwrap_or_default().to_owned(),
-        country: input.country.clone(),
-        zone: input.zone.clone(),
-        received_at_ms: input.received_at.map(Timestamp::as_millis),
-        previous_team: previous.map(|before| before.team.to_string()).unwrap_or_default(),
-        previous_team_age_s: previous.map(|before| before.age_s).unwrap_or_default(),
-        window_left_s: input.window_left_s,
-        first_contact: input.first_contact,
-        contact_key: input.contact_key.clone(),
-        open_team: open.map(|open| open.team.to_string()).unwrap_or_default(),
-        open_urgency: open.map(|open| urgency(open.priority)).unwrap_or_default(),
-        open_binding: open.map(|open| binding(open.binding)).unwrap_or_default().into(),
-        open_answered: open.is_some_and(|open| !open.waits),
-    };
-    let expect = match &sample.expect {
-        Expect::ThisRule => None,
-        Expect::NotThisRule => Some(wire::sample::Expect::NotThisRule(wire::NotThisRule {})),
-        Expect::Team(team) => Some(wire::sample::Expect::Team(team.to_string())),
-    };
-    wire::Sample { input: Some(input), expect }
-}
-
-/// Firm goes without saying.
-const fn binding(binding: Binding) -> wire::Binding {
-    match binding {
-        Binding::Loose => wire::Binding::Loose,
-        Binding::Firm => wire::Binding::Unspecified,
-        Binding::Held => wire::Binding::Held,
-    }
 }

@@ -1,10 +1,7 @@
 //! Rule sets as the interface shows them.
 
-use waypost_domain::team::Priority;
-use waypost_grpc::fields::{team_name, wire_time};
+use waypost_grpc::fields::wire_time;
 use waypost_proto::admin_v1 as v1;
-use waypost_rules::explain::{Explanation, RuleExplanation};
-use waypost_rules::model::EscalationStep;
 use waypost_rules::{Finding, Severity};
 use waypost_store::{Activation, RuleSetRow};
 
@@ -72,47 +69,4 @@ pub(in crate::services) fn findings(findings: &[Finding]) -> Vec<v1::Finding> {
         problem: finding.problem.clone(),
     };
     findings.iter().take(FINDINGS_MAX).map(finding).collect()
-}
-
-pub(in crate::services) fn explanation(version: String, explanation: Explanation) -> v1::ExplainRuleSetResponse {
-    let decision = explanation.decision;
-    let person = decision.person.map(|name| v1::AssignedPerson {
-        name,
-        fallback_team: decision.fallback_team.as_ref().map(team_name).unwrap_or_default(),
-    });
-    let step = |step: &EscalationStep| v1::EscalationStep {
-        after_minutes: step.after_minutes.try_into().unwrap_or(i32::MAX),
-        clock: step.clock.as_ref().map(ToString::to_string).unwrap_or_default(),
-        team: team_name(&step.team),
-    };
-    v1::ExplainRuleSetResponse {
-        version,
-        team: team_name(&decision.team),
-        rule: decision.rule,
-        phase: decision.phase.to_string(),
-        urgent: decision.priority == Priority::Urgent,
-        why: decision.why,
-        rules: explanation.rules.into_iter().map(rule).collect(),
-        tags: decision.tags,
-        person,
-        skills: decision.skills,
-        escalation: decision.escalation.iter().map(step).collect(),
-    }
-}
-
-fn rule(rule: RuleExplanation) -> v1::RuleExplanation {
-    let alternatives = rule.alternatives.into_iter().map(|alternative| v1::AlternativeExplanation {
-        holds: alternative.holds,
-        conditions: alternative
-            .conditions
-            .into_iter()
-            .map(|one| v1::ConditionExplanation { condition: one.condition, holds: one.holds, unknown: one.unknown })
-            .collect(),
-    });
-    v1::RuleExplanation {
-        rule: rule.rule,
-        phase: rule.phase.to_string(),
-        verdict: rule.verdict.as_str().to_owned(),
-        alternatives: alternatives.collect(),
-    }
 }

@@ -11,14 +11,23 @@ use crate::rules_v1 as wire;
 
 impl Reader {
     pub(super) fn sample(&mut self, sample: wire::Sample, at: &str) -> Option<Sample> {
-        let wire = sample.input.unwrap_or_default();
-        let previous_team = self.some_team(&wire.previous_team, &format!("{at}.input.previous_team"));
-        let open_team = self.some_team(&wire.open_team, &format!("{at}.input.open_team"));
-        let open_urgency = self.urgency(wire.open_urgency, &format!("{at}.input.open_urgency"));
-        let binding = self.binding(wire.open_binding, &format!("{at}.input.open_binding"));
+        let input = self.input(sample.input.unwrap_or_default(), &format!("{at}.input"))?;
+        let expect = match sample.expect {
+            None => Expect::ThisRule,
+            Some(wire::sample::Expect::NotThisRule(wire::NotThisRule {})) => Expect::NotThisRule,
+            Some(wire::sample::Expect::Team(team)) => Expect::Team(self.team_name(&team, &format!("{at}.team"))?),
+        };
+        Some(Sample { input, expect })
+    }
+
+    pub(in crate::rule_set) fn input(&mut self, wire: wire::SampleInput, at: &str) -> Option<RouteInput> {
+        let previous_team = self.some_team(&wire.previous_team, &format!("{at}.previous_team"));
+        let open_team = self.some_team(&wire.open_team, &format!("{at}.open_team"));
+        let open_urgency = self.urgency(wire.open_urgency, &format!("{at}.open_urgency"));
+        let binding = self.binding(wire.open_binding, &format!("{at}.open_binding"));
         let waits = !wire.open_answered;
-        let received_at = self.instant(wire.received_at_ms, &format!("{at}.input.received_at_ms"));
-        let field = format!("{at}.input.words");
+        let received_at = self.instant(wire.received_at_ms, &format!("{at}.received_at_ms"));
+        let field = format!("{at}.words");
         // Several of one part are lines of it, and the parts in the order of their names: as the text form has them.
         let mut words: BTreeMap<&str, PartWords> = BTreeMap::new();
         for one in wire.words {
@@ -30,9 +39,9 @@ impl Reader {
         }
         let language_source = LanguageSource::parse(&wire.language_source);
         if language_source.is_none() && !wire.language_source.is_empty() {
-            self.refuse::<()>(format!("{at}.input.language_source"), "must be crm, choice, guess or number");
+            self.refuse::<()>(format!("{at}.language_source"), "must be crm, choice, guess or number");
         }
-        let input = RouteInput {
+        Some(RouteInput {
             number: wire.number,
             message_type: wire.message_type,
             text: wire.text,
@@ -67,13 +76,7 @@ impl Reader {
             }),
             semantics: Semantics::default(),
             closes: false,
-        };
-        let expect = match sample.expect {
-            None => Expect::ThisRule,
-            Some(wire::sample::Expect::NotThisRule(wire::NotThisRule {})) => Expect::NotThisRule,
-            Some(wire::sample::Expect::Team(team)) => Expect::Team(self.team_name(&team, &format!("{at}.team"))?),
-        };
-        Some(Sample { input, expect })
+        })
     }
 
     fn binding(&mut self, binding: i32, at: &str) -> Binding {

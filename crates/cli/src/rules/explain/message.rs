@@ -1,0 +1,134 @@
+//! The message that is to be explained, as the command line describes it.
+
+use std::path::PathBuf;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use clap::Args;
+use waypost_cloud_api::webhook::{Content, split};
+use waypost_domain::team::Priority;
+use waypost_domain::{Binding, TeamName, Timestamp};
+use waypost_rules::input::parse_instant;
+use waypost_rules::{OpenConversation, RouteInput};
+
+use super::super::inputs;
+use crate::failure::Failure;
+use crate::inspect;
+
+#[derive(Debug, Args)]
+pub(super) struct MessageArgs {
+    /// The message's text
+    #[arg(
+        long,
+        conflicts_with_all = ["webhook", "input", "decision"],
+        required_unless_present_any = ["reply", "webhook", "input", "decision"]
+    )]
+    text: Option<String>,
+    /// The id of the button or list row that was tapped
+    #[arg(long, value_name = "ID", conflicts_with_all = ["webhook", "input", "decision"])]
+    reply: Option<String>,
+    /// The messages of a webhook body; - for standard input
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["input", "decision"])]
+    webhook: Option<PathBuf>,
+    /// A routing input as one JSON object, as `rules decide` reads it
+    #[arg(long, value_name = "JSON", conflicts_with = "decision")]
+    input: Option<String>,
+    /// Something that is known of the customer, e.g. tier=gold; may be given several times
+    #[arg(long, value_name = "NAME=VALUE", conflicts_with = "decision", value_parser = attribute)]
+    attribute: Vec<(String, String)>,
+    /// The customer's language, e.g. pt
+    #[arg(long, value_name = "CODE", conflicts_with = "decision")]
+    language: Option<String>,
+    /// The customer's country, e.g. BR
+    #[arg(long, value_name = "CODE", conflicts_with = "decision")]
+    country: Option<String>,
+    /// Our name of the number that is written to
+    #[arg(long, value_name = "NAME", conflicts_with = "decision")]
+    number: Option<String>,
+    /// When it arrives, e.g. 2026-12-01T09:00:00+01:00; without it now, or as --input says
+    #[arg(long, value_name = "TIME", conflicts_with = "decision", value_parser = instant)]
+    at: Option<Timestamp>,
+    /// The team that has the customer's open conversation
+    #[arg(long, value_name = "TEAM", conflicts_with = "decision", value_parser = |text: &str| TeamName::new(text))]
+    open_team: Option<TeamName>,
+    /// How firmly the open conversation is bound: loose, firm or held [default: firm]
+    #[arg(long, value_name = "BINDING", requires = "open_team", value_parser = binding)]
+    binding: Option<Binding>,
+}
+
+impl MessageArgs {
+    /// None where a message that was decided is asked about.
+    pub(super) fn inputs(&self) -> Result<Vec<RouteInput>, Failure> {
+        let messages = match (&self.input, &self.webhook) {
+            (Some(json), _) => {
+                let line = inputs::parse(json).map_err(|problem| Failure::config(format!("--input: {problem}")))?;
+                return Ok(vec![self.with_what_is_known(line.input)]);
+            }
+            (None, Some(_)) => self.of_webhook()?,
+            (None, None) => self.written().into_iter().collect(),
+        };
+        let now = now();
+        let arrives = |input| self.with_what_is_known(RouteInput { received_at: Some(now), ..input });
+        Ok(messages.into_iter().map(arrives).collect())
+    }
+
+    fn written(&self) -> Option<RouteInput> {
+        let message_type = match (&self.text, &self.reply) {
+            (None, None) => return None,
+            (_, Some(_)) => "interactive",
+            (Some(_), None) => "text",
+        };
+        let (text, reply_id) = (self.text.clone(), self.reply.clone());
+        Some(RouteInput { message_type: message_type.to_owned(), text, reply_id, ..RouteInput::default() })
+    }
+
+    fn of_webhook(&self) -> Result<Vec<RouteInput>, Failure> {
+        let Some(file) = &self.webhook else { return Ok(vec![]) };
+        let body = inspect::read(file)?;
+        let events = split(&body).events;
+        let messages: Vec<RouteInput> = events
+            .iter()
+            .filter_map(|event| match &event.content {
+                Content::Message(message) | Content::StandbyMessage(message) => Some(RouteInput::of_message(message)),
+                Content::Status(_) | Content::Echo(_) | Content::ContactChange(_) | Content::AccountChange => None,
+            })
+            .collect();
+        if messages.is_empty() {
+            return Err(Failure::config(format!("{}: no message of a customer in it", file.display())));
+        }
+        Ok(messages)
+    }
+
+    /// With what the command line says besides.
+    fn with_what_is_known(&self, mut input: RouteInput) -> RouteInput {
+        input.attributes.extend(self.attribute.iter().cloned());
+        input.language = self.language.clone().or(input.language);
+        input.country = self.country.clone().or(input.country);
+        if let Some(number) = &self.number {
+            input.number.clone_from(number);
+        }
+        input.received_at = self.at.or(input.received_at);
+        if let Some(team) = &self.open_team {
+            let open = OpenConversation::firm(team.clone(), Priority::Normal);
+            input.open = Some(OpenConversation { binding: self.binding.unwrap_or(Binding::Firm), ..open });
+        }
+        input
+    }
+}
+
+fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
+
+fn attribute(text: &str) -> Result<(String, String), &'static str> {
+    let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE, e.g. tier=gold")?;
+    if name.is_empty() { Err("the name is empty") } else { Ok((name.to_owned(), value.to_owned())) }
+}
+
+fn instant(text: &str) -> Result<Timestamp, &'static str> {
+    parse_instant(text).ok_or("must be a time such as 2026-12-01T09:00:00+01:00")
+}
+
+fn binding(text: &str) -> Result<Binding, &'static str> {
+    Binding::parse(text).ok_or("must be loose, firm or held")
+}
