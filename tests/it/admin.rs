@@ -5,6 +5,7 @@ mod access;
 mod audit;
 mod calendars;
 mod commands;
+mod compare;
 mod coverage;
 mod explain;
 mod numbers;

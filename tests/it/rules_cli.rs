@@ -66,7 +66,9 @@ fn written() -> anyhow::Result<TempDir> {
     let broken = RULES.replace("team = \"billing\"", "team = \"biling\"").replace("not = {", "neither = {");
     let unlike = RULES.replace("text = \"my invoice\" }", "text = \"hello\" }");
     let quiet = RULES.replace("[\"invoice\", \"refund*\"]", "[\"refund*\"]");
-    let files = [("a", RULES), ("broken", &broken), ("unlike", &unlike), ("quiet", &quiet)];
+    let more = RULES.split("[[rules]]\nid = \"never\"").next().unwrap_or_default();
+    let more = more.replacen("team = \"frontdesk\"", "team = \"billing\"", 1).replace("\nwhen", "\npriority = 3\nwhen");
+    let files = [("a", RULES), ("broken", &broken), ("unlike", &unlike), ("quiet", &quiet), ("more", &more)];
     for (name, text) in files {
         std::fs::write(folder.path().join(format!("{name}.toml")), text)?;
     }
@@ -124,6 +126,20 @@ fn rules_are_compared() -> anyhow::Result<()> {
     run(path, &["rules", "diff", "a.toml", "a.toml"], "", 0)?;
     let differ = json(&run(path, &["rules", "diff", "a.toml", "quiet.toml", "--json"], "", 1)?)?;
     assert_eq!(differ["changed"][0]["parts"], serde_json::json!(["when"]));
+    let told = stdout(&run(path, &["rules", "diff", "a.toml", "more.toml"], "", 1)?);
+    let lines = [
+        "~ rule money",
+        "    + priority = 3",
+        "- rule never",
+        "    - [[rules]]",
+        "    - id = \"never\"",
+        "    - when = { keyword = [\"invoice\"], number = [\"x\"] }",
+        "    - team = \"frontdesk\"",
+        "~ default",
+        "    - team = \"frontdesk\"",
+        "    + team = \"billing\"",
+    ];
+    assert_eq!(told.lines().collect::<Vec<_>>(), lines);
     let mixed = run(path, &["rules", "diff", "3", "a.toml"], "", 3)?;
     assert!(String::from_utf8_lossy(&mixed.stderr).contains("3 is a version and a.toml a file"));
 
@@ -131,6 +147,17 @@ fn rules_are_compared() -> anyhow::Result<()> {
     let moved = json(&run(path, &words, "{\"text\":\"invoice\"}\n{\"text\":\"refund\"}", 0)?)?;
     assert_eq!((&moved["inputs"], &moved["moved"]), (&Value::from(2), &Value::from(1)));
     assert_eq!(moved["moves"][0]["from"], "billing");
+    assert_eq!(moved["moves"][0]["examples"], serde_json::json!([0]));
+    let words = &words[..words.len() - 1];
+    let told = stdout(&run(path, words, "{\"text\":\"refund\"}\n{\"text\":\"invoice\"}", 0)?);
+    let lines = [
+        "of 2 inputs, 1 would move",
+        "  billing → frontdesk: 1",
+        "    input 2",
+        "      old  money: keyword \"invoice\", not tier is \"gold\"",
+        "      new  default: no rule matched",
+    ];
+    assert_eq!(told.lines().take(5).collect::<Vec<_>>(), lines);
     run(path, &["rules", "dry-run", "--rules", "a.toml"], "{\"text\":\"x\"}", 3)?;
     Ok(())
 }

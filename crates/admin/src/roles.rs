@@ -49,6 +49,7 @@ pub const METHODS: &[(&str, Access)] = &[
     ("waypost.admin.v1.RuleSetService/DiffRuleSets", STAFF),
     ("waypost.admin.v1.RuleSetService/ExplainRuleSet", EVERYBODY),
     ("waypost.admin.v1.RuleSetService/DryRunRuleSet", EDITS),
+    ("waypost.admin.v1.RuleSetService/CompareRuleSets", STAFF),
     ("waypost.admin.v1.RuleSetService/GetCoverage", STAFF),
     ("waypost.admin.v1.RuleSetService/GetActivation", STAFF),
     ("waypost.admin.v1.RuleSetService/ListActivations", STAFF),
@@ -91,8 +92,9 @@ mod tests {
     fn what_changes_something_is_for_few() {
         for (name, access) in METHODS {
             let method = name.rsplit('/').next().unwrap();
-            let reads =
-                ["Get", "List", "Verify", "Summarize", "Diff", "Explain"].iter().any(|verb| method.starts_with(verb));
+            let reads = ["Get", "List", "Verify", "Summarize", "Diff", "Explain", "Compare"]
+                .iter()
+                .any(|verb| method.starts_with(verb));
             let Access::AnyOf(roles) = access else { panic!("{name} is open") };
             assert!(!roles.is_empty(), "{name}");
             assert!(reads || !roles.contains(&Viewer) && !roles.contains(&Role::Agent), "{name}");

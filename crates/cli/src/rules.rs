@@ -1,6 +1,7 @@
 //! `waypost rules`: check, try, explain and compare rule sets, as files without any server, or as versions on it.
 
 mod activation;
+mod compare;
 mod coverage;
 mod decide;
 mod diff;
@@ -8,6 +9,7 @@ mod dry_run;
 mod explain;
 mod inputs;
 mod lint;
+mod moves;
 mod single;
 mod test;
 mod versions;
@@ -18,6 +20,7 @@ use clap::Subcommand;
 use waypost_rules::RuleSet;
 
 use self::activation::{ActivateArgs, RollbackArgs, ShadowArgs, TrialCommand};
+use self::compare::CompareArgs;
 use self::coverage::CoverageArgs;
 use self::decide::DecideArgs;
 use self::diff::DiffArgs;
@@ -38,6 +41,7 @@ use crate::server::ServerArgs;
   waypost rules diff 3 4                                 # what it says otherwise
   waypost rules dry-run 4                                # which messages would have moved
   waypost rules activate 3 --trial 4 --percent 10        # a tenth of the customers first
+  waypost rules compare                                  # what it makes of the messages, and what version 3 does
   waypost rules activate 4 --reason 'new hours'
   waypost rules rollback                                 # should it be wrong
 
@@ -68,6 +72,8 @@ pub enum RulesCommand {
     Push(PushArgs),
     /// Check a version, so that it can be activated
     Check(CheckArgs),
+    /// Say what the version on trial, or in the shadow, makes of the messages that came meanwhile
+    Compare(CompareArgs),
     /// Say which rules of a version nothing has hit for days, and how often the others were hit
     Coverage(CoverageArgs),
     /// Show what is in force
@@ -102,6 +108,7 @@ pub(crate) async fn run(command: RulesCommand) -> Result<(), Failure> {
         RulesCommand::Get(args) => versions::get(args).await,
         RulesCommand::Push(args) => versions::push(args).await,
         RulesCommand::Check(args) => versions::check(args).await,
+        RulesCommand::Compare(args) => compare::run(args).await,
         RulesCommand::Coverage(args) => coverage::run(args).await,
         RulesCommand::Active(args) => activation::active(args).await,
         RulesCommand::Activate(args) => activation::activate(args).await,

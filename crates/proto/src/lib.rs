@@ -8,6 +8,8 @@
 pub mod admin;
 mod cloud_event;
 pub mod conversation_changed;
+#[cfg(feature = "admin")]
+mod difference;
 pub mod event;
 #[cfg(feature = "admin")]
 mod explanation;

@@ -1,13 +1,9 @@
-//! What changed between two rule sets: in what they say, and in what they decide for inputs that really came.
+//! What one rule set says otherwise than another. What they decide otherwise is for `compare`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use waypost_domain::TeamName;
-
-use crate::compile::RuleSet;
-use crate::index::Scratch;
-use crate::input::{RouteInput, Semantics};
 use crate::model::{Document, Rule};
+use crate::toml_form::{write_calendar, write_default, write_handover, write_rule, write_team, write_word_list};
 
 /// What the second document says otherwise than the first.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -17,6 +13,8 @@ pub struct Difference {
     pub changed: Vec<RuleChange>,
     /// What else differs: `handover`, `default`, `teams.billing`, `calendars.office`, `words.refund`.
     pub other: Vec<String>,
+    /// All of that in the words of a rules file, in the same order.
+    pub changes: Vec<PartChange>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,37 +24,70 @@ pub struct RuleChange {
     pub parts: Vec<&'static str>,
 }
 
+/// A part as it was and as it is, in the lines of a rules file. Of a part that both documents have, only the lines that
+/// differ; empty where it is not there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PartChange {
+    /// `rules.invoices`, `handover`, `default`, `teams.billing`, `calendars.office`, `words.refund`.
+    pub part: String,
+    pub before: String,
+    pub after: String,
+}
+
+impl PartChange {
+    fn of<T>(part: String, (before, after): (Option<&T>, Option<&T>), write: impl Fn(&T) -> String) -> Self {
+        let [before, after] = [before, after].map(|side| side.map(&write).unwrap_or_default());
+        let only = |of: &str, other: &str| {
+            let lines = of.lines().filter(|line| !line.is_empty() && !other.lines().any(|same| same == *line));
+            lines.collect::<Vec<_>>().join("\n")
+        };
+        Self { part, before: only(&before, &after), after: only(&after, &before) }
+    }
+}
+
 impl Difference {
     pub fn between(old: &Document, new: &Document) -> Self {
-        let by_id = |document: &'_ Document| -> BTreeMap<Box<str>, Rule> {
-            document.definition.rules.iter().map(|rule| (rule.id.clone(), rule.clone())).collect()
-        };
-        let (old_rules, new_rules) = (by_id(old), by_id(new));
         let mut difference = Self::default();
-        for (id, rule) in &new_rules {
-            match old_rules.get(id) {
-                None => difference.added.push(id.to_string()),
-                Some(before) if before != rule => {
-                    difference.changed.push(RuleChange { rule: id.to_string(), parts: parts(before, rule) });
-                }
-                Some(_) => {}
-            }
-        }
-        difference.removed.extend(old_rules.keys().filter(|id| !new_rules.contains_key(*id)).map(ToString::to_string));
-        if old.definition.handover != new.definition.handover {
-            difference.other.push("handover".to_owned());
-        }
-        if old.definition.default != new.definition.default {
-            difference.other.push("default".to_owned());
-        }
+        difference.compare_rules(&old.definition.rules, &new.definition.rules);
+        let (old_set, new_set) = (&old.definition, &new.definition);
+        let set = (Some(&old_set.handover), Some(&new_set.handover));
+        difference.other("handover".to_owned(), set, write_handover);
+        let set = (Some(&old_set.default), Some(&new_set.default));
+        difference.other("default".to_owned(), set, write_default);
         let (old_teams, new_teams) = (keyed(&old.teams, |team| &team.name), keyed(&new.teams, |team| &team.name));
-        difference.other.extend(differing(&old_teams, &new_teams).map(|name| format!("teams.{name}")));
+        for (name, sides) in both(&old_teams, &new_teams) {
+            difference.other(format!("teams.{name}"), sides, write_team);
+        }
         let of = |document| keyed(document, |calendar: &waypost_domain::Calendar| &calendar.name);
-        let (old_calendars, new_calendars) = (of(&old.calendars), of(&new.calendars));
-        difference.other.extend(differing(&old_calendars, &new_calendars).map(|name| format!("calendars.{name}")));
-        let (old_words, new_words) = (old.words.iter().collect(), new.words.iter().collect());
-        difference.other.extend(differing(&old_words, &new_words).map(|name| format!("words.{name}")));
+        for (name, sides) in both(&of(&old.calendars), &of(&new.calendars)) {
+            difference.other(format!("calendars.{name}"), sides, write_calendar);
+        }
+        for (name, sides) in both(&old.words.iter().collect(), &new.words.iter().collect()) {
+            difference.other(format!("words.{name}"), sides, |list| write_word_list(name, list));
+        }
         difference
+    }
+
+    fn compare_rules(&mut self, old: &[Rule], new: &[Rule]) {
+        let (old, new) = (keyed(old, |rule| &rule.id), keyed(new, |rule| &rule.id));
+        for (id, sides) in both(&old, &new) {
+            match sides {
+                (None, Some(_)) => self.added.push(id.to_string()),
+                (Some(_), None) => self.removed.push(id.to_string()),
+                (Some(before), Some(after)) if before != after => {
+                    self.changed.push(RuleChange { rule: id.to_string(), parts: parts(before, after) });
+                }
+                (Some(_), Some(_)) | (None, None) => continue,
+            }
+            self.changes.push(PartChange::of(format!("rules.{id}"), sides, write_rule));
+        }
+    }
+
+    fn other<T: PartialEq>(&mut self, part: String, sides: (Option<&T>, Option<&T>), write: impl Fn(&T) -> String) {
+        if sides.0 != sides.1 {
+            self.other.push(part.clone());
+            self.changes.push(PartChange::of(part, sides, write));
+        }
     }
 
     pub fn is_empty(&self) -> bool {
@@ -68,12 +99,14 @@ fn keyed<'a, K: Ord, V>(items: &'a [V], key: impl Fn(&'a V) -> &'a K) -> BTreeMa
     items.iter().map(|item| (key(item), item)).collect()
 }
 
-fn differing<'a, K: Ord + ?Sized, V: PartialEq>(
-    old: &'a BTreeMap<&'a K, &'a V>,
-    new: &'a BTreeMap<&'a K, &'a V>,
-) -> impl Iterator<Item = &'a K> {
-    let keys: BTreeSet<&K> = old.keys().chain(new.keys()).copied().collect();
-    keys.into_iter().filter(move |key| old.get(key) != new.get(key))
+/// Every key, with what each side has under it.
+fn both<'a, K: Ord + ?Sized, V>(
+    old: &BTreeMap<&'a K, &'a V>,
+    new: &BTreeMap<&'a K, &'a V>,
+) -> impl Iterator<Item = (&'a K, (Option<&'a V>, Option<&'a V>))> {
+    let keys: BTreeSet<&'a K> = old.keys().chain(new.keys()).copied().collect();
+    let side = |side: &BTreeMap<&'a K, &'a V>, key| side.get(key).copied();
+    keys.into_iter().map(|key| (key, (side(old, key), side(new, key)))).collect::<Vec<_>>().into_iter()
 }
 
 fn parts(old: &Rule, new: &Rule) -> Vec<&'static str> {
@@ -95,61 +128,4 @@ fn parts(old: &Rule, new: &Rule) -> Vec<&'static str> {
         ("samples", old.samples != new.samples),
     ];
     all.into_iter().filter(|(_, differs)| *differs).map(|(part, _)| part).collect()
-}
-
-/// What would move, of inputs that really came.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct DryRun {
-    pub inputs: u64,
-    pub moved: u64,
-    /// Inputs whose open conversation was decided before bindings were known: by what was meant then.
-    pub binding_unknown: u64,
-    /// Most first.
-    pub moves: Vec<Move>,
-}
-
-/// Inputs that go to another team or, with the same team, into its other queue.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Move {
-    pub from: TeamName,
-    pub to: TeamName,
-    pub count: u64,
-    /// Which inputs, the first few: their places from 0.
-    pub examples: Vec<u64>,
-}
-
-impl DryRun {
-    const EXAMPLES_MAX: usize = 5;
-
-    /// `old` decides where it is given; otherwise `inputs` bring the team that got them.
-    pub fn run<'a>(
-        new: &RuleSet,
-        old: Option<&RuleSet>,
-        inputs: impl IntoIterator<Item = (&'a RouteInput, Option<&'a TeamName>)>,
-    ) -> Self {
-        let (mut scratch, mut old_scratch) = (Scratch::default(), Scratch::default());
-        let mut moves: BTreeMap<(TeamName, TeamName), Move> = BTreeMap::new();
-        let mut dry_run = Self::default();
-        for (place, (input, decided)) in (0..).zip(inputs) {
-            dry_run.inputs += 1;
-            let is_before = input.semantics == Semantics::BeforeBindings && input.open.is_some();
-            dry_run.binding_unknown += u64::from(is_before);
-            let to = new.choose(input, &mut scratch).team;
-            let from = match old {
-                Some(old) => Some(old.choose(input, &mut old_scratch).team),
-                None => decided,
-            };
-            let Some(from) = from.filter(|from| *from != to) else { continue };
-            dry_run.moved += 1;
-            let (from, to) = (from.clone(), to.clone());
-            let one = moves.entry((from.clone(), to.clone())).or_insert(Move { from, to, count: 0, examples: vec![] });
-            one.count += 1;
-            if one.examples.len() < Self::EXAMPLES_MAX {
-                one.examples.push(place);
-            }
-        }
-        dry_run.moves = moves.into_values().collect();
-        dry_run.moves.sort_by_key(|one| std::cmp::Reverse(one.count));
-        dry_run
-    }
 }

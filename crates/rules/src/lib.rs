@@ -9,6 +9,7 @@ pub mod binding;
 pub mod check;
 mod choice;
 pub mod closing;
+pub mod compare;
 mod compile;
 pub mod coverage;
 mod decide;

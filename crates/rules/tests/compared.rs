@@ -3,10 +3,12 @@
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use waypost_domain::{TeamName, Timestamp};
+use waypost_rules::compare::{Comparison, Counts, Decided};
 use waypost_rules::coverage::{Coverage, Hits};
-use waypost_rules::diff::{Difference, DryRun, Move};
+use waypost_rules::diff::Difference;
 use waypost_rules::{RouteInput, RuleSet, Scratch, toml_form};
 
 const HEAD: &str = "[default]\nteam='a'\n[handover]\nteam='a'\nbuttons=['human']\n\
@@ -76,32 +78,99 @@ fn whatever_else_differs_is_told_too() {
     }
 }
 
+/// Part, before and after.
+fn changes(old: &str, new: &str) -> Vec<[String; 3]> {
+    let read = |text: &str| toml_form::read(text).unwrap();
+    let changes = Difference::between(&read(old), &read(new)).changes;
+    changes.into_iter().map(|one| [one.part, one.before, one.after]).collect()
+}
+
 #[test]
-fn a_dry_run_counts_what_would_move() {
-    let old = set(&rule("one", "team='b'\nwhen={ keyword='bill' }"));
-    let new = set(&rule("one", "team='c'\nwhen={ keyword=['bill', 'order'] }"));
-    let inputs: Vec<RouteInput> = ["bill 0", "order 1", "bill 2", "hello", "bill 4", "bill 5", "bill 6", "bill 7"]
-        .map(text)
-        .into_iter()
-        .collect();
-    let moved = |from: &str, to: &str, examples: &[u64], count| Move {
-        from: team(from),
-        to: team(to),
-        count,
-        examples: examples.to_vec(),
+fn what_changed_is_told_as_it_was_and_as_it_is() {
+    let whole = |id: &str, more: &str| format!("[[rules]]\nid = \"{id}\"\n{more}");
+    let when = "when = { keyword = [\"x\"] }\nteam = ";
+    let old = format!(
+        "{HEAD}[[rules]]\nid='r'\nteam='a'\nwhen={{ keyword='x' }}\n{}",
+        rule("gone", "team='a'\nwhen={ keyword='x' }")
+    );
+    let new = format!(
+        "{HEAD}[[rules]]\nid='r'\nteam='b'\npriority=3\nwhen={{ keyword='x' }}\n{}",
+        rule("new", "team='c'\nwhen={ keyword='x' }")
+    );
+    let expected = [
+        ["rules.gone".to_owned(), whole("gone", &format!("{when}\"a\"")), String::new()],
+        ["rules.new".to_owned(), String::new(), whole("new", &format!("{when}\"c\""))],
+        ["rules.r".to_owned(), "team = \"a\"".to_owned(), "priority = 3\nteam = \"b\"".to_owned()],
+    ];
+    assert_eq!(changes(&old, &new), expected);
+
+    let office = "[[calendars]]\nname='office'\nzone='UTC'\nhours=[]\n";
+    let words = "[words]\nmoney=['bill']\n[words.pay]\nen=['pay']\nes=['pagar']\n";
+    let old = format!("{HEAD}{office}{words}");
+    let head =
+        HEAD.replace("buttons=['human']", "buttons=['human']\nurgency='urgent'").replacen("team='a'", "team='b'", 1);
+    let new =
+        format!("{head}{office}{words}").replace("'UTC'", "'Europe/Madrid'").replace("['bill']", "['bill', 'sum']");
+    let new = new.replace("es=['pagar']", "es=['pago']").replace("name='c'", "name='c'\ntitle='C'");
+    let part = |part: &str, before: &str, after: &str| [part, before, after].map(str::to_owned);
+    let expected = [
+        part("handover", "", "urgency = \"urgent\""),
+        part("default", "team = \"a\"", "team = \"b\""),
+        part("teams.c", "", "title = \"C\""),
+        part("calendars.office", "zone = \"UTC\"", "zone = \"Europe/Madrid\""),
+        part("words.money", "words.money = [\"bill\"]", "words.money = [\"bill\", \"sum\"]"),
+        part("words.pay", "es = [\"pagar\"]", "es = [\"pago\"]"),
+    ];
+    assert_eq!(changes(&old, &new), expected);
+    assert_eq!(changes(&old, &old), Vec::<[String; 3]>::new());
+}
+
+/// From, to, how many, and of each example its place, the old rule and why, the new rule and why.
+type Told = (String, String, u64, Vec<(usize, [String; 4])>);
+
+fn moved<T: ToString>(moves: Vec<waypost_rules::compare::Move<T, usize>>) -> Vec<Told> {
+    let one = |one: waypost_rules::compare::Move<T, usize>| {
+        let examples =
+            one.examples.into_iter().map(|it| (it.input, [it.old.rule, it.old.why, it.new.rule, it.new.why]));
+        (one.from.to_string(), one.to.to_string(), one.count, examples.collect())
     };
-    let run = DryRun::run(&new, Some(&old), inputs.iter().map(|input| (input, None)));
-    assert_eq!((run.inputs, run.moved), (8, 7));
-    // Most first, and of each the first five.
-    assert_eq!(run.moves, [moved("b", "c", &[0, 2, 4, 5, 6], 6), moved("a", "c", &[1], 1)]);
+    moves.into_iter().map(one).collect()
+}
+
+#[test]
+fn what_two_sets_decide_is_counted_and_explained() {
+    let old = Arc::new(set(&rule("one", "team='b'\nwhen={ keyword='bill' }")));
+    let both = [rule("one", "team='c'\nwhen={ keyword='bill' }"), rule("two", "team='a'\nwhen={ keyword='order' }")];
+    let new = Arc::new(set(&both.concat()));
+    let inputs = ["bill 0", "order 1", "bill 2", "hello", "bill 4", "bill 5", "bill 6", "bill 7"].map(text);
+    let mut comparison = Comparison::new(new.clone(), Some(old));
+    inputs.iter().enumerate().for_each(|(place, input)| comparison.add(place, input, None));
+    assert_eq!((comparison.inputs, comparison.moved, comparison.binding_unknown), (8, 6, 0));
+    // Of each move the first five.
+    let [(from, to, count, examples)] = &moved(comparison.team_moves())[..] else { panic!("one move") };
+    assert_eq!((from.as_str(), to.as_str(), *count), ("b", "c", 6));
+    assert_eq!(examples.iter().map(|(place, _)| *place).collect::<Vec<_>>(), [0, 2, 4, 5, 6]);
+    assert_eq!(examples[0].1, ["one", "keyword \"bill\"", "one", "keyword \"bill\""]);
+    // The team is the same, another rule decides.
+    let why = ["default", "no rule matched", "two", "keyword \"order\""].map(str::to_owned);
+    assert_eq!(moved(comparison.rule_moves()), [("default".to_owned(), "two".to_owned(), 1, vec![(1, why)])]);
+    let counts = |old, new| Counts { old, new };
+    let teams: Vec<_> = comparison.teams().map(|(team, counts)| (team.as_str(), counts)).collect();
+    assert_eq!(teams, [("a", counts(2, 2)), ("b", counts(6, 0)), ("c", counts(0, 6))]);
+    let rules: Vec<_> = comparison.rules().collect();
+    assert_eq!(rules, [("default", counts(2, 1)), ("one", counts(6, 6)), ("two", counts(0, 1))]);
 
     // What really happened stands in for the old rules; what nobody knows does not move.
     let (b, c) = (team("b"), team("c"));
-    let decided = [Some(&c), Some(&c), Some(&b), Some(&b), None, None, None, None];
-    let run = DryRun::run(&new, None, inputs.iter().zip(decided));
-    assert_eq!((run.inputs, run.moved), (8, 2));
-    assert_eq!(run.moves, [moved("b", "a", &[3], 1), moved("b", "c", &[2], 1)]);
-    assert_eq!(DryRun::run(&new, Some(&new), inputs.iter().map(|input| (input, None))).moves, []);
+    let mut comparison = Comparison::new(new, None);
+    for (place, decided) in [Some(&c), Some(&c), Some(&b), None].into_iter().enumerate() {
+        let decided = decided.map(|team| Decided { team, rule: "old", why: "so" });
+        comparison.add(place, &inputs[place], decided);
+    }
+    assert_eq!((comparison.inputs, comparison.moved), (4, 2));
+    let moves = moved(comparison.team_moves());
+    assert_eq!(moves.iter().map(|(from, to, ..)| format!("{from}{to}")).collect::<Vec<_>>(), ["bc", "ca"]);
+    assert_eq!(moves[0].3[0].1[..3], ["old", "so", "one"]);
 }
 
 #[test]

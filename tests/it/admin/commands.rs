@@ -86,6 +86,7 @@ const COMMANDS: &[(&str, &[&str])] = &[
     ("RuleService/UpdateRule", &["rules", "update-rule"]),
     ("RuleSetService/ActivateRuleSet", &["rules", "activate"]),
     ("RuleSetService/CheckRuleSet", &["rules", "check"]),
+    ("RuleSetService/CompareRuleSets", &["rules", "compare"]),
     ("RuleSetService/CreateRuleSet", &["rules", "push"]),
     ("RuleSetService/DiffRuleSets", &["rules", "diff"]),
     ("RuleSetService/DryRunRuleSet", &["rules", "dry-run"]),

@@ -80,14 +80,16 @@ async fn a_version_is_pushed_checked_activated_compared_and_taken_back() -> anyh
     ensure!(differ.status.code() == Some(1), "{differ:?}");
     let differ: Value = serde_json::from_slice(&differ.stdout)?;
     assert_eq!(differ["changed"], json!([{ "rule": "invoices", "parts": ["team"] }]));
+    let change = json!({ "part": "rules.invoices", "before": "team = \"billing\"", "after": "team = \"frontdesk\"" });
+    assert_eq!(differ["changes"], json!([change]));
     viewer.json(&["rules", "diff", "1", "1"])?;
     let run = editor.json(&["rules", "dry-run", "2"])?;
     assert_eq!((&run["messages"], &run["moved"]), (&json!("1"), &json!("1")), "{run}");
-    assert_eq!(
-        (&run["moves"][0]["from"], &run["moves"][0]["to"]),
-        (&json!("teams/billing"), &json!("teams/frontdesk"))
-    );
-    assert_eq!(run["moves"][0]["examples"], json!([early["name"]]));
+    let (name, why) = (&early["name"], &early["why"]);
+    let case = json!({ "decision": name, "base_rule": "invoices", "base_why": why, "rule": "invoices", "why": why });
+    let (from, to) = ("teams/billing", "teams/frontdesk");
+    let moved = json!([{ "from": from, "to": to, "messages": "1", "examples": [name], "cases": [case] }]);
+    assert_eq!(run["moves"], moved);
 
     let stale = publisher.fails(&["rules", "activate", "2", "--etag", "0"], 1)?;
     assert!(stale.contains("Aborted") && stale.contains("etag"), "{stale}");

@@ -72,6 +72,7 @@ fn rules(scene: &mut Scene) -> anyhow::Result<()> {
         &["rules", "explain", "--text", "my invoice"],
         &["rules", "explain", "--decision", &decision],
         &["rules", "coverage", "1"],
+        &["rules", "compare", "2", "--base", "1"],
         &["rules", "activate", "2"],
         &["rules", "activate", "2", "--trial", "1", "--percent", "10"],
         &["rules", "trial", "end"],

@@ -14,9 +14,11 @@ use waypost_rules::model::Document;
 use waypost_store::RuleSetRow;
 
 mod activation;
+mod compare;
 mod coverage;
 mod explain;
 mod ladder;
+mod stored;
 mod team_queues;
 mod trial_runs;
 pub(super) mod wire;
@@ -26,6 +28,8 @@ use crate::Shared;
 
 const COVERAGE_DAYS: (u32, u32) = (30, 3_650);
 const COVERAGE_MESSAGES: (u32, u32) = (100_000, 500_000);
+/// As far as what was in force before is looked for.
+const ACTIVATIONS_MAX: u32 = 500;
 
 pub(crate) struct RuleSets {
     pub(crate) shared: Shared,
@@ -39,6 +43,7 @@ serve! { RuleSetService for RuleSets {
     diff_rule_sets: v1::DiffRuleSetsRequest => v1::DiffRuleSetsResponse,
     explain_rule_set: v1::ExplainRuleSetRequest => v1::ExplainRuleSetResponse,
     dry_run_rule_set: v1::DryRunRuleSetRequest => v1::DryRunRuleSetResponse,
+    compare_rule_sets: v1::CompareRuleSetsRequest => v1::CompareRuleSetsResponse,
     get_coverage: v1::GetCoverageRequest => v1::GetCoverageResponse,
     get_activation: v1::GetActivationRequest => v1::GetActivationResponse,
     list_activations: v1::ListActivationsRequest => v1::ListActivationsResponse,
@@ -111,16 +116,7 @@ impl RuleSets {
             Ok(Difference::between(&old, &new))
         })
         .await?;
-        let changed = difference.changed.into_iter().map(|change| v1::RuleChange {
-            rule: change.rule,
-            parts: change.parts.into_iter().map(str::to_owned).collect(),
-        });
-        Ok(v1::DiffRuleSetsResponse {
-            added: difference.added,
-            removed: difference.removed,
-            changed: changed.collect(),
-            other: difference.other,
-        })
+        Ok(difference.into())
     }
 
     async fn get_coverage(&self, request: Request<v1::GetCoverageRequest>) -> Result<v1::GetCoverageResponse> {

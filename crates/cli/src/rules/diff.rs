@@ -34,7 +34,7 @@ pub struct DiffArgs {
 pub(super) async fn run(args: DiffArgs) -> Result<(), Failure> {
     let difference = match (is_version(&args.old), is_version(&args.new)) {
         (true, true) => on_server(&args).await?,
-        (false, false) => between(&read_document(&args.old)?, &read_document(&args.new)?),
+        (false, false) => Difference::between(&read_document(&args.old)?, &read_document(&args.new)?).into(),
         (old_is_version, _) => {
             let (version, file) = if old_is_version { (&args.old, &args.new) } else { (&args.new, &args.old) };
             let number = version.trim_start_matches("ruleSets/");
@@ -62,31 +62,28 @@ fn read_document(file: &str) -> Result<Document, Failure> {
     toml_form::read(&read_text(Path::new(file))?).map_err(refused)
 }
 
-/// In the form that the server tells it in.
-fn between(old: &Document, new: &Document) -> v1::DiffRuleSetsResponse {
-    let Difference { added, removed, changed, other } = Difference::between(old, new);
-    let changed = changed.into_iter().map(|change| v1::RuleChange {
-        rule: change.rule,
-        parts: change.parts.into_iter().map(str::to_owned).collect(),
-    });
-    v1::DiffRuleSetsResponse { added, removed, changed: changed.collect(), other }
-}
-
 fn print_difference(difference: &v1::DiffRuleSetsResponse, json: bool) -> Result<(), Failure> {
-    let v1::DiffRuleSetsResponse { added, removed, changed, other } = difference;
+    let v1::DiffRuleSetsResponse { added, removed, changed, other, changes } = difference;
     if json {
         let changed = changed.iter().map(|change| json!({ "rule": change.rule, "parts": change.parts }));
         let changed: Vec<_> = changed.collect();
-        let document = json!({ "added": added, "removed": removed, "changed": changed, "other": other });
+        let changes = changes.iter().map(|one| json!({ "part": one.part, "before": one.before, "after": one.after }));
+        let changes: Vec<_> = changes.collect();
+        let document =
+            json!({ "added": added, "removed": removed, "changed": changed, "other": other, "changes": changes });
         return output::line(&document.to_string());
     }
-    for (mark, ids) in [("+ rule", added), ("- rule", removed), ("~", other)] {
-        for id in ids {
-            output::line(&format!("{mark} {id}"))?;
+    for v1::PartChange { part, before, after } in changes {
+        let named = match part.strip_prefix("rules.") {
+            Some(id) if added.iter().any(|one| one == id) => format!("+ rule {id}"),
+            Some(id) if removed.iter().any(|one| one == id) => format!("- rule {id}"),
+            Some(id) => format!("~ rule {id}"),
+            None => format!("~ {part}"),
+        };
+        output::line(&named)?;
+        for (sign, lines) in [('-', before), ('+', after)] {
+            lines.lines().try_for_each(|line| output::line(&format!("    {sign} {line}")))?;
         }
-    }
-    for change in changed {
-        output::line(&format!("~ rule {}: {}", change.rule, change.parts.join(", ")))?;
     }
     Ok(())
 }

@@ -1,15 +1,18 @@
 //! `waypost rules dry-run`: which messages a change would send elsewhere.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::Args;
-use serde_json::json;
+use serde_json::{Value, json};
+use waypost_domain::TeamName;
 use waypost_proto::admin_v1 as v1;
+use waypost_rules::compare::{Comparison, Decided, Example, Move};
 use waypost_rules::coverage::Coverage;
-use waypost_rules::diff::DryRun;
 use waypost_rules::{RuleSet, Scratch};
 
 use super::inputs::Line;
+use super::moves::{print_move, unknown};
 use super::versions::{client, is_version, name};
 use super::{inputs, read_rules};
 use crate::failure::Failure;
@@ -66,29 +69,21 @@ fn by_file(file: &Path, args: &DryRunArgs) -> Result<(), Failure> {
         let problem = "nothing to compare with: give --against FILE, or \"team\" with each input";
         return Err(Failure::config(problem));
     }
-    let run = DryRun::run(&rules, old.as_ref(), lines.iter().map(|line| (&line.input, line.team.as_ref())));
+    let rules = Arc::new(rules);
+    let mut comparison = Comparison::new(rules.clone(), old.map(Arc::new));
+    for (place, line) in (1..).zip(&lines) {
+        let decided = line.team.as_ref().map(|team| Decided { team, rule: "decided", why: "as the input says" });
+        comparison.add(place, &line.input, decided);
+    }
+    let moves: Vec<v1::Move> = comparison.team_moves().into_iter().map(wire).collect();
     let coverage = coverage(&rules, &lines);
     let unused: Vec<&str> = coverage.unused(&rules, None).collect();
     if args.server.json {
-        let moves = run
-            .moves
-            .iter()
-            .map(|one| json!({ "from": one.from, "to": one.to, "count": one.count, "examples": one.examples }));
-        let moves: Vec<_> = moves.collect();
-        let report = json!({
-            "inputs": run.inputs,
-            "moved": run.moved,
-            "binding_unknown": run.binding_unknown,
-            "moves": moves,
-            "unused_rules": unused,
-        });
-        return output::line(&report.to_string());
+        return output::line(&report(&comparison, &unused).to_string());
     }
-    output::line(&format!("of {} inputs, {} would move{}", run.inputs, run.moved, unknown(run.binding_unknown)))?;
-    for one in &run.moves {
-        let lines: Vec<String> = one.examples.iter().map(|place| (place + 1).to_string()).collect();
-        output::line(&format!("  {} → {}: {} (e.g. input {})", one.from, one.to, one.count, lines.join(", ")))?;
-    }
+    let (inputs, moved) = (comparison.inputs, comparison.moved);
+    output::line(&format!("of {inputs} inputs, {moved} would move{}", unknown(comparison.binding_unknown)))?;
+    moves.iter().try_for_each(print_move)?;
     if !unused.is_empty() {
         let more = if unused.len() > UNUSED_SHOWN_MAX { ", …" } else { "" };
         let shown = unused.iter().take(UNUSED_SHOWN_MAX).copied().collect::<Vec<_>>().join(", ");
@@ -97,12 +92,48 @@ fn by_file(file: &Path, args: &DryRunArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What is said of inputs that were decided before bindings were known.
-fn unknown(inputs: u64) -> String {
-    match inputs {
-        0 => String::new(),
-        some => format!(" (binding unknown: {some}, by what was meant then)"),
+/// In the form that the server tells it in; an input has no decision of its own, but its place.
+fn wire(one: Move<TeamName, u64>) -> v1::Move {
+    let case = |example: Example<u64>| v1::MoveCase {
+        decision: format!("input {}", example.input),
+        base_rule: example.old.rule,
+        base_why: example.old.why,
+        rule: example.new.rule,
+        why: example.new.why,
+    };
+    v1::Move {
+        from: one.from.to_string(),
+        to: one.to.to_string(),
+        messages: one.count,
+        examples: vec![],
+        cases: one.examples.into_iter().map(case).collect(),
     }
+}
+
+/// Places count from 0 in `examples`, as they always did.
+fn report(comparison: &Comparison<u64>, unused: &[&str]) -> Value {
+    let case = |example: &Example<u64>| {
+        json!({
+            "input": example.input,
+            "base_rule": example.old.rule,
+            "base_why": example.old.why,
+            "rule": example.new.rule,
+            "why": example.new.why,
+        })
+    };
+    let one = |one: Move<TeamName, u64>| {
+        let examples: Vec<u64> = one.examples.iter().map(|example| example.input - 1).collect();
+        let cases: Vec<Value> = one.examples.iter().map(case).collect();
+        json!({ "from": one.from, "to": one.to, "count": one.count, "examples": examples, "cases": cases })
+    };
+    let moves: Vec<Value> = comparison.team_moves().into_iter().map(one).collect();
+    json!({
+        "inputs": comparison.inputs,
+        "moved": comparison.moved,
+        "binding_unknown": comparison.binding_unknown,
+        "moves": moves,
+        "unused_rules": unused,
+    })
 }
 
 fn coverage(rules: &RuleSet, lines: &[Line]) -> Coverage {
@@ -126,9 +157,5 @@ async fn on_server(version: &str, args: &DryRunArgs) -> Result<(), Failure> {
     }
     let unknown = unknown(run.binding_unknown);
     output::line(&format!("of the last {} messages, {} would move{unknown}", run.messages, run.moved))?;
-    for one in &run.moves {
-        let examples = one.examples.join(" ");
-        output::line(&format!("  {} → {}: {} (e.g. {examples})", one.from, one.to, one.messages))?;
-    }
-    Ok(())
+    run.moves.iter().try_for_each(print_move)
 }

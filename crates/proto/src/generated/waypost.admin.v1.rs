@@ -765,9 +765,12 @@ pub struct DiffRuleSetsResponse {
     pub removed: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
     #[prost(message, repeated, tag = "3")]
     pub changed: ::prost::alloc::vec::Vec<RuleChange>,
-    /// What else differs: `handover`, `default`, `teams.billing`, `calendars.office`.
+    /// What else differs: `handover`, `default`, `teams.billing`, `calendars.office`, `words.refund`.
     #[prost(string, repeated, tag = "4")]
     pub other: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// All of that as it was and as it is: rules first, by their ids.
+    #[prost(message, repeated, tag = "5")]
+    pub changes: ::prost::alloc::vec::Vec<PartChange>,
 }
 impl ::prost::Name for DiffRuleSetsResponse {
     const NAME: &'static str = "DiffRuleSetsResponse";
@@ -777,6 +780,28 @@ impl ::prost::Name for DiffRuleSetsResponse {
     }
     fn type_url() -> ::prost::alloc::string::String {
         "/waypost.admin.v1.DiffRuleSetsResponse".into()
+    }
+}
+/// In the lines of a rules file. Of a part that both versions have, only the lines that differ; empty where it is not
+/// there.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PartChange {
+    /// `rules.invoices`, or as in `other`.
+    #[prost(string, tag = "1")]
+    pub part: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub before: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub after: ::prost::alloc::string::String,
+}
+impl ::prost::Name for PartChange {
+    const NAME: &'static str = "PartChange";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.PartChange".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.PartChange".into()
     }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -996,7 +1021,7 @@ impl ::prost::Name for DryRunRuleSetResponse {
         "/waypost.admin.v1.DryRunRuleSetResponse".into()
     }
 }
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Move {
     /// `teams/{team}`.
     #[prost(string, tag = "1")]
@@ -1008,6 +1033,9 @@ pub struct Move {
     /// `decisions/{id}` of a few.
     #[prost(string, repeated, tag = "4")]
     pub examples: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// The same few, and why.
+    #[prost(message, repeated, tag = "5")]
+    pub cases: ::prost::alloc::vec::Vec<MoveCase>,
 }
 impl ::prost::Name for Move {
     const NAME: &'static str = "Move";
@@ -1017,6 +1045,157 @@ impl ::prost::Name for Move {
     }
     fn type_url() -> ::prost::alloc::string::String {
         "/waypost.admin.v1.Move".into()
+    }
+}
+/// What each side makes of one message.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct MoveCase {
+    /// `decisions/{id}`
+    #[prost(string, tag = "1")]
+    pub decision: ::prost::alloc::string::String,
+    /// What decides it by `base`, or decided it: the rule, or the phase where none did.
+    #[prost(string, tag = "2")]
+    pub base_rule: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub base_why: ::prost::alloc::string::String,
+    /// What decides it by the version that was asked about.
+    #[prost(string, tag = "4")]
+    pub rule: ::prost::alloc::string::String,
+    #[prost(string, tag = "5")]
+    pub why: ::prost::alloc::string::String,
+}
+impl ::prost::Name for MoveCase {
+    const NAME: &'static str = "MoveCase";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.MoveCase".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.MoveCase".into()
+    }
+}
+/// Messages that another rule decides, whichever team gets them.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct RuleMove {
+    /// The rule, or the phase where none decides.
+    #[prost(string, tag = "1")]
+    pub from: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub to: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "3")]
+    pub messages: u64,
+    /// A few.
+    #[prost(message, repeated, tag = "4")]
+    pub cases: ::prost::alloc::vec::Vec<MoveCase>,
+}
+impl ::prost::Name for RuleMove {
+    const NAME: &'static str = "RuleMove";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.RuleMove".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.RuleMove".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CompareRuleSetsRequest {
+    /// `ruleSets/{number}`; empty: the one on trial, else the one in the shadow.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// `ruleSets/{number}` to compare with; empty: the active one.
+    #[prost(string, tag = "2")]
+    pub base: ::prost::alloc::string::String,
+    /// Messages to look at, at most, about an equal part of each partition's; 100,000 when 0, never more than 500,000.
+    #[prost(uint32, tag = "3")]
+    pub messages: u32,
+}
+impl ::prost::Name for CompareRuleSetsRequest {
+    const NAME: &'static str = "CompareRuleSetsRequest";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.CompareRuleSetsRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.CompareRuleSetsRequest".into()
+    }
+}
+/// Stored messages are decided again by both versions, when this is asked for. What a customer's earlier messages led to,
+/// such as an open conversation, is taken as it really was.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CompareRuleSetsResponse {
+    /// `ruleSets/{number}`
+    #[prost(string, tag = "1")]
+    pub base: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub name: ::prost::alloc::string::String,
+    /// Since when messages were looked at: since both are in force side by side, one active and the other on trial or in the
+    /// shadow; of other versions, since the oldest message that is stored.
+    #[prost(message, optional, tag = "3")]
+    pub since_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// Whether those are all since then. Where not, `since_time` is later: ask for more `messages`.
+    #[prost(bool, tag = "4")]
+    pub complete: bool,
+    /// Messages that both decided.
+    #[prost(uint64, tag = "5")]
+    pub messages: u64,
+    /// Of those, how many would go to another team.
+    #[prost(uint64, tag = "6")]
+    pub moved: u64,
+    /// Beside those, how many could not be decided again, because their input was erased or cannot be read.
+    #[prost(uint64, tag = "7")]
+    pub without_input_messages: u64,
+    /// As in DryRunRuleSetResponse.
+    #[prost(uint64, tag = "8")]
+    pub binding_unknown: u64,
+    /// How many of all of them `base` really decided, and how many `name`: a trial decides for its part of the customers, a
+    /// version in the shadow for nobody.
+    #[prost(uint64, tag = "9")]
+    pub decided_by_base: u64,
+    #[prost(uint64, tag = "10")]
+    pub decided_by_name: u64,
+    /// Every team that gets one by either, by name: `teams/{team}`.
+    #[prost(message, repeated, tag = "11")]
+    pub teams: ::prost::alloc::vec::Vec<ComparedCount>,
+    /// Every rule that decides one by either, by id; phases where no rule does.
+    #[prost(message, repeated, tag = "12")]
+    pub rules: ::prost::alloc::vec::Vec<ComparedCount>,
+    /// What goes to another team; the largest first, at most 200.
+    #[prost(message, repeated, tag = "13")]
+    pub moves: ::prost::alloc::vec::Vec<Move>,
+    /// What another rule decides; the largest first, at most 200.
+    #[prost(message, repeated, tag = "14")]
+    pub rule_moves: ::prost::alloc::vec::Vec<RuleMove>,
+}
+impl ::prost::Name for CompareRuleSetsResponse {
+    const NAME: &'static str = "CompareRuleSetsResponse";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.CompareRuleSetsResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.CompareRuleSetsResponse".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ComparedCount {
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// Messages by `base`.
+    #[prost(uint64, tag = "2")]
+    pub base_messages: u64,
+    /// Messages by the version that is compared.
+    #[prost(uint64, tag = "3")]
+    pub messages: u64,
+}
+impl ::prost::Name for ComparedCount {
+    const NAME: &'static str = "ComparedCount";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.ComparedCount".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.ComparedCount".into()
     }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1518,6 +1697,13 @@ pub mod rule_set_service_client {
         ) -> Call<super::DryRunRuleSetResponse> {
             call(&self.0, "/waypost.admin.v1.RuleSetService/DryRunRuleSet", &request)
         }
+        /// What a version that is tried, or looks on, makes of the messages that came meanwhile, and what the active one does.
+        pub fn compare_rule_sets(
+            &self,
+            request: super::CompareRuleSetsRequest,
+        ) -> Call<super::CompareRuleSetsResponse> {
+            call(&self.0, "/waypost.admin.v1.RuleSetService/CompareRuleSets", &request)
+        }
         /// How often each rule of a version was hit, and which ones nothing has hit for days.
         pub fn get_coverage(
             &self,
@@ -1619,6 +1805,11 @@ pub mod rule_set_service_server {
             &self,
             request: tonic::Request<super::DryRunRuleSetRequest>,
         ) -> Result<tonic::Response<super::DryRunRuleSetResponse>, tonic::Status>;
+        /// What a version that is tried, or looks on, makes of the messages that came meanwhile, and what the active one does.
+        async fn compare_rule_sets(
+            &self,
+            request: tonic::Request<super::CompareRuleSetsRequest>,
+        ) -> Result<tonic::Response<super::CompareRuleSetsResponse>, tonic::Status>;
         /// How often each rule of a version was hit, and which ones nothing has hit for days.
         async fn get_coverage(
             &self,
@@ -1693,6 +1884,9 @@ pub mod rule_set_service_server {
                 }
                 "DryRunRuleSet" => {
                     Ok(encode(self.0.dry_run_rule_set(decode(request)?).await?))
+                }
+                "CompareRuleSets" => {
+                    Ok(encode(self.0.compare_rule_sets(decode(request)?).await?))
                 }
                 "GetCoverage" => Ok(encode(self.0.get_coverage(decode(request)?).await?)),
                 "GetActivation" => {

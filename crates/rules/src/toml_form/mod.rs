@@ -11,8 +11,8 @@ mod write;
 pub use read::{read, read_calendars, read_rules};
 pub use tree::locate;
 pub(crate) use when::field_path;
-pub(crate) use write::instant;
 pub use write::{canonical, write, write_calendar, write_rule};
+pub(crate) use write::{instant, write_default, write_handover, write_team, write_word_list};
 
 #[cfg(test)]
 mod tests;

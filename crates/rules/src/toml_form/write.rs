@@ -1,22 +1,22 @@
 //! Writing a rule set as TOML: for people to read and edit, and as the canonical form that its hash is made of. Defaults
 //! are left out, so that what a later release adds changes no hash of a set that does not use it.
 
+mod sample;
 mod when;
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use waypost_domain::calendar::{Calendar, Shift, Weekday};
-use waypost_domain::message::Part;
 use waypost_domain::team::{Priority, TeamHours, WhenClosed};
-use waypost_domain::{Binding, LanguageSource, Team, Timestamp};
+use waypost_domain::{Team, Timestamp};
 
+use self::sample::sample;
 use self::when::{conjunct, keyword};
 use crate::atom::Keyword;
 use crate::model::{
-    Definition, Document, EscalationStep, Expect, Move, OnUnknown, Outcome, Phase, Rule, Sample, Target,
+    DefaultRoute, Definition, Document, EscalationStep, Handover, Move, OnUnknown, Outcome, Phase, Rule, Target,
 };
-use crate::word_lists::WordLists;
+use crate::word_lists::{WordList, WordLists};
 
 /// Reads back as the same document.
 pub fn write(document: &Document) -> String {
@@ -33,15 +33,41 @@ pub fn canonical(definition: &Definition, teams: &[Team], calendars: &[Calendar]
 
 /// One rule alone, as `read_rules` reads it; the words of lists are written out.
 pub fn write_rule(rule: &Rule) -> String {
-    let mut out = Out(String::new());
-    out.rule(rule, &WordLists::default());
-    out.0.trim_start().to_owned()
+    alone(|out| out.rule(rule, &WordLists::default()))
 }
 
 /// One calendar alone, as `read_calendars` reads it.
 pub fn write_calendar(calendar: &Calendar) -> String {
+    alone(|out| out.calendar(calendar))
+}
+
+pub(crate) fn write_default(default: &DefaultRoute) -> String {
+    alone(|out| out.default_route(default))
+}
+
+pub(crate) fn write_handover(handover: &Handover) -> String {
+    alone(|out| out.handover(handover))
+}
+
+pub(crate) fn write_team(team: &Team) -> String {
+    alone(|out| out.team(team))
+}
+
+/// Each language on a line of its own.
+pub(crate) fn write_word_list(name: &str, list: &WordList) -> String {
+    alone(|out| match list.0.get("") {
+        Some(words) => out.pair(&format!("words.{}", key(name)), &array(words.iter().map(keyword))),
+        None => {
+            out.line(&format!("[words.{}]", key(name)));
+            out.languages(list);
+        }
+    })
+}
+
+/// One part of a document alone.
+fn alone(write: impl FnOnce(&mut Out)) -> String {
     let mut out = Out(String::new());
-    out.calendar(calendar);
+    write(&mut out);
     out.0.trim_start().to_owned()
 }
 
@@ -53,29 +79,11 @@ fn write_all(
     lists: &WordLists,
 ) -> String {
     let mut out = Out(String::with_capacity(256 * rules.len() + 1024));
-    out.line("[default]");
-    out.text("team", definition.default.team.as_str());
-    out.urgency(definition.default.urgency);
-    out.line("\n[handover]");
-    out.text("team", definition.handover.team.as_str());
-    out.urgency(definition.handover.urgency);
-    out.list("buttons", &definition.handover.buttons);
-    if !definition.handover.words.is_empty() {
-        out.line("\n[handover.words]");
-        for (language, words) in &definition.handover.words {
-            out.pair(&key(language), &array(words.iter().map(keyword)));
-        }
-    }
+    out.default_route(&definition.default);
+    out.handover(&definition.handover);
     out.word_lists(lists);
     for team in teams {
-        out.line("\n[[teams]]");
-        out.text("name", team.name.as_str());
-        out.some_text("title", team.title.as_deref());
-        if !team.staffed {
-            out.pair("staffed", "false");
-        }
-        out.some_text("overflow_team", team.overflow_team.as_ref().map(|team| team.as_str()));
-        out.hours(team);
+        out.team(team);
     }
     for calendar in calendars {
         out.calendar(calendar);
@@ -128,6 +136,36 @@ impl Out {
         }
     }
 
+    fn default_route(&mut self, default: &DefaultRoute) {
+        self.line("[default]");
+        self.text("team", default.team.as_str());
+        self.urgency(default.urgency);
+    }
+
+    fn handover(&mut self, handover: &Handover) {
+        self.line("\n[handover]");
+        self.text("team", handover.team.as_str());
+        self.urgency(handover.urgency);
+        self.list("buttons", &handover.buttons);
+        if !handover.words.is_empty() {
+            self.line("\n[handover.words]");
+            for (language, words) in &handover.words {
+                self.pair(&key(language), &array(words.iter().map(keyword)));
+            }
+        }
+    }
+
+    fn team(&mut self, team: &Team) {
+        self.line("\n[[teams]]");
+        self.text("name", team.name.as_str());
+        self.some_text("title", team.title.as_deref());
+        if !team.staffed {
+            self.pair("staffed", "false");
+        }
+        self.some_text("overflow_team", team.overflow_team.as_ref().map(|team| team.as_str()));
+        self.hours(team);
+    }
+
     fn hours(&mut self, team: &Team) {
         if let Some(TeamHours { calendar, when_closed }) = &team.hours {
             self.text("hours", calendar.as_str());
@@ -172,9 +210,13 @@ impl Out {
         }
         for (name, list) in lists.iter().filter(|(_, list)| !list.0.contains_key("")) {
             self.line(&format!("\n[words.{}]", key(name)));
-            for (language, of_language) in &list.0 {
-                self.pair(&key(language), &words(of_language));
-            }
+            self.languages(list);
+        }
+    }
+
+    fn languages(&mut self, list: &WordList) {
+        for (language, of_language) in &list.0 {
+            self.pair(&key(language), &array(of_language.iter().map(keyword)));
         }
     }
 
@@ -244,71 +286,6 @@ fn shift(shift: &Shift) -> String {
 /// As a rules file has it.
 pub(crate) fn instant(at: Timestamp) -> String {
     jiff::Timestamp::from_millisecond(at.as_millis()).unwrap_or_default().to_string()
-}
-
-fn sample(sample: &Sample) -> String {
-    let input = &sample.input;
-    let mut entries: Vec<(&str, String)> = Vec::new();
-    let mut text = |key: &'static str, value: Option<&str>| {
-        entries.extend(value.map(|value| (key, quote(value))));
-    };
-    text("text", input.text.as_deref());
-    text("type", (input.message_type != "text").then_some(&input.message_type));
-    text("number", (!input.number.is_empty()).then_some(&input.number));
-    text("group", input.group_id.as_deref());
-    text("reply", input.reply_id.as_deref());
-    text("template", input.reply_template.as_deref());
-    if let Some(referral) = &input.referral {
-        text("referral", referral.source_id.as_deref());
-        text("referral_type", referral.source_type.as_deref());
-        text("referral_url", referral.source_url.as_deref());
-    }
-    text("language", input.language.as_deref());
-    text("language_source", input.language_source.map(LanguageSource::as_str));
-    text("country", input.country.as_deref());
-    text("zone", input.zone.as_deref());
-    text("contact", (!input.contact_key.is_empty()).then_some(&input.contact_key));
-    text("previous_team", input.previous_team.as_ref().map(|before| before.team.as_str()));
-    text("open_team", input.open.as_ref().map(|open| open.team.as_str()));
-    let urgent = input.open.as_ref().filter(|open| open.priority == Priority::Urgent);
-    text("open_urgency", urgent.map(|open| open.priority.as_str()));
-    let unlike_firm = input.open.as_ref().filter(|open| open.binding != Binding::Firm);
-    text("open_binding", unlike_firm.map(|open| open.binding.as_str()));
-    if input.open.as_ref().is_some_and(|open| !open.waits) {
-        entries.push(("open_waits", "false".to_owned()));
-    }
-    if input.referral.is_some() {
-        entries.push(("referred", "true".to_owned()));
-    }
-    if !input.words.is_empty() {
-        let mut words: BTreeMap<Part, Vec<&str>> = BTreeMap::new();
-        for one in &input.words {
-            words.entry(one.part).or_default().push(&one.text);
-        }
-        entries.push(("words", table(words.iter().map(|(part, texts)| (part.as_str(), quote(&texts.join("\n")))))));
-    }
-    if !input.form.is_empty() {
-        entries.push(("form", table(input.form.iter().map(|(name, value)| (key(name), quote(value))))));
-    }
-    for (name, holds) in [("forwarded", input.forwarded), ("quoted", input.quoted)] {
-        entries.extend(holds.then(|| (name, "true".to_owned())));
-    }
-    if !input.attributes.is_empty() {
-        let attributes = input.attributes.iter().map(|(name, value)| (key(name), quote(value)));
-        entries.push(("attribute", table(attributes)));
-    }
-    entries.extend(input.received_at.map(|at| ("at", instant(at))));
-    entries.extend(input.previous_team.as_ref().map(|before| ("previous_age_s", before.age_s.to_string())));
-    entries.extend(input.window_left_s.map(|left| ("window_left_s", left.to_string())));
-    if input.first_contact {
-        entries.push(("first_contact", "true".to_owned()));
-    }
-    match &sample.expect {
-        Expect::ThisRule => {}
-        Expect::NotThisRule => entries.push(("matches", "false".to_owned())),
-        Expect::Team(team) => entries.push(("team", quote(team.as_str()))),
-    }
-    table(entries)
 }
 
 fn array(items: impl Iterator<Item = String>) -> String {

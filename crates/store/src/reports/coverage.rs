@@ -1,6 +1,6 @@
 //! Which rule decided, for whoever counts: many decisions, a piece at a time.
 
-use waypost_domain::{PartitionId, Timestamp};
+use waypost_domain::{DecisionId, PartitionId, Timestamp};
 
 use crate::core::{Columns, Sql, params};
 use crate::{Result, Store};
@@ -8,6 +8,7 @@ use crate::{Result, Store};
 /// A decision, without the message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DecidedBy {
+    pub decision_id: DecisionId,
     /// Its place in the partition.
     pub seq: i64,
     pub received_at: Timestamp,
@@ -22,6 +23,7 @@ pub struct DecidedBy {
 impl DecidedBy {
     fn from_row(row: &Columns<'_>) -> Result<Self> {
         Ok(Self {
+            decision_id: row.get("decision_id")?,
             seq: row.get("seq")?,
             received_at: row.get("received_at")?,
             rule_set: row.get::<Option<String>>("rule_set")?.unwrap_or_default(),
@@ -33,7 +35,7 @@ impl DecidedBy {
 
 /// Along the index.
 static BELOW: Sql = Sql::both(
-    "SELECT seq, received_at, rule_set, rule, CASE WHEN $4 <> 0 THEN input END AS input
+    "SELECT decision_id, seq, received_at, rule_set, rule, CASE WHEN $4 <> 0 THEN input END AS input
     FROM inbox
     WHERE partition = $1 AND seq < $2 AND rule IS NOT NULL
     ORDER BY seq DESC

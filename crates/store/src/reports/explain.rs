@@ -37,13 +37,16 @@ pub struct DecidedInput {
     pub decision_id: DecisionId,
     /// `None`: the unrouted queue.
     pub team: Option<TeamName>,
+    /// The rule's id, or the phase's name where no rule decided.
+    pub rule: String,
+    pub why: String,
     /// Never empty.
     pub input: Vec<u8>,
 }
 
 /// The newest of a partition, along its index.
 static DECIDED_LAST: Sql = Sql::both(
-    "SELECT decision_id, team, input
+    "SELECT decision_id, team, rule, why, input
     FROM inbox
     WHERE partition = $1 AND rule IS NOT NULL
     ORDER BY seq DESC
@@ -134,9 +137,10 @@ impl Store {
 impl DecidedInput {
     /// `None` where the input was erased.
     fn from_row(row: &Columns<'_>) -> Result<Option<Self>> {
-        let (decision_id, team) = (row.get("decision_id")?, row.get("team")?);
+        let (decision_id, team, rule) = (row.get("decision_id")?, row.get("team")?, row.get("rule")?);
+        let why = row.get::<Option<String>>("why")?.unwrap_or_default();
         let input = row.get::<Option<Vec<u8>>>("input")?.unwrap_or_default();
-        Ok((!input.is_empty()).then_some(Self { decision_id, team, input }))
+        Ok((!input.is_empty()).then_some(Self { decision_id, team, rule, why, input }))
     }
 }
 

@@ -15,13 +15,10 @@ use waypost_rules::coverage::Coverage;
 use waypost_rules::{Phase, RuleSet, Scratch, toml_form};
 use waypost_store::{Activation, DecidedBy, RuleSetRow, RuleTextRow, Store};
 
+use super::stored::{self, Look};
 use super::trial_runs::compile;
-use super::wire;
+use super::{ACTIVATIONS_MAX, wire};
 
-/// Decisions that are in memory at once.
-const PIECE: u32 = 2_000;
-/// As far as other versions are looked for.
-const ACTIVATIONS_MAX: u32 = 500;
 const VERSIONS_MAX: u32 = 50;
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
@@ -39,14 +36,6 @@ struct Survey {
     without_input: u64,
 }
 
-/// How far back it was looked.
-#[derive(Default)]
-struct Reach {
-    oldest: Option<Timestamp>,
-    /// Of the partitions that hold more, the latest time that one was looked at since.
-    cut_at: Option<Timestamp>,
-}
-
 pub(super) async fn survey(
     store: &Store,
     row: RuleSetRow,
@@ -58,35 +47,17 @@ pub(super) async fn survey(
     let others = versions_in_force(store, &activations, row.number).await?;
     let never_pushed = store.rule_texts(VERSIONS_MAX).await?;
     let (number, version) = (row.number, row.hash.clone());
-    let (mut survey, same_by_number) = blocking(move || Survey::new(&row, &others, &never_pushed)).await?;
-    let mut reach = Reach::default();
-    let partitions = store.layout().await?;
-    let share = partitions.map_or(0, |count| messages.div_ceil(u32::from(count.get())));
-    for partition in partitions.into_iter().flat_map(|count| count.all()) {
-        let (mut left, mut before) = (share, i64::MAX);
-        while left > 0 {
-            let limit = left.min(PIECE);
-            let piece = store.decisions_below(partition, before, limit, survey.decorates).await;
-            let piece = piece?;
-            let is_last = piece.len() < limit as usize;
-            left -= limit;
-            let Some(oldest) = piece.last() else { break };
-            before = oldest.seq;
-            reach.extend(oldest.received_at, !is_last && left == 0);
-            survey = blocking(move || Ok(survey.add(&piece))).await?;
-            if is_last {
-                break;
-            }
-        }
-    }
+    let (survey, same_by_number) = blocking(move || Survey::new(&row, &others, &never_pushed)).await?;
+    let look = Look { messages, since: None, with_input: survey.decorates };
+    let (survey, reach) = stored::fold(store, &look, survey, Survey::add).await?;
     let cutoff = now.plus_millis(-i64::from(days) * DAY_MS);
     let since = in_force_since(&activations, &same_by_number);
     Ok(v1::GetCoverageResponse {
         name: wire::name(number),
         version,
         messages: survey.messages,
-        since_time: reach.cut_at.or(reach.oldest).map(wire_time),
-        complete: reach.cut_at.is_none(),
+        since_time: reach.since().map(wire_time),
+        complete: reach.is_complete(),
         unknown_version_messages: survey.of_unknown,
         without_input_messages: survey.without_input,
         rules: survey.rules(cutoff, &since),
@@ -124,15 +95,6 @@ fn in_force_since(activations: &[Activation], same: &HashMap<i64, BTreeSet<usize
         }
     }
     since
-}
-
-impl Reach {
-    fn extend(&mut self, oldest: Timestamp, is_cut: bool) {
-        self.oldest = Some(self.oldest.map_or(oldest, |before| before.min(oldest)));
-        if is_cut {
-            self.cut_at = self.cut_at.max(Some(oldest));
-        }
-    }
 }
 
 impl Survey {

@@ -4,17 +4,16 @@ use std::sync::Arc;
 
 use tonic::Request;
 use waypost_grpc::error::{invalid, precondition};
-use waypost_grpc::fields::team_name;
 use waypost_grpc::{Result, blocking};
 use waypost_proto::admin_v1 as v1;
 use waypost_proto::route::decode_route_input;
 use waypost_rules::RuleSet;
-use waypost_rules::diff::DryRun;
+use waypost_rules::compare::{Comparison, Decided};
 use waypost_store::{DecidedInput, RuleSetRow};
 
 use super::super::versions;
 use super::wire::ACTIVATION;
-use super::{RuleSets, wire};
+use super::{RuleSets, compare, wire};
 
 const MESSAGES_DEFAULT: u32 = 10_000;
 const MESSAGES_MAX: u32 = 100_000;
@@ -54,31 +53,17 @@ fn dry_run(
     old: Option<&RuleSetRow>,
     decided: Vec<DecidedInput>,
 ) -> Result<v1::DryRunRuleSetResponse> {
-    let new = compile(new)?;
-    let old = old.map(compile).transpose()?;
-    let mut inputs = Vec::with_capacity(decided.len());
-    for decided in decided {
+    let mut comparison = Comparison::new(compile(new)?, old.map(compile).transpose()?);
+    for one in decided {
         // One that a later release stored is left out.
-        if let Ok(input) = decode_route_input(&decided.input) {
-            inputs.push((decided.decision_id, input, decided.team));
-        }
+        let Ok(input) = decode_route_input(&one.input) else { continue };
+        let before = one.team.as_ref().map(|team| Decided { team, rule: &one.rule, why: &one.why });
+        comparison.add(one.decision_id, &input, before);
     }
-    let pairs = inputs.iter().map(|(_, input, team)| (input, team.as_ref()));
-    let run = DryRun::run(&new, old.as_deref(), pairs);
-    let example = |place: &u64| {
-        let (id, ..) = inputs.get(usize::try_from(*place).ok()?)?;
-        Some(format!("decisions/{id}"))
-    };
-    let moves = run.moves.iter().map(|one| v1::Move {
-        from: team_name(&one.from),
-        to: team_name(&one.to),
-        messages: one.count,
-        examples: one.examples.iter().filter_map(example).collect(),
-    });
     Ok(v1::DryRunRuleSetResponse {
-        messages: run.inputs,
-        moved: run.moved,
-        moves: moves.collect(),
-        binding_unknown: run.binding_unknown,
+        messages: comparison.inputs,
+        moved: comparison.moved,
+        moves: compare::moves(&comparison),
+        binding_unknown: comparison.binding_unknown,
     })
 }
