@@ -36,7 +36,7 @@ async fn former(store: &Store) -> Lease {
 fn former_fence(published_seq: i64) -> Fence {
     let partition = PartitionId(PARTITION);
     let (component, owner) = (COMPONENT.to_owned(), "left".to_owned());
-    Fence { component, partition, owner, epoch: 1, published_seq, oldest_at: None }
+    Fence { component, partition, owner, epoch: 1, published_seq, published_at: None, oldest_at: None }
 }
 
 /// Takes the partition over, if nobody is in the middle of something there.

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use anyhow::ensure;
 use waypost_cloud_api::samples::{SampleKind, SampleParams, sample};
+use waypost_cloud_api::webhook::split;
+use waypost_domain::DecisionId;
 use waypost_tests::webhook::http_client;
 use waypost_tests::{WebhookClient, eventually};
 
@@ -41,6 +43,20 @@ async fn an_app_secret_is_rotated_without_a_restart() -> anyhow::Result<()> {
     std::fs::write(deployment.folder.path().join("another"), "x")?;
     for _ in 0..20 {
         assert_eq!(second.post(body.as_bytes()).await?, 200, "an empty file takes nothing away");
+    }
+    Ok(())
+}
+
+/// One of the ingress and one of the router, with the ids to find the rest by.
+fn a_message_has_its_lines(log: &str, body: &[u8]) -> anyhow::Result<()> {
+    let events = split(body).events;
+    let id = DecisionId::of_event(&events[0].number, &events[0].key).to_string();
+    for (says, names) in
+        [("accepted", &["post"][..]), ("recorded", &["contact", "conversation", "rule_set", "rule", "team"])]
+    {
+        let lines: Vec<&str> = log.lines().filter(|line| line.contains(says) && line.contains(&id)).collect();
+        ensure!(lines.len() == 1 && lines[0].contains("DEBUG"), "{says}: {lines:?}");
+        ensure!(names.iter().all(|name| lines[0].contains(name)), "{names:?}: {lines:?}");
     }
     Ok(())
 }
@@ -91,7 +107,7 @@ async fn nothing_of_a_customer_is_logged_or_counted(backend: Backend) -> anyhow:
     let status = waypost.terminate(RELOAD_DEADLINE).await?;
     ensure!(status.success(), "{status} after SIGTERM");
     shown.push(waypost.output());
-    ensure!(shown[3].contains("DEBUG"), "it logs at debug level");
+    a_message_has_its_lines(&shown[3], last.as_bytes())?;
     for text in shown {
         for line in text.lines() {
             for marker in [PHONE, NAME, USER_ID, "quetzalmarker", APP_SECRET] {

@@ -13,7 +13,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use tokio::sync::Semaphore;
-use tracing::{debug, error, warn};
+use tracing::{Level, debug, enabled, error, warn};
 use uuid::Uuid;
 use waypost_bus::{Bus, Layout, Outcome};
 use waypost_cloud_api::signature::{self, AppSecrets, Provider, SignatureError};
@@ -115,12 +115,18 @@ impl Webhook {
             return PostOutcome::Accepted;
         }
         let parts_count = batch.len();
+        let is_told = enabled!(Level::DEBUG);
+        let told: Vec<_> =
+            batch.iter().filter(|_| is_told).map(|one| (one.message.id.clone(), one.address.key.clone())).collect();
         fault::point(fault::INGRESS_BEFORE_PUBLISH);
         let began_at = Instant::now();
         let outcomes = self.bus.publish(batch, self.limits.publish_timeout).await;
         self.metrics.publish_seconds.record(began_at.elapsed().as_secs_f64());
         if outcomes.len() == parts_count && outcomes.iter().all(|outcome| *outcome == Outcome::Confirmed) {
             self.metrics.confirmed(&tally);
+            for (event, queue) in told {
+                debug!(post = %post.id, event, queue, "accepted");
+            }
             fault::point(fault::INGRESS_BEFORE_ANSWER);
             return PostOutcome::Accepted;
         }

@@ -70,6 +70,8 @@ fn row(seq: i64) -> InboxRow {
         contact: None,
         conversation: None,
         received_at: Timestamp::from_millis(seq),
+        recorded_at: Timestamp::from_millis(seq),
+        before_published_at: None,
         outcome: (seq != 5).then_some(outcome),
         held_event: None,
         held_for: None,

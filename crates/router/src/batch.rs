@@ -7,10 +7,12 @@ use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use tracing::debug;
+use tracing::field;
 use waypost_cloud_api::webhook::ContactChange;
 use waypost_domain::conversation::{Conversation, ConversationEvent, ConversationState};
 use waypost_domain::{
-    ContactId, ConversationId, DecisionId, IdSource, InboundMessage, MessageKind, NumberName, TeamName,
+    ContactId, ConversationId, DecisionId, IdSource, InboundMessage, MessageKind, NumberName, TeamName, Timestamp,
 };
 use waypost_fault::{self as fault, Sabotage};
 use waypost_live::RulesInForce;
@@ -66,10 +68,11 @@ pub struct Outgoing {
     pub again: bool,
 }
 
-/// What is stored of a batch's events, in their order, and of the messages that they are about; and what the events show of
-/// who somebody is.
+/// What is stored of a batch's events, in their order, and of the messages that they are about, as it was `read_at`; and what
+/// the events show of who somebody is.
 #[derive(Debug)]
 pub struct Stored<'a> {
+    pub read_at: Timestamp,
     pub known: Vec<Option<KnownEvent>>,
     pub originals: Originals,
     pub observations: &'a [Observation],
@@ -93,6 +96,8 @@ struct Work<'a> {
     ids: &'a dyn IdSource,
     claim: &'a mut Claim,
     tx: InboxTx,
+    /// When what is new counts as recorded.
+    now: Timestamp,
     originals: Originals,
     conversations: HashMap<Pair, Conversation>,
     /// The conversations before, of pairs that had no open one when the batch began.
@@ -126,7 +131,7 @@ pub async fn decide_batch(
     arrivals: &[Arrival],
     stored: Stored<'_>,
 ) -> Result<Decided, StoreError> {
-    let Stored { known, originals, observations } = stored;
+    let Stored { read_at, known, originals, observations } = stored;
     let mut decided = Decided::default();
     let mut open = Vec::with_capacity(arrivals.len());
     let mut observed = Vec::with_capacity(arrivals.len());
@@ -166,6 +171,7 @@ pub async fn decide_batch(
         ids,
         claim,
         tx,
+        now: read_at,
         originals,
         conversations,
         last_resolved,
@@ -305,6 +311,8 @@ impl Work<'_> {
             contact: contact.map(|contact| contact.id),
             conversation: None,
             received_at: arrival.inbound.received_at,
+            recorded_at: self.now,
+            before_published_at: self.claim.published_at(),
             outcome: None,
             held_event: None,
             held_for: None,
@@ -336,8 +344,27 @@ impl Work<'_> {
         fault::point(fault::ROUTER_IN_TRANSACTION);
         let (rows, releases, shown, changes) = (&self.rows, &self.releases, &self.shown, &self.changes);
         self.tx.finish(&InboxWrites { rows, conversations: &conversations, releases, shown, changes }).await?;
+        for row in rows {
+            tell(row);
+        }
         Ok(self.decided)
     }
+}
+
+/// The log's line about an event: ids only, and not the message's, which has the customer's number in it.
+fn tell(row: &InboxRow) {
+    let outcome = row.outcome.as_ref();
+    debug!(
+        decision = %row.decision_id,
+        kind = row.kind,
+        seq = row.seq,
+        contact = row.contact.map(field::display),
+        conversation = row.conversation.map(field::display),
+        rule_set = outcome.map(|outcome| &*outcome.rule_set),
+        rule = outcome.map(|outcome| &*outcome.rule),
+        team = outcome.and_then(|outcome| outcome.team.as_ref()).map(field::display),
+        "recorded"
+    );
 }
 
 /// Whom the conversation of an event is with: the group that it was written in, else its writer. `None` where the webhook

@@ -40,13 +40,16 @@ pub struct Routed {
     pub is_notice: bool,
 }
 
-/// A message that another team got than the one that it was decided for.
+/// A message that another queue got than its team's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diverted {
     /// The message's.
     pub id: String,
     pub from: TeamName,
-    pub to: TeamName,
+    /// `None`: the unrouted queue.
+    pub to: Option<TeamName>,
+    /// What was wrong with the queue.
+    pub why: &'static str,
 }
 
 /// Where a message is tried now.
@@ -60,6 +63,8 @@ enum Target {
 struct Pending {
     routed: Routed,
     target: Target,
+    /// Why it is not its team's queue any more.
+    diverted: Option<&'static str>,
 }
 
 pub struct Deliverer {
@@ -75,7 +80,8 @@ impl Deliverer {
         Self { bus, config, teams, full_since: DashMap::new() }
     }
 
-    /// Returns when every message is confirmed on a queue that somebody reads, and which of them went to an overflow team.
+    /// Returns when every message is confirmed on a queue that somebody reads, and which of them went to another queue than
+    /// their team's.
     /// Notices that their team's queue does not take are left out. `activity` goes along once, whatever becomes of it.
     pub async fn deliver(
         &self,
@@ -230,7 +236,7 @@ struct Settled {
 impl Pending {
     fn new(routed: Routed) -> Self {
         let target = routed.team.clone().map_or(Target::Unrouted, Target::Team);
-        Self { routed, target }
+        Self { routed, target, diverted: None }
     }
 
     fn address(&self) -> Address {
@@ -245,8 +251,12 @@ impl Pending {
     }
 
     fn diverted(&self) -> Option<Diverted> {
-        let (Target::Overflow(to), Some(from)) = (&self.target, &self.routed.team) else { return None };
-        Some(Diverted { id: self.routed.message.id.clone(), from: from.clone(), to: to.clone() })
+        let (why, from) = (self.diverted?, self.routed.team.clone()?);
+        let to = match &self.target {
+            Target::Team(_) | Target::Unrouted => None,
+            Target::Overflow(team) => Some(team.clone()),
+        };
+        Some(Diverted { id: self.routed.message.id.clone(), from, to, why })
     }
 
     /// On to the next target; `false` when there is none and the message must wait where it is.
@@ -262,6 +272,7 @@ impl Pending {
         let Some(team) = self.routed.team.as_ref() else { return false };
         let diverted = format!("team {team}: queue {reason}");
         self.routed.message.headers.insert(DIVERTED_HEADER.to_owned(), diverted);
+        self.diverted = Some(reason);
         match overflow {
             Some(overflow) => {
                 ::metrics::counter!(metrics::OVERFLOWED, "team" => team.to_string()).increment(1);

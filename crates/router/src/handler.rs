@@ -13,7 +13,7 @@ use waypost_live::{KnownNumber, Numbers, Rules, RulesInForce, TeamDirectory};
 use waypost_proto::extras::decode_extras;
 use waypost_proto::team_message::{self, KnownContact, Routing, TeamMessage};
 use waypost_proto::v1::DecisionExtras;
-use waypost_store::{Rebind, Store, StoreError, StoredDecision};
+use waypost_store::{Diversion, DivertedMessage, Rebind, Store, StoreError, StoredDecision};
 use waypost_worker::{Claim, ClaimedBatch, HandleError, Handler};
 
 use crate::Router;
@@ -139,7 +139,7 @@ impl RouteHandler {
             let Shared { config, ids, store, .. } = &*self.shared;
             let (tx, mut known) = store.begin_batch_with(&claim.fence(oldest_at), &keys, &observations).await?;
             let originals = Originals::new(&keys[arrivals.len()..], known.split_off(arrivals.len()));
-            let stored = Stored { known, originals, observations: &observations };
+            let stored = Stored { read_at: now(), known, originals, observations: &observations };
             let error = match decide_batch(rules, config, &**ids, claim, tx, arrivals, stored).await {
                 Ok(decided) => return Ok(decided),
                 Err(error) => error,
@@ -187,7 +187,8 @@ impl RouteHandler {
         Ok(())
     }
 
-    /// Binds the conversations of diverted messages to the teams that got them, and tells the others.
+    /// Binds the conversations of diverted messages to the teams that got them, and tells the others; writes down where each
+    /// message went.
     ///
     /// Given a process that dies before this, then the messages come again, are diverted again, and this is done then.
     async fn follow_diverted(
@@ -204,11 +205,19 @@ impl RouteHandler {
             // A notice binds nothing, wherever it went.
             .filter(|(outgoing, _)| outgoing.decision.phase != NOTICE)
             .filter_map(|(outgoing, Diverted { from, to, .. })| {
-                Some(Rebind { conversation: outgoing.conversation_id?, from: from.clone(), to: to.clone() })
+                Some(Rebind { conversation: outgoing.conversation_id?, from: from.clone(), to: to.clone()? })
             })
             .collect();
-        self.shared.store.rebind(&rebinds).await?;
-        let notices = known.iter().map(|(outgoing, diverted)| {
+        if !rebinds.is_empty() {
+            self.shared.store.rebind(&rebinds).await?;
+        }
+        let at = now();
+        let written = known.iter().map(|(outgoing, Diverted { to, why, .. })| {
+            let diversion = Diversion { to: to.clone(), why: format!("queue {why}"), at };
+            DivertedMessage { decision: outgoing.id, diversion }
+        });
+        self.shared.store.record_diversions(&written.collect::<Vec<_>>()).await?;
+        let notices = known.iter().filter_map(|(outgoing, diverted)| {
             let extras = extras(outgoing.id, &outgoing.decision);
             told::diverted(outgoing, &extras, diverted)
         });

@@ -22,9 +22,10 @@ pub(crate) fn changes(outgoing: &Outgoing, extras: &DecisionExtras) -> Vec<Route
     notices
 }
 
-/// To the team whose queue did not take the message.
-pub(crate) fn diverted(outgoing: &Outgoing, extras: &DecisionExtras, diverted: &Diverted) -> Routed {
-    notice(outgoing, extras, ChangeKind::Diverted, &diverted.from, Some(&diverted.to))
+/// To the team whose queue did not take the message, where another team has it.
+pub(crate) fn diverted(outgoing: &Outgoing, extras: &DecisionExtras, diverted: &Diverted) -> Option<Routed> {
+    let to = diverted.to.as_ref()?;
+    Some(notice(outgoing, extras, ChangeKind::Diverted, &diverted.from, Some(to)))
 }
 
 fn notice(

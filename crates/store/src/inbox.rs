@@ -1,6 +1,7 @@
 //! The inbox: one row per distinct event, with the decision about it. Whether an event is new is decided here and
 //! nowhere else.
 
+mod diverted;
 mod held;
 mod table;
 mod tx;
@@ -10,10 +11,11 @@ use waypost_domain::{
     ContactId, ConversationId, DecisionId, PartitionId, PhoneNumberId, TeamName, Timestamp, team::Priority,
 };
 
+pub use diverted::{Diversion, DivertedMessage};
 pub use held::{HeldKind, HeldMessage, HeldRelease, NoticeShown, ReleasedMessage};
 pub(crate) use table::{INBOX, KNOWN_COLUMNS, KNOWN_JOINS};
 pub use tx::InboxTx;
-pub(crate) use tx::ReadUnlocked;
+pub(crate) use tx::{KNOWN, ReadUnlocked};
 pub use writes::InboxWrites;
 
 /// What makes an event unique: Meta's id of the number it came to, and its wamid (or another key within the number).
@@ -59,6 +61,10 @@ pub struct InboxRow {
     pub contact: Option<ContactId>,
     pub conversation: Option<ConversationId>,
     pub received_at: Timestamp,
+    /// When it is recorded, and decided unless it is held: rises with `seq`.
+    pub recorded_at: Timestamp,
+    /// When everything below it in its partition had been published, as far as that is known.
+    pub before_published_at: Option<Timestamp>,
     /// `None`: nothing was routed.
     pub outcome: Option<StoredDecision>,
     /// The whole event, when it is kept: until control of the thread comes to us, or somebody reads the next message.
@@ -82,7 +88,11 @@ pub struct KnownEvent {
     pub contact: Option<ContactId>,
     pub conversation: Option<ConversationId>,
     pub received_at: Timestamp,
+    /// When it was recorded. `None`: by a release that did not write that down.
+    pub recorded_at: Option<Timestamp>,
     pub outcome: Option<StoredDecision>,
     /// Of a held message: the event that released it, or that it was shown with.
     pub released_by: Option<DecisionId>,
+    /// The last time that another queue got it than its team's.
+    pub diversion: Option<Diversion>,
 }

@@ -78,6 +78,7 @@ impl Lease {
             owner: self.owner.clone(),
             epoch: self.epoch,
             published_seq,
+            published_at: None,
             oldest_at,
         }
     }

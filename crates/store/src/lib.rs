@@ -40,12 +40,15 @@ pub use conversations::{Answered, Rebind};
 pub use error::{Merge, SqlError, StoreError};
 pub use ids::TimeOrderedIds;
 pub use inbox::{
-    EventKey, HeldKind, HeldMessage, HeldRelease, InboxRow, InboxTx, InboxWrites, KnownEvent, NoticeShown,
-    ReleasedMessage, StoredDecision,
+    Diversion, DivertedMessage, EventKey, HeldKind, HeldMessage, HeldRelease, InboxRow, InboxTx, InboxWrites,
+    KnownEvent, NoticeShown, ReleasedMessage, StoredDecision,
 };
 pub use janitor::{ANSWERS_SEEN_WITHIN, JanitorReport, Retention};
 pub use lease::{Fence, Lease, LeaseRow, Renewal, Sequence, Suspect};
-pub use reports::{DecidedBy, DecidedInput, KeptChange, KeptStatus, StoreCounts, TeamCount};
+pub use reports::{
+    DecidedBy, DecidedInput, DecisionFilter, DecisionPage, DecisionPlaces, KeptChange, KeptStatus, StoreCounts,
+    TeamCount,
+};
 pub use rules::{Activation, InForce, RuleSetRow, RuleTextRow, TrialRow};
 pub use schema::{ROLES, Role, SchemaState, grants};
 

@@ -4,7 +4,9 @@
 mod coverage;
 mod explain;
 mod kept;
+mod newest;
 
 pub use coverage::DecidedBy;
 pub use explain::{DecidedInput, StoreCounts, TeamCount};
 pub use kept::{KeptChange, KeptStatus};
+pub use newest::{DecisionFilter, DecisionPage, DecisionPlaces};

@@ -15,6 +15,7 @@ mod numbers;
 mod races;
 mod rule_sets;
 mod setup;
+mod traced;
 
 use std::time::Duration;
 
@@ -41,6 +42,7 @@ pub use numbers::*;
 pub use races::*;
 pub use rule_sets::*;
 pub use setup::*;
+pub use traced::*;
 
 /// One `#[tokio::test]` for each case; see [`suite`](crate::suite).
 #[macro_export]
@@ -118,6 +120,10 @@ macro_rules! store_suite {
             silence_ends_what_does_not_wait,
             the_janitor_spares_what_is_not_published,
             the_janitor_spares_held_messages,
+            decisions_are_found_from_the_newest_down,
+            it_is_known_when_a_message_was_published,
+            where_a_message_went_instead_is_written_down,
+            who_became_part_of_a_contact_is_found_with_it,
             partitions_meet_the_same_contacts,
             merges_race_with_batches,
         }
@@ -186,6 +192,8 @@ pub(crate) fn row(key: &str, seq: i64) -> InboxRow {
         contact: None,
         conversation: None,
         received_at: at(1_000 + seq),
+        recorded_at: at(2_000 + seq),
+        before_published_at: None,
         outcome: Some(decision("billing")),
         held_event: None,
         held_for: None,

@@ -142,6 +142,8 @@ pub(crate) fn row(key: &str, seq: i64) -> InboxRow {
         contact: None,
         conversation: None,
         received_at: Timestamp::from_millis(1),
+        recorded_at: Timestamp::from_millis(1),
+        before_published_at: None,
         outcome: None,
         held_event: None,
         held_for: None,

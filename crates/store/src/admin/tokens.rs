@@ -82,6 +82,11 @@ static AFTER: LazyLock<Sql> = LazyLock::new(|| {
     )
 });
 
+static TITLES: Sql = Sql::each(
+    "SELECT t.id, t.title FROM json_each($1) w CROSS JOIN token t ON t.id = unhex(w.value)",
+    "SELECT id, title FROM token WHERE id = ANY($1::UUID[])",
+);
+
 static REVOKE: Sql = Sql::both("UPDATE token SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL");
 
 impl Store {
@@ -91,6 +96,16 @@ impl Store {
 
     pub async fn token(&self, id: Uuid) -> Result<Option<TokenRow>> {
         only(&self.read(&BY_ID, params![id]).await?)
+    }
+
+    /// The titles of these tokens, revoked ones too.
+    pub async fn token_titles(&self, ids: &[Uuid]) -> Result<Vec<(Uuid, String)>> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let array: Param<'_> = ids.iter().copied().collect();
+        let rows = self.read(&TITLES, params![array]).await?;
+        rows.iter().map(|row| row.of(TOKEN.name)).map(|row| Ok((row.get("id")?, row.get("title")?))).collect()
     }
 
     /// Up to `limit` tokens by id, above `after`.

@@ -72,7 +72,39 @@ static CLAIMS: Sql =
 static MERGED: Sql =
     Sql::both("SELECT loser_id, at FROM contact_merge WHERE winner_id = $1 ORDER BY at DESC, loser_id DESC");
 
+/// Who became part of somebody is found by the row that says of whom.
+static SURVIVOR: Sql = Sql::both(
+    "WITH RECURSIVE up (id, merged_into) AS (
+        SELECT id, merged_into FROM contact WHERE id = $1
+        UNION
+        SELECT c.id, c.merged_into FROM contact c JOIN up ON c.id = up.merged_into)
+    SELECT id FROM up WHERE merged_into IS NULL",
+);
+
+static PARTS: Sql = Sql::both(
+    "WITH RECURSIVE part (id) AS (
+        SELECT loser_id FROM contact_merge WHERE winner_id = $1
+        UNION
+        SELECT m.loser_id FROM contact_merge m JOIN part ON m.winner_id = part.id)
+    SELECT id FROM part",
+);
+
 impl Store {
+    /// Who this contact is by now: itself, or whom it became part of. `None`: there never was one of this id.
+    pub async fn surviving_contact(&self, id: ContactId) -> Result<Option<ContactId>> {
+        let rows = self.read(&SURVIVOR, params![id]).await?;
+        rows.first().map(|row| row.of("contact").get("id")).transpose()
+    }
+
+    /// The contact and all who became part of it, as far as that was written down: what was recorded stays theirs.
+    pub async fn parts_of_contact(&self, id: ContactId) -> Result<Vec<ContactId>> {
+        let mut parts = vec![id];
+        for row in self.read(&PARTS, params![id]).await? {
+            parts.push(row.of("contact_merge").get("id")?);
+        }
+        Ok(parts)
+    }
+
     pub async fn contact(&self, id: ContactId) -> Result<Option<ContactDetails>> {
         let rows = self.read(&BY_ID, params![id]).await?;
         match rows.first() {

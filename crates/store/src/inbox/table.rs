@@ -6,9 +6,9 @@ use waypost_domain::PartitionId;
 
 use crate::core::{Columns, Param, Row, Table, params};
 use crate::records::{clean, key};
-use crate::{EventKey, InboxRow, KnownEvent, Result, StoredDecision};
+use crate::{Diversion, EventKey, InboxRow, KnownEvent, Result, StoredDecision};
 
-/// The last eight are the decision: see [`StoredDecision::params`].
+/// The last eight are the decision: see [`StoredDecision::params`]. What is written later is not among them: see [`DIVERTED`].
 pub(crate) static INBOX: Table = Table {
     name: "inbox",
     columns: &[
@@ -21,6 +21,8 @@ pub(crate) static INBOX: Table = Table {
         ("contact_id", "UUID"),
         ("conversation_id", "UUID"),
         ("received_at", "BIGINT"),
+        ("recorded_at", "BIGINT"),
+        ("before_published_at", "BIGINT"),
         ("rule_set", "TEXT"),
         ("rule", "TEXT"),
         ("phase", "TEXT"),
@@ -34,9 +36,14 @@ pub(crate) static INBOX: Table = Table {
 
 const DECISION_COLUMNS: usize = 8;
 
+/// Of a message that another queue got than its team's.
+const DIVERTED: &str = "i.diverted_at, i.diverted_to, i.diverted_why";
+
 /// What [`KnownEvent::from_row`] reads, from `inbox i`, `lease l` and `held h`.
-pub(crate) static KNOWN_COLUMNS: LazyLock<String> =
-    LazyLock::new(|| format!("{}, coalesce(l.published_seq, 0) AS published_seq, h.released_by", INBOX.list("i")));
+pub(crate) static KNOWN_COLUMNS: LazyLock<String> = LazyLock::new(|| {
+    let inbox = INBOX.list("i");
+    format!("{inbox}, {DIVERTED}, coalesce(l.published_seq, 0) AS published_seq, h.released_by")
+});
 
 /// Joins the lease of component `$1` and the held message, if any.
 pub(crate) const KNOWN_JOINS: &str = "LEFT JOIN lease l ON l.component = $1 AND l.partition = i.partition
@@ -85,6 +92,8 @@ impl InboxRow {
             self.contact,
             self.conversation,
             self.received_at,
+            self.recorded_at,
+            self.before_published_at,
         ];
         match &self.outcome {
             Some(decision) => params.extend(decision.params()),
@@ -109,9 +118,19 @@ impl KnownEvent {
             contact: row.get("contact_id")?,
             conversation: row.get("conversation_id")?,
             received_at: row.get("received_at")?,
+            recorded_at: row.get("recorded_at")?,
             outcome: StoredDecision::from_row(&row)?,
             published: seq <= row.get::<i64>("published_seq")?,
             released_by: row.get("released_by")?,
+            diversion: Diversion::from_row(&row)?,
         })
+    }
+}
+
+impl Diversion {
+    fn from_row(row: &Columns<'_>) -> Result<Option<Self>> {
+        let Some(at) = row.get("diverted_at")? else { return Ok(None) };
+        let why = row.get::<Option<_>>("diverted_why")?.unwrap_or_default();
+        Ok(Some(Self { to: row.get("diverted_to")?, why, at }))
     }
 }

@@ -76,7 +76,8 @@ impl ReadUnlocked {
     }
 }
 
-static KNOWN: LazyLock<Sql> = LazyLock::new(|| {
+/// The recorded events of ids: component, ids.
+pub(crate) static KNOWN: LazyLock<Sql> = LazyLock::new(|| {
     let columns = &*KNOWN_COLUMNS;
     Sql::made_each(
         format!(

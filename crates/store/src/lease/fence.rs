@@ -18,6 +18,8 @@ pub struct Fence {
     pub epoch: i64,
     /// The end of the batch that was published before this one.
     pub published_seq: i64,
+    /// When it was; `None` where its owner does not know.
+    pub published_at: Option<Timestamp>,
     /// When the oldest event still unfinished was received; for `status`.
     pub oldest_at: Option<Timestamp>,
 }
@@ -33,12 +35,14 @@ pub(crate) struct Fenced {
 /// The published mark never goes back: everything at or below it was published once, whoever says otherwise.
 static FENCE: Sql = Sql::each(
     "UPDATE lease SET
+        published_at = CASE WHEN $1 > published_seq THEN $7 ELSE published_at END,
         published_seq = max(published_seq, $1),
         oldest_at = $2,
         expires_at = max(expires_at, coalesce((
             SELECT m.expires_at FROM member m WHERE m.component = $3 AND m.instance = $5), 0))
     WHERE component = $3 AND partition = $4 AND owner = $5 AND epoch = $6",
     "UPDATE lease SET
+        published_at = CASE WHEN $1 > published_seq THEN $7 ELSE published_at END,
         published_seq = greatest(published_seq, $1),
         oldest_at = $2,
         expires_at = greatest(expires_at, (
@@ -59,7 +63,15 @@ impl Fence {
     }
 
     fn params(&self) -> Vec<Param<'_>> {
-        params![self.published_seq, self.oldest_at, &self.component, self.partition, &self.owner, self.epoch]
+        params![
+            self.published_seq,
+            self.oldest_at,
+            &self.component,
+            self.partition,
+            &self.owner,
+            self.epoch,
+            self.published_at,
+        ]
     }
 }
 

@@ -63,6 +63,14 @@ static EVENTS_AFTER: LazyLock<Sql> = LazyLock::new(|| {
     )
 });
 
+static BETWEEN: LazyLock<Sql> = LazyLock::new(|| {
+    known(
+        "WHERE i.decision_id BETWEEN $2 AND $3
+        ORDER BY i.decision_id
+        LIMIT $4",
+    )
+});
+
 fn known(rest: &str) -> Sql {
     let columns = &*KNOWN_COLUMNS;
     Sql::made(format!("SELECT {columns}\nFROM inbox i\n{KNOWN_JOINS}\n{rest}"))
@@ -96,6 +104,12 @@ impl Store {
     pub async fn decision_of(&self, id: DecisionId) -> Result<Option<KnownEvent>> {
         let rows = self.read(&DECISION, params![self.inbox_component, id]).await?;
         rows.first().map(KnownEvent::from_row).transpose()
+    }
+
+    /// Up to `limit` recorded events whose decisions have ids from `first` to `last`, by that id.
+    pub async fn decisions_between(&self, first: DecisionId, last: DecisionId, limit: u32) -> Result<Vec<KnownEvent>> {
+        let rows = self.read(&BETWEEN, params![self.inbox_component, first, last, limit]).await?;
+        rows.iter().map(KnownEvent::from_row).collect()
     }
 
     /// About the last `limit` decisions, an equal part of each partition's, whose inputs were not erased.

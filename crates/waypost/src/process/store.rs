@@ -136,6 +136,8 @@ mod tests {
             contact: None,
             conversation: None,
             received_at: Timestamp::from_millis(1),
+            recorded_at: Timestamp::from_millis(1),
+            before_published_at: None,
             outcome: None,
             held_event: None,
             held_for: None,

@@ -14,6 +14,8 @@ pub struct Claim {
     held: Held,
     /// Up to where everything was published and acknowledged.
     published_seq: i64,
+    /// When the last batch was; `None` of what a former owner published.
+    published_at: Option<Timestamp>,
     /// What was published above that, while something below it may still come back.
     published_above: BTreeSet<i64>,
     /// The highest sequence number given to an event.
@@ -33,6 +35,7 @@ impl Claim {
         Self {
             held,
             published_seq,
+            published_at: None,
             published_above: BTreeSet::new(),
             last_seq,
             batch: Vec::new(),
@@ -48,7 +51,12 @@ impl Claim {
     /// What the first statement of every transaction checks and writes. `oldest_at`: when the first event of the
     /// batch was received, for the backlog's age.
     pub fn fence(&self, oldest_at: Option<Timestamp>) -> Fence {
-        self.held.fence(self.published_seq, oldest_at)
+        Fence { published_at: self.published_at, ..self.held.fence(self.published_seq, oldest_at) }
+    }
+
+    /// When the last batch was published and acknowledged, as far as this claim knows.
+    pub const fn published_at(&self) -> Option<Timestamp> {
+        self.published_at
     }
 
     /// The sequence number of an event that is decided now.
@@ -96,12 +104,14 @@ impl Claim {
         if self.recovering {
             self.recovering = false;
             self.published_seq = self.last_seq;
+            self.published_at = None;
             self.published_above.clear();
         }
     }
 
-    /// The batch in hand is published and acknowledged.
-    pub(crate) fn published(&mut self) {
+    /// The batch in hand is published and acknowledged, since `at`.
+    pub(crate) fn published(&mut self, at: Timestamp) {
+        self.published_at = Some(at);
         for seq in self.batch.drain(..) {
             if self.recovering {
                 self.published_above.insert(seq);
@@ -163,7 +173,7 @@ mod tests {
 
     fn publish(claim: &mut Claim, seqs: &[i64]) -> i64 {
         seqs.iter().for_each(|seq| claim.covers(*seq));
-        claim.published();
+        claim.published(Timestamp::from_millis(7));
         claim.fence(None).published_seq
     }
 
@@ -179,7 +189,9 @@ mod tests {
         claim.recovered();
         assert_eq!(claim.fence(None).published_seq, 15, "13 and 14 did not come back: they were acknowledged");
         assert_eq!(claim.next_seq(), 16);
+        assert_eq!(claim.published_at(), None, "nobody knows when");
         assert_eq!(publish(&mut claim, &[]), 16);
+        assert_eq!(claim.fence(None).published_at, Some(Timestamp::from_millis(7)));
     }
 
     #[test]

@@ -7,7 +7,7 @@
 //! crashed. A handler that hangs is dropped when the lease has run out.
 
 use std::panic::AssertUnwindSafe;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use futures_util::FutureExt;
 use tokio::sync::OwnedMutexGuard;
@@ -15,6 +15,7 @@ use tokio::time::Instant;
 use tracing::{error, warn};
 use waypost_bus::dead_letter::dead_letter;
 use waypost_bus::{Consumer, DeadLetterReason, Delivery, Publication};
+use waypost_domain::Timestamp;
 use waypost_fault::{self as fault, Sabotage};
 use waypost_store::StoreError;
 
@@ -197,7 +198,7 @@ impl PartitionRunner {
         }
         self.ack(consumer, in_hand.finish(count)).await?;
         fault::point(fault::WORKER_AFTER_ACK);
-        self.claim.published();
+        self.claim.published(Timestamp::from_system_time(SystemTime::now()));
         ::metrics::counter!(metrics::HANDLED, "component" => component).increment(u64::try_from(count).unwrap_or(0));
         ::metrics::histogram!(metrics::BATCH_SIZE, "component" => component)
             .record(f64::from(u32::try_from(count).unwrap_or(u32::MAX)));
