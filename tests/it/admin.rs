@@ -18,3 +18,4 @@ mod server;
 mod team_queues;
 mod teams;
 mod terminal;
+mod trace;

@@ -34,6 +34,7 @@ pub const METHODS: &[(&str, Access)] = &[
     ("waypost.admin.v1.DeadLetterService/DiscardDeadLetters", OPERATES),
     ("waypost.admin.v1.DecisionService/GetDecision", EVERYBODY),
     ("waypost.admin.v1.DecisionService/ListDecisions", EVERYBODY),
+    ("waypost.admin.v1.DecisionService/GetTrace", EVERYBODY),
     ("waypost.admin.v1.NumberService/GetNumber", STAFF),
     ("waypost.admin.v1.NumberService/ListNumbers", STAFF),
     ("waypost.admin.v1.NumberService/UpdateNumber", SETS_UP),

@@ -26,10 +26,16 @@ pub enum ContactsCommand {
 }
 
 #[derive(Debug, Args)]
-#[command(group = clap::ArgGroup::new("which").required(true).args(["name", "phone", "bsuid"]))]
+#[command(
+    group = clap::ArgGroup::new("which").required(true).args(["reference", "phone", "bsuid"]),
+    after_help = "Examples:
+  waypost contacts get '+34 600 000 107'
+  waypost contacts get contacts/0192f0a0-0000-7000-8000-000000000001
+  waypost contacts get wamid.HBgL…              # who wrote it"
+)]
 pub struct ContactGetArgs {
-    /// contacts/ID
-    name: Option<String>,
+    /// A number, a business-scoped user id, contacts/ID or its id alone; or a message of theirs, by its id
+    reference: Option<String>,
     /// By phone number, with its country code
     #[arg(long, value_name = "NUMBER")]
     phone: Option<String>,
@@ -112,7 +118,8 @@ pub(crate) async fn run(command: ContactsCommand) -> Result<(), Failure> {
 async fn get(args: ContactGetArgs) -> Result<(), Failure> {
     let client = ContactServiceClient::new(connect(&args.server).await?);
     let request = v1::GetContactRequest {
-        name: args.name.unwrap_or_default(),
+        reference: args.reference.unwrap_or_default(),
+        name: String::new(),
         phone: args.phone.unwrap_or_default(),
         bsuid: args.bsuid.unwrap_or_default(),
     };

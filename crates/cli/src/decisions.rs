@@ -1,28 +1,55 @@
 //! `waypost decisions`.
 
+use std::time::SystemTime;
+
 use clap::{Args, Subcommand};
+use waypost_domain::TeamName;
 use waypost_proto::admin_v1 as v1;
 use waypost_proto::admin_v1::decision_service_client::DecisionServiceClient;
 
 use crate::failure::Failure;
 use crate::server::{ListArgs, ServerArgs, connect, pages, print_list, print_one};
+use crate::times::since;
 
 #[derive(Debug, Subcommand)]
 pub enum DecisionsCommand {
-    /// List decisions, in no order of time
-    List(ListArgs),
+    /// List decisions, the newest first
+    List(DecisionListArgs),
     /// Show one decision and why it was taken
     Get(DecisionGetArgs),
 }
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
+  waypost decisions list --since 2h --team billing
+  waypost decisions list --contact '+34 600 000 107' --limit 10
+  waypost decisions list --rule invoices --since 2026-12-01T09:00:00+01:00")]
+pub struct DecisionListArgs {
+    /// Only since then: a time, or how long ago, e.g. 90m, 2h or 7d
+    #[arg(long, value_name = "TIME", value_parser = since)]
+    since: Option<SystemTime>,
+    /// Only what was decided for this team
+    #[arg(long, value_name = "TEAM", value_parser = |name: &str| TeamName::new(name))]
+    team: Option<TeamName>,
+    /// Only what this rule decided, or the phase of this name where no rule did
+    #[arg(long, value_name = "ID", default_value = "")]
+    rule: String,
+    /// Only what this contact wrote: a number, a business-scoped user id or contacts/ID
+    #[arg(long, value_name = "CONTACT", default_value = "")]
+    contact: String,
+    #[command(flatten)]
+    list: ListArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
   waypost decisions get wamid.HBgL…
-  waypost decisions get decisions/24f07525-119d-59fd-92a8-eb1a552abc3d")]
+  waypost decisions get decisions/24f07525-119d-59fd-92a8-eb1a552abc3d
+  waypost decisions get '+34 600 000 107'    # the last message of that number")]
 pub struct DecisionGetArgs {
-    /// The message's id (wamid), or decisions/ID
-    message: String,
-    /// Meta's id of the number that was written to; all are tried where left out
+    /// The message's id (wamid) or decisions/ID; or whose last message: a number, a business-scoped user id, contacts/ID
+    reference: String,
+    /// Of a message's id: Meta's id of the number that was written to; all are tried where left out
     #[arg(long, default_value = "")]
     phone_number_id: String,
     #[command(flatten)]
@@ -36,23 +63,34 @@ pub(crate) async fn run(command: DecisionsCommand) -> Result<(), Failure> {
     }
 }
 
-async fn list(args: ListArgs) -> Result<(), Failure> {
-    let client = DecisionServiceClient::new(connect(&args.server).await?);
-    let decisions = pages(args.limit, |page_size, page_token| {
+async fn list(args: DecisionListArgs) -> Result<(), Failure> {
+    let client = DecisionServiceClient::new(connect(&args.list.server).await?);
+    let asked = v1::ListDecisionsRequest {
+        since_time: args.since.map(Into::into),
+        team: args.team.map(|team| format!("teams/{team}")).unwrap_or_default(),
+        rule: args.rule,
+        contact: args.contact,
+        ..v1::ListDecisionsRequest::default()
+    };
+    let decisions = pages(args.list.limit, |page_size, page_token| {
         let client = client.clone();
+        let request = v1::ListDecisionsRequest { page_size, page_token, ..asked.clone() };
         async move {
-            let page = client.list_decisions(v1::ListDecisionsRequest { page_size, page_token }).await?.into_inner();
+            let page = client.list_decisions(request).await?.into_inner();
             Ok((page.decisions, page.next_page_token))
         }
     });
-    print_list(args.server.json, &decisions.await?, &["name", "receive_time", "kind", "team", "rule", "why"])
+    print_list(
+        args.list.server.json,
+        &decisions.await?,
+        &["name", "receive_time", "kind", "team", "priority", "rule", "why"],
+    )
 }
 
 async fn get(args: DecisionGetArgs) -> Result<(), Failure> {
     let client = DecisionServiceClient::new(connect(&args.server).await?);
-    let is_name = args.message.starts_with("decisions/");
-    let (name, message_id) = if is_name { (args.message, String::new()) } else { (String::new(), args.message) };
-    let request = v1::GetDecisionRequest { name, message_id, phone_number_id: args.phone_number_id };
+    let DecisionGetArgs { reference, phone_number_id, server } = args;
+    let request = v1::GetDecisionRequest { reference, phone_number_id, ..v1::GetDecisionRequest::default() };
     let decision = client.get_decision(request).await?.into_inner().decision;
-    print_one(args.server.json, &decision.unwrap_or_default())
+    print_one(server.json, &decision.unwrap_or_default())
 }

@@ -19,7 +19,9 @@ mod rules;
 pub mod secret_file;
 mod server;
 mod teams;
+mod times;
 pub mod token;
+mod trace;
 
 use std::pin::Pin;
 
@@ -37,6 +39,7 @@ use self::numbers::NumbersCommand;
 use self::rules::{FormerRuleCommand, RulesCommand};
 pub use self::server::ServerArgs;
 use self::teams::TeamsCommand;
+use self::trace::TraceArgs;
 
 /// The verbs that are whole here: the binary adds them to its own.
 #[derive(Debug, Subcommand)]
@@ -64,6 +67,8 @@ pub enum ClientCommand {
     /// Which team got a message, by which rule, and why
     #[command(subcommand)]
     Decisions(DecisionsCommand),
+    /// What happened to a message: received, decided, published, told to whom, and when
+    Trace(TraceArgs),
     /// Look at parked messages, have them handled again, or throw them away
     #[command(subcommand)]
     DeadLetters(DeadLettersCommand),
@@ -85,6 +90,7 @@ pub fn run(command: ClientCommand) -> Pin<Box<dyn Future<Output = Result<(), Fai
         ClientCommand::Rule(command) => Box::pin(rules::run_former(command)),
         ClientCommand::Calendars(command) => Box::pin(calendars::run(command)),
         ClientCommand::Decisions(command) => Box::pin(decisions::run(command)),
+        ClientCommand::Trace(args) => Box::pin(trace::run(args)),
         ClientCommand::DeadLetters(command) => Box::pin(dead_letters::run(command)),
         ClientCommand::Audit(command) => Box::pin(audit::run(command)),
     }

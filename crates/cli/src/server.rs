@@ -41,7 +41,7 @@ pub struct ServerArgs {
 
 /// What all verbs have that list what may be long.
 #[derive(Debug, Clone, Args)]
-pub struct ListArgs {
+pub(crate) struct ListArgs {
     /// At most this many
     #[arg(long, value_name = "N", default_value_t = 50)]
     pub(crate) limit: usize,

@@ -17,6 +17,7 @@ use crate::failure::Failure;
 use crate::output;
 use crate::secret_file::SecretFile;
 use crate::server::{ServerArgs, connect, pages, print_list, print_one};
+use crate::times::span;
 
 /// A token says who calls the administration (gRPC) and what they may do. With --server, these commands ask a running
 /// server, as every other does, and need a token of the role operator. Otherwise they work on the store that the
@@ -51,7 +52,7 @@ pub struct TokenCreateArgs {
     #[arg(long, value_name = "TEAM", value_parser = |name: &str| TeamName::new(name))]
     pub team: Vec<TeamName>,
     /// After this time it is worthless, e.g. 12h or 90d; never when left out
-    #[arg(long, value_name = "TIME", value_parser = lifetime)]
+    #[arg(long, value_name = "TIME", value_parser = span)]
     pub expires: Option<Duration>,
     /// What it is for, for people
     #[arg(long, default_value = "")]
@@ -223,18 +224,4 @@ fn role_parser() -> impl TypedValueParser<Value = v1::Role> {
         let role = ROLES.iter().find(|(known, _)| *known == word);
         role.map_or(v1::Role::Unspecified, |(_, role)| *role)
     })
-}
-
-/// A number and its unit.
-fn lifetime(text: &str) -> Result<Duration, &'static str> {
-    const EXPECTED: &str = "expected a number and m, h or d, e.g. 90d";
-    let unit = text.chars().last().ok_or(EXPECTED)?;
-    let seconds: u64 = match unit {
-        'm' => 60,
-        'h' => 60 * 60,
-        'd' => 24 * 60 * 60,
-        _ => return Err(EXPECTED),
-    };
-    let count: u32 = text[..text.len() - 1].parse().map_err(|_| EXPECTED)?;
-    if count == 0 { Err(EXPECTED) } else { Ok(Duration::from_secs(seconds * u64::from(count))) }
 }

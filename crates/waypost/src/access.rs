@@ -38,7 +38,11 @@ const ACCESS: [Access; 12] = [
     Access { note: "without --server", ..row("-", "waypost_admin", &["token"]) },
     Access {
         note: "they ask a running `--component admin`",
-        ..row("-", "-", &["audit", "calendars", "contacts", "dead-letters", "decisions", "numbers", "rules", "teams"])
+        ..row(
+            "-",
+            "-",
+            &["audit", "calendars", "contacts", "dead-letters", "decisions", "numbers", "rules", "teams", "trace"],
+        )
     },
     Access { note: "no server", ..row("-", "-", NOTHING) },
 ];

@@ -75,6 +75,7 @@ const COMMANDS: &[(&str, &[&str])] = &[
     ("DeadLetterService/ReplayDeadLetters", &["dead-letters", "replay"]),
     ("DeadLetterService/SummarizeDeadLetters", &["dead-letters", "summary"]),
     ("DecisionService/GetDecision", &["decisions", "get"]),
+    ("DecisionService/GetTrace", &["trace"]),
     ("DecisionService/ListDecisions", &["decisions", "list"]),
     ("NumberService/GetNumber", &["numbers", "get"]),
     ("NumberService/ListNumbers", &["numbers", "list"]),

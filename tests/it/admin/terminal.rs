@@ -16,16 +16,18 @@ pub(super) struct Terminal<'a> {
 
 impl<'a> Terminal<'a> {
     pub(super) fn new(server: &'a AdminServer, role: &str) -> anyhow::Result<Self> {
-        Self::with_token(server, role, &["--role", role])
+        let (_, secret) = server.token(&["--role", role])?;
+        Self::with_secret(server, role, &secret)
     }
 
     /// Of somebody who sees what is this team's.
     pub(super) fn of_agent(server: &'a AdminServer, team: &str) -> anyhow::Result<Self> {
-        Self::with_token(server, team, &["--role", "agent", "--team", team])
+        let (_, secret) = server.token(&["--role", "agent", "--team", team])?;
+        Self::with_secret(server, team, &secret)
     }
 
-    fn with_token(server: &'a AdminServer, name: &str, words: &[&str]) -> anyhow::Result<Self> {
-        let (_, secret) = server.token(words)?;
+    /// Of a token that was made; `name` is its file's.
+    pub(super) fn with_secret(server: &'a AdminServer, name: &str, secret: &str) -> anyhow::Result<Self> {
         let token_file = server.folder().join(format!("{name}.token"));
         std::fs::write(&token_file, format!("{secret}\n"))?;
         Ok(Self { server, token_file })

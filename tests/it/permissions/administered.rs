@@ -50,6 +50,7 @@ fn contacts_and_decisions(scene: &mut Scene) -> anyhow::Result<()> {
     ensure!(!told.contains("Internal"), "{told}");
     let decisions = scene.json(&["decisions", "list", "--limit", "1"])?;
     let decision = decisions[0]["name"].as_str().context("a decision")?;
+    scene.run_ok(&["trace", decision])?;
     scene.run_ok(&["decisions", "get", decision]).map(drop)
 }
 

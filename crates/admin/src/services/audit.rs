@@ -8,6 +8,7 @@ use waypost_proto::admin_v1 as v1;
 use waypost_proto::admin_v1::audit_service_server::AuditService;
 use waypost_store::AuditRecord;
 
+use super::titles::add_titles;
 use crate::Shared;
 
 /// Records that one call verifies.
@@ -36,7 +37,8 @@ impl Audit {
         let resource = (!request.resource.is_empty()).then_some(request.resource.as_str());
         let mut records = self.shared.store.audit_records(before, resource, size + 1).await?;
         let next_page_token = page::cut(&list, &mut records, size, |record| record.seq.to_string());
-        let audit_records = records.into_iter().map(wire).collect();
+        let mut audit_records: Vec<v1::AuditRecord> = records.into_iter().map(wire).collect();
+        add_titles(&self.shared.store, &mut audit_records).await?;
         Ok(v1::ListAuditRecordsResponse { audit_records, next_page_token })
     }
 
@@ -82,5 +84,6 @@ fn wire(record: AuditRecord) -> v1::AuditRecord {
         before: record.entry.before,
         after: record.entry.after,
         hash: hex::encode(record.hash),
+        actor_title: String::new(),
     }
 }

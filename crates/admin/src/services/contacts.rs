@@ -12,6 +12,7 @@ use waypost_proto::admin_v1 as v1;
 use waypost_proto::admin_v1::contact_service_server::ContactService;
 use waypost_store::{Claim, ClaimOn, ContactDetails, ContactRecord, ContactUpsert, StoreError, UpsertedContact};
 
+use super::reference::Reference;
 use crate::Shared;
 
 const ROWS_MAX: usize = 200;
@@ -40,11 +41,18 @@ serve! { ContactService for Contacts {
 impl Contacts {
     async fn get_contact(&self, request: Request<v1::GetContactRequest>) -> Result<v1::GetContactResponse> {
         let request = request.into_inner();
-        let given = [&request.name, &request.phone, &request.bsuid].iter().filter(|text| !text.is_empty()).count();
+        let v1::GetContactRequest { name, phone, bsuid, reference } = &request;
+        let given = [name, phone, bsuid, reference].iter().filter(|text| !text.is_empty()).count();
         if given != 1 {
-            return Err(invalid("name", "give exactly one of name, phone and bsuid"));
+            return Err(invalid("name", "give exactly one of name, phone, bsuid and reference"));
         }
-        let found = if request.name.is_empty() {
+        let found = if !reference.is_empty() {
+            let reference = Reference { field: "reference", text: reference, phone_number_id: "" };
+            match reference.contact(&self.shared.store).await? {
+                Some(id) => self.shared.store.contact(id).await,
+                None => Ok(None),
+            }
+        } else if name.is_empty() {
             let some = |text: String| (!text.is_empty()).then_some(text);
             let aliases = AliasSet { phone: some(request.phone), bsuid: some(request.bsuid), parent_bsuid: None };
             self.shared.store.find_contact(&aliases).await

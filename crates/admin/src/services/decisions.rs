@@ -1,21 +1,24 @@
 //! Decisions, as they were stored. Must never show what a customer wrote.
 
+mod trace;
+
 use tonic::Request;
 use tracing::error;
-use uuid::Uuid;
-use waypost_domain::{DecisionId, PhoneNumberId, TeamName};
-use waypost_grpc::error::{Violations, not_found};
-use waypost_grpc::fields::{team_name, uuid_of, wire_time};
+use waypost_domain::{DecisionId, PartitionId, TeamName};
+use waypost_grpc::error::{Violations, invalid, not_found};
+use waypost_grpc::fields::{from_wire_time, team_name, team_of, uuid_of, wire_time};
 use waypost_grpc::{Caller, Result, page, serve};
 use waypost_proto::admin_v1 as v1;
 use waypost_proto::admin_v1::decision_service_server::DecisionService;
 use waypost_proto::extras::decode_extras;
 use waypost_proto::v1::DecisionEscalationStep;
-use waypost_store::{EventKey, KnownEvent};
+use waypost_store::{DecisionFilter, DecisionPlaces, Diversion, KnownEvent};
 
+use super::reference::{Meant, Reference, last_of, of_message};
 use crate::Shared;
 
-const COLLECTION: &str = "decisions";
+const TRACES_DEFAULT: u32 = 10;
+const TRACES_MAX: u32 = 100;
 
 pub(crate) struct Decisions {
     pub(crate) shared: Shared,
@@ -24,25 +27,30 @@ pub(crate) struct Decisions {
 serve! { DecisionService for Decisions {
     get_decision: v1::GetDecisionRequest => v1::GetDecisionResponse,
     list_decisions: v1::ListDecisionsRequest => v1::ListDecisionsResponse,
+    get_trace: v1::GetTraceRequest => v1::GetTraceResponse,
 }}
 
 impl Decisions {
     async fn get_decision(&self, request: Request<v1::GetDecisionRequest>) -> Result<v1::GetDecisionResponse> {
         let caller = Caller::of(&request)?;
-        let request = request.get_ref();
-        let (by_name, by_message) = (!request.name.is_empty(), !request.message_id.is_empty());
+        let v1::GetDecisionRequest { name, message_id, phone_number_id, reference } = request.get_ref();
+        let given = [name, message_id, reference].iter().filter(|text| !text.is_empty()).count();
         let mut violations = Violations::default();
-        violations.require(by_name != by_message, "name", "give either this or message_id");
-        let is_alone = request.phone_number_id.is_empty() || by_message;
-        violations.require(is_alone, "phone_number_id", "goes with message_id");
+        violations.require(given == 1, "name", "give exactly one of name, message_id and reference");
+        let is_alone = phone_number_id.is_empty() || name.is_empty();
+        violations.require(is_alone, "phone_number_id", "goes with message_id or reference");
         violations.check()?;
-        let (wanted, found) = if by_name {
-            let id = DecisionId::from_uuid(uuid_of("name", "decisions", &request.name)?);
-            (&request.name, self.shared.store.decision_of(id).await?)
+        let store = &self.shared.store;
+        let found = if !name.is_empty() {
+            store.decision_of(DecisionId::from_uuid(uuid_of("name", "decisions", name)?)).await?
+        } else if !message_id.is_empty() {
+            of_message(store, message_id, phone_number_id).await?
         } else {
-            (&request.message_id, self.of_message(&request.message_id, &request.phone_number_id).await?)
+            let reference = Reference { field: "reference", text: reference, phone_number_id };
+            reference.message(store, bound(&caller)).await?
         };
-        let event = found.filter(|event| may_see(&caller, event)).ok_or_else(|| not_found(wanted))?;
+        // What was given may hold a number, and the answer may be logged.
+        let event = found.filter(|event| may_see(&caller, event)).ok_or_else(|| not_found("the decision"))?;
         Ok(v1::GetDecisionResponse { decision: Some(wire(event)) })
     }
 
@@ -50,29 +58,72 @@ impl Decisions {
         let caller = Caller::of(&request)?;
         let request = request.get_ref();
         let size = page::size(request.page_size)?;
-        let id = |place: &str| Uuid::try_parse(place).map(DecisionId::from_uuid).ok();
-        let after = page::place(COLLECTION, &request.page_token, id)?;
-        let mut events = self.shared.store.events_after(after, size + 1).await?;
-        let next_page_token = page::cut(COLLECTION, &mut events, size, |event| event.decision_id.to_string());
-        let decisions = events.into_iter().filter(|event| may_see(&caller, event)).map(wire).collect();
+        let filter = self.filter(&caller, request).await?;
+        let list = format!("decisions {filter:?}");
+        let places = page::place(&list, &request.page_token, read_places)?;
+        let found = self.shared.store.newest_decisions(&filter, places, size).await?;
+        let next_page_token = found.next.map(|places| page::token(&list, &write_places(&places))).unwrap_or_default();
+        let decisions = found.events.into_iter().map(wire).collect();
         Ok(v1::ListDecisionsResponse { decisions, next_page_token })
     }
 
-    /// The decision's id is made of both ids, so without a number each is tried.
-    async fn of_message(&self, message_id: &str, phone_number_id: &str) -> Result<Option<KnownEvent>> {
-        let numbers = if phone_number_id.is_empty() {
-            self.shared.store.numbers().await?.into_iter().map(|number| number.id).collect()
-        } else {
-            vec![PhoneNumberId::new(phone_number_id)]
+    async fn get_trace(&self, request: Request<v1::GetTraceRequest>) -> Result<v1::GetTraceResponse> {
+        let caller = Caller::of(&request)?;
+        let v1::GetTraceRequest { reference, phone_number_id, limit } = request.get_ref();
+        let limit = match u32::try_from(*limit) {
+            Ok(0) => TRACES_DEFAULT,
+            Ok(limit) if limit <= TRACES_MAX => limit,
+            Ok(_) | Err(_) => return Err(invalid("limit", format!("must be 0 to {TRACES_MAX}"))),
         };
-        for number in numbers {
-            let event = EventKey { number, key: message_id.to_owned() };
-            if let Some(found) = self.shared.store.decision(&event).await? {
-                return Ok(Some(found));
-            }
+        let store = &self.shared.store;
+        let events = match (Reference { field: "reference", text: reference, phone_number_id }).meant(store).await? {
+            Some(Meant::Message(event)) if may_see(&caller, &event) => vec![*event],
+            Some(Meant::Contact(id)) => last_of(store, id, bound(&caller), limit).await?,
+            Some(Meant::Message(_)) | None => Vec::new(),
+        };
+        if events.is_empty() {
+            return Err(not_found("a message of this reference"));
         }
-        Ok(None)
+        let mut traces = Vec::with_capacity(events.len());
+        for event in events {
+            traces.push(trace::trace(store, event).await?);
+        }
+        Ok(v1::GetTraceResponse { traces })
     }
+
+    async fn filter(&self, caller: &Caller, request: &v1::ListDecisionsRequest) -> Result<DecisionFilter> {
+        let mut filter = bound(caller);
+        filter.since = request.since_time.as_ref().map(from_wire_time);
+        filter.rule = (!request.rule.is_empty()).then(|| request.rule.clone());
+        if !request.team.is_empty() {
+            let team = team_of("team", &request.team)?;
+            filter.teams = Some(if caller.may_see(&team) { vec![team] } else { Vec::new() });
+        }
+        if !request.contact.is_empty() {
+            let reference = Reference { field: "contact", text: &request.contact, phone_number_id: "" };
+            let contact = reference.contact(&self.shared.store).await?.ok_or_else(|| not_found("the contact"))?;
+            filter.contacts = Some(self.shared.store.parts_of_contact(contact).await?);
+        }
+        Ok(filter)
+    }
+}
+
+/// Who is bound to teams sees what was decided for them.
+pub(super) fn bound(caller: &Caller) -> DecisionFilter {
+    DecisionFilter { teams: caller.bound_to.clone(), ..DecisionFilter::default() }
+}
+
+fn write_places(places: &DecisionPlaces) -> String {
+    let places: Vec<String> = places.iter().map(|(partition, below)| format!("{}:{below}", partition.0)).collect();
+    places.join(",")
+}
+
+fn read_places(text: &str) -> Option<DecisionPlaces> {
+    let place = |text: &str| {
+        let (partition, below) = text.split_once(':')?;
+        Some((PartitionId(partition.parse().ok()?), below.parse().ok()?))
+    };
+    text.split(',').map(place).collect()
 }
 
 /// Who is bound to teams sees what was decided in their favour.
@@ -91,6 +142,8 @@ fn wire(event: KnownEvent) -> v1::Decision {
         contact: event.contact.map(|id| format!("contacts/{id}")).unwrap_or_default(),
         conversation_id: event.conversation.map(|id| id.to_string()).unwrap_or_default(),
         published: event.published,
+        record_time: event.recorded_at.map(wire_time),
+        diversion: event.diversion.map(diversion),
         ..v1::Decision::default()
     };
     if let Some(outcome) = event.outcome {
@@ -104,6 +157,11 @@ fn wire(event: KnownEvent) -> v1::Decision {
         add_extras(&mut decision, &outcome.extras);
     }
     decision
+}
+
+fn diversion(diversion: Diversion) -> v1::Diversion {
+    let team = diversion.to.as_ref().map(team_name).unwrap_or_default();
+    v1::Diversion { team, why: diversion.why, time: Some(wire_time(diversion.at)) }
 }
 
 /// What cannot be read is left out, and logged for whoever runs this.

@@ -1,5 +1,7 @@
 //! Versions of the rules: kept, checked, compared.
 
+use std::slice;
+
 use tonic::Request;
 use waypost_grpc::error::{Violations, invalid};
 use waypost_grpc::{Mutation, Result, Tx, blocking, change, page, serve};
@@ -23,6 +25,7 @@ mod team_queues;
 mod trial_runs;
 pub(super) mod wire;
 
+use super::titles::add_titles;
 use super::versions::{self, COLLECTION, Draft, Kept, VersionChange, read_document, record_rule_set};
 use crate::Shared;
 
@@ -58,11 +61,12 @@ impl RuleSets {
         let request = request.get_ref();
         let view = v1::RuleSetView::try_from(request.view).map_err(|_| invalid("view", "is no view"))?;
         let row = self.row("name", &request.name).await?;
-        let rule_set = match view {
+        let mut rule_set = match view {
             v1::RuleSetView::Unspecified => wire::rule_set(row),
             v1::RuleSetView::Basic => wire::rule_set(RuleSetRow { text: String::new(), ..row }),
             v1::RuleSetView::Full => blocking(move || with_document(row)).await?,
         };
+        add_titles(&self.shared.store, slice::from_mut(&mut rule_set)).await?;
         Ok(v1::GetRuleSetResponse { rule_set: Some(rule_set) })
     }
 
@@ -72,7 +76,9 @@ impl RuleSets {
         let before = page::place(COLLECTION, &request.page_token, |place| place.parse().ok())?;
         let mut rows = self.shared.store.rule_sets(before, size + 1).await?;
         let next_page_token = page::cut(COLLECTION, &mut rows, size, |row| row.number.to_string());
-        let rule_sets = rows.into_iter().map(|row| wire::rule_set(RuleSetRow { text: String::new(), ..row })).collect();
+        let rows = rows.into_iter().map(|row| RuleSetRow { text: String::new(), ..row });
+        let mut rule_sets: Vec<v1::RuleSet> = rows.map(wire::rule_set).collect();
+        add_titles(&self.shared.store, &mut rule_sets).await?;
         Ok(v1::ListRuleSetsResponse { rule_sets, next_page_token })
     }
 

@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use waypost_proto::admin_v1 as v1;
-use waypost_proto::admin_v1::decision_service_client::DecisionServiceClient;
 use waypost_proto::admin_v1::explain_rule_set_request::Message;
 use waypost_proto::admin_v1::rule_set_service_client::RuleSetServiceClient;
 use waypost_proto::rules_v1::SampleInput;
@@ -13,10 +12,10 @@ use waypost_proto::rules_v1::SampleInput;
 use self::message::MessageArgs;
 use self::shown::shown;
 use super::read_rules;
-use super::versions::{in_collection, name};
+use super::versions::name;
 use crate::failure::Failure;
 use crate::output;
-use crate::server::{Server, ServerArgs, connect, print_one};
+use crate::server::{ServerArgs, connect, print_one};
 
 mod message;
 mod shown;
@@ -39,7 +38,8 @@ pub struct ExplainArgs {
     /// Server: the version; by default the one that decided the message, else the active one
     #[arg(long, value_name = "N", default_value = "")]
     rule_set: String,
-    /// Server: a message that was decided, by its id (wamid) or the decision's
+    /// Server: a message that was decided: its id (wamid) or decisions/ID; or whose last message: a number, a
+    /// business-scoped user id, contacts/ID
     #[arg(long, value_name = "ID")]
     decision: Option<String>,
     #[command(flatten)]
@@ -82,7 +82,7 @@ async fn on_server(args: ExplainArgs) -> Result<(), Failure> {
     let inputs = args.message.inputs()?;
     let server = connect(&args.server).await?;
     let messages = match args.decision {
-        Some(id) => vec![Message::Decision(decision_name(server.clone(), id).await?)],
+        Some(reference) => vec![Message::Decision(reference)],
         None => inputs.iter().map(|input| Message::Input(SampleInput::from(input))).collect(),
     };
     let is_wanted = args.all || !args.rule.is_empty();
@@ -101,17 +101,4 @@ async fn on_server(args: ExplainArgs) -> Result<(), Failure> {
 
 fn print(json: bool, explained: &v1::ExplainRuleSetResponse) -> Result<(), Failure> {
     if json { print_one(true, explained) } else { output::line(&shown(explained)) }
-}
-
-/// The name of a decision that may be given by its own id or by the message's.
-async fn decision_name(server: Server, id: String) -> Result<String, Failure> {
-    if id.starts_with("decisions/") {
-        return Ok(id);
-    }
-    if uuid::Uuid::try_parse(&id).is_ok() {
-        return Ok(in_collection("decisions", &id));
-    }
-    let request = v1::GetDecisionRequest { message_id: id, ..v1::GetDecisionRequest::default() };
-    let decision = DecisionServiceClient::new(server).get_decision(request).await?.into_inner().decision;
-    Ok(decision.unwrap_or_default().name)
 }

@@ -24,6 +24,9 @@ pub struct AuditRecord {
     /// SHA-256, in hexadecimal, of the hash before and this record.
     #[prost(string, tag = "8")]
     pub hash: ::prost::alloc::string::String,
+    /// What the token that did it is called; no part of the record.
+    #[prost(string, tag = "9")]
+    pub actor_title: ::prost::alloc::string::String,
 }
 impl ::prost::Name for AuditRecord {
     const NAME: &'static str = "AuditRecord";
@@ -254,6 +257,12 @@ pub struct Decision {
     /// What is to happen while nobody answers, in this order.
     #[prost(message, repeated, tag = "19")]
     pub escalation: ::prost::alloc::vec::Vec<EscalationStep>,
+    /// When it was recorded. Absent where a release that did not write that down did it.
+    #[prost(message, optional, tag = "20")]
+    pub record_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// Absent where its team's queue took it, as far as is known.
+    #[prost(message, optional, tag = "21")]
+    pub diversion: ::core::option::Option<Diversion>,
 }
 impl ::prost::Name for Decision {
     const NAME: &'static str = "Decision";
@@ -263,6 +272,28 @@ impl ::prost::Name for Decision {
     }
     fn type_url() -> ::prost::alloc::string::String {
         "/waypost.admin.v1.Decision".into()
+    }
+}
+/// A message that another queue got than its team's.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Diversion {
+    /// `teams/{team}`: who got it; empty for the unrouted queue.
+    #[prost(string, tag = "1")]
+    pub team: ::prost::alloc::string::String,
+    /// What was wrong with the queue of the team that was decided: `queue missing`, `queue full`, `queue over its limits`.
+    #[prost(string, tag = "2")]
+    pub why: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "3")]
+    pub time: ::core::option::Option<::prost_types::Timestamp>,
+}
+impl ::prost::Name for Diversion {
+    const NAME: &'static str = "Diversion";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.Diversion".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.Diversion".into()
     }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -307,14 +338,19 @@ impl ::prost::Name for EscalationStep {
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetDecisionRequest {
-    /// `decisions/{decision}`; or else `message_id`.
+    /// Exactly one of this, `message_id` and `reference`. `decisions/{decision}`.
     #[prost(string, tag = "1")]
     pub name: ::prost::alloc::string::String,
     #[prost(string, tag = "2")]
     pub message_id: ::prost::alloc::string::String,
-    /// Of `message_id`: the number that was written to. Where empty, all numbers are tried.
+    /// Of `message_id` or `reference`: the number that was written to. Where empty, all numbers are tried.
     #[prost(string, tag = "3")]
     pub phone_number_id: ::prost::alloc::string::String,
+    /// A message's id (wamid), `decisions/{decision}` or its id alone, of which 8 digits or more are enough. Or whose last
+    /// message is meant: a phone number in any usual way of writing, a business-scoped user id, `contacts/{contact}` or its
+    /// id alone.
+    #[prost(string, tag = "4")]
+    pub reference: ::prost::alloc::string::String,
 }
 impl ::prost::Name for GetDecisionRequest {
     const NAME: &'static str = "GetDecisionRequest";
@@ -346,9 +382,21 @@ pub struct ListDecisionsRequest {
     /// At most this many; 50 when 0, never more than 500.
     #[prost(int32, tag = "1")]
     pub page_size: i32,
-    /// `next_page_token` of the page before.
+    /// `next_page_token` of the page before, to the same question.
     #[prost(string, tag = "2")]
     pub page_token: ::prost::alloc::string::String,
+    /// Only what was recorded then or later.
+    #[prost(message, optional, tag = "3")]
+    pub since_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// `teams/{team}`: only what was decided for it.
+    #[prost(string, tag = "4")]
+    pub team: ::prost::alloc::string::String,
+    /// Only what the rule of this id decided, or the phase of this name where no rule did.
+    #[prost(string, tag = "5")]
+    pub rule: ::prost::alloc::string::String,
+    /// Only what this contact wrote, or whoever became part of it: a reference as `GetDecision` takes it.
+    #[prost(string, tag = "6")]
+    pub contact: ::prost::alloc::string::String,
 }
 impl ::prost::Name for ListDecisionsRequest {
     const NAME: &'static str = "ListDecisionsRequest";
@@ -378,6 +426,89 @@ impl ::prost::Name for ListDecisionsResponse {
         "/waypost.admin.v1.ListDecisionsResponse".into()
     }
 }
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetTraceRequest {
+    /// Which message, or whose: as `GetDecision` takes it.
+    #[prost(string, tag = "1")]
+    pub reference: ::prost::alloc::string::String,
+    /// Of a message's id: the number that was written to. Where empty, all numbers are tried.
+    #[prost(string, tag = "2")]
+    pub phone_number_id: ::prost::alloc::string::String,
+    /// Of a contact: at most so many messages, the newest; 10 when 0, never more than 100.
+    #[prost(int32, tag = "3")]
+    pub limit: i32,
+}
+impl ::prost::Name for GetTraceRequest {
+    const NAME: &'static str = "GetTraceRequest";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.GetTraceRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.GetTraceRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetTraceResponse {
+    /// The newest first.
+    #[prost(message, repeated, tag = "1")]
+    pub traces: ::prost::alloc::vec::Vec<Trace>,
+}
+impl ::prost::Name for GetTraceResponse {
+    const NAME: &'static str = "GetTraceResponse";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.GetTraceResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.GetTraceResponse".into()
+    }
+}
+/// What happened to one message.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Trace {
+    #[prost(message, optional, tag = "1")]
+    pub decision: ::core::option::Option<Decision>,
+    /// In their order.
+    #[prost(message, repeated, tag = "2")]
+    pub steps: ::prost::alloc::vec::Vec<TraceStep>,
+}
+impl ::prost::Name for Trace {
+    const NAME: &'static str = "Trace";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.Trace".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.Trace".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct TraceStep {
+    /// Absent where it is not known.
+    #[prost(message, optional, tag = "1")]
+    pub time: ::core::option::Option<::prost_types::Timestamp>,
+    /// `received`, `held`, `released`, `recorded` (nothing to route), `decided`, `told` (a team, of the conversation),
+    /// `diverted`, `published` (a queue has it), `waiting` (it is not certain that a queue has it).
+    #[prost(string, tag = "2")]
+    pub kind: ::prost::alloc::string::String,
+    /// For people.
+    #[prost(string, tag = "3")]
+    pub text: ::prost::alloc::string::String,
+    /// What it is about: `numbers/{number}`, `teams/{team}`, `decisions/{decision}`; empty for nothing in particular.
+    #[prost(string, tag = "4")]
+    pub resource: ::prost::alloc::string::String,
+}
+impl ::prost::Name for TraceStep {
+    const NAME: &'static str = "TraceStep";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.TraceStep".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.TraceStep".into()
+    }
+}
 /// Generated client implementations.
 #[cfg(feature = "client")]
 pub mod decision_service_client {
@@ -389,20 +520,29 @@ pub mod decision_service_client {
         pub fn new(server: impl UnaryTransport) -> Self {
             Self(std::sync::Arc::new(server))
         }
-        /// One decision, by its own name or by the message's id.
+        /// One decision, by whatever is known of it.
         pub fn get_decision(
             &self,
             request: super::GetDecisionRequest,
         ) -> Call<super::GetDecisionResponse> {
             call(&self.0, "/waypost.admin.v1.DecisionService/GetDecision", &request)
         }
-        /// Decisions by name; names are hashes, so the order says nothing about time. An agent sees those in favour of the
-        /// teams that its token is bound to, so a page may hold fewer than asked for.
+        /// Decisions that fit all that is asked, the newest first: in the order in which they were recorded, which is exact within
+        /// a partition. An agent sees those for the teams that its token is bound to. A page may hold fewer than asked for, and
+        /// none, though there is more: each call looks at so many decisions at most.
         pub fn list_decisions(
             &self,
             request: super::ListDecisionsRequest,
         ) -> Call<super::ListDecisionsResponse> {
             call(&self.0, "/waypost.admin.v1.DecisionService/ListDecisions", &request)
+        }
+        /// What happened to a message, step by step; or to the last messages of a contact. An agent sees those for the teams that
+        /// its token is bound to.
+        pub fn get_trace(
+            &self,
+            request: super::GetTraceRequest,
+        ) -> Call<super::GetTraceResponse> {
+            call(&self.0, "/waypost.admin.v1.DecisionService/GetTrace", &request)
         }
     }
 }
@@ -413,17 +553,24 @@ pub mod decision_service_server {
     /// What a server of this service can do.
     #[tonic::async_trait]
     pub trait DecisionService: Send + Sync + 'static {
-        /// One decision, by its own name or by the message's id.
+        /// One decision, by whatever is known of it.
         async fn get_decision(
             &self,
             request: tonic::Request<super::GetDecisionRequest>,
         ) -> Result<tonic::Response<super::GetDecisionResponse>, tonic::Status>;
-        /// Decisions by name; names are hashes, so the order says nothing about time. An agent sees those in favour of the
-        /// teams that its token is bound to, so a page may hold fewer than asked for.
+        /// Decisions that fit all that is asked, the newest first: in the order in which they were recorded, which is exact within
+        /// a partition. An agent sees those for the teams that its token is bound to. A page may hold fewer than asked for, and
+        /// none, though there is more: each call looks at so many decisions at most.
         async fn list_decisions(
             &self,
             request: tonic::Request<super::ListDecisionsRequest>,
         ) -> Result<tonic::Response<super::ListDecisionsResponse>, tonic::Status>;
+        /// What happened to a message, step by step; or to the last messages of a contact. An agent sees those for the teams that
+        /// its token is bound to.
+        async fn get_trace(
+            &self,
+            request: tonic::Request<super::GetTraceRequest>,
+        ) -> Result<tonic::Response<super::GetTraceResponse>, tonic::Status>;
     }
     /// The service, with an implementation behind it.
     pub struct DecisionServiceServer(Box<dyn DecisionService>);
@@ -447,6 +594,7 @@ pub mod decision_service_server {
                 "ListDecisions" => {
                     Ok(encode(self.0.list_decisions(decode(request)?).await?))
                 }
+                "GetTrace" => Ok(encode(self.0.get_trace(decode(request)?).await?)),
                 _ => Err(tonic::Status::unimplemented(method.to_owned())),
             }
         }
@@ -476,6 +624,9 @@ pub struct RuleSet {
     /// The same as data. Only where RULE_SET_VIEW_FULL was asked for.
     #[prost(message, optional, tag = "8")]
     pub document: ::core::option::Option<crate::rules_v1::RuleSetDocument>,
+    /// Output only, where a version is read or listed: what the token of the creator is called.
+    #[prost(string, tag = "9")]
+    pub creator_title: ::prost::alloc::string::String,
 }
 impl ::prost::Name for RuleSet {
     const NAME: &'static str = "RuleSet";
@@ -515,6 +666,9 @@ pub struct Activation {
     /// back to. 0 where it was none.
     #[prost(int64, tag = "9")]
     pub rolled_back_to: i64,
+    /// Output only, where it is read or listed: what the token of the creator is called.
+    #[prost(string, tag = "10")]
+    pub creator_title: ::prost::alloc::string::String,
 }
 impl ::prost::Name for Activation {
     const NAME: &'static str = "Activation";
@@ -837,7 +991,7 @@ pub struct ExplainRuleSetRequest {
 pub mod explain_rule_set_request {
     #[derive(Clone, PartialEq, ::prost::Oneof)]
     pub enum Message {
-        /// `decisions/{id}`: a message that was decided, with what was known then.
+        /// A message that was decided, with what was known then: `decisions/{id}`, or any reference that `GetDecision` takes.
         #[prost(string, tag = "2")]
         Decision(::prost::alloc::string::String),
         /// A text as a customer would write it, which arrives now.
@@ -2477,13 +2631,18 @@ impl ::prost::Name for ContactClaim {
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetContactRequest {
-    /// Exactly one of these. The phone number may be written in any usual way.
+    /// Exactly one of the four. `contacts/{contact}`.
     #[prost(string, tag = "1")]
     pub name: ::prost::alloc::string::String,
+    /// In any usual way of writing.
     #[prost(string, tag = "2")]
     pub phone: ::prost::alloc::string::String,
     #[prost(string, tag = "3")]
     pub bsuid: ::prost::alloc::string::String,
+    /// Any of the above, the contact's id alone, or a message of theirs: its id (wamid), `decisions/{decision}` or that one's
+    /// id alone. Who became part of another contact is found as that one.
+    #[prost(string, tag = "4")]
+    pub reference: ::prost::alloc::string::String,
 }
 impl ::prost::Name for GetContactRequest {
     const NAME: &'static str = "GetContactRequest";
@@ -2720,7 +2879,7 @@ pub mod contact_service_client {
         pub fn new(server: impl UnaryTransport) -> Self {
             Self(std::sync::Arc::new(server))
         }
-        /// One contact, by its own name or by one of its aliases.
+        /// One contact, by whatever is known of it.
         pub fn get_contact(
             &self,
             request: super::GetContactRequest,
@@ -2774,7 +2933,7 @@ pub mod contact_service_server {
     /// What a server of this service can do.
     #[tonic::async_trait]
     pub trait ContactService: Send + Sync + 'static {
-        /// One contact, by its own name or by one of its aliases.
+        /// One contact, by whatever is known of it.
         async fn get_contact(
             &self,
             request: tonic::Request<super::GetContactRequest>,

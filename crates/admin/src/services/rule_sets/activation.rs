@@ -1,5 +1,7 @@
 //! Which versions are in force: looked at, and changed.
 
+use std::slice;
+
 use prost::Message;
 use tonic::Request;
 use waypost_domain::NumberName;
@@ -9,6 +11,7 @@ use waypost_grpc::{Mutation, Result, Tx, change, page};
 use waypost_proto::admin_v1 as v1;
 use waypost_store::{Activation, InForce, TrialRow};
 
+use super::super::titles::add_titles;
 use super::super::versions::{VersionChange, number_of, version};
 use super::team_queues::TeamsLook;
 use super::wire::ACTIVATION;
@@ -24,7 +27,9 @@ impl RuleSets {
     ) -> Result<v1::GetActivationResponse> {
         let activation = self.shared.store.activation().await?;
         let activation = activation.ok_or_else(|| not_found(ACTIVATION))?;
-        Ok(v1::GetActivationResponse { activation: Some(wire::activation(&activation)) })
+        let mut activation = wire::activation(&activation);
+        add_titles(&self.shared.store, slice::from_mut(&mut activation)).await?;
+        Ok(v1::GetActivationResponse { activation: Some(activation) })
     }
 
     pub(super) async fn list_activations(
@@ -36,7 +41,8 @@ impl RuleSets {
         let before = page::place(ACTIVATIONS, &request.page_token, |place| place.parse().ok())?;
         let mut rows = self.shared.store.activations(before, size + 1).await?;
         let next_page_token = page::cut(ACTIVATIONS, &mut rows, size, |row| row.revision.to_string());
-        let activations = rows.iter().map(wire::activation).collect();
+        let mut activations: Vec<v1::Activation> = rows.iter().map(wire::activation).collect();
+        add_titles(&self.shared.store, &mut activations).await?;
         Ok(v1::ListActivationsResponse { activations, next_page_token })
     }
 

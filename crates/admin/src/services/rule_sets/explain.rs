@@ -1,9 +1,7 @@
 //! How a version decides a message: one that was decided, or one that is only described.
 
 use tonic::Request;
-use waypost_domain::DecisionId;
 use waypost_grpc::error::{CallError, invalid, not_found, precondition};
-use waypost_grpc::fields::uuid_of;
 use waypost_grpc::{Caller, Result, blocking};
 use waypost_proto::admin_v1 as v1;
 use waypost_proto::admin_v1::explain_rule_set_request::Message;
@@ -11,7 +9,8 @@ use waypost_proto::route::decode_route_input;
 use waypost_proto::rule_set::read_input;
 use waypost_rules::{RouteInput, RuleSet};
 
-use super::super::decisions::may_see;
+use super::super::decisions::{bound, may_see};
+use super::super::reference::Reference;
 use super::super::versions;
 use super::{RuleSets, wire};
 use crate::roles::STAFF_ROLES;
@@ -52,7 +51,7 @@ impl RuleSets {
                 }
                 (input, None)
             }
-            Some(Message::Decision(name)) => self.stored_input(&caller, &name).await?,
+            Some(Message::Decision(reference)) => self.stored_input(&caller, &reference).await?,
         };
         let rules = self.rules_of(&name, decided_by).await?;
         blocking(move || explain(&rules, &input, &wanted)).await
@@ -73,10 +72,13 @@ impl RuleSets {
     }
 
     /// What was known when the message was decided, and the version that decided it.
-    async fn stored_input(&self, caller: &Caller, name: &str) -> Result<(RouteInput, Option<String>)> {
-        let id = DecisionId::from_uuid(uuid_of("decision", "decisions", name)?);
-        let known = self.shared.store.decision_of(id).await?.filter(|event| may_see(caller, event));
-        let outcome = known.and_then(|known| known.outcome).ok_or_else(|| not_found(name))?;
+    async fn stored_input(&self, caller: &Caller, reference: &str) -> Result<(RouteInput, Option<String>)> {
+        let reference = Reference { field: "decision", text: reference, phone_number_id: "" };
+        let found = reference.message(&self.shared.store, bound(caller)).await?;
+        // What was given may hold a number, and the answer may be logged.
+        let known = found.filter(|event| may_see(caller, event)).ok_or_else(|| not_found("the decision"))?;
+        let name = &format!("decisions/{}", known.decision_id);
+        let outcome = known.outcome.ok_or_else(|| not_found(name))?;
         if outcome.input.is_empty() {
             return Err(precondition("INPUT_ERASED", name, format!("the input of {name} was erased")));
         }

@@ -27,6 +27,7 @@ pub(in crate::services) fn rule_set(row: RuleSetRow) -> v1::RuleSet {
         creator: row.created_by,
         reason: row.reason,
         document: None,
+        creator_title: String::new(),
     }
 }
 
@@ -52,6 +53,7 @@ pub(in crate::services) fn activation(activation: &Activation) -> v1::Activation
         reason: activation.reason.clone(),
         etag: etag(activation),
         rolled_back_to: activation.rolled_back_to.unwrap_or_default(),
+        creator_title: String::new(),
     }
 }
 

@@ -1,0 +1,48 @@
+//! Times on the command line.
+
+use std::time::{Duration, SystemTime};
+
+use waypost_rules::input::parse_instant;
+
+/// A number and its unit.
+pub(crate) fn span(text: &str) -> Result<Duration, &'static str> {
+    const EXPECTED: &str = "expected a number and m, h or d, e.g. 90d";
+    let unit = text.chars().last().ok_or(EXPECTED)?;
+    let seconds: u64 = match unit {
+        'm' => 60,
+        'h' => 60 * 60,
+        'd' => 24 * 60 * 60,
+        _ => return Err(EXPECTED),
+    };
+    let count: u32 = text[..text.len() - 1].parse().map_err(|_| EXPECTED)?;
+    if count == 0 { Err(EXPECTED) } else { Ok(Duration::from_secs(seconds * u64::from(count))) }
+}
+
+/// A time, or how long ago it was.
+pub(crate) fn since(text: &str) -> Result<SystemTime, &'static str> {
+    const EXPECTED: &str = "expected a time such as 2026-12-01T09:00:00+01:00, or a number and m, h or d, e.g. 2h";
+    if let Some(at) = parse_instant(text) {
+        let after = Duration::from_millis(u64::try_from(at.as_millis()).map_err(|_| EXPECTED)?);
+        return Ok(SystemTime::UNIX_EPOCH + after);
+    }
+    let ago = span(text).map_err(|_| EXPECTED)?;
+    SystemTime::now().checked_sub(ago).ok_or(EXPECTED)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_given_or_counted_back() {
+        let seconds = |text| since(text).map(|at| at.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs());
+        assert_eq!(seconds("1970-01-01T01:00:00+00:00"), Ok(3600));
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
+        let hour_ago = seconds("1h").unwrap();
+        assert!((now - 3605..=now - 3600).contains(&hour_ago), "{hour_ago} at {now}");
+        for bad in ["", "h", "0h", "2", "2w", "-1h", "yesterday", "1960-01-01T00:00:00Z", "ä"] {
+            assert!(since(bad).is_err(), "{bad:?}");
+        }
+        assert_eq!((span("90d"), span("12h")), (Ok(Duration::from_secs(7_776_000)), Ok(Duration::from_secs(43_200))));
+    }
+}
