@@ -13,6 +13,7 @@ use waypost_tests::{WaypostProcess, eventually};
 use crate::deployment::{APP_SECRET, Backend, Deployment, ROUTED_DEADLINE, RULES, on_each_backend, text};
 
 mod tail;
+mod terminal;
 
 mod both {
     use super::*;
@@ -97,7 +98,6 @@ fn every_help_teaches() -> anyhow::Result<()> {
         let help = stdout(&expect(command, 0)?);
         ensure!(help.contains("Usage: waypost"), "{words:?}: {help}");
     }
-    expect(with_arguments(&["--version"])?, 0)?;
     expect(with_arguments(&["nonsense"])?, 2)?;
     expect(with_arguments(&["demo", "--messages", "many"])?, 2)?;
     Ok(())

@@ -18,6 +18,7 @@ mod parts;
 mod rules;
 pub mod secret_file;
 mod server;
+pub mod show;
 mod teams;
 mod times;
 pub mod token;

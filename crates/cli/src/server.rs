@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
-use comfy_table::{Table, presets};
 use prost::Name;
 use serde_json::Value;
 use tonic::metadata::{Ascii, MetadataValue};
@@ -16,6 +15,7 @@ use waypost_proto::admin::to_json;
 
 use crate::failure::Failure;
 use crate::output;
+use crate::show::{Screen, Table};
 
 #[derive(Debug, Clone, Args)]
 pub struct ServerArgs {
@@ -150,18 +150,22 @@ where
     Ok(items)
 }
 
-/// Prints a list: as a JSON array, or as a table of these fields.
+/// Prints a list: as a JSON array, or as a table of these fields. Whoever has a title is shown by that.
 pub(crate) fn print_list<M: Name>(json: bool, items: &[M], fields: &[&str]) -> Result<(), Failure> {
     let rows: Vec<Value> = items.iter().map(|item| to_json(item, true)).collect();
     if json {
         return output::line(&Value::from(rows).to_string());
     }
-    let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_header(fields.iter().map(|field| field.to_uppercase()));
+    let header: Vec<String> = fields.iter().map(|field| field.to_uppercase()).collect();
+    let mut table = Table::new(&header.iter().map(String::as_str).collect::<Vec<_>>());
     for row in &rows {
-        table.add_row(fields.iter().map(|field| plain(&row[*field])));
+        let cell = |field: &&str| {
+            let title = row[format!("{field}_title")].as_str().filter(|title| !title.is_empty());
+            title.map_or_else(|| plain(&row[*field]), str::to_owned)
+        };
+        table.add_row(fields.iter().map(cell));
     }
-    output::line(table.to_string().trim_end())
+    output::line(&table.on(&Screen::stdout()))
 }
 
 /// Prints one thing: as a JSON object, or a field a line, without those that are empty.

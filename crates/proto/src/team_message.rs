@@ -26,8 +26,10 @@ pub use crate::cloud_event::CONTENT_TYPE;
 
 /// The bus message's `type`.
 pub const KIND: &str = "waypost.team-message.v1";
-const EVENT_TYPE: &str = "com.waypost.message.routed.v1";
-const NOTICE_TYPE: &str = "com.waypost.message.notice.v1";
+/// The type of a message that asks for an answer.
+pub const EVENT_TYPE: &str = "com.waypost.message.routed.v1";
+/// The type of one that only tells something.
+pub const NOTICE_TYPE: &str = "com.waypost.message.notice.v1";
 /// A header of the bus message: says that it was addressed to another team, or to nobody that takes it, and why.
 pub const DIVERTED_HEADER: &str = "wp-diverted";
 /// The customer attribute that goes before the name of their own profile.

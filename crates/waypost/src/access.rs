@@ -60,7 +60,7 @@ fn rows() -> impl Iterator<Item = [String; 3]> {
 pub(crate) fn users_script(topology: &waypost_bus::Topology) -> String {
     let mut table = table(&["RABBITMQ USER", "POSTGRESQL ROLE", "RUNS"]);
     table.add_rows(rows());
-    let mut lines: Vec<String> = table.lines().map(|line| format!("#{}", line.trim_end())).collect();
+    let mut lines: Vec<String> = table.to_string().lines().map(|line| format!("# {line}")).collect();
     lines.push("#".to_owned());
     lines
         .push("# Each user needs a password, which add_user asks for, before the definitions are imported.".to_owned());

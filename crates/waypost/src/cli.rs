@@ -12,10 +12,15 @@ use waypost_domain::TeamName;
 
 use crate::process::Component;
 
+/// What `--version` says; `-V` says the version alone.
+const LONG_VERSION: &str =
+    concat!(env!("CARGO_PKG_VERSION"), "\ncommit ", env!("WAYPOST_COMMIT"), "\nbuild ", env!("WAYPOST_BUILD"));
+
 #[derive(Debug, Parser)]
 #[command(
     name = "waypost",
     version,
+    long_version = LONG_VERSION,
     about = "Routes a business's WhatsApp conversations to the teams that answer them",
     after_help = EXIT_CODES,
     propagate_version = true,
@@ -222,7 +227,8 @@ pub(crate) enum WebhookCommand {
   waypost webhook test button-reply --to https://example.com/webhook --secret-file app-secret
   waypost webhook test text --print            # only show the body
 
-With --config, the address and the app secret come from there, and where the message went is told as soon as it is decided.")]
+The message's id is printed, for `waypost trace`. With --config, the address and the app secret come from there, and where
+the message went is told as soon as it is decided.")]
 pub(crate) struct WebhookTestArgs {
     /// What to send; `list` prints all kinds
     pub(crate) kind: String,
@@ -246,6 +252,12 @@ pub(crate) struct WebhookTestArgs {
     /// Print the body and its signature instead of sending it
     #[arg(long)]
     pub(crate) print: bool,
+    /// Certificate authorities (PEM) that the webhook's certificate is checked by, beside the system's
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca: Option<PathBuf>,
+    /// Print JSON: the answer, and of each message its id and what was decided
+    #[arg(long, conflicts_with = "print")]
+    pub(crate) json: bool,
 }
 
 #[cfg(test)]

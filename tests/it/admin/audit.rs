@@ -3,7 +3,9 @@
 use waypost_proto::admin_v1 as v1;
 use waypost_proto::admin_v1::audit_service_client::AuditServiceClient;
 
+use super::rule_sets::RULES;
 use super::server::{AdminServer, teams};
+use super::terminal::Terminal;
 use crate::database;
 
 #[tokio::test]
@@ -24,6 +26,7 @@ async fn changes_are_recorded_and_tampering_is_found() -> anyhow::Result<()> {
     assert!(records[0].before.contains("Night shift") && records[0].after.is_empty(), "{records:?}");
     assert!(records[1].before.is_empty() && records[1].after.contains("Night shift"), "{records:?}");
     assert!(records.iter().all(|record| record.actor.starts_with("tokens/")), "{records:?}");
+    assert!(records.iter().all(|record| record.actor_title.is_empty()), "a token without a title: {records:?}");
 
     let verify = v1::VerifyAuditChainRequest::default();
     let verdict = audit.verify_audit_chain(verify).await?.into_inner();
@@ -40,5 +43,33 @@ async fn changes_are_recorded_and_tampering_is_found() -> anyhow::Result<()> {
     let verdict = audit.verify_audit_chain(verify).await?.into_inner();
     assert!(!verdict.valid);
     assert_eq!(verdict.broken_record, records[1].name);
+    Ok(())
+}
+
+#[tokio::test]
+async fn people_are_named_where_their_tokens_are() -> anyhow::Result<()> {
+    let server = AdminServer::start_without_rules().await?;
+    let (name, secret) = server.token(&["--role", "publisher", "--role", "compliance", "--title", "Kim, platform"])?;
+    let kim = Terminal::with_secret(&server, "kim", &secret)?;
+    kim.json(&["teams", "create", "night"])?;
+    kim.json(&["rules", "push", &server.file("first.toml", RULES)?])?;
+    kim.json(&["rules", "activate", "1"])?;
+    for (words, field) in [
+        (&["audit", "list", "--resource", "teams/night"][..], "actor"),
+        (&["rules", "list"], "creator"),
+        (&["rules", "history"], "creator"),
+    ] {
+        let listed = kim.json(words)?;
+        assert_eq!(
+            (&listed[0][field], &listed[0][format!("{field}_title")]),
+            (&name.as_str().into(), &"Kim, platform".into())
+        );
+        let shown = String::from_utf8(kim.run(words)?.stdout)?;
+        assert!(shown.contains("Kim, platform") && !shown.contains(&name), "{words:?}: {shown}");
+    }
+    // What is chained is what cannot change: the title is not among it.
+    let record = &kim.json(&["audit", "list", "--resource", "ruleSets/1"])?[0];
+    assert!(!record["after"].to_string().contains("Kim"), "{record}");
+    assert_eq!(kim.json(&["audit", "verify"])?["valid"], true);
     Ok(())
 }

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use comfy_table::{Table, presets};
 use serde::Serialize;
 use waypost_bus::{Bus, Topology};
 use waypost_bus_embedded::BusFile;
@@ -16,6 +15,7 @@ use crate::process::bus::open_bus;
 use crate::process::rules::rules_of;
 use crate::process::store::{STORE_FILE, open_store};
 use waypost_cli::Failure;
+use waypost_cli::show::Table;
 
 #[derive(Serialize)]
 struct Status {
@@ -218,9 +218,7 @@ fn is_ours(queue: &str) -> bool {
 }
 
 pub(crate) fn table(header: &[&str]) -> Table {
-    let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_header(header);
-    table
+    Table::new(header)
 }
 
 fn shown_age(age_s: Option<f64>) -> String {

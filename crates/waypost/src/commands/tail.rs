@@ -1,5 +1,7 @@
 //! `waypost tail TEAM`: a team's queue in the terminal.
 
+mod line;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -9,14 +11,15 @@ use waypost_bus::{Bus, BusError, Message};
 use waypost_bus_embedded::BusFile;
 use waypost_domain::TeamName;
 use waypost_domain::team::Priority;
-use waypost_proto::conversation_changed;
 
+use self::line::line;
 use crate::cli::TailArgs;
 use crate::output;
 use crate::process::Config;
 use crate::process::bus::open_bus;
 use crate::process::signals::stop_on_signals;
 use waypost_cli::Failure;
+use waypost_cli::show::Screen;
 
 const LOOK_EVERY: Duration = Duration::from_millis(300);
 const LOOK_AT_MOST: usize = 100;
@@ -30,7 +33,7 @@ pub(crate) async fn run(args: TailArgs) -> Result<(), Failure> {
     let team = TeamName::new(args.team.clone()).map_err(Failure::config)?;
     let stop = CancellationToken::new();
     stop_on_signals(stop.clone())?;
-    let mut printer = Printer { json: args.json, left: args.messages };
+    let mut printer = Printer { json: args.json, screen: Screen::stdout(), left: args.messages };
     let follow = !args.no_follow;
     tokio::select! {
         () = stop.cancelled() => Ok(()),
@@ -166,6 +169,7 @@ fn no_queue(queue: &str) -> Failure {
 
 struct Printer {
     json: bool,
+    screen: Screen,
     /// Messages still to print; `None` for no end.
     left: Option<u64>,
 }
@@ -178,7 +182,7 @@ impl Printer {
             // A document of ours is one line as it is; what somebody else put there must not become several.
             output::line(&body.replace(['\n', '\r'], " "))?;
         } else {
-            output::line(&summary(priority, &body))?;
+            output::line(&line(&self.screen, priority, &body))?;
         }
         if let Some(left) = &mut self.left {
             *left = left.saturating_sub(1);
@@ -186,21 +190,4 @@ impl Printer {
         }
         Ok(true)
     }
-}
-
-/// One line for a person.
-fn summary(priority: Priority, body: &str) -> String {
-    let document: serde_json::Value = serde_json::from_str(body).unwrap_or_default();
-    let text =
-        |path: &str| document["data"].pointer(path).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
-    if document["type"] == conversation_changed::EVENT_TYPE {
-        let to = text("/to_team");
-        return format!("{priority:<6} ({}, {to}: {})", text("/kind"), text("/why"));
-    }
-    let contact = [text("/contact/name"), text("/contact/phone"), text("/contact/user_id")];
-    let contact = contact.into_iter().find(|name| !name.is_empty()).unwrap_or_else(|| "unknown".to_owned());
-    // What an earlier release published has no summary.
-    let what = [text("/message/summary"), text("/message/text"), format!("[{}]", text("/message/type"))];
-    let what = what.into_iter().find(|what| !what.is_empty()).unwrap_or_default().replace(char::is_control, " ");
-    format!("{priority:<6} {contact}: {what}  ({}: {})", text("/routing/rule"), text("/routing/why"))
 }

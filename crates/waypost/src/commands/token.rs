@@ -13,6 +13,7 @@ use crate::output;
 use crate::process::Config;
 use crate::process::store::open_store;
 use waypost_cli::Failure;
+use waypost_cli::show::Screen;
 
 /// Who the audit log says it was.
 const ACTOR: &str = "cli";
@@ -77,7 +78,7 @@ async fn list(config: &ConfigArgs, json: bool) -> Result<(), Failure> {
         let name = format!("tokens/{}", token.id);
         table.add_row([&name, &token.roles, &token.teams, state(token, now), &token.title]);
     }
-    output::line(table.to_string().trim_end())
+    output::line(&table.on(&Screen::stdout()))
 }
 
 async fn get(args: TokenNameArgs) -> Result<(), Failure> {

@@ -1,11 +1,15 @@
 //! `waypost webhook test`: a signed sample webhook of any kind.
 
+use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use reqwest::{Certificate, Client, StatusCode};
+use serde_json::{Value, json};
+use waypost_bus::topology::UNROUTED_QUEUE as UNROUTED;
 use waypost_cloud_api::samples::{SampleKind, SampleParams, sample};
 use waypost_cloud_api::signature::{Provider, sign};
 use waypost_cloud_api::webhook::{Content, split};
-use waypost_store::{EventKey, Store};
+use waypost_store::{EventKey, KnownEvent, Store};
 
 use crate::cli::WebhookTestArgs;
 use crate::output;
@@ -44,49 +48,120 @@ pub(crate) async fn test(args: WebhookTestArgs) -> Result<(), Failure> {
         return output::line(&body);
     }
     let url = args.to.clone().unwrap_or_else(|| address(&config));
-    send(&url, header, &signature, body.clone()).await?;
+    let client = client(args.ca.as_deref())?;
+    let answered = send(&client, &url, header, &signature, body.clone()).await?;
+    let mut messages: Vec<SentMessage> = messages(body.as_bytes());
     // Somebody else's Waypost keeps what it decides in a store that is not ours.
-    if args.to.is_none() { tell_where(&config, body.as_bytes()).await } else { Ok(()) }
+    if args.to.is_none() && answered.status.is_success() {
+        tell_where(&config, &mut messages).await;
+    }
+    answered.print(&url, &messages, args.json)
 }
 
-/// Says what became of the messages in `body`, as soon as it is decided.
-async fn tell_where(config: &Config, body: &[u8]) -> Result<(), Failure> {
-    let events = split(body).events;
-    let messages: Vec<EventKey> = events
-        .into_iter()
-        .filter(|event| matches!(event.content, Content::Message(_) | Content::StandbyMessage(_)))
-        .map(|event| EventKey { number: event.number, key: event.key })
-        .collect();
-    if messages.is_empty() || (config.store.is_embedded() && !config.data_dir.join(STORE_FILE).exists()) {
-        return Ok(());
+/// What the webhook said.
+struct Answered {
+    status: StatusCode,
+    text: String,
+}
+
+/// A message that was sent, and what became of it.
+struct SentMessage {
+    event: EventKey,
+    /// As soon as it is decided.
+    decided: Option<KnownEvent>,
+    /// Whether there was a store to ask.
+    was_looked_for: bool,
+}
+
+impl Answered {
+    fn print(&self, url: &str, messages: &[SentMessage], json: bool) -> Result<(), Failure> {
+        if json {
+            let messages: Vec<Value> = messages.iter().map(SentMessage::json).collect();
+            let all = json!({
+                "url": url, "status": self.status.as_u16(), "answer": self.text.trim(), "messages": messages,
+            });
+            output::line(&all.to_string())?;
+        } else {
+            output::line(format!("{url}: {} {}", self.status, self.text.trim()).trim_end())?;
+            messages.iter().try_for_each(|message| output::line(&message.line()))?;
+        }
+        if self.status.is_success() {
+            return Ok(());
+        }
+        Err(Failure::failed(format!("the webhook answered {}", self.status)))
     }
-    let Ok(store) = open_store(config).await else { return Ok(()) };
-    for message in &messages {
-        output::line(&where_it_went(&store, message).await)?;
+}
+
+impl SentMessage {
+    /// Its id; team, rule and reason.
+    fn line(&self) -> String {
+        let id = &self.event.key;
+        let Some(known) = &self.decided else {
+            return if self.was_looked_for {
+                format!("{id}: not decided yet; later: waypost trace {id}")
+            } else {
+                id.clone()
+            };
+        };
+        match &known.outcome {
+            Some(outcome) => {
+                let team = outcome.team.as_ref().map_or_else(|| UNROUTED.to_owned(), |team| format!("team {team}"));
+                format!("{id}: {team} ({}), by {}: {}", outcome.priority.as_str(), outcome.rule, outcome.why)
+            }
+            None if known.kind == "notice" => {
+                format!("{id}: kept, and shown with the next message: no conversation is open")
+            }
+            None => format!("{id}: kept as {}", known.kind),
+        }
+    }
+
+    fn json(&self) -> Value {
+        let mut all = json!({ "message_id": self.event.key, "phone_number_id": self.event.number.as_str() });
+        if let Some(known) = &self.decided {
+            all["decision"] = format!("decisions/{}", known.decision_id).into();
+            all["kind"] = known.kind.clone().into();
+            if let Some(outcome) = &known.outcome {
+                all["team"] = outcome.team.as_ref().map(ToString::to_string).into();
+                all["priority"] = outcome.priority.as_str().into();
+                all["rule"] = outcome.rule.clone().into();
+                all["why"] = outcome.why.clone().into();
+            }
+        }
+        all
+    }
+}
+
+/// The messages in a body.
+fn messages(body: &[u8]) -> Vec<SentMessage> {
+    let events = split(body).events.into_iter();
+    let messages = events.filter(|event| matches!(event.content, Content::Message(_) | Content::StandbyMessage(_)));
+    let sent = messages.map(|event| SentMessage {
+        event: EventKey { number: event.number, key: event.key },
+        decided: None,
+        was_looked_for: false,
+    });
+    sent.collect()
+}
+
+/// Finds out what becomes of the messages, as soon as it is decided.
+async fn tell_where(config: &Config, messages: &mut [SentMessage]) {
+    if messages.is_empty() || (config.store.is_embedded() && !config.data_dir.join(STORE_FILE).exists()) {
+        return;
+    }
+    let Ok(store) = open_store(config).await else { return };
+    for message in messages {
+        message.was_looked_for = true;
+        message.decided = decided(&store, &message.event).await;
     }
     store.close().await;
-    Ok(())
 }
 
-/// Team, rule and reason.
-async fn where_it_went(store: &Store, message: &EventKey) -> String {
+async fn decided(store: &Store, message: &EventKey) -> Option<KnownEvent> {
     let deadline = tokio::time::Instant::now() + DECIDED_WITHIN;
     loop {
         let known = store.decision(message).await.ok().flatten();
-        if let Some(known) = known {
-            return match known.outcome {
-                Some(outcome) => {
-                    let team = outcome.team.map_or_else(|| "wa.unrouted".to_owned(), |team| format!("team {team}"));
-                    format!("{team} ({}), by {}: {}", outcome.priority.as_str(), outcome.rule, outcome.why)
-                }
-                None if known.kind == "notice" => {
-                    "kept, and shown with the next message: no conversation is open".to_owned()
-                }
-                None => format!("kept as {}", known.kind),
-            };
-        }
-        if tokio::time::Instant::now() >= deadline {
-            return format!("not decided yet; later: waypost decisions get {}", message.key);
+        if known.is_some() || tokio::time::Instant::now() >= deadline {
+            return known;
         }
         tokio::time::sleep(ASK_EVERY).await;
     }
@@ -126,14 +201,26 @@ fn address(config: &Config) -> String {
     format!("{scheme}://{}{}", config.ingress.listen, config.ingress.path)
 }
 
-async fn send(url: &str, header: &str, signature: &str, body: String) -> Result<(), Failure> {
-    let client = reqwest::Client::builder().timeout(TIMEOUT).build().map_err(Failure::failed)?;
+/// `ca`: who signed the webhook's certificate, where the system does not know them.
+fn client(ca: Option<&Path>) -> Result<Client, Failure> {
+    let mut builder = Client::builder().timeout(TIMEOUT);
+    if let Some(file) = ca {
+        let wrong = |problem: &dyn std::fmt::Display| Failure::config(format!("--ca {}: {problem}", file.display()));
+        let pem = std::fs::read(file).map_err(|error| wrong(&error))?;
+        let certificates = Certificate::from_pem_bundle(&pem).map_err(|error| wrong(&chain(&error)))?;
+        if certificates.is_empty() {
+            return Err(wrong(&"holds no certificate"));
+        }
+        builder = builder.tls_certs_merge(certificates);
+    }
+    builder.build().map_err(Failure::failed)
+}
+
+async fn send(client: &Client, url: &str, header: &str, signature: &str, body: String) -> Result<Answered, Failure> {
     let request = client.post(url).header("content-type", "application/json").header(header, signature).body(body);
     let response = request.send().await.map_err(|error| Failure::unavailable(chain(&error)))?;
     let status = response.status();
-    let text = response.text().await.unwrap_or_default();
-    output::line(format!("{url}: {status} {}", text.trim()).trim_end())?;
-    if status.is_success() { Ok(()) } else { Err(Failure::failed(format!("the webhook answered {status}"))) }
+    Ok(Answered { status, text: response.text().await.unwrap_or_default() })
 }
 
 /// An error with all its causes: the outermost alone says little.

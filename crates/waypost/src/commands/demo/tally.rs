@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde_json::Value;
 use waypost_bus::Delivery;
 use waypost_cli::Failure;
+use waypost_cli::show::Screen;
 use waypost_proto::conversation_changed;
 use waypost_sandbox::SandboxReport;
 
@@ -65,6 +66,7 @@ impl Arrived {
 /// Counts and shows.
 pub(super) struct Tally {
     json: bool,
+    screen: Screen,
     sent_at: SentAt,
     by_team: BTreeMap<String, u64>,
     seen: HashSet<String>,
@@ -80,7 +82,8 @@ impl Tally {
     pub(super) fn new(json: bool, sent_at: SentAt) -> Result<Self, Failure> {
         let latency = hdrhistogram::Histogram::new_with_bounds(1, LATENCY_US_MAX, 3).map_err(Failure::failed)?;
         let (by_team, seen, unmatched) = Default::default();
-        Ok(Self { json, sent_at, by_team, seen, repeated: 0, unmatched, latency, started: Instant::now() })
+        let screen = Screen::stdout();
+        Ok(Self { json, screen, sent_at, by_team, seen, repeated: 0, unmatched, latency, started: Instant::now() })
     }
 
     pub(super) fn routed(&self) -> u64 {
@@ -103,8 +106,10 @@ impl Tally {
                 (said, _) if !said.is_empty() => said.replace(char::is_control, " "),
                 (_, kind) => format!("[{kind}]"),
             };
-            let team = format!("{} ({})", message.team, text("/routing/priority"));
-            output::line(&format!("{team:<20} {:<14} {what}   — {}", text("/routing/rule"), text("/routing/why")))?;
+            let (team, priority) = (format!("{:<10}", message.team), format!("{:<6}", text("/routing/priority")));
+            let (team, priority) = (self.screen.team(&team), self.screen.priority(&priority));
+            let (rule, why) = (text("/routing/rule"), text("/routing/why"));
+            output::line(&self.screen.cut(&format!("{team} {priority} {rule:<14} {what}   — {why}")))?;
         }
         *self.by_team.entry(message.team).or_default() += 1;
         Ok(())

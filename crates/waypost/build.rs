@@ -1,0 +1,40 @@
+//! Tells the program what it is built of: the commit, by `WAYPOST_COMMIT` or else by git, and how. Must never fail a build
+//! for want of either.
+
+use std::env;
+use std::path::Path;
+use std::process::Command;
+
+/// As many digits as tell commits apart.
+const COMMIT_CHARS: &str = "--short=12";
+const UNKNOWN: &str = "unknown";
+
+fn main() {
+    println!("cargo:rerun-if-env-changed=WAYPOST_COMMIT");
+    println!("cargo:rerun-if-changed=build.rs");
+    let given = env::var("WAYPOST_COMMIT").ok().filter(|commit| !commit.is_empty());
+    let commit = given.or_else(of_git).unwrap_or_else(|| UNKNOWN.to_owned());
+    let of_cargo = |name: &str| env::var(name).unwrap_or_else(|_| UNKNOWN.to_owned());
+    println!("cargo:rustc-env=WAYPOST_COMMIT={commit}");
+    println!("cargo:rustc-env=WAYPOST_BUILD={} for {}", of_cargo("PROFILE"), of_cargo("TARGET"));
+}
+
+/// The commit that is checked out; built again when another one is.
+fn of_git() -> Option<String> {
+    let branch = git(&["symbolic-ref", "--quiet", "HEAD"]);
+    for name in ["HEAD"].into_iter().chain(branch.as_deref()) {
+        let file = git(&["rev-parse", "--path-format=absolute", "--git-path", name])?;
+        // One that is not there would be taken for changed every time.
+        if Path::new(&file).exists() {
+            println!("cargo:rerun-if-changed={file}");
+        }
+    }
+    git(&["rev-parse", COMMIT_CHARS, "HEAD"])
+}
+
+/// One line of its output.
+fn git(words: &[&str]) -> Option<String> {
+    let output = Command::new("git").args(words).output().ok()?;
+    let line = String::from_utf8(output.stdout).ok()?.trim().to_owned();
+    (output.status.success() && !line.is_empty()).then_some(line)
+}
