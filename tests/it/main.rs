@@ -12,6 +12,7 @@ mod crate_edges;
 mod database;
 mod deployment;
 mod duplicates;
+mod embedded_queues;
 mod embedded_run;
 mod extras;
 #[cfg(feature = "servers")]

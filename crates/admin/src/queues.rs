@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
 use tracing::warn;
-use waypost_bus::{BusError, Topology};
+use waypost_bus::{BusError, Layout, Topology};
 use waypost_domain::TeamName;
 use waypost_live::{FoundQueues, queues_of};
 
@@ -16,13 +16,16 @@ const LOOK_WITHIN: Duration = Duration::from_secs(1);
 /// Teams that the broker is asked about at a time.
 const LOOKS_AT_ONCE: usize = 8;
 
-/// How the queues of a new team come to be.
+/// How the queues of a new team come to be, and whether they are read here.
 #[derive(Debug, Clone, Default)]
 pub struct TeamQueues {
     /// Whether this process may create them.
     pub declare: bool,
     /// Messages that each holds at most; the bus' own limit where absent.
     pub messages_max: Option<u64>,
+    /// Where callers take a team's messages here, because the bus has no protocol of its own for it: the layout of what is
+    /// still to be routed.
+    pub serves: Option<Layout>,
 }
 
 impl Shared {

@@ -16,6 +16,7 @@ use waypost_proto::admin_v1::decision_service_server::DecisionServiceServer;
 use waypost_proto::admin_v1::number_service_server::NumberServiceServer;
 use waypost_proto::admin_v1::rule_service_server::RuleServiceServer;
 use waypost_proto::admin_v1::rule_set_service_server::RuleSetServiceServer;
+use waypost_proto::admin_v1::team_queue_service_server::TeamQueueServiceServer;
 use waypost_proto::admin_v1::team_service_server::TeamServiceServer;
 use waypost_proto::admin_v1::token_service_server::TokenServiceServer;
 use waypost_store::Store;
@@ -31,11 +32,15 @@ use crate::services::decisions::Decisions;
 use crate::services::numbers::Numbers;
 use crate::services::rule_sets::RuleSets;
 use crate::services::rules::Rules;
+use crate::services::team_queues::{Leases, TeamQueues as Queues};
 use crate::services::teams::Teams;
 use crate::services::tokens::Tokens;
 
 /// An administration that listens, and does not answer yet.
-pub struct Admin(GrpcServer);
+pub struct Admin {
+    server: GrpcServer,
+    leases: Leases,
+}
 
 impl Admin {
     pub async fn bind(
@@ -44,19 +49,34 @@ impl Admin {
         store: Store,
         team_queues: TeamQueues,
     ) -> Result<Self, BindError> {
-        let shared = Shared { bus, store: store.clone(), team_queues };
-        GrpcServer::bind(config, store, services(shared)).await.map(Self)
+        let leases = Leases::default();
+        let shared = Shared { bus, store: store.clone(), team_queues, leases: leases.clone() };
+        let server = GrpcServer::bind(config, store, services(shared)).await?;
+        Ok(Self { server, leases })
     }
 
     pub fn local_addr(&self) -> Option<SocketAddr> {
-        self.0.local_addr()
+        self.server.local_addr()
     }
 
     /// Answers until `shutdown`, then finishes what is under way, for a while.
     ///
     /// Boxed, as each component's whole run is: so it is compiled here and not in whoever starts it.
     pub fn run(self, shutdown: CancellationToken) -> Pin<Box<dyn Future<Output = Result<(), ServeError>> + Send>> {
-        Box::pin(self.0.run(shutdown))
+        let Self { server, leases } = self;
+        Box::pin(async move {
+            let mut serving = Box::pin(server.run(shutdown.clone()));
+            let served = tokio::select! {
+                served = &mut serving => served,
+                () = shutdown.cancelled() => {
+                    // Who waits for a message would hold up the end.
+                    leases.end().await;
+                    serving.await
+                }
+            };
+            leases.end().await;
+            served
+        })
     }
 }
 
@@ -70,6 +90,7 @@ fn services(shared: Shared) -> Services {
         .serve(NumberServiceServer::new(Numbers { shared: shared.clone() }))
         .serve(RuleServiceServer::new(Rules { shared: shared.clone() }))
         .serve(RuleSetServiceServer::new(RuleSets { shared: shared.clone() }))
+        .serve(TeamQueueServiceServer::new(Queues { shared: shared.clone() }))
         .serve(TeamServiceServer::new(Teams { shared: shared.clone() }))
         .serve(TokenServiceServer::new(Tokens { shared: shared.clone() }))
         .serve(DeadLetterServiceServer::new(DeadLetters { shared }))

@@ -1,5 +1,6 @@
 //! The server that a verb calls: its arguments, the connection, pages, and how answers are printed.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -12,6 +13,8 @@ use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Identity};
 use tonic::{Request, Status};
 use waypost_proto::admin::to_json;
+use waypost_proto::admin_v1::ListTeamsRequest;
+use waypost_proto::admin_v1::team_service_client::TeamServiceClient;
 
 use crate::failure::Failure;
 use crate::output;
@@ -66,11 +69,12 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const CALL_TIMEOUT: Duration = Duration::from_secs(60);
 const PAGE_MAX: usize = 500;
 
-pub(crate) type Server = InterceptedService<Channel, Bearer>;
+/// The connection to a server, with the caller's token.
+pub type Server = InterceptedService<Channel, Bearer>;
 
 /// Puts the token into every call.
 #[derive(Clone)]
-pub(crate) struct Bearer(Option<MetadataValue<Ascii>>);
+pub struct Bearer(Option<MetadataValue<Ascii>>);
 
 impl Interceptor for Bearer {
     fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
@@ -81,8 +85,9 @@ impl Interceptor for Bearer {
     }
 }
 
-pub(crate) async fn connect(args: &ServerArgs) -> Result<Server, Failure> {
-    let bearer = args.token_file.as_deref().map(bearer).transpose()?;
+/// Connects to the server that the arguments name.
+pub async fn connect(args: &ServerArgs) -> Result<Server, Failure> {
+    let bearer = args.token_file.as_deref().map(bearer_in).transpose()?;
     let endpoint = Channel::from_shared(args.server.clone())
         .map_err(|error| Failure::config(format!("--server: {}: {error}", args.server)))?
         .connect_timeout(CONNECT_TIMEOUT)
@@ -97,12 +102,26 @@ pub(crate) async fn connect(args: &ServerArgs) -> Result<Server, Failure> {
     Ok(InterceptedService::new(channel, Bearer(bearer)))
 }
 
-fn bearer(file: &Path) -> Result<MetadataValue<Ascii>, Failure> {
+/// The server that listens on this address of the machine, if it takes this token. Whoever listens there now may be
+/// another: an address that somebody has written down can be stale.
+pub async fn local_server(address: SocketAddr, token: &str) -> Option<Server> {
+    let endpoint = Channel::from_shared(format!("http://{address}")).ok()?;
+    let channel = endpoint.connect_timeout(CONNECT_TIMEOUT).timeout(CALL_TIMEOUT).connect().await.ok()?;
+    let server = InterceptedService::new(channel, Bearer(Some(bearer(token)?)));
+    let asked =
+        TeamServiceClient::new(server.clone()).list_teams(ListTeamsRequest { page_size: 1, ..Default::default() });
+    asked.await.ok().map(|_| server)
+}
+
+fn bearer_in(file: &Path) -> Result<MetadataValue<Ascii>, Failure> {
     let text = String::from_utf8(read(file)?).unwrap_or_default();
-    let mut value = MetadataValue::try_from(format!("Bearer {}", text.trim()))
-        .map_err(|_| Failure::config(format!("{}: holds no token", file.display())))?;
+    bearer(&text).ok_or_else(|| Failure::config(format!("{}: holds no token", file.display())))
+}
+
+fn bearer(token: &str) -> Option<MetadataValue<Ascii>> {
+    let mut value = MetadataValue::try_from(format!("Bearer {}", token.trim())).ok()?;
     value.set_sensitive(true);
-    Ok(value)
+    Some(value)
 }
 
 fn tls(args: &ServerArgs) -> Result<ClientTlsConfig, Failure> {

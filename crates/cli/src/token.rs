@@ -12,9 +12,9 @@ use waypost_domain::TeamName;
 use waypost_proto::admin_v1 as v1;
 use waypost_proto::admin_v1::token_service_client::TokenServiceClient;
 
-use crate::config_args::ConfigArgs;
 use crate::failure::Failure;
 use crate::output;
+use crate::place::Place;
 use crate::secret_file::SecretFile;
 use crate::server::{ServerArgs, connect, pages, print_list, print_one};
 use crate::times::span;
@@ -61,13 +61,13 @@ pub struct TokenCreateArgs {
     #[arg(long, value_name = "FILE")]
     pub output: Option<PathBuf>,
     #[command(flatten)]
-    pub place: TokenPlace,
+    pub place: Place,
 }
 
 #[derive(Debug, Args)]
 pub struct TokenListArgs {
     #[command(flatten)]
-    pub place: TokenPlace,
+    pub place: Place,
 }
 
 #[derive(Debug, Args)]
@@ -75,32 +75,7 @@ pub struct TokenNameArgs {
     /// Which, as `waypost token list` shows it: tokens/0192…
     pub name: String,
     #[command(flatten)]
-    pub place: TokenPlace,
-}
-
-/// The store itself, or a server.
-#[derive(Debug, Args)]
-pub struct TokenPlace {
-    #[command(flatten)]
-    pub config: ConfigArgs,
-    /// Ask this server instead of working on the store [env: WAYPOST_SERVER]
-    #[arg(long, value_name = "URL", conflicts_with = "data_dir")]
-    server: Option<String>,
-    /// With --server: the file that holds the caller's own token
-    #[arg(long, value_name = "FILE", env = "WAYPOST_TOKEN_FILE")]
-    token_file: Option<PathBuf>,
-    /// With --server: certificate authorities (PEM) that its certificate is checked by
-    #[arg(long, value_name = "FILE", env = "WAYPOST_CA")]
-    ca: Option<PathBuf>,
-    /// With --server: the caller's own certificate (PEM), where the server asks for one
-    #[arg(long, value_name = "FILE", requires = "client_key")]
-    client_cert: Option<PathBuf>,
-    /// The key of --client-cert (PEM)
-    #[arg(long, value_name = "FILE", requires = "client_cert")]
-    client_key: Option<PathBuf>,
-    /// Print JSON
-    #[arg(long)]
-    pub json: bool,
+    pub place: Place,
 }
 
 /// The roles, in the words that people use.
@@ -115,30 +90,12 @@ const ROLES: [(&str, v1::Role); 6] = [
 
 impl TokenCommand {
     /// Where it is to work: a server, or the store.
-    pub fn place(&self) -> &TokenPlace {
+    pub fn place(&self) -> &Place {
         match self {
             Self::Create(args) => &args.place,
             Self::List(args) => &args.place,
             Self::Get(args) | Self::Revoke(args) => &args.place,
         }
-    }
-}
-
-impl TokenPlace {
-    /// The server to call; `None` for the store. What was typed goes before what the environment says, and a
-    /// configuration before a server that only the environment names.
-    pub fn server(&self) -> Option<ServerArgs> {
-        let config = &self.config;
-        let names_store = config.config.is_some() || config.data_dir.is_some() || !config.set.is_empty();
-        let of_environment = || std::env::var("WAYPOST_SERVER").ok().filter(|url| !names_store && !url.is_empty());
-        Some(ServerArgs {
-            server: self.server.clone().or_else(of_environment)?,
-            token_file: self.token_file.clone(),
-            ca: self.ca.clone(),
-            client_cert: self.client_cert.clone(),
-            client_key: self.client_key.clone(),
-            json: self.json,
-        })
     }
 }
 

@@ -13,6 +13,9 @@ pub struct GrpcConfig {
     pub tls: Option<TlsFiles>,
     /// Whether a caller with a token may ask which services and messages there are.
     pub reflection: bool,
+    /// What is stored of a token (`secret::hash`) that may do everything, besides the tokens in the store. It belongs to
+    /// whoever can read where its secret was written.
+    pub owner: Option<Vec<u8>>,
     /// What one process takes at most.
     pub limits: GrpcLimits,
 }

@@ -139,7 +139,7 @@ impl GrpcServer {
     /// Answers until `shutdown`, then finishes what is under way, for a while.
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), ServeError> {
         let limits = self.config.limits;
-        let gate = Gate::new(self.store.clone(), self.table, self.dispatch, limits.requests_max);
+        let gate = Gate::new(self.store.clone(), self.config.owner, self.table, self.dispatch, limits.requests_max);
         let serving = self
             .server
             .timeout(limits.request_timeout)

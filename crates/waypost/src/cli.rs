@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand};
 pub(crate) use waypost_cli::ConfigArgs;
 use waypost_cli::completions::CompletionsArgs;
 use waypost_cli::man::ManArgs;
+use waypost_cli::tail::TailArgs;
 use waypost_cli::token::TokenCommand;
 use waypost_cli::{ClientCommand, EXIT_CODES};
 use waypost_domain::TeamName;
@@ -187,31 +188,6 @@ pub(crate) struct StatusArgs {
     /// Unhealthy when the oldest waiting message is older than this many seconds
     #[arg(long, value_name = "S", default_value_t = 60)]
     pub(crate) max_age_s: u64,
-}
-
-#[derive(Debug, Args)]
-#[command(
-    after_help = "Without --ack nothing is consumed: on the embedded bus the data folder is read, also while waypost runs.
-RabbitMQ cannot show a queue's messages without consuming them: there --ack is needed.
-With --ack each printed message is taken from the queue; the embedded bus allows it only while no other waypost runs."
-)]
-pub(crate) struct TailArgs {
-    /// The team whose queues to read
-    pub(crate) team: String,
-    #[command(flatten)]
-    pub(crate) config: ConfigArgs,
-    /// Print each message as the JSON document that the team's tools get
-    #[arg(long)]
-    pub(crate) json: bool,
-    /// Take the messages from the queue
-    #[arg(long)]
-    pub(crate) ack: bool,
-    /// End after this many messages
-    #[arg(long, value_name = "N")]
-    pub(crate) messages: Option<u64>,
-    /// End when nothing is left, instead of waiting for more
-    #[arg(long)]
-    pub(crate) no_follow: bool,
 }
 
 #[derive(Debug, Subcommand)]

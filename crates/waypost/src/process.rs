@@ -10,6 +10,7 @@ pub(crate) mod chores;
 pub(crate) mod config;
 pub(crate) mod ending;
 pub(crate) mod ingress;
+pub(crate) mod local;
 pub(crate) mod ops;
 pub(crate) mod router;
 pub(crate) mod rules;
@@ -107,7 +108,7 @@ pub(crate) enum Component {
     Ingress,
     /// Decides and delivers to the teams' queues; keeps statuses and account events; tidies up.
     Router,
-    /// Answers the administration over gRPC; needs grpc.listen.
+    /// Answers the administration over gRPC, at grpc.listen; the commands of this machine too, on the embedded bus.
     Admin,
 }
 
@@ -152,8 +153,8 @@ impl Process<'_> {
     }
 
     async fn run_components(&self, operators: &Operators) -> Result<(), Failure> {
-        let grpc = self.config.grpc_config().filter(|_| self.has(Component::Admin));
-        let store = if self.has(Component::Router) || grpc.is_some() {
+        let administers = self.has(Component::Admin) && self.config.administers();
+        let store = if self.has(Component::Router) || administers {
             let opened = self.ending.unless_stopped("start", Box::pin(ready_store(self.config))).await;
             let Some(store) = opened.transpose()? else { return Ok(()) };
             store::register(&self.health, &store);
@@ -169,8 +170,8 @@ impl Process<'_> {
             if let Some(store) = store.as_ref().filter(|_| self.has(Component::Router)) {
                 router::start(self, store, &mut tasks).await?;
             }
-            if let (Some(store), Some(grpc)) = (&store, grpc) {
-                admin::start(self, grpc, store, &mut tasks).await?;
+            if let Some(store) = store.as_ref().filter(|_| administers) {
+                admin::start(self, store, &mut tasks).await?;
             }
             operators.started();
             Ok(())

@@ -30,16 +30,36 @@ async fn tail_looks_without_taking() -> anyhow::Result<()> {
     assert_eq!(json_lines(&tail(&["--json", "--messages", "2"], 0)?)?.len(), 2);
     let shown = stdout(&tail(&[], 0)?);
     ensure!(shown.contains("Hello there") && shown.contains("default"), "{shown}");
-    let told = stderr(&tail(&["--ack"], 5)?);
-    ensure!(told.contains("in use by another process"), "{told}");
-    let mut unknown = deployment.command(&["tail", "nobody"])?;
-    unknown.arg("--no-follow");
-    let told = stderr(&expect(unknown, 3)?);
-    ensure!(told.contains("team.nobody"), "{told}");
-    stop(waypost).await?;
+    // Beside the process that works there.
     assert_eq!(json_lines(&tail(&["--json", "--ack", "--messages", "1"], 0)?)?.len(), 1);
-    assert_eq!(json_lines(&tail(&["--json", "--ack"], 0)?)?.len(), 2, "each is taken once");
+    assert_eq!(json_lines(&tail(&["--json"], 0)?)?.len(), 2, "each is taken once");
+    let unknown = |more: &[&str]| -> anyhow::Result<()> {
+        let mut unknown = deployment.command(&["tail", "nobody", "--no-follow"])?;
+        unknown.args(more);
+        let told = stderr(&expect(unknown, 3)?);
+        ensure!(told.contains("team.nobody"), "{told}");
+        Ok(())
+    };
+    unknown(&[])?;
+    unknown(&["--ack"])?;
+    stop(waypost).await?;
+    unknown(&[])?;
+    unknown(&["--ack"])?;
+    assert_eq!(json_lines(&tail(&["--json", "--ack", "--messages", "1"], 0)?)?.len(), 1);
+    assert_eq!(json_lines(&tail(&["--json", "--ack"], 0)?)?.len(), 1, "each is taken once");
     assert_eq!(json_lines(&tail(&["--json"], 0)?)?.len(), 0);
+    Ok(())
+}
+
+/// Then the files are all there is, and who takes from them must be alone.
+#[tokio::test]
+async fn a_process_that_lets_no_command_in_keeps_its_messages() -> anyhow::Result<()> {
+    let deployment = Deployment::new(Backend::Embedded, RULES)?.set("grpc.local", "false");
+    let _waypost = deployment.start().await?;
+    ensure!(!deployment.data_folder().join("admin.json").exists(), "nobody is to read it");
+    let told = stderr(&expect(deployment.command(&["tail", "frontdesk", "--ack"])?, 5)?);
+    ensure!(told.contains("in use by another process") && told.contains("grpc.local"), "{told}");
+    assert_eq!(json_lines(&expect(deployment.command(&["tail", "frontdesk", "--no-follow"])?, 0)?)?.len(), 0);
     Ok(())
 }
 

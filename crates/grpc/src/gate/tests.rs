@@ -22,6 +22,7 @@ const TABLE: &[(&str, Access)] = &[
     ("test.v1.Other/Open", Access::Open),
 ];
 const REQUEST_BYTES_MAX: usize = 64;
+const OWNERS: &str = "wpt_owners";
 
 /// Answers with who calls what, and which teams they are bound to.
 struct Teams;
@@ -82,7 +83,8 @@ impl Fixture {
         services.request_bytes_max = REQUEST_BYTES_MAX;
         services.add(Teams);
         let table = TABLE.iter().copied().collect();
-        let gated = Gate::new(store.clone(), table, services, requests_max).layer(Rest);
+        let owner = Some(secret::hash(OWNERS));
+        let gated = Gate::new(store.clone(), owner, table, services, requests_max).layer(Rest);
         Self { _folder: folder, gated, store }
     }
 
@@ -153,6 +155,18 @@ async fn a_call_reaches_its_method_and_says_who_calls() {
     let agent = fixture.token("viewer agent", "billing sales").await;
     let team = fixture.call(PATH, Some(&agent), "teams/a").await.unwrap();
     assert_eq!(&*team.parent, "billing sales", "nothing but agent lets them in");
+}
+
+/// It may do everything that a row names, and is bound to no team.
+#[tokio::test]
+async fn the_owners_token_is_in_no_store() {
+    let fixture = Fixture::new(8).await;
+    let team = fixture.call(PATH, Some(OWNERS), "teams/a").await.unwrap();
+    assert_eq!((&*team.title, &*team.parent), ("TeamService/GetTeam", ""));
+    assert_eq!(fixture.call("/test.v1.TeamService/Unlisted", Some(OWNERS), "a").await, Err(Code::Unimplemented));
+    for wrong in ["wpt_owner", "wpt_owners2", &hex::encode(secret::hash(OWNERS))] {
+        assert_eq!(fixture.call(PATH, Some(wrong), "a").await, Err(Code::Unauthenticated), "{wrong}");
+    }
 }
 
 #[tokio::test]

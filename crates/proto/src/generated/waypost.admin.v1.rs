@@ -3987,6 +3987,260 @@ pub mod rule_service_server {
     }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct TeamMessage {
+    /// The same however often it comes.
+    #[prost(string, tag = "1")]
+    pub message_id: ::prost::alloc::string::String,
+    /// `urgent` or `normal`: which of the team's queues it is from.
+    #[prost(string, tag = "2")]
+    pub priority: ::prost::alloc::string::String,
+    /// The document that the team's tools get, JSON as `proto/asyncapi.yaml` describes it.
+    #[prost(bytes = "vec", tag = "3")]
+    pub body: ::prost::alloc::vec::Vec<u8>,
+    /// When looked at: its place in the queue; those behind it have higher ones.
+    #[prost(int64, tag = "4")]
+    pub place: i64,
+    /// When taken: how often it was given back before.
+    #[prost(uint32, tag = "5")]
+    pub returned: u32,
+}
+impl ::prost::Name for TeamMessage {
+    const NAME: &'static str = "TeamMessage";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.TeamMessage".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.TeamMessage".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PeekMessagesRequest {
+    /// `teams/{team}`
+    #[prost(string, tag = "1")]
+    pub team: ::prost::alloc::string::String,
+    /// Only messages of the urgent queue behind this place; from the front when 0.
+    #[prost(int64, tag = "2")]
+    pub after_urgent: i64,
+    /// The same of the normal queue.
+    #[prost(int64, tag = "3")]
+    pub after_normal: i64,
+    /// At most this many of each queue; 50 when 0, never more than 500.
+    #[prost(int32, tag = "4")]
+    pub page_size: i32,
+}
+impl ::prost::Name for PeekMessagesRequest {
+    const NAME: &'static str = "PeekMessagesRequest";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.PeekMessagesRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.PeekMessagesRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct PeekMessagesResponse {
+    /// Urgent ones first, each queue in its order.
+    #[prost(message, repeated, tag = "1")]
+    pub messages: ::prost::alloc::vec::Vec<TeamMessage>,
+    /// There are none, but some that were accepted are still to be routed, to whichever team.
+    #[prost(bool, tag = "2")]
+    pub more_expected: bool,
+}
+impl ::prost::Name for PeekMessagesResponse {
+    const NAME: &'static str = "PeekMessagesResponse";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.PeekMessagesResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.PeekMessagesResponse".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct TakeMessagesRequest {
+    /// `teams/{team}`
+    #[prost(string, tag = "1")]
+    pub team: ::prost::alloc::string::String,
+    /// Compulsory: 1 to 100. All that one call gives are of one queue, or one of each.
+    #[prost(int32, tag = "2")]
+    pub max_messages: i32,
+    /// How long to wait for the first message, at most 20 s. When absent: not at all.
+    #[prost(message, optional, tag = "3")]
+    pub wait: ::core::option::Option<::prost_types::Duration>,
+    /// How long the messages are the caller's: whole seconds, 1 s to 10 min; 60 s when absent.
+    #[prost(message, optional, tag = "4")]
+    pub lease: ::core::option::Option<::prost_types::Duration>,
+}
+impl ::prost::Name for TakeMessagesRequest {
+    const NAME: &'static str = "TakeMessagesRequest";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.TakeMessagesRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.TakeMessagesRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct TakeMessagesResponse {
+    /// Names the lease; empty without messages.
+    #[prost(string, tag = "1")]
+    pub lease_id: ::prost::alloc::string::String,
+    /// When the lease ends.
+    #[prost(message, optional, tag = "2")]
+    pub expire_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// In the order of their queue.
+    #[prost(message, repeated, tag = "3")]
+    pub messages: ::prost::alloc::vec::Vec<TeamMessage>,
+    /// There are none, but some that were accepted are still to be routed, to whichever team.
+    #[prost(bool, tag = "4")]
+    pub more_expected: bool,
+}
+impl ::prost::Name for TakeMessagesResponse {
+    const NAME: &'static str = "TakeMessagesResponse";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.TakeMessagesResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.TakeMessagesResponse".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AcknowledgeMessagesRequest {
+    /// `lease_id` of the answer that gave the messages.
+    #[prost(string, tag = "1")]
+    pub lease_id: ::prost::alloc::string::String,
+    /// Those that are done with. Empty: all go back.
+    #[prost(string, repeated, tag = "2")]
+    pub message_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+impl ::prost::Name for AcknowledgeMessagesRequest {
+    const NAME: &'static str = "AcknowledgeMessagesRequest";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.AcknowledgeMessagesRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.AcknowledgeMessagesRequest".into()
+    }
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AcknowledgeMessagesResponse {
+    /// Removed from their queue.
+    #[prost(int32, tag = "1")]
+    pub acknowledged: i32,
+}
+impl ::prost::Name for AcknowledgeMessagesResponse {
+    const NAME: &'static str = "AcknowledgeMessagesResponse";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.AcknowledgeMessagesResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.AcknowledgeMessagesResponse".into()
+    }
+}
+/// Generated client implementations.
+#[cfg(feature = "client")]
+pub mod team_queue_service_client {
+    use crate::unary::{Call, UnaryTransport, call};
+    /// Calls the service of a server.
+    #[derive(Clone)]
+    pub struct TeamQueueServiceClient(std::sync::Arc<dyn UnaryTransport>);
+    impl TeamQueueServiceClient {
+        pub fn new(server: impl UnaryTransport) -> Self {
+            Self(std::sync::Arc::new(server))
+        }
+        /// Messages from the front of the team's queues, which stay where they are: also those that somebody has in hand.
+        pub fn peek_messages(
+            &self,
+            request: super::PeekMessagesRequest,
+        ) -> Call<super::PeekMessagesResponse> {
+            call(&self.0, "/waypost.admin.v1.TeamQueueService/PeekMessages", &request)
+        }
+        /// Takes messages under a lease, urgent ones first. Those that are not acknowledged before it ends go back to their
+        /// places; so do all when the process ends, however it ends. A message that was given back 20 times becomes a dead letter.
+        pub fn take_messages(
+            &self,
+            request: super::TakeMessagesRequest,
+        ) -> Call<super::TakeMessagesResponse> {
+            call(&self.0, "/waypost.admin.v1.TeamQueueService/TakeMessages", &request)
+        }
+        /// Removes messages of a lease from their queue, and ends the lease: what is not named goes back to its place at once.
+        /// NOT_FOUND: the lease has ended before, and its messages went back.
+        pub fn acknowledge_messages(
+            &self,
+            request: super::AcknowledgeMessagesRequest,
+        ) -> Call<super::AcknowledgeMessagesResponse> {
+            call(
+                &self.0,
+                "/waypost.admin.v1.TeamQueueService/AcknowledgeMessages",
+                &request,
+            )
+        }
+    }
+}
+/// Generated server implementations.
+#[cfg(feature = "server")]
+pub mod team_queue_service_server {
+    use crate::unary::{UnaryService, decode, encode};
+    /// What a server of this service can do.
+    #[tonic::async_trait]
+    pub trait TeamQueueService: Send + Sync + 'static {
+        /// Messages from the front of the team's queues, which stay where they are: also those that somebody has in hand.
+        async fn peek_messages(
+            &self,
+            request: tonic::Request<super::PeekMessagesRequest>,
+        ) -> Result<tonic::Response<super::PeekMessagesResponse>, tonic::Status>;
+        /// Takes messages under a lease, urgent ones first. Those that are not acknowledged before it ends go back to their
+        /// places; so do all when the process ends, however it ends. A message that was given back 20 times becomes a dead letter.
+        async fn take_messages(
+            &self,
+            request: tonic::Request<super::TakeMessagesRequest>,
+        ) -> Result<tonic::Response<super::TakeMessagesResponse>, tonic::Status>;
+        /// Removes messages of a lease from their queue, and ends the lease: what is not named goes back to its place at once.
+        /// NOT_FOUND: the lease has ended before, and its messages went back.
+        async fn acknowledge_messages(
+            &self,
+            request: tonic::Request<super::AcknowledgeMessagesRequest>,
+        ) -> Result<tonic::Response<super::AcknowledgeMessagesResponse>, tonic::Status>;
+    }
+    /// The service, with an implementation behind it.
+    pub struct TeamQueueServiceServer(Box<dyn TeamQueueService>);
+    impl TeamQueueServiceServer {
+        pub fn new(service: impl TeamQueueService) -> Self {
+            Self(Box::new(service))
+        }
+    }
+    #[tonic::async_trait]
+    impl UnaryService for TeamQueueServiceServer {
+        fn name(&self) -> &'static str {
+            "waypost.admin.v1.TeamQueueService"
+        }
+        async fn call(
+            &self,
+            method: &str,
+            request: tonic::Request<bytes::Bytes>,
+        ) -> Result<tonic::Response<Vec<u8>>, tonic::Status> {
+            match method {
+                "PeekMessages" => {
+                    Ok(encode(self.0.peek_messages(decode(request)?).await?))
+                }
+                "TakeMessages" => {
+                    Ok(encode(self.0.take_messages(decode(request)?).await?))
+                }
+                "AcknowledgeMessages" => {
+                    Ok(encode(self.0.acknowledge_messages(decode(request)?).await?))
+                }
+                _ => Err(tonic::Status::unimplemented(method.to_owned())),
+            }
+        }
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Team {
     /// `teams/{team}`; the last part is 1 to 64 characters of a-z, 0-9 and `-`.
     #[prost(string, tag = "1")]

@@ -1,49 +1,47 @@
-//! `waypost tail TEAM`: a team's queue in the terminal.
-
-mod line;
+//! `waypost tail TEAM` on the bus itself: over AMQP, or on the files of a data folder. Where a process works on these, it is
+//! asked, as any server is.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 use waypost_bus::topology::team_queue;
-use waypost_bus::{Bus, BusError, Message};
+use waypost_bus::{Bus, BusError};
 use waypost_bus_embedded::BusFile;
+use waypost_cli::tail::{COMING_WITHIN, EMPTY_AFTER, LOOK_EVERY, Printer, TailArgs};
 use waypost_domain::TeamName;
 use waypost_domain::team::Priority;
 
-use self::line::line;
-use crate::cli::TailArgs;
-use crate::output;
 use crate::process::Config;
 use crate::process::bus::open_bus;
+use crate::process::local;
 use crate::process::signals::stop_on_signals;
-use waypost_cli::Failure;
-use waypost_cli::show::Screen;
+use waypost_cli::{Failure, tail};
 
-const LOOK_EVERY: Duration = Duration::from_millis(300);
 const LOOK_AT_MOST: usize = 100;
-/// With --no-follow: a queue that gives nothing for this long is empty.
-const EMPTY_AFTER: Duration = Duration::from_millis(500);
-/// With --no-follow: what was accepted and is not routed yet is waited for, as long as this.
-const COMING_WITHIN: Duration = Duration::from_secs(5);
 
 pub(crate) async fn run(args: TailArgs) -> Result<(), Failure> {
-    let config = Config::of(&args.config)?;
-    let team = TeamName::new(args.team.clone()).map_err(Failure::config)?;
     let stop = CancellationToken::new();
     stop_on_signals(stop.clone())?;
-    let mut printer = Printer { json: args.json, screen: Screen::stdout(), left: args.messages };
-    let follow = !args.no_follow;
     tokio::select! {
         () = stop.cancelled() => Ok(()),
-        ended = async {
-            if args.ack {
-                consume(&config, &team, &mut printer, follow).await
-            } else {
-                look(&config, &team, &mut printer, follow).await
-            }
-        } => ended,
+        ended = Box::pin(read(&args)) => ended,
+    }
+}
+
+async fn read(args: &TailArgs) -> Result<(), Failure> {
+    if let Some(server) = args.place.server() {
+        return tail::run(waypost_cli::connect(&server).await?, args).await;
+    }
+    let config = Config::of(&args.place.config)?;
+    if let Some(server) = local::running(&config).await {
+        return tail::run(server, args).await;
+    }
+    let (mut printer, follow) = (Printer::new(args), !args.no_follow);
+    if args.ack {
+        consume(&config, &args.team, &mut printer, follow).await
+    } else {
+        look(&config, &args.team, &mut printer, follow).await
     }
 }
 
@@ -64,11 +62,11 @@ async fn look(config: &Config, team: &TeamName, printer: &mut Printer, follow: b
         for (priority, place) in Priority::ALL.into_iter().zip(&mut places) {
             let queue = team_queue(team, priority);
             let messages = file.peek(&queue, *place, LOOK_AT_MOST).map_err(Failure::failed)?;
-            let Some(messages) = messages else { return Err(no_queue(&queue)) };
+            let Some(messages) = messages else { return Err(tail::no_queue(format!("queue {queue} does not exist"))) };
             for (at, message) in messages {
                 *place = Some(at);
                 seen += 1;
-                if !printer.print(priority, &message)? {
+                if !printer.print(priority.as_str(), &message.body)? {
                     return Ok(());
                 }
             }
@@ -106,7 +104,8 @@ async fn is_coming_on(bus: &dyn Bus, config: &Config) -> Result<bool, Failure> {
 async fn consume(config: &Config, team: &TeamName, printer: &mut Printer, follow: bool) -> Result<(), Failure> {
     let bus: Arc<dyn Bus> = open_bus(config).await.map_err(|failure| match failure {
         Failure::Unavailable(problem) if config.bus.is_embedded() => {
-            Failure::Unavailable(format!("{problem}\nstop that waypost first, or look without --ack"))
+            let hint = "it has grpc.local off, or does not answer; stop it first, or look without --ack";
+            Failure::Unavailable(format!("{problem}\n{hint}"))
         }
         other => other,
     })?;
@@ -114,7 +113,7 @@ async fn consume(config: &Config, team: &TeamName, printer: &mut Printer, follow
     for priority in Priority::ALL {
         let queue = team_queue(team, priority);
         let consumer = bus.consume(&queue, 1).await.map_err(|error| match error {
-            BusError::NoSuchQueue(queue) => no_queue(&queue),
+            missing @ BusError::NoSuchQueue(_) => tail::no_queue(missing),
             other => Failure::unavailable(other),
         })?;
         consumers.push(consumer);
@@ -143,7 +142,7 @@ async fn consume(config: &Config, team: &TeamName, printer: &mut Printer, follow
         let batch = batch.map_err(Failure::unavailable)?;
         let mut more = true;
         for delivery in &batch {
-            more = printer.print(priority, &delivery.message)?;
+            more = printer.print(priority.as_str(), &delivery.message.body)?;
         }
         let acked = match priority {
             Priority::Urgent => urgent.ack(batch).await,
@@ -159,35 +158,4 @@ async fn consume(config: &Config, team: &TeamName, printer: &mut Printer, follow
     }
     bus.close(Duration::from_secs(5)).await;
     outcome
-}
-
-fn no_queue(queue: &str) -> Failure {
-    Failure::config(format!(
-        "queue {queue} does not exist: is the team in the rules file, and did waypost run with it?"
-    ))
-}
-
-struct Printer {
-    json: bool,
-    screen: Screen,
-    /// Messages still to print; `None` for no end.
-    left: Option<u64>,
-}
-
-impl Printer {
-    /// `false` when enough was printed.
-    fn print(&mut self, priority: Priority, message: &Message) -> Result<bool, Failure> {
-        let body = String::from_utf8_lossy(&message.body);
-        if self.json {
-            // A document of ours is one line as it is; what somebody else put there must not become several.
-            output::line(&body.replace(['\n', '\r'], " "))?;
-        } else {
-            output::line(&line(&self.screen, priority, &body))?;
-        }
-        if let Some(left) = &mut self.left {
-            *left = left.saturating_sub(1);
-            return Ok(*left > 0);
-        }
-        Ok(true)
-    }
 }

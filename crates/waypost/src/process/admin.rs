@@ -6,13 +6,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use tracing::info;
-use waypost_admin::{Admin, GrpcConfig, GrpcLimits, TeamQueues};
+use waypost_admin::{Admin, GrpcConfig, GrpcLimits, TeamQueues, generate_secret, hash_secret};
 use waypost_ops::State;
 use waypost_store::Store;
 
 use super::Config;
 use super::Process;
 use super::ending::Tasks;
+use super::local::{self, LocalFile};
 use super::section::{Problems, millis, section};
 use waypost_cli::Failure;
 
@@ -22,9 +23,12 @@ pub(crate) const COMPONENT: &str = "admin";
 section! {
     /// The component `admin`: the administration over gRPC.
     GrpcSection = "grpc" {
-        /// Where it answers; off where absent. Without TLS only on a loopback address.
+        /// Where it answers; nowhere but at `grpc.local` where absent. Without TLS only on a loopback address.
         #[serde(skip_serializing_if = "Option::is_none")]
         listen: Option<SocketAddr> = None,
+        /// On the embedded bus: whether commands on this machine reach the process, at a free port of the loopback address
+        /// and with a token. Both are in `admin.json` in `data_dir`, for the owner of that folder alone.
+        local: bool = true,
         /// Certificate chain (PEM).
         #[serde(skip_serializing_if = "Option::is_none")]
         tls_certificate_file: Option<PathBuf> = None,
@@ -50,7 +54,7 @@ section! {
 }
 
 impl GrpcSection {
-    /// `alone`: the process runs no other component. Among others the administration is simply off without `listen`.
+    /// `alone`: the process runs no other component. Among others nobody from elsewhere reaches it without `listen`.
     pub(crate) fn check(&self, alone: bool, problems: &mut Problems) {
         let Some(listen) = self.listen else {
             problems.require(!alone, "grpc.listen", "is needed to run the component admin alone");
@@ -72,8 +76,13 @@ impl GrpcSection {
 }
 
 impl Config {
-    /// `None`: the administration is off.
-    pub(crate) fn grpc_config(&self) -> Option<GrpcConfig> {
+    /// Whether there is anything to answer at.
+    pub(super) fn administers(&self) -> bool {
+        self.grpc.listen.is_some() || self.is_local()
+    }
+
+    /// `None`: it listens for nobody from elsewhere.
+    fn grpc_config(&self) -> Option<GrpcConfig> {
         let section = &self.grpc;
         let tls = section.tls_certificate_file.clone().zip(section.tls_key_file.clone());
         Some(GrpcConfig {
@@ -84,37 +93,78 @@ impl Config {
                 client_ca_file: section.client_ca_file.clone(),
             }),
             reflection: section.reflection,
-            limits: GrpcLimits {
-                request_bytes_max: section.request_bytes_max,
-                request_timeout: Duration::from_millis(section.request_timeout_ms),
-                connections_max: section.connections_max,
-                streams_max: section.streams_max,
-                requests_max: section.requests_max,
-                drain_timeout: self.worker.drain_timeout(),
-            },
+            owner: None,
+            limits: self.grpc_limits(),
         })
+    }
+
+    fn grpc_limits(&self) -> GrpcLimits {
+        let section = &self.grpc;
+        GrpcLimits {
+            request_bytes_max: section.request_bytes_max,
+            request_timeout: Duration::from_millis(section.request_timeout_ms),
+            connections_max: section.connections_max,
+            streams_max: section.streams_max,
+            requests_max: section.requests_max,
+            drain_timeout: self.worker.drain_timeout(),
+        }
     }
 }
 
-/// Starts it in a process, where it has an address.
-pub(super) async fn start(
-    process: &Process<'_>,
-    grpc: GrpcConfig,
-    store: &Store,
-    tasks: &mut Tasks,
-) -> Result<(), Failure> {
-    let Process { config, bus, health, shutdown, ending, .. } = process;
-    let queues = TeamQueues { declare: config.bus.declare, messages_max: config.bus.team_queue_messages_max };
-    let (tls, reflection) = (grpc.tls.is_some(), grpc.reflection);
-    let admin = Admin::bind(grpc, bus.clone(), store.clone(), queues)
-        .await
-        .map_err(|error| Failure::config(format!("grpc: {error}")))?;
-    info!(listen = ?admin.local_addr(), tls, reflection, "administration listens");
-    // Beyond bus and store, which every process is asked for, it needs its listener alone.
+/// Starts it in a process, at each address that it has.
+pub(super) async fn start(process: &Process<'_>, store: &Store, tasks: &mut Tasks) -> Result<(), Failure> {
+    let Process { config, health, .. } = process;
+    if let Some(grpc) = config.grpc_config() {
+        let (tls, reflection) = (grpc.tls.is_some(), grpc.reflection);
+        let admin = bind(process, grpc, store).await?;
+        info!(listen = ?admin.local_addr(), tls, reflection, "administration listens");
+        spawn(process, admin, None, tasks);
+    }
+    if config.is_local() {
+        start_local(process, store, tasks).await?;
+    }
+    // Beyond bus and store, which every process is asked for, it needs its listeners alone.
     health.register_state(COMPONENT, "listener", || State::Ready);
-    let stop = shutdown.clone();
-    ending.spawn(tasks, COMPONENT, async move {
-        admin.run(stop).await.map_err(|error| Failure::failed(format!("grpc: {error}")))
-    });
     Ok(())
+}
+
+/// For the commands of this machine.
+async fn start_local(process: &Process<'_>, store: &Store, tasks: &mut Tasks) -> Result<(), Failure> {
+    let folder = &process.config.data_dir;
+    let failed = |error: &dyn std::fmt::Display| Failure::failed(format!("grpc.local: {}: {error}", folder.display()));
+    let token = generate_secret().map_err(|error| failed(&error))?;
+    let grpc = GrpcConfig {
+        listen: local::LISTEN,
+        tls: None,
+        reflection: false,
+        owner: Some(hash_secret(&token)),
+        limits: process.config.grpc_limits(),
+    };
+    let admin = bind(process, grpc, store).await?;
+    let address = admin.local_addr().ok_or_else(|| failed(&"the system does not say where it listens"))?;
+    let file = LocalFile::write(folder, address, token).map_err(|error| failed(&error))?;
+    info!(listen = %address, "administration listens for the commands of this machine");
+    spawn(process, admin, Some(file), tasks);
+    Ok(())
+}
+
+async fn bind(process: &Process<'_>, grpc: GrpcConfig, store: &Store) -> Result<Admin, Failure> {
+    let config = process.config;
+    let queues = TeamQueues {
+        declare: config.bus.declare,
+        messages_max: config.bus.team_queue_messages_max,
+        serves: config.bus.is_embedded().then(|| config.layout()),
+    };
+    let admin = Admin::bind(grpc, process.bus.clone(), store.clone(), queues).await;
+    admin.map_err(|error| Failure::config(format!("grpc: {error}")))
+}
+
+/// `file` says where it listens, as long as it does.
+fn spawn(process: &Process<'_>, admin: Admin, file: Option<LocalFile>, tasks: &mut Tasks) {
+    let stop = process.shutdown.clone();
+    process.ending.spawn(tasks, COMPONENT, async move {
+        let ran = admin.run(stop).await.map_err(|error| Failure::failed(format!("grpc: {error}")));
+        drop(file);
+        ran
+    });
 }

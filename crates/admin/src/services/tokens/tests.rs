@@ -54,7 +54,7 @@ async fn no_table_holds_a_secret() {
     store.migrate().await.unwrap();
     let bus = EmbeddedBus::open(folder.path(), Options::default()).unwrap();
     let team_queues = TeamQueues::default();
-    let tokens = Tokens { shared: Shared { bus, store: store.clone(), team_queues } };
+    let tokens = Tokens { shared: Shared { bus, store: store.clone(), team_queues, leases: Default::default() } };
 
     let new = NewToken { title: "first".to_owned(), roles: vec![Role::Operator], teams: vec![], expires_at: None };
     let (first, at_the_store) = create_token(&store, "cli", &new).await.unwrap();

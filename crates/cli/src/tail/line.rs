@@ -2,12 +2,12 @@
 //! let a customer's text steer the terminal.
 
 use serde_json::Value;
-use waypost_cli::show::{Screen, short_id};
-use waypost_domain::team::Priority;
 use waypost_proto::{conversation_changed, team_message};
 
-/// `body`: a document of ours; of what somebody else put there, little is known.
-pub(super) fn line(screen: &Screen, priority: Priority, body: &str) -> String {
+use crate::show::{Screen, short_id};
+
+/// `priority` is the queue's, `body` a document of ours; of what somebody else put there, little is known.
+pub(super) fn line(screen: &Screen, priority: &str, body: &str) -> String {
     let document: Value = serde_json::from_str(body).unwrap_or_default();
     let text = |path: &str| {
         let text = document["data"].pointer(path).and_then(Value::as_str).unwrap_or_default();
@@ -50,7 +50,7 @@ mod tests {
 
     const ID: &str = "24f07525-119d-59fd-92a8-eb1a552abc3d";
 
-    fn told(priority: Priority, document: &Value) -> String {
+    fn told(priority: &str, document: &Value) -> String {
         line(&Screen::default(), priority, &document.to_string())
     }
 
@@ -65,9 +65,9 @@ mod tests {
             },
         });
         let want = "12-01 09:00:00Z  urgent  24f07525  text         Ada [31m: my invoice  (invoices: it says so)";
-        assert_eq!(told(Priority::Urgent, &document), want);
+        assert_eq!(told("urgent", &document), want);
         document["type"] = team_message::NOTICE_TYPE.into();
-        assert!(told(Priority::Normal, &document).contains("normal  24f07525  notice       Ada"));
+        assert!(told("normal", &document).contains("normal  24f07525  notice       Ada"));
     }
 
     #[test]
@@ -77,14 +77,14 @@ mod tests {
             "data": { "kind": "moved", "decision_id": ID, "to_team": "billing", "why": "by a rule" },
         });
         let want = "12-01 09:00:00Z  urgent  24f07525  moved        billing: by a rule";
-        assert_eq!(told(Priority::Urgent, &document), want);
+        assert_eq!(told("urgent", &document), want);
     }
 
     #[test]
     fn what_is_none_of_ours_is_a_line_too() {
         for document in [json!(null), json!([1]), json!({ "time": "ä", "id": 7, "data": { "message": {} } })] {
             assert_eq!(
-                told(Priority::Normal, &document),
+                told("normal", &document),
                 format!("{:<15}  normal  {:<8}  {:<11}  unknown: []  (: )", "", "", "")
             );
         }
