@@ -337,10 +337,18 @@ async fn status_tells_health(backend: Backend) -> anyhow::Result<()> {
     let routers = partitions.iter().filter(|row| row["component"] == "router" && row["owner"].is_string());
     ensure!(routers.count() == 4, "{status}");
     let shown = stdout(&expect(deployment.command(&["status"])?, 0)?);
-    ensure!(shown.contains("wa.in.p00") && shown.contains("healthy"), "{shown}");
+    ensure!(shown.starts_with("healthy: 9 partitions are worked on, ") && shown.contains("p00–p03"), "{shown}");
+    ensure!(!shown.contains("wa.in.p00") && !shown.contains("p01 "), "{shown}");
+    let shown = stdout(&expect(deployment.command(&["status", "--queues"])?, 0)?);
+    ensure!(shown.contains("wa.in.p00") && shown.contains("p01 "), "{shown}");
     stop(waypost).await?;
-    let told = stderr(&expect(deployment.command(&["status"])?, 1)?);
-    ensure!(told.contains("nobody owns it"), "{told}");
+    let output = expect(deployment.command(&["status"])?, 1)?;
+    let (shown, told) = (stdout(&output), stderr(&output));
+    ensure!(
+        shown.starts_with("unhealthy: nobody owns 9 of 9 partitions of router, statuses, account; start "),
+        "{shown}"
+    );
+    ensure!(told.contains("nobody owns"), "{told}");
     Ok(())
 }
 

@@ -31,6 +31,7 @@ mod replicas;
 mod rules_cli;
 mod secrets;
 mod standby;
+mod status;
 #[cfg(feature = "servers")]
 mod store_faults;
 #[cfg(feature = "servers")]

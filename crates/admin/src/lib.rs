@@ -15,6 +15,7 @@ mod services;
 pub use queues::TeamQueues;
 pub use roles::METHODS;
 pub use server::Admin;
+pub use services::status::status_message;
 pub use services::tokens::{NewToken, create_token, revoke_token};
 pub use waypost_grpc::secret::{generate as generate_secret, hash as hash_secret};
 pub use waypost_grpc::{Access, BindError, CallError, GrpcConfig, GrpcLimits, Role, ServeError, TlsFiles};
@@ -22,6 +23,7 @@ pub use waypost_grpc::{Access, BindError, CallError, GrpcConfig, GrpcLimits, Rol
 use std::sync::Arc;
 
 use waypost_bus::Bus;
+use waypost_live::overview::Watched;
 use waypost_store::Store;
 
 use services::team_queues::Leases;
@@ -32,6 +34,7 @@ pub(crate) struct Shared {
     pub(crate) bus: Arc<dyn Bus>,
     pub(crate) store: Store,
     pub(crate) team_queues: TeamQueues,
+    pub(crate) watched: Watched,
     /// What callers have in hand of teams' queues.
     pub(crate) leases: Leases,
 }

@@ -60,6 +60,7 @@ pub const METHODS: &[(&str, Access)] = &[
     ("waypost.admin.v1.RuleSetService/RollBackActivation", PUBLISHES),
     ("waypost.admin.v1.RuleSetService/EndTrial", PUBLISHES),
     ("waypost.admin.v1.RuleSetService/EndShadow", PUBLISHES),
+    ("waypost.admin.v1.StatusService/GetStatus", STAFF),
     ("waypost.admin.v1.TeamQueueService/PeekMessages", WORKS),
     ("waypost.admin.v1.TeamQueueService/TakeMessages", WORKS),
     ("waypost.admin.v1.TeamQueueService/AcknowledgeMessages", WORKS),

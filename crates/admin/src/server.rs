@@ -7,6 +7,7 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 use waypost_bus::Bus;
 use waypost_grpc::{BindError, GrpcConfig, GrpcServer, ServeError, Services};
+use waypost_live::overview::Watched;
 use waypost_proto::admin::DESCRIPTOR_SET;
 use waypost_proto::admin_v1::audit_service_server::AuditServiceServer;
 use waypost_proto::admin_v1::calendar_service_server::CalendarServiceServer;
@@ -16,6 +17,7 @@ use waypost_proto::admin_v1::decision_service_server::DecisionServiceServer;
 use waypost_proto::admin_v1::number_service_server::NumberServiceServer;
 use waypost_proto::admin_v1::rule_service_server::RuleServiceServer;
 use waypost_proto::admin_v1::rule_set_service_server::RuleSetServiceServer;
+use waypost_proto::admin_v1::status_service_server::StatusServiceServer;
 use waypost_proto::admin_v1::team_queue_service_server::TeamQueueServiceServer;
 use waypost_proto::admin_v1::team_service_server::TeamServiceServer;
 use waypost_proto::admin_v1::token_service_server::TokenServiceServer;
@@ -32,6 +34,7 @@ use crate::services::decisions::Decisions;
 use crate::services::numbers::Numbers;
 use crate::services::rule_sets::RuleSets;
 use crate::services::rules::Rules;
+use crate::services::status::Statuses;
 use crate::services::team_queues::{Leases, TeamQueues as Queues};
 use crate::services::teams::Teams;
 use crate::services::tokens::Tokens;
@@ -48,9 +51,10 @@ impl Admin {
         bus: Arc<dyn Bus>,
         store: Store,
         team_queues: TeamQueues,
+        watched: Watched,
     ) -> Result<Self, BindError> {
         let leases = Leases::default();
-        let shared = Shared { bus, store: store.clone(), team_queues, leases: leases.clone() };
+        let shared = Shared { bus, store: store.clone(), team_queues, watched, leases: leases.clone() };
         let server = GrpcServer::bind(config, store, services(shared)).await?;
         Ok(Self { server, leases })
     }
@@ -90,6 +94,7 @@ fn services(shared: Shared) -> Services {
         .serve(NumberServiceServer::new(Numbers { shared: shared.clone() }))
         .serve(RuleServiceServer::new(Rules { shared: shared.clone() }))
         .serve(RuleSetServiceServer::new(RuleSets { shared: shared.clone() }))
+        .serve(StatusServiceServer::new(Statuses { shared: shared.clone() }))
         .serve(TeamQueueServiceServer::new(Queues { shared: shared.clone() }))
         .serve(TeamServiceServer::new(Teams { shared: shared.clone() }))
         .serve(TokenServiceServer::new(Tokens { shared: shared.clone() }))

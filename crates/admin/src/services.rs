@@ -11,6 +11,7 @@ mod parts;
 mod reference;
 pub(crate) mod rule_sets;
 pub(crate) mod rules;
+pub(crate) mod status;
 pub(crate) mod team_queues;
 pub(crate) mod teams;
 mod titles;

@@ -1,7 +1,6 @@
 //! The handle of the running bus.
 
-use std::fs::{File, TryLockError};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -15,7 +14,7 @@ use crate::error::OpenError;
 use crate::mailbox::{Chore, Command, Mailbox, Work};
 use crate::reader::{self, Request};
 use crate::writer::{Shared, Writer};
-use crate::{file, metrics};
+use crate::{file, lock, metrics};
 
 /// Bounds of the bus.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,7 +55,7 @@ impl EmbeddedBus {
             move |source| OpenError::Io { path, source }
         };
         std::fs::create_dir_all(folder).map_err(io(folder))?;
-        let lock = lock(folder)?;
+        let lock = lock::take(folder)?;
         let path = file::path_in(folder);
         let shared = Arc::new(Shared::new(Mailbox::new(options.commands_max, options.bytes_max)));
         let mut writer = Writer::open(path.clone(), options.file_bytes_max, Arc::clone(&shared))?;
@@ -184,17 +183,5 @@ impl Bus for EmbeddedBus {
 impl Drop for EmbeddedBus {
     fn drop(&mut self) {
         self.shared.mailbox.close();
-    }
-}
-
-/// Held until the file is closed. The kernel lets go of it when the process dies, however it dies.
-fn lock(folder: &Path) -> Result<File, OpenError> {
-    let path: PathBuf = folder.join("bus.lock");
-    let io = |source| OpenError::Io { path: path.clone(), source };
-    let file = File::options().create(true).write(true).truncate(false).open(&path).map_err(io)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(OpenError::InUse { folder: folder.to_owned() }),
-        Err(TryLockError::Error(source)) => Err(io(source)),
     }
 }

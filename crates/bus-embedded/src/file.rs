@@ -8,7 +8,7 @@ use waypost_bus::{Message, QueueKind};
 use waypost_domain::Timestamp;
 
 use crate::error::OpenError;
-use crate::{reader, rows, schema};
+use crate::{lock, reader, rows, schema};
 
 /// The bus file of a data folder, open for reading. Its functions block.
 #[derive(Debug)]
@@ -36,6 +36,11 @@ impl BusFile {
         }
         let connection = schema::open_reader(&path)?;
         Ok(Self { path, connection })
+    }
+
+    /// Whether a process works on the folder.
+    pub fn is_in_use(folder: &Path) -> Result<bool, OpenError> {
+        lock::is_taken(folder)
     }
 
     /// Up to `limit` messages (at most 1,000, or 8 MiB of bodies) of the queue behind the place `after`, each with its

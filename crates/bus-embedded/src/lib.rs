@@ -12,6 +12,7 @@ mod consumer;
 mod error;
 mod file;
 mod inbox;
+mod lock;
 mod mailbox;
 pub mod metrics;
 mod reader;

@@ -104,8 +104,11 @@ async fn a_second_process_may_look() {
     };
     assert_readable();
     assert!(bus.depth(QUEUE).await.unwrap().unwrap().oldest_at.is_some());
+    assert!(BusFile::is_in_use(folder.path()).unwrap());
     bus.close(PUBLISH_TIMEOUT).await;
     drop(bus);
+    assert!(!BusFile::is_in_use(folder.path()).unwrap(), "and asking leaves it free");
+    drop(EmbeddedBus::open(folder.path(), Options::default()).unwrap());
     // Nor need anything run.
     assert_readable();
 }

@@ -1,6 +1,6 @@
 //! Which configuration the verbs of this machine work with. What it says is read by the binary.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
@@ -15,6 +15,47 @@ pub struct ConfigArgs {
     /// Set any other configuration key, e.g. --set ingress.listen=0.0.0.0:8080
     #[arg(long = "set", value_name = "KEY=VALUE", value_parser = key_value)]
     pub set: Vec<(String, String)>,
+}
+
+/// A configuration file of the usual name in the folder that a command runs in, which did not name it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Beside {
+    /// Nothing at all is named: it counts.
+    Used,
+    /// Something else is named, without a file.
+    PassedOver,
+}
+
+const USUAL_NAME: &str = "waypost.toml";
+
+impl ConfigArgs {
+    /// Whether there is such a file, and what it is to this command.
+    pub fn found_beside(&self) -> Option<Beside> {
+        if self.config.is_some() || !Path::new(USUAL_NAME).is_file() {
+            return None;
+        }
+        Some(if self.data_dir.is_none() && self.set.is_empty() { Beside::Used } else { Beside::PassedOver })
+    }
+}
+
+impl Beside {
+    /// Its path, where it counts.
+    pub fn used(&self) -> Option<&'static Path> {
+        match self {
+            Self::Used => Some(Path::new(USUAL_NAME)),
+            Self::PassedOver => None,
+        }
+    }
+
+    /// What is told.
+    pub fn note(self) -> String {
+        match self {
+            Self::Used => format!("configuration: {USUAL_NAME}, found here (--config names another)"),
+            Self::PassedOver => {
+                format!("configuration: defaults; {USUAL_NAME} is here and not read (--config {USUAL_NAME} reads it)")
+            }
+        }
+    }
 }
 
 /// The two halves of `KEY=VALUE`.

@@ -20,6 +20,7 @@ mod rules;
 pub mod secret_file;
 mod server;
 pub mod show;
+pub mod status;
 pub mod tail;
 mod teams;
 mod times;
@@ -32,7 +33,7 @@ use clap::Subcommand;
 
 use self::audit::AuditCommand;
 use self::calendars::CalendarsCommand;
-pub use self::config_args::ConfigArgs;
+pub use self::config_args::{Beside, ConfigArgs};
 use self::contacts::ContactsCommand;
 use self::dead_letters::DeadLettersCommand;
 use self::decisions::DecisionsCommand;

@@ -1,11 +1,12 @@
 //! What follows the store while a process runs, so that a batch asks memory and not the database: the [rules in
 //! force](Rules), what the administration says of [teams](TeamDirectory), our [names for numbers](Numbers). Whoever
-//! reads gets a whole picture and never waits for whoever looks for changes.
+//! reads gets a whole picture and never waits for whoever looks for changes. And how it is as a whole ([`overview`]).
 //!
-//! Shared by all components; it must never know one of them, and never decide anything.
+//! Shared by all components; it must never know one of them, and never decide about a message.
 
 pub mod metrics;
 pub mod numbers;
+pub mod overview;
 pub mod rules;
 pub mod teams;
 

@@ -4,7 +4,7 @@
 
 use waypost_bus_rabbitmq::topology::user_names;
 
-use crate::commands::status::table;
+use waypost_cli::show::Table;
 
 /// Verbs that run under the same names.
 #[derive(Debug, Clone, Copy)]
@@ -58,7 +58,7 @@ fn rows() -> impl Iterator<Item = [String; 3]> {
 
 /// What somebody runs who creates RabbitMQ's users, for these teams, with the table in front.
 pub(crate) fn users_script(topology: &waypost_bus::Topology) -> String {
-    let mut table = table(&["RABBITMQ USER", "POSTGRESQL ROLE", "RUNS"]);
+    let mut table = Table::new(&["RABBITMQ USER", "POSTGRESQL ROLE", "RUNS"]);
     table.add_rows(rows());
     let mut lines: Vec<String> = table.to_string().lines().map(|line| format!("# {line}")).collect();
     lines.push("#".to_owned());

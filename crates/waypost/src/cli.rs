@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand};
 pub(crate) use waypost_cli::ConfigArgs;
 use waypost_cli::completions::CompletionsArgs;
 use waypost_cli::man::ManArgs;
+use waypost_cli::status::StatusArgs;
 use waypost_cli::tail::TailArgs;
 use waypost_cli::token::TokenCommand;
 use waypost_cli::{ClientCommand, EXIT_CODES};
@@ -49,7 +50,7 @@ pub(crate) enum Command {
     /// What PostgreSQL must let Waypost do
     #[command(subcommand)]
     Store(StoreCommand),
-    /// Partitions and owners, queue depths, oldest age; exit code 1 when unhealthy
+    /// Is all well, since when not, and what to do; partitions, teams, what is parked; exit code 1 when unhealthy
     Status(StatusArgs),
     /// Follow a team's queue from the terminal
     Tail(TailArgs),
@@ -176,18 +177,6 @@ pub(crate) struct DeclareArgs {
     /// Create only this team's queues; may be given several times. For teams that the rules do not name
     #[arg(long, value_name = "TEAM", value_parser = |name: &str| TeamName::new(name))]
     pub(crate) team: Vec<TeamName>,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct StatusArgs {
-    #[command(flatten)]
-    pub(crate) config: ConfigArgs,
-    /// Print JSON
-    #[arg(long)]
-    pub(crate) json: bool,
-    /// Unhealthy when the oldest waiting message is older than this many seconds
-    #[arg(long, value_name = "S", default_value_t = 60)]
-    pub(crate) max_age_s: u64,
 }
 
 #[derive(Debug, Subcommand)]

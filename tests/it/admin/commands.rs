@@ -100,6 +100,7 @@ const COMMANDS: &[(&str, &[&str])] = &[
     ("RuleSetService/ListActivations", &["rules", "history"]),
     ("RuleSetService/ListRuleSets", &["rules", "list"]),
     ("RuleSetService/RollBackActivation", &["rules", "rollback"]),
+    ("StatusService/GetStatus", &["status"]),
     ("TeamQueueService/AcknowledgeMessages", &["tail"]),
     ("TeamQueueService/PeekMessages", &["tail"]),
     ("TeamQueueService/TakeMessages", &["tail"]),

@@ -3986,6 +3986,266 @@ pub mod rule_service_server {
         }
     }
 }
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetStatusRequest {
+    /// How old the oldest message may be that waits for a component of Waypost; 60 s when absent. Whole seconds.
+    #[prost(message, optional, tag = "1")]
+    pub max_age: ::core::option::Option<::prost_types::Duration>,
+}
+impl ::prost::Name for GetStatusRequest {
+    const NAME: &'static str = "GetStatusRequest";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.GetStatusRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.GetStatusRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetStatusResponse {
+    #[prost(message, optional, tag = "1")]
+    pub status: ::core::option::Option<Status>,
+}
+impl ::prost::Name for GetStatusResponse {
+    const NAME: &'static str = "GetStatusResponse";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.GetStatusResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.GetStatusResponse".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Status {
+    /// There is no problem.
+    #[prost(bool, tag = "1")]
+    pub healthy: bool,
+    /// When it was read: ages count until then.
+    #[prost(message, optional, tag = "2")]
+    pub read_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// The most pressing first.
+    #[prost(message, repeated, tag = "3")]
+    pub problems: ::prost::alloc::vec::Vec<Problem>,
+    /// The shards of the components that work by lease.
+    #[prost(message, repeated, tag = "4")]
+    pub shards: ::prost::alloc::vec::Vec<ShardStatus>,
+    /// By their names.
+    #[prost(message, repeated, tag = "5")]
+    pub queues: ::prost::alloc::vec::Vec<QueueStatus>,
+    /// Every team that the rules name, that they named, or that the administration made.
+    #[prost(message, repeated, tag = "6")]
+    pub teams: ::prost::alloc::vec::Vec<TeamStatus>,
+    /// Messages that wait for a person; no entry where there are none.
+    #[prost(message, repeated, tag = "7")]
+    pub parked: ::prost::alloc::vec::Vec<ParkedStatus>,
+    /// Names of numbers on which nobody was seen to answer for 30 days: there silence ends conversations.
+    #[prost(string, repeated, tag = "8")]
+    pub numbers_without_answers: ::prost::alloc::vec::Vec<
+        ::prost::alloc::string::String,
+    >,
+    /// When the oldest message came that waits for a component.
+    #[prost(message, optional, tag = "9")]
+    pub oldest_time: ::core::option::Option<::prost_types::Timestamp>,
+}
+impl ::prost::Name for Status {
+    const NAME: &'static str = "Status";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.Status".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.Status".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Problem {
+    /// For people.
+    #[prost(string, tag = "1")]
+    pub what: ::prost::alloc::string::String,
+    /// Absent where it is not known.
+    #[prost(message, optional, tag = "2")]
+    pub since_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// What to do, for people.
+    #[prost(string, tag = "3")]
+    pub remedy: ::prost::alloc::string::String,
+}
+impl ::prost::Name for Problem {
+    const NAME: &'static str = "Problem";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.Problem".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.Problem".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ShardStatus {
+    /// `router`, `statuses`, `account`.
+    #[prost(string, tag = "1")]
+    pub component: ::prost::alloc::string::String,
+    #[prost(int32, tag = "2")]
+    pub shard: i32,
+    /// What is worked off.
+    #[prost(string, tag = "3")]
+    pub queue: ::prost::alloc::string::String,
+    /// The process that has the lease, and is there; empty without.
+    #[prost(string, tag = "4")]
+    pub owner: ::prost::alloc::string::String,
+    /// The process that has the lease, and is gone: nobody consumes the queue.
+    #[prost(string, tag = "5")]
+    pub gone: ::prost::alloc::string::String,
+    /// Counts the owners.
+    #[prost(int64, tag = "6")]
+    pub epoch: i64,
+    /// When others may take over.
+    #[prost(message, optional, tag = "7")]
+    pub expire_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// Of the oldest message that the owner has in hand.
+    #[prost(message, optional, tag = "8")]
+    pub oldest_time: ::core::option::Option<::prost_types::Timestamp>,
+}
+impl ::prost::Name for ShardStatus {
+    const NAME: &'static str = "ShardStatus";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.ShardStatus".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.ShardStatus".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct QueueStatus {
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// There is no such queue.
+    #[prost(bool, tag = "2")]
+    pub missing: bool,
+    /// Waiting or in somebody's hands, where the bus tells of these.
+    #[prost(int64, tag = "3")]
+    pub messages: i64,
+    /// Absent when empty, and on RabbitMQ, which does not tell.
+    #[prost(message, optional, tag = "4")]
+    pub oldest_time: ::core::option::Option<::prost_types::Timestamp>,
+}
+impl ::prost::Name for QueueStatus {
+    const NAME: &'static str = "QueueStatus";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.QueueStatus".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.QueueStatus".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct TeamStatus {
+    /// `teams/{team}`
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    #[prost(bool, tag = "2")]
+    pub in_rules: bool,
+    /// Those of its queues that do not exist.
+    #[prost(string, repeated, tag = "3")]
+    pub missing_queues: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// In both its queues.
+    #[prost(int64, tag = "4")]
+    pub waiting: i64,
+    /// Absent where nothing waits, and on RabbitMQ.
+    #[prost(message, optional, tag = "5")]
+    pub oldest_time: ::core::option::Option<::prost_types::Timestamp>,
+}
+impl ::prost::Name for TeamStatus {
+    const NAME: &'static str = "TeamStatus";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.TeamStatus".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.TeamStatus".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ParkedStatus {
+    /// The queue that they are in.
+    #[prost(string, tag = "1")]
+    pub place: ::prost::alloc::string::String,
+    #[prost(int64, tag = "2")]
+    pub messages: i64,
+    /// Absent where it is not known.
+    #[prost(message, optional, tag = "3")]
+    pub oldest_time: ::core::option::Option<::prost_types::Timestamp>,
+}
+impl ::prost::Name for ParkedStatus {
+    const NAME: &'static str = "ParkedStatus";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.ParkedStatus".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.ParkedStatus".into()
+    }
+}
+/// Generated client implementations.
+#[cfg(feature = "client")]
+pub mod status_service_client {
+    use crate::unary::{Call, UnaryTransport, call};
+    /// Calls the service of a server.
+    #[derive(Clone)]
+    pub struct StatusServiceClient(std::sync::Arc<dyn UnaryTransport>);
+    impl StatusServiceClient {
+        pub fn new(server: impl UnaryTransport) -> Self {
+            Self(std::sync::Arc::new(server))
+        }
+        /// Asks the store, the rules in force and every queue. What cannot be read is a problem among the others.
+        pub fn get_status(
+            &self,
+            request: super::GetStatusRequest,
+        ) -> Call<super::GetStatusResponse> {
+            call(&self.0, "/waypost.admin.v1.StatusService/GetStatus", &request)
+        }
+    }
+}
+/// Generated server implementations.
+#[cfg(feature = "server")]
+pub mod status_service_server {
+    use crate::unary::{UnaryService, decode, encode};
+    /// What a server of this service can do.
+    #[tonic::async_trait]
+    pub trait StatusService: Send + Sync + 'static {
+        /// Asks the store, the rules in force and every queue. What cannot be read is a problem among the others.
+        async fn get_status(
+            &self,
+            request: tonic::Request<super::GetStatusRequest>,
+        ) -> Result<tonic::Response<super::GetStatusResponse>, tonic::Status>;
+    }
+    /// The service, with an implementation behind it.
+    pub struct StatusServiceServer(Box<dyn StatusService>);
+    impl StatusServiceServer {
+        pub fn new(service: impl StatusService) -> Self {
+            Self(Box::new(service))
+        }
+    }
+    #[tonic::async_trait]
+    impl UnaryService for StatusServiceServer {
+        fn name(&self) -> &'static str {
+            "waypost.admin.v1.StatusService"
+        }
+        async fn call(
+            &self,
+            method: &str,
+            request: tonic::Request<bytes::Bytes>,
+        ) -> Result<tonic::Response<Vec<u8>>, tonic::Status> {
+            match method {
+                "GetStatus" => Ok(encode(self.0.get_status(decode(request)?).await?)),
+                _ => Err(tonic::Status::unimplemented(method.to_owned())),
+            }
+        }
+    }
+}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct TeamMessage {
     /// The same however often it comes.

@@ -7,13 +7,12 @@ use waypost_cli::token::{self, TokenCommand, TokenCreateArgs, TokenNameArgs, id_
 use waypost_domain::Timestamp;
 use waypost_store::{Store, StoreError, TokenRow};
 
-use super::status::table;
 use crate::cli::ConfigArgs;
 use crate::output;
 use crate::process::Config;
 use crate::process::store::open_store;
 use waypost_cli::Failure;
-use waypost_cli::show::Screen;
+use waypost_cli::show::{Screen, Table};
 
 /// Who the audit log says it was.
 const ACTOR: &str = "cli";
@@ -73,7 +72,7 @@ async fn list(config: &ConfigArgs, json: bool) -> Result<(), Failure> {
         let tokens: Vec<Value> = tokens.iter().map(|token| as_json(token, now)).collect();
         return output::line(&Value::from(tokens).to_string());
     }
-    let mut table = table(&["NAME", "ROLES", "TEAMS", "STATE", "TITLE"]);
+    let mut table = Table::new(&["NAME", "ROLES", "TEAMS", "STATE", "TITLE"]);
     for token in &tokens {
         let name = format!("tokens/{}", token.id);
         table.add_row([&name, &token.roles, &token.teams, state(token, now), &token.title]);

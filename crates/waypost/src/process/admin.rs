@@ -155,7 +155,7 @@ async fn bind(process: &Process<'_>, grpc: GrpcConfig, store: &Store) -> Result<
         messages_max: config.bus.team_queue_messages_max,
         serves: config.bus.is_embedded().then(|| config.layout()),
     };
-    let admin = Admin::bind(grpc, process.bus.clone(), store.clone(), queues).await;
+    let admin = Admin::bind(grpc, process.bus.clone(), store.clone(), queues, config.watched()).await;
     admin.map_err(|error| Failure::config(format!("grpc: {error}")))
 }
 

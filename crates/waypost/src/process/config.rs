@@ -16,8 +16,7 @@ use waypost_domain::{NumberName, PartitionCount};
 use super::section::Problems;
 use super::{Component, Config};
 use value::Secret;
-use waypost_cli::ConfigArgs;
-use waypost_cli::Failure;
+use waypost_cli::{Beside, ConfigArgs, Failure, output};
 
 /// The value of `bus.url` and `store.url` that needs nothing installed.
 pub(crate) const EMBEDDED: &str = "embedded";
@@ -43,14 +42,19 @@ impl Config {
         Ok(config)
     }
 
-    /// The configuration that a command names, with all its layers.
+    /// The configuration that a command names, with all its layers; the file of the usual name where it names nothing.
     pub(crate) fn of(args: &ConfigArgs) -> Result<Self, Failure> {
+        let found = args.found_beside();
+        if let Some(beside) = &found {
+            output::note(&beside.note());
+        }
         let mut overrides: Vec<(&str, String)> =
             args.set.iter().map(|(key, value)| (key.as_str(), value.clone())).collect();
         if let Some(folder) = &args.data_dir {
             overrides.push(("data_dir", folder.display().to_string()));
         }
-        Ok(Self::load(args.config.as_deref(), &overrides)?)
+        let file = found.as_ref().and_then(Beside::used).or(args.config.as_deref());
+        Ok(Self::load(file, &overrides)?)
     }
 
     /// This process' name among its replicas.

@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::info;
 use waypost_bus::Bus;
 use waypost_domain::PartitionCount;
+use waypost_live::overview::{Watched, Work};
 use waypost_live::{Rules, RulesInForce};
 use waypost_ops::{Health, State, Switch};
 use waypost_router::{ACCOUNT, ROUTER, Router, RouterConfig, STATUSES};
@@ -59,9 +60,18 @@ impl Config {
         }
     }
 
-    /// The router's leases: each name with its number of partitions.
-    pub(crate) fn router_leases(&self) -> [(&'static str, u16); 3] {
-        [(ROUTER, self.partitions), (STATUSES, self.partitions), (ACCOUNT, 1)]
+    /// What shows how the whole is.
+    pub(crate) fn watched(&self) -> Watched {
+        let layout = self.layout();
+        let all = || layout.partitions.all();
+        let inbound = all().map(|partition| layout.inbound_queue(partition)).collect();
+        let statuses = all().map(|partition| layout.statuses_queue(partition)).collect();
+        let work = vec![
+            Work { component: ROUTER, queues: inbound },
+            Work { component: STATUSES, queues: statuses },
+            Work { component: ACCOUNT, queues: vec![layout.account_queue()] },
+        ];
+        Watched { work, layout, activity: self.router.activity, rules_file: self.rules.file.clone() }
     }
 }
 

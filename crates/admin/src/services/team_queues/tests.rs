@@ -3,6 +3,7 @@
 use tonic::Request;
 use waypost_bus::{Address, Bus, Outcome, Publication, Topology};
 use waypost_bus_embedded::{EmbeddedBus, Options};
+use waypost_live::overview::Watched;
 use waypost_store::{Store, StoreOptions, StoreUrl};
 
 use super::*;
@@ -26,8 +27,9 @@ impl Fixture {
         let layout = Layout::new(waypost_domain::PartitionCount::new(1).unwrap());
         bus.declare(&Topology::new(layout, &[team()].into(), false)).await.unwrap();
         let team_queues = crate::TeamQueues { serves: Some(layout), ..Default::default() };
+        let watched = Watched { work: vec![], layout, activity: false, rules_file: None };
         let leases = Leases::default();
-        let shared = Shared { bus, store, team_queues, leases: leases.clone() };
+        let shared = Shared { bus, store, team_queues, watched, leases: leases.clone() };
         Self { _folder: folder, queues: TeamQueues { shared }, leases }
     }
 

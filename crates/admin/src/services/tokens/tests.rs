@@ -2,7 +2,10 @@
 
 use rusqlite::Connection;
 use rusqlite::types::ValueRef;
+use waypost_bus::Layout;
 use waypost_bus_embedded::{EmbeddedBus, Options};
+use waypost_domain::PartitionCount;
+use waypost_live::overview::Watched;
 use waypost_store::{StoreOptions, StoreUrl};
 
 use super::*;
@@ -54,7 +57,10 @@ async fn no_table_holds_a_secret() {
     store.migrate().await.unwrap();
     let bus = EmbeddedBus::open(folder.path(), Options::default()).unwrap();
     let team_queues = TeamQueues::default();
-    let tokens = Tokens { shared: Shared { bus, store: store.clone(), team_queues, leases: Default::default() } };
+    let layout = Layout::new(PartitionCount::DEFAULT);
+    let watched = Watched { work: vec![], layout, activity: false, rules_file: None };
+    let tokens =
+        Tokens { shared: Shared { bus, store: store.clone(), team_queues, watched, leases: Default::default() } };
 
     let new = NewToken { title: "first".to_owned(), roles: vec![Role::Operator], teams: vec![], expires_at: None };
     let (first, at_the_store) = create_token(&store, "cli", &new).await.unwrap();

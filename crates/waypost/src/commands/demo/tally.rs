@@ -9,11 +9,10 @@ use serde::Serialize;
 use serde_json::Value;
 use waypost_bus::Delivery;
 use waypost_cli::Failure;
-use waypost_cli::show::Screen;
+use waypost_cli::show::{Screen, Table};
 use waypost_proto::conversation_changed;
 use waypost_sandbox::SandboxReport;
 
-use crate::commands::status::table;
 use crate::output;
 
 /// A quarter of an hour; longer ones count as that.
@@ -156,7 +155,7 @@ impl Tally {
 
 impl Summary {
     fn table(&self) -> String {
-        let mut by_team = table(&["team", "messages"]);
+        let mut by_team = Table::new(&["team", "messages"]);
         for (team, count) in &self.by_team {
             by_team.add_row([team.clone(), count.to_string()]);
         }

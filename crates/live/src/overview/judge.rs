@@ -1,0 +1,159 @@
+//! The verdict. Every problem says what is wrong, since when where that is known, and what to do.
+
+use std::collections::BTreeSet;
+
+use waypost_bus::topology::{DEAD_LETTERS_QUEUE, UNROUTED_QUEUE};
+use waypost_domain::Timestamp;
+
+use super::{Facts, Overview, ParkedOverview, Problem, QueueState, ShardOverview, TeamOverview, Work, teams};
+
+/// What is parked for longer needs a person: whoever comes by to move it has had the time.
+const PARKED_MAX_MS: i64 = 10_000;
+
+impl Overview {
+    /// Puts the facts together, and judges them.
+    pub fn of(facts: Facts) -> Self {
+        let (shards, teams, parked) = (shards(&facts), teams(&facts), parked(&facts));
+        let waits = |queue: &str| facts.queues.as_ref()?.get(queue).copied().flatten()?.oldest_at;
+        let queued = facts.watched.work.iter().flat_map(|work| &work.queues).filter_map(|queue| waits(queue));
+        let oldest_at = shards.iter().filter_map(|shard| shard.oldest_at).chain(queued).min();
+        let mut problems = facts.problems.clone();
+        problems.extend(of_shards(&facts, &shards));
+        problems.extend(of_queues(&facts, &teams));
+        problems.extend(parked.iter().filter_map(|place| of_parked(place, facts.now)));
+        problems.extend(teams.iter().filter_map(of_team));
+        problems.extend(of_age(oldest_at, &facts));
+        let numbers_without_answers = facts.stored.map(|stored| stored.numbers_without_answers).unwrap_or_default();
+        let queues = facts.queues.unwrap_or_default();
+        Self { read_at: facts.now, problems, shards, queues, teams, parked, numbers_without_answers, oldest_at }
+    }
+
+    pub const fn is_healthy(&self) -> bool {
+        self.problems.is_empty()
+    }
+}
+
+fn problem(what: String, since: Option<Timestamp>, remedy: impl Into<String>) -> Problem {
+    Problem { what, since, remedy: remedy.into() }
+}
+
+/// Only those that were ever owned.
+fn shards(facts: &Facts) -> Vec<ShardOverview> {
+    let Some(stored) = &facts.stored else { return Vec::new() };
+    let queue_of = |component: &str, shard: u16| {
+        let work = facts.watched.work.iter().find(|work| work.component == component)?;
+        work.queues.get(usize::from(shard)).cloned()
+    };
+    let shard = |(component, lease): &(&'static str, waypost_store::LeaseRow)| {
+        // What an earlier configuration had more of is nobody's.
+        let queue = queue_of(component, lease.partition.0)?;
+        let consumers = facts.queues.as_ref().and_then(|queues| queues.get(&queue).copied().flatten()?.consumers);
+        let holder = lease.owner.clone().filter(|_| lease.expires_at > stored.now);
+        let (owner, gone) = if consumers == Some(0) { (None, holder) } else { (holder, None) };
+        Some(ShardOverview {
+            component,
+            shard: lease.partition.0,
+            queue,
+            owner,
+            gone,
+            epoch: lease.epoch,
+            expires_at: lease.expires_at,
+            oldest_at: lease.oldest_at,
+        })
+    };
+    stored.leases.iter().filter_map(shard).collect()
+}
+
+/// One problem for all shards that the same is wrong with.
+fn of_shards(facts: &Facts, shards: &[ShardOverview]) -> Vec<Problem> {
+    const START: &str = "start `waypost run`, with the component router";
+    let Some(stored) = &facts.stored else { return Vec::new() };
+    let work = &facts.watched.work;
+    let all: usize = work.iter().map(|work| work.queues.len()).sum();
+    let named = |shards: &[&ShardOverview]| {
+        let of = |work: &&Work| shards.iter().any(|shard| shard.component == work.component);
+        work.iter().filter(of).map(|work| work.component).collect::<Vec<_>>().join(", ")
+    };
+    let mut problems = Vec::new();
+    for owner in shards.iter().filter_map(|shard| shard.gone.as_ref()).collect::<BTreeSet<_>>() {
+        let lost: Vec<_> = shards.iter().filter(|shard| shard.gone.as_ref() == Some(owner)).collect();
+        let end = lost.iter().map(|shard| shard.expires_at).max().unwrap_or(stored.now);
+        let what = format!("{owner} is gone: nobody works on its {} partitions of {}", lost.len(), named(&lost));
+        let wait_s = end.millis_since(stored.now) / 1_000 + 1;
+        let remedy = format!("another process takes over within {wait_s} s; else {START}");
+        problems.push(problem(what, None, remedy));
+    }
+    let idle: Vec<_> = shards.iter().filter(|shard| shard.owner.is_none() && shard.gone.is_none()).collect();
+    if !idle.is_empty() {
+        // A lease that was given back has no end.
+        let since = idle.iter().map(|shard| shard.expires_at).filter(|end| end.as_millis() > 0).min();
+        let what = format!("nobody owns {} of {all} partitions of {}", idle.len(), named(&idle));
+        problems.push(problem(what, since, START));
+    }
+    let never = all.saturating_sub(shards.len());
+    if never > 0 {
+        problems.push(problem(format!("{never} of {all} partitions were never owned"), None, START));
+    }
+    problems
+}
+
+/// Those that are there for everybody, and those of teams that messages still come to.
+fn of_queues(facts: &Facts, teams: &[TeamOverview]) -> Option<Problem> {
+    let queues = facts.queues.as_ref()?;
+    let unused: BTreeSet<&String> =
+        teams.iter().filter(|team| team.is_left_out).flat_map(|team| &team.missing_queues).collect();
+    let missing: Vec<&String> =
+        queues.iter().filter(|(name, state)| state.is_none() && !unused.contains(name)).map(|(name, _)| name).collect();
+    let what = match missing[..] {
+        [] => return None,
+        [one] => format!("queue {one} does not exist"),
+        [first, ..] => format!("{} queues do not exist: {first} and others (--queues)", missing.len()),
+    };
+    Some(problem(what, None, "`waypost topology declare`"))
+}
+
+fn parked(facts: &Facts) -> Vec<ParkedOverview> {
+    let state = |queue: &str| facts.queues.as_ref()?.get(queue).copied().flatten();
+    let place = |queue: &str| {
+        let QueueState { messages, oldest_at, .. } = state(queue).filter(|state| state.messages > 0)?;
+        Some(ParkedOverview { place: queue.to_owned(), messages, oldest_at })
+    };
+    [DEAD_LETTERS_QUEUE, UNROUTED_QUEUE].into_iter().filter_map(place).collect()
+}
+
+/// Where the bus does not tell ages, whatever is there is told.
+fn of_parked(place: &ParkedOverview, now: Timestamp) -> Option<Problem> {
+    let is_new = place.oldest_at.is_some_and(|at| now.millis_since(at) <= PARKED_MAX_MS);
+    if is_new {
+        return None;
+    }
+    let ParkedOverview { place, messages, oldest_at } = place;
+    let (kind, from) =
+        if place == UNROUTED_QUEUE { ("no team takes", " --from unrouted") } else { ("could not be handled", "") };
+    let what = format!("{place}: {messages} {} that {kind}", if *messages == 1 { "message" } else { "messages" });
+    let remedy = format!("`waypost dead-letters list{from}` says why; then replay or discard");
+    Some(problem(what, *oldest_at, remedy))
+}
+
+fn of_team(team: &TeamOverview) -> Option<Problem> {
+    if !team.is_left_out || team.waiting == 0 {
+        return None;
+    }
+    let TeamOverview { team, waiting, oldest_at, .. } = team;
+    let what = format!("team {team} is not in the rules, and has {waiting} waiting");
+    Some(problem(what, *oldest_at, format!("`waypost tail {team} --ack` takes them; or name the team in the rules")))
+}
+
+fn of_age(oldest_at: Option<Timestamp>, facts: &Facts) -> Option<Problem> {
+    let oldest_at = oldest_at?;
+    let age_ms = facts.now.millis_since(oldest_at);
+    let is_old = u128::try_from(age_ms).is_ok_and(|age| age > facts.max_age.as_millis());
+    let what = format!("the oldest waiting message is {} s old", age_ms / 1_000);
+    is_old.then(|| {
+        problem(
+            what,
+            Some(oldest_at),
+            "routers are too few, or stuck: their logs say; add processes, up to the partitions",
+        )
+    })
+}

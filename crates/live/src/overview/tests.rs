@@ -1,0 +1,201 @@
+//! The verdict on facts that are made up.
+
+use waypost_bus::topology::{DEAD_LETTERS_QUEUE, UNROUTED_QUEUE};
+use waypost_domain::{PartitionCount, PartitionId, Team};
+
+use super::*;
+
+const NOW: i64 = 1_000_000;
+
+fn at(seconds_ago: i64) -> Timestamp {
+    Timestamp::from_millis(NOW - seconds_ago * 1_000)
+}
+
+fn name(team: &str) -> TeamName {
+    TeamName::new(team).unwrap()
+}
+
+fn lease(shard: u16, owner: Option<&str>, expires_at: i64) -> (&'static str, LeaseRow) {
+    let row = LeaseRow {
+        partition: PartitionId(shard),
+        owner: owner.map(str::to_owned),
+        epoch: 1,
+        expires_at: Timestamp::from_millis(expires_at),
+        published_seq: 0,
+        oldest_at: None,
+    };
+    ("router", row)
+}
+
+fn row(team: &str, in_rules: bool, overflow: Option<&str>) -> TeamRow {
+    TeamRow {
+        team: Team {
+            name: name(team),
+            title: None,
+            staffed: true,
+            overflow_team: overflow.map(name),
+            hours: None,
+            reopen_within_hours: None,
+        },
+        parent: None,
+        max_waiting: 0,
+        max_wait_s: 0,
+        in_rules,
+        pending_topology: false,
+        updated_at: None,
+        revision: 1,
+    }
+}
+
+/// Two partitions, both owned by `one` and worked on; teams billing and frontdesk; nothing waits.
+fn healthy() -> Facts {
+    let layout = Layout::new(PartitionCount::new(2).unwrap());
+    let queues = ["wa.in.p00", "wa.in.p01"].map(str::to_owned).to_vec();
+    let watched =
+        Watched { work: vec![Work { component: "router", queues }], layout, activity: false, rules_file: None };
+    let mut facts = Facts::new(watched, Timestamp::from_millis(NOW), Duration::from_secs(60));
+    facts.stored = Some(Stored {
+        now: Timestamp::from_millis(NOW),
+        leases: vec![lease(0, Some("one"), NOW + 9_000), lease(1, Some("one"), NOW + 9_000)],
+        teams: vec![row("billing", true, None), row("frontdesk", true, None)],
+        numbers_without_answers: Vec::new(),
+    });
+    facts.in_rules = Some([name("billing"), name("frontdesk")].into());
+    facts.queues = Some(facts.queue_names().into_iter().map(|queue| (queue, Some(state(0, None)))).collect());
+    for queue in ["wa.in.p00", "wa.in.p01"] {
+        set(&mut facts, queue, Some(QueueState { consumers: Some(1), ..QueueState::default() }));
+    }
+    facts
+}
+
+fn state(messages: u64, oldest_at: Option<Timestamp>) -> QueueState {
+    QueueState { messages, oldest_at, consumers: Some(0) }
+}
+
+fn set(facts: &mut Facts, queue: &str, state: Option<QueueState>) {
+    facts.queues.as_mut().unwrap().insert(queue.to_owned(), state);
+}
+
+fn stored(facts: &mut Facts) -> &mut Stored {
+    facts.stored.as_mut().unwrap()
+}
+
+/// What is wrong, and since how many seconds.
+fn verdict(facts: Facts) -> Vec<(String, Option<i64>)> {
+    let overview = Overview::of(facts);
+    assert_eq!(overview.is_healthy(), overview.problems.is_empty());
+    assert!(overview.problems.iter().all(|problem| !problem.remedy.is_empty()), "{:?}", overview.problems);
+    let since = |at: Timestamp| (NOW - at.as_millis()) / 1_000;
+    overview.problems.into_iter().map(|problem| (problem.what, problem.since.map(since))).collect()
+}
+
+fn check(change: impl FnOnce(&mut Facts), expected: &[(&str, Option<i64>)]) {
+    let mut facts = healthy();
+    change(&mut facts);
+    let found = verdict(facts);
+    let found: Vec<(&str, Option<i64>)> = found.iter().map(|(what, since)| (&**what, *since)).collect();
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn who_owns_what() {
+    check(|_| {}, &[]);
+    let nobody = [("nobody owns 2 of 2 partitions of router", Some(3))];
+    check(
+        |facts| stored(facts).leases = vec![lease(0, Some("one"), NOW - 3_000), lease(1, Some("one"), NOW - 3_000)],
+        &nobody,
+    );
+    check(|facts| stored(facts).leases[1] = lease(1, None, 0), &[("nobody owns 1 of 2 partitions of router", None)]);
+    check(|facts| drop(stored(facts).leases.pop()), &[("1 of 2 partitions were never owned", None)]);
+    // Of an earlier configuration, with more partitions.
+    check(|facts| stored(facts).leases.push(lease(2, None, 0)), &[]);
+}
+
+/// A process that was killed keeps its leases for a while, and no queue.
+#[test]
+fn an_owner_that_consumes_nothing_is_gone() {
+    let mut facts = healthy();
+    set(&mut facts, "wa.in.p01", Some(QueueState::default()));
+    // Not known is not gone.
+    assert_eq!(verdict(facts.clone()), []);
+    set(&mut facts, "wa.in.p01", Some(state(0, None)));
+    let overview = Overview::of(facts);
+    let [problem] = &overview.problems[..] else { panic!("{:?}", overview.problems) };
+    assert_eq!(problem.what, "one is gone: nobody works on its 1 partitions of router");
+    assert!(problem.remedy.contains("within 10 s"), "{}", problem.remedy);
+    let owners: Vec<_> = overview.shards.iter().map(|shard| (shard.owner.as_deref(), shard.gone.as_deref())).collect();
+    assert_eq!(owners, [(Some("one"), None), (None, Some("one"))]);
+}
+
+#[test]
+fn a_team_out_of_the_rules_keeps_its_row() {
+    let out = |facts: &mut Facts, waiting, overflow: Option<&str>| {
+        stored(facts).teams =
+            vec![row("billing", true, overflow), row("frontdesk", true, None), row("vip", false, None)];
+        set(facts, "team.vip.urgent", Some(state(0, None)));
+        set(facts, "team.vip.normal", Some(state(waiting, (waiting > 0).then(|| at(40)))));
+    };
+    check(|facts| out(facts, 0, None), &[]);
+    check(|facts| out(facts, 2, None), &[("team vip is not in the rules, and has 2 waiting", Some(40))]);
+    // Messages still come to it.
+    check(|facts| out(facts, 2, Some("vip")), &[]);
+    let mut facts = healthy();
+    out(&mut facts, 2, None);
+    let teams = Overview::of(facts).teams;
+    let shown: Vec<_> = teams.iter().map(|team| (team.team.as_str(), team.in_rules, team.waiting)).collect();
+    assert_eq!(shown, [("billing", true, 0), ("frontdesk", true, 0), ("vip", false, 2)]);
+    // Queues that nobody needs any more may be gone.
+    check(
+        |facts| {
+            out(facts, 0, None);
+            set(facts, "team.vip.urgent", None);
+        },
+        &[],
+    );
+}
+
+#[test]
+fn what_is_parked_needs_a_person() {
+    let park = |queue, oldest_at| move |facts: &mut Facts| set(facts, queue, Some(state(1, oldest_at)));
+    check(park(DEAD_LETTERS_QUEUE, Some(at(10))), &[]);
+    let dead = "wa.dead-letters: 1 message that could not be handled";
+    check(park(DEAD_LETTERS_QUEUE, Some(at(11))), &[(dead, Some(11))]);
+    // RabbitMQ does not tell.
+    check(park(DEAD_LETTERS_QUEUE, None), &[(dead, None)]);
+    check(park(UNROUTED_QUEUE, Some(at(90))), &[("wa.unrouted: 1 message that no team takes", Some(90))]);
+}
+
+#[test]
+fn what_is_missing_or_late_is_told() {
+    check(|facts| set(facts, "wa.account", None), &[("queue wa.account does not exist", None)]);
+    check(
+        |facts| {
+            set(facts, "team.billing.urgent", None);
+            set(facts, "team.billing.normal", None);
+        },
+        &[("2 queues do not exist: team.billing.normal and others (--queues)", None)],
+    );
+    let waits = |age| QueueState { messages: 1, oldest_at: Some(at(age)), consumers: Some(1) };
+    check(|facts| set(facts, "wa.in.p00", Some(waits(60))), &[]);
+    check(|facts| set(facts, "wa.in.p00", Some(waits(61))), &[("the oldest waiting message is 61 s old", Some(61))]);
+    // A team's backlog is the team's.
+    check(|facts| set(facts, "team.billing.normal", Some(waits(9_000))), &[]);
+    check(
+        |facts| stored(facts).leases[0].1.oldest_at = Some(at(70)),
+        &[("the oldest waiting message is 70 s old", Some(70))],
+    );
+}
+
+#[test]
+fn what_cannot_be_read_is_a_problem_and_the_rest_is_shown() {
+    let mut facts = healthy();
+    facts.stored = None;
+    facts.unreadable("store: gone", "start it");
+    let overview = Overview::of(facts);
+    assert_eq!(overview.problems.len(), 1, "{:?}", overview.problems);
+    assert_eq!((overview.shards.len(), overview.teams.len()), (0, 2));
+    let mut facts = healthy();
+    facts.queues = None;
+    facts.unreadable("bus: gone", "start it");
+    assert_eq!(verdict(facts), [("bus: gone".to_owned(), None)]);
+}
