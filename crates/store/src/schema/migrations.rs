@@ -19,7 +19,7 @@ macro_rules! migration {
     };
 }
 
-pub(super) const ALL: [Migration; 14] = [
+pub(super) const ALL: [Migration; 15] = [
     migration!(101, "initial", "101_initial"),
     migration!(102, "suspect", "102_suspect"),
     migration!(103, "admin", "103_admin"),
