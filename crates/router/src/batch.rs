@@ -132,29 +132,13 @@ pub async fn decide_batch(
     stored: Stored<'_>,
 ) -> Result<Decided, StoreError> {
     let Stored { read_at, known, originals, observations } = stored;
-    let mut decided = Decided::default();
-    let mut open = Vec::with_capacity(arrivals.len());
-    let mut observed = Vec::with_capacity(arrivals.len());
-    for ((arrival, known), observation) in arrivals.iter().zip(known).zip(observations) {
-        let published = |known: &KnownEvent| {
-            let dropped = fault::sabotaged(Sabotage::DropStoredDecision);
-            dropped || known.published || claim.has_published(known.partition, known.seq)
-        };
-        if known.as_ref().is_some_and(published) && !arrival.inbound.replay {
-            decided.duplicates += 1;
-        } else {
-            open.push((arrival, known));
-            observed.push(observation);
-        }
-    }
+    let (open, observed) = unpublished(claim, arrivals, known, observations);
+    let duplicates = (arrivals.len() - open.len()) as u64;
+    let decided = Decided { duplicates, ..Decided::default() };
     if open.is_empty() {
         tx.commit().await?;
         return Ok(decided);
     }
-    let observed: Cow<'_, [Observation]> = match observed.len() == observations.len() {
-        true => observations.into(),
-        false => observed.into_iter().cloned().collect(),
-    };
     let contacts = tx.contacts(&observed).await?;
     let pairs: HashSet<Pair> =
         open.iter().zip(&contacts).filter_map(|((arrival, _), contact)| pair_of(arrival, contact.as_ref())).collect();
@@ -195,6 +179,32 @@ pub async fn decide_batch(
         }
     }
     work.commit().await
+}
+
+/// An event, and what is known of it.
+type Open<'a> = (&'a Arrival, Option<KnownEvent>);
+
+/// The events that were not published yet, or are to be again, and what they show of people.
+fn unpublished<'a>(
+    claim: &Claim,
+    arrivals: &'a [Arrival],
+    known: Vec<Option<KnownEvent>>,
+    observations: &'a [Observation],
+) -> (Vec<Open<'a>>, Cow<'a, [Observation]>) {
+    let published = |known: &KnownEvent| {
+        let dropped = fault::sabotaged(Sabotage::DropStoredDecision);
+        dropped || known.published || claim.has_published(known.partition, known.seq)
+    };
+    let is_open = |((arrival, known), _): &((&Arrival, Option<KnownEvent>), &Observation)| {
+        arrival.inbound.replay || !known.as_ref().is_some_and(published)
+    };
+    let all = arrivals.iter().zip(known).zip(observations);
+    let (open, observed): (Vec<_>, Vec<&Observation>) = all.filter(is_open).unzip();
+    let observed = match observed.len() == observations.len() {
+        true => observations.into(),
+        false => observed.into_iter().cloned().collect(),
+    };
+    (open, observed)
 }
 
 impl Work<'_> {

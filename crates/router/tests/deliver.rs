@@ -14,7 +14,7 @@ use waypost_domain::{TeamName, Timestamp};
 use waypost_live::RulesInForce;
 use waypost_proto::team_message::DIVERTED_HEADER;
 use waypost_router::RouterConfig;
-use waypost_router::deliver::{Deliverer, Routed};
+use waypost_router::deliver::{Deliverer, Diverted, Routed};
 use waypost_rules::RuleSet;
 use waypost_worker::HandleError;
 
@@ -100,12 +100,12 @@ fn routed(id: &str, team: &str) -> Routed {
     }
 }
 
-async fn deliver(bus: &Arc<ScriptedBus>, messages: &[(&str, &str)]) -> Result<(), HandleError> {
+async fn deliver(bus: &Arc<ScriptedBus>, messages: &[(&str, &str)]) -> Result<Vec<Diverted>, HandleError> {
     let config = RouterConfig { full_queue_patience: PATIENCE, ..RouterConfig::default() };
     let deliverer = Deliverer::new(bus.clone(), config, Arc::default());
     let rules = RulesInForce::only(RuleSet::parse(RULES).unwrap());
     let messages = messages.iter().map(|(id, team)| routed(id, team)).collect();
-    deliverer.deliver(&rules, messages, None).await.map(drop)
+    deliverer.deliver(&rules, messages, None).await
 }
 
 fn pairs(expected: &[(&str, &str)]) -> Vec<(String, String)> {
@@ -128,7 +128,10 @@ async fn a_healthy_bus_takes_all_in_order() {
 #[tokio::test]
 async fn a_missing_queue_goes_to_the_overflow_team_else_unrouted() {
     let bus = ScriptedBus::new(&[(BILLING, &[Outcome::Returned]), (ALONE, &[Outcome::Returned])]);
-    deliver(&bus, &[("1", "billing"), ("2", "alone"), ("3", "desk")]).await.unwrap();
+    let mut went = deliver(&bus, &[("1", "billing"), ("2", "alone"), ("3", "desk")]).await.unwrap();
+    went.sort_by(|one, other| one.id.cmp(&other.id));
+    let went: Vec<_> = went.iter().map(|one| (&*one.id, one.to.as_ref().map(TeamName::as_str), one.why)).collect();
+    assert_eq!(went, [("1", Some("desk"), "missing"), ("2", None, "missing")]);
     let mut stored = bus.stored();
     stored.sort();
     assert_eq!(stored, pairs(&[(DESK, "1"), (DESK, "3"), (UNROUTED, "2")]));
