@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use anyhow::ensure;
+use anyhow::{Context, ensure};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use waypost_ledger::{Answer, DeliveryRecord, InterruptionRecord, Ledger, PostRecord, StoreFacts};
@@ -162,7 +162,8 @@ impl Traffic {
         let verdict = ledger.check();
         ensure!(verdict.counts.kept > 0, "neither statuses nor changes: {verdict}");
         ensure!(verdict.counts.parked == 0 && verdict.counts.diverted == 0, "not on a team's queue: {verdict}");
-        verdict.into_result()
+        let warned = deployment.warned()?;
+        verdict.into_result().with_context(|| format!("the processes warned:\n{warned}"))
     }
 }
 

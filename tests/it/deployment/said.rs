@@ -25,6 +25,17 @@ impl Deployment {
         Ok(texts)
     }
 
+    /// The warnings and errors of its processes' logs.
+    pub(crate) fn warned(&self) -> anyhow::Result<String> {
+        let mut warned = String::new();
+        for file in std::fs::read_dir(self.log_folder())? {
+            let text = String::from_utf8_lossy(&std::fs::read(file?.path())?).into_owned();
+            let lines = text.lines().filter(|line| line.contains(" WARN ") || line.contains("ERROR "));
+            lines.for_each(|line| warned.extend([line, "\n"]));
+        }
+        Ok(warned)
+    }
+
     pub(super) fn note_ready_url(&self, url: String) {
         self.ready_urls.lock().unwrap_or_else(PoisonError::into_inner).insert(url);
     }
