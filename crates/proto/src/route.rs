@@ -1,7 +1,5 @@
 //! Routing inputs as they are stored beside their decision: at most [`INPUT_BYTES_MAX`] encoded.
 
-use std::collections::BTreeMap;
-
 use prost::Message;
 use waypost_domain::message::Part;
 use waypost_domain::team::Priority;
@@ -11,105 +9,14 @@ use waypost_rules::{OpenConversation, PartWords, PreviousTeam, Referral, RouteIn
 use crate::event::InvalidField;
 use crate::v1;
 
+mod fit;
+
+pub use fit::fit_route_input;
+
 /// The version that this release writes, and the highest that it reads.
 pub const ROUTE_INPUT_VERSION: u32 = 2;
 /// What a stored input may take.
 pub const INPUT_BYTES_MAX: usize = 2048;
-
-const WORDS_BYTES_MAX: usize = 1400;
-/// Of the answers of a form, with their names.
-const FORM_BYTES_MAX: usize = 600;
-const ELLIPSIS: &str = "…";
-const REPLY_ID_BYTES_MAX: usize = 256;
-const ATTRIBUTE_BYTES_MAX: usize = 120;
-
-/// Cuts `input` to what can be stored. The decision is made from the result, so that it can be made again from what
-/// was stored. Attributes that `wanted` (the rules look at them) stay before the others.
-pub fn fit_route_input(mut input: RouteInput, wanted: impl Fn(&str) -> bool) -> RouteInput {
-    input.reply_id = input.reply_id.map(|id| cut(id, REPLY_ID_BYTES_MAX));
-    let short = |text: Option<String>| text.map(|text| cut(text, ATTRIBUTE_BYTES_MAX));
-    input.message_type = cut(input.message_type, ATTRIBUTE_BYTES_MAX);
-    input.reply_template = short(input.reply_template);
-    input.language = short(input.language);
-    input.country = short(input.country);
-    input.zone = short(input.zone);
-    input.contact_key = cut(input.contact_key, ATTRIBUTE_BYTES_MAX);
-    input.referral = input.referral.map(|referral| Referral {
-        source_id: short(referral.source_id),
-        source_type: short(referral.source_type),
-        source_url: short(referral.source_url),
-    });
-    input.group_id = short(input.group_id);
-    let mut attributes = std::mem::take(&mut input.attributes);
-    // The words get what the rest leaves.
-    let (text, words, form) = (input.text.take(), std::mem::take(&mut input.words), std::mem::take(&mut input.form));
-    let mut room = INPUT_BYTES_MAX.saturating_sub(v1::RouteInput::from(&input).encoded_len());
-    let mut for_words = WORDS_BYTES_MAX.min(room);
-    for (name, value) in answers(form) {
-        let size = name.len() + value.len() + ENTRY_OVERHEAD;
-        if size <= for_words.saturating_sub(WORDS_BYTES_MAX - FORM_BYTES_MAX) {
-            for_words -= size;
-            room -= size;
-            input.form.insert(name, value);
-        }
-    }
-    let overhead: usize = words.iter().map(|words| words.part.as_str().len() + ENTRY_OVERHEAD).sum();
-    let needs: Vec<usize> = text.iter().map(String::len).chain(words.iter().map(|words| words.text.len())).collect();
-    for_words = for_words.min(room.saturating_sub(overhead + TEXT_OVERHEAD));
-    let mut shares = shares(&needs, for_words).into_iter();
-    input.text = text.map(|text| cut(text, shares.next().unwrap_or_default()));
-    for (PartWords { part, text }, share) in words.into_iter().zip(shares) {
-        let text = cut(text, share);
-        if !text.is_empty() {
-            input.words.push(PartWords { part, text });
-        }
-    }
-    room = INPUT_BYTES_MAX.saturating_sub(v1::RouteInput::from(&input).encoded_len());
-    attributes.retain(|name, value| name.len() + value.len() <= ATTRIBUTE_BYTES_MAX);
-    let (first, rest): (Vec<_>, Vec<_>) = attributes.into_iter().partition(|(name, _)| wanted(name));
-    for (name, value) in first.into_iter().chain(rest) {
-        let size = name.len() + value.len() + ATTRIBUTE_OVERHEAD;
-        if size > room {
-            continue;
-        }
-        room -= size;
-        input.attributes.insert(name, value);
-    }
-    input
-}
-
-/// A tag and a length, at these sizes at most.
-const TEXT_OVERHEAD: usize = 4;
-/// Two tags, two lengths and the entry's own: what is below 120 bytes has short ones.
-const ATTRIBUTE_OVERHEAD: usize = 6;
-const ENTRY_OVERHEAD: usize = 9;
-
-/// The answers of a form, short ones first: what stands in a rule is short, and a long remark must not cost the rest.
-/// A long one ends in an ellipsis, so that its beginning is not taken for a value; the words have it whole.
-fn answers(form: BTreeMap<String, String>) -> Vec<(String, String)> {
-    let mut answers: Vec<(String, String)> =
-        form.into_iter().filter(|(name, _)| name.len() <= ATTRIBUTE_BYTES_MAX).collect();
-    for (_, value) in &mut answers {
-        if value.len() > ATTRIBUTE_BYTES_MAX {
-            *value = cut(std::mem::take(value), ATTRIBUTE_BYTES_MAX - ELLIPSIS.len()) + ELLIPSIS;
-        }
-    }
-    answers.sort_by_key(|(name, value)| name.len() + value.len());
-    answers
-}
-
-/// Bytes for each of `needs`: as many as it needs, or as many as everybody else who needs more.
-fn shares(needs: &[usize], mut room: usize) -> Vec<usize> {
-    let mut places: Vec<usize> = (0..needs.len()).collect();
-    places.sort_by_key(|place| needs[*place]);
-    let mut shares = vec![0; needs.len()];
-    for (served, place) in places.into_iter().enumerate() {
-        let share = needs[place].min(room / (needs.len() - served));
-        shares[place] = share;
-        room -= share;
-    }
-    shares
-}
 
 /// What a decision was taken from, as it is stored.
 pub fn encode_route_input(input: &RouteInput) -> Vec<u8> {
@@ -236,11 +143,6 @@ fn route_words(words: &PartWords) -> v1::RouteWords {
     v1::RouteWords { part: words.part.as_str().to_owned(), text: words.text.clone() }
 }
 
-fn cut(mut text: String, bytes_max: usize) -> String {
-    text.truncate(text.floor_char_boundary(bytes_max));
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -313,57 +215,6 @@ mod tests {
         };
         assert_eq!(decode_route_input(wire).unwrap(), want);
         assert_eq!(encode_route_input(&want), wire, "and is stored as it was");
-    }
-
-    #[test]
-    fn an_input_is_cut_to_size_and_keeps_what_rules_look_at() {
-        let mut attributes: BTreeMap<String, String> = (0..100).map(|n| (format!("a{n:02}"), "x".repeat(50))).collect();
-        attributes.insert("tier".into(), "gold".into());
-        attributes.insert("huge".into(), "x".repeat(500));
-        let input = RouteInput {
-            text: Some("ä".repeat(4096)),
-            reply_id: Some("r".repeat(1000)),
-            zone: Some("z".repeat(1000)),
-            attributes,
-            words: vec![PartWords { part: Part::Description, text: "d".repeat(100) }],
-            form: BTreeMap::from([("comment".into(), "c".repeat(60_000)), ("n".repeat(500), "x".into())]),
-            ..RouteInput::default()
-        };
-        let fitted = fit_route_input(input, |name| name == "tier");
-        assert!(encode_route_input(&fitted).len() <= INPUT_BYTES_MAX);
-        assert_eq!(fitted.attributes.get("tier").map(String::as_str), Some("gold"));
-        assert!(fitted.attributes.len() > 2 && !fitted.attributes.contains_key("huge"));
-        assert_eq!(fit_route_input(fitted.clone(), |name| name == "tier"), fitted);
-    }
-
-    #[test]
-    fn a_long_remark_costs_no_short_answer() {
-        let long = "ä".repeat(1_000);
-        let form = [("comment", &*long), ("department", "billing"), ("z", "1")];
-        let words = [(Part::Caption, &*long), (Part::File, "invoice.pdf"), (Part::Place, "1 Library Square")];
-        let input = RouteInput {
-            text: Some(long.clone()),
-            form: form.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
-            words: words.map(|(part, text)| PartWords { part, text: text.to_owned() }).into(),
-            ..RouteInput::default()
-        };
-        let fitted = fit_route_input(input, |_| false);
-        assert!(encode_route_input(&fitted).len() <= INPUT_BYTES_MAX);
-        assert_eq!((fitted.form["department"].as_str(), fitted.form["z"].as_str()), ("billing", "1"));
-        let comment = &fitted.form["comment"];
-        assert!(comment.ends_with("ää…") && comment.len() <= ATTRIBUTE_BYTES_MAX, "{comment}");
-        let words: Vec<(Part, &str)> = fitted.words.iter().map(|words| (words.part, words.text.as_str())).collect();
-        assert_eq!(words[1..], [(Part::File, "invoice.pdf"), (Part::Place, "1 Library Square")]);
-        let (text, caption) = (fitted.text.unwrap().len(), words[0].1.len());
-        assert!(text.abs_diff(caption) <= 2 && text > 550, "{text} and {caption}");
-    }
-
-    #[test]
-    fn who_needs_little_gets_it() {
-        assert_eq!(shares(&[], 10), [0; 0]);
-        assert_eq!(shares(&[5, 3], 10), [5, 3]);
-        assert_eq!(shares(&[50, 3, 50], 23), [10, 3, 10]);
-        assert_eq!(shares(&[9, 9], 0), [0, 0]);
     }
 
     #[test]

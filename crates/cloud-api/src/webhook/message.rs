@@ -118,12 +118,14 @@ impl Message<'_> {
     fn own(&self, oddities: Oddities) -> InboundMessage {
         let (tap, tap_title) = tap(self.button, self.interactive);
         let media = [self.image, self.video, self.document, self.audio, self.sticker];
-        let [body] = fields_of(self.text, &["body"]);
-        let body = string(body);
+        let text = self.text.filter(|raw| raw.get().starts_with('{')).and_then(|raw| fields(raw.get(), &["body"]));
+        let has_only_body = text.as_ref().is_some_and(|text| text.oddities == Oddities::default());
+        let body = string(text.and_then(|text| text.values[0]));
         let kind = MessageKind::parse(string(self.kind).as_deref());
         let is_plain_text = kind == MessageKind::Text
             && body.is_some()
             && oddities == Oddities::default()
+            && has_only_body
             && self.has_nothing_but_text();
         InboundMessage {
             id: string(self.id),
@@ -164,9 +166,7 @@ impl Message<'_> {
         let media = [self.image, self.video, self.document, self.audio, self.sticker];
         let others = [self.button, self.interactive, self.system, self.errors, self.edit, self.revoke, self.event];
         let contents = [self.location, self.contacts, self.order, self.reaction, self.unsupported];
-        let text = self.text.and_then(|text| fields(text.get(), &["body"]));
         names.iter().chain(&media).chain(&others).chain(&contents).all(Option::is_none)
-            && text.is_some_and(|text| text.oddities == Oddities::default())
     }
 }
 

@@ -41,7 +41,10 @@ impl InboundMessage {
             let arrow = if self.is_notice() { "→" } else { "↩" };
             parts.push(format!("{arrow} “{about}”"));
         }
-        parts.join(" ")
+        match <[String; 1]>::try_from(parts) {
+            Ok([said]) => said,
+            Err(parts) => parts.join(" "),
+        }
     }
 }
 
@@ -166,18 +169,23 @@ fn some(text: &str) -> Option<String> {
 
 /// Without line breaks and control characters, and cut.
 fn line(text: &str) -> String {
-    let (mut line, mut left) = (String::new(), CHARS_MAX);
-    for word in text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty()) {
-        let space = if line.is_empty() { "" } else { " " };
-        let end = word.char_indices().nth(left.saturating_sub(space.len())).map(|(end, _)| end);
-        if left > 0 {
-            line.extend([space, &word[..end.unwrap_or(word.len())]]);
+    let mut line = String::with_capacity(text.len().min(CHARS_MAX + ' '.len_utf8() + '…'.len_utf8()));
+    let (mut left, mut is_between) = (CHARS_MAX, false);
+    for c in text.chars() {
+        if c.is_whitespace() || c.is_control() {
+            is_between = !line.is_empty();
+            continue;
         }
-        if end.is_some() {
+        if std::mem::take(&mut is_between) && left > 0 {
+            line.push(' ');
+            left -= 1;
+        }
+        if left == 0 {
             line.push('…');
             break;
         }
-        left -= space.len() + word.chars().count();
+        line.push(c);
+        left -= 1;
     }
     line
 }

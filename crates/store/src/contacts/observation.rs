@@ -47,9 +47,13 @@ impl Observation {
 
 /// The aliases in the form in which the store has them: the number in its canonical one.
 pub(super) fn storable(aliases: &AliasSet) -> AliasSet {
-    let storable = |value: Option<String>| value.map(|value| key(&value).into_owned());
-    let AliasSet { phone, bsuid, parent_bsuid } = aliases.clone().canonical();
-    AliasSet { phone: storable(phone), bsuid: storable(bsuid), parent_bsuid: storable(parent_bsuid) }
+    let AliasSet { phone, bsuid, parent_bsuid } = aliases;
+    let storable = |value: &str| key(value).into_owned();
+    AliasSet {
+        phone: phone.as_deref().map(|phone| storable(&phone::canonical(phone))),
+        bsuid: bsuid.as_deref().map(storable),
+        parent_bsuid: parent_bsuid.as_deref().map(storable),
+    }
 }
 
 /// What the number of storable `aliases` may have been stored as before numbers had a canonical form.
