@@ -2,6 +2,7 @@
 //! loops and ours in turn, so that the ratios mean something on a machine that is not quiet.
 
 mod bare;
+mod beside;
 mod cpu;
 mod embedded;
 mod http;
@@ -16,7 +17,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 use hdrhistogram::Histogram;
 use waypost_tests::postgres::PostgresServer;
 use waypost_tests::rabbitmq::RabbitNode;
@@ -55,6 +56,9 @@ pub(crate) struct BenchArgs {
     /// Print JSON only
     #[arg(long)]
     pub(crate) json: bool,
+    /// Measure ingress and router only, by turns with those of this other build of waypost
+    #[arg(long, value_name = "BINARY")]
+    pub(crate) beside: Option<PathBuf>,
     /// Only the signed no-op handler, for the benchmark's own use
     #[arg(long, hide = true)]
     pub(crate) serve_noop: bool,
@@ -67,7 +71,14 @@ pub(crate) async fn run(args: BenchArgs) -> anyhow::Result<()> {
     if cfg!(debug_assertions) {
         return run_in_release(&args).await;
     }
-    let bench = Bench::set_up(args).await?;
+    let binary = std::env::current_exe()?.with_file_name("waypost");
+    let servers = Arc::new(Servers { broker: RabbitNode::start()?, database: PostgresServer::start()? });
+    if let Some(other) = args.beside.clone() {
+        let ours = Bench::set_up(args.clone(), binary, servers.clone()).await?;
+        let theirs = Bench::set_up(args, other, servers).await?;
+        return beside::run(&ours, &theirs).await;
+    }
+    let bench = Bench::set_up(args, binary, servers).await?;
     let report = bench.measure().await?;
     if bench.args.json {
         println!("{}", serde_json::to_string(&report.to_json())?);
@@ -87,6 +98,9 @@ async fn run_in_release(args: &BenchArgs) -> anyhow::Result<()> {
     if args.json {
         line.push("--json");
     }
+    if let Some(other) = &args.beside {
+        line.extend(["--beside", other.to_str().context("the path of the other build is no UTF-8")?]);
+    }
     in_release(&line).await
 }
 
@@ -95,12 +109,16 @@ async fn in_release(arguments: &[&str]) -> anyhow::Result<()> {
     if status.success() { Ok(()) } else { bail!("cargo {} failed: {status}", arguments.join(" ")) }
 }
 
-struct Bench {
-    args: BenchArgs,
-    /// Built with this program, so it lies beside it.
-    binary: PathBuf,
+struct Servers {
     broker: RabbitNode,
     database: PostgresServer,
+}
+
+struct Bench {
+    args: BenchArgs,
+    /// The one built with this program lies beside it.
+    binary: PathBuf,
+    servers: Arc<Servers>,
     url: String,
     inbound: Vec<String>,
     inbound_targets: Vec<Target>,
@@ -180,6 +198,11 @@ impl Bench {
         let noop = meter.stop(self, requests.len(), load.elapsed);
         drop(noop_process);
 
+        let (ingress, router) = self.ingress_and_router(requests).await?;
+        Ok((noop, ingress, router))
+    }
+
+    async fn ingress_and_router(&self, requests: &Arc<Requests>) -> anyhow::Result<(Row, Row)> {
         let ingress_process = self.start(&["ingress"]).await?;
         let meter = self.meter(ingress_process.id());
         let load = http::send(self.listen, requests.clone(), self.args.connections, None).await?;
@@ -192,7 +215,7 @@ impl Bench {
         let router = meter.stop(self, requests.len(), elapsed);
         stop(router_process).await?;
         self.check_spread(requests.len()).await?;
-        Ok((noop, ingress, router))
+        Ok((ingress, router))
     }
 
     /// Both sides are to fill the same queues, or the comparison is worth less.
@@ -286,11 +309,11 @@ impl Bench {
     }
 
     fn broker_time(&self) -> Duration {
-        self.broker.pid().map_or(Duration::ZERO, cpu::tree_time)
+        self.servers.broker.pid().map_or(Duration::ZERO, cpu::tree_time)
     }
 
     fn database_time(&self) -> Duration {
-        self.database.pid().map_or(Duration::ZERO, cpu::tree_time)
+        self.servers.database.pid().map_or(Duration::ZERO, cpu::tree_time)
     }
 
     fn say(&self, what: &str) {

@@ -1,7 +1,9 @@
 //! The servers and the processes of a benchmark: started, asked how far they are, stopped.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::Stdio;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
@@ -13,12 +15,10 @@ use waypost_domain::PartitionCount;
 use waypost_domain::team::Priority;
 use waypost_rules::RuleSet;
 use waypost_tests::ports::free_port;
-use waypost_tests::postgres::PostgresServer;
-use waypost_tests::rabbitmq::RabbitNode;
 
 use super::bare::Target;
 use super::sent::TEXTS;
-use super::{Bench, BenchArgs, SECRET, bare, report};
+use super::{Bench, BenchArgs, SECRET, Servers, bare, report};
 use crate::steps::root;
 
 /// How far the work is, while it goes on. The router renders its metrics for that, which costs it a little.
@@ -26,9 +26,9 @@ const POLL_EVERY: Duration = Duration::from_millis(50);
 const STEP_MAX: Duration = Duration::from_secs(300);
 
 impl Bench {
-    pub(super) async fn set_up(args: BenchArgs) -> anyhow::Result<Self> {
-        let broker = RabbitNode::start()?;
-        let database = PostgresServer::start()?;
+    /// With a virtual host and a database of its own.
+    pub(super) async fn set_up(args: BenchArgs, binary: PathBuf, servers: Arc<Servers>) -> anyhow::Result<Self> {
+        let Servers { broker, database } = &*servers;
         let url = broker.amqp_url(&broker.create_vhost()?);
         let rules_file = root().join("deploy/rules.toml");
         let rules = RuleSet::parse(&std::fs::read_to_string(&rules_file)?)?;
@@ -54,12 +54,10 @@ impl Bench {
         );
         std::fs::write(config.path(), text)?;
         let http = waypost_tests::webhook::http_client()?;
-        let binary = std::env::current_exe()?.with_file_name("waypost");
         let bench = Self {
             args,
             binary,
-            broker,
-            database,
+            servers,
             url,
             inbound,
             inbound_targets,
@@ -129,11 +127,14 @@ impl Bench {
 /// How long `messages` take at the speed between the first look at which some were done and the first at which all were.
 /// Both sides of a comparison are timed by this: neither is charged for how it starts and ends.
 pub(super) async fn time_of(messages: usize, done: impl AsyncFn() -> usize) -> anyhow::Result<Duration> {
-    let deadline = Instant::now() + STEP_MAX;
+    let started_at = Instant::now();
+    let deadline = started_at + STEP_MAX;
     let mut first = None;
     loop {
         let (now, count) = (Instant::now(), done().await);
         match first {
+            // So few that nobody saw them on their way.
+            None if count >= messages => return Ok(now.duration_since(started_at)),
             None if count > 0 => first = Some((now, count)),
             Some((began_at, before)) if count >= messages && count > before => {
                 let share = f64::from(u32::try_from(messages)?) / f64::from(u32::try_from(count - before)?);

@@ -32,9 +32,9 @@ pub(crate) struct Round {
 /// A figure of each round: the median, and how far they lie apart.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Spread {
-    median: f64,
-    min: f64,
-    max: f64,
+    pub(crate) median: f64,
+    pub(crate) min: f64,
+    pub(crate) max: f64,
 }
 
 /// What all rounds come to.
@@ -66,7 +66,7 @@ pub(crate) struct Report {
 }
 
 impl Spread {
-    fn of(mut values: Vec<f64>) -> Self {
+    pub(crate) fn of(mut values: Vec<f64>) -> Self {
         values.sort_by(f64::total_cmp);
         let at = |place: usize| values.get(place).copied().unwrap_or(f64::NAN);
         Self { median: at(values.len() / 2), min: at(0), max: at(values.len().saturating_sub(1)) }
