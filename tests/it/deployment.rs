@@ -31,7 +31,6 @@ use waypost_tests::{WaypostProcess, WaypostSettings, WebhookClient};
 #[cfg(feature = "servers")]
 mod client;
 mod reader;
-#[cfg(feature = "servers")]
 mod said;
 
 #[cfg(feature = "servers")]

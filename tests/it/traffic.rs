@@ -155,10 +155,8 @@ impl Traffic {
             found?;
         }
         read_store(deployment, &mut ledger).await?;
-        let kills = i64::try_from(ledger.interruptions.len())?;
-        if let Some(store) = ledger.store.as_ref().filter(|_| kills > 0) {
-            ledger.interruptions.push(InterruptionRecord::leases_lost(store, kills + 1));
-        }
+        let logs = deployment.logs()?;
+        ledger.interruptions.push(InterruptionRecord::leases_lost(logs.iter().map(String::as_str)));
         let verdict = ledger.check();
         ensure!(verdict.counts.kept > 0, "neither statuses nor changes: {verdict}");
         ensure!(verdict.counts.parked == 0 && verdict.counts.diverted == 0, "not on a team's queue: {verdict}");

@@ -327,11 +327,14 @@ impl InterruptionRecord {
         Self { what: "killed".to_owned(), in_flight: InFlight::Ids(ids) }
     }
 
-    /// Each partition was meant to be taken `times`: whatever is beyond that was lost on the way, on a machine that is too
-    /// slow for its leases.
-    pub fn leases_lost(store: &StoreFacts, times: i64) -> Self {
-        let routers = store.leases.iter().filter(|lease| lease.component == ROUTER);
-        let lost = routers.map(|lease| u64::try_from(lease.epoch - times).unwrap_or(0)).sum::<u64>();
+    /// The leases that living routers have lost, on a machine that is too slow for them; `logs`: all that each has said.
+    ///
+    /// Given a router that was killed before it had taken a partition, and another that has lost it by itself, then the
+    /// lease was taken as often as if each had held it once: only the routers themselves can tell.
+    pub fn leases_lost<'a>(logs: impl IntoIterator<Item = &'a str>) -> Self {
+        let component = format!("\"{ROUTER}\"");
+        let is_lost = |line: &&str| line.contains("lease lost") && line.contains(&component);
+        let lost = logs.into_iter().flat_map(str::lines).filter(is_lost).fold(0, |lost, _| lost + 1);
         Self { what: "leases lost".to_owned(), in_flight: InFlight::AtMost(lost * IN_HAND_MAX) }
     }
 }

@@ -178,8 +178,6 @@ impl Shards {
                     owned.valid_until.send_replace(asked_at + config.lease_ttl);
                 }
             } else if !owned.stop.is_cancelled() {
-                warn!(component = config.component, %shard, "lease lost");
-                ::metrics::counter!(metrics::LEASES_LOST, "component" => config.component).increment(1);
                 owned.valid_until.send_replace(asked_at);
             }
         }
@@ -257,7 +255,7 @@ impl Shards {
         let epoch = lease.epoch;
         let held = Held::new(lease.clone(), receiver, stop.clone());
         let (work, store, limit) = (self.work.clone(), self.store.clone(), call_timeout(ttl));
-        let draining = self.draining.clone();
+        let (component, draining) = (config.component, self.draining.clone());
         let task = self.tasks.spawn(async move {
             let end = work.run(held).await;
             match end {
@@ -268,7 +266,11 @@ impl Shards {
                         give_back(&store, &lease, limit).await;
                     }
                 }
-                ShardEnd::Dropped => {}
+                // Whoever found it out: the store, our own clock, or the fence of a transaction.
+                ShardEnd::Dropped => {
+                    warn!(component, %shard, "lease lost");
+                    ::metrics::counter!(metrics::LEASES_LOST, "component" => component).increment(1);
+                }
             }
             end
         });

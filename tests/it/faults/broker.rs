@@ -165,7 +165,6 @@ async fn fault_05_work_queue_full() -> anyhow::Result<()> {
     let definition = r#"{"max-length": 50, "overflow": "reject-publish"}"#;
     servers.ctl(&["set_policy", "small", r"^wa\.in\.", definition, "--priority", "100"])?;
     let mut run = Run::start("05 work queue full", &deployment)?;
-    run.hands_over = true;
     run.accepted(200).await;
     router.terminate(DEADLINE).await?;
     let refused = refused_after(&run, Instant::now());

@@ -95,7 +95,6 @@ async fn fault_10_rolling_restarts_and_scaling() -> anyhow::Result<()> {
     let mut routers = vec![deployment.start_component("router", "r0", &[]).await?];
     let mut ingress = deployment.start_component("ingress", "door", &[]).await?;
     let mut run = Run::start("10 rolling restarts", &deployment)?;
-    run.hands_over = true;
     let mut number = 0;
     let mut start = async || {
         number += 1;

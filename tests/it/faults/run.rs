@@ -44,8 +44,6 @@ pub(crate) struct Run<'a> {
     bus: Option<Arc<RabbitBus>>,
     pub(crate) ledger: Ledger,
     recovered_in: Duration,
-    /// Whether routers take partitions from each other in good order, where nothing else explains what comes again.
-    pub(crate) hands_over: bool,
     /// Where the store notes when it decided.
     pub(crate) timing: Option<Timing>,
 }
@@ -59,16 +57,7 @@ impl<'a> Run<'a> {
     pub(crate) fn start_at(fault: &'static str, deployment: &'a Deployment, rate: f64) -> anyhow::Result<Self> {
         let load = Load::start(&load_config(deployment, rate))?;
         let ledger = Ledger { rule_sets: vec![std::fs::read_to_string(deployment.rules_file())?], ..Ledger::default() };
-        Ok(Self {
-            fault,
-            deployment,
-            load,
-            bus: None,
-            ledger,
-            recovered_in: Duration::ZERO,
-            hands_over: false,
-            timing: None,
-        })
+        Ok(Self { fault, deployment, load, bus: None, ledger, recovered_in: Duration::ZERO, timing: None })
     }
 
     /// Waits until so many more messages are accepted.
@@ -173,8 +162,11 @@ impl<'a> Run<'a> {
         let url = StoreUrl::parse(&self.deployment.servers().context("servers")?.postgres_url)?;
         let store = Store::open(&url, StoreOptions::default()).await?;
         let mut facts = self.facts(&store, drain_timeout).await?;
-        if self.ledger.interruptions.is_empty() && !self.hands_over {
-            self.ledger.interruptions.push(InterruptionRecord::leases_lost(&facts, 1));
+        // Where nobody could tell what was in flight, the leases are among what is allowed for.
+        let is_told = |one: &InterruptionRecord| matches!(one.in_flight, InFlight::Ids(_));
+        if self.ledger.interruptions.iter().all(is_told) {
+            let logs = self.deployment.logs()?;
+            self.ledger.interruptions.push(InterruptionRecord::leases_lost(logs.iter().map(String::as_str)));
         }
         if let Some(timing) = &self.timing {
             self.recovered_in = timing.note(&mut facts).await?;

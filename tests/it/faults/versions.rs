@@ -38,7 +38,6 @@ async fn fault_24b_versions_swapped() -> anyhow::Result<()> {
     wait_for_owners(&deployment, &[("one", 2), ("two", 2)]).await;
 
     let mut run = Run::start("24b versions swapped", &deployment)?;
-    run.hands_over = true;
     run.accepted(200).await;
     let number = versions.number().await?;
     let trial = |percent, numbers: &[&NumberName]| {

@@ -60,9 +60,23 @@ fn what_a_kill_leaves_in_flight_is_in_the_store() {
     store(&mut ledger).decisions[3].published = false;
     let expected = InterruptionRecord { what: "killed".into(), in_flight: InFlight::Ids(vec![id("m1")]) };
     assert_eq!(InterruptionRecord::killed(store(&mut ledger)), expected);
-    let lost = |times| InterruptionRecord::leases_lost(&good().store.unwrap(), times).in_flight;
-    assert_eq!(
-        (lost(3), lost(4), lost(1)),
-        (InFlight::AtMost(0), InFlight::AtMost(0), InFlight::AtMost(2 * IN_HAND_MAX))
-    );
+}
+
+#[test]
+fn a_lease_that_a_living_router_lost_is_told_by_its_log() {
+    let line =
+        |component: &str, said: &str| format!("2026-11-29T11:00:00Z  WARN shards: {said} component={component}\n");
+    let lost = line("\"router\"", "lease lost");
+    let others = [line("\"statuses\"", "lease lost"), line("\"router\"", "shard released")].concat();
+    let json = r#"{"level":"WARN","message":"lease lost","component":"router","shard":"03"}"#;
+    for (logs, leases) in [
+        (vec![&*others], 0),
+        (vec![&*others, &*lost], 1),
+        // One router that was killed takes nothing away from what others have lost.
+        (vec![&*lost, "", &*lost], 2),
+        (vec![json], 1),
+    ] {
+        let expected = InFlight::AtMost(leases * IN_HAND_MAX);
+        assert_eq!(InterruptionRecord::leases_lost(logs.iter().copied()).in_flight, expected, "{logs:?}");
+    }
 }

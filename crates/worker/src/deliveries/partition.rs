@@ -49,10 +49,7 @@ pub(super) async fn run(config: WorkerConfig, parts: Parts, held: Held) -> Shard
         Ended::Stopped | Ended::Failed => ShardEnd::Finished,
         Ended::StoppedForGood => ShardEnd::StoppedForGood,
         Ended::NotClosed { for_good } => ShardEnd::InDoubt { for_good },
-        Ended::LeaseLost => {
-            warn!(queue = runner.queue, "partition lost");
-            return ShardEnd::Dropped;
-        }
+        Ended::LeaseLost => return ShardEnd::Dropped,
     };
     if runner.claim.needs_mark() {
         runner.mark().await;
