@@ -10,8 +10,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use futures_util::{StreamExt, TryStreamExt, stream};
 use waypost_bus::topology::team_queue;
-use waypost_bus::{Bus, Depth, Layout, Topology};
+use waypost_bus::{Bus, BusError, Depth, Layout, Topology};
 use waypost_domain::team::Priority;
 use waypost_domain::{TeamName, Timestamp};
 use waypost_store::{LeaseRow, Store, StoreError, TeamRow};
@@ -132,10 +133,10 @@ impl Facts {
     }
 
     /// Reads the file of the rules, where there is one.
-    pub fn read_rules_file(&mut self) {
+    pub async fn read_rules_file(&mut self) {
         let Some(file) = &self.watched.rules_file else { return };
-        match Rules::open_file(file) {
-            Ok(rules) => self.in_rules = Some(rules.current().team_names()),
+        match Rules::teams_of_file(file).await {
+            Ok(teams) => self.in_rules = Some(teams),
             Err(error) => self.unreadable(error.to_string(), "`waypost rules lint` says what is wrong with the file"),
         }
     }
@@ -150,19 +151,20 @@ impl Facts {
 
     /// Asks the bus for these.
     pub async fn read_bus(&mut self, bus: &dyn Bus) {
-        let mut queues = Queues::new();
-        for name in self.queue_names() {
-            match bus.depth(&name).await {
-                Ok(depth) => queues.insert(name, depth.map(QueueState::from)),
-                Err(error) => {
-                    return self.unreadable(format!("bus: {error}"), "check bus.url, and whether the broker runs");
-                }
-            };
+        let ask = |name: String| async move {
+            let depth = bus.depth(&name).await?;
+            Ok::<_, BusError>((name, depth.map(QueueState::from)))
+        };
+        let asked = stream::iter(self.queue_names()).map(ask).buffer_unordered(ASKED_AT_ONCE);
+        match asked.try_collect().await {
+            Ok(queues) => self.queues = Some(queues),
+            Err(error) => self.unreadable(format!("bus: {error}"), "check bus.url, and whether the broker runs"),
         }
-        self.queues = Some(queues);
     }
 }
 
+/// Queues that the bus is asked for at once: the answers of a far one would add up.
+const ASKED_AT_ONCE: usize = 16;
 const NO_RULES: &str = "no rules are active, and rules.file names none: messages wait";
 const CHECK_STORE: &str =
     "check store.url and whether the database runs; `waypost migrate` brings an older schema up to date";

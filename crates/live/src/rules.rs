@@ -137,6 +137,11 @@ impl Rules {
         Ok(Self { source: Source::File(path), current: ArcSwap::from_pointee(RulesInForce::only(rules)) })
     }
 
+    /// The teams that a file's rules name, where these are good: asked again and again, beside whatever serves messages.
+    pub async fn teams_of_file(path: &Path) -> Result<BTreeSet<TeamName>, RulesError> {
+        read_file_apart(path).await.map(|rules| rules.team_names())
+    }
+
     /// `None` while nothing was activated.
     pub async fn open_store(store: Store) -> Result<Option<Self>, RulesError> {
         let Some(activation) = store.activation().await? else { return Ok(None) };
@@ -212,7 +217,7 @@ impl Follower<'_> {
                 if now == *seen {
                     return None;
                 }
-                match read_file(path) {
+                match read_file_apart(path).await {
                     Ok(rules) => Some(Found { rules: RulesInForce::only(rules), mark: Mark::Stamp(now) }),
                     Err(error) => {
                         *seen = now;
@@ -291,6 +296,15 @@ async fn version(store: &Store, number: i64, known: &[Arc<RuleSet>]) -> Result<A
     let compiled = tokio::task::spawn_blocking(move || RuleSet::restore(&row.text, &row.hash));
     let rules = compiled.await.map_err(|source| RulesError::NotCompiled { number, source })?;
     rules.map(Arc::new).map_err(|errors| RulesError::VersionRefused { number, errors })
+}
+
+/// The same on a thread that serves nobody: a large file takes a second.
+async fn read_file_apart(path: &Path) -> Result<RuleSet, RulesError> {
+    let file = path.to_owned();
+    let reading = tokio::task::spawn_blocking(move || read_file(&file));
+    reading.await.unwrap_or_else(|source| {
+        Err(RulesError::Unreadable { path: path.to_owned(), source: std::io::Error::other(source) })
+    })
 }
 
 fn read_file(path: &Path) -> Result<RuleSet, RulesError> {

@@ -35,7 +35,7 @@ impl Statuses {
         let max_age = Duration::from_secs(max_age_s.into());
         let mut facts = Facts::new(self.shared.watched.clone(), now, max_age);
         facts.read_store(&self.shared.store).await;
-        facts.read_rules_file();
+        facts.read_rules_file().await;
         facts.read_bus(&*self.shared.bus).await;
         Ok(v1::GetStatusResponse { status: Some(status_message(&Overview::of(facts))) })
     }

@@ -1,6 +1,9 @@
 //! The verdict on facts that are made up.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use waypost_bus::topology::{DEAD_LETTERS_QUEUE, UNROUTED_QUEUE};
+use waypost_bus::{Consumer, Health, Message, Outcome, Publication};
 use waypost_domain::{PartitionCount, PartitionId, Team};
 
 use super::*;
@@ -198,4 +201,78 @@ fn what_cannot_be_read_is_a_problem_and_the_rest_is_shown() {
     facts.queues = None;
     facts.unreadable("bus: gone", "start it");
     assert_eq!(verdict(facts), [("bus: gone".to_owned(), None)]);
+}
+
+fn asked<T>(asking: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(asking)
+}
+
+/// A file that gives nothing until somebody writes, and that is when the thread which serves has come by.
+#[test]
+fn a_rules_file_is_read_beside_what_is_served() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("rules.toml");
+    assert!(std::process::Command::new("mkfifo").arg(&file).status().unwrap().success());
+    let mut facts = healthy();
+    facts.watched.rules_file = Some(file.clone());
+    let (serves, served) = std::sync::mpsc::channel();
+    let writer = std::thread::spawn(move || {
+        let has_served = served.recv_timeout(Duration::from_secs(10)).is_ok();
+        std::fs::write(file, "[default]\nteam='a'\n[handover]\nteam='a'\nbuttons=['h']\n[[teams]]\nname='a'\n")
+            .unwrap();
+        has_served
+    });
+    asked(async { tokio::join!(facts.read_rules_file(), async { serves.send(()).unwrap() }) });
+    assert!(writer.join().unwrap(), "it stood still while the file was read");
+    assert_eq!((facts.in_rules, facts.problems), (Some([name("a")].into()), vec![]));
+}
+
+/// Counts how many queues it is asked for at once.
+#[derive(Default)]
+struct CountingBus {
+    asked: AtomicUsize,
+    asked_max: AtomicUsize,
+}
+
+#[async_trait::async_trait]
+impl Bus for CountingBus {
+    async fn depth(&self, queue: &str) -> Result<Option<Depth>, BusError> {
+        let asked = self.asked.fetch_add(1, Ordering::SeqCst) + 1;
+        self.asked_max.fetch_max(asked, Ordering::SeqCst);
+        tokio::task::yield_now().await;
+        self.asked.fetch_sub(1, Ordering::SeqCst);
+        Ok((queue != "wa.in.p01").then(Depth::default))
+    }
+    async fn publish(&self, _: Vec<Publication>, _: Duration) -> Vec<Outcome> {
+        panic!("nobody publishes")
+    }
+    async fn consume(&self, _: &str, _: u16) -> Result<Box<dyn Consumer>, BusError> {
+        panic!("nobody consumes")
+    }
+    async fn declare(&self, _: &Topology) -> Result<(), BusError> {
+        panic!("nobody declares")
+    }
+    async fn verify(&self, _: &Topology) -> Result<Vec<String>, BusError> {
+        panic!("nobody verifies")
+    }
+    async fn peek(&self, _: &str, _: Option<u64>, _: usize) -> Result<Vec<(u64, Message)>, BusError> {
+        panic!("nobody looks")
+    }
+    fn health(&self) -> Health {
+        Health::Up
+    }
+    async fn close(&self, _: Duration) {}
+}
+
+#[test]
+fn queues_are_asked_for_together_and_not_all_at_once() {
+    let mut facts = healthy();
+    let teams = 0..100;
+    facts.in_rules = Some(teams.map(|number| name(&format!("team-{number}"))).collect());
+    let bus = CountingBus::default();
+    asked(facts.read_bus(&bus));
+    assert_eq!(bus.asked_max.into_inner(), ASKED_AT_ONCE);
+    let queues = facts.queues.unwrap();
+    assert!(queues.len() > 200 && queues["wa.in.p01"].is_none(), "{queues:?}");
+    assert_eq!(queues.values().filter(|queue| queue.is_none()).count(), 1);
 }

@@ -26,7 +26,7 @@ pub(crate) async fn run(args: StatusArgs) -> Result<(), Failure> {
     }
     let mut facts = Facts::new(config.watched(), Timestamp::from_system_time(SystemTime::now()), args.max_age());
     read_store(&config, &mut facts).await;
-    facts.read_rules_file();
+    facts.read_rules_file().await;
     read_queues(&config, &mut facts).await;
     show(&status_message(&Overview::of(facts)), &args)
 }
