@@ -107,6 +107,8 @@ struct Work<'a> {
     ended: Vec<Conversation>,
     newcomers: HashSet<ContactId>,
     rows: Vec<InboxRow>,
+    /// Where in `rows` each event is.
+    places: HashMap<DecisionId, usize>,
     /// Standby messages kept by this very batch.
     held_here: HashMap<Pair, Vec<Arc<Inbound>>>,
     /// Notices that nobody was shown yet, those kept by this very batch included.
@@ -163,6 +165,7 @@ pub async fn decide_batch(
         ended: Vec::new(),
         newcomers: HashSet::new(),
         rows: Vec::new(),
+        places: HashMap::new(),
         held_here: HashMap::new(),
         kept,
         releases: Vec::new(),
@@ -255,7 +258,7 @@ impl Work<'_> {
         row.conversation = routed.conversation_id;
         row.outcome = Some(routed.decision.clone());
         self.record_activity(ActivityKind::Routed, &row, routed.decision.team.as_ref(), &routed.decision.rule);
-        self.rows.push(row);
+        self.record(row);
         self.decided.outgoing.push(routed);
         Ok(())
     }
@@ -270,7 +273,7 @@ impl Work<'_> {
             self.apply(&pair, ConversationEvent::Answered { at });
         }
         self.record_activity(ActivityKind::AnsweredElsewhere, &row, None, "");
-        self.rows.push(row);
+        self.record(row);
     }
 
     async fn change(
@@ -298,7 +301,7 @@ impl Work<'_> {
             self.record_activity(ActivityKind::ControlChanged, &row, None, "");
             self.handover(arrival, handover, contact).await?;
         }
-        self.rows.push(row);
+        self.record(row);
         Ok(())
     }
 
@@ -308,6 +311,12 @@ impl Work<'_> {
             conversation.apply(event);
             self.changed.insert(pair.clone());
         }
+    }
+
+    /// One row more, which later messages of the batch may be about.
+    fn record(&mut self, row: InboxRow) {
+        self.places.insert(row.decision_id, self.rows.len());
+        self.rows.push(row);
     }
 
     fn row(&mut self, arrival: &Arrival, kind: &'static str, contact: Option<&ContactRecord>) -> InboxRow {

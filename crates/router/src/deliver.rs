@@ -87,6 +87,22 @@ impl Deliverer {
         &self,
         rules: &RulesInForce,
         messages: Vec<Routed>,
+        activity: Option<Publication>,
+    ) -> Result<Vec<Diverted>, HandleError> {
+        self.deliver_within(Some(FLIGHT_MAX), rules, messages, activity).await
+    }
+
+    /// The same for notices that follow messages which are published: those must not come again because a bus in trouble
+    /// does not take these. Waits for it until the lease is lost and this is dropped.
+    pub(crate) async fn tell(&self, rules: &RulesInForce, notices: Vec<Routed>) -> Result<(), HandleError> {
+        self.deliver_within(None, rules, notices, None).await.map(drop)
+    }
+
+    async fn deliver_within(
+        &self,
+        flight_max: Option<Duration>,
+        rules: &RulesInForce,
+        messages: Vec<Routed>,
         mut activity: Option<Publication>,
     ) -> Result<Vec<Diverted>, HandleError> {
         let started = Instant::now();
@@ -105,7 +121,8 @@ impl Deliverer {
                 break;
             }
             if settled.must_wait {
-                if settled.bus_in_trouble && started.elapsed() >= FLIGHT_MAX {
+                let is_over = flight_max.is_some_and(|flight_max| started.elapsed() >= flight_max);
+                if settled.bus_in_trouble && is_over {
                     return Err(HandleError::retry(NotConfirmed::new(pending.len(), settled.refused)));
                 }
                 tokio::time::sleep(pause).await;

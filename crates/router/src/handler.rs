@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
-use tracing::error;
+use tracing::{error, warn};
 use waypost_bus::{DeadLetterReason, Message};
 use waypost_domain::{DecisionId, IdSource, Timestamp};
 use waypost_fault as fault;
@@ -29,6 +29,9 @@ use crate::told;
 
 /// Times a transaction is begun again at once: two partitions that met the same contact settle in one or two.
 const ATTEMPTS_MAX: u32 = 8;
+/// Between two attempts to write down what is published already.
+const FOLLOW_PAUSE_MIN: Duration = Duration::from_millis(50);
+const FOLLOW_PAUSE_MAX: Duration = Duration::from_secs(1);
 
 /// What the handlers of all partitions share.
 pub(crate) struct Shared {
@@ -208,21 +211,40 @@ impl RouteHandler {
                 Some(Rebind { conversation: outgoing.conversation_id?, from: from.clone(), to: to.clone()? })
             })
             .collect();
-        if !rebinds.is_empty() {
-            self.shared.store.rebind(&rebinds).await?;
-        }
         let at = now();
         let written = known.iter().map(|(outgoing, Diverted { to, why, .. })| {
             let diversion = Diversion { to: to.clone(), why: format!("queue {why}"), at };
             DivertedMessage { decision: outgoing.id, diversion }
         });
-        self.shared.store.record_diversions(&written.collect::<Vec<_>>()).await?;
+        self.write_diverted(&written.collect::<Vec<_>>(), &rebinds).await?;
         let notices = known.iter().filter_map(|(outgoing, diverted)| {
             let extras = extras(outgoing.id, &outgoing.decision);
             told::diverted(outgoing, &extras, diverted)
         });
-        self.shared.deliverer.deliver(rules, notices.collect(), None).await?;
+        self.shared.deliverer.tell(rules, notices.collect()).await?;
         Ok(())
+    }
+
+    /// Tries until the store takes it, or the lease is lost and this is dropped. Given a store that is gone for a moment,
+    /// or that refuses, then what is published stays published once; begun anew, the batch would be published again each
+    /// time.
+    async fn write_diverted(
+        &self,
+        diverted: &[DivertedMessage],
+        rebinds: &BTreeSet<Rebind>,
+    ) -> Result<(), HandleError> {
+        let mut pause = FOLLOW_PAUSE_MIN;
+        loop {
+            match self.shared.store.divert(diverted, rebinds).await.map_err(HandleError::from) {
+                Ok(_) => return Ok(()),
+                Err(HandleError::Retry { source }) => {
+                    warn!(cause = %source, "where diverted messages went is not written down yet");
+                }
+                Err(other) => return Err(other),
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(FOLLOW_PAUSE_MAX);
+        }
     }
 }
 

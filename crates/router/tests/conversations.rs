@@ -12,7 +12,7 @@ use waypost_router::RouterConfig;
 
 mod support;
 
-use support::{Rig, event};
+use support::{Log, Rig, event};
 
 const SHIPPED: &str = include_str!("../../../deploy/rules.toml");
 const PHONE: &str = "34600000901";
@@ -95,6 +95,36 @@ async fn a_diverted_message_binds_its_conversation_to_who_got_it() {
     rig.route_each([event("w1", PHONE, "my invoice"), event("w2", PHONE, "is wrong")]).await;
     assert_eq!(rig.ask(ROWS), ["open|frontdesk|firm|2"]);
     assert_eq!(rig.documents("frontdesk").await.len(), 2);
+    assert_eq!(told(&rig, "billing").await, ["diverted frontdesk 1"]);
+}
+
+/// While the store does not take down where it went, it is not published again; its conversation is bound with that, or
+/// not at all.
+#[tokio::test]
+async fn a_diverted_message_comes_once_whatever_the_store_does() {
+    let config = RouterConfig { full_queue_patience: Duration::from_millis(20), ..RouterConfig::default() };
+    let rig = Rig::with_rules(config, SHIPPED).await;
+    rig.bus.delete_queue("team.billing.normal").await.unwrap();
+    let refuse =
+        "CREATE TRIGGER refuse BEFORE UPDATE OF diverted_at ON inbox BEGIN SELECT RAISE(ABORT, 'as asked'); END";
+    rig.database().execute_batch(refuse).unwrap();
+    let (log, _collecting) = Log::collect();
+    rig.publish(&rig.layout.inbound(PartitionId(0)), [event("w1", PHONE, "my invoice")]).await;
+    let (mut said, mut is_refused) = (String::new(), true);
+    rig.route_until(async || {
+        said += &log.take();
+        if is_refused && said.matches("not written down yet").count() >= 3 {
+            assert_eq!(rig.ask(ROWS), ["open|billing|firm|1"]);
+            rig.database().execute_batch("DROP TRIGGER refuse").unwrap();
+            is_refused = false;
+        }
+        rig.waiting("wa.in.p00").await == 0
+    })
+    .await;
+    assert!(!said.contains("batch not handled yet"), "{said}");
+    assert_eq!(rig.documents("frontdesk").await.len(), 1);
+    assert_eq!(rig.ask(ROWS), ["open|frontdesk|firm|1"]);
+    assert_eq!(rig.ask("SELECT diverted_why FROM inbox"), ["queue missing"]);
     assert_eq!(told(&rig, "billing").await, ["diverted frontdesk 1"]);
 }
 

@@ -5,9 +5,9 @@ use std::sync::LazyLock;
 
 use waypost_domain::{Binding, ContactId, Conversation, ConversationId, ConversationState, NumberName, TeamName};
 
+use crate::Result;
 use crate::core::{Columns, Param, Row, Sql, Statement, Table, params};
 use crate::inbox::{InboxTx, ReadUnlocked};
-use crate::{Result, Store};
 
 mod answered;
 
@@ -144,15 +144,12 @@ pub struct Rebind {
     pub to: TeamName,
 }
 
-impl Store {
-    /// Binds conversations firmly to the teams that got their messages; those that another team has by now, or a person
-    /// holds, stay as they are. Returns how many changed. A batch that has read one of them begins again.
-    pub async fn rebind(&self, moved: &BTreeSet<Rebind>) -> Result<u64> {
-        let ids: Param<'_> = moved.iter().map(|one| one.conversation).collect();
-        let from: Param<'_> = moved.iter().map(|one| &one.from).collect();
-        let to: Param<'_> = moved.iter().map(|one| &one.to).collect();
-        Ok(self.write(&REBIND, params![ids, from, to]).await?.affected)
-    }
+/// Binds conversations firmly to the teams that got their messages.
+pub(crate) fn rebinding(moved: &BTreeSet<Rebind>) -> Statement<'_> {
+    let ids: Param<'_> = moved.iter().map(|one| one.conversation).collect();
+    let from: Param<'_> = moved.iter().map(|one| &one.from).collect();
+    let to: Param<'_> = moved.iter().map(|one| &one.to).collect();
+    Statement::new(&REBIND, params![ids, from, to])
 }
 
 /// Conversations by whom they are with, and on which of our numbers.

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use tempfile::TempDir;
-use waypost_domain::PartitionId;
+use waypost_domain::{AliasSet, PartitionId, Timestamp};
 
 use crate::core::Sql;
 use crate::suite::{COMPONENT, row};
-use crate::{Result, Retention, Sequence, Store, StoreError, StoreOptions, StoreUrl};
+use crate::{Observation, Result, Retention, Sequence, Store, StoreError, StoreOptions, StoreUrl};
 
 const TTL: Duration = Duration::from_secs(3600);
 
@@ -34,6 +34,15 @@ async fn what_was_committed_is_there_after_opening_again() -> Result<()> {
     assert_eq!(again.numbers().await?[0].name, name);
     drop(store);
     Ok(())
+}
+
+/// The names of a batch's people are made once, where they are looked up: there is no round trip to spare.
+#[tokio::test]
+async fn nothing_is_read_ahead() {
+    let (_folder, store) = open().await;
+    let aliases = AliasSet { phone: Some("15550001111".to_owned()), ..AliasSet::default() };
+    let observation = Observation::of(aliases, Timestamp::default());
+    assert_eq!(store.to_read_ahead(&[observation]), None);
 }
 
 #[tokio::test]

@@ -30,7 +30,7 @@ impl Work<'_> {
             self.held_here.entry(pair).or_default().push(arrival.inbound.clone());
         }
         self.record_activity(ActivityKind::Held, &row, None, "");
-        self.rows.push(row);
+        self.record(row);
         self.decided.held += 1;
     }
 

@@ -40,7 +40,7 @@ impl Work<'_> {
             if let Some(pair) = pair {
                 self.kept.entry(pair).or_default().push(arrival.inbound.clone());
             }
-            self.rows.push(row);
+            self.record(row);
             return;
         };
         // One thing more is told to its team, and nothing else changes.
@@ -65,7 +65,7 @@ impl Work<'_> {
         add_told(&mut decision.extras, conversation.seq, Vec::new());
         row.outcome = Some(decision.clone());
         self.record_activity(ActivityKind::Noticed, &row, decision.team.as_ref(), NOTICE);
-        self.rows.push(row);
+        self.record(row);
         let original = self.original(&arrival.inbound);
         self.decided.outgoing.push(Outgoing {
             id: arrival.inbound.decision_id,
@@ -106,8 +106,8 @@ impl Work<'_> {
     pub(super) fn original(&self, inbound: &Inbound) -> Option<Original> {
         let stored = self.originals.of(inbound);
         stored.or_else(|| {
-            let ids: Vec<DecisionId> = keys(inbound).iter().map(EventKey::decision_id).collect();
-            self.rows.iter().find(|row| ids.contains(&row.decision_id)).map(Original::of_row)
+            let place = keys(inbound).iter().find_map(|key| self.places.get(&key.decision_id()).copied());
+            self.rows.get(place?).map(Original::of_row)
         })
     }
 }

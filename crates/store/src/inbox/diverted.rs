@@ -1,7 +1,10 @@
 //! Messages that another queue got than their team's, written down once they are there. Must never change a decision.
 
+use std::collections::BTreeSet;
+
 use waypost_domain::{DecisionId, TeamName, Timestamp};
 
+use crate::conversations::{Rebind, rebinding};
 use crate::core::{Sql, Statement, params};
 use crate::{Result, Store};
 
@@ -30,20 +33,26 @@ static DIVERT: Sql = Sql::each(
 );
 
 impl Store {
-    /// Writes down where these messages went, over what was known of that before; all of them or none.
-    pub async fn record_diversions(&self, diverted: &[DivertedMessage]) -> Result<()> {
-        if diverted.is_empty() {
-            return Ok(());
-        }
+    /// Writes down where these messages went, over what was known of that before, and binds conversations firmly to the
+    /// teams that got theirs; those that another team has by now, or a person holds, stay as they are. All of it or
+    /// nothing. Returns how many conversations changed. A batch that has read one of them begins again.
+    pub async fn divert(&self, diverted: &[DivertedMessage], moved: &BTreeSet<Rebind>) -> Result<u64> {
         let mut sorted: Vec<&DivertedMessage> = diverted.iter().collect();
         sorted.sort_unstable_by_key(|one| one.decision);
         let row = |one: &'_ DivertedMessage| {
             let Diversion { to, why, at } = one.diversion.clone();
             params![one.decision, at, to.map(|team| team.to_string()), why]
         };
-        let rows = sorted.into_iter().map(row).collect();
+        let written = (!sorted.is_empty()).then(|| Statement::rows(&DIVERT, sorted.into_iter().map(row).collect()));
+        let bound = (!moved.is_empty()).then(|| rebinding(moved));
+        let has_bound = bound.is_some();
+        let statements: Vec<Statement<'_>> = bound.into_iter().chain(written).collect();
+        if statements.is_empty() {
+            return Ok(0);
+        }
         let mut tx = self.begin().await?;
-        tx.run(vec![Statement::rows(&DIVERT, rows)]).await?;
-        tx.commit().await
+        let answers = tx.run(statements).await?;
+        tx.commit().await?;
+        Ok(answers.first().filter(|_| has_bound).map_or(0, |answer| answer.affected))
     }
 }

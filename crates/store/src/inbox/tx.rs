@@ -117,17 +117,19 @@ impl Store {
     ) -> Result<(InboxTx, Vec<Option<KnownEvent>>)> {
         let ids = ids(keys);
         let mut reads = vec![Statement::new(&KNOWN, params![&fence.component, array(&ids)])];
-        let wanted = People::aliases(observations);
-        // SQLite has no round trips, and one writer: reading ahead would only be work.
-        let reads_ahead = self.is_shared() && !wanted.is_empty();
-        if reads_ahead {
-            reads.push(contacts::read_owners(&wanted));
-        }
+        let wanted = self.to_read_ahead(observations);
+        reads.extend(wanted.as_ref().map(contacts::read_owners));
         let (fenced, mut answers) = self.begin_fenced(fence, reads).await?;
-        let owners = if reads_ahead { answers.pop() } else { None };
+        let prefetched = wanted.and_then(|wanted| Some((wanted, answers.pop()?)));
         let known = of_answers(&answers, &ids)?;
-        let prefetched = owners.map(|answer| (wanted, answer));
         Ok((InboxTx { fenced, read: ReadUnlocked::default(), prefetched }, known))
+    }
+
+    /// Whose owners are read with a batch's first statement: nobody's on SQLite, which has no round trips and one writer.
+    /// There the names would be made for nothing.
+    pub(crate) fn to_read_ahead(&self, observations: &[Observation]) -> Option<BTreeSet<Alias>> {
+        let wanted = self.is_shared().then(|| People::aliases(observations))?;
+        (!wanted.is_empty()).then_some(wanted)
     }
 }
 

@@ -108,7 +108,7 @@ pub async fn a_conversation_is_bound_to_who_got_its_message(store: &Store) -> Re
     batch.commit().await?;
     let to = team("overflow");
     let moved = all.iter().map(|one| Rebind { conversation: one.id, from: team("billing"), to: to.clone() }).collect();
-    assert_eq!(store.rebind(&moved).await?, 2);
+    assert_eq!(store.divert(&[], &moved).await?, 2);
     let pairs: Vec<_> = all.iter().map(|one| (one.contact, one.number.clone())).collect();
     let mut batch = begin(store, &lease).await?;
     let read = batch.conversations(&pairs).await?;

@@ -1,5 +1,7 @@
 //! What became of a message: found again by what people know of it, with when it was published and where it went.
 
+use std::collections::BTreeSet;
+
 use waypost_domain::{PartitionCount, PartitionId, TeamName};
 
 use super::{at, begin, contact_of, decision, event, merge, observe, owner, owner_of, row, seen};
@@ -115,9 +117,14 @@ pub async fn where_a_message_went_instead_is_written_down(store: &Store) -> Resu
         decision: event(key).decision_id(),
         diversion: Diversion { to: to.cloned(), why: "queue missing".into(), at: at(millis) },
     };
-    store.record_diversions(&[]).await?;
-    store.record_diversions(&[diverted("b", None, 5), diverted("a", Some(&overflow), 5)]).await?;
-    store.record_diversions(&[diverted("b", Some(&overflow), 6), diverted("never", None, 6)]).await?;
+    let nobodys = BTreeSet::new();
+    for diversions in [
+        &[][..],
+        &[diverted("b", None, 5), diverted("a", Some(&overflow), 5)],
+        &[diverted("b", Some(&overflow), 6), diverted("never", None, 6)],
+    ] {
+        assert_eq!(store.divert(diversions, &nobodys).await?, 0);
+    }
     for (key, want) in [("a", Some((Some(&overflow), 5))), ("b", Some((Some(&overflow), 6))), ("c", None)] {
         let want = want.map(|(to, millis)| diverted(key, to, millis).diversion);
         assert_eq!(stored(store, key).await?.diversion, want, "{key}");
