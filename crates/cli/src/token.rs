@@ -134,14 +134,13 @@ async fn list(client: Client, json: bool) -> Result<(), Failure> {
             Ok((page.tokens, page.next_page_token))
         }
     });
-    let fields = ["name", "roles", "teams", "create_time", "expire_time", "revoke_time", "title"];
-    print_list(json, &tokens.await?, &fields)
+    print_tokens(json, &tokens.await?)
 }
 
 async fn get(client: Client, json: bool, name: &str) -> Result<(), Failure> {
     let request = v1::GetTokenRequest { name: format!("tokens/{}", id_of(name)?) };
     let token = client.get_token(request).await?.into_inner().token;
-    print_one(json, &token.unwrap_or_default())
+    print_token(json, &token.unwrap_or_default())
 }
 
 async fn revoke(client: Client, name: &str) -> Result<(), Failure> {
@@ -149,6 +148,16 @@ async fn revoke(client: Client, name: &str) -> Result<(), Failure> {
     let request = v1::RevokeTokenRequest { name: name.clone(), ..v1::RevokeTokenRequest::default() };
     client.revoke_token(request).await?;
     output::line(&format!("{name} is revoked"))
+}
+
+/// What `list` shows, wherever it was read.
+pub fn print_tokens(json: bool, tokens: &[v1::Token]) -> Result<(), Failure> {
+    print_list(json, tokens, &["name", "roles", "teams", "create_time", "expire_time", "revoke_time", "title"])
+}
+
+/// What `get` shows, wherever it was read.
+pub fn print_token(json: bool, token: &v1::Token) -> Result<(), Failure> {
+    print_one(json, token)
 }
 
 /// The secret goes into its file, or alone to standard output.

@@ -161,9 +161,10 @@ async fn tokens_are_made_and_revoked_over_the_server() -> anyhow::Result<()> {
         Ok(command.output()?)
     };
     let folder = server.data_dir().display().to_string();
-    let at_store = elsewhere(&["token", "get", name, "--json", "--data-dir", &folder])?;
-    let at_store: Value = serde_json::from_slice(&at_store.stdout)?;
-    assert_eq!((&at_store["name"], &at_store["state"]), (&name.into(), &"revoked".into()));
+    for words in [&["token", "get", name][..], &["token", "list"]] {
+        let at_store = elsewhere(&[words, &["--json", "--data-dir", &folder]].concat())?;
+        assert_eq!(serde_json::from_slice::<Value>(&at_store.stdout)?, operator.json(words)?, "{words:?}: one form");
+    }
     assert_eq!(elsewhere(&["token", "list"])?.status.code(), Some(5));
     Ok(())
 }

@@ -76,7 +76,7 @@ impl Tokens {
     async fn get_token(&self, request: Request<v1::GetTokenRequest>) -> Result<v1::GetTokenResponse> {
         let id = uuid_of("name", COLLECTION, &request.get_ref().name)?;
         let row = self.shared.store.token(id).await?.ok_or_else(|| not_found(name(id)))?;
-        Ok(v1::GetTokenResponse { token: Some(wire(&row)) })
+        Ok(v1::GetTokenResponse { token: Some(token_message(&row)) })
     }
 
     async fn list_tokens(&self, request: Request<v1::ListTokensRequest>) -> Result<v1::ListTokensResponse> {
@@ -85,7 +85,7 @@ impl Tokens {
         let after = page::place(COLLECTION, &request.page_token, |place| Uuid::try_parse(place).ok())?;
         let mut rows = self.shared.store.tokens_after(after, size + 1).await?;
         let next_page_token = page::cut(COLLECTION, &mut rows, size, |row| row.id.to_string());
-        Ok(v1::ListTokensResponse { tokens: rows.iter().map(wire).collect(), next_page_token })
+        Ok(v1::ListTokensResponse { tokens: rows.iter().map(token_message).collect(), next_page_token })
     }
 
     async fn create_token(&self, request: Request<v1::CreateTokenRequest>) -> Result<v1::CreateTokenResponse> {
@@ -156,7 +156,7 @@ async fn insert(tx: &mut Tx, id: Uuid, hash: Vec<u8>, new: &NewToken) -> Result<
     };
     tx.insert_token(&row).await?;
     tx.record(&name(id), None, Some(&audited(&row)));
-    Ok(v1::CreateTokenResponse { token: Some(wire(&row)), secret: String::new() })
+    Ok(v1::CreateTokenResponse { token: Some(token_message(&row)), secret: String::new() })
 }
 
 async fn revoke(tx: &mut Tx, id: Uuid, given_etag: String) -> Result<v1::RevokeTokenResponse> {
@@ -164,12 +164,12 @@ async fn revoke(tx: &mut Tx, id: Uuid, given_etag: String) -> Result<v1::RevokeT
     check_etag(&name(id), &given_etag, &etag(&before))?;
     // Once is enough; a second time changes nothing.
     if tx.validate_only() || before.revoked_at.is_some() {
-        return Ok(v1::RevokeTokenResponse { token: Some(wire(&before)) });
+        return Ok(v1::RevokeTokenResponse { token: Some(token_message(&before)) });
     }
     tx.revoke_token(id).await?;
     let after = TokenRow { revoked_at: Some(tx.now()), ..before.clone() };
     tx.record(&name(id), Some(&audited(&before)), Some(&audited(&after)));
-    Ok(v1::RevokeTokenResponse { token: Some(wire(&after)) })
+    Ok(v1::RevokeTokenResponse { token: Some(token_message(&after)) })
 }
 
 fn name(id: Uuid) -> String {
@@ -181,7 +181,8 @@ fn etag(row: &TokenRow) -> String {
     if row.revoked_at.is_some() { "revoked" } else { "valid" }.to_owned()
 }
 
-fn wire(row: &TokenRow) -> v1::Token {
+/// As it is answered, and printed.
+pub fn token_message(row: &TokenRow) -> v1::Token {
     let teams = row.teams.split(' ').filter_map(|team| TeamName::new(team).ok());
     v1::Token {
         name: name(row.id),
@@ -196,7 +197,7 @@ fn wire(row: &TokenRow) -> v1::Token {
 }
 
 fn audited(row: &TokenRow) -> v1::Token {
-    v1::Token { etag: String::new(), ..wire(row) }
+    v1::Token { etag: String::new(), ..token_message(row) }
 }
 
 #[cfg(test)]

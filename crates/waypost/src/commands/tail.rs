@@ -119,6 +119,10 @@ async fn consume(config: &Config, team: &TeamName, printer: &mut Printer, follow
         consumers.push(consumer);
     }
     let started = Instant::now();
+    // On files nothing is routed while we have them. Elsewhere it is asked when the queues give nothing: not for each
+    // message, for that asks every partition's queue.
+    let is_alone = config.bus.is_embedded();
+    let mut is_over = is_alone;
     let [urgent, normal] = &mut consumers[..] else { return Err(Failure::failed("two queues were asked for")) };
     let outcome = loop {
         let next = async {
@@ -128,17 +132,16 @@ async fn consume(config: &Config, team: &TeamName, printer: &mut Printer, follow
                 batch = normal.next_batch(1) => (Priority::Normal, batch),
             }
         };
-        let (priority, batch) = if follow {
-            next.await
-        } else {
-            let is_coming =
-                !config.bus.is_embedded() && is_coming_on(&*bus, config).await? && started.elapsed() < COMING_WITHIN;
-            match tokio::time::timeout(EMPTY_AFTER, next).await {
-                Ok(next) => next,
-                Err(_) if is_coming => continue,
-                Err(_) => break Ok(()),
+        let next = if follow { Some(next.await) } else { tokio::time::timeout(EMPTY_AFTER, next).await.ok() };
+        let Some((priority, batch)) = next else {
+            // What came in between is taken by the next look.
+            if is_over || started.elapsed() >= COMING_WITHIN {
+                break Ok(());
             }
+            is_over = !is_coming_on(&*bus, config).await?;
+            continue;
         };
+        is_over = is_alone;
         let batch = batch.map_err(Failure::unavailable)?;
         let mut more = true;
         for delivery in &batch {

@@ -1,10 +1,10 @@
 //! `waypost token` at the store itself; over a server it is the client's.
 
-use serde_json::{Value, json};
-use waypost_admin::{CallError, NewToken, Role, create_token, revoke_token};
+use waypost_admin::{CallError, NewToken, Role, create_token, revoke_token, token_message};
 use waypost_cli::secret_file::SecretFile;
-use waypost_cli::token::{self, TokenCommand, TokenCreateArgs, TokenNameArgs, id_of, print_created};
-use waypost_domain::Timestamp;
+use waypost_cli::token::{
+    self, TokenCommand, TokenCreateArgs, TokenNameArgs, id_of, print_created, print_token, print_tokens,
+};
 use waypost_store::{Store, StoreError, TokenRow};
 
 use crate::cli::ConfigArgs;
@@ -12,7 +12,6 @@ use crate::output;
 use crate::process::Config;
 use crate::process::store::open_store;
 use waypost_cli::Failure;
-use waypost_cli::show::{Screen, Table};
 
 /// Who the audit log says it was.
 const ACTOR: &str = "cli";
@@ -66,34 +65,17 @@ async fn list(config: &ConfigArgs, json: bool) -> Result<(), Failure> {
             break;
         }
     }
-    let now = store.now().await.map_err(failed)?;
     store.close().await;
-    if json {
-        let tokens: Vec<Value> = tokens.iter().map(|token| as_json(token, now)).collect();
-        return output::line(&Value::from(tokens).to_string());
-    }
-    let mut table = Table::new(&["NAME", "ROLES", "TEAMS", "STATE", "TITLE"]);
-    for token in &tokens {
-        let name = format!("tokens/{}", token.id);
-        table.add_row([&name, &token.roles, &token.teams, state(token, now), &token.title]);
-    }
-    output::line(&table.on(&Screen::stdout()))
+    print_tokens(json, &tokens.iter().map(token_message).collect::<Vec<_>>())
 }
 
 async fn get(args: TokenNameArgs) -> Result<(), Failure> {
     let id = id_of(&args.name)?;
     let store = usable_store(&Config::of(&args.place.config)?).await?;
     let token = store.token(id).await.map_err(failed)?;
-    let now = store.now().await.map_err(failed)?;
     store.close().await;
-    let token = as_json(&token.ok_or_else(|| Failure::failed(format!("tokens/{id} does not exist")))?, now);
-    if args.place.json {
-        return output::line(&token.to_string());
-    }
-    for (field, value) in token.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null()) {
-        output::line(&format!("{field:13}  {}", value.as_str().map_or_else(|| value.to_string(), str::to_owned)))?;
-    }
-    Ok(())
+    let token = token.ok_or_else(|| Failure::failed(format!("tokens/{id} does not exist")))?;
+    print_token(args.place.json, &token_message(&token))
 }
 
 async fn revoke(args: TokenNameArgs) -> Result<(), Failure> {
@@ -123,28 +105,4 @@ fn failed(error: impl Into<CallError>) -> Failure {
         CallError::Store(other) => Failure::failed(format!("store: {other}")),
         other => Failure::failed(other.to_string()),
     }
-}
-
-fn state(token: &TokenRow, now: Timestamp) -> &'static str {
-    if token.revoked_at.is_some() {
-        "revoked"
-    } else if token.expires_at.is_some_and(|end| end <= now) {
-        "expired"
-    } else {
-        "valid"
-    }
-}
-
-fn as_json(token: &TokenRow, now: Timestamp) -> Value {
-    let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
-    json!({
-        "name": format!("tokens/{}", token.id),
-        "title": token.title,
-        "roles": words(&token.roles),
-        "teams": words(&token.teams),
-        "state": state(token, now),
-        "created_at_ms": token.created_at.as_millis(),
-        "expires_at_ms": token.expires_at.map(Timestamp::as_millis),
-        "revoked_at_ms": token.revoked_at.map(Timestamp::as_millis),
-    })
 }
