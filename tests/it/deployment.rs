@@ -246,6 +246,7 @@ impl Deployment {
             arguments: self.overrides().map(Into::into).collect(),
             variables: Vec::new(),
             ready_url: self.admin_url("/readyz"),
+            ready_when: None,
             namespace: self.namespace.clone(),
             log_folder: Some(self.log_folder()),
         }

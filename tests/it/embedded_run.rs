@@ -52,6 +52,27 @@ async fn it_gets_ready_believes_signatures_and_outlives_a_kill() -> anyhow::Resu
     Ok(())
 }
 
+/// What customers write, the token of this machine's commands, whatever the umask lets others do.
+#[tokio::test]
+async fn its_files_are_for_their_owner_alone() -> anyhow::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let folder = tempfile::tempdir()?;
+    let (settings, _) = settings(folder.path())?;
+    let _waypost = WaypostProcess::start(&settings).await?;
+    let data = folder.path().join("data");
+    let mode = |path: &Path| std::fs::metadata(path).map(|metadata| metadata.permissions().mode() & 0o777);
+    assert_eq!(mode(&data)?, 0o700);
+    let mut names = Vec::new();
+    for file in std::fs::read_dir(&data)? {
+        let file = file?;
+        assert_eq!(mode(&file.path())?, 0o600, "{file:?}");
+        names.push(file.file_name().into_string().unwrap_or_default());
+    }
+    ensure!(["store.db", "bus.db"].iter().all(|name| names.iter().any(|found| found == name)), "{names:?}");
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_mistake_in_the_configuration_is_told_by_its_field() -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;

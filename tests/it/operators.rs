@@ -5,13 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context as _, ensure};
 use waypost_tests::ports::free_port;
+use waypost_tests::{WaypostProcess, WaypostSettings};
 
 use crate::deployment::{Backend, Deployment, QUEUES, RULES, on_each_backend, text};
 
 on_each_backend!(
     every_family_is_explained_and_begins_at_0,
     readiness_names_what_each_component_needs,
-    without_rules_the_router_waits_and_says_so,
+    without_rules_the_router_is_not_ready_and_says_so,
 );
 
 async fn get(deployment: &Deployment, path: &str) -> anyhow::Result<(u16, String)> {
@@ -124,12 +125,18 @@ async fn readiness_names_what_each_component_needs(backend: Backend) -> anyhow::
     Ok(())
 }
 
-/// It may be this very process through which somebody activates the first version: it must be let in.
-async fn without_rules_the_router_waits_and_says_so(backend: Backend) -> anyhow::Result<()> {
+/// Messages would only pile up behind it. `/livez` is good: nothing is mended by starting it again.
+async fn without_rules_the_router_is_not_ready_and_says_so(backend: Backend) -> anyhow::Result<()> {
     let deployment = Deployment::new(backend, RULES)?.without_rules_file()?;
-    let _waypost = deployment.start().await?;
+    let ready_when = Some("router rules: not ready: no rules are active".to_owned());
+    let settings = WaypostSettings { ready_when, ..deployment.process_settings() };
+    let _waypost = WaypostProcess::start(&settings).await?;
     let (status, text) = get(&deployment, "/readyz").await?;
-    ensure!(status == 200 && text.contains("router rules: waiting: no rules are active"), "{status} {text}");
+    ensure!(status == 503 && text.contains("waypost rules activate"), "{status} {text}");
+    ensure!(get(&deployment, "/livez").await?.0 == 200, "it lives");
+    let status = deployment.command(&["status"])?.output()?;
+    let told = String::from_utf8_lossy(&status.stdout);
+    ensure!(status.status.code() == Some(1) && told.contains("no rules are active"), "{status:?}");
     Ok(())
 }
 

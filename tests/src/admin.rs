@@ -67,7 +67,9 @@ impl AdminServer {
             key = certificates.key_file,
         );
         let ready_url = format!("http://127.0.0.1:{admin}/readyz");
-        let settings = WaypostSettings { config, ready_url, ..Default::default() };
+        // Without rules it is not ready, and answers the administration.
+        let ready_when = rules.is_empty().then(|| "admin listener: ready\n".to_owned());
+        let settings = WaypostSettings { config, ready_url, ready_when, ..Default::default() };
         let process = WaypostProcess::start(&settings).await?;
         let webhook_url = format!("http://127.0.0.1:{webhook}/webhook");
         Ok(Self { folder, settings, process, port, webhook_url, certificates })

@@ -35,6 +35,8 @@ pub struct WaypostSettings {
     pub variables: Vec<(String, String)>,
     /// Answers 200 when it is ready, e.g. `http://127.0.0.1:1234/readyz`.
     pub ready_url: String,
+    /// What that answer must say instead, for a process that lacks something: e.g. `admin listener: ready`.
+    pub ready_when: Option<String>,
     /// The network namespace to run in, instead of the test's own.
     pub namespace: Option<String>,
     /// Where each process that is started leaves all that it wrote, in files of its own.
@@ -68,13 +70,17 @@ impl WaypostProcess {
     pub async fn start(settings: &WaypostSettings) -> anyhow::Result<Self> {
         let mut process = Self::spawn(settings)?;
         let http = http_client()?;
-        let what = format!("{} answers 200", settings.ready_url);
+        let what = format!("{} answers {}", settings.ready_url, settings.ready_when.as_deref().unwrap_or("200"));
         let ready = eventually(&what, READY_DEADLINE, async || {
             if let Ok(Some(status)) = process.child.try_wait() {
                 return Some(Err(status));
             }
-            let answer = http.get(&settings.ready_url).timeout(Duration::from_secs(2)).send().await;
-            answer.is_ok_and(|answer| answer.status().as_u16() == 200).then_some(Ok(()))
+            let answer = http.get(&settings.ready_url).timeout(Duration::from_secs(2)).send().await.ok()?;
+            let is_ready = match &settings.ready_when {
+                None => answer.status().as_u16() == 200,
+                Some(words) => answer.text().await.is_ok_and(|text| text.contains(words)),
+            };
+            is_ready.then_some(Ok(()))
         });
         match ready.await {
             Ok(()) => Ok(process),

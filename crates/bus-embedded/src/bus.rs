@@ -1,5 +1,7 @@
 //! The handle of the running bus.
 
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -54,7 +56,8 @@ impl EmbeddedBus {
             let path = path.to_owned();
             move |source| OpenError::Io { path, source }
         };
-        std::fs::create_dir_all(folder).map_err(io(folder))?;
+        // What customers write lies there.
+        DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(io(folder))?;
         let lock = lock::take(folder)?;
         let path = file::path_in(folder);
         let shared = Arc::new(Shared::new(Mailbox::new(options.commands_max, options.bytes_max)));

@@ -2,6 +2,7 @@
 
 use std::fs::{File, TryLockError};
 use std::io;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ const PAUSE: Duration = Duration::from_millis(10);
 pub(crate) fn take(folder: &Path) -> Result<File, OpenError> {
     let path = path_in(folder);
     let io = |source| OpenError::Io { path: path.clone(), source };
-    let file = File::options().create(true).write(true).truncate(false).open(&path).map_err(io)?;
+    let file = File::options().create(true).write(true).truncate(false).mode(0o600).open(&path).map_err(io)?;
     let mut tried = 1;
     loop {
         match file.try_lock() {

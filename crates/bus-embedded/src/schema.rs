@@ -1,5 +1,7 @@
 //! The file: its tables, its version and its settings. Must never open a file of another kind or of a newer version.
 
+use std::fs::File;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -48,8 +50,11 @@ const TABLES: &str = "
     CREATE TABLE probe (filler BLOB NOT NULL) STRICT;
 ";
 
-/// The one connection that writes; creates the file.
+/// The one connection that writes; creates the file, for its owner alone whatever the umask. SQLite gives those beside it
+/// the same rights.
 pub(crate) fn open_writer(path: &Path, file_bytes_max: Option<u64>) -> Result<Connection, OpenError> {
+    // What stands in the way is told by the opening.
+    drop(File::options().write(true).create_new(true).mode(0o600).open(path));
     let sqlite = |source| not_a_database(path, source);
     let connection = Connection::open(path).map_err(sqlite)?;
     connection.busy_timeout(BUSY_TIMEOUT).map_err(sqlite)?;

@@ -22,10 +22,7 @@ pub const CHECK_TIMEOUT: Duration = Duration::from_millis(800);
 pub enum State {
     /// All is there.
     Ready,
-    /// Nothing is broken: a person has to do something first, e.g. activate rules. The process counts as ready, because
-    /// it may be this very process through which that is done.
-    Waiting(String),
-    /// The process cannot do its work now.
+    /// The process cannot do its work now: something is gone, or a person has to do something first, e.g. activate rules.
     NotReady(String),
 }
 
@@ -37,7 +34,7 @@ impl State {
 
     const fn is_ready(&self) -> bool {
         match self {
-            Self::Ready | Self::Waiting(_) => true,
+            Self::Ready => true,
             Self::NotReady(_) => false,
         }
     }
@@ -47,7 +44,6 @@ impl fmt::Display for State {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Ready => f.write_str("ready"),
-            Self::Waiting(reason) => write!(f, "waiting: {reason}"),
             Self::NotReady(problem) => write!(f, "not ready: {problem}"),
         }
     }
@@ -154,8 +150,8 @@ fn log_changes(last: &mut BTreeMap<String, State>, states: &BTreeMap<String, Sta
         let before = last.insert(name.clone(), state.clone());
         match (before.as_ref().is_none_or(State::is_ready), state) {
             (true, State::NotReady(problem)) => warn!(need = name, problem, "not ready"),
-            (false, State::Ready | State::Waiting(_)) => info!(need = name, "ready"),
-            (true, State::Ready | State::Waiting(_)) | (false, State::NotReady(_)) => {}
+            (false, State::Ready) => info!(need = name, "ready"),
+            (true, State::Ready) | (false, State::NotReady(_)) => {}
         }
     }
 }
@@ -214,10 +210,12 @@ mod tests {
         assert!(health.report().await.is_ready(), "nothing is needed");
         let rules = health.register_switch("router", "rules", State::NotReady("not read yet".to_owned()));
         assert!(!health.report().await.is_ready());
-        rules.set(State::Waiting("none are active".to_owned()));
+        rules.set(State::NotReady("none are active".to_owned()));
+        assert_eq!(health.report().await.to_string(), "not ready\nrouter rules: not ready: none are active\n");
+        rules.set(State::Ready);
         health.register_state("router", "leases", || State::Ready);
         let report = health.report().await;
-        assert_eq!(report.to_string(), "ready\nrouter leases: ready\nrouter rules: waiting: none are active\n");
+        assert_eq!(report.to_string(), "ready\nrouter leases: ready\nrouter rules: ready\n");
         health.register_state("router", "leases", || State::of_problem(Some("not renewed".to_owned())));
         assert!(!health.report().await.is_ready(), "the second one counts");
         shutdown.cancel();

@@ -4,6 +4,8 @@
 //! Whatever is under way holds a seat: the caller while it decides, the job while it is queued and while it runs, the
 //! answer until it is taken. So [`Sqlite::is_busy`] is exact, which simulations with a clock of their own rely on.
 
+use std::fs::File;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -366,7 +368,14 @@ async fn start(open: Arc<dyn Fn() -> rusqlite::Result<Connection> + Send + Sync>
     Ok(jobs)
 }
 
+/// A new file is for its owner alone, whatever the umask; SQLite gives those beside it the same rights. What stands in the
+/// way is told by whoever opens the file.
+fn make_private(path: &Path) {
+    drop(File::options().write(true).create_new(true).mode(0o600).open(path));
+}
+
 fn open_writer(path: &PathBuf, patience: Duration) -> rusqlite::Result<Connection> {
+    make_private(path);
     let connection = with_cache(Connection::open(path)?)?;
     connection.busy_timeout(patience)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;

@@ -19,6 +19,7 @@ use super::store::open_store;
 use waypost_cli::Failure;
 
 const NO_RULES: &str = "no rules are active, and rules.file names none";
+const REMEDY: &str = "`waypost rules push` and `waypost rules activate`, or set rules.file";
 const RULES_EVERY: Duration = Duration::from_millis(500);
 
 section! {
@@ -63,7 +64,7 @@ pub(crate) async fn open_rules(
             Ok(None) if is_logged => {}
             Ok(None) => {
                 is_logged = true;
-                state.set(State::Waiting(NO_RULES.to_owned()));
+                state.set(State::NotReady(format!("{NO_RULES}: {REMEDY}")));
                 warn!("{NO_RULES}: messages wait in the partitions' queues");
             }
             Err(RulesError::Store(error)) if error.is_transient() => warn!(%error, "rules not read yet"),

@@ -1,5 +1,7 @@
 //! The store of this process: its configuration and its connections.
 
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 
 use futures_util::FutureExt;
@@ -83,9 +85,12 @@ pub(crate) async fn ready_store(config: &Config) -> Result<Store, Failure> {
     Ok(store)
 }
 
-/// Where the embedded bus and store keep their files.
+/// Where the embedded bus and store keep their files: for its owner alone, where it is made here.
 pub(super) fn create_data_dir(config: &Config) -> Result<(), Failure> {
-    std::fs::create_dir_all(&config.data_dir)
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(&config.data_dir)
         .map_err(|error| Failure::config(format!("data_dir: {}: {error}", config.data_dir.display())))
 }
 
