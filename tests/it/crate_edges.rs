@@ -40,6 +40,7 @@ const CRATES: &[(&str, Layer)] = &[
     ("waypost-store", Layer::Port),
     ("waypost-bus-embedded", Layer::Adapter),
     ("waypost-bus-rabbitmq", Layer::Adapter),
+    ("waypost-files", Layer::Kit),
     ("waypost-grpc", Layer::Kit),
     ("waypost-worker", Layer::Kit),
     ("waypost-live", Layer::Kit),
@@ -94,6 +95,8 @@ const SAME_LAYER: &[(&str, &str)] = &[
     // What the fault suite breaks lies in both ports' ways.
     ("waypost-bus", "waypost-fault"),
     ("waypost-store", "waypost-fault"),
+    // Its certificate is followed as the front door's is.
+    ("waypost-grpc", "waypost-files"),
     ("waypost", "waypost-cli"),
     ("waypost-tests", "waypost-ledger"),
     ("waypost-xtask", "waypost-ledger"),

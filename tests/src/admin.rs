@@ -138,6 +138,12 @@ impl AdminServer {
         Ok((text("name")?, text("secret")?))
     }
 
+    /// Writes another certificate over the server's, with its key, by another authority.
+    pub fn renew_certificate(&mut self) -> anyhow::Result<()> {
+        self.certificates = Certificates::new(self.folder.path())?;
+        Ok(())
+    }
+
     /// Certificate and key, PEM, of the authority that the server trusts.
     pub fn client_certificate(&self) -> anyhow::Result<(String, String)> {
         self.certificates.issue("client")

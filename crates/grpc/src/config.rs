@@ -1,15 +1,16 @@
 //! What can be set about a gRPC server.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::time::Duration;
+
+use waypost_files::TlsFiles;
 
 /// Where a server listens, and how.
 #[derive(Debug, Clone)]
 pub struct GrpcConfig {
     /// Port 0 takes a free one.
     pub listen: SocketAddr,
-    /// `None`: plain text, for a loopback address or behind a proxy that ends TLS.
+    /// Read again when they change. `None`: plain text, for a loopback address or behind a proxy that ends TLS.
     pub tls: Option<TlsFiles>,
     /// Whether a caller with a token may ask which services and messages there are.
     pub reflection: bool,
@@ -18,17 +19,6 @@ pub struct GrpcConfig {
     pub owner: Option<Vec<u8>>,
     /// What one process takes at most.
     pub limits: GrpcLimits,
-}
-
-/// PEM files, read once at the start.
-#[derive(Debug, Clone)]
-pub struct TlsFiles {
-    /// The server's certificate, and those between it and its authority.
-    pub certificate_file: PathBuf,
-    /// Its private key.
-    pub key_file: PathBuf,
-    /// Certificate authorities of the callers: with these, a caller needs a certificate besides its token.
-    pub client_ca_file: Option<PathBuf>,
 }
 
 /// Bounds of a server.

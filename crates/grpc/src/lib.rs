@@ -21,11 +21,12 @@ pub mod secret;
 pub mod server;
 
 pub use change::{Changed, Mutation, Tx, change};
-pub use config::{GrpcConfig, GrpcLimits, TlsFiles};
+pub use config::{GrpcConfig, GrpcLimits};
 pub use error::{CallError, Violations};
 pub use gate::Caller;
 pub use roles::{Access, Role};
 pub use server::{BindError, GrpcServer, ServeError, Services};
+pub use waypost_files::TlsFiles;
 
 /// What every function of a service returns.
 pub type Result<T, E = CallError> = std::result::Result<T, E>;

@@ -1,32 +1,32 @@
 //! The server: TLS, limits, the gate, the services that it was given, health, reflection.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::{Stream, stream};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use rustls::ServerConfig;
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
-use tonic::transport::{Certificate, Identity, Server, ServerTlsConfig};
+use tonic::transport::Server;
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 use tracing::warn;
+use waypost_files::{FileError, Reload, Reloadable, tls};
 use waypost_proto::unary::UnaryService;
 use waypost_store::Store;
 
-use crate::config::{GrpcConfig, TlsFiles};
-use crate::connection::Connection;
+use crate::config::GrpcConfig;
+use crate::connection::{connections, handshakes};
 use crate::dispatch::Dispatch;
 use crate::gate::{AccessTable, Gate};
 use crate::roles::{Access, Role};
 
-const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 const HEALTH_EVERY: Duration = Duration::from_secs(2);
 const KEEPALIVE_EVERY: Duration = Duration::from_secs(30);
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// How often the certificate's files are looked at.
+const RELOAD_EVERY: Duration = Duration::from_secs(1);
 const HEADERS_BYTES_MAX: u32 = 16 * 1024;
 
 /// The rows of what every server has.
@@ -68,21 +68,12 @@ impl Services {
 /// Why a server cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
-    /// Name a file that can be read.
-    #[error("{path}: {source}")]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// What the system says.
-        #[source]
-        source: std::io::Error,
-    },
+    /// Name files that can be read, with a certificate and a key that fit.
+    #[error("tls: {0}")]
+    Tls(#[from] FileError),
     /// Listen on an address that is free.
     #[error("listen: {0}")]
     Listen(#[source] std::io::Error),
-    /// Give a certificate and a key that fit.
-    #[error("tls: {}", chain(.0))]
-    Tls(#[source] tonic::transport::Error),
     /// A defect: the descriptors do not fit together.
     #[error("reflection: {0}")]
     Reflection(#[source] tonic_reflection::server::Error),
@@ -97,7 +88,7 @@ pub struct ServeError(#[source] tonic::transport::Error);
 pub struct GrpcServer {
     config: GrpcConfig,
     listener: TcpListener,
-    server: Server,
+    tls: Option<Reloadable<ServerConfig>>,
     dispatch: Dispatch,
     routes: Routes,
     table: AccessTable,
@@ -108,11 +99,7 @@ pub struct GrpcServer {
 impl GrpcServer {
     /// Reads the files of `config` and listens. Tokens are looked up in `store`.
     pub async fn bind(config: GrpcConfig, store: Store, services: Services) -> Result<Self, BindError> {
-        let mut server = Server::builder();
-        if let Some(files) = &config.tls {
-            let tls = tls(files).await?;
-            server = server.tls_config(tls).map_err(BindError::Tls)?;
-        }
+        let tls = config.tls.clone().map(|files| tls::server_config(files, &[b"h2"])).transpose()?;
         let (health, health_service) = tonic_health::server::health_reporter();
         let Services { mut dispatch, mut table, descriptor_sets } = services;
         dispatch.request_bytes_max = config.limits.request_bytes_max;
@@ -128,7 +115,7 @@ impl GrpcServer {
             routes = routes.add_service(reflection.max_decoding_message_size(config.limits.request_bytes_max));
         }
         let listener = TcpListener::bind(config.listen).await.map_err(BindError::Listen)?;
-        Ok(Self { config, listener, server, dispatch, routes, table, health, store })
+        Ok(Self { config, listener, tls, dispatch, routes, table, health, store })
     }
 
     /// Where it listens; `None` where the system does not say.
@@ -138,20 +125,24 @@ impl GrpcServer {
 
     /// Answers until `shutdown`, then finishes what is under way, for a while.
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), ServeError> {
-        let limits = self.config.limits;
-        let gate = Gate::new(self.store.clone(), self.config.owner, self.table, self.dispatch, limits.requests_max);
-        let serving = self
-            .server
+        let Self { config, listener, mut tls, dispatch, routes, table, health, store } = self;
+        let GrpcConfig { owner, limits, .. } = config;
+        let gate = Gate::new(store.clone(), owner, table, dispatch, limits.requests_max);
+        let server = Server::builder()
             .timeout(limits.request_timeout)
             .max_concurrent_streams(limits.streams_max)
             .http2_max_header_list_size(HEADERS_BYTES_MAX)
             .http2_keepalive_interval(Some(KEEPALIVE_EVERY))
             .layer(gate)
-            .add_routes(self.routes)
-            .serve_with_incoming_shutdown(
-                connections(self.listener, limits.connections_max),
-                shutdown.clone().cancelled_owned(),
-            );
+            .add_routes(routes);
+        let (incoming, stop) = (connections(listener, limits.connections_max), shutdown.clone().cancelled_owned());
+        let serving: BoxFuture<'static, Result<(), tonic::transport::Error>> = match &tls {
+            None => server.serve_with_incoming_shutdown(incoming, stop).boxed(),
+            Some(tls) => {
+                let incoming = handshakes(incoming, tls.current(), limits.connections_max);
+                server.serve_with_incoming_shutdown(incoming, stop).boxed()
+            }
+        };
         let deadline = async {
             shutdown.cancelled().await;
             tokio::time::sleep(limits.drain_timeout).await;
@@ -162,40 +153,24 @@ impl GrpcServer {
                 warn!("grpc: calls were cut off");
                 Ok(())
             }
-            () = report_health(&self.store, &self.health) => Ok(()),
+            () = report_health(&store, &health) => Ok(()),
+            () = follow(tls.as_mut()) => Ok(()),
         }
     }
 }
 
-async fn tls(files: &TlsFiles) -> Result<ServerTlsConfig, BindError> {
-    let identity = Identity::from_pem(read(&files.certificate_file).await?, read(&files.key_file).await?);
-    let tls = ServerTlsConfig::new().identity(identity).timeout(HANDSHAKE_TIMEOUT);
-    Ok(match &files.client_ca_file {
-        Some(file) => tls.client_ca_root(Certificate::from_pem(read(file).await?)),
-        None => tls,
-    })
-}
-
-async fn read(file: &Path) -> Result<Vec<u8>, BindError> {
-    tokio::fs::read(file).await.map_err(|source| BindError::File { path: file.to_owned(), source })
-}
-
-/// What comes in, while there is room; beyond that it waits in the kernel's queue.
-fn connections(listener: TcpListener, connections_max: usize) -> impl Stream<Item = std::io::Result<Connection>> {
-    let room = Arc::new(Semaphore::new(connections_max));
-    stream::unfold((listener, room), |(listener, room)| async {
-        let permit = Arc::clone(&room).acquire_owned().await.ok()?;
-        loop {
-            match listener.accept().await {
-                Ok((stream, _)) => return Some((Ok(Connection { stream, _permit: permit }), (listener, room))),
-                // A connection that is gone again, or no file descriptor left: the next may do better.
-                Err(error) => {
-                    warn!(%error, "grpc: a connection could not be taken");
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
-                }
-            }
-        }
-    })
+/// Keeps up with the certificate's files, for ever.
+async fn follow(tls: Option<&mut Reloadable<ServerConfig>>) {
+    let Some(tls) = tls else { return std::future::pending().await };
+    loop {
+        tokio::time::sleep(RELOAD_EVERY).await;
+        let result = match tls.refresh().await {
+            None => continue,
+            Some(Reload::Loaded) => "loaded",
+            Some(Reload::Rejected) => "rejected",
+        };
+        ::metrics::counter!(crate::metrics::RELOADS, "result" => result).increment(1);
+    }
 }
 
 /// Says for ever, to whoever asks for the health of the server as a whole, whether the store answers.

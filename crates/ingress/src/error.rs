@@ -1,7 +1,8 @@
 //! Why the front door does not open.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+
+use waypost_files::FileError;
 
 /// All of them are for whoever configures it; once open, the ingress reports by answers, logs and metrics.
 #[derive(Debug, thiserror::Error)]
@@ -12,10 +13,7 @@ pub enum IngressError {
     /// Choose another address, or stop whoever has it.
     #[error("cannot listen on {address}")]
     Listen { address: SocketAddr, source: std::io::Error },
-    /// Create the file, or allow this user to read it.
-    #[error("cannot read {}", file.display())]
-    Read { file: PathBuf, source: std::io::Error },
-    /// Correct what the file says.
-    #[error("{}: {problem}", file.display())]
-    Content { file: PathBuf, problem: String },
+    /// Correct the file.
+    #[error(transparent)]
+    File(#[from] FileError),
 }

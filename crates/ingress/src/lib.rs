@@ -32,16 +32,18 @@ use tokio_util::sync::CancellationToken;
 use tracing::info;
 use waypost_bus::{Bus, Layout};
 use waypost_cloud_api::signature::AppSecrets;
+use waypost_files::Reloadable;
 use waypost_ops::{Health, State};
 
 pub use config::{IngressConfig, Limits, SecretSource, TlsFiles};
 pub use error::IngressError;
 pub use outgoing::QUARANTINE_KIND;
+pub use reload::file_problems;
 
 use body::Bodies;
 use metrics::Metrics;
 use ready::Readiness;
-use reload::Reloadable;
+use reload::refresh;
 use serve::Server;
 use webhook::Webhook;
 
@@ -62,8 +64,8 @@ pub struct Ingress {
 
 /// What has to be looked at again and again.
 struct Files {
-    app_secrets: Reloadable<AppSecrets>,
-    verify_tokens: Reloadable<Vec<String>>,
+    app_secrets: Reloadable<AppSecrets, IngressError>,
+    verify_tokens: Reloadable<Vec<String>, IngressError>,
     tls: Option<Reloadable<ServerConfig>>,
 }
 
@@ -149,10 +151,10 @@ impl Files {
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
-            self.app_secrets.refresh(metrics).await;
-            self.verify_tokens.refresh(metrics).await;
+            refresh(&mut self.app_secrets, metrics).await;
+            refresh(&mut self.verify_tokens, metrics).await;
             if let Some(tls) = &mut self.tls {
-                tls.refresh(metrics).await;
+                refresh(tls, metrics).await;
             }
         }
     }

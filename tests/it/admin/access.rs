@@ -1,15 +1,21 @@
 //! Who is let in, and what they may do.
 
+use std::time::Duration;
+
+use anyhow::Context;
 use tonic::transport::Identity;
 use tonic::{Code, Status};
 use waypost_proto::admin::descriptors;
 use waypost_proto::admin_v1 as v1;
 use waypost_proto::admin_v1::token_service_client::TokenServiceClient;
 use waypost_proto::unary::UnaryTransport;
+use waypost_tests::eventually;
 use waypost_tests::process::waypost;
 
 use super::server::{AdminServer, Caller, teams, told};
 use super::terminal::Terminal;
+
+const RENEWED_WITHIN: Duration = Duration::from_secs(30);
 
 /// Calls the method at `path` with an empty request.
 async fn call(caller: &Caller, path: &str) -> Result<(), Status> {
@@ -133,6 +139,17 @@ async fn a_client_certificate_is_needed_where_it_is_asked_for() -> anyhow::Resul
     };
     assert!(health(None).await.is_err(), "no certificate");
     health(Some(identity)).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_new_certificate_is_shown_while_it_runs() -> anyhow::Result<()> {
+    let mut server = AdminServer::start().await?;
+    let before = server.caller("viewer").await?;
+    server.renew_certificate()?;
+    // Who comes now trusts the new authority alone.
+    eventually("the new certificate is shown", RENEWED_WITHIN, async || server.connect(None).await.ok()).await;
+    teams(&before).list_teams(v1::ListTeamsRequest::default()).await.context("open connections go on")?;
     Ok(())
 }
 
