@@ -61,7 +61,8 @@ impl RabbitConfig {
         Ok(uri)
     }
 
-    pub(crate) fn check(&self) -> Result<(), BusError> {
+    /// Says what cannot be right, before anything is connected.
+    pub fn check(&self) -> Result<(), BusError> {
         let positive = [
             ("publish_channels", self.publish_channels),
             ("in_flight_max", self.in_flight_max),

@@ -112,19 +112,30 @@ pub(crate) struct RunArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ConfigCommand {
-    /// Check the configuration and the rules file; name every mistake
+    /// Check the configuration and every file that it names; list every mistake; exit code 1 if there is one
     Check(CheckArgs),
     /// Print the configuration in force as TOML, secrets redacted
     Show(ConfigArgs),
 }
 
+/// Finds every mistake at once: types and values, secrets, certificates and their keys, authorities, the rules file. Each is
+/// named by its key. Secrets that everybody on this machine may read are warned of.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  waypost config check --config waypost.toml
+  waypost config check --config waypost.toml --component ingress --component router
+  waypost config check --config waypost.toml --connect
+
+Exit code 3: the file cannot be read, or is no TOML.")]
 pub(crate) struct CheckArgs {
     #[command(flatten)]
     pub(crate) config: ConfigArgs,
-    /// Check for a process that runs only this component; may be given several times
+    /// Check for a process that runs this component; may be given several times [default: those that are configured]
     #[arg(long, value_enum, value_name = "NAME")]
     pub(crate) component: Vec<Component>,
+    /// Try the broker and the database, with TLS where their URLs ask for it
+    #[arg(long)]
+    pub(crate) connect: bool,
 }
 
 #[derive(Debug, Subcommand)]

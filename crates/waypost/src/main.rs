@@ -46,7 +46,7 @@ async fn run(command: Command) -> Result<(), Failure> {
     match command {
         Command::Demo(args) => Box::pin(commands::demo::run(args)).await,
         Command::Run(args) => Box::pin(commands::run::run(args)).await,
-        Command::Config(ConfigCommand::Check(args)) => commands::config::check(&args),
+        Command::Config(ConfigCommand::Check(args)) => Box::pin(commands::config::check(&args)).await,
         Command::Config(ConfigCommand::Show(args)) => commands::config::show(&args),
         Command::Migrate(args) => commands::migrate::run(args).await,
         Command::Topology(TopologyCommand::Declare(args)) => commands::topology::declare(args).await,

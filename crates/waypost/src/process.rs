@@ -26,7 +26,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
-use tracing::info;
+use tracing::{info, warn};
 use waypost_bus::Bus;
 use waypost_domain::PartitionCount;
 use waypost_ops::Health;
@@ -114,6 +114,15 @@ pub(crate) enum Component {
 
 impl Component {
     pub(crate) const ALL: [Self; 3] = [Self::Ingress, Self::Router, Self::Admin];
+
+    /// As `--component` takes it.
+    pub(crate) const fn name(&self) -> &'static str {
+        match self {
+            Self::Ingress => "ingress",
+            Self::Router => "router",
+            Self::Admin => "admin",
+        }
+    }
 }
 
 /// What the components of a process are started with.
@@ -130,6 +139,9 @@ pub(super) struct Process<'a> {
 pub(crate) async fn run(config: &Config, components: &[Component]) -> Result<(), Failure> {
     config.check(components)?;
     log_to_stderr(config)?;
+    for warning in config.open_secrets(components) {
+        warn!("configuration: {warning}");
+    }
     let shutdown = CancellationToken::new();
     signals::stop_on_signals(shutdown.clone())?;
     let ending = Ending::of(shutdown.clone(), config.worker.drain_timeout());

@@ -8,7 +8,7 @@ use std::str::FromStr as _;
 use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode};
 
-use super::tls::{TlsOptions, Trust};
+use super::tls::{Tls, TlsOptions, Trust};
 use crate::{Result, StoreError};
 
 /// Where the store is: `sqlite:///path/file.db` or `postgres://user:password@host:port/database?sslmode=…`.
@@ -50,6 +50,14 @@ impl StoreUrl {
     /// for an open transaction too.
     pub const fn sqlite_memory() -> Self {
         Self(Target::SqliteMemory)
+    }
+
+    /// Reads the certificates and keys that it names, as opening the store does.
+    pub fn check_tls(&self) -> Result<()> {
+        match &self.0 {
+            Target::Sqlite(_) | Target::SqliteMemory => Ok(()),
+            Target::Postgres(server) => Tls::of(&server.tls).map(drop),
+        }
     }
 
     /// Whether several processes may share the store.

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use tracing::info;
-use waypost_admin::{Admin, GrpcConfig, GrpcLimits, TeamQueues, generate_secret, hash_secret};
+use waypost_admin::{Admin, GrpcConfig, GrpcLimits, TeamQueues, TlsFiles, generate_secret, hash_secret};
 use waypost_ops::State;
 use waypost_store::Store;
 
@@ -29,10 +29,10 @@ section! {
         /// On the embedded bus: whether commands on this machine reach the process, at a free port of the loopback address
         /// and with a token. Both are in `admin.json` in `data_dir`, for the owner of that folder alone.
         local: bool = true,
-        /// Certificate chain (PEM).
+        /// Certificate chain (PEM), read again when it changes.
         #[serde(skip_serializing_if = "Option::is_none")]
         tls_certificate_file: Option<PathBuf> = None,
-        /// Its key (PEM).
+        /// Its key (PEM), read again when it changes.
         #[serde(skip_serializing_if = "Option::is_none")]
         tls_key_file: Option<PathBuf> = None,
         /// Certificate authorities (PEM) of the callers: with it, each needs a certificate besides its token.
@@ -56,6 +56,12 @@ section! {
 impl GrpcSection {
     /// `alone`: the process runs no other component. Among others nobody from elsewhere reaches it without `listen`.
     pub(crate) fn check(&self, alone: bool, problems: &mut Problems) {
+        // Of the listener for this machine, too.
+        problems.require(self.request_bytes_max > 0, "grpc.request_bytes_max", "must be above 0");
+        problems.require(self.request_timeout_ms > 0, "grpc.request_timeout_ms", "must be above 0");
+        problems.require(self.connections_max > 0, "grpc.connections_max", "must be above 0");
+        problems.require(self.streams_max > 0, "grpc.streams_max", "must be above 0");
+        problems.require(self.requests_max > 0, "grpc.requests_max", "must be above 0");
         let Some(listen) = self.listen else {
             problems.require(!alone, "grpc.listen", "is needed to run the component admin alone");
             return;
@@ -67,31 +73,29 @@ impl GrpcSection {
         problems.require(has_tls || listen.ip().is_loopback(), "grpc.listen", hint);
         let hint = "needs a certificate of the server too";
         problems.require(has_tls || self.client_ca_file.is_none(), "grpc.client_ca_file", hint);
-        problems.require(self.request_bytes_max > 0, "grpc.request_bytes_max", "must be above 0");
-        problems.require(self.request_timeout_ms > 0, "grpc.request_timeout_ms", "must be above 0");
-        problems.require(self.connections_max > 0, "grpc.connections_max", "must be above 0");
-        problems.require(self.streams_max > 0, "grpc.streams_max", "must be above 0");
-        problems.require(self.requests_max > 0, "grpc.requests_max", "must be above 0");
+    }
+}
+
+impl GrpcSection {
+    /// Certificate and key, where there are both.
+    pub(crate) fn tls_files(&self) -> Option<TlsFiles> {
+        let (certificate_file, key_file) = self.tls_certificate_file.clone().zip(self.tls_key_file.clone())?;
+        Some(TlsFiles { certificate_file, key_file, client_ca_file: self.client_ca_file.clone() })
     }
 }
 
 impl Config {
     /// Whether there is anything to answer at.
-    pub(super) fn administers(&self) -> bool {
+    pub(crate) fn administers(&self) -> bool {
         self.grpc.listen.is_some() || self.is_local()
     }
 
     /// `None`: it listens for nobody from elsewhere.
     fn grpc_config(&self) -> Option<GrpcConfig> {
         let section = &self.grpc;
-        let tls = section.tls_certificate_file.clone().zip(section.tls_key_file.clone());
         Some(GrpcConfig {
             listen: section.listen?,
-            tls: tls.map(|(certificate_file, key_file)| waypost_admin::TlsFiles {
-                certificate_file,
-                key_file,
-                client_ca_file: section.client_ca_file.clone(),
-            }),
+            tls: section.tls_files(),
             reflection: section.reflection,
             owner: None,
             limits: self.grpc_limits(),

@@ -50,6 +50,15 @@ impl BusSection {
         let url = self.url.expose();
         let is_url = self.is_embedded() || url.starts_with("amqp://") || url.starts_with("amqps://");
         problems.require(is_url, "bus.url", "must be \"embedded\", amqp://… or amqps://…");
+        problems.require(self.in_flight_max > 0, "bus.in_flight_max", "must be above 0");
+        if is_url && !self.is_embedded() {
+            let refused = RabbitConfig::new(url).check().err();
+            problems.require(
+                refused.is_none(),
+                "bus.url",
+                "must be amqp://user:password@host:5672/vhost, or amqps://…",
+            );
+        }
     }
 
     /// The virtual host of the URL; `/` where it names none.

@@ -1,5 +1,6 @@
 //! How a process' configuration is read in layers and checked as a whole.
 
+pub(crate) mod files;
 pub(crate) mod layers;
 pub(crate) mod value;
 
@@ -21,6 +22,9 @@ use waypost_cli::{Beside, ConfigArgs, Failure, output};
 /// The value of `bus.url` and `store.url` that needs nothing installed.
 pub(crate) const EMBEDDED: &str = "embedded";
 
+/// For a file that cannot be read.
+const READ_REMEDY: &str = "create it, or let the user that waypost runs as read it";
+
 /// What is wrong with the configuration, a line per mistake.
 #[derive(Debug, thiserror::Error)]
 #[error("{}", .0.join("\n"))]
@@ -33,17 +37,37 @@ impl From<ConfigError> for Failure {
 }
 
 impl Config {
-    /// Reads all layers. `overrides`: flags, as `section.key` and value.
+    /// Reads all layers, which must be good.
+    #[cfg(test)]
     pub(crate) fn load(file: Option<&Path>, overrides: &[(&str, String)]) -> Result<Self, ConfigError> {
+        let (config, mistakes) = Self::load_with_mistakes(file, overrides)?;
+        if mistakes.is_empty() { Ok(config) } else { Err(ConfigError(mistakes)) }
+    }
+
+    /// Reads all layers, and what cannot be read, whose keys have their defaults. `overrides`: flags, as `section.key` and
+    /// value.
+    ///
+    /// # Errors
+    /// Nothing can be read: there is no such file, or it is no TOML.
+    pub(crate) fn load_with_mistakes(
+        file: Option<&Path>,
+        overrides: &[(&str, String)],
+    ) -> Result<(Self, Vec<String>), ConfigError> {
         let layers = layers::Layers::read(file, overrides)?;
-        let mut config: Self = layers.extract()?;
-        config.adopt_former_names(&layers)?;
-        config.read_secret_files()?;
-        Ok(config)
+        let (mut config, mut mistakes) = layers.extract();
+        mistakes.extend(config.adopt_former_names(&layers));
+        mistakes.extend(config.read_secret_files());
+        Ok((config, mistakes))
     }
 
     /// The configuration that a command names, with all its layers; the file of the usual name where it names nothing.
     pub(crate) fn of(args: &ConfigArgs) -> Result<Self, Failure> {
+        let (config, mistakes) = Self::of_with_mistakes(args)?;
+        if mistakes.is_empty() { Ok(config) } else { Err(ConfigError(mistakes).into()) }
+    }
+
+    /// The same with what cannot be read, as [`load_with_mistakes`](Self::load_with_mistakes) does.
+    pub(crate) fn of_with_mistakes(args: &ConfigArgs) -> Result<(Self, Vec<String>), Failure> {
         let found = args.found_beside();
         if let Some(beside) = &found {
             output::note(&beside.note());
@@ -54,7 +78,18 @@ impl Config {
             overrides.push(("data_dir", folder.display().to_string()));
         }
         let file = found.as_ref().and_then(Beside::used).or(args.config.as_deref());
-        Ok(Self::load(file, &overrides)?)
+        Ok(Self::load_with_mistakes(file, &overrides)?)
+    }
+
+    /// The components that it is for: on files all, in one process; else those that it has a section's needs for.
+    pub(crate) fn configured(&self) -> Vec<Component> {
+        let all = self.bus.is_embedded() || self.store.is_embedded();
+        let is_configured = |component: &Component| match component {
+            Component::Ingress => all || self.ingress.is_set(),
+            Component::Router => true,
+            Component::Admin => all || self.administers(),
+        };
+        Component::ALL.into_iter().filter(is_configured).collect()
     }
 
     /// This process' name among its replicas.
@@ -65,18 +100,23 @@ impl Config {
         })
     }
 
-    fn read_secret_files(&mut self) -> Result<(), ConfigError> {
+    /// What cannot be read.
+    fn read_secret_files(&mut self) -> Vec<String> {
         let mut problems = Vec::new();
-        let mut read = |file: &Option<PathBuf>, field: &str, secret: &mut Secret| {
+        let mut read = |file: &Option<PathBuf>, field: &str, secret: &mut Secret, unread: &str| {
             let Some(file) = file else { return };
-            match std::fs::read_to_string(file) {
-                Ok(text) => *secret = Secret::new(text.trim_end_matches(['\r', '\n'])),
-                Err(error) => problems.push(format!("{field}: {}: {error}", file.display())),
-            }
+            *secret = match std::fs::read_to_string(file) {
+                Ok(text) => Secret::new(text.trim_end_matches(['\r', '\n'])),
+                Err(error) => {
+                    problems.push(format!("{field}: cannot read {}: {error}; {READ_REMEDY}", file.display()));
+                    // It is none of the files', whatever it is.
+                    Secret::new(unread)
+                }
+            };
         };
-        read(&self.bus.url_file, "bus.url_file", &mut self.bus.url);
-        read(&self.store.url_file, "store.url_file", &mut self.store.url);
-        if problems.is_empty() { Ok(()) } else { Err(ConfigError(problems)) }
+        read(&self.bus.url_file, "bus.url_file", &mut self.bus.url, "amqp://unread");
+        read(&self.store.url_file, "store.url_file", &mut self.store.url, "postgres://unread");
+        problems
     }
 
     /// Everything that is wrong for a process that runs these components.

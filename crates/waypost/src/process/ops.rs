@@ -11,7 +11,6 @@ use tracing::{debug, info, warn};
 use waypost_ops::{Health, MetricsPage, OpsError, OpsServer, State, Switch, describe_build, start_logging};
 
 use super::Config;
-use super::config::ConfigError;
 use super::config::layers::Layers;
 use super::section::section;
 use waypost_cli::Failure;
@@ -50,15 +49,15 @@ pub(crate) enum LogFormat {
 
 impl Config {
     /// Takes what is set by a key's former name; by both names it is a mistake, since nobody can tell which is meant.
-    pub(super) fn adopt_former_names(&mut self, layers: &Layers) -> Result<(), ConfigError> {
-        let Some(listen) = self.admin.listen else { return Ok(()) };
+    pub(super) fn adopt_former_names(&mut self, layers: &Layers) -> Option<String> {
+        let listen = self.admin.listen?;
         if layers.has("ops.listen") {
             let problem = "ops.listen and admin.listen are one key by its new and its former name; keep ops.listen";
-            return Err(ConfigError(vec![problem.to_owned()]));
+            return Some(problem.to_owned());
         }
         self.ops.listen = listen;
         self.warnings.push("admin.listen is called ops.listen now; the former name goes with 1.0".to_owned());
-        Ok(())
+        None
     }
 }
 

@@ -23,6 +23,11 @@ impl Problems {
         }
     }
 
+    /// One of the mistakes.
+    pub(crate) fn add(&mut self, key: &str, problem: impl std::fmt::Display) {
+        self.0.push(format!("{key}: {problem}"));
+    }
+
     pub(crate) fn into_lines(self) -> Vec<String> {
         self.0
     }

@@ -43,6 +43,13 @@ impl StoreSection {
         let url = self.url.expose();
         let is_url = self.is_embedded() || url.starts_with("postgres://") || url.starts_with("postgresql://");
         problems.require(is_url, "store.url", "must be \"embedded\" or postgres://…");
+        problems.require(self.connections_max > 0, "store.connections_max", "must be above 0");
+        if is_url
+            && !self.is_embedded()
+            && let Err(error) = StoreUrl::parse(url)
+        {
+            problems.add("store.url", error);
+        }
     }
 }
 

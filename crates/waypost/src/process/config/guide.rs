@@ -13,8 +13,9 @@ Generated from the sections of `crates/waypost/src/process`; not to be edited.
 
 Defaults < TOML file < environment (`WAYPOST__SECTION__KEY`) < `--set section.key=value`. Durations and sizes have their
 unit in the name. Secrets can be files: `url_file`, `app_secrets_file`, `verify_token_file`. `waypost config show` prints
-what is in force, secrets redacted; `waypost config check` names every mistake by its key. A key's former name works
-until 1.0, with a warning: `admin.listen` is `ops.listen`.
+what is in force, secrets redacted. `waypost config check` names every mistake by its key, in values and in the files that
+are named, for the components that are configured or for those of `--component`; `--connect` tries broker and database. A
+key's former name works until 1.0, with a warning: `admin.listen` is `ops.listen`.
 ";
 
 /// The keys that stand in no section.

@@ -4,7 +4,6 @@
 
 use std::path::{Path, PathBuf};
 
-use figment::error::Kind;
 use figment::providers::Env;
 use figment::value::{Dict, Map, Value};
 use figment::{Figment, Metadata, Profile, Provider};
@@ -58,10 +57,25 @@ impl Layers {
         Ok(Self { figment, file })
     }
 
-    /// What they say together.
-    pub(crate) fn extract(&self) -> Result<Config, ConfigError> {
-        let described = |errors: figment::Error| errors.into_iter().map(|error| self.describe(&error)).collect();
-        self.figment.extract().map_err(|errors| ConfigError(described(errors)))
+    /// What they say together, and every mistake in it. A key that cannot be read has its default.
+    pub(crate) fn extract(&self) -> (Config, Vec<String>) {
+        let (mut value, mut mistakes) = match self.figment.find_value("") {
+            Ok(value) => (value, Vec::new()),
+            Err(errors) => return (Config::default(), errors.into_iter().map(|error| self.describe(&error)).collect()),
+        };
+        loop {
+            let errors = match value.deserialize() {
+                Ok(config) => return (config, mistakes),
+                Err(errors) => errors,
+            };
+            // Reading ends at the first mistake: without that key, it comes to the next.
+            for error in errors {
+                mistakes.push(self.describe(&error));
+                if !remove(&mut value, &error.path) {
+                    return (Config::default(), mistakes);
+                }
+            }
+        }
     }
 
     /// Whether any of them has the key.
@@ -71,7 +85,8 @@ impl Layers {
 
     fn describe(&self, error: &figment::Error) -> String {
         let path = error.path.join(".");
-        let place = match &error.metadata {
+        let found = || self.figment.find_metadata(&path);
+        let place = match error.metadata.as_ref().or_else(found) {
             Some(metadata) if metadata.name.contains("environment") => " (environment)".to_owned(),
             Some(metadata) if metadata.name == TomlFile::NAME => {
                 self.file.as_ref().map(|file| format!(" ({})", file.place(error))).unwrap_or_default()
@@ -80,6 +95,16 @@ impl Layers {
         };
         let path = if path.is_empty() { String::new() } else { format!("{path}: ") };
         format!("{path}{}{place}", error.kind)
+    }
+}
+
+/// Takes away the key at `path`, or the list that it is in. `false`: there is none.
+fn remove(value: &mut Value, path: &[String]) -> bool {
+    let (Value::Dict(_, dict), Some((key, rest))) = (value, path.split_first()) else { return false };
+    match dict.get_mut(key) {
+        None => false,
+        Some(inner @ Value::Dict(..)) if !rest.is_empty() => remove(inner, rest),
+        Some(_) => dict.remove(key).is_some(),
     }
 }
 
@@ -99,12 +124,8 @@ impl TomlFile {
 
     /// The file, and the line of the key that the error is about.
     fn place(&self, error: &figment::Error) -> String {
-        let unknown = match &error.kind {
-            Kind::UnknownField(name, _) => Some(name),
-            _ => None,
-        };
         let file = self.path.display();
-        match self.line_of(error.path.iter().chain(unknown)) {
+        match self.line_of(error.path.iter()) {
             Some(line) => format!("{file}, line {line}"),
             None => file.to_string(),
         }

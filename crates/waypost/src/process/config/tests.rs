@@ -38,6 +38,13 @@ fn mistakes_name_the_field() {
     assert!(listens("0.0.0.0:9465'")[0].starts_with("grpc.listen: needs a certificate"));
     assert!(listens("127.0.0.1:9465'\ntls_key_file='k'")[0].starts_with("grpc.tls_key_file: "));
     assert_eq!(listens("127.0.0.1:9464'"), ["grpc.listen: is taken by another section"]);
+    // The listener for the commands of this machine has them, too.
+    let limits = ["request_bytes_max", "request_timeout_ms", "connections_max", "streams_max", "requests_max"];
+    for limit in limits {
+        let expected = [format!("grpc.{limit}: must be above 0")];
+        assert_eq!(problems(&format!("{GOOD}[grpc]\n{limit} = 0\n"), &all), expected);
+        assert_eq!(listens(&format!("127.0.0.1:9465'\n{limit} = 0")), expected);
+    }
     let unknown = problems("[bus]\nulr='x'\n", &all);
     assert!(unknown[0].contains("ulr"), "{unknown:?}");
     let wrong = problems("[worker]\nbatch_max='many'\n", &all);
