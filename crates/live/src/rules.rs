@@ -99,6 +99,11 @@ impl RulesInForce {
         self.routing().chain(self.shadow()).any(RuleSet::looks_at_language)
     }
 
+    /// The teams whose queues any rule asks about, one that only decides beside the others included.
+    pub fn look_at_queues_of(&self) -> BTreeSet<TeamName> {
+        self.routing().chain(self.shadow()).flat_map(RuleSet::looks_at_queues_of).cloned().collect()
+    }
+
     /// Every team that a decision can name.
     pub fn team_names(&self) -> BTreeSet<TeamName> {
         self.routing().flat_map(RuleSet::team_names).collect()

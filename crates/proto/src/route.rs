@@ -1,10 +1,12 @@
 //! Routing inputs as they are stored beside their decision: at most [`INPUT_BYTES_MAX`] encoded.
 
+use std::collections::BTreeMap;
+
 use prost::Message;
 use waypost_domain::message::Part;
 use waypost_domain::team::Priority;
 use waypost_domain::{Binding, LanguageSource, TeamName, Timestamp};
-use waypost_rules::{OpenConversation, PartWords, PreviousTeam, Referral, RouteInput, Semantics};
+use waypost_rules::{OpenConversation, PartWords, PreviousTeam, Referral, RouteInput, Semantics, TeamQueues};
 
 use crate::event::InvalidField;
 use crate::v1;
@@ -53,6 +55,10 @@ pub fn decode_route_input(bytes: &[u8]) -> Result<RouteInput, InvalidField> {
         let team = TeamName::new(wire.previous_team).map_err(|_| invalid("previous_team", "not a team name"))?;
         Some(PreviousTeam { team, age_s: wire.previous_team_age_s })
     };
+    let queues = TeamQueues {
+        staffed: by_team("team_staffed", wire.team_staffed)?,
+        waiting: by_team("team_waiting", wire.team_waiting)?,
+    };
     // A part that a later release knows is still words.
     let part = |name: &str| Part::parse(name).unwrap_or(Part::Text);
     let words = wire.words.into_iter().map(|words| PartWords { part: part(&words.part), text: words.text });
@@ -86,7 +92,18 @@ pub fn decode_route_input(bytes: &[u8]) -> Result<RouteInput, InvalidField> {
         previous_team,
         window_left_s: wire.window_left_s,
         contact_key: wire.contact_key,
+        queues,
     })
+}
+
+fn by_team<T>(field: &'static str, by_name: BTreeMap<String, T>) -> Result<BTreeMap<TeamName, T>, InvalidField> {
+    let invalid = |_| InvalidField { message: "RouteInput", field, problem: "not a team name" };
+    let one = |(name, value)| Ok((TeamName::new(name).map_err(invalid)?, value));
+    by_name.into_iter().map(one).collect()
+}
+
+fn by_name<T: Copy>(by_team: &BTreeMap<TeamName, T>) -> BTreeMap<String, T> {
+    by_team.iter().map(|(team, value)| (team.to_string(), *value)).collect()
 }
 
 impl From<&RouteInput> for v1::RouteInput {
@@ -135,6 +152,8 @@ impl From<&RouteInput> for v1::RouteInput {
             open_binding: bound.map(|open| open.binding.as_str().to_owned()).unwrap_or_default(),
             closes: input.closes,
             open_answered: bound.is_some_and(|open| !open.waits),
+            team_staffed: by_name(&input.queues.staffed),
+            team_waiting: by_name(&input.queues.waiting),
         }
     }
 }
@@ -144,84 +163,4 @@ fn route_words(words: &PartWords) -> v1::RouteWords {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::collections::BTreeMap;
-
-    #[test]
-    fn what_was_stored_reads_back_the_same() {
-        let input = RouteInput {
-            number: "support-es".into(),
-            message_type: "text".into(),
-            text: Some("hola".into()),
-            words: vec![PartWords { part: Part::File, text: "invoice.pdf".into() }],
-            form: BTreeMap::from([("department".into(), "billing".into())]),
-            forwarded: true,
-            quoted: true,
-            group_id: Some("g".into()),
-            reply_id: None,
-            attributes: BTreeMap::from([("tier".into(), "gold".into())]),
-            open: Some(OpenConversation {
-                team: TeamName::new("vip").unwrap(),
-                priority: Priority::Urgent,
-                binding: Binding::Held,
-                waits: false,
-            }),
-            semantics: Semantics::Bindings,
-            closes: true,
-            first_contact: true,
-            reply_template: Some("welcome".into()),
-            referral: Some(Referral { source_id: Some("1".into()), source_type: None, source_url: Some("u".into()) }),
-            language: Some("es".into()),
-            language_source: Some(LanguageSource::Guess),
-            language_confidence: Some(73),
-            country: Some("MX".into()),
-            received_at: Some(Timestamp::from_millis(1_700_000_000_123)),
-            zone: Some("America/Mexico_City".into()),
-            previous_team: Some(PreviousTeam { team: TeamName::new("billing").unwrap(), age_s: 60 }),
-            window_left_s: Some(0),
-            contact_key: "0198".into(),
-        };
-        assert_eq!(decode_route_input(&encode_route_input(&input)).unwrap(), input);
-        let bare = RouteInput::default();
-        assert_eq!(decode_route_input(&encode_route_input(&bare)).unwrap(), bare);
-    }
-
-    #[test]
-    fn version_1_still_reads() {
-        let wire = b"\x08\x01\x12\x0asupport-es\x1a\x04text\x22\x04hola\x32\x0c\x0a\x04tier\x12\x04gold\x48\x01";
-        let want = RouteInput {
-            number: "support-es".into(),
-            message_type: "text".into(),
-            text: Some("hola".into()),
-            attributes: BTreeMap::from([("tier".into(), "gold".into())]),
-            first_contact: true,
-            semantics: Semantics::BeforeBindings,
-            ..RouteInput::default()
-        };
-        assert_eq!(decode_route_input(wire).unwrap(), want);
-    }
-
-    /// Given an input of a release that knew no bindings, then its conversation is firm by the rules of then.
-    #[test]
-    fn an_open_conversation_of_before_bindings_still_reads() {
-        let wire = b"\x08\x02\x12\x01n\x3a\x03vip\x42\x06urgent";
-        let open = OpenConversation::firm(TeamName::new("vip").unwrap(), Priority::Urgent);
-        let want = RouteInput {
-            number: "n".into(),
-            open: Some(open),
-            semantics: Semantics::BeforeBindings,
-            ..RouteInput::default()
-        };
-        assert_eq!(decode_route_input(wire).unwrap(), want);
-        assert_eq!(encode_route_input(&want), wire, "and is stored as it was");
-    }
-
-    #[test]
-    fn damage_names_the_field() {
-        let wire = v1::RouteInput { version: 1, open_team: "A B".into(), ..v1::RouteInput::default() };
-        let error = decode_route_input(&wire.encode_to_vec()).unwrap_err();
-        assert_eq!(error.field, "open_team");
-        assert_eq!(decode_route_input(&[]).unwrap_err().field, "version");
-    }
-}
+mod tests;

@@ -18,7 +18,7 @@ use waypost_fault::{self as fault, Sabotage};
 use waypost_live::RulesInForce;
 use waypost_proto::team_message::{About, EarlierNotice};
 use waypost_proto::v1::{ActivityKind, ActivityRecord};
-use waypost_rules::Scratch;
+use waypost_rules::{Scratch, TeamQueues};
 use waypost_store::{
     ChangeRow, ChangeScope, ContactRecord, HeldRelease, InboxRow, InboxTx, InboxWrites, KnownEvent, NoticeShown,
     Observation, StoreError, StoredDecision,
@@ -46,6 +46,8 @@ pub struct Arrival {
     pub language: Option<Arc<str>>,
     /// Whether answers to customers are seen on this number at all.
     pub answers_seen: bool,
+    /// What is known of the queues that rules ask about.
+    pub queues: Option<Arc<TeamQueues>>,
 }
 
 /// A decision to publish.

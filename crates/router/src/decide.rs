@@ -8,7 +8,7 @@ use waypost_domain::{
 use waypost_live::RulesInForce;
 use waypost_proto::extras::encode_extras;
 use waypost_proto::route::{encode_route_input, fit_route_input};
-use waypost_rules::{Decision, OpenConversation, PreviousTeam, RouteInput, Scratch, Semantics};
+use waypost_rules::{Decision, OpenConversation, PreviousTeam, RouteInput, Scratch, Semantics, TeamQueues};
 use waypost_store::{ContactRecord, StoredDecision};
 
 use crate::metrics;
@@ -28,6 +28,8 @@ pub struct Known<'a> {
     pub closes: bool,
     /// Who got the message that this one changes.
     pub edited: Option<&'a TeamName>,
+    /// What the broker said of teams' queues, where rules ask.
+    pub queues: Option<&'a TeamQueues>,
 }
 
 /// What a decision means for the conversation.
@@ -81,7 +83,7 @@ fn count_shadow(rules: &RulesInForce, input: &RouteInput, decision: &Decision, s
 }
 
 fn route_input(message: &InboundMessage, known: Known<'_>) -> RouteInput {
-    let Known { number, received_at, number_language, contact, open, previous_team, closes, edited } = known;
+    let Known { number, received_at, number_language, contact, open, previous_team, closes, edited, queues } = known;
     let attributes = contact.map(|contact| contact.attributes.clone()).unwrap_or_default();
     // Contacts have no fields of their own for these two yet.
     let attribute = |name: &str| attributes.get(name).filter(|value| !value.is_empty()).cloned();
@@ -105,6 +107,7 @@ fn route_input(message: &InboundMessage, known: Known<'_>) -> RouteInput {
         contact_key: contact.map(|contact| contact.id.to_string()).unwrap_or_default(),
         open: edited_in(open.and_then(|open| open_conversation(open, closes)), edited),
         closes,
+        queues: queues.cloned().unwrap_or_default(),
         semantics: match open {
             Some(Conversation { binding: None, .. }) => Semantics::BeforeBindings,
             Some(_) | None => Semantics::Bindings,

@@ -40,6 +40,7 @@ pub(crate) struct Shared {
     ids: Arc<dyn IdSource>,
     rules: Arc<Rules>,
     numbers: Arc<Numbers>,
+    teams: Arc<TeamDirectory>,
     deliverer: Deliverer,
 }
 
@@ -52,6 +53,7 @@ impl Shared {
             ids: ids.clone(),
             rules: rules.clone(),
             numbers,
+            teams: Arc::clone(&teams),
             deliverer: Deliverer::new(bus.clone(), config.clone(), teams),
         })
     }
@@ -81,16 +83,29 @@ impl Handler for RouteHandler {
 
 impl RouteHandler {
     async fn handle_batch(&self, batch: &mut ClaimedBatch<'_>) -> Result<(), HandleError> {
-        let arrivals = self.read(batch).await?;
+        let mut arrivals = self.read(batch).await?;
         if arrivals.is_empty() {
             return Ok(());
         }
         let rules = self.shared.rules.current();
+        self.look_at_queues(&rules, &mut arrivals);
         let decided = self.decide(&rules, batch.claim, &arrivals).await?;
         fault::point(fault::ROUTER_AFTER_COMMIT);
         self.publish(&rules, batch.claim, decided).await?;
         fault::point(fault::ROUTER_AFTER_PUBLISH);
         Ok(())
+    }
+
+    /// Nothing is looked at, and nothing stored, where no rule asks.
+    fn look_at_queues(&self, rules: &RulesInForce, arrivals: &mut [Arrival]) {
+        let teams = rules.look_at_queues_of();
+        if teams.is_empty() {
+            return;
+        }
+        let queues = Arc::new(self.shared.teams.queues_at(&teams, now()));
+        for arrival in arrivals {
+            arrival.queues = Some(Arc::clone(&queues));
+        }
     }
 
     /// Decodes; collapses what comes twice in the batch; parks what is not an event.
@@ -120,7 +135,7 @@ impl RouteHandler {
                 names.answer_seen(&number, inbound.received_at).await?;
             }
             let answers_seen = names.sees_answers(&number).await?;
-            arrivals.push(Arrival { inbound: Arc::new(inbound), number, language, answers_seen });
+            arrivals.push(Arrival { inbound: Arc::new(inbound), number, language, answers_seen, queues: None });
         }
         Ok(arrivals)
     }

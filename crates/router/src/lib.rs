@@ -23,6 +23,7 @@ mod told;
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
@@ -41,6 +42,9 @@ pub const ROUTER: &str = "router";
 pub const STATUSES: &str = "statuses";
 pub const ACCOUNT: &str = "account";
 pub const JANITOR: &str = "janitor";
+
+/// What a broker that does not answer may delay the start by.
+const FIRST_LOOK_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A running router's parts.
 pub struct Router {
@@ -97,6 +101,10 @@ impl Router {
         let layout = self.layout;
         let suspects = Arc::default();
         let teams = Arc::new(TeamDirectory::default());
+        // So that the first messages already are decided by it.
+        let asked = self.rules.current().look_at_queues_of();
+        let ask = teams.ask_for_queues(&*self.bus, &asked, handler::now);
+        drop(tokio::time::timeout(FIRST_LOOK_TIMEOUT, ask).await);
         let numbers = Arc::new(Numbers::new(self.store.clone()));
         let inbound = Worker::new(
             configs.inbound,
@@ -116,7 +124,7 @@ impl Router {
         let janitor = self.janitor(&configs.janitor);
         tokio::join!(
             Box::pin(janitor.run(shutdown.clone())),
-            Box::pin(teams.follow(&self.store, &*self.bus, handler::now, shutdown.clone())),
+            Box::pin(teams.follow(&self.store, &*self.bus, &self.rules, handler::now, shutdown.clone())),
             Box::pin(numbers.follow(shutdown.clone())),
             inbound.run(shutdown.clone()),
             statuses.run(shutdown.clone()),

@@ -135,6 +135,7 @@ async fn rules_in_the_shadow_are_counted_and_decide_nothing() {
             open: None,
             previous_team: None,
             closes: false,
+            queues: None,
         };
         let (decision, _) = decide(&rules, &message, known, &mut Scratch::default());
         assert_eq!(decision.team.unwrap().as_str(), team, "{text}");

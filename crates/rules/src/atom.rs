@@ -39,6 +39,12 @@ pub enum Atom {
     OnlyEmoji,
     /// The customer is among these per cent of all: a stable lot, drawn anew for every seed.
     Percent(PercentRange),
+    /// One of these teams is within its hours; one without hours always is.
+    TeamOpen(Vec<TeamName>),
+    /// Somebody consumes a queue of one of these teams.
+    TeamStaffed(Vec<TeamName>),
+    /// More than so many messages wait for one of these teams.
+    TeamWaiting { teams: Vec<TeamName>, over: u32 },
 }
 
 /// What an atom wants to see word for word, so that the rules for a message can be looked up by it.
@@ -68,7 +74,18 @@ impl Atom {
             | Self::Forwarded
             | Self::Quoted
             | Self::OnlyEmoji
-            | Self::Percent(_) => None,
+            | Self::Percent(_)
+            | Self::TeamOpen(_)
+            | Self::TeamStaffed(_)
+            | Self::TeamWaiting { .. } => None,
+        }
+    }
+
+    /// The teams whose queues this asks about.
+    pub(crate) fn queues_of(&self) -> &[TeamName] {
+        match self {
+            Self::TeamStaffed(teams) | Self::TeamWaiting { teams, .. } => teams,
+            _ => &[],
         }
     }
 

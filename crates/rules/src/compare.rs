@@ -24,6 +24,8 @@ pub struct Comparison<K> {
     pub moved: u64,
     /// Inputs whose open conversation was decided before bindings were known: by what was meant then.
     pub binding_unknown: u64,
+    /// Inputs without what the rules ask about teams' queues: such conditions are not known there.
+    pub queues_unknown: u64,
     teams: BTreeMap<TeamName, Counts>,
     rules: BTreeMap<String, Counts>,
     team_moves: BTreeMap<(TeamName, TeamName), Group<K>>,
@@ -103,6 +105,7 @@ impl<K: Copy> Comparison<K> {
             inputs: 0,
             moved: 0,
             binding_unknown: 0,
+            queues_unknown: 0,
             teams: BTreeMap::new(),
             rules: BTreeMap::new(),
             team_moves: BTreeMap::new(),
@@ -116,6 +119,8 @@ impl<K: Copy> Comparison<K> {
         let is_before = input.semantics == Semantics::BeforeBindings && input.open.is_some();
         self.binding_unknown += u64::from(is_before);
         let (old_rules, new_rules) = (self.old.clone(), self.new.clone());
+        let mut asked = old_rules.iter().chain([&new_rules]).flat_map(|rules| rules.looks_at_queues_of());
+        self.queues_unknown += u64::from(!asked.all(|team| input.queues.know(team)));
         let new = new_rules.choose(input, &mut self.scratch);
         let old = old_rules.as_deref().map(|old| (old, old.choose(input, &mut self.old_scratch)));
         let (old_team, old_rule) = match (&old, decided) {

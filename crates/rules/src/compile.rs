@@ -36,6 +36,8 @@ pub struct RuleSet {
     pub(crate) has_hours: bool,
     attributes: BTreeSet<Box<str>>,
     looks_at_language: bool,
+    /// The teams whose queues rules ask about.
+    queues_of: BTreeSet<TeamName>,
     briefs: Box<[Brief]>,
 }
 
@@ -112,12 +114,13 @@ impl RuleSet {
         let team_places: BTreeMap<TeamName, usize> = places.collect();
         Self {
             version: version_of(&toml_form::canonical(&definition, &teams, &calendars), folding),
-            environment: Environment::new(&calendars, enabled, folding),
+            environment: Environment::new(&calendars, &teams, enabled, folding),
             index: index::build(&definition, &requests, folding),
             briefs: definition.rules.iter().map(|rule| Brief::of(rule, &team_places)).collect(),
             team_places,
             attributes: attributes(&definition),
             looks_at_language: definition.rules.iter().any(asks_for_language),
+            queues_of: definition.queues_of().cloned().collect(),
             has_hours: teams.iter().any(|team| team.hours.is_some()),
             teams,
             definition,
@@ -185,6 +188,11 @@ impl RuleSet {
     /// Whether any rule asks for the customer's language.
     pub const fn looks_at_language(&self) -> bool {
         self.looks_at_language
+    }
+
+    /// The teams whose queues rules ask about.
+    pub const fn looks_at_queues_of(&self) -> &BTreeSet<TeamName> {
+        &self.queues_of
     }
 
     pub fn rule_count(&self) -> usize {

@@ -89,6 +89,13 @@ fn reason(literal: &Literal, facts: &Facts<'_>) -> String {
 pub(crate) fn condition(literal: &Literal) -> String {
     match (&literal.atom, literal.negated) {
         (Atom::Open { calendar, zone }, true) => format!("{calendar} is closed{}", by_clock(*zone)),
+        (Atom::TeamOpen(teams), true) if teams.len() == 1 => format!("{} is closed", team_names(teams)),
+        (Atom::TeamStaffed(teams), true) if teams.len() == 1 => {
+            format!("nobody reads the queue of {}", team_names(teams))
+        }
+        (Atom::TeamWaiting { teams, over }, true) if teams.len() == 1 => {
+            format!("at most {over} messages wait for {}", team_names(teams))
+        }
         (Atom::FirstContact, true) => "not the first contact".to_owned(),
         (other, true) => format!("not {}", atom(other)),
         (other, false) => atom(other),
@@ -111,7 +118,7 @@ fn atom(atom: &Atom) -> String {
         Atom::Open { calendar, zone } => format!("{calendar} is open{}", by_clock(*zone)),
         Atom::UtcOffset(range) => format!("the customer's clock is {} minutes from UTC", whole(range)),
         Atom::PreviousTeam { teams, within_hours } => {
-            let teams = join(teams.iter().map(ToString::to_string));
+            let teams = team_names(teams);
             match within_hours {
                 Some(hours) => format!("the conversation before was with {teams}, at most {hours} h ago"),
                 None => format!("the conversation before was with {teams}"),
@@ -124,7 +131,14 @@ fn atom(atom: &Atom) -> String {
         Atom::OnlyEmoji => "emoji and nothing else".to_owned(),
         Atom::Percent(range) if range.seed.is_empty() => format!("customers {} to {} of 100", range.from, range.to),
         Atom::Percent(range) => format!("customers {} to {} of 100 ({})", range.from, range.to, range.seed),
+        Atom::TeamOpen(teams) => format!("{} is open", team_names(teams)),
+        Atom::TeamStaffed(teams) => format!("somebody reads the queue of {}", team_names(teams)),
+        Atom::TeamWaiting { teams, over } => format!("more than {over} messages wait for {}", team_names(teams)),
     }
+}
+
+fn team_names(teams: &[TeamName]) -> String {
+    join(teams.iter().map(ToString::to_string))
 }
 
 /// Nothing where all of the customer's words count.

@@ -20,6 +20,8 @@ pub const PHRASE_CHARS_MAX: usize = 200;
 pub const ALTERNATIVES_MAX: usize = 64;
 /// Conditions of one alternative at most.
 pub const CONDITIONS_MAX: usize = 32;
+/// Teams whose queues a set asks about at most: each of them costs questions to the broker, and room in stored inputs.
+pub const QUEUES_MAX: usize = 16;
 /// Different patterns of a set at most: each is tried on its own.
 pub const PATTERNS_MAX: usize = 200;
 
@@ -148,6 +150,16 @@ impl<'a> Checker<'a> {
             }
         }
         self.rule = None;
+        let queues: BTreeSet<&TeamName> = rules
+            .iter()
+            .filter(|rule| rule.enabled)
+            .flat_map(Rule::literals)
+            .flat_map(|l| l.atom.queues_of())
+            .collect();
+        if queues.len() > QUEUES_MAX {
+            let problem = format!("ask about the queues of {} teams (team_staffed, team_waiting)", queues.len());
+            self.error("rules", format!("{problem}; at most {QUEUES_MAX}"));
+        }
         if self.patterns.len() > PATTERNS_MAX {
             let problem = format!("{} different patterns (regex); at most {PATTERNS_MAX}", self.patterns.len());
             self.error("rules", problem);
@@ -265,13 +277,11 @@ impl<'a> Checker<'a> {
                 }
             }
             Atom::PreviousTeam { teams, .. } => {
-                if teams.is_empty() {
-                    self.error("when.previous_team", "needs at least one team");
-                }
-                for team in teams {
-                    self.known_team(team, "when.previous_team");
-                }
+                self.known_teams(teams, "when.previous_team");
             }
+            Atom::TeamOpen(teams) => self.known_teams(teams, "when.team_open"),
+            Atom::TeamStaffed(teams) => self.known_teams(teams, "when.team_staffed"),
+            Atom::TeamWaiting { teams, .. } => self.known_teams(teams, "when.team_waiting"),
             Atom::Percent(range) => {
                 if range.from >= range.to || range.to > 100 {
                     self.error("when.percent", format!("from {} to {} of 100 is nobody", range.from, range.to));
@@ -363,6 +373,15 @@ impl<'a> Checker<'a> {
         self.known_team(team, field);
         if self.teams.get(team) == Some(&false) {
             self.error(field, format!("team {team} is not staffed, and people must answer here"));
+        }
+    }
+
+    fn known_teams(&mut self, teams: &[TeamName], field: &str) {
+        if teams.is_empty() {
+            self.error(field, "needs at least one team");
+        }
+        for team in teams {
+            self.known_team(team, field);
         }
     }
 

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use waypost_domain::{Calendar, Timestamp};
+use waypost_domain::{Calendar, CalendarName, Team, TeamName, Timestamp};
 
 use crate::atom::{Amount, Atom, Field, Parts, Patterns, TextMatch, ZoneOf};
 use crate::fold::{Folding, first_chars};
@@ -25,6 +25,19 @@ pub(crate) enum Truth {
 impl Truth {
     pub(crate) const fn of(holds: bool) -> Self {
         if holds { Self::True } else { Self::False }
+    }
+
+    /// Holds where one does; a false one is certain only where all are known.
+    fn any(truths: impl Iterator<Item = Option<bool>>) -> Self {
+        let mut all_known = true;
+        for truth in truths {
+            match truth {
+                Some(true) => return Self::True,
+                Some(false) => {}
+                None => all_known = false,
+            }
+        }
+        if all_known { Self::False } else { Self::Unknown }
     }
 
     const fn of_known(holds: Option<bool>) -> Self {
@@ -49,6 +62,8 @@ impl Truth {
 pub(crate) struct Environment {
     pub(crate) clocks: Clocks,
     pub(crate) folding: Folding,
+    /// Of the teams that have hours.
+    hours: HashMap<TeamName, CalendarName>,
     patterns: PatternTable,
     raw_patterns: PatternTable,
 }
@@ -57,7 +72,12 @@ type PatternTable = HashMap<Box<str>, Pattern, foldhash::fast::FixedState>;
 
 impl Environment {
     /// A pattern that is none is left out: `check` refuses it.
-    pub(crate) fn new<'a>(calendars: &[Calendar], rules: impl Iterator<Item = &'a Rule>, folding: Folding) -> Self {
+    pub(crate) fn new<'a>(
+        calendars: &[Calendar],
+        teams: &[Team],
+        rules: impl Iterator<Item = &'a Rule>,
+        folding: Folding,
+    ) -> Self {
         let (mut folded, mut raw) = (PatternTable::default(), PatternTable::default());
         let atoms = rules.flat_map(|rule| &rule.when).flat_map(|conjunct| conjunct.literals()).map(|l| &l.atom);
         for atom in atoms {
@@ -72,12 +92,22 @@ impl Environment {
                 }
             }
         }
-        Self { clocks: Clocks::new(calendars), folding, patterns: folded, raw_patterns: raw }
+        let of_team = |team: &Team| Some((team.name.clone(), team.hours.as_ref()?.calendar.clone()));
+        let hours = teams.iter().filter_map(of_team).collect();
+        Self { clocks: Clocks::new(calendars), folding, hours, patterns: folded, raw_patterns: raw }
     }
 
     /// The words of an input in the forms that conditions look at; what was in `words` goes.
     pub(crate) fn read(&self, words: &mut FoldedWords, input: &RouteInput) {
         words.read(input, self.folding, !self.patterns.is_empty());
+    }
+
+    /// Whether a team is within its hours; `None` where it has some and the time is not known.
+    fn is_open(&self, team: &TeamName, at: Option<Timestamp>) -> Option<bool> {
+        match self.hours.get(team) {
+            None => Some(true),
+            Some(calendar) => self.clocks.is_open(calendar, at?),
+        }
     }
 }
 
@@ -206,6 +236,12 @@ impl Facts<'_> {
                     return Truth::Unknown;
                 }
                 Truth::of((range.from..range.to).contains(&percent::bucket(&range.seed, &input.contact_key)))
+            }
+            Atom::TeamOpen(teams) => Truth::any(teams.iter().map(|team| environment.is_open(team, input.received_at))),
+            Atom::TeamStaffed(teams) => Truth::any(teams.iter().map(|team| input.queues.staffed.get(team).copied())),
+            Atom::TeamWaiting { teams, over } => {
+                let waiting = |team| input.queues.waiting.get(team);
+                Truth::any(teams.iter().map(|team| Some(waiting(team)? > over)))
             }
         }
     }

@@ -64,6 +64,28 @@ pub struct RouteInput {
     pub semantics: Semantics,
     /// Whether the customer only thanks or says goodbye, behind our last word: nobody has to do anything.
     pub closes: bool,
+    /// What the broker said of teams' queues, as far as the rules ask.
+    pub queues: TeamQueues,
+}
+
+/// What is known of teams' queues, urgent and normal together. A team that is not there is not known.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TeamQueues {
+    /// Whether anybody consumes one of them.
+    pub staffed: BTreeMap<TeamName, bool>,
+    /// Messages that nobody has in hand.
+    pub waiting: BTreeMap<TeamName, u32>,
+}
+
+impl TeamQueues {
+    pub fn is_empty(&self) -> bool {
+        self.staffed.is_empty() && self.waiting.is_empty()
+    }
+
+    /// Whether everything is known of a team.
+    pub fn know(&self, team: &TeamName) -> bool {
+        self.staffed.contains_key(team) && self.waiting.contains_key(team)
+    }
 }
 
 /// What an open conversation means for a message. Inputs are explained by what was meant when they were decided.

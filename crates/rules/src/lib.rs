@@ -41,5 +41,5 @@ pub use compile::{RuleSet, compile, content_hash};
 pub use decide::Decision;
 pub use finding::{Finding, RuleErrors, Severity};
 pub use index::Scratch;
-pub use input::{OpenConversation, PartWords, PreviousTeam, Referral, RouteInput, Semantics};
+pub use input::{OpenConversation, PartWords, PreviousTeam, Referral, RouteInput, Semantics, TeamQueues};
 pub use model::{Definition, Document, Phase, Rule};

@@ -36,6 +36,11 @@ impl Definition {
         self.rules.iter().enumerate().filter(|(_, rule)| rule.enabled)
     }
 
+    /// The teams whose queues rules that are on ask about.
+    pub(crate) fn queues_of(&self) -> impl Iterator<Item = &TeamName> {
+        self.enabled().flat_map(|(_, rule)| rule.literals()).flat_map(|literal| literal.atom.queues_of())
+    }
+
     /// Sees all keywords as another folding does.
     pub(crate) fn fold_keywords(&mut self, folding: Folding) {
         for keyword in self.handover.words.values_mut().flatten() {

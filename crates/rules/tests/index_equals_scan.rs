@@ -20,7 +20,8 @@ use waypost_rules::model::{
 use waypost_rules::naive::Scan;
 use waypost_rules::word_lists::WordLists;
 use waypost_rules::{
-    OpenConversation, PartWords, PreviousTeam, Referral, RouteInput, RuleSet, Scratch, Semantics, compile, toml_form,
+    OpenConversation, PartWords, PreviousTeam, Referral, RouteInput, RuleSet, Scratch, Semantics, TeamQueues, compile,
+    toml_form,
 };
 
 const WORDS: &[&str] = &[
@@ -180,8 +181,21 @@ fn atom() -> impl Strategy<Value = Atom> {
         1 => range().prop_map(Atom::WindowLeft),
         1 => option::of(0..5_u32).prop_map(|within_hours| Atom::PreviousTeam { teams: vec![team("b")], within_hours }),
         1 => select(vec![Atom::FirstContact, Atom::Forwarded, Atom::Quoted, Atom::OnlyEmoji]),
+        1 => prop_oneof![queue_teams().prop_map(Atom::TeamOpen), queue_teams().prop_map(Atom::TeamStaffed)],
+        1 => (queue_teams(), 0..4_u32).prop_map(|(teams, over)| Atom::TeamWaiting { teams, over }),
         1 => (0..100_u8, 1..=100_u8).prop_map(|(from, to)| Atom::Percent(PercentRange { seed: "".into(), from, to })),
     ]
+}
+
+fn queue_teams() -> impl Strategy<Value = Vec<TeamName>> {
+    vec(select(&["a", "b"][..]).prop_map(team), 1..3)
+}
+
+fn queues() -> impl Strategy<Value = TeamQueues> {
+    (option::of(any::<bool>()), option::of(0..5_u32)).prop_map(|(staffed, waiting)| TeamQueues {
+        staffed: staffed.map(|staffed| (team("b"), staffed)).into_iter().collect(),
+        waiting: waiting.map(|waiting| (team("b"), waiting)).into_iter().collect(),
+    })
 }
 
 fn conjunct() -> impl Strategy<Value = Conjunct> {
@@ -275,14 +289,14 @@ fn input() -> impl Strategy<Value = RouteInput> {
         (select(VALUES), select(VALUES), text, value(), value(), referral),
         (value(), option::of((-20..20_i32).prop_map(|n| n.to_string())), value(), value()),
         (option::of(0..300_000_i64), option::of(select(ZONES)), option::of(0..20_000_i64)),
-        (option::of(-10..9000_i64), any::<bool>(), "[a-z]{0,2}", open()),
+        (option::of(-10..9000_i64), any::<bool>(), "[a-z]{0,2}", open(), queues()),
         (vec((select(&Part::ALL[..]), select(WORDS)), 0..3), value(), value(), any::<bool>(), any::<bool>()),
     )
         .prop_map(|((number, kind, text, reply_id, reply_template, referral), known, times, rest, read)| {
             let (words, plan, group_id, forwarded, quoted) = read;
             let (tier, ltv, language, country) = known;
             let (received_at, zone, age_s) = times;
-            let (window_left_s, first_contact, contact_key, open) = rest;
+            let (window_left_s, first_contact, contact_key, open, queues) = rest;
             let attribute = |name: &str, value: Option<String>| value.map(|value| (name.to_owned(), value));
             RouteInput {
                 number: number.into(),
@@ -310,6 +324,7 @@ fn input() -> impl Strategy<Value = RouteInput> {
                 semantics: open.as_ref().map_or(Semantics::Bindings, |(_, semantics)| *semantics),
                 closes: open.as_ref().is_some_and(|(open, _)| !open.waits && open.priority == Priority::Normal),
                 open: open.map(|(open, _)| open),
+                queues,
             }
         })
 }

@@ -58,7 +58,7 @@ fn print_summary(compared: &v1::CompareRuleSetsResponse) -> Result<(), Failure> 
     if !compared.complete {
         output::line("older ones were not looked at: ask for more --messages")?;
     }
-    let unknown = moves::unknown(compared.binding_unknown);
+    let unknown = moves::unknown(compared.binding_unknown, compared.queues_unknown);
     output::line(&format!("{moved} would go to another team{unknown}"))?;
     let (by_base, by_name) = (compared.decided_by_base, compared.decided_by_name);
     output::line(&format!("in fact, {base} decided {by_base} and {name} {by_name}"))?;

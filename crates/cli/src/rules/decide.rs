@@ -21,7 +21,8 @@ use crate::output;
 An input may have: text, words (by part: {\"caption\": \"…\"}), form, group, forwarded, quoted, reply,
 type, number, template, referral, referral_type, referral_url, attributes, tier, language, language_source, country, at
 (2026-12-01T09:00:00+01:00), zone, previous_team, previous_age_s, window_left_s, first_contact, contact, open_team,
-open_urgency, open_binding (loose, firm, held), open_waits. Blank lines are left out; a line that is no input ends the
+open_urgency, open_binding (loose, firm, held), open_waits, team_staffed ({\"billing\": true}), team_waiting
+({\"billing\": 60}). Blank lines are left out; a line that is no input ends the
 command with code 3.")]
 pub struct DecideArgs {
     /// The rules file

@@ -82,7 +82,8 @@ fn by_file(file: &Path, args: &DryRunArgs) -> Result<(), Failure> {
         return output::line(&report(&comparison, &unused).to_string());
     }
     let (inputs, moved) = (comparison.inputs, comparison.moved);
-    output::line(&format!("of {inputs} inputs, {moved} would move{}", unknown(comparison.binding_unknown)))?;
+    let unknown = unknown(comparison.binding_unknown, comparison.queues_unknown);
+    output::line(&format!("of {inputs} inputs, {moved} would move{unknown}"))?;
     moves.iter().try_for_each(print_move)?;
     if !unused.is_empty() {
         let more = if unused.len() > UNUSED_SHOWN_MAX { ", …" } else { "" };
@@ -131,6 +132,7 @@ fn report(comparison: &Comparison<u64>, unused: &[&str]) -> Value {
         "inputs": comparison.inputs,
         "moved": comparison.moved,
         "binding_unknown": comparison.binding_unknown,
+        "queues_unknown": comparison.queues_unknown,
         "moves": moves,
         "unused_rules": unused,
     })
@@ -155,7 +157,7 @@ async fn on_server(version: &str, args: &DryRunArgs) -> Result<(), Failure> {
     if args.server.json {
         return print_one(true, &run);
     }
-    let unknown = unknown(run.binding_unknown);
+    let unknown = unknown(run.binding_unknown, run.queues_unknown);
     output::line(&format!("of the last {} messages, {} would move{unknown}", run.messages, run.moved))?;
     run.moves.iter().try_for_each(print_move)
 }

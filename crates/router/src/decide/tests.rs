@@ -19,6 +19,7 @@ struct Beside {
     contact: Option<ContactRecord>,
     open: Option<Conversation>,
     previous_team: Option<PreviousTeam>,
+    queues: Option<TeamQueues>,
 }
 
 fn check(name: &str, json: &str, beside: &Beside, want: &RouteInput) {
@@ -33,6 +34,7 @@ fn check(name: &str, json: &str, beside: &Beside, want: &RouteInput) {
         previous_team: beside.previous_team.clone(),
         edited: None,
         closes: false,
+        queues: beside.queues.as_ref(),
     };
     assert_eq!(&route_input(&message, known), want, "{name}");
 }
@@ -114,6 +116,7 @@ fn of_the_language_of_the_number() {
         previous_team: None,
         closes: false,
         edited: None,
+        queues: None,
     };
     let input = route_input(&message, known(None));
     let said = (input.language.as_deref(), input.language_source, input.language_confidence);
@@ -152,6 +155,7 @@ fn of_the_country() {
             previous_team: None,
             edited: None,
             closes: false,
+            queues: None,
         };
         assert_eq!(route_input(&message, known).country, want, "{sender}");
     }
@@ -183,4 +187,7 @@ fn of_the_conversation() {
     let before = Beside { previous_team: Some(PreviousTeam { team: team("billing"), age_s: 7 }), ..Beside::default() };
     let want = RouteInput { previous_team: before.previous_team.clone(), ..of_text() };
     check("another one before", TEXT, &before, &want);
+    let queues = TeamQueues { staffed: [(team("billing"), true)].into(), waiting: [(team("billing"), 3)].into() };
+    let busy = Beside { queues: Some(queues.clone()), ..Beside::default() };
+    check("a busy team", TEXT, &busy, &RouteInput { queues, ..of_text() });
 }

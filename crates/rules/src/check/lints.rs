@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use waypost_domain::language;
 
 use super::words::words;
-use super::{import, moving, values};
+use super::{import, moving, teams, values};
 use crate::atom::{Atom, Field, TextMatch};
 use crate::compile::RuleSet;
 use crate::finding::{Finding, Severity, of_rule, of_set};
@@ -49,6 +49,7 @@ pub fn warnings(set: &RuleSet) -> Vec<Finding> {
     moving::warnings(definition, &mut findings);
     words(definition, &mut findings);
     values::warnings(definition, &mut findings);
+    teams::warnings(definition, &set.teams, &mut findings);
     for failure in set.run_samples().failures {
         let rule = &definition.rules[failure.rule_at];
         let decision = &failure.decision;

@@ -4,11 +4,12 @@ mod codes;
 mod import;
 mod lints;
 mod moving;
+mod teams;
 mod values;
 mod word_lists;
 mod words;
 
-pub use crate::errors::{ALTERNATIVES_MAX, CONDITIONS_MAX, PATTERNS_MAX, PHRASE_CHARS_MAX, errors};
+pub use crate::errors::{ALTERNATIVES_MAX, CONDITIONS_MAX, PATTERNS_MAX, PHRASE_CHARS_MAX, QUEUES_MAX, errors};
 pub use crate::finding::{Finding, RULES_MAX, RuleErrors, Severity};
 pub use lints::warnings;
 

@@ -44,6 +44,9 @@ const KEYS: &[&str] = &[
     "window_left_minutes",
     "first_contact",
     "percent",
+    "team_open",
+    "team_staffed",
+    "team_waiting",
     "not",
     "and",
 ];
@@ -154,6 +157,9 @@ impl Reader {
                 return is(self, Atom::Value { field: Field::MessageType, any_of });
             }
             "percent" => Atom::Percent(self.percent(value, path)?),
+            "team_open" => Atom::TeamOpen(self.teams(value, path)),
+            "team_staffed" => Atom::TeamStaffed(self.teams(value, path)),
+            "team_waiting" => self.team_waiting(value, path)?,
             _ => return None,
         };
         Some(Literal::from(atom))
@@ -309,7 +315,23 @@ impl Reader {
         Some(Atom::PreviousTeam { teams, within_hours })
     }
 
-    fn teams(&mut self, value: &Value<'_>, path: &str) -> Vec<TeamName> {
+    /// `{ team = "billing", over = 50 }`.
+    fn team_waiting(&mut self, value: &Value<'_>, path: &str) -> Option<Atom> {
+        let table = self.table(value, path)?;
+        let (mut teams, mut over) = (Vec::new(), None);
+        for (key, value) in table {
+            let path = join(path, key.get_ref());
+            match key.get_ref().as_ref() {
+                "team" => teams = self.teams(value, &path),
+                "over" => over = self.integer(value, &path),
+                _ => self.unknown_key(key, &path, &["team", "over"]),
+            }
+        }
+        self.required(table, value, path, "over");
+        Some(Atom::TeamWaiting { teams, over: over? })
+    }
+
+    pub(super) fn teams(&mut self, value: &Value<'_>, path: &str) -> Vec<TeamName> {
         Self::one_or_many(value).iter().filter_map(|item| self.team_name(item, path)).collect()
     }
 

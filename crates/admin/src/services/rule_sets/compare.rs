@@ -65,6 +65,7 @@ impl RuleSets {
             moved: comparison.moved,
             without_input_messages: tally.without_input,
             binding_unknown: comparison.binding_unknown,
+            queues_unknown: comparison.queues_unknown,
             decided_by_base: tally.decided_by_base,
             decided_by_name: tally.decided_by_version,
             teams: comparison.teams().map(|(team, counts)| counted(team_name(team), counts)).collect(),

@@ -65,5 +65,6 @@ fn dry_run(
         moved: comparison.moved,
         moves: compare::moves(&comparison),
         binding_unknown: comparison.binding_unknown,
+        queues_unknown: comparison.queues_unknown,
     })
 }

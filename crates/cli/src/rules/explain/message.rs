@@ -53,6 +53,12 @@ pub(super) struct MessageArgs {
     /// How firmly the open conversation is bound: loose, firm or held [default: firm]
     #[arg(long, value_name = "BINDING", requires = "open_team", value_parser = binding)]
     binding: Option<Binding>,
+    /// A team whose queue somebody consumes, or, with =false, nobody; may be given several times
+    #[arg(long, value_name = "TEAM[=false]", conflicts_with = "decision", value_parser = staffed)]
+    team_staffed: Vec<(TeamName, bool)>,
+    /// How many messages wait for a team, e.g. billing=60; may be given several times
+    #[arg(long, value_name = "TEAM=COUNT", conflicts_with = "decision", value_parser = waiting)]
+    team_waiting: Vec<(TeamName, u32)>,
 }
 
 impl MessageArgs {
@@ -107,6 +113,8 @@ impl MessageArgs {
             input.number.clone_from(number);
         }
         input.received_at = self.at.or(input.received_at);
+        input.queues.staffed.extend(self.team_staffed.iter().cloned());
+        input.queues.waiting.extend(self.team_waiting.iter().cloned());
         if let Some(team) = &self.open_team {
             let open = OpenConversation::firm(team.clone(), Priority::Normal);
             input.open = Some(OpenConversation { binding: self.binding.unwrap_or(Binding::Firm), ..open });
@@ -125,10 +133,41 @@ fn attribute(text: &str) -> Result<(String, String), &'static str> {
     if name.is_empty() { Err("the name is empty") } else { Ok((name.to_owned(), value.to_owned())) }
 }
 
+fn staffed(text: &str) -> Result<(TeamName, bool), String> {
+    let (name, staffed) = match text.split_once('=') {
+        None | Some((_, "true")) => (text.trim_end_matches("=true"), true),
+        Some((name, "false")) => (name, false),
+        Some(_) => return Err("expected TEAM or TEAM=false".to_owned()),
+    };
+    Ok((TeamName::new(name).map_err(|error| error.to_string())?, staffed))
+}
+
+fn waiting(text: &str) -> Result<(TeamName, u32), String> {
+    let (name, count) = text.split_once('=').ok_or("expected TEAM=COUNT, e.g. billing=60")?;
+    let count = count.parse().map_err(|_| "expected TEAM=COUNT, e.g. billing=60")?;
+    Ok((TeamName::new(name).map_err(|error| error.to_string())?, count))
+}
+
 fn instant(text: &str) -> Result<Timestamp, &'static str> {
     parse_instant(text).ok_or("must be a time such as 2026-12-01T09:00:00+01:00")
 }
 
 fn binding(text: &str) -> Result<Binding, &'static str> {
     Binding::parse(text).ok_or("must be loose, firm or held")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn teams_are_staffed_and_busy() {
+        let team = || TeamName::new("billing").unwrap();
+        assert_eq!(staffed("billing"), Ok((team(), true)));
+        assert_eq!(staffed("billing=true"), Ok((team(), true)));
+        assert_eq!(staffed("billing=false"), Ok((team(), false)));
+        assert!(staffed("billing=no").is_err() && staffed("Billing").is_err());
+        assert_eq!(waiting("billing=60"), Ok((team(), 60)));
+        assert!(waiting("billing").is_err() && waiting("billing=-1").is_err() && waiting("=5").is_err());
+    }
 }

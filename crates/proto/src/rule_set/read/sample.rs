@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use waypost_domain::{Binding, LanguageSource};
+use waypost_domain::{Binding, LanguageSource, TeamName};
 use waypost_rules::model::{Expect, Sample};
-use waypost_rules::{OpenConversation, PartWords, PreviousTeam, Referral, RouteInput, Semantics};
+use waypost_rules::{OpenConversation, PartWords, PreviousTeam, Referral, RouteInput, Semantics, TeamQueues};
 
 use super::Reader;
 use crate::rules_v1 as wire;
@@ -41,6 +41,10 @@ impl Reader {
         if language_source.is_none() && !wire.language_source.is_empty() {
             self.refuse::<()>(format!("{at}.language_source"), "must be crm, choice, guess or number");
         }
+        let queues = TeamQueues {
+            staffed: self.by_team(wire.team_staffed, &format!("{at}.team_staffed")),
+            waiting: self.by_team(wire.team_waiting, &format!("{at}.team_waiting")),
+        };
         Some(RouteInput {
             number: wire.number,
             message_type: wire.message_type,
@@ -76,7 +80,12 @@ impl Reader {
             }),
             semantics: Semantics::default(),
             closes: false,
+            queues,
         })
+    }
+
+    fn by_team<T>(&mut self, by_name: BTreeMap<String, T>, at: &str) -> BTreeMap<TeamName, T> {
+        by_name.into_iter().filter_map(|(name, value)| Some((self.team_name(&name, at)?, value))).collect()
     }
 
     fn binding(&mut self, binding: i32, at: &str) -> Binding {

@@ -1,6 +1,8 @@
 //! Samples, and the messages that they are made of.
 
-use waypost_domain::{Binding, LanguageSource, Timestamp};
+use std::collections::BTreeMap;
+
+use waypost_domain::{Binding, LanguageSource, TeamName, Timestamp};
 use waypost_rules::model::{Expect, Sample};
 use waypost_rules::{PartWords, RouteInput};
 
@@ -49,7 +51,13 @@ pub(in crate::rule_set) fn input(input: &RouteInput) -> wire::SampleInput {
         open_urgency: open.map(|open| urgency(open.priority)).unwrap_or_default(),
         open_binding: open.map(|open| binding(open.binding)).unwrap_or_default().into(),
         open_answered: open.is_some_and(|open| !open.waits),
+        team_staffed: by_name(&input.queues.staffed),
+        team_waiting: by_name(&input.queues.waiting),
     }
+}
+
+fn by_name<T: Copy>(by_team: &BTreeMap<TeamName, T>) -> BTreeMap<String, T> {
+    by_team.iter().map(|(team, value)| (team.to_string(), *value)).collect()
 }
 
 fn words(words: &PartWords) -> wire::SampleWords {

@@ -1,9 +1,11 @@
 //! Samples: the messages that a rule's author gives with it. Keys that say what a message is, and what is expected.
 
+use std::collections::BTreeMap;
+
 use toml::de::DeTable;
 use waypost_domain::message::Part;
 use waypost_domain::team::Priority;
-use waypost_domain::{Binding, LanguageSource};
+use waypost_domain::{Binding, LanguageSource, TeamName};
 
 use super::super::tree::{Reader, Value, join};
 use crate::input::{OpenConversation, PartWords, PreviousTeam, Referral, RouteInput};
@@ -58,6 +60,11 @@ impl Reader {
                 "contact" => input.contact_key = text(self)?,
                 "open_team" => input.open = self.open_conversation(table, value, field),
                 "open_urgency" | "open_binding" | "open_waits" => self.required(table, value, field, "open_team"),
+                "team_staffed" => input.queues.staffed = self.staffed(value, &path)?,
+                "team_waiting" => {
+                    input.queues.waiting =
+                        self.by_team(value, &path, |reader, value, path| reader.integer(value, path))?;
+                }
                 "team" => expect = Expect::Team(self.team_name(value, &path)?),
                 "matches" if self.bool(value, &path)? => {}
                 "matches" => expect = Expect::NotThisRule,
@@ -86,6 +93,34 @@ impl Reader {
             open.waits = self.bool(value, &join(field, "open_waits"))?;
         }
         Some(open)
+    }
+
+    /// Teams, or a table that says of each whether it is.
+    fn staffed(&mut self, value: &Value<'_>, path: &str) -> Option<BTreeMap<TeamName, bool>> {
+        match value.get_ref().is_table() {
+            true => self.by_team(value, path, |reader, value, path| reader.bool(value, path)),
+            false => Some(self.teams(value, path).into_iter().map(|team| (team, true)).collect()),
+        }
+    }
+
+    /// Values by the names of teams.
+    fn by_team<T>(
+        &mut self,
+        value: &Value<'_>,
+        path: &str,
+        read: impl Fn(&mut Self, &Value<'_>, &str) -> Option<T>,
+    ) -> Option<BTreeMap<TeamName, T>> {
+        let mut values = BTreeMap::new();
+        for (name, value) in self.table(value, path)? {
+            match TeamName::new(name.get_ref().as_ref()) {
+                Ok(team) => {
+                    let path = join(path, team.as_str());
+                    values.extend(read(self, value, &path).map(|value| (team, value)));
+                }
+                Err(error) => self.error(value, path, error.to_string()),
+            }
+        }
+        Some(values)
     }
 
     /// Texts by name.
@@ -130,6 +165,8 @@ const SAMPLE_KEYS: &[&str] = &[
     "open_urgency",
     "open_binding",
     "open_waits",
+    "team_staffed",
+    "team_waiting",
     "team",
     "matches",
 ];

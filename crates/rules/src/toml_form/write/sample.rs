@@ -7,6 +7,7 @@ use waypost_domain::team::Priority;
 use waypost_domain::{Binding, LanguageSource};
 
 use super::{instant, key, quote, table};
+use crate::input::TeamQueues;
 use crate::model::{Expect, Sample};
 
 pub(super) fn sample(sample: &Sample) -> String {
@@ -66,10 +67,19 @@ pub(super) fn sample(sample: &Sample) -> String {
     if input.first_contact {
         entries.push(("first_contact", "true".to_owned()));
     }
+    entries.extend(queues(&input.queues));
     match &sample.expect {
         Expect::ThisRule => {}
         Expect::NotThisRule => entries.push(("matches", "false".to_owned())),
         Expect::Team(team) => entries.push(("team", quote(team.as_str()))),
     }
     table(entries)
+}
+
+fn queues(queues: &TeamQueues) -> impl Iterator<Item = (&'static str, String)> {
+    let by_team = |values: Vec<(&str, String)>| (!values.is_empty()).then(|| table(values));
+    let staffed = queues.staffed.iter().map(|(team, staffed)| (team.as_str(), staffed.to_string()));
+    let waiting = queues.waiting.iter().map(|(team, waiting)| (team.as_str(), waiting.to_string()));
+    let (staffed, waiting) = (by_team(staffed.collect()), by_team(waiting.collect()));
+    [("team_staffed", staffed), ("team_waiting", waiting)].into_iter().filter_map(|(key, value)| Some((key, value?)))
 }

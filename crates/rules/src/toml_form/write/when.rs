@@ -1,5 +1,7 @@
 //! Writing the conditions of a rule, as `toml_form/when.rs` reads them.
 
+use waypost_domain::TeamName;
+
 use super::super::when::field_key;
 use super::{array, key, quote, table};
 use crate::atom::{Amount, Atom, Field, Keyword, Parts, WholeRange, ZoneOf};
@@ -126,7 +128,7 @@ fn condition(atom: &Atom, negated: bool, lists: &WordLists) -> (&'static str, St
         Atom::UtcOffset(range) => ("utc_offset_minutes", whole(range), false),
         Atom::WindowLeft(range) => ("window_left_minutes", whole(range), false),
         Atom::PreviousTeam { teams, within_hours } => {
-            let teams = array(teams.iter().map(|team| quote(team.as_str())));
+            let teams = team_names(teams);
             let value = match within_hours {
                 Some(hours) => format!("{{ team = {teams}, within_hours = {hours} }}"),
                 None => teams,
@@ -141,7 +143,16 @@ fn condition(atom: &Atom, negated: bool, lists: &WordLists) -> (&'static str, St
             let seed = if range.seed.is_empty() { String::new() } else { format!(", seed = {}", quote(&range.seed)) };
             ("percent", format!("{{ from = {}, to = {}{seed} }}", range.from, range.to), false)
         }
+        Atom::TeamOpen(teams) => ("team_open", team_names(teams), false),
+        Atom::TeamStaffed(teams) => ("team_staffed", team_names(teams), false),
+        Atom::TeamWaiting { teams, over } => {
+            ("team_waiting", format!("{{ team = {}, over = {over} }}", team_names(teams)), false)
+        }
     }
+}
+
+fn team_names(teams: &[TeamName]) -> String {
+    array(teams.iter().map(|team| quote(team.as_str())))
 }
 
 /// Without an end it must still be known as a range.
