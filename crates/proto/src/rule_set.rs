@@ -11,6 +11,9 @@ use waypost_rules::{Document, RouteInput, Rule};
 
 use crate::rules_v1;
 
+/// What stands among the languages of forms for the customer's.
+const CUSTOMER: &str = "customer";
+
 /// A field that holds what it must not.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FieldViolation {

@@ -13,6 +13,7 @@ use crate::errors::errors;
 use crate::evaluate::Environment;
 use crate::finding::RuleErrors;
 use crate::fold::Folding;
+use crate::forms::FORMS_VERSION;
 use crate::index::{self, Index, Indexed};
 use crate::input::RouteInput;
 use crate::model::{Conjunct, Definition, Document, Literal, Rule, Target};
@@ -88,7 +89,8 @@ impl RuleSet {
     pub fn restore(text: &str, version: &str) -> Result<Self, RuleErrors> {
         let mut document = toml_form::read(text)?;
         let canonical = toml_form::canonical(&document.definition, &document.teams, &document.calendars);
-        let is_of = |folding: &Folding| version_of(&canonical, *folding) == version;
+        let forms = document.definition.asks_for_forms();
+        let is_of = |folding: &Folding| version_of(&canonical, *folding, forms) == version;
         let folding = Folding::ALL.into_iter().find(is_of).unwrap_or_default();
         if folding != Folding::default() {
             document.definition.fold_keywords(folding);
@@ -113,7 +115,11 @@ impl RuleSet {
         let places = teams.iter().enumerate().map(|(place, team)| (team.name.clone(), place));
         let team_places: BTreeMap<TeamName, usize> = places.collect();
         Self {
-            version: version_of(&toml_form::canonical(&definition, &teams, &calendars), folding),
+            version: version_of(
+                &toml_form::canonical(&definition, &teams, &calendars),
+                folding,
+                definition.asks_for_forms(),
+            ),
             environment: Environment::new(&calendars, &teams, enabled, folding),
             index: index::build(&definition, &requests, folding),
             briefs: definition.rules.iter().map(|rule| Brief::of(rule, &team_places)).collect(),
@@ -213,15 +219,18 @@ impl RuleSet {
 /// The first 12 hexadecimal digits of the SHA-256 of the canonical form. Everything that a decision may depend on is
 /// in it: the calendars, the teams and how words are compared too.
 pub fn content_hash(definition: &Definition, teams: &[Team], calendars: &[Calendar]) -> String {
-    version_of(&toml_form::canonical(definition, teams, calendars), Folding::default())
+    version_of(&toml_form::canonical(definition, teams, calendars), Folding::default(), definition.asks_for_forms())
 }
 
-fn version_of(canonical: &str, folding: Folding) -> String {
+fn version_of(canonical: &str, folding: Folding, forms: bool) -> String {
     let mut hash = Context::new(&SHA256);
     hash.update(canonical.as_bytes());
     // The first one had no number yet.
     if folding != Folding::V1 {
         hash.update(format!("\n# folding {}\n", folding.number()).as_bytes());
+    }
+    if forms {
+        hash.update(format!("\n# forms {FORMS_VERSION}\n").as_bytes());
     }
     let digest = hash.finish();
     digest.as_ref().iter().take(6).map(|byte| format!("{byte:02x}")).collect()

@@ -71,7 +71,7 @@ fn reason(literal: &Literal, facts: &Facts<'_>) -> String {
     }
     match &literal.atom {
         Atom::Keyword { any_of, within } => match any_of.iter().find(|keyword| facts.words.have(keyword, *within)) {
-            Some(found) => format!("keyword {}{}", keyword(found), in_parts(*within)),
+            Some(found) => format!("keyword {}{}{}", keyword(found), in_forms(found), in_parts(*within)),
             None => atom(&literal.atom),
         },
         Atom::Value { field, any_of } => match field.of(facts.input) {
@@ -105,7 +105,8 @@ pub(crate) fn condition(literal: &Literal) -> String {
 fn atom(atom: &Atom) -> String {
     match atom {
         Atom::Keyword { any_of, within } => {
-            format!("keyword {}{}", join(any_of.iter().map(keyword)), in_parts(*within))
+            let forms = any_of.iter().map(in_forms).max().unwrap_or_default();
+            format!("keyword {}{forms}{}", join(any_of.iter().map(keyword)), in_parts(*within))
         }
         Atom::Regex { patterns, within } => {
             let sources = join(patterns.any_of.iter().map(|pattern| format!("/{pattern}/")));
@@ -199,6 +200,10 @@ pub(crate) fn field_name(field: &Field) -> &str {
 fn keyword(keyword: &Keyword) -> String {
     let star = if keyword.is_prefix() { "*" } else { "" };
     format!("\"{}{star}\"", keyword.text())
+}
+
+fn in_forms(keyword: &Keyword) -> &'static str {
+    if keyword.forms().is_some() { " in any form" } else { "" }
 }
 
 fn text_match(one: &TextMatch) -> String {

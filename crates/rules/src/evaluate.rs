@@ -5,14 +5,15 @@ use std::collections::HashMap;
 
 use waypost_domain::{Calendar, CalendarName, Team, TeamName, Timestamp};
 
-use crate::atom::{Amount, Atom, Field, Parts, Patterns, TextMatch, ZoneOf};
+use crate::atom::{Amount, Atom, Field, Keyword, Parts, Patterns, TextMatch, ZoneOf};
 use crate::fold::{Folding, first_chars};
+use crate::forms::Forms;
 use crate::hours::Clocks;
 use crate::input::{RouteInput, Semantics, TEXT_CHARS_MAX};
 use crate::model::{Literal, OnUnknown, Rule};
 use crate::pattern::Pattern;
 use crate::percent;
-use crate::words::FoldedWords;
+use crate::words::{FoldedWords, Wanted};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Truth {
@@ -66,6 +67,7 @@ pub(crate) struct Environment {
     hours: HashMap<TeamName, CalendarName>,
     patterns: PatternTable,
     raw_patterns: PatternTable,
+    wanted: Wanted,
 }
 
 type PatternTable = HashMap<Box<str>, Pattern, foldhash::fast::FixedState>;
@@ -79,8 +81,12 @@ impl Environment {
         folding: Folding,
     ) -> Self {
         let (mut folded, mut raw) = (PatternTable::default(), PatternTable::default());
+        let mut language = false;
         let atoms = rules.flat_map(|rule| &rule.when).flat_map(|conjunct| conjunct.literals()).map(|l| &l.atom);
         for atom in atoms {
+            if let Atom::Keyword { any_of, .. } = atom {
+                language |= any_of.iter().filter_map(Keyword::forms).any(Forms::follow_the_customer);
+            }
             let Atom::Regex { patterns, .. } = atom else { continue };
             let is_raw = patterns.are_raw(folding);
             let table = if is_raw { &mut raw } else { &mut folded };
@@ -94,12 +100,13 @@ impl Environment {
         }
         let of_team = |team: &Team| Some((team.name.clone(), team.hours.as_ref()?.calendar.clone()));
         let hours = teams.iter().filter_map(of_team).collect();
-        Self { clocks: Clocks::new(calendars), folding, hours, patterns: folded, raw_patterns: raw }
+        let wanted = Wanted { for_patterns: !folded.is_empty(), language };
+        Self { clocks: Clocks::new(calendars), folding, hours, patterns: folded, raw_patterns: raw, wanted }
     }
 
     /// The words of an input in the forms that conditions look at; what was in `words` goes.
     pub(crate) fn read(&self, words: &mut FoldedWords, input: &RouteInput) {
-        words.read(input, self.folding, !self.patterns.is_empty());
+        words.read(input, self.folding, self.wanted);
     }
 
     /// Whether a team is within its hours; `None` where it has some and the time is not known.

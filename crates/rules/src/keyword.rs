@@ -7,22 +7,24 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::fold::{Class, Folding, Marks, Words, belongs_to_letter, is_mark};
+use crate::forms::{Forms, Only, forms};
 use crate::proclitics::proclitics;
 
 /// Each of ä, ö and ü in two ways, so that a word of three has eight; any more are written alike.
 const UMLAUTS_APART: usize = 3;
 
-/// A word or a phrase, or what its last word begins with. Two are equal that are written alike, whatever folding sees them,
-/// and whatever list they are from.
+/// A word or a phrase, or what its last word begins with. Two are equal that are written alike and looked for in the same
+/// forms, whatever folding sees them, and whatever list they are from.
 #[derive(Debug, Clone)]
 pub struct Keyword {
     text: Box<str>,
     prefix: bool,
     /// A star in front: it may stand inside a run of Hangul or katakana.
     inside: bool,
+    forms: Option<Forms>,
     needle: Needle,
-    /// The same with ae, oe, ue for ä, ö, ü.
-    spelt: Box<[Needle]>,
+    /// The same with ae, oe, ue for ä, ö, ü; and the forms of all of them.
+    others: Box<[Needle]>,
     /// The list of words that it stands for, where a rule names one: see [`crate::word_lists`].
     list: Option<Arc<str>>,
 }
@@ -32,6 +34,8 @@ pub struct Keyword {
 pub(crate) struct Needle {
     words: Box<str>,
     marks: Box<[Marks]>,
+    /// Of a form: the languages in which it is one.
+    only: Only,
 }
 
 impl Keyword {
@@ -47,13 +51,41 @@ impl Keyword {
         let needle = Needle::of(Words::of(folding, text));
         let starred = text.starts_with('*') && folding != Folding::V1;
         let inside = starred && matches!(folding.class(&needle.words), Class::Hangul | Class::Katakana);
-        let spelt = if folding == Folding::V1 { Box::default() } else { needle.umlauts_spelt_out() };
-        Self { text: text.into(), prefix, inside, needle, spelt, list: None }
+        let others = if folding == Folding::V1 { Box::default() } else { needle.umlauts_spelt_out() };
+        Self { text: text.into(), prefix, inside, forms: None, needle, others, list: None }
     }
 
     /// The same keyword as another folding sees it.
     pub(crate) fn by(&self, folding: Folding) -> Self {
-        Self { list: self.list.clone(), ..Self::new(folding, &self.text, self.prefix) }
+        let same = Self::new(folding, &self.text, self.prefix);
+        Self { list: self.list.clone(), ..self.forms.map_or(same.clone(), |forms| same.in_forms(forms)) }
+    }
+
+    /// The same keyword, and its forms. One with a star has none: it says itself which ends there may be.
+    #[must_use]
+    pub fn in_forms(mut self, forms: Forms) -> Self {
+        if self.prefix {
+            return self;
+        }
+        let formed: Vec<Needle> = self.needles().flat_map(|needle| needle.formed(forms)).collect();
+        self.forms = Some(forms);
+        self.others = self.others.into_iter().chain(formed).collect();
+        self
+    }
+
+    /// In which languages its forms are looked for, where they are.
+    pub const fn forms(&self) -> Option<Forms> {
+        self.forms
+    }
+
+    /// Ways to write it, but for its own.
+    pub(crate) fn other_ways(&self) -> usize {
+        self.others.len()
+    }
+
+    /// Whether it is looked for in any form but its own.
+    pub(crate) fn has_forms(&self) -> bool {
+        self.forms.is_some_and(|forms| self.needle.formed(forms).next().is_some())
     }
 
     /// The same keyword as a part of a list.
@@ -87,7 +119,7 @@ impl Keyword {
     }
 
     pub(crate) fn needles(&self) -> impl Iterator<Item = &Needle> {
-        std::iter::once(&self.needle).chain(&self.spelt)
+        std::iter::once(&self.needle).chain(&self.others)
     }
 
     /// Whether there is nothing to look for.
@@ -102,13 +134,14 @@ impl Keyword {
     /// Whether the words of this stretch, which begins and ends with a text, have it.
     pub(crate) fn holds_in(&self, words: &Words, within: Range<usize>) -> bool {
         let text = words.text.get(within.clone()).unwrap_or_default();
-        self.needles().any(|needle| Search { keyword: self, needle, words, text, begin: within.start }.finds())
+        let mut needles = self.needles().filter(|needle| needle.only.holds(words.language));
+        needles.any(|needle| Search { keyword: self, needle, words, text, begin: within.start }.finds())
     }
 }
 
 impl PartialEq for Keyword {
     fn eq(&self, other: &Self) -> bool {
-        (&self.text, self.prefix) == (&other.text, other.prefix)
+        (&self.text, self.prefix, self.forms) == (&other.text, other.prefix, other.forms)
     }
 }
 
@@ -122,19 +155,19 @@ impl PartialOrd for Keyword {
 
 impl Ord for Keyword {
     fn cmp(&self, other: &Self) -> Ordering {
-        (&self.text, self.prefix).cmp(&(&other.text, other.prefix))
+        (&self.text, self.prefix, self.forms).cmp(&(&other.text, other.prefix, other.forms))
     }
 }
 
 impl Hash for Keyword {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        (&self.text, self.prefix).hash(state);
+        (&self.text, self.prefix, self.forms).hash(state);
     }
 }
 
 impl Needle {
     fn of(words: Words) -> Self {
-        Self { words: words.text.into(), marks: words.marks.into() }
+        Self { words: words.text.into(), marks: words.marks.into(), only: Only::default() }
     }
 
     pub(crate) fn words(&self) -> &str {
@@ -143,6 +176,31 @@ impl Needle {
 
     pub(crate) fn has_marks(&self) -> bool {
         !self.marks.is_empty()
+    }
+
+    /// Whether it counts whatever the customer's language is.
+    pub(crate) const fn is_always(&self) -> bool {
+        self.only.is_always()
+    }
+
+    /// The forms of its words. A letter that is the same keeps its marks.
+    fn formed(&self, of: Forms) -> impl Iterator<Item = Self> {
+        forms(&self.words, of).into_iter().map(|(phrase, only)| self.form(&phrase, only))
+    }
+
+    fn form(&self, phrase: &[(&str, String)], only: Only) -> Self {
+        let (mut words, mut marks) = (String::new(), Vec::new());
+        for (word, form) in phrase {
+            if !words.is_empty() {
+                words.push(' ');
+            }
+            let (was, is) = (word.as_ptr().addr() - self.words.as_ptr().addr(), words.len());
+            let same = word.bytes().zip(form.bytes()).take_while(|(a, b)| a == b).count();
+            let kept = self.marks.iter().filter(|one| (was..was + same).contains(&(one.at as usize)));
+            marks.extend(kept.filter_map(|one| Some(one.moved_to(u32::try_from(one.at as usize - was + is).ok()?))));
+            words.push_str(form);
+        }
+        Self { words: words.into(), marks: marks.into(), only }
     }
 
     fn umlauts_spelt_out(&self) -> Box<[Self]> {
@@ -171,8 +229,8 @@ impl Needle {
         }
         let before = |at: u32| u32::try_from(umlauts.iter().filter(|umlaut| **umlaut < at).count()).unwrap_or_default();
         let left = self.marks.iter().filter(|marks| !umlauts.contains(&marks.at));
-        let marks = left.map(|marks| marks.moved_by(before(marks.at))).collect();
-        Self { words: words.into(), marks }
+        let marks = left.map(|marks| marks.moved_to(marks.at + before(marks.at))).collect();
+        Self { words: words.into(), marks, only: Only::default() }
     }
 }
 

@@ -20,6 +20,7 @@ mod evaluate;
 pub mod explain;
 mod finding;
 pub mod fold;
+pub mod forms;
 mod hours;
 mod index;
 pub mod input;

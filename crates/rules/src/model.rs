@@ -36,6 +36,11 @@ impl Definition {
         self.rules.iter().enumerate().filter(|(_, rule)| rule.enabled)
     }
 
+    /// Whether any keyword is looked for in other forms.
+    pub(crate) fn asks_for_forms(&self) -> bool {
+        self.rules.iter().flat_map(Rule::keywords).any(|keyword| keyword.forms().is_some())
+    }
+
     /// The teams whose queues rules that are on ask about.
     pub(crate) fn queues_of(&self) -> impl Iterator<Item = &TeamName> {
         self.enabled().flat_map(|(_, rule)| rule.literals()).flat_map(|literal| literal.atom.queues_of())

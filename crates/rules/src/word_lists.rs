@@ -5,13 +5,33 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
+use crate::forms::{FormLanguage, Forms};
 use crate::keyword::Keyword;
 use crate::near::nearest;
 
 /// Words that all rules of a set have from lists at most. A list that many rules name would be a way to fill the memory
 /// with a short text.
 pub const LISTED_WORDS_MAX: usize = 50_000;
+/// Forms of all words of a set at most: a word has some five in a language, and some thirty in all.
+pub const FORMS_MAX: usize = 200_000;
 const NAME_BYTES_MAX: usize = 64;
+
+/// What the conditions of a document have so far of what may fill the memory with a short text.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct WordsRead {
+    listed: usize,
+    formed: usize,
+}
+
+impl WordsRead {
+    /// The word in these forms.
+    pub fn in_forms(&mut self, word: Keyword, forms: Option<Forms>) -> Result<Keyword, NotListed> {
+        let Some(forms) = forms else { return Ok(word) };
+        let word = word.in_forms(forms);
+        self.formed += word.other_ways();
+        if self.formed > FORMS_MAX { Err(NotListed::TooManyForms) } else { Ok(word) }
+    }
+}
 
 /// By name.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -48,6 +68,8 @@ pub enum NotListed {
     Unknown,
     /// [`LISTED_WORDS_MAX`].
     TooMany,
+    /// [`FORMS_MAX`].
+    TooManyForms,
 }
 
 impl fmt::Display for NotListed {
@@ -55,6 +77,9 @@ impl fmt::Display for NotListed {
         match self {
             Self::Unknown => f.write_str("is no list of words"),
             Self::TooMany => write!(f, "more than {LISTED_WORDS_MAX} words of lists in all rules together"),
+            Self::TooManyForms => {
+                write!(f, "more than {FORMS_MAX} forms of words in all rules together")
+            }
         }
     }
 }
@@ -78,16 +103,30 @@ impl WordLists {
         self.0.iter().map(|(name, list)| (&**name, list))
     }
 
-    /// Adds the words of a list, each of which remembers it. `listed`: those that conditions have from lists so far.
-    pub fn expand(&self, name: &str, listed: &mut usize, into: &mut Vec<Keyword>) -> Result<(), NotListed> {
+    /// Adds the words of a list, each of which remembers it, in these forms. `read`: what conditions have from lists so far.
+    pub fn expand(
+        &self,
+        name: &str,
+        forms: Option<Forms>,
+        read: &mut WordsRead,
+        into: &mut Vec<Keyword>,
+    ) -> Result<(), NotListed> {
         let (name, list) = self.0.get_key_value(name).ok_or(NotListed::Unknown)?;
-        let (room, before) = (LISTED_WORDS_MAX.saturating_sub(*listed), into.len());
-        into.extend(list.words().take(room + 1).map(|word| word.clone().of_list(Arc::clone(name))));
-        let added = into.len() - before;
-        *listed += added;
-        if added > room {
-            into.truncate(before);
-            return Err(NotListed::TooMany);
+        let before = into.len();
+        for (language, word) in list.by_language() {
+            read.listed += 1;
+            let word = word.clone().of_list(Arc::clone(name));
+            let word = match read.listed > LISTED_WORDS_MAX {
+                true => Err(NotListed::TooMany),
+                false => read.in_forms(word, WordList::forms(language, forms)),
+            };
+            match word {
+                Ok(word) => into.push(word),
+                Err(too_many) => {
+                    into.truncate(before);
+                    return Err(too_many);
+                }
+            }
         }
         Ok(())
     }
@@ -107,12 +146,18 @@ impl WordLists {
         }
     }
 
-    /// The list that these words begin with, whole and as it is here, and how many words it has.
-    pub(crate) fn leading(&self, words: &[Keyword]) -> Option<(&str, usize)> {
+    /// The list that these words begin with, whole, as it is here and in these forms, and how many words it has.
+    pub(crate) fn leading(&self, words: &[Keyword], forms: Option<Forms>) -> Option<(&str, usize)> {
         let (name, list) = self.0.get_key_value(words.first()?.list()?)?;
         let mut rest = words.iter();
-        let is_next = |word: &Keyword| rest.next().is_some_and(|next| next == word && next.list() == Some(&**name));
-        list.words().all(is_next).then(|| (&**name, list.words().count()))
+        let is_next = |(language, word): (&str, &Keyword)| {
+            rest.next().is_some_and(|next| {
+                let written =
+                    (next.text(), next.is_prefix(), next.list()) == (word.text(), word.is_prefix(), Some(&**name));
+                written && next.forms() == WordList::forms(language, forms).filter(|_| !word.is_prefix())
+            })
+        };
+        list.by_language().all(is_next).then(|| (&**name, list.words().count()))
     }
 
     /// The lists that none of these words is from.
@@ -127,8 +172,45 @@ impl WordList {
         self.0.values().flatten()
     }
 
+    fn by_language(&self) -> impl Iterator<Item = (&str, &Keyword)> {
+        self.0.iter().flat_map(|(language, words)| words.iter().map(move |word| (&**language, word)))
+    }
+
+    /// The forms of the words of a language, where a condition asks for some: its own, as far as they are known.
+    fn forms(language: &str, asked: Option<Forms>) -> Option<Forms> {
+        match language {
+            "" => asked,
+            _ => asked.and_then(|_| FormLanguage::parse(language)).map(Forms::of),
+        }
+    }
+
     /// Its place in a document, for each language.
     pub(crate) fn field(name: &str, language: &str) -> String {
         if language.is_empty() { format!("words.{name}") } else { format!("words.{name}.{language}") }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A short text must not fill the memory, with words or with their forms.
+    #[test]
+    fn forms_have_a_limit() {
+        let word = || Keyword::word("pedido");
+        let asked = Some(Forms::of(FormLanguage::Spanish));
+        let ways = word().in_forms(Forms::of(FormLanguage::Spanish)).other_ways();
+        assert!(ways > 3, "{ways}");
+        let mut read = WordsRead { listed: 0, formed: FORMS_MAX - ways };
+        assert_eq!(read.in_forms(word(), None), Ok(word()));
+        assert!(read.in_forms(word(), asked).is_ok());
+        assert_eq!(read.in_forms(word(), asked), Err(NotListed::TooManyForms));
+        let mut lists = WordLists::default();
+        lists.insert("orders", WordList(BTreeMap::from([(String::new(), vec![word()])]))).unwrap();
+        let mut words = Vec::new();
+        assert_eq!(lists.expand("orders", asked, &mut read, &mut words), Err(NotListed::TooManyForms));
+        assert!(words.is_empty());
+        let problem = NotListed::TooManyForms.to_string();
+        assert_eq!(problem, "more than 200000 forms of words in all rules together");
     }
 }

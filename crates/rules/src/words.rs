@@ -6,6 +6,7 @@ use waypost_domain::message::Part;
 
 use crate::atom::{Keyword, Parts};
 use crate::fold::{Folding, Words, first_chars, is_emoji, plain_into};
+use crate::forms::Only;
 use crate::input::{RouteInput, TEXT_CHARS_MAX};
 
 /// No phrase reaches from one part into the next.
@@ -21,6 +22,15 @@ pub(crate) struct FoldedWords {
     buffer: String,
 }
 
+/// What of an input anybody asks for beside its words.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Wanted {
+    /// For patterns, and not only for keywords.
+    pub(crate) for_patterns: bool,
+    /// The customer's language, which forms of words follow.
+    pub(crate) language: bool,
+}
+
 #[derive(Debug, Clone)]
 struct FoldedPart {
     part: Part,
@@ -29,9 +39,13 @@ struct FoldedPart {
 }
 
 impl FoldedWords {
-    /// What was read before goes; allocates nothing once it has grown. `for_patterns`: whether any pattern asks.
-    pub(crate) fn read(&mut self, input: &RouteInput, folding: Folding, for_patterns: bool) {
+    /// What was read before goes; allocates nothing once it has grown.
+    pub(crate) fn read(&mut self, input: &RouteInput, folding: Folding, wanted: Wanted) {
+        let Wanted { for_patterns, language } = wanted;
         self.words.begin(folding);
+        if language {
+            self.words.language = Only::language(input.language.as_deref());
+        }
         self.plain.clear();
         self.parts.clear();
         let mut all_own = true;
@@ -102,7 +116,7 @@ mod tests {
         {
             let input = RouteInput { text: Some(text.to_owned()), ..RouteInput::default() };
             let mut words = FoldedWords::default();
-            words.read(&input, Folding::default(), false);
+            words.read(&input, Folding::default(), Wanted::default());
             assert_eq!(words.are_emoji(), alone, "{text:?}");
         }
     }

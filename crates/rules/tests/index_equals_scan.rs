@@ -14,6 +14,7 @@ use waypost_domain::{Binding, CalendarName, Team, TeamName, Timestamp};
 use waypost_rules::atom::{
     Amount, AmountRange, Atom, Field, Keyword, Parts, Patterns, PercentRange, TextMatch, WholeRange, ZoneOf,
 };
+use waypost_rules::forms::{FormLanguage, Forms};
 use waypost_rules::model::{
     Conjunct, DefaultRoute, Definition, Document, Handover, Literal, Move, OnUnknown, Outcome, Phase, Rule, Target,
 };
@@ -65,14 +66,14 @@ const WORDS: &[&str] = &[
 const PIECES: &[&str] = &[
     "invoice",
     "INVOICES",
+    "ordered",
     "order",
     "crédit",
-    "card",
+    "cards",
     "a",
     "é",
     "è",
     "e",
-    "7",
     " ",
     ", ",
     "发票",
@@ -110,8 +111,9 @@ const PIECES: &[&str] = &[
     "👩\u{200d}💻",
     "ok",
 ];
-const VALUES: &[&str] =
-    &["gold", "go", "silver", "ES", "es", "text", "image", "pay", "pay:1", "support", "b", "held", "csat:5"];
+const VALUES: &[&str] = &[
+    "gold", "go", "silver", "ES", "es", "en", "de", "text", "image", "pay", "pay:1", "support", "b", "held", "csat:5",
+];
 const ZONES: &[&str] = &["Europe/Madrid", "America/Lima", "Nowhere/None"];
 
 fn team(name: &str) -> TeamName {
@@ -144,9 +146,19 @@ fn field() -> impl Strategy<Value = Field> {
     ])
 }
 
-fn keyword() -> impl Strategy<Value = Keyword> {
+fn plain_keyword() -> impl Strategy<Value = Keyword> {
     (select(WORDS), any::<bool>())
         .prop_map(|(text, prefix)| if prefix { Keyword::prefix(text) } else { Keyword::word(text) })
+}
+
+fn keyword() -> impl Strategy<Value = Keyword> {
+    (plain_keyword(), option::weighted(0.4, forms()))
+        .prop_map(|(keyword, forms)| forms.map_or(keyword.clone(), |forms| keyword.in_forms(forms)))
+}
+
+fn forms() -> impl Strategy<Value = Forms> {
+    let of = |language| Forms::of(FormLanguage::parse(language).unwrap());
+    select(vec![Forms::OF_CUSTOMER, of("en"), of("de"), of("fr") | of("es")])
 }
 
 /// Mostly all of the customer's words.
@@ -228,7 +240,7 @@ fn hours() -> impl Strategy<Value = Option<TeamHours>> {
 }
 
 fn document(rules: usize) -> impl Strategy<Value = Document> {
-    (vec(rule(), 0..rules), vec(keyword(), 0..2), any::<bool>(), hours()).prop_map(
+    (vec(rule(), 0..rules), vec(plain_keyword(), 0..2), any::<bool>(), hours()).prop_map(
         |(mut rules, words, hands_over, hours)| {
             for (n, rule) in rules.iter_mut().enumerate() {
                 rule.id = format!("rule-{n}").into();

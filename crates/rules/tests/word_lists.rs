@@ -103,7 +103,7 @@ fn what_a_list_is_not_is_told() {
         ),
         (
             text(LISTS, "{ keyword={ words='refund', in='x' } }"),
-            "rules.r.when.keyword.in: unknown key; known here: words",
+            "rules.r.when.keyword.in: unknown key; known here: words, forms",
         ),
         (
             text(LISTS, "{ reply={ words='refund' } }"),

@@ -261,6 +261,11 @@ pub struct TextMatch {
     /// is read, they are what the list says there, whatever `text` is.
     #[prost(string, tag = "3")]
     pub list: ::prost::alloc::string::String,
+    /// Of `Keywords`: it is looked for in its forms (plurals and simple endings) too: of these languages, of en, es, pt, de, it,
+    /// fr; `customer`: of the customer's language, where it is known and one of these. Of a list that is read, any of its
+    /// words says so for all; those of a language have that language's.
+    #[prost(string, repeated, tag = "4")]
+    pub forms: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct FieldValue {

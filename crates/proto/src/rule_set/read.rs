@@ -12,7 +12,7 @@ use waypost_rules::model::{
     Conjunct, DefaultRoute, Definition, EscalationStep, Handover, Literal, Move, OnUnknown, Outcome, PersonTarget,
     Share, Target,
 };
-use waypost_rules::word_lists::WordLists;
+use waypost_rules::word_lists::{WordLists, WordsRead};
 use waypost_rules::{Document, Phase, Rule};
 
 use super::FieldViolation;
@@ -28,8 +28,8 @@ pub(super) struct Reader {
     pub(super) violations: Vec<FieldViolation>,
     /// The document's lists of words; `None` where a rule is read alone, whose words are what they say.
     lists: Option<WordLists>,
-    /// Words that conditions have from them.
-    listed: usize,
+    /// What conditions have from them, and in forms.
+    read: WordsRead,
 }
 
 impl Reader {

@@ -4,6 +4,7 @@ use waypost_domain::calendar::{Calendar, Shift};
 use waypost_domain::team::{Priority, WhenClosed};
 use waypost_domain::{Team, TeamName, Timestamp};
 use waypost_rules::atom::{Atom, Field, Keyword, Parts, TextMatch, WholeRange, ZoneOf};
+use waypost_rules::forms::{FormLanguage, Forms};
 use waypost_rules::model::{Conjunct, Literal, Move, OnUnknown, Outcome, Target};
 use waypost_rules::word_lists::WordList;
 use waypost_rules::{Document, Phase, Rule};
@@ -227,11 +228,17 @@ fn whole(range: &WholeRange) -> wire::WholeRange {
 
 fn keyword(keyword: &Keyword) -> wire::TextMatch {
     let list = keyword.list().unwrap_or_default().to_owned();
-    wire::TextMatch { text: keyword.text().to_owned(), prefix: keyword.is_prefix(), list }
+    let forms = keyword.forms().map(forms).unwrap_or_default();
+    wire::TextMatch { text: keyword.text().to_owned(), prefix: keyword.is_prefix(), list, forms }
 }
 
 fn text_match(one: &TextMatch) -> wire::TextMatch {
-    wire::TextMatch { text: one.text.to_string(), prefix: one.prefix, list: String::new() }
+    wire::TextMatch { text: one.text.to_string(), prefix: one.prefix, ..wire::TextMatch::default() }
+}
+
+fn forms(forms: Forms) -> Vec<String> {
+    let customer = forms.follow_the_customer().then_some(super::CUSTOMER);
+    forms.languages().map(FormLanguage::as_str).chain(customer).map(str::to_owned).collect()
 }
 
 fn field(field: &Field) -> wire::Field {

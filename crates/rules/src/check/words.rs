@@ -3,6 +3,7 @@
 use crate::atom::Keyword;
 use crate::finding::{Finding, of_rule, of_set};
 use crate::fold::{Class, Folding};
+use crate::forms::PHRASE_WORDS_MAX;
 use crate::model::Definition;
 
 /// Letters of a word that stands in few others by chance.
@@ -16,8 +17,16 @@ pub(super) fn words(definition: &Definition, findings: &mut Vec<Finding>) {
         findings.extend(problems.map(|problem| of_set(&format!("handover.words.{language}"), problem)));
     }
     for (at, rule) in definition.enabled() {
-        let own = rule.keywords().filter(|word| word.list().is_none());
-        findings.extend(own.filter_map(problem).map(|problem| of_rule(at, rule, "when.keyword", problem)));
+        let own = || rule.keywords().filter(|word| word.list().is_none());
+        let formless = own().find(|word| word.forms().is_some() && !word.has_forms());
+        findings.extend(formless.map(|word| {
+            let problem = format!(
+                "{:?} has no forms: only words of plain letters have, and phrases of up to {PHRASE_WORDS_MAX}",
+                word.text()
+            );
+            of_rule(at, rule, "when.keyword", problem)
+        }));
+        findings.extend(own().filter_map(problem).map(|problem| of_rule(at, rule, "when.keyword", problem)));
     }
 }
 

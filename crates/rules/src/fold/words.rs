@@ -5,6 +5,7 @@ use std::ops::Range;
 use super::before;
 use super::letters::Class;
 use super::stream::{FOLDED_BYTES_MAX, Sink, pass};
+use crate::forms::Only;
 
 /// Between two texts: no phrase has two spaces.
 const APART: &str = "  ";
@@ -49,6 +50,8 @@ pub struct Words {
     pub(crate) text: String,
     /// In the order of their letters.
     pub(crate) marks: Vec<Marks>,
+    /// The customer's, where forms of words follow it.
+    pub(crate) language: Only,
 }
 
 /// The marks on one letter, as far as a reader may leave them out.
@@ -72,9 +75,9 @@ impl Marks {
         (0..4).map(move |place| self.marks >> (16 * place) & 0xffff).filter(|mark| *mark != 0)
     }
 
-    /// The same, further on in a text.
-    pub(crate) const fn moved_by(self, bytes: u32) -> Self {
-        Self { at: self.at + bytes, marks: self.marks }
+    /// The same, elsewhere in a text.
+    pub(crate) const fn moved_to(self, at: u32) -> Self {
+        Self { at, marks: self.marks }
     }
 
     /// Whether one of the two only leaves marks out that the other has.
@@ -102,6 +105,7 @@ impl Words {
         self.folding = folding;
         self.text.clear();
         self.marks.clear();
+        self.language = Only::default();
     }
 
     /// Adds a text, apart from those before it, and says where it stands.

@@ -115,11 +115,12 @@ pub(super) fn keys<'a>(
     }
 }
 
-/// Whether a text with the keyword's key has the keyword: not of phrases, of pieces, and where marks are compared.
+/// Whether a text with the keyword's key has the keyword: not of phrases, of pieces, where marks are compared, and where it
+/// depends on the language.
 pub(super) fn is_told_by_key(keyword: &Keyword, folding: Folding) -> bool {
     keyword.needles().all(|needle| {
         let mut keys = keys_of_needle(keyword, needle, folding);
         let single = keys.next().is_some_and(|key| key.how != How::Piece) && keys.next().is_none();
-        single && !needle.has_marks()
+        single && !needle.has_marks() && needle.is_always()
     })
 }

@@ -12,7 +12,7 @@ use crate::model::{
     DefaultRoute, Definition, Document, EscalationStep, Handover, Move, OnUnknown, Outcome, PersonTarget, Phase, Rule,
     Share, Target,
 };
-use crate::word_lists::WordLists;
+use crate::word_lists::{WordLists, WordsRead};
 
 mod sample;
 
@@ -39,7 +39,7 @@ fn read_with<T>(text: &str, read: impl FnOnce(&mut Reader, &DeTable<'_>) -> Opti
         let remedy = slips::remedy(text, at, &problem).map(|remedy| format!("; {remedy}")).unwrap_or_default();
         RuleErrors(vec![Finding::error(Some(lines.at(at)), "", format!("{problem}{remedy}"))])
     })?;
-    let mut reader = Reader { lines, errors: Vec::new(), words: WordLists::default(), listed: 0 };
+    let mut reader = Reader { lines, errors: Vec::new(), words: WordLists::default(), read: WordsRead::default() };
     let value = read(&mut reader, root.get_ref());
     match value {
         Some(value) if reader.errors.is_empty() => Ok(value),

@@ -72,7 +72,7 @@ fn mistakes_are_named_all_at_once() {
             "line 10: rules.r.team: team name \"B\" must be 1 to 64 characters of a-z, 0-9 and '-', starting with a letter or digit",
             "line 11: rules.r.urgency: \"now\" is none of urgent, normal",
             "line 12: rules.r.prio: unknown key; known here: id, name, phase, priority, enabled, valid_from, valid_until, when, on_unknown, move, team, split, person, fallback_team, urgency, tags, skills, escalation, samples",
-            "line 13: rules.r.when.colour: unknown key; known here: keyword, regex, number, type, language, language_source, country, reply, template, referral, referral_type, referral_url, open_team, binding, group, form, in, forwarded, quoted, emoji, call, tier, attribute, open, closed, utc_offset_minutes, previous_team, window_left_minutes, first_contact, percent, team_open, team_staffed, team_waiting, not, and",
+            "line 13: rules.r.when.colour: unknown key; known here: keyword, regex, number, type, language, language_source, country, reply, template, referral, referral_type, referral_url, open_team, binding, group, form, in, forms, forwarded, quoted, emoji, call, tier, attribute, open, closed, utc_offset_minutes, previous_team, window_left_minutes, first_contact, percent, team_open, team_staffed, team_waiting, not, and",
             "line 13: rules.r.when.keyword: must be a text in quotes, not a number",
             "line 13: rules.r.when.percent.from: must be a whole number, and not out of range",
             "line 14: rules.id: is missing",

@@ -8,7 +8,7 @@ use toml::de::{DeArray, DeTable, DeValue};
 
 use crate::finding::Finding;
 use crate::near::is_near;
-use crate::word_lists::WordLists;
+use crate::word_lists::{WordLists, WordsRead};
 
 pub(super) type Value<'i> = Spanned<DeValue<'i>>;
 
@@ -34,8 +34,8 @@ pub(super) struct Reader {
     pub(super) errors: Vec<Finding>,
     /// The lists that conditions may name.
     pub(super) words: WordLists,
-    /// Words that conditions have from them.
-    pub(super) listed: usize,
+    /// What conditions have from them, and in forms.
+    pub(super) read: WordsRead,
 }
 
 impl Reader {

@@ -8,6 +8,7 @@ use super::tree::{Reader, Value, join};
 use crate::atom::{
     Amount, AmountRange, Atom, Field, Keyword, Parts, Patterns, PercentRange, TextMatch, WholeRange, ZoneOf,
 };
+use crate::forms::Forms;
 use crate::model::{Conjunct, Literal};
 
 /// How deep `and` and `not` may lie in each other.
@@ -31,6 +32,7 @@ const KEYS: &[&str] = &[
     "group",
     "form",
     "in",
+    "forms",
     "forwarded",
     "quoted",
     "emoji",
@@ -82,6 +84,13 @@ pub(crate) fn field_path(field: &Field) -> String {
     }
 }
 
+/// What a table says of the words that it looks for.
+#[derive(Clone, Copy)]
+struct Asked {
+    within: Parts,
+    forms: Option<Forms>,
+}
+
 impl Reader {
     pub(super) fn when(&mut self, value: &Value<'_>, field: &str) -> Vec<Conjunct> {
         let mut conjuncts = Vec::new();
@@ -98,11 +107,11 @@ impl Reader {
         if depth > DEPTH_MAX {
             return self.error(value, field, format!("and / not nested deeper than {DEPTH_MAX}"));
         }
-        let within = self.within(table, field);
+        let words = Asked { within: self.within(table, field), forms: self.forms_of(table, field) };
         for (key, value) in table {
             let path = join(field, key.get_ref());
             match key.get_ref().as_ref() {
-                "in" => {}
+                "in" | "forms" => {}
                 "not" if negated => self.error(value, &path, "not cannot stand in not"),
                 "not" => {
                     for part in Self::one_or_many(value) {
@@ -124,7 +133,7 @@ impl Reader {
                 name => match FIELD_KEYS.iter().find(|(key, _)| *key == name) {
                     Some((_, known)) => self.field_value(known.clone(), value, &path, negated, into),
                     None if KEYS.contains(&name) => {
-                        if let Some(Literal { negated: opposite, atom }) = self.special(name, value, &path, within) {
+                        if let Some(Literal { negated: opposite, atom }) = self.special(name, value, &path, words) {
                             into.push(Literal { negated: negated != opposite, atom });
                         }
                     }
@@ -135,10 +144,11 @@ impl Reader {
     }
 
     /// The conditions that are not about a field's value.
-    fn special(&mut self, name: &str, value: &Value<'_>, path: &str, within: Parts) -> Option<Literal> {
+    fn special(&mut self, name: &str, value: &Value<'_>, path: &str, words: Asked) -> Option<Literal> {
+        let Asked { within, forms } = words;
         let is = |reader: &mut Self, atom| Some(Literal { negated: !reader.bool(value, path)?, atom });
         let atom = match name {
-            "keyword" => Atom::Keyword { any_of: self.listed_keywords(value, path), within },
+            "keyword" => Atom::Keyword { any_of: self.listed_keywords(value, path, forms), within },
             "regex" => Atom::Regex { patterns: self.patterns(value, path), within },
             "open" => self.open(value, path)?,
             "closed" => return Some(Literal { negated: true, atom: self.open(value, path)? }),

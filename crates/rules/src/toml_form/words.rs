@@ -1,7 +1,10 @@
 //! Reading words: `[words.refund]`, and what a condition looks for, in its own words and in those of lists.
 
+use toml::de::DeTable;
+
 use super::tree::{Reader, Value, join};
 use crate::atom::Keyword;
+use crate::forms::{FormLanguage, Forms};
 use crate::word_lists::{NotListed, WordList};
 
 impl Reader {
@@ -28,17 +31,26 @@ impl Reader {
         }
     }
 
-    /// `"a"`, `["a", { words = "refund" }]`.
-    pub(super) fn listed_keywords(&mut self, value: &Value<'_>, path: &str) -> Vec<Keyword> {
+    /// `"a"`, `["a", { words = "refund" }, { word = "b", forms = "es" }]`. `forms`: where a word does not say otherwise.
+    pub(super) fn listed_keywords(&mut self, value: &Value<'_>, path: &str, forms: Option<Forms>) -> Vec<Keyword> {
         let mut keywords: Vec<Keyword> = Vec::new();
         for item in Self::one_or_many(value) {
-            let list = item.get_ref().as_table().filter(|table| table.contains_key("words"));
-            let Some(table) = list else {
-                keywords.extend(self.keywords(item, path));
+            let table = item.get_ref().as_table();
+            let forms = match table.and_then(|table| table.get("forms")) {
+                Some(value) => self.forms(value, &join(path, "forms")),
+                None => forms,
+            };
+            let Some(table) = table.filter(|table| table.contains_key("words")) else {
+                for keyword in self.own_keywords(item, path) {
+                    match self.read.in_forms(keyword, forms) {
+                        Ok(keyword) => keywords.push(keyword),
+                        Err(too_many) => self.error(item, path, too_many.to_string()),
+                    }
+                }
                 continue;
             };
-            for key in table.keys().filter(|key| key.get_ref() != "words") {
-                self.unknown_key(key, path, &["words"]);
+            for key in table.keys().filter(|key| key.get_ref() != "words" && key.get_ref() != "forms") {
+                self.unknown_key(key, path, &["words", "forms"]);
             }
             let names = table.get("words").map(Self::one_or_many).unwrap_or_default();
             for name in names {
@@ -46,18 +58,70 @@ impl Reader {
                 let Some(text) = self.string(name, &path) else { continue };
                 // Named twice in a row it is the same.
                 if keywords.last().and_then(Keyword::list) != Some(text) {
-                    self.of_list(name, text, &path, &mut keywords);
+                    self.of_list(name, text, forms, &path, &mut keywords);
                 }
             }
         }
         keywords
     }
 
-    fn of_list(&mut self, value: &Value<'_>, name: &str, path: &str, keywords: &mut Vec<Keyword>) {
-        let problem = match self.words.expand(name, &mut self.listed, keywords) {
+    /// A word, or a table of one with its forms: `{ word = "b", forms = "es" }`.
+    fn own_keywords(&mut self, item: &Value<'_>, path: &str) -> Vec<Keyword> {
+        let Some(table) = item.get_ref().as_table().filter(|table| table.contains_key("forms")) else {
+            let word = item.get_ref().as_table().filter(|table| table.len() == 1).and_then(|table| table.get("word"));
+            return self.keywords(word.unwrap_or(item), path);
+        };
+        for key in table.keys().filter(|key| !["word", "exact", "forms"].contains(&key.get_ref().as_ref())) {
+            self.unknown_key(key, path, &["word", "exact", "words", "forms"]);
+        }
+        match (table.get("word"), table.get("exact")) {
+            (Some(word), None) => self.keywords(word, &join(path, "word")),
+            (None, Some(exact)) => self.string(exact, &join(path, "exact")).map(Keyword::word).into_iter().collect(),
+            _ => {
+                self.error(item, path, "name the word: { word = \"…\", forms = true }");
+                vec![]
+            }
+        }
+    }
+
+    /// What stands beside `keyword`: `forms = true`, `"es"` or `["en", "es"]`.
+    pub(super) fn forms_of(&mut self, table: &DeTable<'_>, field: &str) -> Option<Forms> {
+        let value = table.get("forms")?;
+        let path = join(field, "forms");
+        if !table.contains_key("keyword") {
+            self.error(value, &path, "is for keyword, and there is none here");
+        }
+        self.forms(value, &path)
+    }
+
+    fn forms(&mut self, value: &Value<'_>, path: &str) -> Option<Forms> {
+        if value.get_ref().as_bool().is_some() {
+            return self.bool(value, path)?.then_some(Forms::OF_CUSTOMER);
+        }
+        let mut all: Option<Forms> = None;
+        for name in self.strings(value, path) {
+            let Some(language) = FormLanguage::parse(name) else {
+                let known = FormLanguage::ALL.map(FormLanguage::as_str).join(", ");
+                self.error(value, path, format!("{name:?}: forms are known of {known}; true follows the customer"));
+                continue;
+            };
+            all = Some(all.map_or(Forms::of(language), |all| all | Forms::of(language)));
+        }
+        all
+    }
+
+    fn of_list(
+        &mut self,
+        value: &Value<'_>,
+        name: &str,
+        forms: Option<Forms>,
+        path: &str,
+        keywords: &mut Vec<Keyword>,
+    ) {
+        let problem = match self.words.expand(name, forms, &mut self.read, keywords) {
             Ok(()) => return,
             Err(NotListed::Unknown) => format!("there is no list of words {name:?}{}", self.words.hint(name)),
-            Err(too_many @ NotListed::TooMany) => too_many.to_string(),
+            Err(too_many @ (NotListed::TooMany | NotListed::TooManyForms)) => too_many.to_string(),
         };
         self.error(value, path, problem);
     }

@@ -3,6 +3,7 @@
 
 mod sample;
 mod when;
+mod words;
 
 use std::fmt::Write as _;
 
@@ -11,7 +12,8 @@ use waypost_domain::team::{Priority, TeamHours, WhenClosed};
 use waypost_domain::{Team, Timestamp};
 
 use self::sample::sample;
-use self::when::{conjunct, keyword};
+use self::when::conjunct;
+use self::words::keyword;
 use crate::atom::Keyword;
 use crate::model::{
     DefaultRoute, Definition, Document, EscalationStep, Handover, Move, OnUnknown, Outcome, Phase, Rule, Target,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use waypost_rules::atom::Keyword;
+use waypost_rules::forms::{FormLanguage, Forms};
 use waypost_rules::word_lists::{WordList, WordLists};
 
 use super::Reader;
@@ -31,18 +32,43 @@ impl Reader {
         let mut list = "";
         for (n, one) in words.iter().enumerate() {
             let before = std::mem::replace(&mut list, &one.list);
-            match &self.lists {
-                _ if list.is_empty() => read.push(keyword(one)),
-                None => read.push(keyword(one).of_list(Arc::from(list))),
-                Some(_) if before == list => {}
-                Some(lists) => {
-                    if let Err(problem) = lists.expand(list, &mut self.listed, &mut read) {
-                        self.refuse::<()>(format!("{at}[{n}].list"), problem.to_string());
-                    }
+            let at = format!("{at}[{n}]");
+            if self.lists.is_none() || list.is_empty() {
+                let word = if list.is_empty() { keyword(one) } else { keyword(one).of_list(Arc::from(list)) };
+                let forms = self.forms(&one.forms, &at);
+                match self.read.in_forms(word, forms) {
+                    Ok(word) => read.push(word),
+                    Err(problem) => drop(self.refuse::<()>(format!("{at}.forms"), problem.to_string())),
+                }
+            } else if before != list {
+                // Any of its words says for all whether they are looked for in their forms.
+                let of_list = words[n..].iter().take_while(|one| one.list == list);
+                let asked = of_list.map(|one| &one.forms).find(|forms| !forms.is_empty());
+                let forms = asked.and_then(|forms| self.forms(forms, &at));
+                let lists = self.lists.as_ref();
+                let listed = lists.map_or(Ok(()), |lists| lists.expand(list, forms, &mut self.read, &mut read));
+                if let Err(problem) = listed {
+                    self.refuse::<()>(format!("{at}.list"), problem.to_string());
                 }
             }
         }
         read
+    }
+}
+
+impl Reader {
+    /// None named: no forms.
+    fn forms(&mut self, names: &[String], at: &str) -> Option<Forms> {
+        let mut all: Option<Forms> = None;
+        for name in names {
+            let one = match FormLanguage::parse(name) {
+                Some(language) => Forms::of(language),
+                None if name == super::super::CUSTOMER => Forms::OF_CUSTOMER,
+                None => return self.refuse(format!("{at}.forms"), "is none of en, es, pt, de, it, fr, customer"),
+            };
+            all = Some(all.map_or(one, |all| all | one));
+        }
+        all
     }
 }
 

@@ -3,8 +3,9 @@
 use waypost_domain::TeamName;
 
 use super::super::when::field_key;
+use super::words::{forms_of_all, forms_text, keywords, matching};
 use super::{array, key, quote, table};
-use crate::atom::{Amount, Atom, Field, Keyword, Parts, WholeRange, ZoneOf};
+use crate::atom::{Amount, Atom, Field, Parts, WholeRange, ZoneOf};
 use crate::model::{Conjunct, Literal};
 use crate::word_lists::WordLists;
 
@@ -74,6 +75,11 @@ impl Block {
         }
         conditions.within = conditions.within.or(within);
         entries.push((name, value));
+        if let Atom::Keyword { any_of, .. } = &literal.atom
+            && let Some(forms) = forms_of_all(any_of, lists)
+        {
+            conditions.entries.push(("forms".to_owned(), forms_text(forms)));
+        }
         None
     }
 
@@ -167,34 +173,4 @@ fn whole(range: &WholeRange) -> String {
 
 fn amount(amount: Amount) -> String {
     quote(&amount.to_string())
-}
-
-/// The words of a list by its name, where they are all there; the others one by one.
-fn keywords(mut words: &[Keyword], lists: &WordLists) -> String {
-    let of_list = |name: &str| format!("{{ words = {} }}", quote(name));
-    if let Some((name, _)) = lists.leading(words).filter(|(_, count)| *count == words.len()) {
-        return of_list(name);
-    }
-    let mut items = Vec::new();
-    while let Some(first) = words.first() {
-        let (item, count) = match lists.leading(words) {
-            Some((name, count)) => (of_list(name), count),
-            None => (keyword(first), 1),
-        };
-        items.push(item);
-        words = words.get(count..).unwrap_or_default();
-    }
-    array(items.into_iter())
-}
-
-pub(super) fn keyword(keyword: &Keyword) -> String {
-    matching(keyword.text(), keyword.is_prefix())
-}
-
-fn matching(text: &str, prefix: bool) -> String {
-    match prefix {
-        true => quote(&format!("{text}*")),
-        false if text.ends_with('*') => format!("{{ exact = {} }}", quote(text)),
-        false => quote(text),
-    }
 }
