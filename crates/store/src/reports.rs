@@ -1,6 +1,7 @@
 //! What is read by people and by tests that count: lists and totals. Nothing here writes, and nothing that routes
 //! may wait for it.
 
+mod attributes;
 mod coverage;
 mod explain;
 mod kept;

@@ -87,6 +87,7 @@ macro_rules! store_suite {
             a_merge_hands_over_what_is_open,
             a_merge_happens_once,
             an_import_updates_a_contact,
+            what_contacts_have_of_attributes_is_told,
             strange_names_are_stored,
             one_number_is_one_contact_however_it_is_spelt,
             spellings_meet_in_one_batch,

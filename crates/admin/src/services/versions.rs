@@ -105,6 +105,15 @@ impl Draft {
         Self { hash, text, findings }
     }
 
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// What there is to say besides.
+    pub(super) fn add(&mut self, findings: Vec<Finding>) {
+        self.findings.extend(findings);
+    }
+
     /// Refused where a check would find errors; `field` is the part of the request that it came from.
     pub(super) fn without_errors(self, field: &str) -> Result<Self> {
         let mut violations = Violations::default();

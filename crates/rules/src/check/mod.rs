@@ -2,6 +2,7 @@
 
 mod codes;
 mod import;
+mod known;
 mod lints;
 mod moving;
 mod teams;
@@ -11,6 +12,7 @@ mod words;
 
 pub use crate::errors::{ALTERNATIVES_MAX, CONDITIONS_MAX, PATTERNS_MAX, PHRASE_CHARS_MAX, QUEUES_MAX, errors};
 pub use crate::finding::{Finding, RULES_MAX, RuleErrors, Severity};
+pub use known::{KnownValues, attributes_with_values, check_values};
 pub use lints::warnings;
 
 use crate::compile::compile;

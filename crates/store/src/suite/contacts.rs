@@ -287,3 +287,22 @@ pub async fn strange_names_are_stored(store: &Store) -> Result<()> {
     assert!(store.now().await? > at(0));
     Ok(())
 }
+
+/// The newest and the oldest, those without any left out.
+pub async fn what_contacts_have_of_attributes_is_told(store: &Store) -> Result<()> {
+    store.migrate().await?;
+    for (phone, tier) in [("101", Some("gold")), ("102", None), ("103", Some("bronze")), ("104", Some("silver"))] {
+        let aliases = AliasSet { phone: Some(format!("34600000{phone}")), ..AliasSet::default() };
+        let attributes = tier.map(|tier| ("tier".to_owned(), tier.to_owned())).into_iter().collect();
+        store.upsert_contact(&aliases, &attributes, None).await?;
+    }
+    for (limit, want) in
+        [(1, &["gold", "silver"][..]), (2, &["bronze", "gold", "silver"]), (9, &["bronze", "gold", "silver"])]
+    {
+        let told = store.attributes_of_some(limit).await?;
+        let mut tiers: Vec<&str> = told.iter().filter_map(|one| one.get("tier").map(String::as_str)).collect();
+        tiers.sort_unstable();
+        assert_eq!(tiers, want, "{limit}");
+    }
+    Ok(())
+}
