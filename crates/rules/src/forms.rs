@@ -132,7 +132,8 @@ fn of_language(words: &str, language: FormLanguage) -> Vec<Vec<(&str, String)>> 
         all.push(vec![]);
         for choice in &choices {
             let ends: Vec<String> = std::iter::once(plain(choice)).chain(choice.1.iter().cloned()).collect();
-            let longer = all.iter().flat_map(|begin| ends.iter().map(|end| [&begin[..], &[end.clone()]].concat()));
+            let longer =
+                all.iter().flat_map(|begin| ends.iter().map(|end| [&begin[..], std::slice::from_ref(end)].concat()));
             all = longer.collect();
         }
     } else {

@@ -255,8 +255,7 @@ fn bare(word: &str) -> Option<Vec<String>> {
     if let Some(left) = word.strip_suffix("ied") {
         return Some(vec![format!("{left}y")]);
     }
-    let left =
-        word.strip_suffix("ed").or_else(|| word.strip_suffix("ing")).filter(|left| left.len() >= LEFT_MIN + 1)?;
+    let left = word.strip_suffix("ed").or_else(|| word.strip_suffix("ing")).filter(|left| left.len() > LEFT_MIN)?;
     let mut bases = vec![left.to_owned(), format!("{left}e")];
     bases.extend(is_doubled(left).then(|| left[..left.len() - 1].to_owned()));
     Some(bases)
