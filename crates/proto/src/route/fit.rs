@@ -233,4 +233,26 @@ mod tests {
         assert_eq!(shares(&[50, 3, 50], 23), [10, 3, 10]);
         assert_eq!(shares(&[9, 9], 0), [0, 0]);
     }
+
+    #[test]
+    fn a_long_remark_costs_no_short_answer() {
+        let long = "ä".repeat(1_000);
+        let form = [("comment", &*long), ("department", "billing"), ("z", "1")];
+        let words = [(Part::Caption, &*long), (Part::File, "invoice.pdf"), (Part::Place, "1 Library Square")];
+        let input = RouteInput {
+            text: Some(long.clone()),
+            form: form.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
+            words: words.map(|(part, text)| PartWords { part, text: text.to_owned() }).into(),
+            ..RouteInput::default()
+        };
+        let fitted = fit_route_input(input, |_| false);
+        assert!(encode_route_input(&fitted).len() <= INPUT_BYTES_MAX);
+        assert_eq!((fitted.form["department"].as_str(), fitted.form["z"].as_str()), ("billing", "1"));
+        let comment = &fitted.form["comment"];
+        assert!(comment.ends_with("ää…") && comment.len() <= ATTRIBUTE_BYTES_MAX, "{comment}");
+        let words: Vec<(Part, &str)> = fitted.words.iter().map(|words| (words.part, words.text.as_str())).collect();
+        assert_eq!(words[1..], [(Part::File, "invoice.pdf"), (Part::Place, "1 Library Square")]);
+        let (text, caption) = (fitted.text.unwrap().len(), words[0].1.len());
+        assert!(text.abs_diff(caption) <= 2 && text > 550, "{text} and {caption}");
+    }
 }
