@@ -47,7 +47,7 @@ pub struct StatusRow {
     pub json: Vec<u8>,
 }
 
-/// An open unit of work behind its fence, in which statuses and changes may be kept. Dropping it rolls back.
+/// An open unit of work behind its fence, in which statuses, changes and parked messages may be kept. Dropping it rolls back.
 pub struct RecordTx {
     pub(crate) fenced: Fenced,
 }
@@ -85,7 +85,7 @@ static KEEP_CHANGES: LazyLock<Sql> = LazyLock::new(|| CHANGE.insert("ON CONFLICT
 static RECORD_STATUSES: LazyLock<Sql> = LazyLock::new(|| STATUS.insert("ON CONFLICT DO NOTHING"));
 
 impl Store {
-    /// Begins a unit of work that keeps statuses and changes.
+    /// Begins a unit of work that keeps statuses, changes or parked messages.
     pub async fn begin_record(&self, fence: &Fence) -> Result<RecordTx> {
         let (fenced, _) = self.begin_fenced(fence, vec![]).await?;
         Ok(RecordTx { fenced })

@@ -16,6 +16,7 @@ mod ids;
 mod inbox;
 mod janitor;
 mod lease;
+mod parked;
 mod records;
 mod reports;
 mod rules;
@@ -45,6 +46,10 @@ pub use inbox::{
 };
 pub use janitor::{ANSWERS_SEEN_WITHIN, JanitorReport, Retention};
 pub use lease::{Fence, Lease, LeaseRow, Renewal, Sequence, Suspect};
+pub use parked::{
+    ParkedContent, ParkedCount, ParkedFilter, ParkedGroup, ParkedMessage, ParkedPlace, ParkedRow, Parking, ReplayJob,
+    ReplayStep,
+};
 pub use reports::{
     DecidedBy, DecidedInput, DecisionFilter, DecisionPage, DecisionPlaces, KeptChange, KeptStatus, StoreCounts,
     TeamCount,

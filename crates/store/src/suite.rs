@@ -12,6 +12,7 @@ mod janitor;
 mod kept;
 mod leases;
 mod numbers;
+mod parked;
 mod races;
 mod rule_sets;
 mod setup;
@@ -39,6 +40,7 @@ pub use janitor::*;
 pub use kept::*;
 pub use leases::*;
 pub use numbers::*;
+pub use parked::*;
 pub use races::*;
 pub use rule_sets::*;
 pub use setup::*;
@@ -125,6 +127,11 @@ macro_rules! store_suite {
             it_is_known_when_a_message_was_published,
             where_a_message_went_instead_is_written_down,
             who_became_part_of_a_contact_is_found_with_it,
+            a_parked_message_is_kept_once,
+            parked_messages_are_listed_and_grouped,
+            a_replay_gets_beyond_what_it_leaves,
+            a_replay_is_gone_on_with_when_its_worker_is_gone,
+            parked_messages_are_discarded,
             partitions_meet_the_same_contacts,
             merges_race_with_batches,
         }
