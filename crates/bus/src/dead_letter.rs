@@ -21,23 +21,44 @@ pub const ATTEMPTS_HEADER: &str = "wp-attempts";
 const BROKERS_REASON_HEADER: &str = "x-first-death-reason";
 const BROKERS_ORIGIN_HEADER: &str = "x-first-death-queue";
 
-/// The header of a message that somebody took out of the dead letters or `wa.unrouted` to have it handled again.
+/// The header of a message that somebody took out of the dead letters to have it handled again: how often.
 pub const REPLAY_HEADER: &str = "wp-replay";
+
+/// The header of a message that another queue got than its team's: why.
+pub const DIVERTED_HEADER: &str = "wp-diverted";
+
+/// What a dead letter's reason is called where neither we nor the broker say why.
+const UNKNOWN: &str = "unknown";
+
+/// How often a message was replayed.
+pub fn replays(message: &Message) -> u32 {
+    message.headers.get(REPLAY_HEADER).map_or(0, |times| times.parse().unwrap_or(1))
+}
+
+/// The code of a dead letter's reason, be it one that only a later release or the broker knows.
+pub fn reason_code(letter: &Message) -> &str {
+    let said = || letter.headers.get(REASON_HEADER).or_else(|| letter.headers.get(BROKERS_REASON_HEADER));
+    match DeadLetterReason::of(letter) {
+        Some(reason) => reason.code(),
+        None => said().map_or(UNKNOWN, String::as_str),
+    }
+}
 
 /// `letter` as it was, on the way back to the queue that it came from. `None` where it came from no queue.
 pub fn replay(mut letter: Message) -> Option<Publication> {
     let address = Address::of_queue(origin(&letter)?)?;
+    let times = replays(&letter).saturating_add(1);
     for header in [REASON_HEADER, DETAIL_HEADER, ORIGIN_HEADER, ATTEMPTS_HEADER] {
         letter.headers.remove(header);
     }
     letter.headers.retain(|name, _| !name.starts_with("x-"));
-    letter.headers.insert(REPLAY_HEADER.to_owned(), "1".to_owned());
+    letter.headers.insert(REPLAY_HEADER.to_owned(), times.to_string());
     Some(Publication { address, message: letter })
 }
 
 /// `letter` once more, as it is, with what the broker said of it in words that outlive the publication.
 pub fn park_again(mut letter: Message) -> Publication {
-    let reason = DeadLetterReason::of(&letter).map(|reason| reason.code().to_owned());
+    let reason = Some(reason_code(&letter).to_owned()).filter(|reason| reason != UNKNOWN);
     let origin = origin(&letter).map(str::to_owned);
     for (header, value) in [(REASON_HEADER, reason), (ORIGIN_HEADER, origin)] {
         if let Some(value) = value {
@@ -164,6 +185,25 @@ mod tests {
     }
 
     #[test]
+    fn a_reason_that_is_not_ours_keeps_its_name() {
+        let letter = |name: &str, reason: &str| Message {
+            headers: [(name.to_owned(), reason.to_owned())].into(),
+            ..Message::default()
+        };
+        for (letter, reason) in [
+            (Message::default(), "unknown"),
+            (letter(REASON_HEADER, "too-deep"), "too-deep"),
+            (letter(REASON_HEADER, "of-a-later-release"), "of-a-later-release"),
+            (letter(BROKERS_REASON_HEADER, "delivery_limit"), "delivered-too-often"),
+            (letter(BROKERS_REASON_HEADER, "maxlen"), "maxlen"),
+        ] {
+            assert_eq!(reason_code(&letter), reason);
+            let again = park_again(letter).message;
+            assert_eq!((reason_code(&again), again.headers.keys().any(|name| name.starts_with("x-"))), (reason, false));
+        }
+    }
+
+    #[test]
     fn the_broker_says_why_in_its_own_words() {
         let cases = [
             ("delivery_limit", Some(DeadLetterReason::DeliveredTooOften)),
@@ -188,6 +228,8 @@ mod tests {
         assert_eq!((back.address.stream.name(), back.address.key.as_str()), ("wa.events", "in.p03"));
         let want = [(REPLAY_HEADER.to_owned(), "1".to_owned())].into();
         assert_eq!(back.message, Message { headers: want, ..message.clone() });
+        let again = replay(dead_letter(back.message, DeadLetterReason::Rejected, "wa.in.p03", 1, "").message).unwrap();
+        assert_eq!((replays(&again.message), replays(&message)), (2, 0));
         assert_eq!(replay(letter("ingress")), None);
         assert_eq!(replay(message.clone()), None);
         // One that the broker itself gave up keeps its reason when it is only put back, and loses it when replayed.

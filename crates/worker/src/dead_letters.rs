@@ -1,12 +1,17 @@
-//! Dead letters: events that cannot be handled, on their way to where a person looks at them.
+//! Dead letters: events that cannot be handled, on their way to where a person looks at them. [`store`] puts them on the bus's
+//! last queues, where whoever gives up can; [`mover`] takes them from there into rows, where they can be seen.
 //!
 //! Must never lose one: what is not confirmed as stored is not parked, and its delivery is not acknowledged.
+
+mod mover;
 
 use std::time::Duration;
 
 use waypost_bus::{Bus, DeadLetterReason, Outcome, Publication};
 
 use crate::metrics;
+
+pub use mover::{PARKING, QUEUES, mover};
 
 /// The bus did not take them; published again, they have the same ids.
 #[derive(Debug, thiserror::Error)]

@@ -1,0 +1,135 @@
+//! The mover: takes whatever is parked off the bus's last two queues and keeps it in the store, where it can be listed,
+//! whatever the bus. Everybody parks there: the ingress, the workers, the broker itself.
+//!
+//! It is a worker like any other, under a lease of its own, and so acknowledges what is committed. A message that is moved
+//! twice, by two movers or after a crash in between, is one row. What it takes it never parks: there is nowhere left to put
+//! it, so what cannot be kept yet is tried again for ever, in its place.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use waypost_bus::dead_letter::{ATTEMPTS_HEADER, DETAIL_HEADER, DIVERTED_HEADER, park_again, reason_code, replays};
+use waypost_bus::topology::{DEAD_LETTERS_QUEUE, UNROUTED_QUEUE};
+use waypost_bus::{Bus, Message};
+use waypost_domain::{PartitionCount, PartitionId, Timestamp};
+use waypost_store::{ParkedContent, ParkedMessage, ParkedRow, Parking, Sequence, Store};
+
+use crate::deliveries::{ClaimedBatch, Handler, Parts, Worker, WorkerConfig, no_bundles};
+use crate::error::HandleError;
+
+/// The mover's lease name.
+pub const PARKING: &str = "parking";
+
+/// What it works off, by shard.
+pub const QUEUES: [(Parking, &str); 2] =
+    [(Parking::DeadLetters, DEAD_LETTERS_QUEUE), (Parking::Unrouted, UNROUTED_QUEUE)];
+
+/// Messages in a transaction: each may be as large as a webhook's body.
+const BATCH_MAX: u16 = 16;
+
+/// The code of what no team's queue takes; its detail says more.
+const UNROUTED_REASON: &str = "unrouted";
+/// Who parks it.
+const UNROUTED_ORIGIN: &str = "router";
+
+/// A worker that moves what is parked. `config`: how the other workers of this process run, for so many shards as there are
+/// [`QUEUES`], under the lease name [`PARKING`].
+pub fn mover(
+    config: impl FnOnce(&'static str, PartitionCount) -> WorkerConfig,
+    bus: Arc<dyn Bus>,
+    store: Store,
+) -> Worker {
+    let shards = u16::try_from(QUEUES.len()).ok().and_then(PartitionCount::new);
+    let config = config(PARKING, shards.unwrap_or(PartitionCount::DEFAULT));
+    let config = WorkerConfig {
+        batch_max: config.batch_max.min(BATCH_MAX),
+        // A message that it parked would come back to it, with another reason than its own.
+        park_after_panics: u32::MAX,
+        park_after_deaths: u32::MAX,
+        ..config
+    };
+    let rows = store.clone();
+    let parts = Parts {
+        bus,
+        store,
+        handler: Arc::new(move |shard| Box::new(Mover { store: rows.clone(), parking: queue(shard).0 })),
+        queue: Arc::new(|shard| queue(shard).1.to_owned()),
+        sequence: Sequence::None,
+        split: no_bundles,
+        suspects: Arc::default(),
+    };
+    Worker::new(config, parts)
+}
+
+fn queue(shard: PartitionId) -> (Parking, &'static str) {
+    QUEUES[usize::from(shard.0).min(QUEUES.len() - 1)]
+}
+
+struct Mover {
+    store: Store,
+    parking: Parking,
+}
+
+#[async_trait]
+impl Handler for Mover {
+    async fn handle(&mut self, work: &mut [ClaimedBatch<'_>]) -> Result<(), HandleError> {
+        for batch in work {
+            if let Err(error) = self.keep(batch).await {
+                batch.leave(never_parked(error));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Mover {
+    async fn keep(&self, batch: &ClaimedBatch<'_>) -> Result<(), HandleError> {
+        let now = self.store.now().await?;
+        let letters: Vec<_> = batch.events().map(|event| parked(self.parking, event.carrier().clone(), now)).collect();
+        let mut tx = self.store.begin_record(&batch.claim.fence(None)).await?;
+        tx.park(&letters).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+}
+
+fn never_parked(error: HandleError) -> HandleError {
+    match error {
+        HandleError::Park { source, .. } => HandleError::Retry { source },
+        error @ (HandleError::LeaseLost | HandleError::Retry { .. } | HandleError::Stop { .. }) => error,
+    }
+}
+
+fn parked(parking: Parking, message: Message, now: Timestamp) -> ParkedMessage {
+    let header = |message: &Message, name: &str| message.headers.get(name).cloned().unwrap_or_default();
+    let (message, reason, detail, origin) = match parking {
+        Parking::DeadLetters => {
+            // In our own words, which mean something on the way back too.
+            let message = park_again(message).message;
+            let origin = waypost_bus::dead_letter::origin(&message).unwrap_or_default().to_owned();
+            let (reason, detail) = (reason_code(&message).to_owned(), header(&message, DETAIL_HEADER));
+            (message, reason, detail, origin)
+        }
+        Parking::Unrouted => {
+            let detail = header(&message, DIVERTED_HEADER);
+            (message, UNROUTED_REASON.to_owned(), detail, UNROUTED_ORIGIN.to_owned())
+        }
+    };
+    let (attempts, replays) = (header(&message, ATTEMPTS_HEADER).parse().unwrap_or_default(), replays(&message));
+    let Message { id, kind, content_type, headers, body } = message;
+    ParkedMessage {
+        row: ParkedRow {
+            parking,
+            message_id: id,
+            reason,
+            detail,
+            origin,
+            attempts,
+            replays,
+            kind,
+            parked_at: now,
+            body_bytes: u64::try_from(body.len()).unwrap_or(u64::MAX),
+        },
+        content: ParkedContent { content_type, headers, body: body.into() },
+    }
+}
