@@ -11,6 +11,7 @@ mod explain;
 mod numbers;
 #[cfg(feature = "servers")]
 mod on_rabbitmq;
+mod parked;
 mod rollback;
 mod rule_sets;
 mod rules;

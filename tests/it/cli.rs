@@ -338,7 +338,7 @@ async fn status_tells_health(backend: Backend) -> anyhow::Result<()> {
     let routers = partitions.iter().filter(|row| row["component"] == "router" && row["owner"].is_string());
     ensure!(routers.count() == 4, "{status}");
     let shown = stdout(&expect(deployment.command(&["status"])?, 0)?);
-    ensure!(shown.starts_with("healthy: 9 partitions are worked on, ") && shown.contains("p00–p03"), "{shown}");
+    ensure!(shown.starts_with("healthy: 11 partitions are worked on, ") && shown.contains("p00–p03"), "{shown}");
     ensure!(!shown.contains("wa.in.p00") && !shown.contains("p01 "), "{shown}");
     let shown = stdout(&expect(deployment.command(&["status", "--queues"])?, 0)?);
     ensure!(shown.contains("wa.in.p00") && shown.contains("p01 "), "{shown}");
@@ -346,7 +346,7 @@ async fn status_tells_health(backend: Backend) -> anyhow::Result<()> {
     let output = expect(deployment.command(&["status"])?, 1)?;
     let (shown, told) = (stdout(&output), stderr(&output));
     ensure!(
-        shown.starts_with("unhealthy: nobody owns 9 of 9 partitions of router, statuses, account; start "),
+        shown.starts_with("unhealthy: nobody owns 11 of 11 partitions of router, statuses, account, parking; start "),
         "{shown}"
     );
     ensure!(told.contains("nobody owns"), "{told}");

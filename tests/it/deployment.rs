@@ -35,8 +35,8 @@ mod said;
 
 #[cfg(feature = "servers")]
 pub(crate) use client::client;
-use reader::Source;
 pub(crate) use reader::{Found, Reader};
+use reader::{Parked, Source};
 
 pub(crate) const APP_SECRET: &str = "test_app_secret";
 /// For what was accepted to be routed: on a busy machine, after a restart, with leases that must run out first.
@@ -295,16 +295,17 @@ impl Deployment {
         self.servers.as_ref()
     }
 
-    /// Reads these queues; on RabbitMQ that takes the messages from them.
+    /// Reads these queues, and what is parked in the store; on RabbitMQ that takes the messages from the queues.
     #[cfg_attr(not(feature = "servers"), expect(clippy::unused_async, reason = "a broker must be connected to"))]
     pub(crate) async fn reader(&self, queues: &[&str]) -> anyhow::Result<Reader> {
+        let (parked, queues) = Parked::of(queues, crate::database::store_url(self)?);
         #[cfg(feature = "servers")]
         if let Some(servers) = &self.servers {
-            let source = servers.consume(queues).await?;
-            return Ok(Reader::new(source));
+            let source = servers.consume(&queues).await?;
+            return Ok(Reader::new(source, parked));
         }
         let places = queues.iter().map(|queue| ((*queue).to_owned(), None)).collect();
-        Ok(Reader::new(Source::File { folder: self.data_folder(), places }))
+        Ok(Reader::new(Source::File { folder: self.data_folder(), places }, parked))
     }
 }
 

@@ -8,7 +8,7 @@ use waypost_bus::Layout;
 use waypost_domain::PartitionCount;
 use waypost_ledger::{
     Answer, BusUrl, IN_HAND_MAX, InFlight, InterruptionRecord, Invariant, Ledger, LedgerWriter, StoreFacts, collect,
-    collected_queues,
+    collected_queues, parked,
 };
 use waypost_rules::RuleSet;
 use waypost_store::{Store, StoreOptions};
@@ -56,6 +56,7 @@ async fn a_run_is_written_down_and_judged(backend: Backend) -> anyhow::Result<()
     let logs = deployment.logs()?;
     ledger.interruptions.push(InterruptionRecord::leases_lost(logs.iter().map(String::as_str)));
     ledger.store = Some(facts);
+    ledger.deliveries.extend(parked(&store).await?);
     store.close().await;
     ledger.rule_sets.push(RULES.to_owned());
     let verdict = ledger.check();

@@ -111,6 +111,7 @@ async fn readiness_names_what_each_component_needs(backend: Backend) -> anyhow::
         Some("bus"),
         Some("ingress queues"),
         Some("janitor leases"),
+        Some("parking leases"),
         Some("process"),
         Some("router leases"),
         Some("router rules"),

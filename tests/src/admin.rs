@@ -93,6 +93,12 @@ impl AdminServer {
         Ok(())
     }
 
+    /// After its end.
+    pub async fn start_again(&mut self) -> anyhow::Result<()> {
+        self.process = WaypostProcess::start(&self.settings).await?;
+        Ok(())
+    }
+
     /// Ends it in good order; gives all that it wrote.
     pub async fn end(&mut self) -> anyhow::Result<String> {
         let status = self.process.terminate(ENDS_WITHIN).await?;

@@ -30,6 +30,7 @@ use crate::services::audit::Audit;
 use crate::services::calendars::Calendars;
 use crate::services::contacts::Contacts;
 use crate::services::dead_letters::DeadLetters;
+use crate::services::dead_letters::replays::Replays;
 use crate::services::decisions::Decisions;
 use crate::services::numbers::Numbers;
 use crate::services::rule_sets::RuleSets;
@@ -43,6 +44,7 @@ use crate::services::tokens::Tokens;
 pub struct Admin {
     server: GrpcServer,
     leases: Leases,
+    replays: Replays,
 }
 
 impl Admin {
@@ -54,25 +56,26 @@ impl Admin {
         watched: Watched,
     ) -> Result<Self, BindError> {
         let leases = Leases::default();
+        let replays = Replays::new(bus.clone(), store.clone());
         let shared = Shared { bus, store: store.clone(), team_queues, watched, leases: leases.clone() };
-        let server = GrpcServer::bind(config, store, services(shared)).await?;
-        Ok(Self { server, leases })
+        let server = GrpcServer::bind(config, store, services(shared, replays.clone())).await?;
+        Ok(Self { server, leases, replays })
     }
 
     pub fn local_addr(&self) -> Option<SocketAddr> {
         self.server.local_addr()
     }
 
-    /// Answers until `shutdown`, then finishes what is under way, for a while.
+    /// Answers, and works on replays, until `shutdown`; then finishes what is under way, for a while.
     ///
     /// Boxed, as each component's whole run is: so it is compiled here and not in whoever starts it.
     pub fn run(self, shutdown: CancellationToken) -> Pin<Box<dyn Future<Output = Result<(), ServeError>> + Send>> {
-        let Self { server, leases } = self;
+        let Self { server, leases, replays } = self;
         Box::pin(async move {
             let mut serving = Box::pin(server.run(shutdown.clone()));
             let served = tokio::select! {
                 served = &mut serving => served,
-                () = shutdown.cancelled() => {
+                () = Box::pin(replays.run(shutdown)) => {
                     // Who waits for a message would hold up the end.
                     leases.end().await;
                     serving.await
@@ -84,7 +87,7 @@ impl Admin {
     }
 }
 
-fn services(shared: Shared) -> Services {
+fn services(shared: Shared, replays: Replays) -> Services {
     Services::default()
         .describe(METHODS, DESCRIPTOR_SET)
         .serve(AuditServiceServer::new(Audit { shared: shared.clone() }))
@@ -98,5 +101,5 @@ fn services(shared: Shared) -> Services {
         .serve(TeamQueueServiceServer::new(Queues { shared: shared.clone() }))
         .serve(TeamServiceServer::new(Teams { shared: shared.clone() }))
         .serve(TokenServiceServer::new(Tokens { shared: shared.clone() }))
-        .serve(DeadLetterServiceServer::new(DeadLetters { shared }))
+        .serve(DeadLetterServiceServer::new(DeadLetters { shared, replays }))
 }

@@ -1,25 +1,39 @@
 //! `waypost dead-letters`.
 
+use std::time::{Duration, SystemTime};
+
 use clap::{Args, Subcommand, ValueEnum};
 use waypost_proto::admin_v1 as v1;
 use waypost_proto::admin_v1::dead_letter_service_client::DeadLetterServiceClient;
 
 use crate::failure::Failure;
+use crate::output;
 use crate::server::{ListArgs, ServerArgs, connect, pages, print_list, print_one};
+use crate::times::since;
+
+/// Messages that one call discards.
+const DISCARDED_AT_ONCE: i32 = 500;
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+/// A line of progress for each of these, while a replay goes on.
+const LOOKS_PER_LINE: u32 = 10;
 
 #[derive(Debug, Subcommand)]
 pub enum DeadLettersCommand {
-    /// List parked messages (embedded bus only: RabbitMQ cannot show a queue)
+    /// List parked messages, without what they say
     List(DeadLettersListArgs),
-    /// Count them by reason (embedded bus only)
+    /// Count them by what they have in common
     Summary(DeadLettersSummaryArgs),
-    /// Put them back where they came from
+    /// Put them back where they came from, as a job
     Replay(DeadLettersReplayArgs),
+    /// List the last replays and how far they are
+    Replays(DeadLettersReplaysArgs),
+    /// End a replay; what it has not put back stays parked
+    Stop(DeadLettersStopArgs),
     /// Throw them away
     Discard(DeadLettersDiscardArgs),
 }
 
-/// Which queue.
+/// Which ones, by the queue that they were parked on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Parked {
     /// What could not be handled
@@ -30,16 +44,22 @@ pub(crate) enum Parked {
 
 #[derive(Debug, Args)]
 pub struct DeadLettersListArgs {
-    /// Which queue
+    /// Which ones
     #[arg(long, value_enum, default_value = "dead-letters")]
     from: Parked,
+    /// Only those with this reason
+    #[arg(long, default_value = "")]
+    reason: String,
+    /// Only those parked before then: a time, or how long ago, e.g. 90m, 2h or 7d
+    #[arg(long, value_name = "TIME", value_parser = since)]
+    before: Option<SystemTime>,
     #[command(flatten)]
     list: ListArgs,
 }
 
 #[derive(Debug, Args)]
 pub struct DeadLettersSummaryArgs {
-    /// Which queue
+    /// Which ones
     #[arg(long, value_enum, default_value = "dead-letters")]
     from: Parked,
     #[command(flatten)]
@@ -48,7 +68,7 @@ pub struct DeadLettersSummaryArgs {
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Chosen {
-    /// Which queue
+    /// Which ones
     #[arg(long, value_enum, default_value = "dead-letters")]
     from: Parked,
     /// Only those with this reason
@@ -57,17 +77,27 @@ pub(crate) struct Chosen {
     /// Only this message, by the last part of its name; may be given several times
     #[arg(long = "id", value_name = "ID")]
     ids: Vec<String>,
-    /// How many from the front of the queue to look at; those not meant go to its end
-    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(i32).range(1..=500))]
-    examine: i32,
+    /// Only those parked before then: a time, or how long ago, e.g. 90m, 2h or 7d
+    #[arg(long, value_name = "TIME", value_parser = since)]
+    before: Option<SystemTime>,
+    /// At most so many: the oldest, of a replay those that were not tried yet
+    #[arg(long, alias = "examine", value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(i32).range(1..))]
+    first: i32,
+    /// All of them
+    #[arg(long, conflicts_with = "first")]
+    all: bool,
 }
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  waypost dead-letters replay --reason delivered-too-often
-  waypost dead-letters replay --from unrouted
+  waypost dead-letters replay --id 24f07525-119d-59fd-92a8-eb1a552abc3d
+  waypost dead-letters replay --first 10 --reason delivered-too-often
+  waypost dead-letters replay --from unrouted --all
 
-Exit code 1, with the reasons, when something that was meant could not be replayed.")]
+The replay is a job of the administration: it goes on when this command is interrupted. `dead-letters replays` shows how far
+it is, and `dead-letters stop` ends it.
+
+Exit code 1, with the reasons, when something that was meant could not be replayed: it stays parked.")]
 pub struct DeadLettersReplayArgs {
     #[command(flatten)]
     chosen: Chosen,
@@ -76,10 +106,24 @@ pub struct DeadLettersReplayArgs {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = "Example:
-  waypost dead-letters discard --reason unparseable-body --justification 'a scan of 3 May, not Meta'
+pub struct DeadLettersReplaysArgs {
+    #[command(flatten)]
+    server: ServerArgs,
+}
 
-Exit code 1 when an --id was not found among those looked at.")]
+#[derive(Debug, Args)]
+pub struct DeadLettersStopArgs {
+    /// replays/ID
+    name: String,
+    #[command(flatten)]
+    server: ServerArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  waypost dead-letters discard --reason unparseable-body --all --justification 'a scan of 3 May, not Meta'
+
+Exit code 1 when an --id is not parked.")]
 pub struct DeadLettersDiscardArgs {
     #[command(flatten)]
     chosen: Chosen,
@@ -95,6 +139,8 @@ pub(crate) async fn run(command: DeadLettersCommand) -> Result<(), Failure> {
         DeadLettersCommand::List(args) => list(args).await,
         DeadLettersCommand::Summary(args) => summary(args).await,
         DeadLettersCommand::Replay(args) => replay(args).await,
+        DeadLettersCommand::Replays(args) => replays(args).await,
+        DeadLettersCommand::Stop(args) => stop(args).await,
         DeadLettersCommand::Discard(args) => discard(args).await,
     }
 }
@@ -115,42 +161,120 @@ async fn list(args: DeadLettersListArgs) -> Result<(), Failure> {
     let client = client(&args.list.server).await?;
     let letters = pages(args.list.limit, |page_size, page_token| {
         let client = client.clone();
-        let request = v1::ListDeadLettersRequest { parking: parking(args.from), page_size, page_token };
+        let request = v1::ListDeadLettersRequest {
+            parking: parking(args.from),
+            page_size,
+            page_token,
+            reason: args.reason.clone(),
+            before_time: args.before.map(Into::into),
+        };
         async move {
             let page = client.list_dead_letters(request).await?.into_inner();
             Ok((page.dead_letters, page.next_page_token))
         }
     });
-    print_list(args.list.server.json, &letters.await?, &["name", "reason", "origin", "attempts", "detail"])
+    let fields = ["name", "reason", "origin", "attempts", "replays", "park_time", "detail"];
+    print_list(args.list.server.json, &letters.await?, &fields)
 }
 
 async fn summary(args: DeadLettersSummaryArgs) -> Result<(), Failure> {
     let request = v1::SummarizeDeadLettersRequest { parking: parking(args.from) };
     let answer = client(&args.server).await?.summarize_dead_letters(request).await?.into_inner();
-    if args.server.json { print_one(true, &answer) } else { print_list(false, &answer.reasons, &["reason", "count"]) }
+    if args.server.json {
+        return print_one(true, &answer);
+    }
+    print_list(false, &answer.groups, &["reason", "origin", "kind", "count", "first_time", "last_time"])
 }
 
 async fn replay(args: DeadLettersReplayArgs) -> Result<(), Failure> {
-    let request = v1::ReplayDeadLettersRequest {
-        parking: parking(args.chosen.from),
-        reason: args.chosen.reason,
-        message_ids: args.chosen.ids,
-        examine_max: args.chosen.examine,
+    let client = client(&args.server).await?;
+    let Chosen { from, reason, ids, before, first, all } = args.chosen;
+    let request = v1::StartReplayRequest {
+        parking: parking(from),
+        reason,
+        message_ids: ids,
+        before_time: before.map(Into::into),
+        max_messages: if all { 0 } else { first },
+        request_id: String::new(),
     };
-    let answer = client(&args.server).await?.replay_dead_letters(request).await?.into_inner();
-    print_one(args.server.json, &answer)?;
-    all_done("replayed", &answer.left_because)
+    let begun = client.start_replay(request).await?.into_inner();
+    let mut left_because = begun.left_because;
+    let mut replayed = 0;
+    if let Some(job) = begun.replay {
+        let job = ended(&client, job).await?;
+        replayed = job.replayed;
+        left_because.extend(job.left_because);
+        if job.stopped {
+            output::note(&format!("{} was stopped", job.name));
+        }
+    }
+    let request = v1::SummarizeDeadLettersRequest { parking: parking(from) };
+    let left = client.summarize_dead_letters(request).await?.into_inner().examined;
+    print_one(args.server.json, &v1::ReplayDeadLettersResponse { replayed, left, left_because: left_because.clone() })?;
+    all_done("replayed", &left_because)
+}
+
+/// Waits for its end, and says how far it is.
+async fn ended(client: &DeadLetterServiceClient, begun: v1::ReplayJob) -> Result<v1::ReplayJob, Failure> {
+    let mut job = begun;
+    let mut looks = 0;
+    while job.end_time.is_none() {
+        tokio::time::sleep(LOOK_EVERY).await;
+        looks += 1;
+        let request = v1::GetReplayRequest { name: job.name.clone() };
+        job = client.get_replay(request).await?.into_inner().replay.unwrap_or_default();
+        if looks % LOOKS_PER_LINE == 0 {
+            output::note(&format!("{}: {} of {} replayed, {} left", job.name, job.replayed, job.total, left(&job)));
+        }
+    }
+    Ok(job)
+}
+
+fn left(job: &v1::ReplayJob) -> i64 {
+    job.left_because.iter().map(|one| one.count).sum()
+}
+
+async fn replays(args: DeadLettersReplaysArgs) -> Result<(), Failure> {
+    let request = v1::ListReplaysRequest::default();
+    let jobs = client(&args.server).await?.list_replays(request).await?.into_inner().replays;
+    let fields = ["name", "parking", "begin_time", "actor", "total", "replayed", "end_time", "stopped"];
+    print_list(args.server.json, &jobs, &fields)
+}
+
+async fn stop(args: DeadLettersStopArgs) -> Result<(), Failure> {
+    let request = v1::StopReplayRequest { name: args.name };
+    let answer = client(&args.server).await?.stop_replay(request).await?.into_inner();
+    print_one(args.server.json, &answer.replay.unwrap_or_default())
 }
 
 async fn discard(args: DeadLettersDiscardArgs) -> Result<(), Failure> {
-    let request = v1::DiscardDeadLettersRequest {
-        parking: parking(args.chosen.from),
-        reason: args.chosen.reason,
-        message_ids: args.chosen.ids,
-        examine_max: args.chosen.examine,
-        justification: args.justification,
-    };
-    let answer = client(&args.server).await?.discard_dead_letters(request).await?.into_inner();
+    let client = client(&args.server).await?;
+    let Chosen { from, reason, ids, before, first, all } = args.chosen;
+    let mut answer = v1::DiscardDeadLettersResponse::default();
+    let mut room = if all { i64::MAX } else { first.into() };
+    while room > 0 {
+        let examine_max = i32::try_from(room).unwrap_or(i32::MAX).min(DISCARDED_AT_ONCE);
+        let request = v1::DiscardDeadLettersRequest {
+            parking: parking(from),
+            reason: reason.clone(),
+            message_ids: ids.clone(),
+            examine_max,
+            justification: args.justification.clone(),
+            before_time: before.map(Into::into),
+        };
+        let one = client.discard_dead_letters(request).await?.into_inner();
+        room -= one.discarded;
+        let is_first = answer.discarded == 0;
+        answer.discarded += one.discarded;
+        answer.left = one.left;
+        // Of the ids, later calls do not find what the first has discarded.
+        if is_first {
+            answer.left_because = one.left_because;
+        }
+        if one.discarded < examine_max.into() || !ids.is_empty() {
+            break;
+        }
+    }
     print_one(args.server.json, &answer)?;
     all_done("discarded", &answer.left_because)
 }

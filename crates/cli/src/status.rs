@@ -21,7 +21,7 @@ use crate::show::{Screen, Table};
     after_help = "The first line is the verdict: what is wrong, since when, and what to do. Exit code 1 when unhealthy:
 - a partition that nobody works on, or whose owner is gone;
 - a queue that does not exist, a message that has waited longer than --max-age-s for a component of Waypost;
-- a message that could not be handled, or that no team takes, for longer than 10 s;
+- a message that could not be handled, or that no team takes, until it is replayed or discarded;
 - messages that wait for a team that the rules do not name;
 - bus or store that cannot be reached, and no rules.
 
@@ -211,7 +211,12 @@ fn as_json(status: &v1::Status) -> Value {
     });
     let parked = status.parked.iter().map(|parked| {
         let oldest_age_s = age_s(status, &parked.oldest_time);
-        json!({ "parked": parked.place, "messages": parked.messages, "oldest_age_s": oldest_age_s })
+        json!({
+            "parked": parked.place,
+            "messages": parked.messages,
+            "queued": parked.queued,
+            "oldest_age_s": oldest_age_s,
+        })
     });
     let details = status
         .problems

@@ -49,9 +49,13 @@ pub(crate) async fn run(args: TraceArgs) -> Result<(), Failure> {
 /// The message, and a line for each step.
 fn print(trace: &v1::Trace) -> Result<(), Failure> {
     let decision = trace.decision.clone().unwrap_or_default();
-    output::line(&format!("{}  {}", decision.name, decision.message_id))?;
-    let from = if decision.contact.is_empty() { "nobody that is known" } else { &decision.contact };
-    output::line(&format!("from {from}"))?;
+    if decision.name.is_empty() {
+        output::line(&format!("no decision  {}", decision.message_id))?;
+    } else {
+        output::line(&format!("{}  {}", decision.name, decision.message_id))?;
+        let from = if decision.contact.is_empty() { "nobody that is known" } else { &decision.contact };
+        output::line(&format!("from {from}"))?;
+    }
     for step in &trace.steps {
         let time = to_json(step, true)["time"].as_str().unwrap_or("-").to_owned();
         output::line(&format!("  {time:<24}  {:<9}  {}", step.kind, step.text))?;

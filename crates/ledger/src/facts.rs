@@ -4,15 +4,21 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
 use anyhow::Context;
+use waypost_bus::Message;
+use waypost_bus::topology::{DEAD_LETTERS_QUEUE, UNROUTED_QUEUE};
 use waypost_domain::{NumberName, TeamName};
-use waypost_store::{Activation, ChangeScope, KnownEvent, Store};
+use waypost_store::{Activation, ChangeScope, KnownEvent, ParkedFilter, ParkedMessage, Parking, Store};
 
 use crate::records::ROUTER;
-use crate::{ActivationFact, ChangeFact, DecisionFact, LeaseFact, OutcomeFact, StatusFact, StoreFacts, TrialFact};
+use crate::{
+    ActivationFact, ChangeFact, DecisionFact, DeliveryRecord, LeaseFact, OutcomeFact, StatusFact, StoreFacts, TrialFact,
+};
 
 /// The components whose leases are read.
 const COMPONENTS: [&str; 3] = [ROUTER, "statuses", "account"];
 const PAGE_ROWS: u32 = 1_000;
+/// Each may be as large as a webhook's body.
+const PARKED_AT_ONCE: u32 = 32;
 /// Every process has new rules in force within 2 s, and ends the batch that it has begun.
 const IN_FORCE_WITHIN_MS: i64 = 2_000 + 1_000;
 
@@ -75,6 +81,31 @@ impl StoreFacts {
         }
         Ok(())
     }
+}
+
+/// What was moved to the store off the queues of parked messages, as if a consumer had received it there.
+pub async fn parked(store: &Store) -> anyhow::Result<Vec<DeliveryRecord>> {
+    let mut found = Vec::new();
+    for (parking, queue) in [(Parking::DeadLetters, DEAD_LETTERS_QUEUE), (Parking::Unrouted, UNROUTED_QUEUE)] {
+        let (mut after, mut position) = (None, 0);
+        loop {
+            let page = store.parked_messages(&ParkedFilter::all(parking), after, PARKED_AT_ONCE).await?;
+            let Some((last, _)) = page.last() else { break };
+            after = Some(*last);
+            for (_, ParkedMessage { row, content }) in page {
+                let message = Message {
+                    id: row.message_id,
+                    kind: row.kind,
+                    content_type: content.content_type,
+                    headers: content.headers,
+                    body: content.body.into(),
+                };
+                position += 1;
+                found.push(DeliveryRecord::new(queue, position, &message, 0, row.parked_at.as_millis()));
+            }
+        }
+    }
+    Ok(found)
 }
 
 /// The texts of the versions that ever were in force.

@@ -27,7 +27,7 @@ mod verdict;
 mod tests;
 
 pub use collect::{BusUrl, collect, collected_queues};
-pub use facts::activated_rule_sets;
+pub use facts::{activated_rule_sets, parked};
 pub use files::LedgerWriter;
 pub use records::{
     ActivationFact, Answer, ChangeFact, DeadLetterNote, DecisionFact, DeliveryRecord, Entry, IN_HAND_MAX, InFlight,

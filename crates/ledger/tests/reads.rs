@@ -13,12 +13,12 @@ use waypost_domain::{
 };
 use waypost_ledger::{
     BusUrl, ChangeFact, Ledger, LedgerWriter, QueueDepth, StatusFact, StoreFacts, TrialFact, activated_rule_sets,
-    collect, collected_queues,
+    collect, collected_queues, parked,
 };
 use waypost_rules::RuleSet;
 use waypost_store::{
-    ChangeRow, ChangeScope, EventKey, InForce, InboxRow, Lease, Sequence, StatusRow, Store, StoreOptions, StoreUrl,
-    StoredDecision, TrialRow,
+    ChangeRow, ChangeScope, EventKey, InForce, InboxRow, Lease, ParkedContent, ParkedMessage, ParkedRow, Parking,
+    Sequence, StatusRow, Store, StoreOptions, StoreUrl, StoredDecision, TrialRow,
 };
 
 const NUMBER: &str = "1065";
@@ -256,4 +256,42 @@ async fn the_queues_of_an_embedded_bus_are_read_beside_it() {
     let wrong = collect(&url, layout, &["team.gone.normal".into()], idle, writer).await;
     assert!(wrong.unwrap_err().to_string().contains("no queue team.gone.normal"));
     bus.close(Duration::from_secs(5)).await;
+}
+
+#[tokio::test]
+async fn what_was_moved_to_the_store_is_read_as_if_it_had_come_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(folder.path()).await;
+    let lease = lease(&store, "parking", 0).await;
+    let headers = [("wp-reason", "too-deep"), ("wp-origin", "ingress"), ("wp-diverted", "queue full")];
+    let parked_on = |parking, id: String| ParkedMessage {
+        row: ParkedRow {
+            parking,
+            message_id: id,
+            reason: "too-deep".to_owned(),
+            detail: String::new(),
+            origin: "ingress".to_owned(),
+            attempts: 1,
+            replays: 0,
+            kind: String::new(),
+            parked_at: Timestamp::from_millis(LONG_AGO_MS),
+            body_bytes: 0,
+        },
+        content: ParkedContent {
+            content_type: String::new(),
+            headers: headers.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
+            body: b"{}".to_vec(),
+        },
+    };
+    let letters = (0..40).map(|number| parked_on(Parking::DeadLetters, format!("l{number}")));
+    let all: Vec<_> = letters.chain([parked_on(Parking::Unrouted, "u".to_owned())]).collect();
+    let mut tx = store.begin_record(&lease.fence(0, None)).await.unwrap();
+    tx.park(&all).await.unwrap();
+    tx.commit().await.unwrap();
+    let found = parked(&store).await.unwrap();
+    let told: Vec<_> = found.iter().map(|one| (&*one.queue, &*one.message_id, one.position)).collect();
+    assert_eq!((told.len(), told[0], told[39]), (41, ("wa.dead-letters", "l0", 1), ("wa.dead-letters", "l39", 40)));
+    assert_eq!((told[40], found[40].diverted.as_deref()), (("wa.unrouted", "u", 1), Some("queue full")));
+    let note = found[0].dead_letter.as_ref().unwrap();
+    assert_eq!((&*note.reason, &*note.origin, found[0].received_at_ms), ("too-deep", "ingress", LONG_AGO_MS));
 }

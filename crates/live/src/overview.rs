@@ -15,7 +15,7 @@ use waypost_bus::topology::team_queue;
 use waypost_bus::{Bus, BusError, Depth, Layout, Topology};
 use waypost_domain::team::Priority;
 use waypost_domain::{TeamName, Timestamp};
-use waypost_store::{LeaseRow, Store, StoreError, TeamRow};
+use waypost_store::{LeaseRow, ParkedCount, Store, StoreError, TeamRow};
 
 use crate::rules::Rules;
 
@@ -37,6 +37,8 @@ pub struct Stored {
     pub leases: Vec<(&'static str, LeaseRow)>,
     /// Those that the rules name or named, and those that the administration made.
     pub teams: Vec<TeamRow>,
+    /// What is parked.
+    pub parked: Vec<ParkedCount>,
     /// Our numbers on which nobody was seen to answer for 30 days.
     pub numbers_without_answers: Vec<String>,
 }
@@ -56,6 +58,7 @@ impl Stored {
             now,
             leases,
             teams: store.team_rows(None, u32::MAX).await?,
+            parked: store.parked_counts().await?,
             numbers_without_answers: names.difference(&answered).map(|name| name.as_str().to_owned()).collect(),
         })
     }
@@ -223,9 +226,12 @@ pub struct TeamOverview {
 /// Messages that wait for a person, in a place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ParkedOverview {
-    /// The queue.
+    /// The queue that they were parked on.
     pub place: String,
+    /// In the store, and in the queue still.
     pub messages: u64,
+    /// Of these, how many are still in the queue, where they cannot be listed.
+    pub queued: u64,
     /// `None` where it is not known.
     pub oldest_at: Option<Timestamp>,
 }

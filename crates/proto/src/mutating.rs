@@ -64,6 +64,8 @@ mutating_requests! {
     RevokeTokenRequest { validate_only }
     RollBackActivationRequest { request_id, validate_only }
     SplitContactRequest { validate_only }
+    StartReplayRequest { request_id }
+    StopReplayRequest {}
     UpdateCalendarRequest { request_id, validate_only }
     UpdateNumberRequest { validate_only }
     UpdateRuleRequest { request_id, validate_only }

@@ -10,7 +10,7 @@ use waypost_bus::Layout;
 use waypost_domain::PartitionCount;
 use waypost_ledger::{
     BusUrl, IN_HAND_MAX, InFlight, InterruptionRecord, Ledger, LedgerWriter, StoreFacts, activated_rule_sets, collect,
-    collected_queues,
+    collected_queues, parked,
 };
 use waypost_rules::RuleSet;
 use waypost_store::{Store, StoreOptions, StoreUrl};
@@ -33,14 +33,15 @@ pub(crate) enum LedgerCommand {
     Load(LoadArgs),
     /// Receive what comes out of a deployment, and note it in FOLDER/deliveries.jsonl
     ///
-    /// Reads every team's queues, wa.unrouted and wa.dead-letters, until nothing has come for a while. RabbitMQ: the
+    /// Reads every team's queues, wa.unrouted and wa.dead-letters, until nothing has come for a while. What a router has
+    /// moved from these two to the store, `check` reads there. RabbitMQ: the
     /// messages are taken from the queues, so no team's tool may read them at the same time. Embedded bus: the messages
     /// are looked at and stay where they are; waypost may run or not.
     #[command(after_help = COLLECT_EXAMPLE)]
     Collect(CollectArgs),
     /// Judge what FOLDER holds: is everything that was answered 200 decided once, delivered and in order?
     ///
-    /// Reads every *.jsonl file of the folder, the decisions, statuses and changes in the store, and the rules. Prints what was counted, and
+    /// Reads every *.jsonl file of the folder, the decisions, statuses, changes and parked messages in the store, and the rules. Prints what was counted, and
     /// every violation with the ids concerned; fails when there is one. Without --store and --rules, what rests on them is
     /// not checked, and the verdict says so. Versions that were activated are in the store: no need for --rules.
     #[command(after_help = CHECK_EXAMPLE)]
@@ -186,6 +187,7 @@ async fn check(args: CheckArgs) -> anyhow::Result<Count> {
         let store = Store::open(&StoreUrl::parse(url)?, StoreOptions::default()).await?;
         store.require_schema().await?;
         ledger.store = Some(StoreFacts::read(&store).await?);
+        ledger.deliveries.extend(parked(&store).await?);
         ledger.rule_sets.extend(activated_rule_sets(&store).await?);
         store.close().await;
     }

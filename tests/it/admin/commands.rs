@@ -73,6 +73,10 @@ const COMMANDS: &[(&str, &[&str])] = &[
     ("DeadLetterService/DiscardDeadLetters", &["dead-letters", "discard"]),
     ("DeadLetterService/ListDeadLetters", &["dead-letters", "list"]),
     ("DeadLetterService/ReplayDeadLetters", &["dead-letters", "replay"]),
+    ("DeadLetterService/GetReplay", &["dead-letters", "replay"]),
+    ("DeadLetterService/ListReplays", &["dead-letters", "replays"]),
+    ("DeadLetterService/StartReplay", &["dead-letters", "replay"]),
+    ("DeadLetterService/StopReplay", &["dead-letters", "stop"]),
     ("DeadLetterService/SummarizeDeadLetters", &["dead-letters", "summary"]),
     ("DecisionService/GetDecision", &["decisions", "get"]),
     ("DecisionService/GetTrace", &["trace"]),
@@ -198,7 +202,9 @@ async fn parked_messages_are_listed_and_discarded() -> anyhow::Result<()> {
         ensure!(client.post(format!("not json {number}").as_bytes()).await? == 200, "kept as a dead letter");
     }
     let operator = Terminal::new(&server, "operator")?;
-    let letters = operator.json(&["dead-letters", "list"])?;
+    let listed = || operator.json(&["dead-letters", "list"]);
+    let all = |letters: &Value| letters.as_array().is_some_and(|letters| letters.len() == 3);
+    let letters = eventually("they are in the store", ROUTED_WITHIN, async || listed().ok().filter(all)).await;
     let names: Vec<&str> =
         letters.as_array().into_iter().flatten().filter_map(|letter| letter["name"].as_str()).collect();
     assert_eq!(names.len(), 3, "{letters}");
@@ -209,6 +215,11 @@ async fn parked_messages_are_listed_and_discarded() -> anyhow::Result<()> {
     // They came from no queue, so they stay.
     let left = operator.fails(&["dead-letters", "replay"], 1)?;
     assert!(left.contains("3 not replayed: 3 no-way-back"), "{left}");
+    let jobs = operator.json(&["dead-letters", "replays"])?;
+    let job = &jobs[0];
+    assert_eq!((&job["total"], &job["replayed"], &job["stopped"]), (&"3".into(), &"0".into(), &false.into()), "{jobs}");
+    let stopped = operator.json(&["dead-letters", "stop", job["name"].as_str().context("a name")?])?;
+    assert_eq!((&stopped["stopped"], &stopped["end_time"]), (&false.into(), &job["end_time"]), "it has ended before");
     assert!(operator.fails(&["dead-letters", "discard", "--justification", " "], 3)?.contains("justification"));
     let id = names[1].rsplit('/').next().context("an id")?;
     let discarded = operator.json(&["dead-letters", "discard", "--id", id, "--justification", "a scan"])?;

@@ -1,11 +1,11 @@
 //! What the administration does with a broker that shows no queue, and where it may not create any.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use serde_json::{Value, json};
 use waypost_bus::Bus as _;
-use waypost_bus::topology::UNROUTED_QUEUE;
 use waypost_tests::ports::free_port;
 use waypost_tests::{WaypostProcess, eventually};
 
@@ -43,6 +43,17 @@ impl Scene {
     fn json(&self, words: &[&str]) -> anyhow::Result<Value> {
         self.run(words)?.map_err(|told| anyhow::anyhow!("{words:?}: {told}"))
     }
+
+    fn parked_now(&self, place: &str) -> anyhow::Result<Value> {
+        self.json(&["dead-letters", "list", "--from", place])
+    }
+
+    /// What is parked, once it is so many.
+    async fn parked(&self, place: &str, count: usize) -> anyhow::Result<Value> {
+        let is_so_many = |letters: &Value| letters.as_array().is_some_and(|all| all.len() == count);
+        let look = async || self.parked_now(place).ok().filter(is_so_many);
+        Ok(eventually(&format!("{count} are parked: {place}"), ROUTED_DEADLINE, look).await)
+    }
 }
 
 #[tokio::test]
@@ -55,13 +66,16 @@ async fn what_nobody_took_is_replayed_to_its_team_and_the_rest_discarded() -> an
         let message = text(wamid, "15550001111", "my invoice").to_string();
         ensure!(client.post(message.as_bytes()).await? == 200, "not accepted");
     }
-    let bus = servers.bus().await?;
-    let unrouted = async || bus.depth(UNROUTED_QUEUE).await.ok()??.ready.eq(&2).then_some(());
-    eventually("both are unrouted", ROUTED_DEADLINE, unrouted).await;
-
-    // A quorum queue cannot be looked into, and says so.
-    let refused = scene.run(&["dead-letters", "list", "--from", "unrouted"])?.err().context("a refusal")?;
-    assert!(refused.contains("RabbitMQ cannot show messages"), "{refused}");
+    // A quorum queue cannot be looked into: they are moved to where they can be seen.
+    let unrouted = scene.parked("unrouted", 2).await?;
+    let why = |place: usize| (&unrouted[place]["reason"], &unrouted[place]["detail"], &unrouted[place]["origin"]);
+    let missing = (&json!("unrouted"), &json!("team billing: queue missing"), &json!("router"));
+    assert_eq!((why(0), why(1)), (missing, missing), "{unrouted}");
+    let queue = servers.bus().await?.depth("wa.unrouted").await?.context("a queue")?;
+    assert_eq!((queue.ready, queue.consumers), (0, 1), "the router reads it");
+    let traced = scene.json(&["trace", "wamid.TWO"])?;
+    let steps = traced[0]["steps"].as_array().context("steps")?;
+    assert_eq!(steps.last().map(|step| &step["kind"]), Some(&json!("parked")), "{traced}");
     // While the queue is missing, nothing is taken from where it is.
     let left = scene.run(&["dead-letters", "replay", "--from", "unrouted"])?.err().context("a failure")?;
     assert!(left.contains("2 not replayed: 2 queue-missing"), "{left}");
@@ -77,10 +91,42 @@ async fn what_nobody_took_is_replayed_to_its_team_and_the_rest_discarded() -> an
     for number in 0..3 {
         ensure!(client.post(format!("not json {number}").as_bytes()).await? == 200, "kept as a dead letter");
     }
+    scene.parked("dead-letters", 3).await?;
     let discard = ["dead-letters", "discard", "--reason", "unparseable-body", "--justification", "a scan"];
     let discarded = scene.json(&discard)?;
     assert_eq!((&discarded["discarded"], &discarded["left"]), (&json!("3"), &json!("0")), "{discarded}");
     assert_eq!(scene.json(&discard)?["discarded"], json!("0"), "they are gone");
+    Ok(())
+}
+
+/// What the broker gives up has no words of ours, and goes back into the queue that it came from.
+#[tokio::test]
+async fn what_the_broker_gives_up_is_listed_and_replayed() -> anyhow::Result<()> {
+    let scene = Scene::start(true).await?;
+    let message = text("wamid.ONE", "15550001111", "my invoice").to_string();
+    ensure!(scene.deployment.client()?.post(message.as_bytes()).await? == 200, "not accepted");
+    let bus = scene.deployment.servers().context("servers")?.bus().await?;
+    let queue = "team.billing.normal";
+    let has_one = async || bus.depth(queue).await.ok()??.ready.eq(&1).then_some(());
+    eventually("its team has it", ROUTED_DEADLINE, has_one).await;
+    // A tool that dies with it in hand, again and again, until the broker has had enough.
+    let given_up = async || {
+        if let Ok(mut tool) = bus.consume(queue, 1).await {
+            let taking = tokio::time::timeout(Duration::from_millis(500), tool.next_batch(1));
+            drop(taking.await);
+        }
+        scene.parked_now("dead-letters").ok().filter(|letters| letters.as_array().is_some_and(|all| all.len() == 1))
+    };
+    let letters = eventually("the broker gives it up", ROUTED_DEADLINE, given_up).await;
+    let letter = &letters[0];
+    assert_eq!((&letter["reason"], &letter["origin"]), (&json!("delivered-too-often"), &json!(queue)), "{letter}");
+    let groups = &scene.json(&["dead-letters", "summary"])?["groups"];
+    assert_eq!((&groups[0]["origin"], &groups[0]["count"]), (&json!(queue), &json!("1")), "{groups}");
+    let replayed = scene.json(&["dead-letters", "replay", "--all"])?;
+    assert_eq!((&replayed["replayed"], &replayed["left"]), (&json!("1"), &json!("0")), "{replayed}");
+    let found = scene.deployment.reader(&[queue]).await?.wait_for(1).await?;
+    assert_eq!((found[0].wamid(), found[0].header("wp-replay")), ("wamid.ONE".to_owned(), Some("1")));
+    assert_eq!(scene.parked_now("dead-letters")?, json!([]));
     Ok(())
 }
 

@@ -1,20 +1,25 @@
-//! Queues, read as a team's tool would: off the broker, or looked at in the embedded bus's file.
+//! Queues, read as a team's tool would: off the broker, or looked at in the embedded bus's file. What is parked is read in
+//! the store, where the router moves it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Context;
 use serde_json::Value;
-#[cfg(feature = "servers")]
 use tokio::sync::mpsc;
-#[cfg(feature = "servers")]
 use tokio::task::JoinSet;
 use waypost_bus::Message;
+use waypost_bus::topology::{DEAD_LETTERS_QUEUE, UNROUTED_QUEUE};
 use waypost_bus_embedded::BusFile;
 use waypost_proto::conversation_changed;
+use waypost_store::{ParkedFilter, ParkedMessage, Parking, Store, StoreOptions, StoreUrl};
 use waypost_tests::eventually;
 
 use super::{MESSAGES_MAX, ROUTED_DEADLINE};
+
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+const PARKED_AT_ONCE: u32 = 32;
 
 /// Where the messages are read.
 pub(super) enum Source {
@@ -61,12 +66,77 @@ impl Found {
 /// Every message of a customer's that was on some queues, in each queue's order; not what teams are told of conversations.
 pub(crate) struct Reader {
     source: Source,
+    parked: Parked,
     read: Vec<Found>,
 }
 
+/// What is parked, as it is moved to the store.
+pub(super) struct Parked {
+    arrivals: mpsc::Receiver<Found>,
+    _task: JoinSet<()>,
+}
+
+impl Parked {
+    /// Of those among `queues` that hold what is parked; with the other queues.
+    pub(super) fn of<'a>(queues: &[&'a str], store: StoreUrl) -> (Self, Vec<&'a str>) {
+        let places = [(Parking::DeadLetters, DEAD_LETTERS_QUEUE), (Parking::Unrouted, UNROUTED_QUEUE)];
+        let places: Vec<_> = places.into_iter().filter(|(_, queue)| queues.contains(queue)).collect();
+        let others = queues.iter().copied().filter(|name| places.iter().all(|(_, queue)| queue != name)).collect();
+        let (sender, arrivals) = mpsc::channel(MESSAGES_MAX);
+        let mut task = JoinSet::new();
+        if !places.is_empty() {
+            task.spawn(follow(store, places, sender));
+        }
+        (Self { arrivals, _task: task }, others)
+    }
+}
+
+/// A store that is not there yet, or away for a while, is looked at again.
+async fn follow(url: StoreUrl, places: Vec<(Parking, &'static str)>, sender: mpsc::Sender<Found>) {
+    let mut seen = BTreeSet::new();
+    let mut store = None;
+    let mut looks = tokio::time::interval(LOOK_EVERY);
+    loop {
+        looks.tick().await;
+        if store.is_none() {
+            store = open(&url).await;
+        }
+        let Some(store) = &store else { continue };
+        for (parking, queue) in &places {
+            let mut after = None;
+            while let Ok(page) = store.parked_messages(&ParkedFilter::all(*parking), after, PARKED_AT_ONCE).await {
+                let Some((last, _)) = page.last() else { break };
+                after = Some(*last);
+                for ((.., id), message) in page {
+                    let found = Found { queue: (*queue).to_owned(), message: whole(message) };
+                    if seen.insert(id) && sender.send(found).await.is_err() {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// `None` before the program has made it.
+async fn open(url: &StoreUrl) -> Option<Store> {
+    let store = Store::open(url, StoreOptions::default()).await.ok()?;
+    store.schema_is_current().await.ok()?.then_some(store)
+}
+
+fn whole(ParkedMessage { row, content }: ParkedMessage) -> Message {
+    Message {
+        id: row.message_id,
+        kind: row.kind,
+        content_type: content.content_type,
+        headers: content.headers,
+        body: content.body.into(),
+    }
+}
+
 impl Reader {
-    pub(super) const fn new(source: Source) -> Self {
-        Self { source, read: Vec::new() }
+    pub(super) const fn new(source: Source, parked: Parked) -> Self {
+        Self { source, parked, read: Vec::new() }
     }
 
     /// Reads on, and gives all that was read so far.
@@ -79,6 +149,9 @@ impl Reader {
                     self.read.push(found);
                 }
             }
+        }
+        while let Ok(found) = self.parked.arrivals.try_recv() {
+            self.read.push(found);
         }
         self.read.retain(|found| found.message.kind != conversation_changed::KIND);
         Ok(&self.read)

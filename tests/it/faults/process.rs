@@ -6,10 +6,12 @@ use anyhow::{Context, ensure};
 use waypost_bus::{Bus as _, Layout, Message, Outcome, Publication};
 use waypost_domain::{PartitionCount, PartitionId};
 use waypost_fault::{POINTS, ROUTER_AFTER_COMMIT, ROUTER_IN_TRANSACTION, WORKER_BEFORE_HANDLE};
+use waypost_store::{Parking, Store, StoreOptions};
 use waypost_tests::{WaypostProcess, WaypostSettings, eventually};
 
 use super::run::{RULES, Run};
 use super::{Scale, last};
+use crate::database::store_url;
 use crate::deployment::{Backend, Deployment};
 use crate::replicas::wait_for_owners;
 
@@ -139,9 +141,11 @@ async fn fault_13_poison() -> anyhow::Result<()> {
     let message = Message { id: "damaged".to_owned(), body: vec![0xff; 64].into(), ..Message::default() };
     let outcomes = bus.publish(vec![Publication { address, message }], DEADLINE).await;
     ensure!(outcomes == [Outcome::Confirmed], "{outcomes:?}");
+    let store = Store::open(&store_url(&deployment)?, StoreOptions::default()).await?;
     let parked = async |count: u64| {
-        let depth = bus.depth("wa.dead-letters").await.ok()??;
-        (depth.ready >= count).then_some(())
+        let counts = store.parked_counts().await.ok()?;
+        let letters = counts.into_iter().find(|one| one.parking == Parking::DeadLetters)?;
+        (letters.count >= count).then_some(())
     };
     eventually("the damaged one is parked", DEADLINE, async || parked(1).await).await;
     run.post("wamid.PANIC", "15550001111", "hello").await?;

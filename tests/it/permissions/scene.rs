@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use anyhow::{Context, ensure};
 use serde_json::Value;
-use waypost_bus::Bus;
 use waypost_bus_rabbitmq::RabbitBus;
 use waypost_tests::ports::free_port;
 use waypost_tests::postgres::PostgresServer;
@@ -168,12 +167,12 @@ impl Scene {
         self.servers()?.bus().await
     }
 
-    /// Waits until the queue holds so many messages.
-    pub(super) async fn has(&self, queue: &str, messages: u64) -> anyhow::Result<()> {
-        let bus = self.bus().await?;
-        let there = async || bus.depth(queue).await.ok()??.ready.eq(&messages).then_some(());
-        eventually(&format!("{queue} holds {messages}"), QUEUED_WITHIN, there).await;
-        Ok(())
+    /// What is parked, once it is so many.
+    pub(super) async fn parked(&mut self, place: &str, count: usize) -> anyhow::Result<Value> {
+        let is_so_many = |letters: &Value| letters.as_array().is_some_and(|all| all.len() == count);
+        let words = ["dead-letters", "list", "--from", place];
+        let look = async || self.json(&words).ok().filter(is_so_many);
+        Ok(eventually(&format!("{count} are parked: {place}"), QUEUED_WITHIN, look).await)
     }
 
     /// The configuration that the table means for these words.

@@ -81,12 +81,16 @@ impl Decisions {
             Some(Meant::Contact(id)) => last_of(store, id, bound(&caller), limit).await?,
             Some(Meant::Message(_)) | None => Vec::new(),
         };
-        if events.is_empty() {
-            return Err(not_found("a message of this reference"));
-        }
         let mut traces = Vec::with_capacity(events.len());
+        // Who is bound to teams sees what was decided for them.
+        if events.is_empty() && caller.bound_to.is_none() {
+            traces.extend(trace::undecided(store, reference, phone_number_id).await?);
+        }
         for event in events {
             traces.push(trace::trace(store, event).await?);
+        }
+        if traces.is_empty() {
+            return Err(not_found("a message of this reference"));
         }
         Ok(v1::GetTraceResponse { traces })
     }

@@ -96,6 +96,7 @@ fn parked(parked: &ParkedOverview) -> v1::ParkedStatus {
     v1::ParkedStatus {
         place: parked.place.clone(),
         messages: count(parked.messages),
+        queued: count(parked.queued),
         oldest_time: parked.oldest_at.map(wire_time),
     }
 }

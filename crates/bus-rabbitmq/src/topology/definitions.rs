@@ -31,14 +31,15 @@ pub const USERS: [User; 6] = [
         name: "waypost-router",
         configure: NONE,
         write: r"^wa\.(teams|activity|unrouted|dead-letters)$",
-        read: r"^wa\.((in|st)\..+|account)$",
+        // What is parked too: it moves that to the store.
+        read: r"^wa\.((in|st)\..+|account|unrouted|dead-letters)$",
     },
-    // Adds and removes teams while the system runs; takes what is parked, and puts it back where it came from.
+    // Adds and removes teams while the system runs; puts what is parked back where it came from.
     User {
         name: "waypost-admin",
         configure: TEAMS,
-        write: r"^(team\..+|wa\.(events|teams|unrouted|dead-letters))$",
-        read: r"^(team\..+|wa\.(teams|unrouted|dead-letters))$",
+        write: r"^(team\..+|wa\.(events|teams|dead-letters))$",
+        read: r"^(team\..+|wa\.teams)$",
     },
     // The three in one process.
     User {
@@ -182,8 +183,8 @@ mod tests {
             rows,
             [
                 r#""waypost-ingress" c="^$" w="^wa\\.(events|dead-letters)$" r="^$""#,
-                r#""waypost-router" c="^$" w="^wa\\.(teams|activity|unrouted|dead-letters)$" r="^wa\\.((in|st)\\..+|account)$""#,
-                r#""waypost-admin" c="^team\\." w="^(team\\..+|wa\\.(events|teams|unrouted|dead-letters))$" r="^(team\\..+|wa\\.(teams|unrouted|dead-letters))$""#,
+                r#""waypost-router" c="^$" w="^wa\\.(teams|activity|unrouted|dead-letters)$" r="^wa\\.((in|st)\\..+|account|unrouted|dead-letters)$""#,
+                r#""waypost-admin" c="^team\\." w="^(team\\..+|wa\\.(events|teams|dead-letters))$" r="^(team\\..+|wa\\.teams)$""#,
                 r#""waypost" c="^team\\." w="^(team\\..+|wa\\.(events|teams|activity|unrouted|dead-letters))$" r="^(team\\..+|wa\\.((in|st)\\..+|account|teams|unrouted|dead-letters))$""#,
                 r#""waypost-topology" c="^(wa|team)\\." w="^(wa|team)\\." r="^(wa|team)\\.""#,
                 r#""waypost-status" c="^$" w="^$" r="^$""#,

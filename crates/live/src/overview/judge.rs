@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 
 use waypost_bus::topology::{DEAD_LETTERS_QUEUE, UNROUTED_QUEUE};
 use waypost_domain::Timestamp;
+use waypost_store::Parking;
 
 use super::{Facts, Overview, ParkedOverview, Problem, QueueState, ShardOverview, TeamOverview, Work, teams};
 
-/// What is parked for longer needs a person: whoever comes by to move it has had the time.
-const PARKED_MAX_MS: i64 = 10_000;
+/// How long what is parked may be on its way from its queue to the store.
+const QUEUED_MAX_MS: i64 = 10_000;
 
 impl Overview {
     /// Puts the facts together, and judges them.
@@ -114,24 +115,36 @@ fn of_queues(facts: &Facts, teams: &[TeamOverview]) -> Option<Problem> {
 
 fn parked(facts: &Facts) -> Vec<ParkedOverview> {
     let state = |queue: &str| facts.queues.as_ref()?.get(queue).copied().flatten();
-    let place = |queue: &str| {
-        let QueueState { messages, oldest_at, .. } = state(queue).filter(|state| state.messages > 0)?;
-        Some(ParkedOverview { place: queue.to_owned(), messages, oldest_at })
+    let place = |(parking, queue): (Parking, &str)| {
+        let rows = facts.stored.iter().flat_map(|stored| &stored.parked).find(|count| count.parking == parking);
+        let QueueState { messages: queued, oldest_at, .. } = state(queue).unwrap_or_default();
+        let messages = queued + rows.map_or(0, |rows| rows.count);
+        let oldest_at = rows.map(|rows| rows.oldest_at).into_iter().chain(oldest_at).min();
+        (messages > 0).then(|| ParkedOverview { place: queue.to_owned(), messages, queued, oldest_at })
     };
-    [DEAD_LETTERS_QUEUE, UNROUTED_QUEUE].into_iter().filter_map(place).collect()
+    [(Parking::DeadLetters, DEAD_LETTERS_QUEUE), (Parking::Unrouted, UNROUTED_QUEUE)]
+        .into_iter()
+        .filter_map(place)
+        .collect()
 }
 
-/// Where the bus does not tell ages, whatever is there is told.
+/// What is in the store is told at once; what is in a queue, when whoever moves it has had the time. Where the bus does not
+/// tell ages, whatever is there is told.
 fn of_parked(place: &ParkedOverview, now: Timestamp) -> Option<Problem> {
-    let is_new = place.oldest_at.is_some_and(|at| now.millis_since(at) <= PARKED_MAX_MS);
-    if is_new {
+    let ParkedOverview { place, messages, queued, oldest_at } = place;
+    let is_moved = messages > queued;
+    let is_new = oldest_at.is_some_and(|at| now.millis_since(at) <= QUEUED_MAX_MS);
+    if !is_moved && is_new {
         return None;
     }
-    let ParkedOverview { place, messages, oldest_at } = place;
     let (kind, from) =
         if place == UNROUTED_QUEUE { ("no team takes", " --from unrouted") } else { ("could not be handled", "") };
     let what = format!("{place}: {messages} {} that {kind}", if *messages == 1 { "message" } else { "messages" });
-    let remedy = format!("`waypost dead-letters list{from}` says why; then replay or discard");
+    let remedy = if is_moved {
+        format!("`waypost dead-letters list{from}` says why; then replay or discard")
+    } else {
+        format!("a router moves them to where `waypost dead-letters list{from}` says why: start one, or see its log")
+    };
     Some(problem(what, *oldest_at, remedy))
 }
 

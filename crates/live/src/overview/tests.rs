@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use waypost_bus::topology::{DEAD_LETTERS_QUEUE, UNROUTED_QUEUE};
 use waypost_bus::{Consumer, Health, Message, Outcome, Publication};
 use waypost_domain::{PartitionCount, PartitionId, Team};
+use waypost_store::Parking;
 
 use super::*;
 
@@ -61,6 +62,7 @@ fn healthy() -> Facts {
         now: Timestamp::from_millis(NOW),
         leases: vec![lease(0, Some("one"), NOW + 9_000), lease(1, Some("one"), NOW + 9_000)],
         teams: vec![row("billing", true, None), row("frontdesk", true, None)],
+        parked: Vec::new(),
         numbers_without_answers: Vec::new(),
     });
     facts.in_rules = Some([name("billing"), name("frontdesk")].into());
@@ -160,12 +162,29 @@ fn a_team_out_of_the_rules_keeps_its_row() {
 #[test]
 fn what_is_parked_needs_a_person() {
     let park = |queue, oldest_at| move |facts: &mut Facts| set(facts, queue, Some(state(1, oldest_at)));
+    // On its way to the store.
     check(park(DEAD_LETTERS_QUEUE, Some(at(10))), &[]);
     let dead = "wa.dead-letters: 1 message that could not be handled";
     check(park(DEAD_LETTERS_QUEUE, Some(at(11))), &[(dead, Some(11))]);
     // RabbitMQ does not tell.
     check(park(DEAD_LETTERS_QUEUE, None), &[(dead, None)]);
     check(park(UNROUTED_QUEUE, Some(at(90))), &[("wa.unrouted: 1 message that no team takes", Some(90))]);
+
+    let keep = |parking, count, seconds| ParkedCount { parking, count, oldest_at: at(seconds) };
+    // In the store at once.
+    check(|facts| stored(facts).parked = vec![keep(Parking::DeadLetters, 1, 0)], &[(dead, Some(0))]);
+    let mut facts = healthy();
+    stored(&mut facts).parked = vec![keep(Parking::DeadLetters, 2, 40), keep(Parking::Unrouted, 1, 5)];
+    set(&mut facts, DEAD_LETTERS_QUEUE, Some(state(3, Some(at(1)))));
+    let overview = Overview::of(facts);
+    let parked: Vec<_> = overview.parked.iter().map(|one| (one.messages, one.queued, one.oldest_at)).collect();
+    assert_eq!(parked, [(5, 3, Some(at(40))), (1, 0, Some(at(5)))]);
+    let remedies: Vec<_> = overview.problems.iter().map(|problem| problem.remedy.as_str()).collect();
+    let list = |from| format!("`waypost dead-letters list{from}` says why; then replay or discard");
+    assert_eq!(remedies, [list(""), list(" --from unrouted")]);
+    let mut facts = healthy();
+    park(UNROUTED_QUEUE, Some(at(90)))(&mut facts);
+    assert!(Overview::of(facts).problems[0].remedy.contains("start one"), "nobody moves it");
 }
 
 #[test]

@@ -467,6 +467,7 @@ impl ::prost::Name for GetTraceResponse {
 /// What happened to one message.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Trace {
+    /// Of a message that is parked and was never decided, no more than its `message_id`. An agent sees none of these.
     #[prost(message, optional, tag = "1")]
     pub decision: ::core::option::Option<Decision>,
     /// In their order.
@@ -489,13 +490,15 @@ pub struct TraceStep {
     #[prost(message, optional, tag = "1")]
     pub time: ::core::option::Option<::prost_types::Timestamp>,
     /// `received`, `held`, `released`, `recorded` (nothing to route), `decided`, `told` (a team, of the conversation),
-    /// `diverted`, `published` (a queue has it), `waiting` (it is not certain that a queue has it).
+    /// `diverted`, `published` (a queue has it), `waiting` (it is not certain that a queue has it), `parked` (somebody gave up;
+    /// it waits to be replayed or discarded).
     #[prost(string, tag = "2")]
     pub kind: ::prost::alloc::string::String,
     /// For people.
     #[prost(string, tag = "3")]
     pub text: ::prost::alloc::string::String,
-    /// What it is about: `numbers/{number}`, `teams/{team}`, `decisions/{decision}`; empty for nothing in particular.
+    /// What it is about: `numbers/{number}`, `teams/{team}`, `decisions/{decision}`, `deadLetters/{message}`,
+    /// `unrouted/{message}`; empty for nothing in particular.
     #[prost(string, tag = "4")]
     pub resource: ::prost::alloc::string::String,
 }
@@ -3027,6 +3030,12 @@ pub struct DeadLetter {
     pub kind: ::prost::alloc::string::String,
     #[prost(int64, tag = "7")]
     pub body_bytes: i64,
+    /// How often it was replayed before, and parked again.
+    #[prost(uint32, tag = "8")]
+    pub replays: u32,
+    /// When the router moved it to the store. When it was parked on its queue is not known.
+    #[prost(message, optional, tag = "9")]
+    pub park_time: ::core::option::Option<::prost_types::Timestamp>,
 }
 impl ::prost::Name for DeadLetter {
     const NAME: &'static str = "DeadLetter";
@@ -3045,9 +3054,15 @@ pub struct ListDeadLettersRequest {
     /// At most this many; 50 when 0, never more than 500.
     #[prost(int32, tag = "2")]
     pub page_size: i32,
-    /// `next_page_token` of the page before.
+    /// `next_page_token` of the page before, to the same question.
     #[prost(string, tag = "3")]
     pub page_token: ::prost::alloc::string::String,
+    /// Only those with this reason; all when empty.
+    #[prost(string, tag = "4")]
+    pub reason: ::prost::alloc::string::String,
+    /// Only those with an earlier `park_time`.
+    #[prost(message, optional, tag = "5")]
+    pub before_time: ::core::option::Option<::prost_types::Timestamp>,
 }
 impl ::prost::Name for ListDeadLettersRequest {
     const NAME: &'static str = "ListDeadLettersRequest";
@@ -3096,9 +3111,12 @@ impl ::prost::Name for SummarizeDeadLettersRequest {
 pub struct SummarizeDeadLettersResponse {
     #[prost(message, repeated, tag = "1")]
     pub reasons: ::prost::alloc::vec::Vec<ReasonCount>,
-    /// Only this many messages from the front were looked at.
+    /// How many there are.
     #[prost(int64, tag = "2")]
     pub examined: i64,
+    /// The largest first.
+    #[prost(message, repeated, tag = "3")]
+    pub groups: ::prost::alloc::vec::Vec<DeadLetterGroup>,
 }
 impl ::prost::Name for SummarizeDeadLettersResponse {
     const NAME: &'static str = "SummarizeDeadLettersResponse";
@@ -3108,6 +3126,33 @@ impl ::prost::Name for SummarizeDeadLettersResponse {
     }
     fn type_url() -> ::prost::alloc::string::String {
         "/waypost.admin.v1.SummarizeDeadLettersResponse".into()
+    }
+}
+/// Parked messages with the same reason, origin and kind.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DeadLetterGroup {
+    #[prost(string, tag = "1")]
+    pub reason: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub origin: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub kind: ::prost::alloc::string::String,
+    #[prost(int64, tag = "4")]
+    pub count: i64,
+    /// `park_time` of the first and of the last.
+    #[prost(message, optional, tag = "5")]
+    pub first_time: ::core::option::Option<::prost_types::Timestamp>,
+    #[prost(message, optional, tag = "6")]
+    pub last_time: ::core::option::Option<::prost_types::Timestamp>,
+}
+impl ::prost::Name for DeadLetterGroup {
+    const NAME: &'static str = "DeadLetterGroup";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.DeadLetterGroup".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.DeadLetterGroup".into()
     }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -3137,10 +3182,12 @@ pub struct ReplayDeadLettersRequest {
     /// Only these, by the last part of their names; all when empty.
     #[prost(string, repeated, tag = "3")]
     pub message_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-    /// Of how many messages from the front the ones to replay are picked: 1 to 500. Compulsory. The others among them go to
-    /// the end of the queue.
+    /// How many to replay at most: 1 to 500. Compulsory. Those that no replay has tried yet come first, then the oldest.
     #[prost(int32, tag = "4")]
     pub examine_max: i32,
+    /// Only those with an earlier `park_time`.
+    #[prost(message, optional, tag = "5")]
+    pub before_time: ::core::option::Option<::prost_types::Timestamp>,
 }
 impl ::prost::Name for ReplayDeadLettersRequest {
     const NAME: &'static str = "ReplayDeadLettersRequest";
@@ -3157,13 +3204,13 @@ pub struct ReplayDeadLettersResponse {
     /// Back in their queues.
     #[prost(int64, tag = "1")]
     pub replayed: i64,
-    /// Still parked: what was not meant, and what was meant and could not be replayed.
+    /// Still parked, all in all: what was not meant, and what was meant and could not be replayed.
     #[prost(int64, tag = "2")]
     pub left: i64,
     /// Of what was meant, how many were not replayed, and why: `queue-missing`, `queue-full`, `no-permission` (the broker
     /// refuses the administration's user), `not-confirmed` (the bus is in trouble), `no-way-back` (it came from no queue),
-    /// `decision-gone` (erased from the store), `no-team` (decided for none), `not-found` (asked for by id, and not among the
-    /// messages that were looked at).
+    /// `decision-gone` (erased from the store), `no-team` (decided for none), `not-found` (asked for by id, and not parked, or
+    /// not as asked), `in-hand` (another replay has it).
     #[prost(message, repeated, tag = "3")]
     pub left_because: ::prost::alloc::vec::Vec<ReasonCount>,
 }
@@ -3177,6 +3224,188 @@ impl ::prost::Name for ReplayDeadLettersResponse {
         "/waypost.admin.v1.ReplayDeadLettersResponse".into()
     }
 }
+/// A replay, as a job.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ReplayJob {
+    /// `replays/{replay}`
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    #[prost(enumeration = "Parking", tag = "2")]
+    pub parking: i32,
+    #[prost(message, optional, tag = "3")]
+    pub begin_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// Who began it, as the audit log names them.
+    #[prost(string, tag = "4")]
+    pub actor: ::prost::alloc::string::String,
+    /// How many messages it was begun with.
+    #[prost(int64, tag = "5")]
+    pub total: i64,
+    /// Back in their queues.
+    #[prost(int64, tag = "6")]
+    pub replayed: i64,
+    /// Still parked, for the reasons that ReplayDeadLettersResponse lists.
+    #[prost(message, repeated, tag = "7")]
+    pub left_because: ::prost::alloc::vec::Vec<ReasonCount>,
+    /// Absent while it goes on.
+    #[prost(message, optional, tag = "8")]
+    pub end_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// It was ended before it was through.
+    #[prost(bool, tag = "9")]
+    pub stopped: bool,
+}
+impl ::prost::Name for ReplayJob {
+    const NAME: &'static str = "ReplayJob";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.ReplayJob".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.ReplayJob".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct StartReplayRequest {
+    #[prost(enumeration = "Parking", tag = "1")]
+    pub parking: i32,
+    /// Only those with this reason; all when empty.
+    #[prost(string, tag = "2")]
+    pub reason: ::prost::alloc::string::String,
+    /// Only these, by the last part of their names; all when empty.
+    #[prost(string, repeated, tag = "3")]
+    pub message_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Only those with an earlier `park_time`.
+    #[prost(message, optional, tag = "4")]
+    pub before_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// At most so many; 0: as many as there are, but never more than 100000. Those that no replay has tried yet come first, then
+    /// the oldest.
+    #[prost(int32, tag = "5")]
+    pub max_messages: i32,
+    /// A UUID of the caller's choice: the replay is begun once, however often the request comes. Empty for none.
+    #[prost(string, tag = "6")]
+    pub request_id: ::prost::alloc::string::String,
+}
+impl ::prost::Name for StartReplayRequest {
+    const NAME: &'static str = "StartReplayRequest";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.StartReplayRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.StartReplayRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct StartReplayResponse {
+    /// Absent where there is nothing to replay.
+    #[prost(message, optional, tag = "1")]
+    pub replay: ::core::option::Option<ReplayJob>,
+    /// Of what was asked for by id, how many are not among its messages, and why: `not-found`, `in-hand`.
+    #[prost(message, repeated, tag = "2")]
+    pub left_because: ::prost::alloc::vec::Vec<ReasonCount>,
+}
+impl ::prost::Name for StartReplayResponse {
+    const NAME: &'static str = "StartReplayResponse";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.StartReplayResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.StartReplayResponse".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetReplayRequest {
+    /// `replays/{replay}`
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+}
+impl ::prost::Name for GetReplayRequest {
+    const NAME: &'static str = "GetReplayRequest";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.GetReplayRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.GetReplayRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetReplayResponse {
+    #[prost(message, optional, tag = "1")]
+    pub replay: ::core::option::Option<ReplayJob>,
+}
+impl ::prost::Name for GetReplayResponse {
+    const NAME: &'static str = "GetReplayResponse";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.GetReplayResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.GetReplayResponse".into()
+    }
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListReplaysRequest {
+    /// At most so many; 50 when 0, never more than 500.
+    #[prost(int32, tag = "1")]
+    pub page_size: i32,
+}
+impl ::prost::Name for ListReplaysRequest {
+    const NAME: &'static str = "ListReplaysRequest";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.ListReplaysRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.ListReplaysRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListReplaysResponse {
+    #[prost(message, repeated, tag = "1")]
+    pub replays: ::prost::alloc::vec::Vec<ReplayJob>,
+}
+impl ::prost::Name for ListReplaysResponse {
+    const NAME: &'static str = "ListReplaysResponse";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.ListReplaysResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.ListReplaysResponse".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct StopReplayRequest {
+    /// `replays/{replay}`
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+}
+impl ::prost::Name for StopReplayRequest {
+    const NAME: &'static str = "StopReplayRequest";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.StopReplayRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.StopReplayRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct StopReplayResponse {
+    #[prost(message, optional, tag = "1")]
+    pub replay: ::core::option::Option<ReplayJob>,
+}
+impl ::prost::Name for StopReplayResponse {
+    const NAME: &'static str = "StopReplayResponse";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.StopReplayResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.StopReplayResponse".into()
+    }
+}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct DiscardDeadLettersRequest {
     #[prost(enumeration = "Parking", tag = "1")]
@@ -3187,13 +3416,15 @@ pub struct DiscardDeadLettersRequest {
     /// Only these, by the last part of their names; all when empty.
     #[prost(string, repeated, tag = "3")]
     pub message_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-    /// Of how many messages from the front the ones to discard are picked: 1 to 500. Compulsory. The others among them go to
-    /// the end of the queue.
+    /// How many to discard at most, the oldest first: 1 to 500. Compulsory.
     #[prost(int32, tag = "4")]
     pub examine_max: i32,
     /// Compulsory: why, for the audit log. At most 200 characters, and nothing that names a customer.
     #[prost(string, tag = "5")]
     pub justification: ::prost::alloc::string::String,
+    /// Only those with an earlier `park_time`.
+    #[prost(message, optional, tag = "6")]
+    pub before_time: ::core::option::Option<::prost_types::Timestamp>,
 }
 impl ::prost::Name for DiscardDeadLettersRequest {
     const NAME: &'static str = "DiscardDeadLettersRequest";
@@ -3209,11 +3440,11 @@ impl ::prost::Name for DiscardDeadLettersRequest {
 pub struct DiscardDeadLettersResponse {
     #[prost(int64, tag = "1")]
     pub discarded: i64,
-    /// Still parked, because it was not meant.
+    /// Still parked, all in all.
     #[prost(int64, tag = "2")]
     pub left: i64,
-    /// Of what was meant, how many were not discarded, and why: `not-found` (asked for by id, and not among the messages that
-    /// were looked at).
+    /// Of what was asked for by id, how many were not discarded, and why: `not-found` (not parked, or not as asked), `in-hand`
+    /// (a replay has it).
     #[prost(message, repeated, tag = "3")]
     pub left_because: ::prost::alloc::vec::Vec<ReasonCount>,
 }
@@ -3227,7 +3458,7 @@ impl ::prost::Name for DiscardDeadLettersResponse {
         "/waypost.admin.v1.DiscardDeadLettersResponse".into()
     }
 }
-/// Which queue.
+/// By the queue that they were parked on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
 pub enum Parking {
@@ -3268,7 +3499,7 @@ pub mod dead_letter_service_client {
         pub fn new(server: impl UnaryTransport) -> Self {
             Self(std::sync::Arc::new(server))
         }
-        /// Parked messages from the front of the queue, without their bodies.
+        /// Parked messages in the order in which they were parked, without their bodies.
         pub fn list_dead_letters(
             &self,
             request: super::ListDeadLettersRequest,
@@ -3279,7 +3510,7 @@ pub mod dead_letter_service_client {
                 &request,
             )
         }
-        /// How many there are for each reason.
+        /// How many there are for each reason, and what they have in common.
         pub fn summarize_dead_letters(
             &self,
             request: super::SummarizeDeadLettersRequest,
@@ -3292,7 +3523,7 @@ pub mod dead_letter_service_client {
         }
         /// Puts dead letters back into the queue that they came from, to be handled as if they had just come; and unrouted
         /// messages into the queue of the team that was decided for, under the same id. A dead letter that came from no queue,
-        /// such as a webhook body that could not be read, cannot be replayed.
+        /// such as a webhook body that could not be read, cannot be replayed. Answers when it is through: for few messages.
         pub fn replay_dead_letters(
             &self,
             request: super::ReplayDeadLettersRequest,
@@ -3302,6 +3533,36 @@ pub mod dead_letter_service_client {
                 "/waypost.admin.v1.DeadLetterService/ReplayDeadLetters",
                 &request,
             )
+        }
+        /// The same for as many as there are, as a job: it goes on by itself, whoever asks for it or ends, and another process of
+        /// the administration goes on with it when this one is gone. A message that was back in its queue when a process died may
+        /// come back there once more, under the same id.
+        pub fn start_replay(
+            &self,
+            request: super::StartReplayRequest,
+        ) -> Call<super::StartReplayResponse> {
+            call(&self.0, "/waypost.admin.v1.DeadLetterService/StartReplay", &request)
+        }
+        /// How far a replay is.
+        pub fn get_replay(
+            &self,
+            request: super::GetReplayRequest,
+        ) -> Call<super::GetReplayResponse> {
+            call(&self.0, "/waypost.admin.v1.DeadLetterService/GetReplay", &request)
+        }
+        /// The last replays, the newest first; ended ones are remembered for 30 days.
+        pub fn list_replays(
+            &self,
+            request: super::ListReplaysRequest,
+        ) -> Call<super::ListReplaysResponse> {
+            call(&self.0, "/waypost.admin.v1.DeadLetterService/ListReplays", &request)
+        }
+        /// Ends a replay; what it has not replayed stays parked. One that has ended is answered as it is.
+        pub fn stop_replay(
+            &self,
+            request: super::StopReplayRequest,
+        ) -> Call<super::StopReplayResponse> {
+            call(&self.0, "/waypost.admin.v1.DeadLetterService/StopReplay", &request)
         }
         /// Throws parked messages away. The audit log keeps who did it, why, and which they were.
         pub fn discard_dead_letters(
@@ -3323,23 +3584,45 @@ pub mod dead_letter_service_server {
     /// What a server of this service can do.
     #[tonic::async_trait]
     pub trait DeadLetterService: Send + Sync + 'static {
-        /// Parked messages from the front of the queue, without their bodies.
+        /// Parked messages in the order in which they were parked, without their bodies.
         async fn list_dead_letters(
             &self,
             request: tonic::Request<super::ListDeadLettersRequest>,
         ) -> Result<tonic::Response<super::ListDeadLettersResponse>, tonic::Status>;
-        /// How many there are for each reason.
+        /// How many there are for each reason, and what they have in common.
         async fn summarize_dead_letters(
             &self,
             request: tonic::Request<super::SummarizeDeadLettersRequest>,
         ) -> Result<tonic::Response<super::SummarizeDeadLettersResponse>, tonic::Status>;
         /// Puts dead letters back into the queue that they came from, to be handled as if they had just come; and unrouted
         /// messages into the queue of the team that was decided for, under the same id. A dead letter that came from no queue,
-        /// such as a webhook body that could not be read, cannot be replayed.
+        /// such as a webhook body that could not be read, cannot be replayed. Answers when it is through: for few messages.
         async fn replay_dead_letters(
             &self,
             request: tonic::Request<super::ReplayDeadLettersRequest>,
         ) -> Result<tonic::Response<super::ReplayDeadLettersResponse>, tonic::Status>;
+        /// The same for as many as there are, as a job: it goes on by itself, whoever asks for it or ends, and another process of
+        /// the administration goes on with it when this one is gone. A message that was back in its queue when a process died may
+        /// come back there once more, under the same id.
+        async fn start_replay(
+            &self,
+            request: tonic::Request<super::StartReplayRequest>,
+        ) -> Result<tonic::Response<super::StartReplayResponse>, tonic::Status>;
+        /// How far a replay is.
+        async fn get_replay(
+            &self,
+            request: tonic::Request<super::GetReplayRequest>,
+        ) -> Result<tonic::Response<super::GetReplayResponse>, tonic::Status>;
+        /// The last replays, the newest first; ended ones are remembered for 30 days.
+        async fn list_replays(
+            &self,
+            request: tonic::Request<super::ListReplaysRequest>,
+        ) -> Result<tonic::Response<super::ListReplaysResponse>, tonic::Status>;
+        /// Ends a replay; what it has not replayed stays parked. One that has ended is answered as it is.
+        async fn stop_replay(
+            &self,
+            request: tonic::Request<super::StopReplayRequest>,
+        ) -> Result<tonic::Response<super::StopReplayResponse>, tonic::Status>;
         /// Throws parked messages away. The audit log keeps who did it, why, and which they were.
         async fn discard_dead_letters(
             &self,
@@ -3373,6 +3656,10 @@ pub mod dead_letter_service_server {
                 "ReplayDeadLetters" => {
                     Ok(encode(self.0.replay_dead_letters(decode(request)?).await?))
                 }
+                "StartReplay" => Ok(encode(self.0.start_replay(decode(request)?).await?)),
+                "GetReplay" => Ok(encode(self.0.get_replay(decode(request)?).await?)),
+                "ListReplays" => Ok(encode(self.0.list_replays(decode(request)?).await?)),
+                "StopReplay" => Ok(encode(self.0.stop_replay(decode(request)?).await?)),
                 "DiscardDeadLetters" => {
                     Ok(encode(self.0.discard_dead_letters(decode(request)?).await?))
                 }
@@ -4090,7 +4377,7 @@ impl ::prost::Name for Problem {
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ShardStatus {
-    /// `router`, `statuses`, `account`.
+    /// `router`, `statuses`, `account`, `parking`.
     #[prost(string, tag = "1")]
     pub component: ::prost::alloc::string::String,
     #[prost(int32, tag = "2")]
@@ -4177,14 +4464,18 @@ impl ::prost::Name for TeamStatus {
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ParkedStatus {
-    /// The queue that they are in.
+    /// The queue that they were parked on.
     #[prost(string, tag = "1")]
     pub place: ::prost::alloc::string::String,
+    /// In the store, and in the queue still.
     #[prost(int64, tag = "2")]
     pub messages: i64,
     /// Absent where it is not known.
     #[prost(message, optional, tag = "3")]
     pub oldest_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// Of these, how many are still in the queue: no router has moved them to where they can be listed.
+    #[prost(int64, tag = "4")]
+    pub queued: i64,
 }
 impl ::prost::Name for ParkedStatus {
     const NAME: &'static str = "ParkedStatus";

@@ -1,8 +1,10 @@
-//! The component `router` in this process: its configuration, its lease names, and its start, for which there must be rules.
+//! The component `router` in this process: its configuration, its lease names, and its start. To route there must be rules; what
+//! is parked is moved to where it can be seen even without.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::OptionFuture;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 use waypost_bus::Bus;
@@ -12,6 +14,8 @@ use waypost_live::{Rules, RulesInForce};
 use waypost_ops::{Health, State, Switch};
 use waypost_router::{ACCOUNT, ROUTER, Router, RouterConfig, STATUSES};
 use waypost_store::{Store, TimeOrderedIds};
+use waypost_worker::dead_letters::{PARKING, QUEUES, mover};
+use waypost_worker::{Worker, WorkerConfig};
 
 use super::Config;
 use super::ending::Tasks;
@@ -70,6 +74,7 @@ impl Config {
             Work { component: ROUTER, queues: inbound },
             Work { component: STATUSES, queues: statuses },
             Work { component: ACCOUNT, queues: vec![layout.account_queue()] },
+            Work { component: PARKING, queues: QUEUES.map(|(_, queue)| queue.to_owned()).to_vec() },
         ];
         Watched { work, layout, activity: self.router.activity, rules_file: self.rules.file.clone() }
     }
@@ -83,6 +88,8 @@ pub(crate) struct Routing {
     health: Arc<Health>,
     rules: Option<Arc<Rules>>,
     in_force: Switch,
+    /// Whether it moves what is parked.
+    moves_parked: bool,
 }
 
 impl Routing {
@@ -113,10 +120,10 @@ impl Routing {
             None => {}
         }
         let (config, bus, store, health) = (config.clone(), bus.clone(), store.clone(), health.clone());
-        Ok(Self { config, bus, store, health, rules, in_force })
+        Ok(Self { config, bus, store, health, rules, in_force, moves_parked: true })
     }
 
-    /// With rules that are there already.
+    /// With rules that are there already, and somebody else who reads what is parked.
     pub(crate) fn with_rules(
         config: Config,
         bus: Arc<dyn Bus>,
@@ -125,11 +132,35 @@ impl Routing {
         rules: Arc<Rules>,
     ) -> Self {
         let in_force = health.register_switch(ROUTER, "rules", State::Ready);
-        Self { config, bus, store, health, rules: Some(rules), in_force }
+        Self { config, bus, store, health, rules: Some(rules), in_force, moves_parked: false }
     }
 
     /// Until `shutdown`, then drains under the workers' deadline.
     pub(crate) async fn run(self, shutdown: CancellationToken) -> Result<(), Failure> {
+        let stop = shutdown.child_token();
+        let moving = self.mover().map(|mover| Box::pin(mover.run(stop.clone())));
+        let routing = async {
+            let routed = self.route(shutdown).await;
+            stop.cancel();
+            routed
+        };
+        let (routed, _) = tokio::join!(routing, OptionFuture::from(moving));
+        routed
+    }
+
+    /// It needs no rules: whoever has none yet may have sent what nobody can read.
+    fn mover(&self) -> Option<Worker> {
+        let leases = |component, shards| self.leases(component, shards);
+        self.moves_parked.then(|| mover(leases, self.bus.clone(), self.store.clone()))
+    }
+
+    fn leases(&self, component: &'static str, partitions: PartitionCount) -> WorkerConfig {
+        let worker = self.config.worker_config(component, partitions);
+        worker::register(&self.health, &worker);
+        worker
+    }
+
+    async fn route(&self, shutdown: CancellationToken) -> Result<(), Failure> {
         let Some(rules) = self.rules(&shutdown).await? else { return Ok(()) };
         self.in_force.set(State::Ready);
         info!(rules = rules.current().active().version, "router starts");
@@ -141,12 +172,8 @@ impl Routing {
             ids: Arc::new(TimeOrderedIds),
             rules: rules.clone(),
         };
-        let leases = |component, partitions: PartitionCount| {
-            let worker = self.config.worker_config(component, partitions);
-            worker::register(&self.health, &worker);
-            worker
-        };
-        let routing = &self;
+        let leases = |component, partitions| self.leases(component, partitions);
+        let routing = self;
         let new_rules = |set: Arc<RulesInForce>| async move {
             let adopted = adopt_rules(&routing.config, &*routing.bus, &routing.store, &set).await;
             adopted.map_err(|failure| failure.message().unwrap_or_default().to_owned())

@@ -16,6 +16,7 @@ pub(super) enum Left {
     DecisionGone,
     NoTeam,
     NotFound,
+    InHand,
 }
 
 impl Left {
@@ -30,7 +31,7 @@ impl Left {
         }
     }
 
-    const fn code(self) -> &'static str {
+    pub(super) const fn code(self) -> &'static str {
         match self {
             Self::QueueMissing => "queue-missing",
             Self::QueueFull => "queue-full",
@@ -40,21 +41,23 @@ impl Left {
             Self::DecisionGone => "decision-gone",
             Self::NoTeam => "no-team",
             Self::NotFound => "not-found",
+            Self::InHand => "in-hand",
         }
     }
 }
 
-/// How many for each reason.
-#[derive(Debug, Default)]
-pub(super) struct Tally(BTreeMap<Left, i64>);
+/// How many for each reason, by its code.
+pub(super) type Tally = BTreeMap<String, u64>;
 
-impl Tally {
-    pub(super) fn add(&mut self, why: Left) {
-        *self.0.entry(why).or_default() += 1;
-    }
+pub(super) fn add(tally: &mut Tally, why: Left) {
+    *tally.entry(why.code().to_owned()).or_default() += 1;
+}
 
-    pub(super) fn wire(&self) -> Vec<v1::ReasonCount> {
-        let wire = |(why, count): (&Left, &i64)| v1::ReasonCount { reason: why.code().to_owned(), count: *count };
-        self.0.iter().map(wire).collect()
-    }
+pub(super) fn wire(tally: &Tally) -> Vec<v1::ReasonCount> {
+    let wire = |(why, count): (&String, &u64)| v1::ReasonCount { reason: why.clone(), count: wire_count(*count) };
+    tally.iter().map(wire).collect()
+}
+
+pub(super) fn wire_count(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }

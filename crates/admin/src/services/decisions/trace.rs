@@ -1,13 +1,15 @@
 //! What happened to a message, told in steps. Reads what is stored and nothing else: what is not known is left out.
 
 use waypost_bus::topology::{UNROUTED_QUEUE, team_queue};
-use waypost_domain::{TeamName, Timestamp};
+use waypost_domain::{DecisionId, PhoneNumberId, TeamName, Timestamp};
 use waypost_grpc::Result;
 use waypost_grpc::fields::{team_name, wire_time};
 use waypost_proto::admin_v1 as v1;
 use waypost_proto::conversation_changed::ChangeKind;
 use waypost_proto::extras::decode_extras;
-use waypost_store::{Diversion, HeldKind, KnownEvent, Store, StoredDecision};
+use waypost_store::{Diversion, HeldKind, KnownEvent, ParkedRow, Store, StoredDecision};
+
+use crate::services::dead_letters::collection;
 
 /// A message's steps, one behind the other.
 #[derive(Default)]
@@ -42,7 +44,30 @@ pub(super) async fn trace(store: &Store, event: KnownEvent) -> Result<v1::Trace>
         let published_with = releaser.as_ref().unwrap_or(&event);
         published(store, &mut steps, &event, outcome, published_with).await?;
     }
+    // A message is called on the bus as its decision is.
+    parked(&mut steps, &store.parked_of(&[event.decision_id.to_string()]).await?);
     Ok(v1::Trace { decision: Some(super::wire(event)), steps: steps.0 })
+}
+
+/// Of a message that nobody could handle, so that there is no decision: where it is. `None`: nowhere that is known.
+pub(super) async fn undecided(store: &Store, key: &str, phone_number_id: &str) -> Result<Option<v1::Trace>> {
+    let numbers = match phone_number_id {
+        "" => store.numbers().await?.into_iter().map(|number| number.id).collect(),
+        id => vec![PhoneNumberId::new(id)],
+    };
+    let key = key.trim();
+    let of_number = |number: &PhoneNumberId| DecisionId::of_event(number, key).to_string();
+    let mut ids: Vec<String> = numbers.iter().map(of_number).collect();
+    // Or it is called as it is on the bus.
+    ids.extend(key.rsplit('/').next().map(str::to_owned));
+    let rows = store.parked_of(&ids).await?;
+    if rows.is_empty() {
+        return Ok(None);
+    }
+    let mut steps = Steps::default();
+    parked(&mut steps, &rows);
+    let decision = v1::Decision { message_id: key.to_owned(), ..v1::Decision::default() };
+    Ok(Some(v1::Trace { decision: Some(decision), steps: steps.0 }))
 }
 
 async fn received(store: &Store, steps: &mut Steps, event: &KnownEvent) -> Result<()> {
@@ -137,4 +162,21 @@ async fn published(
     let at = store.published_at(published_with).await?;
     steps.add(at, "published", format!("on {queue}"), team.map(team_name).unwrap_or_default());
     Ok(())
+}
+
+/// What waits for a person.
+fn parked(steps: &mut Steps, rows: &[ParkedRow]) {
+    for row in rows {
+        let ParkedRow { parking, message_id, reason, detail, origin, attempts, replays, .. } = row;
+        let mut text = format!("{reason}, given up by {origin}");
+        for (count, what) in [(attempts, "attempts"), (replays, "replays")] {
+            if *count > 0 {
+                text.push_str(&format!(", {count} {what}"));
+            }
+        }
+        if !detail.is_empty() {
+            text.push_str(&format!(": {detail}"));
+        }
+        steps.add(Some(row.parked_at), "parked", text, format!("{}/{message_id}", collection(*parking)));
+    }
 }

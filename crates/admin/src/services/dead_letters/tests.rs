@@ -1,0 +1,246 @@
+//! Parked messages on the embedded bus: what is shown of them, where they go back to, and why one stays.
+
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+use waypost_bus::dead_letter::{ORIGIN_HEADER, REASON_HEADER};
+use waypost_bus::{Bus, Topology};
+use waypost_bus_embedded::{EmbeddedBus, Options};
+use waypost_domain::{PartitionCount, PartitionId, TeamName};
+use waypost_grpc::Caller;
+use waypost_live::overview::Watched;
+use waypost_store::{ParkedContent, ParkedMessage, Sequence, Store, StoreOptions, StoreUrl};
+
+use super::*;
+
+const ENDS_WITHIN: Duration = Duration::from_secs(20);
+const WORDS: &str = "what a customer said";
+const QUEUE: &str = "team.billing.normal";
+
+struct Fixture {
+    _folder: tempfile::TempDir,
+    letters: DeadLetters,
+}
+
+impl Fixture {
+    async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let url = StoreUrl::sqlite_file(folder.path().join("store.db"));
+        let store = Store::open(&url, StoreOptions::default()).await.unwrap();
+        store.migrate().await.unwrap();
+        let bus = EmbeddedBus::open(folder.path(), Options::default()).unwrap();
+        let layout = waypost_bus::Layout::new(PartitionCount::new(1).unwrap());
+        let billing = TeamName::new("billing").unwrap();
+        bus.declare(&Topology::new(layout, &[billing].into(), false)).await.unwrap();
+        let watched = Watched { work: vec![], layout, activity: false, rules_file: None };
+        let replays = Replays::new(bus.clone(), store.clone());
+        let shared = Shared { bus, store, team_queues: Default::default(), watched, leases: Default::default() };
+        Self { _folder: folder, letters: DeadLetters { shared, replays } }
+    }
+
+    fn store(&self) -> &Store {
+        &self.letters.shared.store
+    }
+
+    /// Messages with these ids, given up in that place.
+    async fn park(&self, parking: Parking, origin: &str, ids: &[&str]) {
+        let store = self.store();
+        let lease = store.acquire_lease("parking", PartitionId(0), "one", ENDS_WITHIN, Sequence::None).await.unwrap();
+        let mut tx = store.begin_record(&lease.unwrap().fence(0, None)).await.unwrap();
+        let headers = [(REASON_HEADER, "rejected"), (ORIGIN_HEADER, origin), ("kept", "yes")];
+        let message = |id: &&str| ParkedMessage {
+            row: ParkedRow {
+                parking,
+                message_id: (*id).to_owned(),
+                reason: "rejected".to_owned(),
+                detail: String::new(),
+                origin: origin.to_owned(),
+                attempts: 2,
+                replays: 0,
+                kind: "a kind".to_owned(),
+                parked_at: Timestamp::from_millis(1_000),
+                body_bytes: 0,
+            },
+            content: ParkedContent {
+                content_type: "text/plain".to_owned(),
+                headers: headers.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
+                body: WORDS.into(),
+            },
+        };
+        tx.park(&ids.iter().map(message).collect::<Vec<_>>()).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+
+    async fn list(&self, page_size: i32, page_token: &str) -> v1::ListDeadLettersResponse {
+        let request = v1::ListDeadLettersRequest {
+            parking: v1::Parking::DeadLetters.into(),
+            page_size,
+            page_token: page_token.to_owned(),
+            ..Default::default()
+        };
+        self.letters.list_dead_letters(call(request)).await.unwrap()
+    }
+
+    async fn replay(&self, parking: v1::Parking, examine_max: i32, ids: &[&str]) -> v1::ReplayDeadLettersResponse {
+        let request = v1::ReplayDeadLettersRequest {
+            parking: parking.into(),
+            message_ids: ids.iter().map(|id| (*id).to_owned()).collect(),
+            examine_max,
+            ..Default::default()
+        };
+        self.letters.replay_dead_letters(call(request)).await.unwrap()
+    }
+
+    async fn queued(&self) -> Vec<String> {
+        let queued = self.letters.shared.bus.peek(QUEUE, None, 1_000).await.unwrap();
+        queued.into_iter().map(|(_, message)| message.id).collect()
+    }
+}
+
+/// A call that passed the gate.
+fn call<M>(message: M) -> Request<M> {
+    let mut request = Request::new(message);
+    let method = "DeadLetterService/Any".to_owned();
+    request.extensions_mut().insert(Caller { actor: "tokens/1".to_owned(), method, bound_to: None });
+    request
+}
+
+fn why(counts: &[v1::ReasonCount]) -> Vec<(&str, i64)> {
+    counts.iter().map(|one| (&*one.reason, one.count)).collect()
+}
+
+const DEAD: v1::Parking = v1::Parking::DeadLetters;
+
+#[tokio::test]
+async fn they_are_shown_page_by_page_without_what_they_say() {
+    let fixture = Fixture::new().await;
+    fixture.park(Parking::DeadLetters, "ingress", &["c", "a", "b"]).await;
+    fixture.park(Parking::Unrouted, "router", &["u"]).await;
+    let (first, mut names) = (fixture.list(2, "").await, Vec::new());
+    let second = fixture.list(2, &first.next_page_token).await;
+    for letter in first.dead_letters.iter().chain(&second.dead_letters) {
+        assert!(!format!("{letter:?}").contains(WORDS));
+        names.push(letter.name.as_str());
+    }
+    assert_eq!((names, &*second.next_page_token), (vec!["deadLetters/c", "deadLetters/a", "deadLetters/b"], ""));
+    let request = v1::SummarizeDeadLettersRequest { parking: DEAD.into() };
+    let summary = fixture.letters.summarize_dead_letters(call(request)).await.unwrap();
+    assert_eq!((why(&summary.reasons), summary.examined, summary.groups.len()), (vec![("rejected", 3)], 3, 1));
+    assert_eq!((&*summary.groups[0].origin, summary.groups[0].count), ("ingress", 3));
+}
+
+#[tokio::test]
+async fn what_has_no_way_back_does_not_stop_what_stands_behind_it() {
+    let fixture = Fixture::new().await;
+    fixture.park(Parking::DeadLetters, "ingress", &["x", "y"]).await;
+    fixture.park(Parking::DeadLetters, QUEUE, &["a", "b"]).await;
+    let first = fixture.replay(DEAD, 2, &[]).await;
+    assert_eq!((first.replayed, first.left, why(&first.left_because)), (0, 4, vec![("no-way-back", 2)]));
+    let second = fixture.replay(DEAD, 2, &[]).await;
+    assert_eq!((second.replayed, second.left, why(&second.left_because)), (2, 2, vec![]));
+    assert_eq!(fixture.queued().await, ["a", "b"]);
+    let back = fixture.letters.shared.bus.peek(QUEUE, None, 1).await.unwrap().remove(0).1;
+    assert_eq!((&*back.body, &*back.content_type, &*back.kind), (WORDS.as_bytes(), "text/plain", "a kind"));
+    let headers: Vec<_> = back.headers.iter().map(|(name, value)| (&**name, &**value)).collect();
+    assert_eq!(headers, [("kept", "yes"), ("wp-replay", "1")], "as it was");
+    let third = fixture.replay(DEAD, 1, &["y", "gone"]).await;
+    assert_eq!(why(&third.left_because), [("not-found", 1), ("no-way-back", 1)]);
+    let records = fixture.store().audit_records(i64::MAX, Some("deadLetters"), 10).await.unwrap();
+    assert!(records.len() == 3 && records[1].entry.after.contains("\"a\""), "what was done, and to which: {records:?}");
+}
+
+#[tokio::test]
+async fn a_replay_is_a_job_that_goes_on_by_itself() {
+    let fixture = Fixture::new().await;
+    let ids: Vec<String> = (0..100).map(|number| format!("m{number:03}")).collect();
+    fixture.park(Parking::DeadLetters, QUEUE, &ids.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    let request = v1::StartReplayRequest {
+        parking: DEAD.into(),
+        max_messages: 90,
+        request_id: Uuid::now_v7().to_string(),
+        ..Default::default()
+    };
+    let begun = fixture.letters.start_replay(call(request.clone())).await.unwrap().replay.unwrap();
+    let again = fixture.letters.start_replay(call(request)).await.unwrap().replay.unwrap();
+    assert_eq!((&again, begun.total, begun.replayed), (&begun, 90, 0), "the same request begins it once");
+
+    let discard = v1::DiscardDeadLettersRequest {
+        parking: DEAD.into(),
+        message_ids: vec!["m001".to_owned()],
+        examine_max: 1,
+        justification: "a test".to_owned(),
+        ..Default::default()
+    };
+    let kept = fixture.letters.discard_dead_letters(call(discard)).await.unwrap();
+    assert_eq!((kept.discarded, why(&kept.left_because)), (0, vec![("in-hand", 1)]));
+
+    // A process dies in the middle of it: another goes on.
+    let id = uuid_of("name", "replays", &begun.name).unwrap();
+    let claimed = fixture.store().claim_replay(id, "dead", Duration::ZERO).await.unwrap();
+    assert!(claimed.is_some());
+    let stop = CancellationToken::new();
+    let replays = fixture.letters.replays.clone();
+    let working = tokio::spawn({
+        let stop = stop.clone();
+        async move { replays.run(stop).await }
+    });
+    let ended = async {
+        loop {
+            let request = v1::GetReplayRequest { name: begun.name.clone() };
+            let job = fixture.letters.get_replay(call(request)).await.unwrap().replay.unwrap();
+            if job.end_time.is_some() {
+                return job;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    let ended = tokio::time::timeout(ENDS_WITHIN, ended).await.unwrap();
+    assert_eq!((ended.replayed, ended.stopped, &*ended.actor), (90, false, "tokens/1"));
+    assert_eq!(fixture.queued().await, ids[..90], "in their order");
+    stop.cancel();
+    working.await.unwrap();
+    assert_eq!(fixture.list(500, "").await.dead_letters.len(), 10);
+}
+
+#[tokio::test]
+async fn a_replay_is_stopped_and_leaves_what_it_has_not_done() {
+    let fixture = Fixture::new().await;
+    fixture.park(Parking::DeadLetters, QUEUE, &["a", "b"]).await;
+    let request = v1::StartReplayRequest { parking: DEAD.into(), ..Default::default() };
+    let name = fixture.letters.start_replay(call(request)).await.unwrap().replay.unwrap().name;
+    for _ in 0..2 {
+        let request = v1::StopReplayRequest { name: name.clone() };
+        let job = fixture.letters.stop_replay(call(request)).await.unwrap().replay.unwrap();
+        assert!(job.stopped && job.end_time.is_some(), "{job:?}");
+    }
+    assert_eq!(fixture.store().audit_records(i64::MAX, Some(&name), 10).await.unwrap().len(), 1);
+    assert_eq!(fixture.replay(DEAD, 10, &[]).await.replayed, 2, "they are free again");
+    let jobs = fixture.letters.list_replays(call(v1::ListReplaysRequest::default())).await.unwrap().replays;
+    assert_eq!(jobs.iter().map(|job| job.replayed).collect::<Vec<_>>(), [2, 0], "the newest first");
+    let unknown = v1::GetReplayRequest { name: format!("replays/{}", Uuid::nil()) };
+    assert!(fixture.letters.get_replay(call(unknown)).await.is_err());
+}
+
+#[tokio::test]
+async fn the_unrouted_need_a_decision_with_a_team() {
+    let fixture = Fixture::new().await;
+    fixture.park(Parking::Unrouted, "router", &["none of ours", "24f07525-119d-59fd-92a8-eb1a552abc3d"]).await;
+    let answer = fixture.replay(v1::Parking::Unrouted, 10, &[]).await;
+    assert_eq!((answer.replayed, answer.left), (0, 2));
+    assert_eq!(why(&answer.left_because), [("decision-gone", 1), ("no-way-back", 1)]);
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_request_is_named() {
+    let fixture = Fixture::new().await;
+    let replay =
+        |parking: i32, examine_max| v1::ReplayDeadLettersRequest { parking, examine_max, ..Default::default() };
+    for (request, field) in [(replay(0, 1), "parking"), (replay(1, 0), "examine_max"), (replay(1, 501), "examine_max")]
+    {
+        let refused = fixture.letters.replay_dead_letters(call(request)).await.unwrap_err();
+        assert!(refused.to_string().contains(field), "{refused}");
+    }
+    let discard = v1::DiscardDeadLettersRequest { parking: DEAD.into(), examine_max: 1, ..Default::default() };
+    let refused = fixture.letters.discard_dead_letters(call(discard)).await.unwrap_err();
+    assert!(refused.to_string().contains("justification"), "{refused}");
+}

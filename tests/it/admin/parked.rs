@@ -1,0 +1,87 @@
+//! Parked messages on the embedded pair: whoever parked them, they are listed, replayed and discarded.
+
+use std::time::Duration;
+
+use anyhow::ensure;
+use serde_json::{Value, json};
+use waypost_bus::{Bus, Layout, Message, Outcome, Publication};
+use waypost_bus_embedded::{EmbeddedBus, Options};
+use waypost_domain::{PartitionCount, PartitionId};
+use waypost_tests::eventually;
+
+use super::commands::post;
+use super::server::AdminServer;
+use super::terminal::Terminal;
+
+const WITHIN: Duration = Duration::from_secs(20);
+const TEAM_QUEUE: &str = "team.billing.normal";
+
+async fn parked(terminal: &Terminal<'_>, what: &str, holds: impl Fn(&[Value]) -> bool) -> Vec<Value> {
+    let look = async || {
+        let letters = terminal.json(&["dead-letters", "list"]).ok()?.as_array()?.clone();
+        holds(&letters).then_some(letters)
+    };
+    eventually(what, WITHIN, look).await
+}
+
+fn kinds(trace: &Value) -> Vec<&str> {
+    trace[0]["steps"].as_array().into_iter().flatten().filter_map(|step| step["kind"].as_str()).collect()
+}
+
+/// A team's tool dies with the message in hand until the bus has had enough; and something that nobody can read.
+async fn give_up(server: &AdminServer) -> anyhow::Result<()> {
+    let bus = EmbeddedBus::open(&server.data_dir(), Options::default())?;
+    let waits = async || bus.depth(TEAM_QUEUE).await.map(|depth| depth.is_some_and(|depth| depth.ready > 0));
+    while waits().await? {
+        let mut tool = bus.consume(TEAM_QUEUE, 1).await?;
+        // The delivery that is too much is none.
+        drop(tokio::time::timeout(Duration::from_secs(1), tool.next_batch(1)).await);
+    }
+    let address = Layout::new(PartitionCount::DEFAULT).inbound(PartitionId(0));
+    let message = Message { id: "damaged".to_owned(), body: vec![0xff; 9].into(), ..Message::default() };
+    let outcomes = bus.publish(vec![Publication { address, message }], WITHIN).await;
+    ensure!(outcomes == [Outcome::Confirmed], "{outcomes:?}");
+    bus.close(WITHIN).await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_the_bus_or_the_router_gave_up_is_listed_and_replayed() -> anyhow::Result<()> {
+    let mut server = AdminServer::start().await?;
+    post(&server, "wamid.ONE", "my invoice").await?;
+    let operator = Terminal::new(&server, "operator")?;
+    let published = async || {
+        let trace = operator.json(&["trace", "wamid.ONE"]).ok()?;
+        kinds(&trace).contains(&"published").then_some(())
+    };
+    eventually("its team has it", WITHIN, published).await;
+    drop(operator);
+    server.end().await?;
+    give_up(&server).await?;
+    server.start_again().await?;
+
+    let operator = Terminal::new(&server, "operator")?;
+    let letters = parked(&operator, "both are parked", |letters| letters.len() == 2).await;
+    let mut told: Vec<(&str, &str)> =
+        letters.iter().filter_map(|letter| Some((letter["reason"].as_str()?, letter["origin"].as_str()?))).collect();
+    told.sort_unstable();
+    assert_eq!(told, [("delivered-too-often", TEAM_QUEUE), ("undecodable-event", "wa.in.p00")]);
+    assert!(letters.iter().all(|letter| letter["park_time"].is_string()), "{letters:?}");
+    let trace = operator.json(&["trace", "wamid.ONE"])?;
+    assert_eq!(kinds(&trace).last(), Some(&"parked"), "{trace}");
+    let trace = operator.json(&["trace", "damaged"])?;
+    assert_eq!(kinds(&trace), ["parked"], "it was never decided: {trace}");
+
+    let replayed = operator.json(&["dead-letters", "replay", "--all"])?;
+    assert_eq!(replayed["replayed"], json!("2"), "{replayed}");
+    let again = parked(&operator, "one is parked again", |letters| letters.len() == 1).await;
+    let told = (&again[0]["name"], &again[0]["replays"]);
+    assert_eq!(told, (&json!("deadLetters/damaged"), &json!(1)));
+    let trace = operator.json(&["trace", "wamid.ONE"])?;
+    assert!(!kinds(&trace).contains(&"parked"), "its team has it again: {trace}");
+    let taken = operator.run(&["tail", "billing", "--ack", "--messages", "1", "--json"])?;
+    assert!(String::from_utf8_lossy(&taken.stdout).contains("wamid.ONE"), "{taken:?}");
+    let discard = ["dead-letters", "discard", "--all", "--justification", "damaged on purpose"];
+    assert_eq!(operator.json(&discard)?["left"], json!("0"));
+    Ok(())
+}
