@@ -339,9 +339,9 @@ async fn status_tells_health(backend: Backend) -> anyhow::Result<()> {
     ensure!(routers.count() == 4, "{status}");
     let shown = stdout(&expect(deployment.command(&["status"])?, 0)?);
     ensure!(shown.starts_with("healthy: 11 partitions are worked on, ") && shown.contains("p00–p03"), "{shown}");
-    ensure!(!shown.contains("wa.in.p00") && !shown.contains("p01 "), "{shown}");
+    ensure!(!shown.contains("wa.in.p00") && !shown.contains("p02 "), "{shown}");
     let shown = stdout(&expect(deployment.command(&["status", "--queues"])?, 0)?);
-    ensure!(shown.contains("wa.in.p00") && shown.contains("p01 "), "{shown}");
+    ensure!(shown.contains("wa.in.p00") && shown.contains("p02 "), "{shown}");
     stop(waypost).await?;
     let output = expect(deployment.command(&["status"])?, 1)?;
     let (shown, told) = (stdout(&output), stderr(&output));
