@@ -9,6 +9,7 @@ use std::time::Duration;
 use support::hanging::{Call, HangingBus};
 use support::{COMPONENT, Rig, eventually};
 use tokio::time::Instant;
+use waypost_bus::Bus;
 use waypost_domain::{PartitionId, Timestamp};
 use waypost_store::{Lease, Sequence};
 use waypost_worker::WorkerConfig;

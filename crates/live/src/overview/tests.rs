@@ -234,7 +234,7 @@ fn a_rules_file_is_read_beside_what_is_served() {
     assert!(std::process::Command::new("mkfifo").arg(&file).status().unwrap().success());
     let mut facts = healthy();
     facts.watched.rules_file = Some(file.clone());
-    let (serves, served) = std::sync::mpsc::channel();
+    let (serves, served) = std::sync::mpsc::sync_channel(1);
     let writer = std::thread::spawn(move || {
         let has_served = served.recv_timeout(Duration::from_secs(10)).is_ok();
         std::fs::write(file, "[default]\nteam='a'\n[handover]\nteam='a'\nbuttons=['h']\n[[teams]]\nname='a'\n")

@@ -46,6 +46,9 @@ impl Fixture {
     async fn park(&self, parking: Parking, origin: &str, ids: &[&str]) {
         let store = self.store();
         let lease = store.acquire_lease("parking", PartitionId(0), "one", ENDS_WITHIN, Sequence::None).await.unwrap();
+        // Those of a later call were parked later.
+        let before: u64 = store.parked_counts().await.unwrap().iter().map(|one| one.count).sum();
+        let parked_at = Timestamp::from_millis(1_000 + i64::try_from(before).unwrap());
         let mut tx = store.begin_record(&lease.unwrap().fence(0, None)).await.unwrap();
         let headers = [(REASON_HEADER, "rejected"), (ORIGIN_HEADER, origin), ("kept", "yes")];
         let message = |id: &&str| ParkedMessage {
@@ -58,7 +61,7 @@ impl Fixture {
                 attempts: 2,
                 replays: 0,
                 kind: "a kind".to_owned(),
-                parked_at: Timestamp::from_millis(1_000),
+                parked_at,
                 body_bytes: 0,
             },
             content: ParkedContent {
