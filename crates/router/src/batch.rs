@@ -36,6 +36,7 @@ mod stored;
 
 pub(crate) use notice::NOTICE;
 use notice::told_to;
+use place::pair_of;
 
 /// An event and our name of the number that it came in on.
 #[derive(Debug, Clone)]
@@ -386,17 +387,4 @@ fn tell(row: &InboxRow) {
         team = outcome.and_then(|outcome| outcome.team.as_ref()).map(field::display),
         "recorded"
     );
-}
-
-/// Whom the conversation of an event is with: the group that it was written in, else its writer. `None` where the webhook
-/// named nobody.
-///
-/// Given a member of a group who also writes to us alone, then the two are two conversations: what the group talks of is
-/// no secret of theirs, and what they write alone is none of the group's.
-fn pair_of(arrival: &Arrival, contact: Option<&ContactRecord>) -> Option<Pair> {
-    let party = match arrival.inbound.content.group_id() {
-        Some(group_id) => ContactId::of_group(group_id),
-        None => contact?.id,
-    };
-    Some((party, arrival.number.clone()))
 }

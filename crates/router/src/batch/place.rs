@@ -1,7 +1,7 @@
 //! Where a message belongs: the conversation that it goes on with, opens again or begins; and what its decision makes of that.
 
 use waypost_domain::conversation::{Conversation, ConversationEvent, ConversationState};
-use waypost_domain::{ConversationId, InboundMessage, TeamName};
+use waypost_domain::{ContactId, ConversationId, InboundMessage, TeamName};
 use waypost_proto::conversation_changed::ChangeKind;
 use waypost_proto::extras::add_told;
 use waypost_proto::v1::ConversationChange;
@@ -10,7 +10,7 @@ use waypost_rules::closing::closes;
 use waypost_rules::input::RATING_PREFIX;
 use waypost_store::ContactRecord;
 
-use super::{Arrival, Outgoing, Pair, Work, pair_of};
+use super::{Arrival, Outgoing, Pair, Work};
 use crate::about::about;
 use crate::config::RouterConfig;
 use crate::decide::{Effects, Known, decide};
@@ -173,6 +173,19 @@ impl Work<'_> {
 pub(super) fn is_silent(config: &RouterConfig, open: &Conversation, arrival: &Arrival) -> bool {
     let idle_ms = i64::try_from(config.conversation_idle.as_millis()).unwrap_or(i64::MAX);
     open.is_idle(arrival.inbound.received_at, idle_ms) && !(arrival.answers_seen && open.waits())
+}
+
+/// Whom the conversation of an event is with: the group that it was written in, else its writer. `None` where the webhook
+/// named nobody.
+///
+/// Given a member of a group who also writes to us alone, then the two are two conversations: what the group talks of is
+/// no secret of theirs, and what they write alone is none of the group's.
+pub(super) fn pair_of(arrival: &Arrival, contact: Option<&ContactRecord>) -> Option<Pair> {
+    let party = match arrival.inbound.content.group_id() {
+        Some(group_id) => ContactId::of_group(group_id),
+        None => contact?.id,
+    };
+    Some((party, arrival.number.clone()))
 }
 
 impl Effects {
