@@ -29,6 +29,8 @@ pub struct SampleParams {
     pub timestamp: i64,
     /// What the customer writes: a text's body, a caption, a button's title.
     pub text: String,
+    /// The id of the button or list row that was tapped; one of the sample's where left out.
+    pub reply_id: Option<String>,
 }
 
 impl Default for SampleParams {
@@ -43,6 +45,7 @@ impl Default for SampleParams {
             wamid: "wamid.SAMPLE0001".to_owned(),
             timestamp: 1_767_225_600,
             text: "Hello".to_owned(),
+            reply_id: None,
         }
     }
 }
@@ -50,6 +53,10 @@ impl Default for SampleParams {
 impl SampleParams {
     fn user_id_or_sample(&self) -> &str {
         self.user_id.as_deref().unwrap_or("US.10000000000000000001")
+    }
+
+    fn reply_id_or<'a>(&'a self, sample: &'a str) -> &'a str {
+        self.reply_id.as_deref().unwrap_or(sample)
     }
 }
 
@@ -141,6 +148,9 @@ kinds! {
 }
 
 impl SampleKind {
+    /// Those in which somebody taps on something that has an id of ours.
+    pub const WITH_REPLY: [Self; 3] = [Self::ButtonReply, Self::ListReply, Self::TemplateButton];
+
     /// The kind of that name.
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|kind| kind.name() == name)

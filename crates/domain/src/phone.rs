@@ -6,6 +6,8 @@
 
 use std::borrow::Cow;
 
+use crate::country;
+
 /// Characters of the longest number (<https://www.itu.int/rec/T-REC-E.164>).
 pub const DIGITS_MAX: usize = 15;
 
@@ -50,6 +52,36 @@ pub fn digits(text: &str) -> Option<Cow<'_, str>> {
 fn keeps_zero(text: &str) -> bool {
     let country = text.trim_start_matches(|c| is_separator(c) || c == '0');
     country.starts_with("39") || country.starts_with("378")
+}
+
+/// Why a text is no number that can be called from abroad.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum PhoneError {
+    /// There is something in it that stands in no number, or nothing.
+    #[error("is no phone number; write it with its country code, e.g. 34600000000 or +34 600 000 000")]
+    NoNumber,
+    /// Longer than any, shorter than those of its country, or without one.
+    #[error("has no country code, or a digit too few or too many; write it e.g. 34600000000 or +34 600 000 000")]
+    CountryCode,
+}
+
+/// The digits of a number that has its country code. Numbers of the countries whose codes have one digit have eleven, mobile
+/// ones of those with two at least ten: fewer is a number as it is dialled at home.
+pub fn international(text: &str) -> Result<Cow<'_, str>, PhoneError> {
+    let digits = digits(text).ok_or(PhoneError::NoNumber)?;
+    let lengths = match digits.as_bytes() {
+        [b'1' | b'7', ..] => 11..=11,
+        [b'2', b'0' | b'7', ..]
+        | [b'3', b'0'..=b'4' | b'6' | b'9', ..]
+        | [b'4', b'0' | b'1' | b'3'..=b'9', ..]
+        | [b'5', b'1'..=b'8', ..]
+        | [b'6', b'0'..=b'6', ..]
+        | [b'8', b'1' | b'2' | b'4' | b'6', ..]
+        | [b'9', b'0'..=b'5' | b'8', ..] => 10..=DIGITS_MAX,
+        _ => 7..=DIGITS_MAX,
+    };
+    let has_country = country::of_phone(&digits).is_some();
+    if has_country && lengths.contains(&digits.len()) { Ok(digits) } else { Err(PhoneError::CountryCode) }
 }
 
 /// What stands between digits, and what copying from an address book leaves around them (U+202A and its like).

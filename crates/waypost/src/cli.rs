@@ -11,6 +11,7 @@ use waypost_cli::tail::TailArgs;
 use waypost_cli::token::TokenCommand;
 use waypost_cli::{ClientCommand, EXIT_CODES};
 use waypost_domain::TeamName;
+use waypost_domain::phone::{self, PhoneError};
 
 use crate::process::Component;
 
@@ -200,7 +201,8 @@ pub(crate) enum WebhookCommand {
 #[command(after_help = "Examples:
   waypost webhook test text --config waypost.toml
   waypost webhook test missed-call --config waypost.toml
-  waypost webhook test button-reply --to https://example.com/webhook --secret-file app-secret
+  waypost webhook test button-reply --reply optout --text Stop   # a tap on the button with that id
+  waypost webhook test text --to https://example.com/webhook --secret-file app-secret
   waypost webhook test text --print            # only show the body
 
 The message's id is printed, for `waypost trace`. With --config, the address and the app secret come from there, and where
@@ -216,14 +218,20 @@ pub(crate) struct WebhookTestArgs {
     /// The file that holds the app secret
     #[arg(long, value_name = "FILE")]
     pub(crate) secret_file: Option<PathBuf>,
-    /// The customer's phone number (digits)
-    #[arg(long, default_value = "15550001111")]
+    /// The customer's phone number, with its country code
+    #[arg(long, value_name = "NUMBER", default_value = "15550001111", value_parser = phone)]
     pub(crate) from: String,
-    /// The message's text
+    /// What the customer calls themselves
+    #[arg(long, value_name = "NAME", default_value = "Ada Sample")]
+    pub(crate) profile_name: String,
+    /// The id of the button or row that is tapped: of button-reply, list-reply and template-button
+    #[arg(long, value_name = "ID")]
+    pub(crate) reply: Option<String>,
+    /// The message's text; of a button or row, its title
     #[arg(long, default_value = "Hello from waypost webhook test")]
     pub(crate) text: String,
     /// Meta's id of the number that is written to
-    #[arg(long, default_value = "100000000000001")]
+    #[arg(long, value_name = "ID", default_value = "100000000000001", value_parser = meta_id)]
     pub(crate) phone_number_id: String,
     /// Print the body and its signature instead of sending it
     #[arg(long)]
@@ -234,6 +242,19 @@ pub(crate) struct WebhookTestArgs {
     /// Print JSON: the answer, and of each message its id and what was decided
     #[arg(long, conflicts_with = "print")]
     pub(crate) json: bool,
+}
+
+/// As Meta writes it: digits, with the country code.
+fn phone(text: &str) -> Result<String, PhoneError> {
+    phone::international(text).map(std::borrow::Cow::into_owned)
+}
+
+/// An id that Meta gives, which is not the phone number.
+fn meta_id(text: &str) -> Result<String, &'static str> {
+    let is_id = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let expected =
+        "must be digits: Meta's id of the number (phone_number_id), e.g. 100000000000001, not our name of it";
+    if is_id { Ok(text.to_owned()) } else { Err(expected) }
 }
 
 #[cfg(test)]

@@ -46,11 +46,11 @@ pub(super) fn contacts(params: &SampleParams) -> Value {
 }
 
 pub(super) fn button_reply(params: &SampleParams) -> Value {
-    interactive(params, "button_reply", json!({"id": "sample-button", "title": params.text}))
+    interactive(params, "button_reply", json!({"id": params.reply_id_or("sample-button"), "title": params.text}))
 }
 
 pub(super) fn list_reply(params: &SampleParams) -> Value {
-    let row = json!({"id": "sample-row", "title": params.text, "description": "One of the rows"});
+    let row = json!({"id": params.reply_id_or("sample-row"), "title": params.text, "description": "One of the rows"});
     interactive(params, "list_reply", row)
 }
 
@@ -72,7 +72,7 @@ pub(super) fn interactive_error(params: &SampleParams) -> Value {
 }
 
 pub(super) fn template_button(params: &SampleParams) -> Value {
-    let button = json!({"payload": "sample-payload", "text": params.text});
+    let button = json!({"payload": params.reply_id_or("sample-payload"), "text": params.text});
     inbound(params, json!({"type": "button", "context": answered(params), "button": button}))
 }
 

@@ -143,3 +143,25 @@ fn what_a_number_may_be_spelt_like_leads_back_to_it() {
         assert!(digits.is_empty() || digits == *number || spelt(number).contains(&digits.to_string()), "{written}");
     }
 }
+
+#[test]
+fn a_number_has_its_country_code() {
+    for (written, digits) in [
+        ("34600000107", "34600000107"),
+        ("+34 600 000 107", "34600000107"),
+        ("0034600000107", "34600000107"),
+        ("15550001111", "15550001111"),
+        ("4512345678", "4512345678"),
+        ("6565550000", "6565550000"),
+        ("298123456", "298123456"),
+        ("6834000", "6834000"),
+    ] {
+        assert_eq!(international(written).as_deref(), Ok(digits), "{written}");
+    }
+    for none in ["", "abc", "34600x00107", "555-HELLO"] {
+        assert_eq!(international(none), Err(PhoneError::NoNumber), "{none}");
+    }
+    for home in ["600000004", "0600000004", "1555000111", "155500011112", "7912345678", "4", "3460000010712345"] {
+        assert_eq!(international(home), Err(PhoneError::CountryCode), "{home}");
+    }
+}

@@ -35,7 +35,7 @@ pub(crate) async fn test(args: WebhookTestArgs) -> Result<(), Failure> {
             args.kind
         )));
     };
-    let body = body(kind, &args)?;
+    let body = checked_body(kind, &args)?;
     let config = Config::of(&args.config)?;
     let secret = secret(&args, &config)?;
     let signature = sign(&secret, body.as_bytes());
@@ -88,7 +88,7 @@ impl Answered {
         if self.status.is_success() {
             return Ok(());
         }
-        Err(Failure::failed(format!("the webhook answered {}", self.status)))
+        Err(Failure::failed(format!("the webhook answered {}{}", self.status, remedy(self.status))))
     }
 }
 
@@ -167,12 +167,22 @@ async fn decided(store: &Store, message: &EventKey) -> Option<KnownEvent> {
     }
 }
 
+fn checked_body(kind: SampleKind, args: &WebhookTestArgs) -> Result<String, Failure> {
+    if args.reply.is_some() && !SampleKind::WITH_REPLY.contains(&kind) {
+        let kinds = SampleKind::WITH_REPLY.map(SampleKind::name).join(", ");
+        return Err(Failure::config(format!("--reply: {} has nothing to tap on; {kinds} have", kind.name())));
+    }
+    body(kind, args)
+}
+
 fn body(kind: SampleKind, args: &WebhookTestArgs) -> Result<String, Failure> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let params = SampleParams {
         phone_number_id: args.phone_number_id.clone(),
         from: args.from.clone(),
+        profile_name: args.profile_name.clone(),
         text: args.text.clone(),
+        reply_id: args.reply.clone(),
         wamid: format!("wamid.TEST{}", now.as_nanos()),
         timestamp: i64::try_from(now.as_secs()).unwrap_or(i64::MAX),
         ..SampleParams::default()
@@ -223,6 +233,22 @@ async fn send(client: &Client, url: &str, header: &str, signature: &str, body: S
     Ok(Answered { status, text: response.text().await.unwrap_or_default() })
 }
 
+/// What to do about that answer.
+fn remedy(status: StatusCode) -> &'static str {
+    match status {
+        StatusCode::UNAUTHORIZED => {
+            ": it has another app secret than the one that was signed with; give the one of its ingress.app_secrets \
+             (--config or --secret-file)"
+        }
+        StatusCode::NOT_FOUND => {
+            ": nobody takes webhooks at this path; give --to with the path of its ingress.path, which is /webhook unless \
+             configured otherwise"
+        }
+        StatusCode::SERVICE_UNAVAILABLE => ": it cannot store messages at the moment; `waypost status` there tells why",
+        _ => "",
+    }
+}
+
 /// An error with all its causes: the outermost alone says little.
 fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
@@ -232,4 +258,69 @@ fn chain(error: &dyn std::error::Error) -> String {
         source = cause.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::cli::{Cli, Command, WebhookCommand};
+
+    fn args(more: &[&str]) -> Result<WebhookTestArgs, String> {
+        let line = [&["waypost", "webhook", "test"], more].concat();
+        let parsed = Cli::try_parse_from(line).map_err(|error| error.to_string())?;
+        match parsed.command {
+            Command::Webhook(WebhookCommand::Test(args)) => Ok(args),
+            other => Err(format!("{other:?}")),
+        }
+    }
+
+    #[test]
+    fn a_tap_has_the_id_that_was_asked_for() {
+        for kind in SampleKind::ALL {
+            let args = args(&[kind.name(), "--reply", "optout", "--profile-name", "Bea"]).unwrap();
+            match checked_body(*kind, &args) {
+                Ok(body) => {
+                    assert!(SampleKind::WITH_REPLY.contains(kind), "{}", kind.name());
+                    assert!(body.contains("\"optout\"") && body.contains("\"Bea\""), "{body}");
+                }
+                Err(refused) => {
+                    assert!(!SampleKind::WITH_REPLY.contains(kind), "{}", kind.name());
+                    let told = refused.message().unwrap_or_default();
+                    assert!(told.contains("--reply") && told.contains("button-reply"), "{told}");
+                }
+            }
+        }
+        let without = body(SampleKind::ListReply, &args(&["list-reply"]).unwrap()).unwrap();
+        assert!(without.contains("\"sample-row\""), "{without}");
+    }
+
+    #[test]
+    fn numbers_are_as_meta_writes_them() {
+        assert_eq!(args(&["text", "--from", "+34 600 000 107"]).unwrap().from, "34600000107");
+        for none in ["abc", "600000004"] {
+            let told = args(&["text", "--from", none]).unwrap_err();
+            assert!(told.contains("country code") && told.contains("34600000000"), "{told}");
+        }
+        let told = args(&["text", "--phone-number-id", "support-es"]).unwrap_err();
+        assert!(told.contains("Meta's id"), "{told}");
+    }
+
+    #[test]
+    fn what_a_webhook_refuses_has_a_remedy() {
+        let told = |status| {
+            let answered = Answered { status, text: String::new() };
+            answered
+                .print("http://127.0.0.1:1/webhook", &[], true)
+                .unwrap_err()
+                .message()
+                .unwrap_or_default()
+                .to_owned()
+        };
+        assert!(told(StatusCode::UNAUTHORIZED).contains("app secret"));
+        assert!(told(StatusCode::NOT_FOUND).contains("/webhook"));
+        assert!(told(StatusCode::SERVICE_UNAVAILABLE).contains("waypost status"));
+        assert_eq!(told(StatusCode::IM_A_TEAPOT), "the webhook answered 418 I'm a teapot");
+    }
 }
