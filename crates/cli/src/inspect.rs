@@ -10,6 +10,7 @@ use waypost_domain::{AliasSet, InboundMessage, Status};
 
 use crate::failure::Failure;
 use crate::output;
+use crate::piped::standard_input;
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
@@ -43,7 +44,7 @@ pub(crate) fn run(args: &InspectArgs) -> Result<(), Failure> {
 pub(crate) fn read(file: &Path) -> Result<Vec<u8>, Failure> {
     let mut body = Vec::new();
     let read = if file == Path::new("-") {
-        std::io::stdin().lock().take(BODY_BYTES_MAX + 1).read_to_end(&mut body)
+        standard_input("a webhook's body", "a FILE that holds it")?.take(BODY_BYTES_MAX + 1).read_to_end(&mut body)
     } else {
         std::fs::File::open(file).and_then(|open| open.take(BODY_BYTES_MAX + 1).read_to_end(&mut body))
     };

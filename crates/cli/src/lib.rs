@@ -15,6 +15,7 @@ pub mod man;
 mod numbers;
 pub mod output;
 mod parts;
+mod piped;
 mod place;
 mod rules;
 pub mod secret_file;

@@ -12,6 +12,7 @@ use waypost_rules::input::parse_instant;
 use waypost_rules::{OpenConversation, PartWords, PreviousTeam, Referral, RouteInput, Semantics, TeamQueues};
 
 use crate::failure::Failure;
+use crate::piped::standard_input;
 
 const LINE_BYTES_MAX: u64 = 64 * 1024;
 
@@ -86,7 +87,8 @@ struct Json {
 pub(super) fn read(file: &Path) -> Result<Vec<Line>, Failure> {
     let place = file.display();
     if file == Path::new("-") {
-        return read_lines(BufReader::new(std::io::stdin().lock()), "standard input");
+        let input = standard_input("inputs", "--inputs FILE, with a JSON object a line")?;
+        return read_lines(BufReader::new(input), "standard input");
     }
     let open = std::fs::File::open(file).map_err(|error| Failure::config(format!("{place}: {error}")))?;
     read_lines(BufReader::new(open), &place.to_string())
