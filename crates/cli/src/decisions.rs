@@ -80,11 +80,13 @@ async fn list(args: DecisionListArgs) -> Result<(), Failure> {
             Ok((page.decisions, page.next_page_token))
         }
     });
-    print_list(
-        args.list.server.json,
-        &decisions.await?,
-        &["name", "receive_time", "kind", "team", "priority", "rule", "why"],
-    )
+    let decisions = decisions.await?;
+    let mut columns = vec!["name", "receive_time", "team", "priority", "rule", "why"];
+    // Most are of messages.
+    if decisions.iter().any(|decision| decision.kind != "message") {
+        columns.insert(2, "kind");
+    }
+    print_list(args.list.server.json, &decisions, &columns)
 }
 
 async fn get(args: DecisionGetArgs) -> Result<(), Failure> {

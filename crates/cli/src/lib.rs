@@ -4,6 +4,7 @@
 
 mod audit;
 mod calendars;
+mod cell;
 pub mod completions;
 mod config_args;
 mod contacts;

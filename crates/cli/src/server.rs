@@ -16,6 +16,7 @@ use waypost_proto::admin::to_json;
 use waypost_proto::admin_v1::ListTeamsRequest;
 use waypost_proto::admin_v1::team_service_client::TeamServiceClient;
 
+use crate::cell;
 use crate::failure::Failure;
 use crate::output;
 use crate::show::{Screen, Table};
@@ -175,14 +176,10 @@ pub(crate) fn print_list<M: Name>(json: bool, items: &[M], fields: &[&str]) -> R
     if json {
         return output::line(&Value::from(rows).to_string());
     }
-    let header: Vec<String> = fields.iter().map(|field| field.to_uppercase()).collect();
+    let header: Vec<String> = fields.iter().map(|field| cell::header(field)).collect();
     let mut table = Table::new(&header.iter().map(String::as_str).collect::<Vec<_>>());
     for row in &rows {
-        let cell = |field: &&str| {
-            let title = row[format!("{field}_title")].as_str().filter(|title| !title.is_empty());
-            title.map_or_else(|| plain(&row[*field]), str::to_owned)
-        };
-        table.add_row(fields.iter().map(cell));
+        table.add_row(fields.iter().map(|field| cell::of_item(row, field)));
     }
     output::line(&table.on(&Screen::stdout()))
 }
@@ -195,15 +192,7 @@ pub(crate) fn print_one<M: Name>(json: bool, item: &M) -> Result<(), Failure> {
     let Value::Object(fields) = to_json(item, false) else { return Ok(()) };
     let width = fields.keys().map(String::len).max().unwrap_or_default();
     for (field, value) in &fields {
-        output::line(&format!("{field:width$}  {}", plain(value)))?;
+        output::line(&format!("{field:width$}  {}", cell::text(field, value)))?;
     }
     Ok(())
-}
-
-fn plain(value: &Value) -> String {
-    match value {
-        Value::Null => String::new(),
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    }
 }

@@ -15,6 +15,12 @@ const GAP: &str = "  ";
 const WIDTH_MIN: usize = 8;
 /// Stands for what was cut.
 const CUT: &str = "…";
+/// Columns that are neither cut nor left out while there are others.
+const KEPT: [&str; 5] = ["team", "state", "priority", "phase", "trial"];
+/// Whose names need no collection before them: their column says what they are.
+const COLLECTIONS: [&str; 3] = ["teams/", "numbers/", "tokens/"];
+/// Of a version.
+const PARTS: [&str; 2] = ["rules/", "calendars/"];
 /// As much of a decision's id as says which it is; `waypost trace` takes it.
 const SHORT_ID_CHARS: usize = 8;
 
@@ -89,20 +95,45 @@ impl Table {
         rows.into_iter().for_each(|row| self.add_row(row));
     }
 
-    /// Its lines, as that screen takes them: the widest columns are cut, the first one last of all.
+    /// Its lines, as that screen takes them: names and times are shortened, then the widest columns cut, then left out
+    /// from the right; the first one, and those that somebody looks for, last of all.
     pub fn on(&self, screen: &Screen) -> String {
         let Some(limit) = screen.width.filter(|limit| total(&self.widths()) > *limit) else {
             return self.lines(screen, &self.widths());
         };
-        let rows = self.rows.iter().map(|row| row.iter().map(|cell| short(cell)).collect()).collect();
-        let shorter = Self { header: self.header.clone(), rows };
+        let mut shorter = self.with_cells(short);
+        if total(&shorter.widths()) > limit {
+            shorter = shorter.with_cells(|cell| day_and_minute(&cell));
+        }
         let mut widths = shorter.widths();
+        let cut = |table: &Self, widths: &mut Vec<usize>| {
+            let columns = widths.iter_mut().enumerate().skip(1).filter(|(place, _)| !table.is_kept(*place));
+            let widest = columns.map(|(_, width)| width).max_by_key(|width| **width);
+            widest.filter(|width| **width > WIDTH_MIN).map(|width| *width -= 1).is_some()
+        };
+        while total(&widths) > limit && cut(&shorter, &mut widths) {}
         while total(&widths) > limit {
-            let widest = widths.iter_mut().skip(1).max_by_key(|width| **width).filter(|width| **width > WIDTH_MIN);
-            let Some(widest) = widest else { break };
-            *widest -= 1;
+            let Some(last) = (1..widths.len()).rev().find(|place| !shorter.is_kept(*place)) else { break };
+            shorter.leave_out(last);
+            widths.remove(last);
         }
         shorter.lines(screen, &widths)
+    }
+
+    fn with_cells(&self, change: impl Fn(String) -> String) -> Self {
+        let rows = self.rows.iter().map(|row| row.iter().cloned().map(&change).collect()).collect();
+        Self { header: self.header.clone(), rows }
+    }
+
+    fn is_kept(&self, place: usize) -> bool {
+        KEPT.contains(&self.header[place].to_lowercase().as_str())
+    }
+
+    fn leave_out(&mut self, place: usize) {
+        self.header.remove(place);
+        for row in &mut self.rows {
+            row.remove(place);
+        }
     }
 
     fn widths(&self) -> Vec<usize> {
@@ -147,14 +178,27 @@ fn total(widths: &[usize]) -> usize {
     widths.iter().sum::<usize>() + GAP.len() * widths.len().saturating_sub(1)
 }
 
-/// A decision's id by its beginning, and a time to the second; anything else as it is.
-fn short(cell: &str) -> String {
+/// A decision's id by its beginning, a time to the second, and what has its name in a collection without that; anything
+/// else as it is.
+fn short(cell: String) -> String {
     let id = cell.strip_prefix("decisions/").filter(|id| Uuid::try_parse(id).is_ok());
     if let Some(id) = id {
         return short_id(id).to_owned();
     }
-    let is_time = cell.len() >= 20 && cell.is_ascii() && cell.as_bytes()[10] == b'T' && cell.ends_with('Z');
-    if is_time { format!("{} {}Z", &cell[..10], &cell[11..19]) } else { cell.to_owned() }
+    if cell.len() >= 20 && cell.is_ascii() && cell.as_bytes()[10] == b'T' && cell.ends_with('Z') {
+        return format!("{} {}Z", &cell[..10], &cell[11..19]);
+    }
+    let of_version = cell.strip_prefix("ruleSets/").and_then(|rest| rest.split_once('/'));
+    let part = of_version.and_then(|(_, part)| PARTS.iter().find_map(|collection| part.strip_prefix(collection)));
+    let name = part.or_else(|| COLLECTIONS.iter().find_map(|collection| cell.strip_prefix(collection)));
+    name.filter(|name| !name.contains([' ', '/'])).map(str::to_owned).unwrap_or(cell)
+}
+
+/// `2026-12-01 09:00:00Z` as `12-01 09:00`; anything else as it is.
+fn day_and_minute(cell: &str) -> String {
+    let is_time = cell.len() == 20 && cell.is_ascii() && cell.as_bytes()[10] == b' ' && cell.ends_with('Z');
+    let is_time = is_time && cell[..4].bytes().all(|byte| byte.is_ascii_digit());
+    if is_time { cell[5..16].to_owned() } else { cell.to_owned() }
 }
 
 /// The beginning of a decision's id, by which `waypost trace` finds it.
@@ -197,14 +241,43 @@ mod tests {
             assert!(widths.iter().all(|one| *one <= width), "{width}: {widths:?}\n{told}");
         }
         let told = table().on(&screen(Some(80), false));
-        assert!(told.contains("24f07525  2026-12-01 09:00:00Z  teams/billing  urgent"), "{told}");
+        assert!(told.contains("24f07525  12-01 09:00  billing  urgent"), "{told}");
         assert!(told.contains(CUT) && told.contains("the word"), "{told}");
+    }
+
+    /// What somebody looks for in a list is there on the narrowest usual terminal.
+    #[test]
+    fn team_and_state_are_the_last_to_go() {
+        let mut rules = Table::new(&["NAME", "TITLE", "PHASE", "TEAM", "PRIORITY", "DISABLED", "ETAG"]);
+        let etag = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
+        let title = "Invoices and everything else that has to do with money";
+        rules.add_row([
+            "ruleSets/5/rules/billing-words-of-customers",
+            title,
+            "route",
+            "teams/billing",
+            "80",
+            "no",
+            etag,
+        ]);
+        let told = rules.on(&screen(Some(80), false));
+        assert!(told.contains("billing-words-of-customers") && told.contains("Invo"), "{told}");
+        assert!(!told.contains("ruleSets"), "{told}");
+        for column in ["route", "  billing  ", "80"] {
+            assert!(told.contains(column), "{column}: {told}");
+        }
+        let mut teams =
+            Table::new(&["NAME", "TITLE", "STATE", "WAITING", "STAFFED", "MAX_WAITING", "MAX_WAIT", "PARENT"]);
+        teams.add_row(["teams/a", &"Money ".repeat(9), "pending topology", "17", "yes", "1000", "3600s", "teams/b"]);
+        let told = teams.on(&screen(Some(60), false));
+        assert!(told.contains("pending topology") && told.contains("WAITING") && !told.contains("PARENT"), "{told}");
+        assert!(told.lines().all(|line| measure_text_width(line) <= 60), "{told}");
     }
 
     #[test]
     fn colours_take_no_room() {
         let (plain, coloured) = (table().on(&screen(Some(80), false)), table().on(&screen(Some(80), true)));
-        assert!(coloured.contains("\u{1b}[36mteams/billing") && coloured.contains("\u{1b}[31m\u{1b}[1murgent"));
+        assert!(coloured.contains("\u{1b}[36mbilling") && coloured.contains("\u{1b}[31m\u{1b}[1murgent"));
         assert!(!coloured.contains("\u{1b}[31m\u{1b}[1mnormal"), "only what is urgent stands out");
         assert_eq!(console::strip_ansi_codes(&coloured), plain);
     }

@@ -58,7 +58,7 @@ pub(crate) struct TeamFields {
   waypost teams create vip --title 'VIP desk' --staffed true --token-file token --ca ca.pem
   waypost teams create night --overflow-team vip --max-waiting 50
 
-Where Waypost may not create queues, the team shows TEAM_STATE_PENDING_TOPOLOGY and the command that creates them.")]
+Where Waypost may not create queues, the team is in the state pending topology and shows the command that creates them.")]
 pub struct TeamCreateArgs {
     /// The new team: a-z, 0-9 and -
     team: String,
@@ -119,7 +119,7 @@ async fn list(args: ServerArgs) -> Result<(), Failure> {
             Ok((page.teams, page.next_page_token))
         }
     });
-    let fields = ["name", "title", "staffed", "max_waiting", "max_wait", "overflow_team", "parent", "state", "waiting"];
+    let fields = ["name", "title", "state", "waiting", "staffed", "max_waiting", "max_wait", "overflow_team", "parent"];
     print_list(args.json, &teams.await?, &fields)
 }
 

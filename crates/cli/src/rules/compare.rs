@@ -7,7 +7,8 @@ use super::moves;
 use super::versions::{client, name};
 use crate::failure::Failure;
 use crate::output;
-use crate::server::{ServerArgs, print_list, print_one};
+use crate::server::{ServerArgs, print_one};
+use crate::show::{Screen, Table};
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
@@ -39,16 +40,23 @@ pub(super) async fn run(args: CompareArgs) -> Result<(), Failure> {
         return print_one(true, &compared);
     }
     print_summary(&compared)?;
+    let mut told = moves::Told::new();
     if !compared.moves.is_empty() {
         output::line("\nto another team:")?;
-        compared.moves.iter().try_for_each(moves::print_move)?;
+        compared.moves.iter().try_for_each(|one| moves::print(moves::team_move(one, &mut told)))?;
     }
     if !compared.rule_moves.is_empty() {
         output::line("\nby another rule:")?;
-        compared.rule_moves.iter().try_for_each(moves::print_rule_move)?;
+        compared.rule_moves.iter().try_for_each(|one| moves::print(moves::rule_move(one, &mut told)))?;
     }
-    print_counts("team", &compared.teams)?;
-    print_counts("rule", &compared.rules)
+    let (base, name) = (&*compared.base, &*compared.name);
+    for (what, counts) in [("team", &compared.teams), ("rule", &compared.rules)] {
+        if !counts.is_empty() {
+            output::line(&format!("\neach {what}:"))?;
+            output::line(&counts_table(base, name, counts).on(&Screen::stdout()))?;
+        }
+    }
+    Ok(())
 }
 
 fn print_summary(compared: &v1::CompareRuleSetsResponse) -> Result<(), Failure> {
@@ -69,12 +77,25 @@ fn print_summary(compared: &v1::CompareRuleSetsResponse) -> Result<(), Failure> 
 }
 
 /// What differs first: those are what somebody looks for.
-fn print_counts(what: &str, counts: &[v1::ComparedCount]) -> Result<(), Failure> {
-    if counts.is_empty() {
-        return Ok(());
-    }
-    output::line(&format!("\neach {what}:"))?;
-    let mut counts = counts.to_vec();
+fn counts_table(base: &str, name: &str, counts: &[v1::ComparedCount]) -> Table {
+    let by = |version: &str| format!("BY {}", version.strip_prefix("ruleSets/").unwrap_or(version));
+    let mut table = Table::new(&["NAME", &by(base), &by(name)]);
+    let mut counts: Vec<_> = counts.iter().collect();
     counts.sort_by_key(|one| std::cmp::Reverse(one.messages.abs_diff(one.base_messages)));
-    print_list(false, &counts, &["name", "base_messages", "messages"])
+    table
+        .add_rows(counts.iter().map(|one| [one.name.clone(), one.base_messages.to_string(), one.messages.to_string()]));
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_column_says_whose_count_it_is() {
+        let count =
+            |name: &str, base_messages, messages| v1::ComparedCount { name: name.to_owned(), base_messages, messages };
+        let table = counts_table("ruleSets/1", "ruleSets/3", &[count("sales", 5, 5), count("billing", 2, 9)]);
+        assert_eq!(table.to_string(), "NAME     BY 1  BY 3\nbilling  2     9\nsales    5     5");
+    }
 }

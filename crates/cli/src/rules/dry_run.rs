@@ -12,7 +12,7 @@ use waypost_rules::coverage::Coverage;
 use waypost_rules::{RuleSet, Scratch};
 
 use super::inputs::Line;
-use super::moves::{print_move, unknown};
+use super::moves::{self, Told, unknown};
 use super::versions::{client, is_version, name};
 use super::{inputs, read_rules};
 use crate::failure::Failure;
@@ -84,7 +84,8 @@ fn by_file(file: &Path, args: &DryRunArgs) -> Result<(), Failure> {
     let (inputs, moved) = (comparison.inputs, comparison.moved);
     let unknown = unknown(comparison.binding_unknown, comparison.queues_unknown);
     output::line(&format!("of {inputs} inputs, {moved} would move{unknown}"))?;
-    moves.iter().try_for_each(print_move)?;
+    let mut told = Told::new();
+    moves.iter().try_for_each(|one| moves::print(moves::team_move(one, &mut told)))?;
     if !unused.is_empty() {
         let more = if unused.len() > UNUSED_SHOWN_MAX { ", …" } else { "" };
         let shown = unused.iter().take(UNUSED_SHOWN_MAX).copied().collect::<Vec<_>>().join(", ");
@@ -159,5 +160,6 @@ async fn on_server(version: &str, args: &DryRunArgs) -> Result<(), Failure> {
     }
     let unknown = unknown(run.binding_unknown, run.queues_unknown);
     output::line(&format!("of the last {} messages, {} would move{unknown}", run.messages, run.moved))?;
-    run.moves.iter().try_for_each(print_move)
+    let mut told = Told::new();
+    run.moves.iter().try_for_each(|one| moves::print(moves::team_move(one, &mut told)))
 }

@@ -161,7 +161,11 @@ async fn list(args: RuleListArgs) -> Result<(), Failure> {
             Ok((page.rules, page.next_page_token))
         }
     });
-    print_list(args.of.server.json, &rules.await?, &["name", "title", "phase", "priority", "disabled", "etag"])
+    print_list(
+        args.of.server.json,
+        &rules.await?,
+        &["name", "title", "phase", "outcome.team", "priority", "disabled", "etag"],
+    )
 }
 
 async fn get(args: RuleGetArgs) -> Result<(), Failure> {

@@ -161,7 +161,7 @@ impl Summary {
         }
         let latency = &self.latency_ms;
         format!(
-            "\n{by_team}\naccepted {}   routed {}   routed again {}   sent again by the platform {}   \
+            "\n{by_team}\naccepted {}   routed {}   routed again {}   sent again by the platform {}\n\
              latency p50 {:.1} ms, p99 {:.1} ms",
             self.accepted, self.routed, self.repeated, self.duplicates, latency.p50, latency.p99
         )
