@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use jiff::tz::TimeZoneDatabase;
 use tonic::Request;
-use waypost_domain::{Alias, AliasSet, ContactId, phone};
+use waypost_domain::{Alias, AliasSet, ContactId, country, language, phone};
 use waypost_grpc::error::{CallError, Violations, invalid, not_found};
 use waypost_grpc::fields::{uuid_of, wire_time};
 use waypost_grpc::secret::{pseudonym, random};
@@ -25,6 +26,8 @@ const ATTEMPTS_MAX: u32 = 10;
 /// Fields of their own here, attributes for the rules.
 const TIER: &str = "tier";
 const ZONE: &str = "zone";
+/// An attribute that the rules know by this name.
+const COUNTRY: &str = "country";
 
 pub(crate) struct Contacts {
     pub(crate) shared: Shared,
@@ -217,10 +220,17 @@ fn problems(contact: &v1::Contact) -> Vec<v1::ContactProblem> {
     for (field, value) in aliases {
         violations.require(value.chars().count() <= ALIAS_CHARS_MAX && is_plain(value), field, "is not an alias");
     }
-    let is_number = contact.phone.is_empty()
-        || phone::digits(&contact.phone)
-            .is_some_and(|digits| digits.len() <= phone::DIGITS_MAX && !digits.starts_with('0'));
-    violations.require(is_number, "phone", "must be at most 15 digits that begin with the country code");
+    if let Some(problem) = (!contact.phone.is_empty()).then(|| phone::international(&contact.phone).err()).flatten() {
+        violations.add("phone", problem.to_string());
+    }
+    // What no rule could ever match would lie there in silence.
+    let country = contact.attributes.get(COUNTRY).filter(|code| !code.is_empty());
+    let is_language = contact.language.is_empty() || is_language(&contact.language);
+    violations.require(is_language, "language", "is no language; write its code, e.g. es or pt-BR");
+    let is_zone = contact.time_zone.is_empty() || TimeZoneDatabase::bundled().get(&contact.time_zone).is_ok();
+    violations.require(is_zone, "time_zone", "is no time zone; write one of the IANA's, e.g. Europe/Madrid");
+    let is_country = country.is_none_or(|code| country::is_code(code));
+    violations.require(is_country, "attributes.country", "is no country; write its code (ISO 3166), e.g. ES or BR");
     let short = [("language", &contact.language), ("tier", &contact.tier), ("time_zone", &contact.time_zone)];
     for (field, value) in short {
         let is_short = value.chars().count() <= NAME_CHARS_MAX && is_plain(value);
@@ -236,6 +246,12 @@ fn problems(contact: &v1::Contact) -> Vec<v1::ContactProblem> {
     }
     let problem = |(field, description)| v1::ContactProblem { field, description };
     violations.into_pairs().map(problem).collect()
+}
+
+/// A tag whose language there is.
+fn is_language(tag: &str) -> bool {
+    let primary = tag.split(['-', '_']).next().unwrap_or_default();
+    language::is_tag(tag) && language::is_code(&primary.to_ascii_lowercase())
 }
 
 fn is_plain(text: &str) -> bool {
@@ -334,4 +350,34 @@ fn record(tx: &mut Tx, row: &ContactUpsert, upserted: &UpsertedContact, key: &[u
     };
     let before = (!upserted.after.is_new).then(|| audited(&upserted.before, key));
     tx.record(&name(upserted.after.id), before.as_ref(), Some(&after));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_no_rule_could_match_is_refused() {
+        let wrong = |phone: &str, language: &str, zone: &str, country: &str| {
+            let contact = v1::Contact {
+                phone: phone.to_owned(),
+                language: language.to_owned(),
+                time_zone: zone.to_owned(),
+                attributes: [("country".to_owned(), country.to_owned())].into(),
+                ..v1::Contact::default()
+            };
+            problems(&contact).into_iter().map(|problem| problem.field).collect::<Vec<_>>()
+        };
+        let none: [&str; 0] = [];
+        assert_eq!(wrong("34600000005", "es", "Europe/Madrid", "ES"), none);
+        assert_eq!(wrong("+34 600 000 005", "pt_BR", "America/Sao_Paulo", "BR"), none);
+        assert_eq!(wrong("34600000005", "", "", ""), none, "what is empty changes nothing");
+        assert_eq!(
+            wrong("34600000005", "spanish", "Europe/Madird", "Spain"),
+            ["language", "time_zone", "attributes.country"]
+        );
+        assert_eq!(wrong("34600000005", "qq", "Madrid", "es"), ["language", "time_zone", "attributes.country"]);
+        assert_eq!(wrong("600000004", "es", "", ""), ["phone"]);
+        assert_eq!(wrong("none", "es", "", ""), ["phone"]);
+    }
 }

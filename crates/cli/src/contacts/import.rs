@@ -29,7 +29,8 @@ const SHOWN_MAX: usize = 1_000;
 Columns: phone, bsuid, parent_bsuid (at least one of these), language, tier, time_zone; any other column is an attribute
 of that name. In JSON, attributes may also be an object of that name. What is empty changes nothing. A phone number needs
 its country code and may be written with spaces, dashes, parentheses, + or 00. Teams see the attribute name as the
-customer's name.
+customer's name. A language is a code (es, pt-BR), a time_zone one of the IANA's (Europe/Madrid), a country a code of ISO 3166
+(ES): a row with another is refused.
 
   phone,tier,time_zone,country
   34600000000,gold,Europe/Madrid,ES
@@ -72,6 +73,48 @@ struct Tally {
     created: i64,
     updated: i64,
     rejected: u64,
+}
+
+impl Tally {
+    fn line(&self, is_only_checked: bool) -> String {
+        let Self { rows, created, updated, rejected } = self;
+        if is_only_checked {
+            // Who is known already is not looked up for a check.
+            let good = rows - rejected;
+            return format!("{rows} rows: {good} can be imported, {rejected} would be rejected; nothing was changed");
+        }
+        format!("{rows} rows: {created} created, {updated} updated, {rejected} rejected")
+    }
+}
+
+/// What a row says in the fields that hold one of a few words, for whoever has to find the wrong one.
+struct Given {
+    language: String,
+    time_zone: String,
+    country: String,
+}
+
+impl Given {
+    fn of(contact: &v1::Contact) -> Self {
+        Self {
+            language: contact.language.clone(),
+            time_zone: contact.time_zone.clone(),
+            country: contact.attributes.get("country").cloned().unwrap_or_default(),
+        }
+    }
+
+    fn reject(&self, line: u64, problem: v1::ContactProblem) -> Reject {
+        let v1::ContactProblem { field, description } = problem;
+        let value = match field.as_str() {
+            "language" => &self.language,
+            "time_zone" => &self.time_zone,
+            "attributes.country" => &self.country,
+            _ => return Reject { line, field, problem: description },
+        };
+        // As the file calls its columns.
+        let column = field.trim_start_matches("attributes.").to_owned();
+        Reject { line, field: column, problem: format!("{value:?} {description}") }
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -156,13 +199,14 @@ impl Import {
             }
         }
         let mut rejected = rejects.len() as u64;
+        let given: Vec<Given> = contacts.iter().map(Given::of).collect();
         if !contacts.is_empty() {
             let answer = self.upsert(contacts).await?;
             self.progress.tally.created += i64::from(answer.created);
             self.progress.tally.updated += i64::from(answer.updated);
             rejected += u64::try_from(answer.rejected).unwrap_or_default();
-            for (line, result) in lines.into_iter().zip(answer.results) {
-                let reject = |one: v1::ContactProblem| Reject { line, field: one.field, problem: one.description };
+            for ((line, given), result) in lines.into_iter().zip(given).zip(answer.results) {
+                let reject = |one: v1::ContactProblem| given.reject(line, one);
                 rejects.extend(result.problems.into_iter().map(reject));
             }
         }
@@ -234,7 +278,7 @@ impl Import {
                 let field = if field.is_empty() { String::new() } else { format!("{field}: ") };
                 output::line(&format!("line {line}: {field}{problem}"))?;
             }
-            output::line(&format!("{rows} rows: {created} created, {updated} updated, {rejected} rejected"))?;
+            output::line(&self.progress.tally.line(self.args.validate_only))?;
         }
         if rejected == 0 {
             return Ok(());
@@ -279,4 +323,34 @@ fn bar(bytes: u64) -> ProgressBar {
     let bar = ProgressBar::with_draw_target(Some(bytes), target);
     let style = ProgressStyle::with_template("{bar:30} {percent:>3} %  {msg}  {eta} left");
     if let Ok(style) = style { bar.with_style(style) } else { bar }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reject_names_the_column_and_what_stands_there() {
+        let given = Given {
+            language: "spanish".to_owned(),
+            time_zone: "Europe/Madird".to_owned(),
+            country: "Spain".to_owned(),
+        };
+        let told = |field: &str| {
+            let problem = v1::ContactProblem { field: field.to_owned(), description: "is wrong".to_owned() };
+            let Reject { line, field, problem } = given.reject(7, problem);
+            format!("{line} {field}: {problem}")
+        };
+        assert_eq!(told("language"), "7 language: \"spanish\" is wrong");
+        assert_eq!(told("time_zone"), "7 time_zone: \"Europe/Madird\" is wrong");
+        assert_eq!(told("attributes.country"), "7 country: \"Spain\" is wrong");
+        assert_eq!(told("phone"), "7 phone: is wrong", "whom a row is of is not repeated");
+    }
+
+    #[test]
+    fn a_check_says_what_would_be_done() {
+        let tally = Tally { rows: 5, created: 0, updated: 0, rejected: 2 };
+        assert_eq!(tally.line(true), "5 rows: 3 can be imported, 2 would be rejected; nothing was changed");
+        assert_eq!(tally.line(false), "5 rows: 0 created, 0 updated, 2 rejected");
+    }
 }

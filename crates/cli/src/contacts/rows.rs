@@ -25,16 +25,23 @@ pub(super) struct Problem {
     pub(super) problem: String,
 }
 
+/// The columns that say who it is.
+const ALIASES: [&str; 3] = ["phone", "bsuid", "parent_bsuid"];
+
 type Rows = Box<dyn Iterator<Item = Result<Row, Failure>>>;
 
 pub(super) fn open(path: &Path) -> Result<Rows, Failure> {
     let unreadable = |error: &dyn std::fmt::Display| Failure::config(format!("{}: {error}", path.display()));
     let file = File::open(path).map_err(|error| unreadable(&error))?;
+    let mut file = BufReader::new(file);
     if path.extension().is_none_or(|extension| !extension.eq_ignore_ascii_case("csv")) {
-        return Ok(json_lines(BufReader::new(file)));
+        let is_json = first_byte(&mut file).map_err(|error| unreadable(&error))?.is_none_or(|first| first == b'{');
+        let remedy = "begins with no JSON object: is it CSV? Then name it .csv";
+        return if is_json { Ok(json_lines(file)) } else { Err(unreadable(&remedy)) };
     }
     let mut reader = csv::ReaderBuilder::new().flexible(true).trim(csv::Trim::All).from_reader(file);
     let columns = reader.headers().map_err(|error| unreadable(&error))?.clone();
+    check_header(&columns).map_err(|problem| unreadable(&problem))?;
     Ok(Box::new(reader.into_records().map(move |record| match record {
         Ok(record) => {
             let (line, byte) = record.position().map_or((0, 0), |place| (place.line(), place.byte()));
@@ -48,6 +55,22 @@ pub(super) fn open(path: &Path) -> Result<Rows, Failure> {
             _ => Err(Failure::config(error.to_string())),
         },
     })))
+}
+
+/// The first that is no space, as far as one look goes.
+fn first_byte(reader: &mut impl BufRead) -> std::io::Result<Option<u8>> {
+    Ok(reader.fill_buf()?.trim_ascii_start().first().copied())
+}
+
+/// Somebody's name for a column is an attribute; but without any column that says who, no row is a contact.
+fn check_header(columns: &csv::StringRecord) -> Result<(), String> {
+    if columns.iter().any(|column| ALIASES.contains(&column)) {
+        return Ok(());
+    }
+    let names = columns.iter().collect::<Vec<_>>().join(",");
+    let separated =
+        if columns.len() == 1 && names.contains([';', '\t']) { "; columns are separated by commas" } else { "" };
+    Err(format!("line 1: no column phone, bsuid or parent_bsuid in {names:?}{separated}"))
 }
 
 fn json_lines(reader: BufReader<File>) -> Rows {
@@ -121,4 +144,44 @@ fn whole(problem: &str) -> Problem {
 
 fn of_field(field: String, problem: &str) -> Problem {
     Problem { field, problem: problem.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The refusal of a file of that name, or how many rows it has.
+    fn opened(name: &str, text: &str) -> Result<usize, String> {
+        let folder = std::env::temp_dir().join(format!("waypost-rows-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let path = folder.join(name);
+        std::fs::write(&path, text).unwrap();
+        let rows = open(&path).map(Iterator::count);
+        std::fs::remove_file(&path).unwrap();
+        rows.map_err(|refused| refused.message().unwrap_or_default().to_owned())
+    }
+
+    #[test]
+    fn a_file_without_a_column_that_says_who_is_refused() {
+        let told = opened("semicolons.csv", "phone;tier;language\n34600000000;gold;es\n").unwrap_err();
+        let want = "line 1: no column phone, bsuid or parent_bsuid in \"phone;tier;language\"; columns are separated by commas";
+        assert!(told.ends_with(want), "{told}");
+        let told = opened("telephone.csv", "telephone,tier\n34600000000,gold\n").unwrap_err();
+        assert!(told.contains("no column phone") && told.ends_with("\"telephone,tier\""), "{told}");
+        for header in ["phone,tier", "tier,bsuid", "parent_bsuid"] {
+            assert_eq!(opened("good.csv", &format!("{header}\n1,2\n")), Ok(1), "{header}");
+        }
+    }
+
+    #[test]
+    fn csv_under_another_name_is_said_to_be_csv() {
+        let told = opened("crm.txt", "phone,tier\n34600000000,gold\n").unwrap_err();
+        assert!(told.contains("name it .csv"), "{told}");
+        assert_eq!(
+            opened("crm.jsonl", "\n {\"phone\": \"34600000000\"}\nnothing\n"),
+            Ok(2),
+            "a bad line is one row's matter"
+        );
+        assert_eq!(opened("empty.jsonl", ""), Ok(0));
+    }
 }
