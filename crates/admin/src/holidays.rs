@@ -275,8 +275,10 @@ impl Reader {
         if let Some((name, line)) = self.open.pop().filter(|_| self.problems.is_empty()) {
             self.refuse(line, &format!("{name:.40} does not end"));
         }
-        if !self.has_calendar && self.problems.is_empty() {
-            self.refuse(1, "BEGIN:VCALENDAR is missing");
+        if !self.has_calendar {
+            // Of what is something else, what is wrong with its lines says nothing.
+            self.problems.clear();
+            self.refuse(1, "BEGIN:VCALENDAR is missing: this is no iCalendar file (.ics)");
         }
         if self.events.len() > EVENTS_MAX {
             self.problems.push(format!("{} events; at most {EVENTS_MAX}", self.events.len()));

@@ -6,10 +6,15 @@ use clap::{Args, Subcommand};
 use waypost_domain::TeamName;
 use waypost_proto::admin_v1 as v1;
 use waypost_proto::admin_v1::decision_service_client::DecisionServiceClient;
+use waypost_proto::admin_v1::team_service_client::TeamServiceClient;
 
 use crate::failure::Failure;
-use crate::server::{ListArgs, ServerArgs, connect, pages, print_list, print_one};
+use crate::output;
+use crate::server::{ListArgs, Server, ServerArgs, connect, pages, print_list, print_one};
 use crate::times::since;
+
+/// As many as one page has.
+const TEAMS_MAX: i32 = 500;
 
 #[derive(Debug, Subcommand)]
 pub enum DecisionsCommand {
@@ -64,7 +69,9 @@ pub(crate) async fn run(command: DecisionsCommand) -> Result<(), Failure> {
 }
 
 async fn list(args: DecisionListArgs) -> Result<(), Failure> {
-    let client = DecisionServiceClient::new(connect(&args.list.server).await?);
+    let server = connect(&args.list.server).await?;
+    let client = DecisionServiceClient::new(server.clone());
+    let team = args.team.clone();
     let asked = v1::ListDecisionsRequest {
         since_time: args.since.map(Into::into),
         team: args.team.map(|team| format!("teams/{team}")).unwrap_or_default(),
@@ -81,6 +88,15 @@ async fn list(args: DecisionListArgs) -> Result<(), Failure> {
         }
     });
     let decisions = decisions.await?;
+    if let Some(team) = team.filter(|_| decisions.is_empty()) {
+        check_team(&server, &team).await?;
+    }
+    if decisions.is_empty() && !asked.rule.is_empty() {
+        let rule = &asked.rule;
+        output::note(&format!(
+            "note: no decision by {rule:?} is known; waypost rules list-rules has the names of rules"
+        ));
+    }
     let mut columns = vec!["name", "receive_time", "team", "priority", "rule", "why"];
     // Most are of messages.
     if decisions.iter().any(|decision| decision.kind != "message") {
@@ -89,10 +105,42 @@ async fn list(args: DecisionListArgs) -> Result<(), Failure> {
     print_list(args.list.server.json, &decisions, &columns)
 }
 
+/// Nothing was decided for it: perhaps there is no such team.
+async fn check_team(server: &Server, team: &TeamName) -> Result<(), Failure> {
+    let request = v1::ListTeamsRequest { page_size: TEAMS_MAX, ..Default::default() };
+    let page = TeamServiceClient::new(server.clone()).list_teams(request).await?.into_inner();
+    let names: Vec<&str> = page.teams.iter().filter_map(|team| team.name.strip_prefix("teams/")).collect();
+    match unknown_team(team, &names) {
+        // There may be more of them than were looked at.
+        Some(problem) if page.next_page_token.is_empty() => Err(Failure::config(problem)),
+        _ => Ok(()),
+    }
+}
+
+fn unknown_team(team: &TeamName, names: &[&str]) -> Option<String> {
+    if names.contains(&team.as_str()) {
+        return None;
+    }
+    Some(format!("--team: there is no team {team}; there are: {}", names.join(", ")))
+}
+
 async fn get(args: DecisionGetArgs) -> Result<(), Failure> {
     let client = DecisionServiceClient::new(connect(&args.server).await?);
     let DecisionGetArgs { reference, phone_number_id, server } = args;
     let request = v1::GetDecisionRequest { reference, phone_number_id, ..v1::GetDecisionRequest::default() };
     let decision = client.get_decision(request).await?.into_inner().decision;
     print_one(server.json, &decision.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_team_that_there_is_not_is_named_with_those_that_there_are() {
+        let team = |name| TeamName::new(name).expect("a name");
+        assert_eq!(unknown_team(&team("billing"), &["billing", "vip"]), None);
+        let told = unknown_team(&team("biling"), &["billing", "vip"]);
+        assert_eq!(told.as_deref(), Some("--team: there is no team biling; there are: billing, vip"));
+    }
 }

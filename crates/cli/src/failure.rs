@@ -10,6 +10,8 @@ use tonic::{Code, Status};
 pub enum Failure {
     /// 1: it was tried and did not work, or what was looked at is not healthy.
     Failed(String),
+    /// 1: what was compared differs, as was printed.
+    Differ,
     /// 3: the configuration, a rules file or another input file is wrong.
     Config(String),
     /// 4: something in a webhook body had to be quarantined.
@@ -53,7 +55,7 @@ impl Failure {
 
     pub fn code(&self) -> ExitCode {
         ExitCode::from(match self {
-            Self::Failed(_) => 1,
+            Self::Failed(_) | Self::Differ => 1,
             Self::Config(_) => 3,
             Self::Quarantined => 4,
             Self::Unavailable(_) => 5,
@@ -71,7 +73,7 @@ impl Failure {
             | Self::Unavailable(problem)
             | Self::Denied(problem)
             | Self::Hung(problem) => Some(problem),
-            Self::Quarantined | Self::ClosedPipe => None,
+            Self::Differ | Self::Quarantined | Self::ClosedPipe => None,
         }
     }
 }
@@ -79,12 +81,70 @@ impl Failure {
 /// What the administration answered.
 impl From<Status> for Failure {
     fn from(status: Status) -> Self {
-        let message = status.message().to_owned();
+        let message = with_remedy(status.message());
         match status.code() {
             Code::InvalidArgument | Code::OutOfRange => Self::Config(message),
             Code::Unauthenticated | Code::PermissionDenied => Self::Denied(message),
             Code::Unavailable | Code::DeadlineExceeded | Code::ResourceExhausted => Self::Unavailable(message),
-            code => Self::Failed(format!("{code:?}: {message}")),
+            // Codes are for programs, which have them from gRPC itself.
+            _ => Self::Failed(message),
         }
+    }
+}
+
+/// What to do about an answer, by what it ends with. Whatever the verb: the server does not know the command line.
+const REMEDIES: [(&str, &str); 5] = [
+    (
+        "activation does not exist",
+        "no version is in force; `waypost rules push FILE` keeps one, `waypost rules activate N` puts it in force",
+    ),
+    (
+        "a message of this reference does not exist",
+        "messages are known for 9 days (retention.inbox_days); a phone number needs its country code",
+    ),
+    (
+        "the decision does not exist",
+        "decisions are known for 9 days (retention.inbox_days); a phone number needs its country code",
+    ),
+    ("the contact does not exist", "a phone number needs its country code, e.g. 34600000000"),
+    (
+        "must be ruleSets/{number}",
+        "give a version's number; a file becomes one by `waypost rules push FILE`, and `waypost rules lint FILE` checks it",
+    ),
+];
+
+fn with_remedy(message: &str) -> String {
+    match REMEDIES.iter().find(|(end, _)| message.ends_with(end)) {
+        Some((_, remedy)) => format!("{message}: {remedy}"),
+        None => message.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_says_what_to_do_and_not_its_code() {
+        let told = |status: Status| Failure::from(status).message().unwrap_or_default().to_owned();
+        let nothing = told(Status::not_found("activation does not exist"));
+        assert!(
+            nothing.starts_with("activation does not exist: ") && nothing.contains("waypost rules push"),
+            "{nothing}"
+        );
+        let no_version = told(Status::invalid_argument("name: must be ruleSets/{number}"));
+        assert!(no_version.contains("waypost rules lint FILE"), "{no_version}");
+        let no_message = told(Status::not_found("a message of this reference does not exist"));
+        assert!(no_message.contains("9 days") && no_message.contains("country code"), "{no_message}");
+        let other = "ruleSets/4 has errors";
+        assert_eq!(told(Status::failed_precondition(other)), other);
+        let rule = "name: must be ruleSets/{number}/rules/{id}";
+        assert_eq!(told(Status::invalid_argument(rule)), rule, "of a rule, not of a version");
+    }
+
+    #[test]
+    fn a_difference_is_said_by_the_code_alone() {
+        assert_eq!(Failure::Differ.message(), None);
+        assert_eq!(format!("{:?}", Failure::Differ.code()), format!("{:?}", ExitCode::from(1)));
     }
 }

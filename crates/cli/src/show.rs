@@ -18,7 +18,7 @@ const CUT: &str = "…";
 /// Columns that are neither cut nor left out while there are others.
 const KEPT: [&str; 5] = ["team", "state", "priority", "phase", "trial"];
 /// Whose names need no collection before them: their column says what they are.
-const COLLECTIONS: [&str; 3] = ["teams/", "numbers/", "tokens/"];
+const COLLECTIONS: [&str; 4] = ["teams/", "numbers/", "tokens/", "ruleSets/"];
 /// Of a version.
 const PARTS: [&str; 2] = ["rules/", "calendars/"];
 /// As much of a decision's id as says which it is; `waypost trace` takes it.
@@ -191,7 +191,7 @@ fn short(cell: String) -> String {
     let of_version = cell.strip_prefix("ruleSets/").and_then(|rest| rest.split_once('/'));
     let part = of_version.and_then(|(_, part)| PARTS.iter().find_map(|collection| part.strip_prefix(collection)));
     let name = part.or_else(|| COLLECTIONS.iter().find_map(|collection| cell.strip_prefix(collection)));
-    name.filter(|name| !name.contains([' ', '/'])).map(str::to_owned).unwrap_or(cell)
+    name.filter(|name| !name.contains('/')).map(str::to_owned).unwrap_or(cell)
 }
 
 /// `2026-12-01 09:00:00Z` as `12-01 09:00`; anything else as it is.
@@ -266,6 +266,22 @@ mod tests {
         for column in ["route", "  billing  ", "80"] {
             assert!(told.contains(column), "{column}: {told}");
         }
+        let mut history = Table::new(&["REVISION", "ACTIVE", "TRIAL", "SHADOW", "CREATE_TIME", "CREATOR", "REASON"]);
+        let time = "2026-11-29T12:24:31.125Z";
+        history.add_row([
+            "7",
+            "ruleSets/1",
+            "ruleSets/3 for 10 %",
+            "",
+            time,
+            "Kim of support",
+            "new opening hours of us",
+        ]);
+        let told = history.on(&screen(Some(80), false));
+        assert!(
+            told.contains("  3 for 10 %  ") && told.contains("  11-29 12:24  ") && told.contains("new open"),
+            "{told}"
+        );
         let mut teams =
             Table::new(&["NAME", "TITLE", "STATE", "WAITING", "STAFFED", "MAX_WAITING", "MAX_WAIT", "PARENT"]);
         teams.add_row(["teams/a", &"Money ".repeat(9), "pending topology", "17", "yes", "1000", "3600s", "teams/b"]);

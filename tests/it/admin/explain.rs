@@ -143,7 +143,7 @@ async fn an_agent_asks_about_what_its_teams_got() -> anyhow::Result<()> {
 
     let name = decision(&viewer, "wamid.theirs").await["name"].as_str().unwrap_or_default().to_owned();
     let hidden = agent("frontdesk")?.fails(&["rules", "explain", "--decision", &name], 1)?;
-    ensure!(hidden.contains("NotFound"), "{hidden}");
+    ensure!(hidden.contains("does not exist"), "{hidden}");
     for words in [&["--text", "my invoice"][..], &["--decision", &name, "--rule-set", "1"]] {
         let refused = agent("billing")?.fails(&[&["rules", "explain"], words].concat(), 6)?;
         ensure!(refused.contains("none of the roles"), "{words:?}: {refused}");

@@ -65,7 +65,7 @@ async fn a_name_moves_and_every_router_follows() -> anyhow::Result<()> {
     let etag = named["etag"].as_str().unwrap_or_default();
     assert!(publisher.fails(&["numbers", "set", "support-es", "333", "--etag", etag], 1)?.contains("Aborted"));
     viewer.fails(&["numbers", "set", "support-es", "333"], 6)?;
-    assert!(viewer.fails(&["numbers", "get", "nobody"], 1)?.contains("NotFound"));
+    assert!(viewer.fails(&["numbers", "get", "nobody"], 1)?.contains("does not exist"));
 
     let records = terminal("compliance")?.json(&["audit", "list", "--resource", "numbers/support-es"])?;
     let first = &records[1];

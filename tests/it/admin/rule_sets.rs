@@ -64,7 +64,7 @@ async fn a_version_is_pushed_checked_activated_compared_and_taken_back() -> anyh
     let scene = Scene::new(&server)?;
     let (editor, publisher, viewer) = (&scene.editor, &scene.publisher, &scene.viewer);
     post(&server, "wamid.early", "my invoice").await?;
-    assert!(viewer.fails(&["rules", "active"], 1)?.contains("NotFound"), "nothing is active");
+    assert!(viewer.fails(&["rules", "active"], 1)?.contains("does not exist"), "nothing is active");
 
     let first = scene.push("first.toml", RULES)?;
     assert_eq!((&first["name"], &first["state"]), (&json!("ruleSets/1"), &json!("RULE_SET_STATE_CHECKED")));
@@ -250,6 +250,6 @@ async fn what_is_wrong_is_named_and_nothing_is_kept() -> anyhow::Result<()> {
         let said = publisher.fails(words, code)?;
         assert!(said.contains(told), "{words:?}: {said}");
     }
-    assert!(publisher.fails(&["rules", "active"], 1)?.contains("NotFound"), "nothing was activated");
+    assert!(publisher.fails(&["rules", "active"], 1)?.contains("does not exist"), "nothing was activated");
     Ok(())
 }

@@ -353,7 +353,7 @@ async fn the_command_for_rules_has_every_verb() -> anyhow::Result<()> {
     assert!(editor.fails(&["rules", "create-rule", &file("none.toml", "")?], 3)?.contains("has no [[rules]]"));
     assert!(editor.fails(&["rules", "update-rule", "vouchers"], 3)?.contains("nothing to change"));
     assert!(editor.fails(&["rules", "update-rule", "vouchers", "--valid-from", "soon"], 3)?.contains("--valid-from"));
-    assert!(editor.fails(&["rules", "get-rule", "nothing"], 1)?.contains("NotFound"));
+    assert!(editor.fails(&["rules", "get-rule", "nothing"], 1)?.contains("does not exist"));
     let refused = editor.fails(&["rules", "update-rule", "vouchers", "--team", "nobody"], 1)?;
     assert!(refused.contains("errors"), "{refused}");
     Ok(())

@@ -99,9 +99,9 @@ async fn a_message_is_found_by_whatever_is_known_of_it() -> anyhow::Result<()> {
     for unknown in ["wamid.never", "+34 600 000 000", "US.0", "decisions/00000000-0000-7000-8000-000000000000"] {
         for verb in [&["trace"][..], &["decisions", "get"], &["rules", "explain", "--decision"]] {
             let told = viewer.fails(&[verb, &[unknown]].concat(), 1)?;
-            ensure!(told.contains("NotFound") && !told.contains(unknown), "{told}");
+            ensure!(told.contains("does not exist") && !told.contains(unknown), "{told}");
         }
-        ensure!(editor.fails(&["contacts", "get", unknown], 1)?.contains("NotFound"));
+        ensure!(editor.fails(&["contacts", "get", unknown], 1)?.contains("does not exist"));
     }
     ensure!(viewer.fails(&["trace", "decisions/1"], 3)?.contains("reference"));
 
@@ -149,8 +149,8 @@ async fn decisions_are_listed_by_what_is_asked() -> anyhow::Result<()> {
     let listed = agent.json(&["decisions", "list", "--limit", "1"])?;
     assert_eq!((listed[0]["message_id"].as_str(), listed.as_array().map(Vec::len)), (Some("b"), Some(1)));
     assert_eq!(agent.json(&["decisions", "list", "--team", "frontdesk"])?, json!([]));
-    ensure!(agent.fails(&["trace", "a"], 1)?.contains("NotFound"), "not theirs");
-    ensure!(agent.fails(&["trace", PHONE], 1)?.contains("NotFound"), "nothing of theirs");
+    ensure!(agent.fails(&["trace", "a"], 1)?.contains("does not exist"), "not theirs");
+    ensure!(agent.fails(&["trace", PHONE], 1)?.contains("does not exist"), "nothing of theirs");
     assert_eq!(agent.json(&["trace", "b"])?.as_array().map(Vec::len), Some(1));
     ensure!(viewer.fails(&["decisions", "list", "--since", "yesterday"], 2)?.contains("--since"));
     Ok(())

@@ -91,13 +91,16 @@ fn alarms_and_other_components_are_passed_over() {
 
 #[test]
 fn what_is_no_calendar_is_told_with_its_lines() {
-    let cases: [(&str, &[&str]); 7] = [
-        ("", &["line 1: BEGIN:VCALENDAR is missing"]),
-        ("<html>", &["line 1: is no NAME:value"]),
+    let none = "line 1: BEGIN:VCALENDAR is missing: this is no iCalendar file (.ics)";
+    let cases: [(&str, &[&str]); 9] = [
+        ("", &[none]),
+        ("<html>", &[none]),
+        ("date,name\n2026-01-01,New Year\n2026-12-25,Christmas\n", &[none]),
         ("BEGIN:VEVENT\nEND:VEVENT", &["line 1: begins outside of a VCALENDAR"]),
         ("BEGIN:VCALENDAR\nBEGIN:VEVENT\nEND:VCALENDAR", &["line 3: ends VCALENDAR, but VEVENT is open since line 2"]),
         ("BEGIN:VCALENDAR", &["line 1: VCALENDAR does not end"]),
-        ("END:VCALENDAR", &["line 1: ends what did not begin"]),
+        ("END:VCALENDAR", &[none]),
+        ("BEGIN:VCALENDAR\nEND:VCALENDAR\nEND:VCALENDAR", &["line 3: ends what did not begin"]),
         ("BEGIN:VCALENDAR\nx\ny\nEND:VCALENDAR", &["line 2: is no NAME:value", "line 3: is no NAME:value"]),
     ];
     for (text, want) in cases {

@@ -97,7 +97,18 @@ pub(super) async fn active(args: ServerArgs) -> Result<(), Failure> {
     print_one(args.json, &activation)
 }
 
+/// A version that decides for all cannot be tried on some.
+fn check_trial(active: &str, trial: &str) -> Result<(), Failure> {
+    if name(active) != name(trial) {
+        return Ok(());
+    }
+    Err(Failure::config(format!("--trial: {trial} would decide for all already; give the version that is to be tried")))
+}
+
 pub(super) async fn activate(args: ActivateArgs) -> Result<(), Failure> {
+    if let Some(trial) = &args.trial {
+        check_trial(&args.of.rule_set, trial)?;
+    }
     let trial = args.trial.map(|version| v1::Trial {
         rule_set: name(&version),
         percent: args.percent,
@@ -222,4 +233,18 @@ fn trial_text(activation: &v1::Activation) -> String {
     let Some(trial) = &activation.trial else { return String::new() };
     let decides = format!("{} for {} %", trial.rule_set, trial.percent);
     [vec![decides], trial.numbers.clone()].concat().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trial_is_of_another_version() {
+        assert!(check_trial("3", "4").is_ok() && check_trial("3", "ruleSets/13").is_ok());
+        for (active, trial) in [("3", "3"), ("3", "ruleSets/3"), ("ruleSets/3", "3")] {
+            let told = check_trial(active, trial).expect_err("it is one version");
+            assert!(told.message().is_some_and(|told| told.starts_with("--trial: ")), "{active} {trial}: {told:?}");
+        }
+    }
 }

@@ -45,11 +45,7 @@ pub(super) async fn run(args: DiffArgs) -> Result<(), Failure> {
         }
     };
     print_difference(&difference, args.server.json)?;
-    if difference == v1::DiffRuleSetsResponse::default() {
-        Ok(())
-    } else {
-        Err(Failure::failed("the rule sets differ"))
-    }
+    if difference == v1::DiffRuleSetsResponse::default() { Ok(()) } else { Err(Failure::Differ) }
 }
 
 async fn on_server(args: &DiffArgs) -> Result<v1::DiffRuleSetsResponse, Failure> {

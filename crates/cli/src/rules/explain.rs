@@ -21,6 +21,10 @@ mod message;
 mod shown;
 
 #[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("what")
+    .required(true)
+    .multiple(true)
+    .args(["text", "reply", "webhook", "input", "decision"]))]
 #[command(after_help = "Examples, by the version in force, or by a rules file:
   waypost rules explain --text 'where is my invoice?' --all
   waypost rules explain --text hi --attribute tier=gold --rule vip-billing --rule billing-words

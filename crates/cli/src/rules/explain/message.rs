@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use clap::Args;
 use waypost_cloud_api::webhook::{Content, split};
 use waypost_domain::team::Priority;
-use waypost_domain::{Binding, TeamName, Timestamp};
+use waypost_domain::{Binding, TeamName, Timestamp, country, language};
 use waypost_rules::input::parse_instant;
 use waypost_rules::{OpenConversation, RouteInput};
 
@@ -17,11 +17,7 @@ use crate::inspect;
 #[derive(Debug, Args)]
 pub(super) struct MessageArgs {
     /// The message's text
-    #[arg(
-        long,
-        conflicts_with_all = ["webhook", "input", "decision"],
-        required_unless_present_any = ["reply", "webhook", "input", "decision"]
-    )]
+    #[arg(long, conflicts_with_all = ["webhook", "input", "decision"])]
     text: Option<String>,
     /// The id of the button or list row that was tapped
     #[arg(long, value_name = "ID", conflicts_with_all = ["webhook", "input", "decision"])]
@@ -35,11 +31,14 @@ pub(super) struct MessageArgs {
     /// Something that is known of the customer, e.g. tier=gold; may be given several times
     #[arg(long, value_name = "NAME=VALUE", conflicts_with = "decision", value_parser = attribute)]
     attribute: Vec<(String, String)>,
+    /// The customer's tier: the attribute of that name
+    #[arg(long, value_name = "TIER", conflicts_with = "decision")]
+    tier: Option<String>,
     /// The customer's language, e.g. pt
-    #[arg(long, value_name = "CODE", conflicts_with = "decision")]
+    #[arg(long, value_name = "CODE", conflicts_with = "decision", value_parser = language_code)]
     language: Option<String>,
     /// The customer's country, e.g. BR
-    #[arg(long, value_name = "CODE", conflicts_with = "decision")]
+    #[arg(long, value_name = "CODE", conflicts_with = "decision", value_parser = country_code)]
     country: Option<String>,
     /// Our name of the number that is written to
     #[arg(long, value_name = "NAME", conflicts_with = "decision")]
@@ -107,6 +106,7 @@ impl MessageArgs {
     /// With what the command line says besides.
     fn with_what_is_known(&self, mut input: RouteInput) -> RouteInput {
         input.attributes.extend(self.attribute.iter().cloned());
+        input.attributes.extend(self.tier.clone().map(|tier| ("tier".to_owned(), tier)));
         input.language = self.language.clone().or(input.language);
         input.country = self.country.clone().or(input.country);
         if let Some(number) = &self.number {
@@ -148,6 +148,20 @@ fn waiting(text: &str) -> Result<(TeamName, u32), String> {
     Ok((TeamName::new(name).map_err(|error| error.to_string())?, count))
 }
 
+fn language_code(text: &str) -> Result<String, &'static str> {
+    let primary = text.split(['-', '_']).next().unwrap_or_default().to_ascii_lowercase();
+    let is_language = language::is_tag(text) && language::is_code(&primary);
+    if is_language { Ok(text.to_owned()) } else { Err("is no language; write its code, e.g. es or pt-BR") }
+}
+
+fn country_code(text: &str) -> Result<String, &'static str> {
+    if country::is_code(text) {
+        Ok(text.to_owned())
+    } else {
+        Err("is no country; write its code (ISO 3166), e.g. ES or BR")
+    }
+}
+
 fn instant(text: &str) -> Result<Timestamp, &'static str> {
     parse_instant(text).ok_or("must be a time such as 2026-12-01T09:00:00+01:00")
 }
@@ -158,7 +172,48 @@ fn binding(text: &str) -> Result<Binding, &'static str> {
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser;
+
+    use super::super::ExplainArgs;
     use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: ExplainArgs,
+    }
+
+    fn parsed(words: &[&str]) -> Result<ExplainArgs, String> {
+        let line = [&["explain"], words].concat();
+        Line::try_parse_from(line).map(|line| line.args).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn codes_that_there_are_not_are_refused() {
+        for (argument, wrong) in
+            [("--country", "spain"), ("--country", "es"), ("--language", "español"), ("--language", "spanish")]
+        {
+            let told = parsed(&["--text", "x", argument, wrong]).expect_err(wrong);
+            assert!(told.contains("write its code"), "{told}");
+        }
+        assert!(parsed(&["--text", "x", "--country", "ES", "--language", "pt-BR"]).is_ok());
+    }
+
+    #[test]
+    fn without_a_message_all_ways_to_give_one_are_named() {
+        let told = parsed(&["--all"]).expect_err("there is no message");
+        for way in ["--text", "--reply", "--webhook", "--input", "--decision"] {
+            assert!(told.contains(way), "{way}: {told}");
+        }
+    }
+
+    #[test]
+    fn a_tier_is_an_attribute() {
+        let args = parsed(&["--text", "x", "--tier", "gold", "--attribute", "vip=yes"]).expect("it is complete");
+        let inputs = args.message.inputs().expect("a message");
+        let attributes: Vec<_> = inputs[0].attributes.iter().map(|(name, value)| (&**name, &**value)).collect();
+        assert_eq!(attributes, [("tier", "gold"), ("vip", "yes")]);
+    }
 
     #[test]
     fn teams_are_staffed_and_busy() {
