@@ -13,6 +13,7 @@ use waypost_tests::{WaypostProcess, eventually};
 use crate::deployment::{APP_SECRET, Backend, Deployment, ROUTED_DEADLINE, RULES, on_each_backend, text};
 
 mod config;
+mod machine;
 mod tail;
 mod terminal;
 

@@ -1,4 +1,4 @@
-//! Which configuration the verbs of this machine work with. What it says is read by the binary.
+//! Which configuration a verb works with, or finds the running process by. What it says is read by the binary.
 
 use std::path::{Path, PathBuf};
 
@@ -29,12 +29,17 @@ pub enum Beside {
 const USUAL_NAME: &str = "waypost.toml";
 
 impl ConfigArgs {
+    /// Whether a configuration is named, or a part of one.
+    pub fn names_one(&self) -> bool {
+        self.config.is_some() || self.data_dir.is_some() || !self.set.is_empty()
+    }
+
     /// Whether there is such a file, and what it is to this command.
     pub fn found_beside(&self) -> Option<Beside> {
         if self.config.is_some() || !Path::new(USUAL_NAME).is_file() {
             return None;
         }
-        Some(if self.data_dir.is_none() && self.set.is_empty() { Beside::Used } else { Beside::PassedOver })
+        Some(if !self.names_one() { Beside::Used } else { Beside::PassedOver })
     }
 }
 

@@ -1,5 +1,6 @@
 //! How a command ends: exit codes that a script can rely on.
 
+use std::error::Error;
 use std::fmt;
 use std::process::ExitCode;
 
@@ -39,6 +40,14 @@ pub const EXIT_CODES: &str = "Exit codes:
 
 /// The exit code of a process that had to leave something behind that hung.
 pub const HUNG: u8 = 7;
+
+/// What may be wrong where the connection is there, and breaks without an answer.
+const NO_ANSWER_REMEDY: &str = "the server broke off, or does not speak gRPC like that: is it the port of grpc.listen, and does \
+                                it want https://?";
+
+/// What whoever shows no token, or one that is worth nothing, can do.
+const TOKEN_REMEDY: &str = "--token-file FILE (or WAYPOST_TOKEN_FILE) names the file that holds one; on the server's machine \
+                            `waypost token create --role ROLE --output FILE` makes one";
 
 impl Failure {
     pub fn failed(problem: impl fmt::Display) -> Self {
@@ -81,10 +90,14 @@ impl Failure {
 /// What the administration answered.
 impl From<Status> for Failure {
     fn from(status: Status) -> Self {
+        if let Some(error) = status.source().filter(|error| error.is::<tonic::transport::Error>()) {
+            return Self::Unavailable(format!("{}: {NO_ANSWER_REMEDY}", root_cause(error)));
+        }
         let message = with_remedy(status.message());
         match status.code() {
             Code::InvalidArgument | Code::OutOfRange => Self::Config(message),
-            Code::Unauthenticated | Code::PermissionDenied => Self::Denied(message),
+            Code::Unauthenticated => Self::Denied(format!("{message}: {TOKEN_REMEDY}")),
+            Code::PermissionDenied => Self::Denied(message),
             Code::Unavailable | Code::DeadlineExceeded | Code::ResourceExhausted => Self::Unavailable(message),
             // Codes are for programs, which have them from gRPC itself.
             _ => Self::Failed(message),
@@ -118,6 +131,17 @@ fn with_remedy(message: &str) -> String {
         Some((_, remedy)) => format!("{message}: {remedy}"),
         None => message.to_owned(),
     }
+}
+
+/// What the transport says is about itself; what is wrong is at the end of its causes.
+pub(crate) fn root_cause(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = error.to_string();
+        cause = error.source();
+    }
+    text
 }
 
 #[cfg(test)]

@@ -17,7 +17,6 @@ mod numbers;
 pub mod output;
 mod parts;
 mod piped;
-mod place;
 mod rules;
 pub mod secret_file;
 mod server;
@@ -42,9 +41,8 @@ use self::decisions::DecisionsCommand;
 pub use self::failure::{EXIT_CODES, Failure, HUNG};
 use self::inspect::InspectArgs;
 use self::numbers::NumbersCommand;
-pub use self::place::Place;
 use self::rules::{FormerRuleCommand, RulesCommand};
-pub use self::server::{Server, ServerArgs, connect, local_server};
+pub use self::server::{Finder, Found, Server, ServerArgs, connect, local_server};
 use self::teams::TeamsCommand;
 use self::trace::TraceArgs;
 
@@ -84,10 +82,14 @@ pub enum ClientCommand {
     Audit(AuditCommand),
 }
 
-/// Runs a verb to its end. The process must have installed a TLS provider.
+/// Runs a verb to its end. The process must have installed a TLS provider. `finder` leads to the process of this machine.
 ///
 /// Boxed, so that it is compiled here and not in whoever calls it.
-pub fn run(command: ClientCommand) -> Pin<Box<dyn Future<Output = Result<(), Failure>>>> {
+pub fn run(command: ClientCommand, finder: Finder) -> Pin<Box<dyn Future<Output = Result<(), Failure>>>> {
+    Box::pin(server::scope(finder, verb(command)))
+}
+
+fn verb(command: ClientCommand) -> Pin<Box<dyn Future<Output = Result<(), Failure>>>> {
     match command {
         ClientCommand::Inspect(args) => Box::pin(async move { inspect::run(&args) }),
         ClientCommand::Rules(command) => Box::pin(rules::run(command)),

@@ -49,7 +49,8 @@ Rule by rule, without a file: list-rules, get-rule, and create-rule, update-rule
 these three make a new version out of another, check it and name it; activate it as any other. Its text is written anew,
 so comments are lost.
 
-Files need no server. Versions are on a server: --server, --token-file, or WAYPOST_SERVER, WAYPOST_TOKEN_FILE.
+Files need no server. Versions are on a server: the one that runs on this machine by --config or by the waypost.toml of
+this folder, which asks for no token, or --server and --token-file, or WAYPOST_SERVER and WAYPOST_TOKEN_FILE.
 How to write rules: deploy/guides/rules.md")]
 pub enum RulesCommand {
     /// Say everything that is wrong with a rules file: errors refuse it, warnings do not

@@ -16,31 +16,56 @@ use waypost_proto::admin::to_json;
 use waypost_proto::admin_v1::ListTeamsRequest;
 use waypost_proto::admin_v1::team_service_client::TeamServiceClient;
 
+pub(crate) use self::machine::scope;
+pub use self::machine::{Finder, Found};
+use self::reached::not_reached;
 use crate::cell;
-use crate::failure::Failure;
+use crate::config_args::ConfigArgs;
+use crate::failure::{Failure, root_cause};
 use crate::output;
 use crate::show::{Screen, Table};
 
+mod machine;
+mod reached;
+
+/// The process that works on this machine by the configuration, or a server.
 #[derive(Debug, Clone, Args)]
 pub struct ServerArgs {
-    /// The administration's address (grpc.listen of the server)
-    #[arg(long, value_name = "URL", env = "WAYPOST_SERVER", default_value = "https://127.0.0.1:9465")]
-    pub(crate) server: String,
-    /// The file that holds the token, as `waypost token create` printed it
+    #[command(flatten)]
+    pub config: ConfigArgs,
+    /// The server to ask (its grpc.listen), not what the configuration leads to [env: WAYPOST_SERVER]
+    #[arg(long, value_name = "URL", conflicts_with = "data_dir")]
+    server: Option<String>,
+    /// The file that holds the token, as `waypost token create` printed it. On the machine of the embedded bus none is needed
     #[arg(long, value_name = "FILE", env = "WAYPOST_TOKEN_FILE")]
-    pub(crate) token_file: Option<PathBuf>,
+    token_file: Option<PathBuf>,
     /// Certificate authorities (PEM) that the server's certificate is checked by; the system's where left out
     #[arg(long, value_name = "FILE", env = "WAYPOST_CA")]
-    pub(crate) ca: Option<PathBuf>,
+    ca: Option<PathBuf>,
     /// The caller's own certificate (PEM), where the server asks for one
     #[arg(long, value_name = "FILE", requires = "client_key")]
-    pub(crate) client_cert: Option<PathBuf>,
+    client_cert: Option<PathBuf>,
     /// The key of --client-cert (PEM)
     #[arg(long, value_name = "FILE", requires = "client_cert")]
-    pub(crate) client_key: Option<PathBuf>,
+    client_key: Option<PathBuf>,
     /// Print JSON
     #[arg(long)]
-    pub(crate) json: bool,
+    pub json: bool,
+}
+
+impl ServerArgs {
+    /// The server that is named; `None` for what the configuration leads to. What was typed goes before what the
+    /// environment says, and a configuration before a server that only the environment names.
+    pub fn named(&self) -> Option<String> {
+        let of_environment = || std::env::var("WAYPOST_SERVER").ok().filter(|url| !url.is_empty());
+        self.server.clone().or_else(|| of_environment().filter(|_| !self.config.names_one()))
+    }
+
+    /// What tells this server from others, for whoever goes on later.
+    pub(crate) fn place(&self) -> String {
+        let of_config = || [&self.config.data_dir, &self.config.config].into_iter().flatten().next().cloned();
+        self.named().unwrap_or_else(|| of_config().map_or_else(String::new, |path| path.display().to_string()))
+    }
 }
 
 /// What all verbs have that list what may be long.
@@ -66,6 +91,8 @@ pub(crate) struct EditArgs {
     pub(crate) server: ServerArgs,
 }
 
+/// Where nothing is named, nor runs on this machine.
+const DEFAULT_SERVER: &str = "https://127.0.0.1:9465";
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const CALL_TIMEOUT: Duration = Duration::from_secs(60);
 const PAGE_MAX: usize = 500;
@@ -86,20 +113,34 @@ impl Interceptor for Bearer {
     }
 }
 
-/// Connects to the server that the arguments name.
+/// Connects to the server that the arguments name, or to what the configuration leads to.
 pub async fn connect(args: &ServerArgs) -> Result<Server, Failure> {
+    if let Some(url) = args.named() {
+        return connect_to(&url, args).await;
+    }
+    match machine::find(&args.config).await? {
+        Found::Running(server) => Ok(server),
+        Found::Listens(url) => connect_to(&url, args).await,
+        Found::Nothing => connect_to(DEFAULT_SERVER, args).await,
+    }
+}
+
+async fn connect_to(url: &str, args: &ServerArgs) -> Result<Server, Failure> {
     let bearer = args.token_file.as_deref().map(bearer_in).transpose()?;
-    let endpoint = Channel::from_shared(args.server.clone())
-        .map_err(|error| Failure::config(format!("--server: {}: {error}", args.server)))?
+    if !url.starts_with("https://") && !url.starts_with("http://") {
+        let remedy = format!("write https://{url}, or http://{url} for one that speaks plain text");
+        return Err(Failure::config(format!("--server: {url}: does not say how it is spoken to: {remedy}")));
+    }
+    let endpoint = Channel::from_shared(url.to_owned())
+        .map_err(|error| Failure::config(format!("--server: {url}: {error}")))?
         .connect_timeout(CONNECT_TIMEOUT)
         .timeout(CALL_TIMEOUT);
-    let endpoint = if args.server.starts_with("https:") {
-        endpoint.tls_config(tls(args)?).map_err(|error| Failure::config(format!("tls: {}", chain(&error))))?
+    let endpoint = if url.starts_with("https:") {
+        endpoint.tls_config(tls(args)?).map_err(|error| Failure::config(format!("tls: {}", root_cause(&error))))?
     } else {
         endpoint
     };
-    let channel = endpoint.connect().await;
-    let channel = channel.map_err(|error| Failure::unavailable(format!("{}: {}", args.server, chain(&error))))?;
+    let channel = endpoint.connect().await.map_err(|error| not_reached(url, &error))?;
     Ok(InterceptedService::new(channel, Bearer(bearer)))
 }
 
@@ -138,17 +179,6 @@ fn tls(args: &ServerArgs) -> Result<ClientTlsConfig, Failure> {
 
 fn read(file: &Path) -> Result<Vec<u8>, Failure> {
     std::fs::read(file).map_err(|error| Failure::config(format!("{}: {error}", file.display())))
-}
-
-/// The transport's own text does not say what is wrong; its causes do.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }
 
 /// Up to `limit` items of a list, from as many pages as that takes. `page`: size and token to items and next token.

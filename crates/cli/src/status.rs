@@ -12,8 +12,7 @@ use waypost_proto::admin_v1::status_service_client::StatusServiceClient;
 
 use crate::failure::Failure;
 use crate::output;
-use crate::place::Place;
-use crate::server::Server;
+use crate::server::{Server, ServerArgs};
 use crate::show::{Screen, Table};
 
 #[derive(Debug, Args)]
@@ -29,7 +28,7 @@ On the embedded bus it asks the running waypost, and reads the files of the data
 )]
 pub struct StatusArgs {
     #[command(flatten)]
-    pub place: Place,
+    pub place: ServerArgs,
     /// Unhealthy when the oldest waiting message is older than this many seconds
     #[arg(long, value_name = "S", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..))]
     pub max_age_s: u32,

@@ -13,8 +13,7 @@ use waypost_proto::admin_v1::team_queue_service_client::TeamQueueServiceClient;
 use self::line::line;
 use crate::failure::Failure;
 use crate::output;
-use crate::place::Place;
-use crate::server::Server;
+use crate::server::{Server, ServerArgs};
 use crate::show::Screen;
 
 mod line;
@@ -34,7 +33,7 @@ pub struct TailArgs {
     #[arg(value_parser = |name: &str| TeamName::new(name))]
     pub team: TeamName,
     #[command(flatten)]
-    pub place: Place,
+    pub place: ServerArgs,
     /// Take the messages from the queue
     #[arg(long)]
     pub ack: bool,

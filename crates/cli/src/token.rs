@@ -14,7 +14,6 @@ use waypost_proto::admin_v1::token_service_client::TokenServiceClient;
 
 use crate::failure::Failure;
 use crate::output;
-use crate::place::Place;
 use crate::secret_file::SecretFile;
 use crate::server::{ServerArgs, connect, pages, print_list, print_one};
 use crate::times::span;
@@ -61,13 +60,13 @@ pub struct TokenCreateArgs {
     #[arg(long, value_name = "FILE")]
     pub output: Option<PathBuf>,
     #[command(flatten)]
-    pub place: Place,
+    pub place: ServerArgs,
 }
 
 #[derive(Debug, Args)]
 pub struct TokenListArgs {
     #[command(flatten)]
-    pub place: Place,
+    pub place: ServerArgs,
 }
 
 #[derive(Debug, Args)]
@@ -75,7 +74,7 @@ pub struct TokenNameArgs {
     /// Which, as `waypost token list` shows it: tokens/0192…
     pub name: String,
     #[command(flatten)]
-    pub place: Place,
+    pub place: ServerArgs,
 }
 
 /// The roles, in the words that people use.
@@ -90,7 +89,7 @@ const ROLES: [(&str, v1::Role); 6] = [
 
 impl TokenCommand {
     /// Where it is to work: a server, or the store.
-    pub fn place(&self) -> &Place {
+    pub fn place(&self) -> &ServerArgs {
         match self {
             Self::Create(args) => &args.place,
             Self::List(args) => &args.place,
@@ -102,12 +101,13 @@ impl TokenCommand {
 type Client = TokenServiceClient;
 
 /// Over a server, which wants a token of the role operator.
-pub async fn run(server: &ServerArgs, command: TokenCommand) -> Result<(), Failure> {
-    let client = TokenServiceClient::new(connect(server).await?);
+pub async fn run(command: TokenCommand) -> Result<(), Failure> {
+    let server = command.place();
+    let (client, json) = (TokenServiceClient::new(connect(server).await?), server.json);
     match command {
-        TokenCommand::Create(args) => create(client, server.json, args).await,
-        TokenCommand::List(_) => list(client, server.json).await,
-        TokenCommand::Get(args) => get(client, server.json, &args.name).await,
+        TokenCommand::Create(args) => create(client, json, args).await,
+        TokenCommand::List(_) => list(client, json).await,
+        TokenCommand::Get(args) => get(client, json, &args.name).await,
         TokenCommand::Revoke(args) => revoke(client, &args.name).await,
     }
 }

@@ -163,7 +163,7 @@ impl Import {
         let mut progress = Progress {
             bytes: metadata.len(),
             modified_ms: modified.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis(),
-            server: args.server.server.clone(),
+            server: args.server.place(),
             next_line: args.from_line.unwrap_or(1),
             tally: Tally::default(),
         };

@@ -17,8 +17,8 @@ use waypost_cli::{Failure, connect};
 const GOODBYE_TIMEOUT: Duration = Duration::from_secs(2);
 
 pub(crate) async fn run(args: StatusArgs) -> Result<(), Failure> {
-    if let Some(server) = args.place.server() {
-        return show(&ask(connect(&server).await?, &args).await?, &args);
+    if args.place.named().is_some() {
+        return show(&ask(connect(&args.place).await?, &args).await?, &args);
     }
     let config = Config::of(&args.place.config)?;
     if let Some(server) = local::running(&config).await {

@@ -30,8 +30,8 @@ pub(crate) async fn run(args: TailArgs) -> Result<(), Failure> {
 }
 
 async fn read(args: &TailArgs) -> Result<(), Failure> {
-    if let Some(server) = args.place.server() {
-        return tail::run(waypost_cli::connect(&server).await?, args).await;
+    if args.place.named().is_some() {
+        return tail::run(waypost_cli::connect(&args.place).await?, args).await;
     }
     let config = Config::of(&args.place.config)?;
     if let Some(server) = local::running(&config).await {

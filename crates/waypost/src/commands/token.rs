@@ -19,8 +19,8 @@ const LIST_PAGE: u32 = 500;
 const TITLE_CHARS_MAX: usize = 200;
 
 pub(crate) async fn run(command: TokenCommand) -> Result<(), Failure> {
-    if let Some(server) = command.place().server() {
-        return token::run(&server, command).await;
+    if command.place().named().is_some() {
+        return token::run(command).await;
     }
     match command {
         TokenCommand::Create(args) => create(args).await,

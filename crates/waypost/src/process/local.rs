@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use waypost_cli::{Server, local_server};
+use waypost_cli::{Beside, ConfigArgs, Failure, Finder, Found, Server, local_server};
 
 use super::Config;
 
@@ -73,6 +73,42 @@ pub(crate) async fn running(config: &Config) -> Option<Server> {
     tokio::time::timeout(ANSWERS_WITHIN, local_server(written.address, &written.token)).await.ok()?
 }
 
+/// How the client's verbs find the process of this machine.
+pub(crate) fn finder() -> Finder {
+    |args| Box::pin(find(args))
+}
+
+async fn find(args: ConfigArgs) -> Result<Found, Failure> {
+    let config = Config::of(&args)?;
+    if let Some(server) = running(&config).await {
+        return Ok(Found::Running(server));
+    }
+    if let Some(url) = listening(&config) {
+        return Ok(Found::Listens(url));
+    }
+    let is_named = args.names_one() || args.found_beside() == Some(Beside::Used);
+    if !is_named {
+        return Ok(Found::Nothing);
+    }
+    let remedy = "name the server: --server, --token-file";
+    if config.is_local() {
+        let folder = config.data_dir.display();
+        let problem = format!("no waypost answers that works on {folder} (data_dir)");
+        return Err(Failure::unavailable(format!("{problem}: start `waypost run`, or {remedy}")));
+    }
+    Err(Failure::unavailable(format!("the configuration names no administration (grpc.listen): {remedy}")))
+}
+
+/// Where the administration listens for callers with a token, as it is reached from this machine.
+fn listening(config: &Config) -> Option<String> {
+    let mut address = config.grpc.listen?;
+    if address.ip().is_unspecified() {
+        address.set_ip(Ipv4Addr::LOCALHOST.into());
+    }
+    let scheme = if config.grpc.tls_files().is_some() { "https" } else { "http" };
+    Some(format!("{scheme}://{address}"))
+}
+
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt;
@@ -111,5 +147,16 @@ mod tests {
             assert!(running(&config).await.is_none(), "{address}");
             drop(file);
         }
+    }
+
+    #[test]
+    fn an_administration_that_listens_is_reached_at_this_machine() {
+        let mut config = Config::default();
+        assert_eq!(listening(&config), None);
+        config.grpc.listen = Some(SocketAddr::from(([0, 0, 0, 0], 9465)));
+        assert_eq!(listening(&config).as_deref(), Some("http://127.0.0.1:9465"));
+        config.grpc.tls_certificate_file = Some("c".into());
+        config.grpc.tls_key_file = Some("k".into());
+        assert_eq!(listening(&config).as_deref(), Some("https://127.0.0.1:9465"));
     }
 }
