@@ -8,6 +8,7 @@ mod commands;
 mod compare;
 mod coverage;
 mod explain;
+mod in_force;
 mod numbers;
 #[cfg(feature = "servers")]
 mod on_rabbitmq;

@@ -70,6 +70,9 @@ fn print(status: &v1::Status, all: bool) -> Result<(), Failure> {
     for problem in status.problems.iter().skip(1) {
         output::line(&format!("and {}", told(problem)))?;
     }
+    if !status.rules_file.is_empty() {
+        output::line(&format!("rules: {} decides (rules.file), not what is activated", status.rules_file))?;
+    }
     let table = |header: &[&str], rows: Vec<Vec<String>>| -> Result<(), Failure> {
         if rows.is_empty() {
             return Ok(());

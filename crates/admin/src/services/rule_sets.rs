@@ -21,6 +21,7 @@ mod contact_values;
 mod coverage;
 mod explain;
 mod ladder;
+mod looked;
 mod stored;
 mod team_queues;
 mod trial_runs;

@@ -1,5 +1,6 @@
 //! How it is, as a whole.
 
+use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use tonic::Request;
@@ -37,12 +38,13 @@ impl Statuses {
         facts.read_store(&self.shared.store).await;
         facts.read_rules_file().await;
         facts.read_bus(&*self.shared.bus).await;
-        Ok(v1::GetStatusResponse { status: Some(status_message(&Overview::of(facts))) })
+        let rules_file = facts.watched.rules_file.clone();
+        Ok(v1::GetStatusResponse { status: Some(status_message(&Overview::of(facts), rules_file.as_deref())) })
     }
 }
 
-/// As it is answered, and printed.
-pub fn status_message(overview: &Overview) -> v1::Status {
+/// As it is answered, and printed. `rules_file` is the one that decides.
+pub fn status_message(overview: &Overview, rules_file: Option<&Path>) -> v1::Status {
     v1::Status {
         healthy: overview.is_healthy(),
         read_time: Some(wire_time(overview.read_at)),
@@ -53,6 +55,7 @@ pub fn status_message(overview: &Overview) -> v1::Status {
         parked: overview.parked.iter().map(parked).collect(),
         numbers_without_answers: overview.numbers_without_answers.clone(),
         oldest_time: overview.oldest_at.map(wire_time),
+        rules_file: rules_file.map(|file| file.display().to_string()).unwrap_or_default(),
     }
 }
 

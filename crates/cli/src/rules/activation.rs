@@ -1,6 +1,7 @@
 //! `waypost rules active`, `activate`, `trial`, `shadow`, `rollback` and `history`: what is in force, and since when.
 
 use clap::{Args, Subcommand};
+use waypost_proto::admin::to_json;
 use waypost_proto::admin_v1 as v1;
 
 use super::versions::{Client, VersionArgs, client, in_collection, name};
@@ -14,8 +15,9 @@ use crate::server::{ServerArgs, pages, print_list, print_one};
   waypost rules activate 3 --trial 4 --percent 10 --number support-es
 
 Every process follows within two seconds. A trial's customers stay the same while its percentage grows. Refused where
-teams have no queues and Waypost may not create them, with the command for whoever may. Warns of teams that are not in
-the rules any more and still have messages waiting or open conversations.")]
+teams have no queues and Waypost may not create them, with the command for whoever may; where samples of the rules fail;
+and where a rules file decides (rules.file of the configuration). Repeats the warnings of the check, and warns of teams
+that are not in the rules any more and still have messages waiting or open conversations.")]
 pub struct ActivateArgs {
     #[command(flatten)]
     of: VersionArgs,
@@ -28,7 +30,7 @@ pub struct ActivateArgs {
     /// A number of ours whose messages the trial decides; may be given several times
     #[arg(long, value_name = "NAME", requires = "trial")]
     number: Vec<String>,
-    /// Even where teams have no queues
+    /// Even where teams have no queues, samples fail, or a rules file decides still
     #[arg(long)]
     force: bool,
     #[command(flatten)]
@@ -65,12 +67,13 @@ pub struct ShadowArgs {
   waypost rules rollback
   waypost rules rollback --to 3 --reason 'the old hours again'
 
-Repeated, it goes further back, past what was gone back from. Revisions are in `waypost rules history`.")]
+Repeated, it goes further back, past what was gone back from. After a trial and an activation for all, the first step is
+the trial again, which is said. Revisions are in `waypost rules history`.")]
 pub struct RollbackArgs {
     /// Go back to what this revision put in force
     #[arg(long, value_name = "REVISION", default_value_t = 0, hide_default_value = true)]
     to: i64,
-    /// Even where teams have no queues
+    /// Even where teams have no queues, or a rules file decides still
     #[arg(long)]
     force: bool,
     #[command(flatten)]
@@ -93,8 +96,20 @@ pub(crate) struct ChangeArgs {
 }
 
 pub(super) async fn active(args: ServerArgs) -> Result<(), Failure> {
-    let activation = in_force(&client(&args).await?).await?;
-    print_one(args.json, &activation)
+    let v1::GetActivationResponse { activation, rules_file } =
+        client(&args).await?.get_activation(v1::GetActivationRequest {}).await?.into_inner();
+    if args.json {
+        let mut shown = to_json(&activation.unwrap_or_default(), true);
+        shown["rules_file"] = rules_file.into();
+        return output::line(&shown.to_string());
+    }
+    if !rules_file.is_empty() {
+        output::line(&format!("{rules_file} decides (rules.file of the configuration), not what is activated"))?;
+    }
+    match activation {
+        Some(activation) => print_one(false, &activation),
+        None => Ok(()),
+    }
 }
 
 /// A version that decides for all cannot be tried on some.
@@ -174,7 +189,11 @@ pub(super) async fn history(args: ServerArgs) -> Result<(), Failure> {
 }
 
 async fn in_force(client: &Client) -> Result<v1::Activation, Failure> {
-    Ok(client.get_activation(v1::GetActivationRequest {}).await?.into_inner().activation.unwrap_or_default())
+    let found = client.get_activation(v1::GetActivationRequest {}).await?.into_inner();
+    let file = found.rules_file;
+    let by_file =
+        || Failure::failed(format!("{file} decides (rules.file of the configuration), and no version is active"));
+    found.activation.ok_or_else(by_file)
 }
 
 async fn put_in_force(

@@ -39,7 +39,8 @@ pub struct ExplainArgs {
     /// The rules file; without it, the server is asked
     #[arg(long, value_name = "FILE", conflicts_with_all = ["decision", "rule_set"])]
     rules: Option<PathBuf>,
-    /// Server: the version; by default the one that decided the message, else the active one
+    /// Server: the version; by default the one that decided the message, else what decides now: the server's rules file, or the
+    /// active version
     #[arg(long, value_name = "N", default_value = "")]
     rule_set: String,
     /// Server: a message that was decided: its id (wamid) or decisions/ID; or whose last message: a number, a

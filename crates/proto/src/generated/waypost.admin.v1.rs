@@ -981,7 +981,8 @@ impl ::prost::Name for RuleChange {
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ExplainRuleSetRequest {
-    /// `ruleSets/{number}`; empty: for a message that was decided, the version that decided it, else the active one.
+    /// `ruleSets/{number}`; empty: for a message that was decided, the version that decided it, else what decides now:
+    /// the rules file where the configuration names one, else the active version.
     #[prost(string, tag = "1")]
     pub name: ::prost::alloc::string::String,
     /// Of which rules to show the conditions; empty: of all.
@@ -1469,8 +1470,12 @@ impl ::prost::Name for GetActivationRequest {
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetActivationResponse {
+    /// Absent where nothing was activated and a rules file decides.
     #[prost(message, optional, tag = "1")]
     pub activation: ::core::option::Option<Activation>,
+    /// The rules file that this server's configuration names: it decides, and not what was activated. Empty for none.
+    #[prost(string, tag = "2")]
+    pub rules_file: ::prost::alloc::string::String,
 }
 impl ::prost::Name for GetActivationResponse {
     const NAME: &'static str = "GetActivationResponse";
@@ -1531,7 +1536,9 @@ pub struct ActivateRuleSetRequest {
     pub validate_only: bool,
     #[prost(string, tag = "5")]
     pub request_id: ::prost::alloc::string::String,
-    /// Even where teams have no queues: messages for them are unrouted, or go to their overflow teams.
+    /// Even where teams have no queues: messages for them are unrouted, or go to their overflow teams. Even where samples of
+    /// the rules come out otherwise than they say. And even where a rules file decides (`rules.file`): what is activated
+    /// decides as soon as that is taken out of the configuration.
     #[prost(bool, tag = "6")]
     pub force: bool,
 }
@@ -1549,7 +1556,8 @@ impl ::prost::Name for ActivateRuleSetRequest {
 pub struct ActivateRuleSetResponse {
     #[prost(message, optional, tag = "1")]
     pub activation: ::core::option::Option<Activation>,
-    /// For people: teams that are in force no more and have messages waiting or open conversations, teams without queues.
+    /// For people: teams that are in force no more and have messages waiting or open conversations, teams without queues;
+    /// warnings of the check of what is put in force; a trial that goes on; a rules file that decides instead.
     #[prost(string, repeated, tag = "2")]
     pub warnings: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
     /// What was in force before; absent for the first activation.
@@ -1581,7 +1589,7 @@ pub struct RollBackActivationRequest {
     pub validate_only: bool,
     #[prost(string, tag = "5")]
     pub request_id: ::prost::alloc::string::String,
-    /// Even where teams have no queues.
+    /// As in ActivateRuleSetRequest; samples are not asked.
     #[prost(bool, tag = "6")]
     pub force: bool,
 }
@@ -4342,6 +4350,9 @@ pub struct Status {
     /// When the oldest message came that waits for a component.
     #[prost(message, optional, tag = "9")]
     pub oldest_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// The rules file that decides, and not what was activated. Empty for none.
+    #[prost(string, tag = "12")]
+    pub rules_file: ::prost::alloc::string::String,
 }
 impl ::prost::Name for Status {
     const NAME: &'static str = "Status";

@@ -28,7 +28,7 @@ pub(crate) async fn run(args: StatusArgs) -> Result<(), Failure> {
     read_store(&config, &mut facts).await;
     facts.read_rules_file().await;
     read_queues(&config, &mut facts).await;
-    show(&status_message(&Overview::of(facts)), &args)
+    show(&status_message(&Overview::of(facts), config.rules.file.as_deref()), &args)
 }
 
 async fn read_store(config: &Config, facts: &mut Facts) {

@@ -13,6 +13,7 @@ use waypost_store::{Activation, InForce, TrialRow};
 
 use super::super::titles::add_titles;
 use super::super::versions::{VersionChange, number_of, version};
+use super::looked::VersionsLook;
 use super::team_queues::TeamsLook;
 use super::wire::ACTIVATION;
 use super::{RuleSets, ladder, wire};
@@ -25,11 +26,14 @@ impl RuleSets {
         &self,
         _request: Request<v1::GetActivationRequest>,
     ) -> Result<v1::GetActivationResponse> {
-        let activation = self.shared.store.activation().await?;
-        let activation = activation.ok_or_else(|| not_found(ACTIVATION))?;
+        let rules_file = self.shared.watched.rules_file.as_ref().map(|file| file.display().to_string());
+        let Some(activation) = self.shared.store.activation().await? else {
+            let rules_file = rules_file.ok_or_else(|| not_found(ACTIVATION))?;
+            return Ok(v1::GetActivationResponse { activation: None, rules_file });
+        };
         let mut activation = wire::activation(&activation);
         add_titles(&self.shared.store, slice::from_mut(&mut activation)).await?;
-        Ok(v1::GetActivationResponse { activation: Some(activation) })
+        Ok(v1::GetActivationResponse { activation: Some(activation), rules_file: rules_file.unwrap_or_default() })
     }
 
     pub(super) async fn list_activations(
@@ -127,16 +131,18 @@ impl RuleSets {
         let next = match next {
             Ok(next) => {
                 let before = before.map(|before| &before.in_force);
+                let goes_back = next.rolled_back_to.is_some();
+                let versions = VersionsLook::at(&self.shared, before, &next.in_force, goes_back).await?;
                 let teams = TeamsLook::at(&self.shared, before, &next.in_force, create).await?;
-                Ok((next, teams))
+                Ok((next, (versions, teams)))
             }
             Err(refusal) => Err(refusal),
         };
         let shared = self.shared.clone();
         let activation = change(&self.shared.store, mutation, move |tx| {
             Box::pin(async move {
-                let (next, teams) = next?;
-                put(tx, shared, next, teams, how).await.map(answer)
+                let (next, looks) = next?;
+                put(tx, shared, next, looks, how).await.map(answer)
             })
         });
         Ok(activation.await?.into_answer())
@@ -161,7 +167,7 @@ struct How {
     reason: String,
     /// Of what must still be in force: what the caller gave, and what the change was worked out of. Empty for whatever is.
     etags: [String; 2],
-    /// Even where teams have no queues.
+    /// Even where teams have no queues, samples fail, or a rules file decides.
     force: bool,
 }
 
@@ -176,19 +182,37 @@ fn seen(before: Option<&Activation>) -> String {
     before.map(wire::etag).unwrap_or_default()
 }
 
-async fn put(tx: &mut Tx, shared: Shared, next: Next, teams: TeamsLook, how: How) -> Result<Put> {
+async fn put(
+    tx: &mut Tx,
+    shared: Shared,
+    next: Next,
+    (versions, teams): (VersionsLook, TeamsLook),
+    how: How,
+) -> Result<Put> {
     let previous = tx.activation().await?.map(|before| wire::activation(&before));
     let current = previous.as_ref().map_or("0", |before| &before.etag);
     for etag in &how.etags {
         check_etag(ACTIVATION, etag, current)?;
     }
     check_versions(&shared, &next.in_force).await?;
-    let warnings = teams.warnings(tx, how.force).await?;
+    let mut warnings = versions.warnings(how.force)?;
+    warnings.extend(teams.warnings(tx, how.force).await?);
+    warnings.extend(trial_goes_on(&next));
     let actor = tx.caller().actor.clone();
     let after = tx.activate(&next.in_force, &actor, &how.reason, next.rolled_back_to).await?;
     let activation = wire::activation(&after);
     tx.record(ACTIVATION, previous.as_ref(), Some(&activation));
     Ok(Put { activation, previous, warnings })
+}
+
+/// Who goes back may have meant to leave the trial that is in force again then.
+fn trial_goes_on(next: &Next) -> Option<String> {
+    let trial = next.in_force.trial.as_ref().filter(|_| next.rolled_back_to.is_some())?;
+    let numbers = trial.numbers.iter().map(|number| format!("numbers/{number}"));
+    let percent = (trial.percent > 0).then(|| format!("{} %", trial.percent));
+    let whom = percent.into_iter().chain(numbers).collect::<Vec<_>>().join(", ");
+    let name = wire::name(trial.rule_set);
+    Some(format!("{name} still decides for {whom}: `waypost rules rollback` again, or `waypost rules trial end`"))
 }
 
 /// Versions that can be activated, with numbers that exist; says of each what does not fit.

@@ -1,8 +1,11 @@
 //! How a version decides a message: one that was decided, or one that is only described.
 
+use std::path::PathBuf;
+
 use tonic::Request;
 use waypost_grpc::error::{CallError, invalid, not_found, precondition};
 use waypost_grpc::{Caller, Result, blocking};
+use waypost_live::RulesError;
 use waypost_proto::admin_v1 as v1;
 use waypost_proto::admin_v1::explain_rule_set_request::Message;
 use waypost_proto::route::decode_route_input;
@@ -57,8 +60,11 @@ impl RuleSets {
         blocking(move || explain(&rules, &input, &wanted)).await
     }
 
-    /// Of the version that is named, else of what decided, else of the version in force.
+    /// Of the version that is named, else of what decided, else of what decides.
     async fn rules_of(&self, name: &str, decided_by: Option<String>) -> Result<Rules> {
+        if let (Some(file), None, true) = (&self.shared.watched.rules_file, &decided_by, name.is_empty()) {
+            return in_file(file.clone()).await;
+        }
         let Some(hash) = decided_by.filter(|_| name.is_empty()) else {
             let row = if name.is_empty() { self.active_row().await? } else { self.row("name", name).await? };
             return Ok(Rules { name: wire::name(row.number), hash: row.hash, text: row.text });
@@ -86,6 +92,18 @@ impl RuleSets {
             decode_route_input(&outcome.input).map_err(|error| CallError::Internal(format!("{name}: {error}")))?;
         Ok((input, Some(outcome.rule_set)))
     }
+}
+
+/// The rules file that decides.
+async fn in_file(file: PathBuf) -> Result<Rules> {
+    blocking(move || {
+        let name = file.display().to_string();
+        let refused = |error: RulesError| precondition("RULES_FILE_UNREADABLE", &name, error.to_string());
+        let rules = waypost_live::Rules::open_file(&file).map_err(refused)?.current();
+        let (hash, text) = (rules.active().version.clone(), rules.active().text());
+        Ok(Rules { name, hash, text })
+    })
+    .await
 }
 
 /// `wanted`: ids of rules; all where it is empty.

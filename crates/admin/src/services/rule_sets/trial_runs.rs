@@ -34,7 +34,12 @@ impl RuleSets {
         blocking(move || dry_run(&new, old.as_ref(), decided)).await
     }
 
+    /// The version that decides.
     pub(super) async fn active_row(&self) -> Result<RuleSetRow> {
+        if let Some(file) = &self.shared.watched.rules_file {
+            let message = format!("{} decides (rules.file), and no version: name one", file.display());
+            return Err(precondition("RULES_FILE_DECIDES", ACTIVATION, message));
+        }
         let activation = self.shared.store.activation().await?;
         let message = "no version is active: name one, or ask with the rules file";
         let nothing = || precondition("NOTHING_ACTIVE", ACTIVATION, message);
