@@ -5,6 +5,7 @@ use std::path::Path;
 
 use clap::Args;
 use prost::Name;
+use tonic::Code;
 use waypost_proto::admin_v1 as v1;
 use waypost_proto::admin_v1::rule_set_service_client::RuleSetServiceClient;
 use waypost_rules::RuleErrors;
@@ -16,7 +17,7 @@ use crate::server::{Server, ServerArgs, print_one};
 /// What all reading verbs have.
 #[derive(Debug, Args)]
 pub struct BaseArgs {
-    /// The version: 3, or ruleSets/3; the newest where left out
+    /// The version: 3, or ruleSets/3; the active one where left out
     #[arg(long, value_name = "N")]
     pub(crate) base: Option<String>,
     #[command(flatten)]
@@ -59,15 +60,35 @@ pub(crate) struct PartChangeArgs {
     pub(crate) draft: DraftArgs,
 }
 
-/// The version that was named, else the newest.
+/// The version that was named, else the active one, else the newest; which one it is, is told.
 pub(crate) async fn base(server: &Server, args: &BaseArgs) -> Result<String, Failure> {
     if let Some(given) = &args.base {
         return Ok(if given.contains('/') { given.clone() } else { format!("ruleSets/{given}") });
     }
+    let client = RuleSetServiceClient::new(server.clone());
     let request = v1::ListRuleSetsRequest { page_size: 1, page_token: String::new() };
-    let newest = RuleSetServiceClient::new(server.clone()).list_rule_sets(request).await?.into_inner().rule_sets;
-    let newest = newest.into_iter().next().map(|version| version.name);
-    newest.ok_or_else(|| Failure::failed("there is no version yet: push a rules file first"))
+    let newest = client.list_rule_sets(request).await?.into_inner().rule_sets.into_iter().next();
+    let newest = newest.ok_or_else(|| Failure::failed("there is no version yet: push a rules file first"))?.name;
+    let active = match client.get_activation(v1::GetActivationRequest {}).await {
+        // Where a file decides, no version does.
+        Ok(found) => Some(found.into_inner()).filter(|found| found.rules_file.is_empty()),
+        Err(status) if status.code() == Code::NotFound => None,
+        Err(status) => return Err(status.into()),
+    };
+    let active = active.and_then(|found| found.activation).map(|activation| activation.active);
+    output::note(&begun_with(active.as_deref(), &newest));
+    Ok(active.unwrap_or(newest))
+}
+
+fn begun_with(active: Option<&str>, newest: &str) -> String {
+    match active {
+        None => format!("from {newest}, the newest; none is active"),
+        Some(active) if active == newest => format!("from {active}, the active version"),
+        Some(active) => {
+            let number = newest.rsplit('/').next().unwrap_or(newest);
+            format!("from {active}, the active version; {newest} is newer, and --base {number} begins with that")
+        }
+    }
 }
 
 /// The answer to a change of a part of a version.
@@ -151,6 +172,9 @@ pub(crate) fn print(args: &DraftArgs, answer: &impl Answer) -> Result<(), Failur
         answer.print_part()?;
         let version = answer.rule_set().map(|rule_set| rule_set.name.as_str()).filter(|name| !name.is_empty());
         match version {
+            Some(name) if errors > 0 => {
+                output::line(&format!("{name} has the change, and errors: it cannot be activated"))?
+            }
             Some(name) => output::line(&format!("{name} has the change; waypost rules activate puts it in force"))?,
             None => output::line("nothing was kept")?,
         }

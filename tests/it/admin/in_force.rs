@@ -1,6 +1,8 @@
-//! What whoever puts versions in force is told: that a file decides instead, that samples fail, and that a trial goes on.
+//! What whoever puts versions in force is told: that a file decides instead, that samples fail, that a trial goes on, and
+//! out of which version a new one was made.
 
 use anyhow::ensure;
+use serde_json::Value;
 
 use super::server::AdminServer;
 use super::terminal::Terminal;
@@ -110,5 +112,38 @@ async fn going_back_to_a_trial_says_whom_it_decides_for() -> anyhow::Result<()> 
     ensure!(back.contains("waypost rules trial end"), "{back}");
     let (_, further) = told(&publisher, &["rules", "rollback"])?;
     ensure!(!further.contains("still decides"), "{further}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_new_version_is_made_out_of_the_active_one() -> anyhow::Result<()> {
+    let server = AdminServer::start_without_rules().await?;
+    let publisher = Terminal::new(&server, "publisher")?;
+    push(&server, &publisher, "bill", "")?;
+    let update = ["rules", "update-rule", "money", "--title"];
+    let (_, noted) = told(&publisher, &[&update[..], &["none is active"]].concat())?;
+    ensure!(noted.contains("from ruleSets/1, the newest; none is active"), "{noted}");
+    publisher.json(&["rules", "activate", "1"])?;
+
+    // A draft with errors is the newest.
+    let broken = format!(
+        "{}[[rules]]\nid = \"other\"\nteam = \"nowhere\"\nwhen = {{ keyword = \"x\" }}\n",
+        rules("receipt", "")
+    );
+    let kept = publisher.run(&["rules", "push", "--allow-errors", &server.file("broken.toml", &broken)?])?;
+    assert_eq!(kept.status.code(), Some(1), "{kept:?}");
+    let (made, noted) = told(&publisher, &[&update[..], &["Money"]].concat())?;
+    ensure!(noted.contains("from ruleSets/1, the active version; ruleSets/3 is newer, and --base 3"), "{noted}");
+    ensure!(made.contains("ruleSets/4 has the change; waypost rules activate"), "{made}");
+    let listed = publisher.json(&["rules", "list-rules"])?;
+    let ids: Vec<&Value> = listed.as_array().into_iter().flatten().map(|rule| &rule["name"]).collect();
+    assert_eq!(ids, ["ruleSets/1/rules/money"], "{listed}");
+    let (_, noted) = told(&publisher, &["calendars", "list"])?;
+    ensure!(noted.contains("from ruleSets/1"), "{noted}");
+
+    let output = publisher.run(&[&update[..], &["Money", "--base", "3"]].concat())?;
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    ensure!(said.contains("cannot be activated") && !said.contains("puts it in force"), "{said}");
     Ok(())
 }
