@@ -74,7 +74,7 @@ impl VersionsLook {
         if let (Some(first), false) = (failing_samples.first(), force) {
             let more = match failing_samples.len() {
                 1 => String::new(),
-                all => format!(" ({} samples fail)", all),
+                all => format!(" ({all} samples fail)"),
             };
             let problem = format!("{first}{more}: mend the rule or the sample; --force takes it nevertheless");
             return Err(precondition("SAMPLES_FAIL", ACTIVATION, problem));
