@@ -59,7 +59,7 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Webhook(WebhookCommand),
     #[command(flatten)]
-    Client(ClientCommand),
+    Client(Box<ClientCommand>),
     /// Make and revoke the tokens of the administration: at the store itself, or over a running server
     #[command(subcommand)]
     Token(TokenCommand),

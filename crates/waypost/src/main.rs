@@ -55,7 +55,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Store(StoreCommand::Grants(args)) => output::line(&waypost_store::grants(&args.database)),
         Command::Status(args) => commands::status::run(args).await,
         Command::Tail(args) => commands::tail::run(args).await,
-        Command::Client(command) => waypost_cli::run(command, process::local::finder()).await,
+        Command::Client(command) => waypost_cli::run(*command, process::local::finder()).await,
         Command::Token(command) => Box::pin(commands::token::run(command)).await,
         Command::Webhook(WebhookCommand::Test(args)) => commands::webhook::test(args).await,
         Command::Completions(args) => waypost_cli::completions::run(&args, Cli::command()),
