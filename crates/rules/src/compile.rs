@@ -8,12 +8,12 @@ use ring::digest::{Context, SHA256};
 use waypost_domain::team::{Priority, TeamHours};
 use waypost_domain::{Calendar, Team, TeamName};
 
-use crate::atom::{Atom, Field, Parts, TextMatch};
+use crate::atom::{Atom, Field, Keyword, Parts, TextMatch};
 use crate::errors::errors;
 use crate::evaluate::Environment;
 use crate::finding::RuleErrors;
 use crate::fold::Folding;
-use crate::forms::FORMS_VERSION;
+use crate::forms::{FORMS_VERSION, Forms};
 use crate::index::{self, Index, Indexed};
 use crate::input::RouteInput;
 use crate::model::{Conjunct, Definition, Document, Literal, Rule, Target};
@@ -191,7 +191,7 @@ impl RuleSet {
         self.attributes.contains(attribute)
     }
 
-    /// Whether any rule asks for the customer's language.
+    /// Whether any rule asks for the customer's language, or looks for forms of it.
     pub const fn looks_at_language(&self) -> bool {
         self.looks_at_language
     }
@@ -252,9 +252,10 @@ fn requests(definition: &Definition) -> Vec<Conjunct> {
 }
 
 fn asks_for_language(rule: &Rule) -> bool {
-    rule.literals().any(|literal| {
-        let (Atom::Value { field, .. } | Atom::Exists(field)) = &literal.atom else { return false };
-        matches!(field, Field::Language | Field::LanguageSource)
+    rule.literals().any(|literal| match &literal.atom {
+        Atom::Value { field, .. } | Atom::Exists(field) => matches!(field, Field::Language | Field::LanguageSource),
+        Atom::Keyword { any_of, .. } => any_of.iter().filter_map(Keyword::forms).any(Forms::follow_the_customer),
+        _ => false,
     })
 }
 

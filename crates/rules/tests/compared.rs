@@ -238,4 +238,8 @@ fn a_set_says_what_it_holds() {
     for asks in ["language='de'", "language={ exists=true }", "not={ language_source='crm' }"] {
         assert!(self::set(&rule("l", &format!("team='b'\nwhen={{ {asks} }}"))).looks_at_language(), "{asks}");
     }
+    for (forms, follows) in [("true", true), ("'es'", false), ("false", false)] {
+        let set = self::set(&rule("f", &format!("team='b'\nwhen={{ keyword='devolver', forms={forms} }}")));
+        assert_eq!(set.looks_at_language(), follows, "{forms}");
+    }
 }
