@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use dashmap::DashMap;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 use waypost_bus::{Address, Bus, Message, Outcome, Publication};
 use waypost_domain::team::Priority;
@@ -19,6 +20,7 @@ use waypost_live::{RulesInForce, TeamDirectory};
 use waypost_proto::team_message::DIVERTED_HEADER;
 use waypost_worker::HandleError;
 
+use crate::ROUTER;
 use crate::config::RouterConfig;
 use crate::metrics;
 
@@ -26,6 +28,8 @@ const PAUSE_MIN: Duration = Duration::from_millis(20);
 const PAUSE_MAX: Duration = Duration::from_millis(500);
 /// How long a flight may go on before the worker is asked to start it over.
 const FLIGHT_MAX: Duration = Duration::from_secs(5);
+/// How long notices may keep a partition waiting.
+const TELL_MAX: Duration = Duration::from_secs(30);
 
 /// A message on its way to a person.
 #[derive(Debug, Clone)]
@@ -87,22 +91,6 @@ impl Deliverer {
         &self,
         rules: &RulesInForce,
         messages: Vec<Routed>,
-        activity: Option<Publication>,
-    ) -> Result<Vec<Diverted>, HandleError> {
-        self.deliver_within(Some(FLIGHT_MAX), rules, messages, activity).await
-    }
-
-    /// The same for notices that follow messages which are published: those must not come again because a bus in trouble
-    /// does not take these. Waits for it until the lease is lost and this is dropped.
-    pub(crate) async fn tell(&self, rules: &RulesInForce, notices: Vec<Routed>) -> Result<(), HandleError> {
-        self.deliver_within(None, rules, notices, None).await.map(drop)
-    }
-
-    async fn deliver_within(
-        &self,
-        flight_max: Option<Duration>,
-        rules: &RulesInForce,
-        messages: Vec<Routed>,
         mut activity: Option<Publication>,
     ) -> Result<Vec<Diverted>, HandleError> {
         let started = Instant::now();
@@ -121,8 +109,7 @@ impl Deliverer {
                 break;
             }
             if settled.must_wait {
-                let is_over = flight_max.is_some_and(|flight_max| started.elapsed() >= flight_max);
-                if settled.bus_in_trouble && is_over {
+                if settled.bus_in_trouble && started.elapsed() >= FLIGHT_MAX {
                     return Err(HandleError::retry(NotConfirmed::new(pending.len(), settled.refused)));
                 }
                 tokio::time::sleep(pause).await;
@@ -130,6 +117,46 @@ impl Deliverer {
             }
         }
         Ok(diverted)
+    }
+
+    /// The same for notices that follow messages which are published: those must not come again because a bus in trouble
+    /// does not take these. What it does not take for [`TELL_MAX`] is left out.
+    ///
+    /// # Errors
+    /// `stop` was cancelled first.
+    pub async fn tell(
+        &self,
+        rules: &RulesInForce,
+        notices: Vec<Routed>,
+        stop: &CancellationToken,
+    ) -> Result<(), HandleError> {
+        let started = Instant::now();
+        let mut warned_at = started;
+        let mut pause = PAUSE_MIN;
+        let mut pending: Vec<Pending> = notices.into_iter().map(Pending::new).collect();
+        while !pending.is_empty() {
+            let round = self.publish_round(&pending, None).await;
+            let settled = self.settle_round(rules, &mut pending, round, &mut Vec::new());
+            if !settled.must_wait {
+                continue;
+            }
+            let problem = NotConfirmed::new(pending.len(), settled.refused);
+            if started.elapsed() >= TELL_MAX {
+                warn!(cause = %problem, "notices that follow diverted messages are given up");
+                ::metrics::counter!(metrics::NOTICES_LOST).increment(pending.len().try_into().unwrap_or(0));
+                break;
+            }
+            if warned_at.elapsed() >= FLIGHT_MAX {
+                warned_at = Instant::now();
+                warn!(cause = %problem, "notices that follow diverted messages are not published yet");
+                waypost_worker::metrics::retried(ROUTER);
+            }
+            if stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
+                return Err(HandleError::retry(problem));
+            }
+            pause = (pause * 2).min(PAUSE_MAX);
+        }
+        Ok(())
     }
 
     /// Publishes what may be tried now. Outcomes by place in `pending`; `None` where it was not tried.

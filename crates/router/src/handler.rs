@@ -16,7 +16,6 @@ use waypost_proto::v1::DecisionExtras;
 use waypost_store::{Diversion, DivertedMessage, Rebind, Store, StoreError, StoredDecision};
 use waypost_worker::{Claim, ClaimedBatch, HandleError, Handler};
 
-use crate::Router;
 use crate::about::{self, Originals};
 use crate::activity;
 use crate::batch::{Arrival, Decided, NOTICE, Outgoing, Stored, decide_batch};
@@ -26,6 +25,7 @@ use crate::inbound::{Content, Inbound};
 use crate::metrics;
 use crate::observation::observations;
 use crate::told;
+use crate::{ROUTER, Router};
 
 /// Times a transaction is begun again at once: two partitions that met the same contact settle in one or two.
 const ATTEMPTS_MAX: u32 = 8;
@@ -194,7 +194,7 @@ impl RouteHandler {
         let activity = activity::publication(claim.partition(), decided.activity);
         let diverted = self.shared.deliverer.deliver(rules, messages, activity).await?;
         if !diverted.is_empty() {
-            self.follow_diverted(rules, &decided.outgoing, &diverted).await?;
+            self.follow_diverted(rules, claim, &decided.outgoing, &diverted).await?;
         }
         let now = now();
         for outgoing in &decided.outgoing {
@@ -212,6 +212,7 @@ impl RouteHandler {
     async fn follow_diverted(
         &self,
         rules: &RulesInForce,
+        claim: &Claim,
         outgoing: &[Outgoing],
         diverted: &[Diverted],
     ) -> Result<(), HandleError> {
@@ -231,33 +232,35 @@ impl RouteHandler {
             let diversion = Diversion { to: to.clone(), why: format!("queue {why}"), at };
             DivertedMessage { decision: outgoing.id, diversion }
         });
-        self.write_diverted(&written.collect::<Vec<_>>(), &rebinds).await?;
+        self.write_diverted(claim, &written.collect::<Vec<_>>(), &rebinds).await?;
         let notices = known.iter().filter_map(|(outgoing, diverted)| {
             let extras = extras(outgoing.id, &outgoing.decision);
             told::diverted(outgoing, &extras, diverted)
         });
-        self.shared.deliverer.tell(rules, notices.collect()).await?;
-        Ok(())
+        self.shared.deliverer.tell(rules, notices.collect(), claim.stop()).await
     }
 
-    /// Tries until the store takes it, or the lease is lost and this is dropped. Given a store that is gone for a moment,
+    /// Tries until the store takes it, the partition is to be given back, or the lease is lost and this is dropped. Given a store that is gone for a moment,
     /// or that refuses, then what is published stays published once; begun anew, the batch would be published again each
     /// time.
     async fn write_diverted(
         &self,
+        claim: &Claim,
         diverted: &[DivertedMessage],
         rebinds: &BTreeSet<Rebind>,
     ) -> Result<(), HandleError> {
         let mut pause = FOLLOW_PAUSE_MIN;
         loop {
-            match self.shared.store.divert(diverted, rebinds).await.map_err(HandleError::from) {
+            let error = match self.shared.store.divert(diverted, rebinds).await.map_err(HandleError::from) {
                 Ok(_) => return Ok(()),
-                Err(HandleError::Retry { source }) => {
-                    warn!(cause = %source, "where diverted messages went is not written down yet");
-                }
+                Err(HandleError::Retry { source }) => source,
                 Err(other) => return Err(other),
+            };
+            warn!(cause = %error, "where diverted messages went is not written down yet");
+            waypost_worker::metrics::retried(ROUTER);
+            if claim.stop().run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
+                return Err(HandleError::retry(error));
             }
-            tokio::time::sleep(pause).await;
             pause = (pause * 2).min(FOLLOW_PAUSE_MAX);
         }
     }

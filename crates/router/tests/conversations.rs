@@ -128,6 +128,28 @@ async fn a_diverted_message_comes_once_whatever_the_store_does() {
     assert_eq!(told(&rig, "billing").await, ["diverted frontdesk 1"]);
 }
 
+/// Whoever takes the partition next does it again.
+#[tokio::test]
+async fn a_router_that_is_told_to_end_leaves_what_is_not_written_down() {
+    let config = RouterConfig { full_queue_patience: Duration::from_millis(20), ..RouterConfig::default() };
+    let rig = Rig::with_rules(config, SHIPPED).await;
+    rig.bus.delete_queue("team.billing.normal").await.unwrap();
+    let refuse =
+        "CREATE TRIGGER refuse BEFORE UPDATE OF diverted_at ON inbox BEGIN SELECT RAISE(ABORT, 'as asked'); END";
+    rig.database().execute_batch(refuse).unwrap();
+    let (log, _collecting) = Log::collect();
+    rig.publish(&rig.layout.inbound(PartitionId(0)), [event("w1", PHONE, "my invoice")]).await;
+    let mut said = String::new();
+    rig.route_until(async || {
+        said += &log.take();
+        said.contains("not written down yet")
+    })
+    .await;
+    said += &log.take();
+    assert!(said.contains("batch not handled yet"), "{said}");
+    assert_eq!(rig.waiting("wa.in.p00").await, 1);
+}
+
 /// As a person's resolve will leave it.
 fn resolve(rig: &Rig, hours_ago: i64) {
     let at = 1_750_000_000_000 - hours_ago * 3_600_000;

@@ -7,7 +7,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use metrics_exporter_prometheus::PrometheusBuilder;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 use waypost_bus::{Bus, BusError, Consumer, Depth, Health, Message, Outcome, Publication, Topology};
 use waypost_domain::team::Priority;
 use waypost_domain::{TeamName, Timestamp};
@@ -211,4 +213,38 @@ async fn what_is_refused_is_tried_until_it_is_permitted() {
     let now_permitted = ScriptedBus::new(&[]);
     deliver(&now_permitted, &[("1", "billing")]).await.unwrap();
     assert_eq!(now_permitted.stored(), pairs(&[(BILLING, "1")]));
+}
+
+/// Notices that follow diverted messages: tried while a bus is in trouble, for a while, and not beyond the partition.
+#[tokio::test(start_paused = true)]
+async fn notices_keep_a_partition_for_a_while_only() {
+    let rules = RulesInForce::only(RuleSet::parse(RULES).unwrap());
+    let notice = || vec![Routed { is_notice: true, ..routed("1", "billing") }];
+    let tell = async |script: &[Outcome], stop: &CancellationToken| {
+        let bus = ScriptedBus::new(&[(BILLING, script)]);
+        let started = Instant::now();
+        let deliverer = Deliverer::new(bus.clone(), RouterConfig::default(), Arc::default());
+        let told = deliverer.tell(&rules, notice(), stop).await;
+        (told, bus.stored(), started.elapsed())
+    };
+    let stop = CancellationToken::new();
+    let (told, stored, _) = tell(&[Outcome::Unavailable, Outcome::Refused, Outcome::Confirmed], &stop).await;
+    assert!(told.is_ok());
+    assert_eq!(stored, pairs(&[(BILLING, "1")]));
+
+    let recorder = PrometheusBuilder::new().build_recorder();
+    let counting = ::metrics::set_default_local_recorder(&recorder);
+    let (told, stored, elapsed) = tell(&[Outcome::Unavailable], &stop).await;
+    drop(counting);
+    assert!(told.is_ok() && stored.is_empty());
+    assert!((30..32).contains(&elapsed.as_secs()), "{elapsed:?}");
+    let page = recorder.handle().render();
+    let has = |row: &str| page.lines().any(|line| line == row);
+    assert!(has("waypost_router_notices_lost_total 1"), "{page}");
+    assert!(has("waypost_worker_retried_total{component=\"router\"} 5"), "{page}");
+
+    stop.cancel();
+    let (told, _, elapsed) = tell(&[Outcome::Unavailable], &stop).await;
+    assert!(matches!(told, Err(HandleError::Retry { .. })), "{told:?}");
+    assert!(elapsed.as_secs() == 0, "{elapsed:?}");
 }

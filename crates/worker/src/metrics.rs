@@ -11,7 +11,7 @@ waypost_domain::metric_table! {
     counters LEASES_LOST = "waypost_worker_leases_lost_total";
     /// Events handled and acknowledged, by `component`.
     counters HANDLED = "waypost_worker_handled_total";
-    /// Batches tried again, by `component`.
+    /// Batches, or what is left of them, tried again, by `component`.
     counters RETRIED = "waypost_worker_retried_total";
     /// Events parked as dead letters, by `component` and `reason`.
     counters DEAD_LETTERED = "waypost_worker_dead_lettered_total";
@@ -21,6 +21,11 @@ waypost_domain::metric_table! {
     histograms BATCH_SECONDS = "waypost_worker_batch_seconds";
     /// Events in a batch, by `component`.
     histograms BATCH_SIZE = "waypost_worker_batch_size";
+}
+
+/// Counts that the work of `component` on a batch is tried again.
+pub fn retried(component: &'static str) {
+    ::metrics::counter!(RETRIED, "component" => component).increment(1);
 }
 
 /// Lets the counters of a component's worker begin at 0.

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 
+use tokio_util::sync::CancellationToken;
 use waypost_domain::{PartitionId, Timestamp};
 use waypost_store::{Fence, Lease};
 
@@ -46,6 +47,11 @@ impl Claim {
 
     pub const fn partition(&self) -> PartitionId {
         self.held.lease().partition
+    }
+
+    /// Cancelled when the partition is to be given back: whatever is tried again and again ends then.
+    pub const fn stop(&self) -> &CancellationToken {
+        self.held.stop()
     }
 
     /// What the first statement of every transaction checks and writes. `oldest_at`: when the first event of the

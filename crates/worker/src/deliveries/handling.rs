@@ -169,7 +169,7 @@ impl PartitionRunner {
                 }
                 HandleError::Park { reason, source } => return Ok(Handled::Refused { reason, source }),
                 HandleError::Retry { source } => {
-                    ::metrics::counter!(metrics::RETRIED, "component" => self.config.component).increment(1);
+                    metrics::retried(self.config.component);
                     warn!(queue = self.queue, cause = %Chain(&*source), "batch not handled yet");
                 }
             }
