@@ -92,10 +92,13 @@ fn problem(name: &str, one: &TextMatch, values: &Values) -> Option<String> {
         let value = value.to_lowercase();
         if one.prefix { value.starts_with(&lower) } else { value == lower }
     };
+    let are_few = values.seen.len() <= VALUES_FEW;
     if let Some(meant) = values.seen.iter().find(same) {
-        return Some(format!("{name} {written:?}: contacts have {meant:?}, and upper and lower case differ"));
+        let meant = if one.prefix { format!("{}*", beginning(meant, &lower)) } else { meant.clone() };
+        let meant = if are_few { format!("{meant:?}") } else { "it".to_owned() };
+        return Some(format!("{name} {written:?}: contacts have {meant}, and upper and lower case differ"));
     }
-    if values.seen.len() > VALUES_FEW || values.contacts < CONTACTS_ENOUGH {
+    if !are_few || values.contacts < CONTACTS_ENOUGH {
         return None;
     }
     let contacts = values.contacts;
@@ -104,6 +107,13 @@ fn problem(name: &str, one: &TextMatch, values: &Values) -> Option<String> {
         Some(meant) => format!("{name} {written:?}: contacts have {meant:?}; did you mean that?"),
         None => format!("{name} {written:?}: none of {contacts} contacts with a {name} that were looked at has it"),
     })
+}
+
+/// As much of `value` as `lower`, which it begins with but for case.
+fn beginning<'a>(value: &'a str, lower: &str) -> &'a str {
+    let ends = value.char_indices().map(|(at, _)| at).chain([value.len()]);
+    let mut begins = ends.filter_map(|end| value.get(..end));
+    begins.find(|begin| begin.to_lowercase().len() >= lower.len()).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -134,7 +144,7 @@ mod tests {
             ("{ tier='gold' }", None),
             ("{ tier=['g*', 'silver'] }", None),
             ("{ tier='Gold' }", Some("\"Gold\": contacts have \"gold\", and upper and lower case differ")),
-            ("{ tier='GO*' }", Some("\"GO*\": contacts have \"gold\", and upper and lower case differ")),
+            ("{ tier='GO*' }", Some("\"GO*\": contacts have \"go*\", and upper and lower case differ")),
             ("{ tier='golf' }", Some("\"golf\": contacts have \"gold\"; did you mean that?")),
             ("{ tier='ruby' }", Some("\"ruby\": none of 24 contacts with a tier that were looked at has it")),
             (
@@ -158,6 +168,12 @@ mod tests {
         let names: Vec<String> = (0..201).map(|n| format!("name {n}")).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         assert!(told("{ tier='ruby' }", &names).is_empty());
+        let of_many = |written: &str| told(&format!("{{ tier='{written}' }}"), &names);
+        for written in ["NAME 1", "N*"] {
+            let want = format!("tier {written:?}: contacts have it, and upper and lower case differ");
+            let told = of_many(written);
+            assert!(told.len() == 1 && told[0].ends_with(&want), "{told:?}");
+        }
         assert_eq!(told("{ tier='ruby' }", &names[..200]).len(), 1);
         assert!(attributes_with_values("no = rules").is_empty());
         assert!(attributes_with_values(&text("{ attribute={ tier={ min=1 } } }")).is_empty());
