@@ -102,6 +102,10 @@ fn what_a_list_is_not_is_told() {
             "rules.r.when.keyword: \"!!\" has no letter or digit to look for (of words.refund)",
         ),
         (
+            text(LISTS, "{ keyword=[{ words='refund' }, { words='refund', forms='es' }] }"),
+            "rules.r.when.keyword.words: \"refund\" is there twice, in different forms; name it once",
+        ),
+        (
             text(LISTS, "{ keyword={ words='refund', in='x' } }"),
             "rules.r.when.keyword.in: unknown key; known here: words, forms",
         ),

@@ -34,6 +34,8 @@ impl Reader {
     /// `"a"`, `["a", { words = "refund" }, { word = "b", forms = "es" }]`. `forms`: where a word does not say otherwise.
     pub(super) fn listed_keywords(&mut self, value: &Value<'_>, path: &str, forms: Option<Forms>) -> Vec<Keyword> {
         let mut keywords: Vec<Keyword> = Vec::new();
+        // The list named last, with nothing behind it, and in which forms.
+        let mut before: Option<(&str, Option<Forms>)> = None;
         for item in Self::one_or_many(value) {
             let table = item.get_ref().as_table();
             let forms = match table.and_then(|table| table.get("forms")) {
@@ -41,6 +43,7 @@ impl Reader {
                 None => forms,
             };
             let Some(table) = table.filter(|table| table.contains_key("words")) else {
+                before = None;
                 for keyword in self.own_keywords(item, path) {
                     match self.read.in_forms(keyword, forms) {
                         Ok(keyword) => keywords.push(keyword),
@@ -57,8 +60,12 @@ impl Reader {
                 let path = join(path, "words");
                 let Some(text) = self.string(name, &path) else { continue };
                 // Named twice in a row it is the same.
-                if keywords.last().and_then(Keyword::list) != Some(text) {
-                    self.of_list(name, text, forms, &path, &mut keywords);
+                match before.replace((text, forms)) {
+                    Some((list, same)) if list == text && same == forms => {}
+                    Some((list, _)) if list == text => {
+                        self.error(name, &path, format!("{text:?} is there twice, in different forms; name it once"));
+                    }
+                    _ => self.of_list(name, text, forms, &path, &mut keywords),
                 }
             }
         }
