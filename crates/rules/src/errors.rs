@@ -12,6 +12,7 @@ use crate::fold::Folding;
 use crate::hours::Zones;
 use crate::model::{Definition, Phase, Rule, Target};
 use crate::pattern::Pattern;
+use crate::queues;
 use crate::toml_form::field_path;
 
 /// Characters of one keyword, phrase, value or pattern at most.
@@ -20,8 +21,6 @@ pub const PHRASE_CHARS_MAX: usize = 200;
 pub const ALTERNATIVES_MAX: usize = 64;
 /// Conditions of one alternative at most.
 pub const CONDITIONS_MAX: usize = 32;
-/// Teams whose queues a set asks about at most: each of them costs questions to the broker, and room in stored inputs.
-pub const QUEUES_MAX: usize = 16;
 /// Different patterns of a set at most: each is tried on its own.
 pub const PATTERNS_MAX: usize = 200;
 
@@ -150,15 +149,8 @@ impl<'a> Checker<'a> {
             }
         }
         self.rule = None;
-        let queues: BTreeSet<&TeamName> = rules
-            .iter()
-            .filter(|rule| rule.enabled)
-            .flat_map(Rule::literals)
-            .flat_map(|l| l.atom.queues_of())
-            .collect();
-        if queues.len() > QUEUES_MAX {
-            let problem = format!("ask about the queues of {} teams (team_staffed, team_waiting)", queues.len());
-            self.error("rules", format!("{problem}; at most {QUEUES_MAX}"));
+        if let Some(problem) = queues::problem(rules) {
+            self.error("rules", problem);
         }
         if self.patterns.len() > PATTERNS_MAX {
             let problem = format!("{} different patterns (regex); at most {PATTERNS_MAX}", self.patterns.len());

@@ -32,6 +32,7 @@ mod near;
 mod pattern;
 pub mod percent;
 mod proclitics;
+mod queues;
 pub mod samples;
 pub mod toml_form;
 pub mod word_lists;

@@ -119,12 +119,16 @@ fn what_is_refused() {
     assert_eq!(problem("when={ team_open=[] }"), "rules.r.when.team_open: needs at least one team");
     assert_eq!(problem("when={ team_waiting={ over=5 } }"), "rules.r.when.team_waiting: needs at least one team");
     assert_eq!(problem("when={ team_waiting={ team='b' } }"), "rules.r.when.team_waiting.over: is missing");
-    let many = |count: usize| {
-        let names: Vec<String> = (0..count).map(|n| format!("t{n}")).collect();
+    let named = |count: usize, length: usize| {
+        let names: Vec<String> = (0..count).map(|n| format!("{n:t>length$}")).collect();
         let teams: String = names.iter().map(|name| format!("[[teams]]\nname='{name}'\n")).collect();
         RuleSet::parse(&format!("{}{teams}", text(&format!("when={{ team_staffed=['{}'] }}", names.join("', '")))))
     };
-    assert!(many(16).is_ok());
+    let many = |count: usize| named(count, 3);
+    assert!(many(16).is_ok() && named(16, 25).is_ok());
+    let want = "ask about the queues of 16 teams (team_staffed, team_waiting); their names take 1120 bytes with what is \
+        known, at most 1088: ask about fewer, or shorten names";
+    assert_eq!(named(16, 26).unwrap_err().0[0].problem, want);
     let want = "ask about the queues of 17 teams (team_staffed, team_waiting); at most 16";
     assert_eq!(many(17).unwrap_err().0[0].problem, want);
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use prost::Message;
 use waypost_domain::TeamName;
+use waypost_rules::check::QUEUES_BYTES_MAX;
 use waypost_rules::{PartWords, Referral, RouteInput, TeamQueues};
 
 use super::INPUT_BYTES_MAX;
@@ -12,8 +13,6 @@ use crate::v1;
 const WORDS_BYTES_MAX: usize = 1400;
 /// Of the answers of a form, with their names.
 const FORM_BYTES_MAX: usize = 600;
-/// Of what is known of teams' queues.
-const QUEUES_BYTES_MAX: usize = 768;
 const ELLIPSIS: &str = "…";
 const REPLY_ID_BYTES_MAX: usize = 256;
 const ATTRIBUTE_BYTES_MAX: usize = 120;

@@ -10,8 +10,9 @@ mod values;
 mod word_lists;
 mod words;
 
-pub use crate::errors::{ALTERNATIVES_MAX, CONDITIONS_MAX, PATTERNS_MAX, PHRASE_CHARS_MAX, QUEUES_MAX, errors};
+pub use crate::errors::{ALTERNATIVES_MAX, CONDITIONS_MAX, PATTERNS_MAX, PHRASE_CHARS_MAX, errors};
 pub use crate::finding::{Finding, RULES_MAX, RuleErrors, Severity};
+pub use crate::queues::{QUEUES_BYTES_MAX, QUEUES_MAX};
 pub use known::{KnownValues, attributes_with_values, check_values};
 pub use lints::warnings;
 
