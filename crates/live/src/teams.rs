@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use futures_util::StreamExt;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 use waypost_bus::topology::team_queue;
@@ -21,6 +22,9 @@ const POLL_EVERY: Duration = Duration::from_secs(1);
 const KNOWN_FOR_MS: i64 = 10_000;
 /// A tool that connects anew, or asks for the next messages, has not gone away.
 const STAFFED_FOR_MS: i64 = 10_000;
+/// How long the broker may take to tell of a team's queues, and of how many teams it is asked at a time.
+const ASK_WITHIN: Duration = Duration::from_secs(2);
+const ASKED_AT_ONCE: usize = 16;
 
 /// A team's queues, both together, as the broker has them.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -104,7 +108,7 @@ impl TeamDirectory {
         let seen = self.queues.load();
         let mut queues = TeamQueues::default();
         for team in teams {
-            let Some(seen) = seen.get(team).filter(|seen| now.millis_since(seen.at) <= KNOWN_FOR_MS) else { continue };
+            let Some(seen) = seen.get(team).filter(|seen| is_within(now, seen.at, KNOWN_FOR_MS)) else { continue };
             queues.staffed.insert(team.clone(), seen.is_staffed());
             queues.waiting.insert(team.clone(), seen.waiting);
         }
@@ -125,11 +129,17 @@ impl TeamDirectory {
                 if let Err(error) = self.refresh(store, bus, now()).await {
                     warn!(%error, "teams not read; they stay as they were");
                 }
+                tokio::time::sleep(POLL_EVERY).await;
+            }
+        };
+        // Apart: what is known of queues must not grow old because the store does not answer.
+        let look = async {
+            loop {
                 self.ask_for_queues(bus, &rules.current().look_at_queues_of(), now).await;
                 tokio::time::sleep(POLL_EVERY).await;
             }
         };
-        shutdown.run_until_cancelled(keep_up).await;
+        shutdown.run_until_cancelled(async { tokio::join!(keep_up, look) }).await;
     }
 
     /// Asks the broker once for the queues of these teams. What it does not tell stays as it was, and grows old.
@@ -138,14 +148,20 @@ impl TeamDirectory {
             return;
         }
         let before = self.queues.load_full();
-        let mut queues = BTreeMap::new();
+        let mut asked = Vec::with_capacity(teams.len());
         for team in teams {
+            asked.push(async move {
+                let found = tokio::time::timeout(ASK_WITHIN, queues_of(bus, team)).await;
+                (team, found.ok().and_then(Result::ok).filter(|found| found.missing.is_empty()), now())
+            });
+        }
+        let mut asked = futures_util::stream::iter(asked).buffer_unordered(ASKED_AT_ONCE);
+        let mut queues = BTreeMap::new();
+        while let Some((team, found, at)) = asked.next().await {
             let known = before.get(team).copied();
-            let found = queues_of(bus, team).await.ok().filter(|found| found.missing.is_empty());
             let seen = match found {
                 None => known,
                 Some(found) => {
-                    let at = now();
                     let staffed_at =
                         if found.consumers > 0 { Some(at) } else { known.and_then(|seen| seen.staffed_at) };
                     Some(SeenQueues { at, waiting: u32::try_from(found.ready).unwrap_or(u32::MAX), staffed_at })
@@ -177,8 +193,13 @@ impl TeamDirectory {
 
 impl SeenQueues {
     fn is_staffed(&self) -> bool {
-        self.staffed_at.is_some_and(|staffed_at| self.at.millis_since(staffed_at) <= STAFFED_FOR_MS)
+        self.staffed_at.is_some_and(|staffed_at| is_within(self.at, staffed_at, STAFFED_FOR_MS))
     }
+}
+
+/// Whether no more lies between the two. A clock that was set back makes nothing new.
+const fn is_within(at: Timestamp, before: Timestamp, limit_ms: i64) -> bool {
+    at.millis_since(before).unsigned_abs() <= limit_ms.unsigned_abs()
 }
 
 async fn is_over(bus: &dyn Bus, row: &TeamRow, now: Timestamp) -> Result<bool, BusError> {
@@ -194,6 +215,8 @@ async fn is_over(bus: &dyn Bus, row: &TeamRow, now: Timestamp) -> Result<bool, B
 
 #[cfg(test)]
 mod tests {
+    use waypost_bus::{Consumer, Depth, Health, Message, Outcome, Publication, Topology};
+
     use super::*;
 
     const SEEN_AT: Timestamp = Timestamp::from_millis(1_000_000);
@@ -216,6 +239,56 @@ mod tests {
         assert_eq!(known(Some(0), 0), Some((true, 7)));
         assert_eq!(known(Some(0), 10_000), Some((true, 7)));
         assert_eq!(known(Some(0), 10_001), None);
+        // The clock was set back.
+        assert_eq!(known(Some(0), -10_001), None);
+        assert_eq!(known(Some(-10_001), 0), Some((false, 7)));
+    }
+
+    /// The queues of `slow` are never told of.
+    struct SlowBus {
+        slow: &'static str,
+    }
+
+    #[async_trait::async_trait]
+    impl Bus for SlowBus {
+        async fn publish(&self, _: Vec<Publication>, _: Duration) -> Vec<Outcome> {
+            vec![]
+        }
+        async fn consume(&self, _: &str, _: u16) -> Result<Box<dyn Consumer>, BusError> {
+            Err(BusError::Unsupported("not part of this test"))
+        }
+        async fn declare(&self, _: &Topology) -> Result<(), BusError> {
+            Ok(())
+        }
+        async fn verify(&self, _: &Topology) -> Result<Vec<String>, BusError> {
+            Ok(vec![])
+        }
+        async fn depth(&self, queue: &str) -> Result<Option<Depth>, BusError> {
+            if queue.contains(self.slow) {
+                std::future::pending::<()>().await;
+            }
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            Ok(Some(Depth { ready: 1, ..Depth::default() }))
+        }
+        async fn peek(&self, _: &str, _: Option<u64>, _: usize) -> Result<Vec<(u64, Message)>, BusError> {
+            Ok(vec![])
+        }
+        fn health(&self) -> Health {
+            Health::Up
+        }
+        async fn close(&self, _: Duration) {}
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_slow_queue_leaves_the_others_known() {
+        let teams: BTreeSet<TeamName> = (0..16).map(|n| TeamName::new(format!("t{n:02}")).unwrap()).collect();
+        let directory = TeamDirectory::default();
+        let started = tokio::time::Instant::now();
+        directory.ask_for_queues(&SlowBus { slow: "t00" }, &teams, || SEEN_AT).await;
+        assert!(started.elapsed() < Duration::from_secs(3), "{:?}", started.elapsed());
+        let known = directory.queues_at(&teams, SEEN_AT);
+        assert!(teams.iter().skip(1).all(|team| known.know(team)), "{known:?}");
+        assert_eq!(known.waiting.len(), 15);
     }
 
     #[test]
