@@ -172,6 +172,23 @@ mod tests {
         assert_eq!(violations[0].field, "definition");
     }
 
+    #[test]
+    fn forms_of_the_customer_stand_alone() {
+        use rules_v1::literal::Atom;
+        let mut wire = rules_v1::RuleSetDocument::from(&toml_form::read(EXAMPLE).unwrap());
+        let mut literals = wire.definition.as_mut().unwrap().rules.iter_mut().flat_map(|rule| &mut rule.when);
+        let word = literals
+            .find_map(|alternative| match alternative.literals[0].atom.as_mut() {
+                Some(Atom::Keyword(words)) => words.any_of.iter_mut().find(|word| !word.prefix && word.list.is_empty()),
+                _ => None,
+            })
+            .unwrap();
+        word.forms = vec!["es".to_owned(), "customer".to_owned()];
+        let FieldViolations(violations) = Document::try_from(wire).unwrap_err();
+        assert!(violations.len() == 1 && violations[0].field.ends_with("].forms"), "{violations:?}");
+        assert!(violations[0].problem.starts_with("customer stands alone"), "{violations:?}");
+    }
+
     /// What the text form cannot say, or says in one order only.
     #[test]
     fn nothing_is_lost_between_the_forms() {

@@ -68,6 +68,9 @@ impl Reader {
             };
             all = Some(all.map_or(one, |all| all | one));
         }
+        if all.is_some_and(|all| all.follow_the_customer() && all != Forms::OF_CUSTOMER) {
+            return self.refuse(format!("{at}.forms"), "customer stands alone: name it, or languages, not both");
+        }
         all
     }
 }
