@@ -76,7 +76,8 @@ fn build(files: &TlsFiles, protocols: &[&[u8]], contents: &[Vec<u8>]) -> Result<
         rustls::Error::InconsistentKeys(_) => {
             FileError::Mismatch { certificate_file: certificate_file.clone(), key_file: key_file.clone() }
         }
-        // Of the key: what is wrong with a certificate was found before.
+        error @ rustls::Error::InvalidCertificate(_) => unusable(certificate_file, error),
+        // Of the key.
         other => unusable(key_file, other),
     })?;
     config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
@@ -112,6 +113,9 @@ mod tests {
 
     const PROTOCOLS: &[&[u8]] = &[b"h2"];
 
+    /// PEM, and no certificate.
+    const BROKEN: &str = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+
     /// Certificate and key, PEM.
     fn pair() -> (String, String) {
         let CertifiedKey { cert, signing_key } = generate_simple_self_signed(["localhost".to_owned()]).unwrap();
@@ -143,6 +147,7 @@ mod tests {
             (&*certificate, &*key, &*other, ""),
             (&certificate, &other_key, &other, "the key in tls.key does not belong to the certificate in tls.crt"),
             ("garbage", &key, &other, "tls.crt: holds no certificate (PEM)"),
+            (BROKEN, &key, &other, "tls.crt: "),
             (&certificate, "garbage", &other, "tls.key: holds no private key (PEM)"),
             (&certificate, &key, "", "ca.crt: holds no certificate (PEM)"),
         ] {
