@@ -55,10 +55,13 @@ pub(crate) fn tls_config(tls: TlsFiles) -> Result<Reloadable<ServerConfig>, Ingr
 /// Everything that is wrong with the files that `config` names, each with its field of the configuration.
 pub fn file_problems(config: &IngressConfig) -> Vec<(&'static str, IngressError)> {
     let mut problems = Vec::new();
-    for source in &config.app_secrets {
+    let is_file = |source: &&SecretSource| matches!(source, SecretSource::File(_));
+    for source in config.app_secrets.iter().filter(is_file) {
         problems.extend(app_secrets(vec![source.clone()]).err().map(|error| ("app_secrets_file", error)));
     }
-    problems.extend(verify_tokens(config.verify_token.clone()).err().map(|error| ("verify_token_file", error)));
+    if let Some(source) = Some(&config.verify_token).filter(is_file) {
+        problems.extend(verify_tokens(source.clone()).err().map(|error| ("verify_token_file", error)));
+    }
     if let Some(TlsFiles { certificate_file, key_file }) = config.tls.clone() {
         let files = waypost_files::TlsFiles { certificate_file, key_file, client_ca_file: None };
         problems.extend(tls::problems(&files).into_iter().map(|error| (tls_field(&files, &error), error.into())));
@@ -103,4 +106,34 @@ fn secrets(sources: &[SecretSource], contents: &[Vec<u8>]) -> Result<Vec<String>
         }
     }
     Ok(secrets)
+}
+
+#[cfg(test)]
+mod tests {
+    use secrecy::SecretString;
+    use waypost_cloud_api::signature::Provider;
+
+    use super::*;
+    use crate::config::Limits;
+
+    /// What is wrong with a value of the configuration itself is no file's.
+    #[test]
+    fn only_files_have_problems_of_files() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let problems = |source: SecretSource| {
+            let config = IngressConfig {
+                listen: ([127, 0, 0, 1], 0).into(),
+                path: "/".to_owned(),
+                provider: Provider::Meta,
+                app_secrets: vec![source.clone()],
+                verify_token: source,
+                tls: None,
+                limits: Limits::default(),
+            };
+            file_problems(&config).into_iter().map(|(field, _)| field).collect::<Vec<_>>()
+        };
+        assert!(problems(SecretSource::Inline(SecretString::from(String::new()))).is_empty());
+        let missing = SecretSource::File(folder.path().join("none"));
+        assert_eq!(problems(missing), ["app_secrets_file", "verify_token_file"]);
+    }
 }
