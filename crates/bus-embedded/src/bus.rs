@@ -56,6 +56,7 @@ impl EmbeddedBus {
             let path = path.to_owned();
             move |source| OpenError::Io { path, source }
         };
+        folder.parent().map_or(Ok(()), std::fs::create_dir_all).map_err(io(folder))?;
         // What customers write lies there.
         DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(io(folder))?;
         let lock = lock::take(folder)?;

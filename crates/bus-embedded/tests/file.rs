@@ -153,3 +153,16 @@ async fn a_queue_is_never_redeclared_as_another() {
     assert_eq!(publish(&*bus, 2, 1, &body).await, Outcome::Confirmed);
     bus.close(Duration::from_secs(10)).await;
 }
+
+#[tokio::test]
+async fn only_the_folder_itself_is_for_its_owner_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let folder = tempfile::tempdir().unwrap();
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let (above, usual) = (folder.path().join("above"), folder.path().join("usual"));
+    std::fs::create_dir(&usual).unwrap();
+    let bus = EmbeddedBus::open(&above.join("data"), Options::default()).unwrap();
+    assert_eq!((mode(&above), mode(&above.join("data"))), (mode(&usual), 0o700));
+    bus.close(Duration::from_secs(5)).await;
+}
