@@ -32,8 +32,8 @@ pub(super) const ALL: [Migration; 16] = [
     migration!(110, "identity", "110_identity"),
     migration!(112, "answers seen", "112_answers_seen"),
     migration!(113, "last call", "113_last_call"),
-    migration!(114, "parked", "114_parked"),
     migration!(115, "traced", "115_traced"),
     migration!(116, "rolled back", "116_rolled_back"),
     migration!(117, "rule text", "117_rule_text"),
+    migration!(118, "parked", "118_parked"),
 ];

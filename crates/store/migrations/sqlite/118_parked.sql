@@ -1,4 +1,4 @@
--- The twin of ../postgres/114_parked.sql, which has the reasons.
+-- The twin of ../postgres/118_parked.sql, which has the reasons.
 CREATE TABLE parked (
     parked_at BIGINT NOT NULL,
     place BIGINT NOT NULL,
