@@ -72,16 +72,19 @@ impl Admin {
     pub fn run(self, shutdown: CancellationToken) -> Pin<Box<dyn Future<Output = Result<(), ServeError>> + Send>> {
         let Self { server, leases, replays } = self;
         Box::pin(async move {
-            let mut serving = Box::pin(server.run(shutdown.clone()));
-            let served = tokio::select! {
-                served = &mut serving => served,
-                () = Box::pin(replays.run(shutdown)) => {
-                    // Who waits for a message would hold up the end.
-                    leases.end().await;
-                    serving.await
-                }
+            // It ends with the server, and the server with `shutdown`.
+            let working = shutdown.child_token();
+            let serving = async {
+                let served = Box::pin(server.run(shutdown)).await;
+                working.cancel();
+                served
             };
-            leases.end().await;
+            let ending = async {
+                working.cancelled().await;
+                // Who waits for a message would hold up the end.
+                leases.end().await;
+            };
+            let (served, (), ()) = tokio::join!(serving, Box::pin(replays.run(working.clone())), ending);
             served
         })
     }

@@ -14,6 +14,8 @@ use crate::times::since;
 /// Messages that one call discards.
 const DISCARDED_AT_ONCE: i32 = 500;
 const LOOK_EVERY: Duration = Duration::from_millis(200);
+/// A minute without progress: the bus is in trouble, or no administration works on it.
+const LOOKS_IDLE_MAX: u32 = 300;
 /// A line of progress for each of these, while a replay goes on.
 const LOOKS_PER_LINE: u32 = 10;
 
@@ -80,12 +82,19 @@ pub(crate) struct Chosen {
     /// Only those parked before then: a time, or how long ago, e.g. 90m, 2h or 7d
     #[arg(long, value_name = "TIME", value_parser = since)]
     before: Option<SystemTime>,
-    /// At most so many: the oldest, of a replay those that were not tried yet
+    /// At most so many: the oldest, of a replay those that were not tried yet; not where --id names them
     #[arg(long, alias = "examine", value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(i32).range(1..))]
     first: i32,
     /// All of them
     #[arg(long, conflicts_with = "first")]
     all: bool,
+}
+
+impl Chosen {
+    /// Who names messages means all of them, however many rows they have.
+    const fn is_unlimited(&self) -> bool {
+        self.all || !self.ids.is_empty()
+    }
 }
 
 #[derive(Debug, Args)]
@@ -97,7 +106,8 @@ pub(crate) struct Chosen {
 The replay is a job of the administration: it goes on when this command is interrupted. `dead-letters replays` shows how far
 it is, and `dead-letters stop` ends it.
 
-Exit code 1, with the reasons, when something that was meant could not be replayed: it stays parked.")]
+Exit code 1, with the reasons, when something that was meant could not be replayed: it stays parked. Also when the replay
+was stopped, or does not get on for a minute: then it goes on when it can.")]
 pub struct DeadLettersReplayArgs {
     #[command(flatten)]
     chosen: Chosen,
@@ -188,46 +198,73 @@ async fn summary(args: DeadLettersSummaryArgs) -> Result<(), Failure> {
 
 async fn replay(args: DeadLettersReplayArgs) -> Result<(), Failure> {
     let client = client(&args.server).await?;
-    let Chosen { from, reason, ids, before, first, all } = args.chosen;
+    let max_messages = if args.chosen.is_unlimited() { 0 } else { args.chosen.first };
+    let Chosen { from, reason, ids, before, .. } = args.chosen;
     let request = v1::StartReplayRequest {
         parking: parking(from),
         reason,
         message_ids: ids,
         before_time: before.map(Into::into),
-        max_messages: if all { 0 } else { first },
+        max_messages,
         request_id: String::new(),
     };
     let begun = client.start_replay(request).await?.into_inner();
     let mut left_because = begun.left_because;
     let mut replayed = 0;
+    let mut end = Ok(());
     if let Some(job) = begun.replay {
         let job = ended(&client, job).await?;
+        end = through(&job);
         replayed = job.replayed;
         left_because.extend(job.left_because);
-        if job.stopped {
-            output::note(&format!("{} was stopped", job.name));
-        }
     }
     let request = v1::SummarizeDeadLettersRequest { parking: parking(from) };
     let left = client.summarize_dead_letters(request).await?.into_inner().examined;
     print_one(args.server.json, &v1::ReplayDeadLettersResponse { replayed, left, left_because: left_because.clone() })?;
+    end?;
     all_done("replayed", &left_because)
 }
 
-/// Waits for its end, and says how far it is.
+/// Waits for its end, and says how far it is; not for ever where it does not get on.
 async fn ended(client: &DeadLetterServiceClient, begun: v1::ReplayJob) -> Result<v1::ReplayJob, Failure> {
     let mut job = begun;
-    let mut looks = 0;
+    let (mut looks, mut idle) = (0, 0);
     while job.end_time.is_none() {
         tokio::time::sleep(LOOK_EVERY).await;
-        looks += 1;
         let request = v1::GetReplayRequest { name: job.name.clone() };
-        job = client.get_replay(request).await?.into_inner().replay.unwrap_or_default();
+        let now = client.get_replay(request).await?.into_inner().replay.unwrap_or_default();
+        looks += 1;
+        idle = if now == job { idle + 1 } else { 0 };
+        job = now;
+        if idle >= LOOKS_IDLE_MAX && job.end_time.is_none() {
+            return Err(Failure::failed(format!(
+                "{} does not get on: {} of {} replayed, {} left. It is still there: `waypost dead-letters replays` shows it, \
+                 `waypost dead-letters stop {}` ends it, and the administration's log says what it waits for",
+                job.name,
+                job.replayed,
+                job.total,
+                left(&job),
+                job.name
+            )));
+        }
         if looks % LOOKS_PER_LINE == 0 {
             output::note(&format!("{}: {} of {} replayed, {} left", job.name, job.replayed, job.total, left(&job)));
         }
     }
     Ok(job)
+}
+
+/// A failure where it ended before all were replayed or left.
+fn through(job: &v1::ReplayJob) -> Result<(), Failure> {
+    let done = job.replayed + left(job);
+    if job.stopped {
+        return Err(Failure::failed(format!("{} was stopped: {done} of {} were done", job.name, job.total)));
+    }
+    if done != job.total {
+        let problem = format!("{} has ended, and only {done} of {} are accounted for", job.name, job.total);
+        return Err(Failure::failed(format!("{problem}: `waypost dead-letters list` shows what is parked")));
+    }
+    Ok(())
 }
 
 fn left(job: &v1::ReplayJob) -> i64 {
@@ -249,9 +286,10 @@ async fn stop(args: DeadLettersStopArgs) -> Result<(), Failure> {
 
 async fn discard(args: DeadLettersDiscardArgs) -> Result<(), Failure> {
     let client = client(&args.server).await?;
-    let Chosen { from, reason, ids, before, first, all } = args.chosen;
+    let is_unlimited = args.chosen.is_unlimited();
+    let Chosen { from, reason, ids, before, first, .. } = args.chosen;
     let mut answer = v1::DiscardDeadLettersResponse::default();
-    let mut room = if all { i64::MAX } else { first.into() };
+    let mut room = if is_unlimited { i64::MAX } else { first.into() };
     while room > 0 {
         let examine_max = i32::try_from(room).unwrap_or(i32::MAX).min(DISCARDED_AT_ONCE);
         let request = v1::DiscardDeadLettersRequest {
@@ -287,4 +325,27 @@ fn all_done(done: &str, left: &[v1::ReasonCount]) -> Result<(), Failure> {
     let count: i64 = left.iter().map(|one| one.count).sum();
     let why: Vec<String> = left.iter().map(|one| format!("{} {}", one.count, one.reason)).collect();
     Err(Failure::failed(format!("{count} not {done}: {}", why.join(", "))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_replay_that_did_not_do_all_is_a_failure() {
+        let because = |count| vec![v1::ReasonCount { reason: "no-way-back".to_owned(), count }];
+        let job = |replayed, left, stopped| v1::ReplayJob {
+            name: "replays/1".to_owned(),
+            total: 3,
+            replayed,
+            left_because: because(left),
+            stopped,
+            ..v1::ReplayJob::default()
+        };
+        assert!(through(&job(2, 1, false)).is_ok(), "what is left is told by reason");
+        for (job, told) in [(job(1, 1, true), "stopped: 2 of 3"), (job(1, 1, false), "only 2 of 3")] {
+            let failure = through(&job).unwrap_err();
+            assert!(failure.message().is_some_and(|message| message.contains(told)), "{failure:?}");
+        }
+    }
 }

@@ -61,26 +61,41 @@ pub type ParkedPlace = (Timestamp, i64, Uuid);
 const SHOWN: &str = "place, id, parking, message_id, reason, origin, kind, detail, attempts, replays, parked_at, \
                      length(body) AS body_bytes";
 
-/// What [`ParkedFilter::params`] binds, as $1 to $4.
-const FITS_SQLITE: &str = "parking = $1
+/// What [`ParkedFilter::params`] binds, as $1 to $4; ids have their place in `{ids}`.
+const FITS: &str = "parking = $1
         AND (CAST($2 AS TEXT) IS NULL OR reason = CAST($2 AS TEXT))
-        AND (CAST($3 AS TEXT) IS NULL OR message_id IN (SELECT value FROM json_each($3)))
-        AND (CAST($4 AS BIGINT) IS NULL OR parked_at < CAST($4 AS BIGINT))";
-const FITS_POSTGRES: &str = "parking = $1
-        AND (CAST($2 AS TEXT) IS NULL OR reason = CAST($2 AS TEXT))
-        AND ($3::TEXT[] IS NULL OR message_id = ANY($3::TEXT[]))
+        AND {ids}
         AND (CAST($4 AS BIGINT) IS NULL OR parked_at < CAST($4 AS BIGINT))";
 
-/// `text` for both databases, with the filter in place of `{fits}`.
-pub(crate) fn filtered(text: &str) -> Sql {
-    Sql::made_each(text.replace("{fits}", FITS_SQLITE), text.replace("{fits}", FITS_POSTGRES))
+/// A statement for any messages and one for those of some ids, which finds these by an index.
+pub(crate) struct Filtered {
+    any: Sql,
+    by_id: Sql,
+}
+
+impl Filtered {
+    /// `text` with the filter in place of `{fits}`.
+    fn new(text: &str) -> Self {
+        let with = |ids: &str| text.replace("{fits}", &FITS.replace("{ids}", ids));
+        Self {
+            any: Sql::made_each(with("CAST($3 AS TEXT) IS NULL"), with("$3::TEXT[] IS NULL")),
+            by_id: Sql::made_each(
+                with("message_id IN (SELECT value FROM json_each($3))"),
+                with("message_id = ANY($3::TEXT[])"),
+            ),
+        }
+    }
+
+    const fn of(&self, filter: &ParkedFilter) -> &Sql {
+        if filter.message_ids.is_empty() { &self.any } else { &self.by_id }
+    }
 }
 
 /// What is there already was moved before, and not acknowledged.
 static PARK: LazyLock<Sql> = LazyLock::new(|| PARKED.insert("ON CONFLICT DO NOTHING"));
 
-static LIST: LazyLock<Sql> = LazyLock::new(|| {
-    filtered(&format!(
+static LIST: LazyLock<Filtered> = LazyLock::new(|| {
+    Filtered::new(&format!(
         "SELECT {SHOWN}
     FROM parked
     WHERE {{fits}} AND (parked_at, place, id) > ($5, $6, $7)
@@ -89,8 +104,8 @@ static LIST: LazyLock<Sql> = LazyLock::new(|| {
     ))
 });
 
-static WHOLE: LazyLock<Sql> = LazyLock::new(|| {
-    filtered(&format!(
+static WHOLE: LazyLock<Filtered> = LazyLock::new(|| {
+    Filtered::new(&format!(
         "SELECT {}, length(body) AS body_bytes
     FROM parked
     WHERE {{fits}} AND (parked_at, place, id) > ($5, $6, $7)
@@ -100,30 +115,37 @@ static WHOLE: LazyLock<Sql> = LazyLock::new(|| {
     ))
 });
 
-static GROUPS: LazyLock<Sql> = LazyLock::new(|| {
-    filtered(
+static GROUPS: LazyLock<Filtered> = LazyLock::new(|| {
+    Filtered::new(
         "SELECT reason, origin, kind, count(*) AS count, min(parked_at) AS first_at, max(parked_at) AS last_at
     FROM parked
     WHERE {fits}
     GROUP BY reason, origin, kind
-    ORDER BY count(*) DESC, reason, origin, kind",
+    ORDER BY count(*) DESC, reason, origin, kind
+    LIMIT $5",
     )
 });
 
 static COUNTS: Sql =
     Sql::both("SELECT parking, count(parking) AS count, min(parked_at) AS oldest_at FROM parked GROUP BY parking");
 
+/// Whoever follows a message reads no more.
+const OF_MESSAGES_MAX: u32 = 100;
+/// What is parked has few reasons and places, unless a stranger names them.
+const GROUPS_MAX: u32 = 500;
+
 static OF_MESSAGES: LazyLock<Sql> = LazyLock::new(|| {
     Sql::made_each(
         format!(
-            "SELECT {SHOWN} FROM parked WHERE message_id IN (SELECT value FROM json_each($1)) ORDER BY parked_at, place, id"
+            "SELECT {SHOWN} FROM parked WHERE message_id IN (SELECT value FROM json_each($1))
+            ORDER BY parked_at, place, id LIMIT $2"
         ),
-        format!("SELECT {SHOWN} FROM parked WHERE message_id = ANY($1::TEXT[]) ORDER BY parked_at, place, id"),
+        format!("SELECT {SHOWN} FROM parked WHERE message_id = ANY($1::TEXT[]) ORDER BY parked_at, place, id LIMIT $2"),
     )
 });
 
-static IDS_THERE: LazyLock<Sql> = LazyLock::new(|| {
-    filtered(
+static IDS_THERE: LazyLock<Filtered> = LazyLock::new(|| {
+    Filtered::new(
         "SELECT message_id, max(CASE WHEN job IS NULL THEN 0 ELSE 1 END) AS in_hand
     FROM parked
     WHERE {fits}
@@ -132,9 +154,12 @@ static IDS_THERE: LazyLock<Sql> = LazyLock::new(|| {
     )
 });
 
+static IN_HANDS: LazyLock<Filtered> =
+    LazyLock::new(|| Filtered::new("SELECT count(*) AS count FROM parked WHERE {fits} AND job IS NOT NULL"));
+
 /// A replay that has one in hand comes first.
-static DISCARD: LazyLock<Sql> = LazyLock::new(|| {
-    filtered(
+static DISCARD: LazyLock<Filtered> = LazyLock::new(|| {
+    Filtered::new(
         "DELETE FROM parked
     WHERE id IN (SELECT id FROM parked WHERE {fits} AND job IS NULL ORDER BY parked_at, place, id LIMIT $5)
     RETURNING message_id",
@@ -165,12 +190,17 @@ fn page(filter: &ParkedFilter, after: Option<ParkedPlace>, limit: u32) -> Vec<Pa
 impl RecordTx {
     /// Keeps parked messages, in this order; those that are kept already are passed over. Returns how many are new.
     pub async fn park(&mut self, messages: &[ParkedMessage]) -> Result<u64> {
+        self.park_from(0, messages).await
+    }
+
+    /// The same for some of those that were moved at once; the first of them has this place.
+    pub async fn park_from(&mut self, first: usize, messages: &[ParkedMessage]) -> Result<u64> {
         if messages.is_empty() {
             return Ok(0);
         }
         // One order of keys for all, so that two batches cannot wait for each other.
         let mut by_id: BTreeMap<Uuid, (usize, &ParkedMessage)> = BTreeMap::new();
-        for (place, message) in messages.iter().enumerate() {
+        for (place, message) in (first..).zip(messages) {
             by_id.entry(message.id()).or_insert((place, message));
         }
         let rows = by_id.into_iter().map(|(id, (place, message))| message.params(place, id)).collect();
@@ -187,7 +217,7 @@ impl Store {
         after: Option<ParkedPlace>,
         limit: u32,
     ) -> Result<Vec<(ParkedPlace, ParkedRow)>> {
-        let rows = self.report(&LIST, page(filter, after, limit)).await?;
+        let rows = self.report(LIST.of(filter), page(filter, after, limit)).await?;
         let read = rows.iter().map(|row| {
             let row = row.of(PARKED.name);
             let shown = ParkedRow::from_row(&row)?;
@@ -203,7 +233,7 @@ impl Store {
         after: Option<ParkedPlace>,
         limit: u32,
     ) -> Result<Vec<(ParkedPlace, ParkedMessage)>> {
-        let rows = self.report(&WHOLE, page(filter, after, limit)).await?;
+        let rows = self.report(WHOLE.of(filter), page(filter, after, limit)).await?;
         let read = rows.iter().map(|row| {
             let row = row.of(PARKED.name);
             let message = ParkedMessage::from_row(&row)?;
@@ -212,9 +242,11 @@ impl Store {
         read.collect()
     }
 
-    /// The same by what they have in common, the largest group first.
+    /// The same by what they have in common, the largest groups first; no more than 500 of them.
     pub async fn parked_groups(&self, filter: &ParkedFilter) -> Result<Vec<ParkedGroup>> {
-        let rows = self.report(&GROUPS, filter.params()).await?;
+        let mut params = filter.params();
+        params.extend(params![GROUPS_MAX]);
+        let rows = self.report(GROUPS.of(filter), params).await?;
         let group = |row: &Columns<'_>| {
             Ok(ParkedGroup {
                 reason: row.get("reason")?,
@@ -241,10 +273,10 @@ impl Store {
         rows.iter().map(|row| count(&row.of(PARKED.name))).collect()
     }
 
-    /// What is parked under these ids of messages, wherever.
+    /// The first hundred that are parked under these ids of messages, wherever; what has no id is not among them.
     pub async fn parked_of(&self, message_ids: &[String]) -> Result<Vec<ParkedRow>> {
-        let ids: Param<'_> = message_ids.iter().map(|id| key(id)).collect();
-        let rows = self.read(&OF_MESSAGES, params![ids]).await?;
+        let ids: Param<'_> = message_ids.iter().filter(|id| !id.is_empty()).map(|id| key(id)).collect();
+        let rows = self.read(&OF_MESSAGES, params![ids, OF_MESSAGES_MAX]).await?;
         rows.iter().map(|row| ParkedRow::from_row(&row.of(PARKED.name))).collect()
     }
 }
@@ -252,16 +284,22 @@ impl Store {
 impl AuditedTx {
     /// The ids of the messages that fit, and whether a replay has one in hand: for a filter that names ids.
     pub async fn parked_ids(&mut self, filter: &ParkedFilter) -> Result<BTreeMap<String, bool>> {
-        let rows = self.tx.query(&IDS_THERE, filter.params()).await?;
+        let rows = self.tx.query(IDS_THERE.of(filter), filter.params()).await?;
         let id = |row: &Columns<'_>| Ok((row.get("message_id")?, row.get("in_hand")?));
         rows.iter().map(|row| id(&row.of(PARKED.name))).collect()
+    }
+
+    /// How many that fit a replay has in hand.
+    pub async fn parked_in_hand(&mut self, filter: &ParkedFilter) -> Result<u64> {
+        let rows = self.tx.query(IN_HANDS.of(filter), filter.params()).await?;
+        rows.first().map_or(Ok(0), |row| row.of(PARKED.name).get("count"))
     }
 
     /// Throws away the first `limit` that fit and that no replay has in hand. Returns the ids of the messages.
     pub async fn discard_parked(&mut self, filter: &ParkedFilter, limit: u32) -> Result<Vec<String>> {
         let mut params = filter.params();
         params.extend(params![limit]);
-        let rows = self.tx.query(&DISCARD, params).await?;
+        let rows = self.tx.query(DISCARD.of(filter), params).await?;
         rows.iter().map(|row| row.of(PARKED.name).get("message_id")).collect()
     }
 }

@@ -9,6 +9,7 @@ mod selection;
 mod tests;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use tonic::Request;
 use uuid::Uuid;
@@ -22,7 +23,7 @@ use waypost_store::{ParkedFilter, ParkedGroup, ParkedPlace, ParkedRow, Parking, 
 
 use crate::Shared;
 
-use left::{wire, wire_count};
+use left::{Left, add, tell, wire, wire_count};
 use replays::Replays;
 use selection::{examine_max, filter, not_there, wire_parking};
 
@@ -30,6 +31,8 @@ pub(crate) use selection::collection;
 
 /// Messages of one job.
 const JOB_MESSAGES_MAX: u32 = 100_000;
+/// What a call waits for its replay: less than a call may take.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(20);
 /// Ids that a record in the audit log holds of a job's messages.
 const RECORDED_IDS_MAX: u32 = 500;
 
@@ -76,7 +79,7 @@ impl DeadLetters {
             *reasons.entry(group.reason.clone()).or_default() += group.count;
         }
         Ok(v1::SummarizeDeadLettersResponse {
-            examined: wire_count(reasons.values().sum()),
+            examined: self.still_parked(parking).await?,
             reasons: wire(&reasons),
             groups: groups.into_iter().map(wire_group).collect(),
         })
@@ -101,10 +104,15 @@ impl DeadLetters {
         let mut replayed = 0;
         if let Some(job) = begun.replay {
             let id = uuid_of("name", "replays", &job.name)?;
-            self.replays.work_on(id, &Uuid::now_v7().to_string()).await?;
-            let job = self.job(id).await?;
+            let within = tokio::time::timeout(ANSWERED_WITHIN, self.replays.finish(id));
+            if let Ok(finished) = within.await {
+                finished?;
+            }
+            let mut job = self.job(id).await?;
             replayed = wire_count(job.replayed);
-            left.extend(wire(&job.left_because));
+            let unfinished = job.unfinished();
+            add(&mut job.left_because, Left::InHand, unfinished);
+            tell(&mut left, &job.left_because);
         }
         let still = self.still_parked(selection::parking(request.parking)?).await?;
         Ok(v1::ReplayDeadLettersResponse { replayed, left: still, left_because: left })
@@ -132,11 +140,15 @@ impl DeadLetters {
         let filter = filter(request.parking, &request.reason, &request.message_ids, request.before_time.as_ref())?;
         let begun = change(&self.shared.store, mutation, move |tx| {
             Box::pin(async move {
-                let left_because = wire(&not_there(tx, &filter).await?);
+                let mut left = not_there(tx, &filter).await?;
+                let in_hand = if filter.message_ids.is_empty() { tx.parked_in_hand(&filter).await? } else { 0 };
                 let by = tx.caller().actor.clone();
-                let Some(job) = tx.begin_replay(&filter, max, &by).await? else {
-                    return Ok(v1::StartReplayResponse { replay: None, left_because });
-                };
+                let job = tx.begin_replay(&filter, max, &by).await?;
+                // What would have been its next, had no other job it in hand.
+                let room = u64::from(max) - job.as_ref().map_or(0, |job| job.total);
+                add(&mut left, Left::InHand, in_hand.min(room));
+                let left_because = wire(&left);
+                let Some(job) = job else { return Ok(v1::StartReplayResponse { replay: None, left_because }) };
                 let ids = tx.replay_ids(job.id, RECORDED_IDS_MAX).await?;
                 let max_messages = i32::try_from(job.total).unwrap_or(i32::MAX);
                 let done = v1::StartReplayRequest { message_ids: ids, max_messages, ..request };

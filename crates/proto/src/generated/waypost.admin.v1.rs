@@ -3217,8 +3217,9 @@ pub struct ReplayDeadLettersResponse {
     pub left: i64,
     /// Of what was meant, how many were not replayed, and why: `queue-missing`, `queue-full`, `no-permission` (the broker
     /// refuses the administration's user), `not-confirmed` (the bus is in trouble), `no-way-back` (it came from no queue),
-    /// `decision-gone` (erased from the store), `no-team` (decided for none), `not-found` (asked for by id, and not parked, or
-    /// not as asked), `in-hand` (another replay has it).
+    /// `decision-gone` (erased from the store), `no-team` (decided for none), `unreadable-row` (what the store holds of it is
+    /// damaged), `not-found` (asked for by id, and not parked, or not as asked), `in-hand` (another replay has it, or this one
+    /// still).
     #[prost(message, repeated, tag = "3")]
     pub left_because: ::prost::alloc::vec::Vec<ReasonCount>,
 }
@@ -3307,7 +3308,8 @@ pub struct StartReplayResponse {
     /// Absent where there is nothing to replay.
     #[prost(message, optional, tag = "1")]
     pub replay: ::core::option::Option<ReplayJob>,
-    /// Of what was asked for by id, how many are not among its messages, and why: `not-found`, `in-hand`.
+    /// Of what was meant, how many are not among its messages, and why: `not-found` (asked for by id), `in-hand` (another replay
+    /// has it).
     #[prost(message, repeated, tag = "2")]
     pub left_because: ::prost::alloc::vec::Vec<ReasonCount>,
 }
@@ -3531,7 +3533,8 @@ pub mod dead_letter_service_client {
         }
         /// Puts dead letters back into the queue that they came from, to be handled as if they had just come; and unrouted
         /// messages into the queue of the team that was decided for, under the same id. A dead letter that came from no queue,
-        /// such as a webhook body that could not be read, cannot be replayed. Answers when it is through: for few messages.
+        /// such as a webhook body that could not be read, cannot be replayed. For few messages: answers when it is
+        /// through, or after 20 s; what it has not come to by then is `in-hand`, and goes on as the job that it is.
         pub fn replay_dead_letters(
             &self,
             request: super::ReplayDeadLettersRequest,
@@ -3565,7 +3568,8 @@ pub mod dead_letter_service_client {
         ) -> Call<super::ListReplaysResponse> {
             call(&self.0, "/waypost.admin.v1.DeadLetterService/ListReplays", &request)
         }
-        /// Ends a replay; what it has not replayed stays parked. One that has ended is answered as it is.
+        /// Ends a replay; what it has not replayed stays parked, and is free again when what is just being put back is written
+        /// down. One that has ended is answered as it is.
         pub fn stop_replay(
             &self,
             request: super::StopReplayRequest,
@@ -3604,7 +3608,8 @@ pub mod dead_letter_service_server {
         ) -> Result<tonic::Response<super::SummarizeDeadLettersResponse>, tonic::Status>;
         /// Puts dead letters back into the queue that they came from, to be handled as if they had just come; and unrouted
         /// messages into the queue of the team that was decided for, under the same id. A dead letter that came from no queue,
-        /// such as a webhook body that could not be read, cannot be replayed. Answers when it is through: for few messages.
+        /// such as a webhook body that could not be read, cannot be replayed. For few messages: answers when it is
+        /// through, or after 20 s; what it has not come to by then is `in-hand`, and goes on as the job that it is.
         async fn replay_dead_letters(
             &self,
             request: tonic::Request<super::ReplayDeadLettersRequest>,
@@ -3626,7 +3631,8 @@ pub mod dead_letter_service_server {
             &self,
             request: tonic::Request<super::ListReplaysRequest>,
         ) -> Result<tonic::Response<super::ListReplaysResponse>, tonic::Status>;
-        /// Ends a replay; what it has not replayed stays parked. One that has ended is answered as it is.
+        /// Ends a replay; what it has not replayed stays parked, and is free again when what is just being put back is written
+        /// down. One that has ended is answered as it is.
         async fn stop_replay(
             &self,
             request: tonic::Request<super::StopReplayRequest>,

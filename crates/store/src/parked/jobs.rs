@@ -9,7 +9,7 @@ use std::time::Duration;
 use uuid::Uuid;
 use waypost_domain::Timestamp;
 
-use super::{PARKED, ParkedFilter, ParkedMessage, Parking, filtered};
+use super::{Filtered, PARKED, ParkedFilter, ParkedMessage, Parking};
 use crate::admin::AuditedTx;
 use crate::core::{Columns, Param, Row, Sql, Statement, Table, params};
 use crate::lease::millis;
@@ -37,9 +37,9 @@ pub struct ReplayJob {
 }
 
 impl ReplayJob {
-    /// How many were replayed or left.
-    pub fn done(&self) -> u64 {
-        self.replayed + self.left_because.values().sum::<u64>()
+    /// How many are neither replayed nor left.
+    pub fn unfinished(&self) -> u64 {
+        self.total.saturating_sub(self.replayed).saturating_sub(self.left_because.values().sum())
     }
 }
 
@@ -75,8 +75,8 @@ static FORGET: Sql = Sql::both("DELETE FROM parked_job WHERE ended_at < $1");
 static INSERT: LazyLock<Sql> = LazyLock::new(|| JOB.insert(""));
 
 /// What was tried before comes last.
-static CHOOSE: LazyLock<Sql> = LazyLock::new(|| {
-    filtered(
+static CHOOSE: LazyLock<Filtered> = LazyLock::new(|| {
+    Filtered::new(
         "UPDATE parked SET job = $5
     WHERE id IN (
         SELECT id FROM parked WHERE {fits} AND job IS NULL
@@ -91,7 +91,12 @@ static BY_ID: LazyLock<Sql> = LazyLock::new(|| JOB.select("WHERE id = $1"));
 
 static LATEST: LazyLock<Sql> = LazyLock::new(|| JOB.select("ORDER BY begun_at DESC, id DESC LIMIT $1"));
 
-static OPEN: Sql = Sql::both("SELECT id FROM parked_job WHERE ended_at IS NULL ORDER BY begun_at, id");
+/// Also what was stopped in the middle of a step and has not let go.
+static OPEN: Sql = Sql::both(
+    "SELECT id FROM parked_job
+    WHERE ended_at IS NULL OR (stopped = 1 AND EXISTS (SELECT 1 FROM parked WHERE parked.job = parked_job.id))
+    ORDER BY begun_at, id",
+);
 
 static CLAIM: LazyLock<Sql> = LazyLock::new(|| {
     Sql::made(format!(
@@ -119,20 +124,32 @@ static LEAVE: Sql = Sql::each(
     "UPDATE parked SET job = NULL, tried_at = $3 WHERE job = $2 AND id = ANY($1::UUID[])",
 );
 
-/// Whoever has lost the claim does not count: whoever has it does.
-static ADVANCE: Sql =
-    Sql::both("UPDATE parked_job SET replayed = replayed + $3, left_because = $4 WHERE id = $1 AND claimed_by = $2");
+/// One step of a replay is written down at a time.
+static LOCKED: Sql = Sql::each(
+    "SELECT left_because FROM parked_job WHERE id = $1",
+    "SELECT left_because FROM parked_job WHERE id = $1 FOR UPDATE",
+);
+
+static ADVANCE: Sql = Sql::both("UPDATE parked_job SET replayed = replayed + $2, left_because = $3 WHERE id = $1");
+
+static RELEASE: Sql = Sql::both("UPDATE parked_job SET claimed_until = 0 WHERE id = $1 AND claimed_by = $2");
 
 static END: Sql =
     Sql::both("UPDATE parked_job SET ended_at = $3 WHERE id = $1 AND claimed_by = $2 AND ended_at IS NULL");
 
 static STOP: Sql = Sql::both("UPDATE parked_job SET ended_at = $2, stopped = 1 WHERE id = $1 AND ended_at IS NULL");
 
-static LET_GO: Sql = Sql::both("UPDATE parked SET job = NULL WHERE job = $1");
+/// Where nobody can be publishing what it has in hand: no claim lasts, or it is this worker's.
+static LET_GO: Sql = Sql::both(
+    "UPDATE parked SET job = NULL
+    WHERE job = $1 AND EXISTS (
+        SELECT 1 FROM parked_job
+        WHERE id = $1 AND ended_at IS NOT NULL AND (claimed_by = $2 OR claimed_until <= $3))",
+);
 
 impl ReplayJob {
     fn from_row(row: &Columns<'_>) -> Result<Self> {
-        let left_because = row.parse("left_because", |text| serde_json::from_str(text).ok())?;
+        let left_because = tally(row)?;
         Ok(Self {
             begun_at: row.get("begun_at")?,
             ended_at: row.get("ended_at")?,
@@ -142,13 +159,18 @@ impl ReplayJob {
             id: row.get("id")?,
             parking: row.parse("parking", Parking::parse)?.ok_or(row.unreadable("parking"))?,
             begun_by: row.get("begun_by")?,
-            left_because: left_because.unwrap_or_default(),
+            left_because,
         })
     }
 
     fn of(rows: &[Row]) -> Result<Option<Self>> {
         rows.first().map(|row| Self::from_row(&row.of(JOB.name))).transpose()
     }
+}
+
+fn tally(row: &Columns<'_>) -> Result<BTreeMap<String, u64>> {
+    let tally: Option<BTreeMap<String, u64>> = row.parse("left_because", |text| serde_json::from_str(text).ok())?;
+    Ok(tally.unwrap_or_default())
 }
 
 impl AuditedTx {
@@ -158,7 +180,7 @@ impl AuditedTx {
         let id = self.ids.next_id();
         let mut params = filter.params();
         params.extend(params![id, limit]);
-        let total = self.tx.execute(&CHOOSE, params).await?;
+        let total = self.tx.execute(CHOOSE.of(filter), params).await?;
         if total == 0 {
             return Ok(None);
         }
@@ -186,12 +208,13 @@ impl AuditedTx {
         rows.iter().map(|row| row.of(PARKED.name).get("message_id")).collect()
     }
 
-    /// Ends a replay before it is through; what it has in hand stays parked. Returns it as it was; `None`: there is none.
+    /// Ends a replay before it is through; what it has in hand stays parked, and is free unless somebody is in the middle of a
+    /// step: then it is when [`Store::let_go`] is called. Returns the replay as it was; `None`: there is none.
     pub async fn stop_replay(&mut self, job: Uuid) -> Result<Option<ReplayJob>> {
         let found = ReplayJob::of(&self.tx.query(&BY_ID, params![job]).await?)?;
         if found.as_ref().is_some_and(|job| job.ended_at.is_none()) {
             let stop = Statement::new(&STOP, params![job, self.now]);
-            self.tx.run(vec![stop, Statement::new(&LET_GO, params![job])]).await?;
+            self.tx.run(vec![stop, Statement::new(&LET_GO, params![job, "", self.now])]).await?;
         }
         Ok(found)
     }
@@ -209,7 +232,7 @@ impl Store {
         rows.iter().map(|row| ReplayJob::from_row(&row.of(JOB.name))).collect()
     }
 
-    /// Those that are not through, the oldest first.
+    /// Those that are not through or have not let go, the oldest first.
     pub async fn open_replays(&self) -> Result<Vec<Uuid>> {
         let rows = self.read(&OPEN, vec![]).await?;
         rows.iter().map(|row| row.of(JOB.name).get("id")).collect()
@@ -222,33 +245,50 @@ impl Store {
         ReplayJob::of(&self.write(&CLAIM, params![id, worker, until, now]).await?.rows)
     }
 
-    /// What a replay has in hand, each with what [`ReplayStep`] calls it.
-    pub async fn replay_messages(&self, job: Uuid, limit: u32) -> Result<Vec<(Uuid, ParkedMessage)>> {
+    /// Others need not wait until the claim runs out.
+    pub async fn release_replay(&self, id: Uuid, worker: &str) -> Result<()> {
+        self.write(&RELEASE, params![id, worker]).await.map(drop)
+    }
+
+    /// Frees what a replay that has ended still has in hand, unless somebody else is in the middle of a step.
+    pub async fn let_go(&self, id: Uuid, worker: &str) -> Result<()> {
+        let now = self.now().await?;
+        self.write(&LET_GO, params![id, worker, now]).await.map(drop)
+    }
+
+    /// What a replay has in hand, each with what [`ReplayStep`] calls it. A row that cannot be read does not hide the others.
+    pub async fn replay_messages(&self, job: Uuid, limit: u32) -> Result<Vec<(Uuid, Result<ParkedMessage>)>> {
         let rows = self.read(&IN_HAND, params![job, limit]).await?;
         let read = rows.iter().map(|row| {
             let row = row.of(PARKED.name);
-            Ok((row.get("id")?, ParkedMessage::from_row(&row)?))
+            Ok((row.get("id")?, ParkedMessage::from_row(&row)))
         });
         read.collect()
     }
 
-    /// Writes down what became of some messages of a replay, as whoever has it claimed; `job` is what the claim gave.
-    pub async fn advance_replay(&self, job: &ReplayJob, worker: &str, step: &ReplayStep) -> Result<()> {
-        let mut left_because = job.left_because.clone();
-        for (_, reason) in &step.left {
-            *left_because.entry(reason.clone()).or_default() += 1;
+    /// Writes down what became of some messages of a replay. Whoever published them does so, even where the claim has run out:
+    /// each message counts when it ceases to be in hand, and so once.
+    pub async fn advance_replay(&self, job: Uuid, step: &ReplayStep) -> Result<()> {
+        let now = self.now().await?;
+        let mut by_reason: BTreeMap<&str, Vec<Uuid>> = BTreeMap::new();
+        for (id, reason) in &step.left {
+            by_reason.entry(reason).or_default().push(*id);
+        }
+        let mut tx = self.begin().await?;
+        let locked = tx.query(&LOCKED, params![job]).await?;
+        let mut left_because = locked.first().map(|row| tally(&row.of(JOB.name))).transpose()?.unwrap_or_default();
+        let gone: Param<'_> = step.replayed.iter().copied().collect();
+        let replayed = i64::try_from(tx.execute(&GONE, params![gone]).await?).unwrap_or(i64::MAX);
+        for (reason, ids) in by_reason {
+            let left: Param<'_> = ids.into_iter().collect();
+            let count = tx.execute(&LEAVE, params![left, job, now]).await?;
+            if count > 0 {
+                *left_because.entry(reason.to_owned()).or_default() += count;
+            }
         }
         let left_because: serde_json::Value = left_because.into_iter().collect();
-        let replayed = i64::try_from(step.replayed.len()).unwrap_or(i64::MAX);
-        let gone: Param<'_> = step.replayed.iter().copied().collect();
-        let left: Param<'_> = step.left.iter().map(|(id, _)| *id).collect();
-        let now = self.now().await?;
-        let statements = vec![
-            Statement::new(&GONE, params![gone]),
-            Statement::new(&LEAVE, params![left, job.id, now]),
-            Statement::new(&ADVANCE, params![job.id, worker, replayed, left_because.to_string()]),
-        ];
-        self.begin().await?.commit_with(statements).await
+        let advance = Statement::new(&ADVANCE, params![job, replayed, left_because.to_string()]);
+        tx.commit_with(vec![advance]).await
     }
 
     /// Nothing is left in its hands.

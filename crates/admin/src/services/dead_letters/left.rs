@@ -15,6 +15,7 @@ pub(super) enum Left {
     NoWayBack,
     DecisionGone,
     NoTeam,
+    UnreadableRow,
     NotFound,
     InHand,
 }
@@ -40,6 +41,7 @@ impl Left {
             Self::NoWayBack => "no-way-back",
             Self::DecisionGone => "decision-gone",
             Self::NoTeam => "no-team",
+            Self::UnreadableRow => "unreadable-row",
             Self::NotFound => "not-found",
             Self::InHand => "in-hand",
         }
@@ -49,13 +51,25 @@ impl Left {
 /// How many for each reason, by its code.
 pub(super) type Tally = BTreeMap<String, u64>;
 
-pub(super) fn add(tally: &mut Tally, why: Left) {
-    *tally.entry(why.code().to_owned()).or_default() += 1;
+pub(super) fn add(tally: &mut Tally, why: Left, count: u64) {
+    if count > 0 {
+        *tally.entry(why.code().to_owned()).or_default() += count;
+    }
 }
 
 pub(super) fn wire(tally: &Tally) -> Vec<v1::ReasonCount> {
     let wire = |(why, count): (&String, &u64)| v1::ReasonCount { reason: why.clone(), count: wire_count(*count) };
     tally.iter().map(wire).collect()
+}
+
+/// Adds a tally to what is told already.
+pub(super) fn tell(told: &mut Vec<v1::ReasonCount>, tally: &Tally) {
+    for one in wire(tally) {
+        match told.iter_mut().find(|other| other.reason == one.reason) {
+            Some(other) => other.count += one.count,
+            None => told.push(one),
+        }
+    }
 }
 
 pub(super) fn wire_count(count: u64) -> i64 {

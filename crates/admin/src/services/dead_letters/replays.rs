@@ -14,7 +14,8 @@ use waypost_bus::dead_letter::{DIVERTED_HEADER, replay};
 use waypost_bus::{Address, Bus, Message, Publication};
 use waypost_domain::DecisionId;
 use waypost_grpc::Result;
-use waypost_store::{ParkedMessage, Parking, ReplayJob, ReplayStep, Store};
+use waypost_grpc::error::CallError;
+use waypost_store::{ParkedMessage, Parking, ReplayJob, ReplayStep, Store, StoreError};
 
 use super::left::Left;
 
@@ -25,6 +26,19 @@ const CLAIMED_FOR: Duration = Duration::from_secs(30);
 /// Messages in a step: each may be as large as a webhook's body.
 const STEP_MESSAGES: u32 = 32;
 const PUBLISH_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// For a call that waits for a replay which another process works on.
+const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(100);
+
+/// What became of a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Work {
+    /// The next may follow at once.
+    GetsOn,
+    /// Somebody else works on it, or the bus is in trouble.
+    Waits,
+    Ended,
+}
 
 /// Works on the replays of everybody.
 #[derive(Clone)]
@@ -44,47 +58,81 @@ impl Replays {
         self.begun.notify_one();
     }
 
-    /// Until `shutdown`; what is in the middle of a step then is gone on with by whoever comes next.
+    /// Until `shutdown`, which is looked at between steps only: what is published is written down.
     pub(crate) async fn run(&self, shutdown: CancellationToken) {
         let worker = Uuid::now_v7().to_string();
         let mut looks = tokio::time::interval(LOOK_EVERY);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        loop {
+        while !shutdown.is_cancelled() {
             tokio::select! {
                 biased;
                 () = shutdown.cancelled() => return,
                 () = self.begun.notified() => {}
                 _ = looks.tick() => {}
             }
-            let Some(worked) = shutdown.run_until_cancelled(self.work_off(&worker)).await else { return };
-            if let Err(error) = worked {
-                warn!(%error, "replays of parked messages wait");
+            self.work_off(&worker, &shutdown).await;
+        }
+    }
+
+    /// A step of each, and again, until none gets on: a long one does not hold up a short one, nor one that fails the others.
+    pub(super) async fn work_off(&self, worker: &str, shutdown: &CancellationToken) {
+        let mut gets_on = true;
+        while gets_on {
+            gets_on = false;
+            let jobs = match self.store.open_replays().await {
+                Ok(jobs) => jobs,
+                Err(error) => return warn!(%error, "replays of parked messages wait"),
+            };
+            for job in jobs {
+                if shutdown.is_cancelled() {
+                    return;
+                }
+                match self.work_on(job, worker).await {
+                    Ok(work) => gets_on |= work == Work::GetsOn,
+                    Err(error) => warn!(%error, %job, "a replay of parked messages waits"),
+                }
             }
         }
     }
 
-    async fn work_off(&self, worker: &str) -> Result<()> {
-        for job in self.store.open_replays().await? {
-            self.work_on(job, worker).await?;
-        }
-        Ok(())
-    }
-
-    /// Until it has ended, or somebody else works on it.
-    pub(super) async fn work_on(&self, id: Uuid, worker: &str) -> Result<()> {
-        while let Some(job) = self.store.claim_replay(id, worker, CLAIMED_FOR).await? {
-            let messages = self.store.replay_messages(id, STEP_MESSAGES).await?;
-            if messages.is_empty() {
-                self.store.end_replay(id, worker).await?;
-                break;
+    /// Works on one until it has ended, here or elsewhere.
+    pub(super) async fn finish(&self, id: Uuid) -> Result<()> {
+        let worker = Uuid::now_v7().to_string();
+        loop {
+            match self.work_on(id, &worker).await? {
+                Work::GetsOn => {}
+                Work::Ended => return Ok(()),
+                Work::Waits => match self.store.replay_job(id).await? {
+                    Some(job) if job.ended_at.is_none() => tokio::time::sleep(LOOK_AGAIN_AFTER).await,
+                    _ => return Ok(()),
+                },
             }
-            let step = self.step(&job, messages).await?;
-            self.store.advance_replay(&job, worker, &step).await?;
         }
-        Ok(())
     }
 
-    async fn step(&self, job: &ReplayJob, messages: Vec<(Uuid, ParkedMessage)>) -> Result<ReplayStep> {
+    /// A step of it under a claim that ends with the step, in a task of its own: who waits for it may go.
+    async fn work_on(&self, id: Uuid, worker: &str) -> Result<Work> {
+        let stepping = tokio::spawn(self.clone().claimed_step(id, worker.to_owned()));
+        stepping.await.unwrap_or_else(|error| Err(CallError::Internal(format!("a step of a replay: {error}"))))
+    }
+
+    async fn claimed_step(self, id: Uuid, worker: String) -> Result<Work> {
+        let Some(job) = self.store.claim_replay(id, &worker, CLAIMED_FOR).await? else {
+            // It may have been stopped in the middle of a step.
+            self.store.let_go(id, &worker).await?;
+            return Ok(Work::Waits);
+        };
+        let worked = self.step(&job, &worker).await;
+        self.store.release_replay(id, &worker).await?;
+        worked
+    }
+
+    async fn step(&self, job: &ReplayJob, worker: &str) -> Result<Work> {
+        let messages = self.store.replay_messages(job.id, STEP_MESSAGES).await?;
+        if messages.is_empty() {
+            self.store.end_replay(job.id, worker).await?;
+            return Ok(Work::Ended);
+        }
         let mut step = ReplayStep::default();
         let (mut ids, mut publications) = (Vec::new(), Vec::new());
         for (id, message) in messages {
@@ -96,34 +144,59 @@ impl Replays {
                 Err(why) => step.left.push((id, why.code().to_owned())),
             }
         }
+        // Finding their ways took its time, and publishing needs all of the claim's.
+        if self.store.claim_replay(job.id, worker, CLAIMED_FOR).await?.is_none() {
+            return Ok(Work::Waits);
+        }
         let outcomes = self.bus.publish(publications, PUBLISH_TIMEOUT).await;
-        for (id, outcome) in ids.into_iter().zip(outcomes) {
-            match Left::of(outcome) {
-                None => step.replayed.push(id),
-                Some(why) => step.left.push((id, why.code().to_owned())),
+        let is_down = !outcomes.is_empty() && outcomes.iter().all(|one| Left::of(*one) == Some(Left::NotConfirmed));
+        if !is_down {
+            for (id, outcome) in ids.into_iter().zip(outcomes) {
+                match Left::of(outcome) {
+                    None => step.replayed.push(id),
+                    Some(why) => step.left.push((id, why.code().to_owned())),
+                }
             }
         }
-        Ok(step)
+        self.store.advance_replay(job.id, &step).await?;
+        Ok(if is_down { Work::Waits } else { Work::GetsOn })
     }
 
     /// Where a parked message belongs, or why that is not known.
     async fn way_back(
         &self,
         parking: Parking,
-        parked: ParkedMessage,
+        parked: std::result::Result<ParkedMessage, StoreError>,
     ) -> Result<std::result::Result<Publication, Left>> {
-        let mut message = whole(parked);
+        let mut message = match parked {
+            Ok(parked) => whole(parked),
+            Err(error) => return unreadable(error),
+        };
         match parking {
             Parking::DeadLetters => Ok(replay(message).ok_or(Left::NoWayBack)),
             Parking::Unrouted => {
                 let Ok(id) = Uuid::try_parse(&message.id) else { return Ok(Err(Left::NoWayBack)) };
-                let event = self.store.decision_of(DecisionId::from_uuid(id)).await?;
+                let event = match self.store.decision_of(DecisionId::from_uuid(id)).await {
+                    Ok(event) => event,
+                    Err(error) => return unreadable(error),
+                };
                 let Some(outcome) = event.and_then(|event| event.outcome) else { return Ok(Err(Left::DecisionGone)) };
                 let Some(team) = outcome.team else { return Ok(Err(Left::NoTeam)) };
                 message.headers.remove(DIVERTED_HEADER);
                 Ok(Ok(Publication { address: Address::team(&team, outcome.priority), message }))
             }
         }
+    }
+}
+
+/// What is damaged stays so, and must not hold up the rest.
+fn unreadable<T>(error: StoreError) -> Result<std::result::Result<T, Left>> {
+    match error {
+        StoreError::Unreadable { .. } => {
+            warn!(%error, "a parked message is not replayed");
+            Ok(Err(Left::UnreadableRow))
+        }
+        error => Err(error.into()),
     }
 }
 

@@ -70,8 +70,8 @@ pub(super) async fn not_there(tx: &mut Tx, filter: &ParkedFilter) -> Result<Tall
     let there = tx.parked_ids(filter).await?;
     for id in filter.message_ids.iter().collect::<BTreeSet<_>>() {
         match there.get(id) {
-            None => left::add(&mut tally, Left::NotFound),
-            Some(true) => left::add(&mut tally, Left::InHand),
+            None => left::add(&mut tally, Left::NotFound, 1),
+            Some(true) => left::add(&mut tally, Left::InHand, 1),
             Some(false) => {}
         }
     }

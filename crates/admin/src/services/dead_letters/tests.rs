@@ -1,7 +1,5 @@
 //! Parked messages on the embedded bus: what is shown of them, where they go back to, and why one stays.
 
-use std::time::Duration;
-
 use tokio_util::sync::CancellationToken;
 use waypost_bus::dead_letter::{ORIGIN_HEADER, REASON_HEADER};
 use waypost_bus::{Bus, Topology};
@@ -18,7 +16,7 @@ const WORDS: &str = "what a customer said";
 const QUEUE: &str = "team.billing.normal";
 
 struct Fixture {
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
     letters: DeadLetters,
 }
 
@@ -35,7 +33,7 @@ impl Fixture {
         let watched = Watched { work: vec![], layout, activity: false, rules_file: None };
         let replays = Replays::new(bus.clone(), store.clone());
         let shared = Shared { bus, store, team_queues: Default::default(), watched, leases: Default::default() };
-        Self { _folder: folder, letters: DeadLetters { shared, replays } }
+        Self { folder, letters: DeadLetters { shared, replays } }
     }
 
     fn store(&self) -> &Store {
@@ -92,6 +90,12 @@ impl Fixture {
             ..Default::default()
         };
         self.letters.replay_dead_letters(call(request)).await.unwrap()
+    }
+
+    /// Changes what is stored as no release does.
+    fn damage(&self, text: &str) {
+        let database = rusqlite::Connection::open(self.folder.path().join("store.db")).unwrap();
+        database.execute_batch(text).unwrap();
     }
 
     async fn queued(&self) -> Vec<String> {
@@ -246,4 +250,72 @@ async fn what_is_wrong_with_a_request_is_named() {
     let discard = v1::DiscardDeadLettersRequest { parking: DEAD.into(), examine_max: 1, ..Default::default() };
     let refused = fixture.letters.discard_dead_letters(call(discard)).await.unwrap_err();
     assert!(refused.to_string().contains("justification"), "{refused}");
+}
+
+#[tokio::test]
+async fn a_replay_that_fails_holds_up_no_other() {
+    let fixture = Fixture::new().await;
+    let damaged = "24f07525-119d-59fd-92a8-eb1a552abc3d";
+    fixture.park(Parking::DeadLetters, QUEUE, &[damaged]).await;
+    let begin = async || {
+        let request = v1::StartReplayRequest { parking: DEAD.into(), ..Default::default() };
+        fixture.letters.start_replay(call(request)).await.unwrap().replay.unwrap().name
+    };
+    let first = begin().await;
+    fixture.damage("UPDATE parked SET headers = '['");
+    fixture.park(Parking::DeadLetters, QUEUE, &["a"]).await;
+    let second = begin().await;
+    // The count of the first job cannot be read either: that one waits for a person.
+    let damage = format!("UPDATE parked_job SET left_because = '[' WHERE id = x'{}'", id_of(&first).simple());
+    fixture.damage(&damage);
+    let stop = CancellationToken::new();
+    fixture.letters.replays.work_off("one", &stop).await;
+    assert_eq!(fixture.queued().await, ["a"]);
+    assert!(fixture.letters.job(id_of(&second)).await.unwrap().ended_at.is_some());
+
+    fixture.damage("UPDATE parked_job SET left_because = '{}', claimed_until = 0");
+    fixture.letters.replays.work_off("one", &stop).await;
+    let job = fixture.letters.job(id_of(&first)).await.unwrap();
+    assert_eq!((job.ended_at.is_some(), job.left_because), (true, [("unreadable-row".to_owned(), 1)].into()));
+}
+
+fn id_of(name: &str) -> Uuid {
+    uuid_of("name", "replays", name).unwrap()
+}
+
+#[tokio::test]
+async fn a_replay_does_nothing_more_once_its_process_ends() {
+    let fixture = Fixture::new().await;
+    fixture.park(Parking::DeadLetters, QUEUE, &["a"]).await;
+    let request = v1::StartReplayRequest { parking: DEAD.into(), ..Default::default() };
+    let begun = fixture.letters.start_replay(call(request.clone())).await.unwrap().replay.unwrap();
+    let stop = CancellationToken::new();
+    stop.cancel();
+    fixture.letters.replays.work_off("one", &stop).await;
+    assert_eq!(fixture.queued().await, [""; 0]);
+
+    let other = fixture.letters.start_replay(call(request)).await.unwrap();
+    assert_eq!((other.replay, why(&other.left_because)), (None, vec![("in-hand", 1)]));
+    let claimed = fixture.store().claim_replay(id_of(&begun.name), "two", ENDS_WITHIN).await.unwrap();
+    let finishing = fixture.letters.replays.finish(id_of(&begun.name));
+    let going_on = async {
+        // It waits while another has it.
+        tokio::task::yield_now().await;
+        fixture.store().release_replay(claimed.unwrap().id, "two").await.unwrap();
+    };
+    let (finished, ()) = tokio::time::timeout(ENDS_WITHIN, async { tokio::join!(finishing, going_on) }).await.unwrap();
+    finished.unwrap();
+    assert_eq!(fixture.queued().await, ["a"]);
+}
+
+#[tokio::test]
+async fn what_a_bus_in_trouble_does_not_take_stays_in_hand() {
+    let fixture = Fixture::new().await;
+    fixture.park(Parking::DeadLetters, QUEUE, &["a"]).await;
+    let request = v1::StartReplayRequest { parking: DEAD.into(), ..Default::default() };
+    let begun = fixture.letters.start_replay(call(request)).await.unwrap().replay.unwrap();
+    fixture.letters.shared.bus.close(ENDS_WITHIN).await;
+    fixture.letters.replays.work_off("one", &CancellationToken::new()).await;
+    let job = fixture.letters.job(id_of(&begun.name)).await.unwrap();
+    assert_eq!((job.ended_at, job.unfinished(), job.left_because), (None, 1, BTreeMap::new()));
 }

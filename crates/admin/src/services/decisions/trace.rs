@@ -23,6 +23,8 @@ impl Steps {
 
 pub(super) async fn trace(store: &Store, event: KnownEvent) -> Result<v1::Trace> {
     let mut steps = Steps::default();
+    // A message is called on the bus as its decision is.
+    let rows = store.parked_of(&[event.decision_id.to_string()]).await?;
     received(store, &mut steps, &event).await?;
     // Of a held message, what released it: that decided it, and was published with it.
     let releaser = match event.released_by.filter(|releaser| *releaser != event.decision_id) {
@@ -42,10 +44,9 @@ pub(super) async fn trace(store: &Store, event: KnownEvent) -> Result<v1::Trace>
             diverted(&mut steps, outcome, diversion);
         }
         let published_with = releaser.as_ref().unwrap_or(&event);
-        published(store, &mut steps, &event, outcome, published_with).await?;
+        published(store, &mut steps, &event, outcome, published_with, rows.is_empty()).await?;
     }
-    // A message is called on the bus as its decision is.
-    parked(&mut steps, &store.parked_of(&[event.decision_id.to_string()]).await?);
+    parked(&mut steps, &rows);
     Ok(v1::Trace { decision: Some(super::wire(event)), steps: steps.0 })
 }
 
@@ -148,6 +149,7 @@ async fn published(
     event: &KnownEvent,
     outcome: &StoredDecision,
     published_with: &KnownEvent,
+    is_gone: bool,
 ) -> Result<()> {
     if !published_with.published {
         let text = "it is not certain yet that a queue has it".to_owned();
@@ -160,7 +162,11 @@ async fn published(
     };
     let queue = team.map_or_else(|| UNROUTED_QUEUE.to_owned(), |team| team_queue(team, outcome.priority));
     let at = store.published_at(published_with).await?;
-    steps.add(at, "published", format!("on {queue}"), team.map(team_name).unwrap_or_default());
+    let mut text = format!("on {queue}");
+    if team.is_none() && is_gone {
+        text.push_str(", from where it is moved to the store: replayed or discarded since, or still in the queue");
+    }
+    steps.add(at, "published", text, team.map(team_name).unwrap_or_default());
     Ok(())
 }
 
