@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
+use tracing::warn;
 use waypost_bus::topology::team_queue;
 use waypost_bus::{Bus, BusError, Depth, Layout, Topology};
 use waypost_domain::team::Priority;
@@ -37,8 +38,8 @@ pub struct Stored {
     pub leases: Vec<(&'static str, LeaseRow)>,
     /// Those that the rules name or named, and those that the administration made.
     pub teams: Vec<TeamRow>,
-    /// What is parked.
-    pub parked: Vec<ParkedCount>,
+    /// What is parked; `None` where the store refuses to tell.
+    pub parked: Option<Vec<ParkedCount>>,
     /// Our numbers on which nobody was seen to answer for 30 days.
     pub numbers_without_answers: Vec<String>,
 }
@@ -54,11 +55,20 @@ impl Stored {
         for Work { component, .. } in work {
             leases.extend(store.leases(component).await?.into_iter().map(|lease| (*component, lease)));
         }
+        let parked = match store.parked_counts().await {
+            Ok(parked) => Some(parked),
+            // Not even counting may be allowed: that must not hide the rest.
+            Err(StoreError::Database(error)) => {
+                warn!(%error, "what is parked cannot be counted");
+                None
+            }
+            Err(error) => return Err(error),
+        };
         Ok(Self {
             now,
             leases,
             teams: store.team_rows(None, u32::MAX).await?,
-            parked: store.parked_counts().await?,
+            parked,
             numbers_without_answers: names.difference(&answered).map(|name| name.as_str().to_owned()).collect(),
         })
     }
@@ -234,6 +244,8 @@ pub struct ParkedOverview {
     pub queued: u64,
     /// `None` where it is not known.
     pub oldest_at: Option<Timestamp>,
+    /// Of those that are still in the queue; `None` where it is not known.
+    pub queued_since: Option<Timestamp>,
 }
 
 /// The whole, and what is wrong with it: nothing, where it is healthy.

@@ -21,7 +21,8 @@ impl Overview {
         let mut problems = facts.problems.clone();
         problems.extend(of_shards(&facts, &shards));
         problems.extend(of_queues(&facts, &teams));
-        problems.extend(parked.iter().filter_map(|place| of_parked(place, facts.now)));
+        problems.extend(parked.iter().flat_map(|place| of_parked(place, facts.now)));
+        problems.extend(of_uncounted(&facts));
         problems.extend(teams.iter().filter_map(of_team));
         problems.extend(of_age(oldest_at, &facts));
         let numbers_without_answers = facts.stored.map(|stored| stored.numbers_without_answers).unwrap_or_default();
@@ -116,11 +117,16 @@ fn of_queues(facts: &Facts, teams: &[TeamOverview]) -> Option<Problem> {
 fn parked(facts: &Facts) -> Vec<ParkedOverview> {
     let state = |queue: &str| facts.queues.as_ref()?.get(queue).copied().flatten();
     let place = |(parking, queue): (Parking, &str)| {
-        let rows = facts.stored.iter().flat_map(|stored| &stored.parked).find(|count| count.parking == parking);
-        let QueueState { messages: queued, oldest_at, .. } = state(queue).unwrap_or_default();
+        let rows = facts
+            .stored
+            .iter()
+            .flat_map(|stored| stored.parked.iter().flatten())
+            .find(|count| count.parking == parking);
+        let QueueState { messages: queued, oldest_at: queued_since, .. } = state(queue).unwrap_or_default();
         let messages = queued + rows.map_or(0, |rows| rows.count);
-        let oldest_at = rows.map(|rows| rows.oldest_at).into_iter().chain(oldest_at).min();
-        (messages > 0).then(|| ParkedOverview { place: queue.to_owned(), messages, queued, oldest_at })
+        let oldest_at = rows.map(|rows| rows.oldest_at).into_iter().chain(queued_since).min();
+        let place = || ParkedOverview { place: queue.to_owned(), messages, queued, oldest_at, queued_since };
+        (messages > 0).then(place)
     };
     [(Parking::DeadLetters, DEAD_LETTERS_QUEUE), (Parking::Unrouted, UNROUTED_QUEUE)]
         .into_iter()
@@ -128,24 +134,37 @@ fn parked(facts: &Facts) -> Vec<ParkedOverview> {
         .collect()
 }
 
-/// What is in the store is told at once; what is in a queue, when whoever moves it has had the time. Where the bus does not
-/// tell ages, whatever is there is told.
-fn of_parked(place: &ParkedOverview, now: Timestamp) -> Option<Problem> {
-    let ParkedOverview { place, messages, queued, oldest_at } = place;
+/// What is in the store is told at once; what is in a queue, when whoever moves it has had the time, whatever the store has.
+/// Where the bus does not tell ages, what is there is told at once too.
+fn of_parked(place: &ParkedOverview, now: Timestamp) -> Vec<Problem> {
+    let ParkedOverview { place, messages, queued, oldest_at, queued_since } = place;
     let is_moved = messages > queued;
-    let is_new = oldest_at.is_some_and(|at| now.millis_since(at) <= QUEUED_MAX_MS);
-    if !is_moved && is_new {
-        return None;
-    }
+    let is_new = queued_since.is_some_and(|at| now.millis_since(at) <= QUEUED_MAX_MS);
     let (kind, from) =
         if place == UNROUTED_QUEUE { ("no team takes", " --from unrouted") } else { ("could not be handled", "") };
-    let what = format!("{place}: {messages} {} that {kind}", if *messages == 1 { "message" } else { "messages" });
-    let remedy = if is_moved {
-        format!("`waypost dead-letters list{from}` says why; then replay or discard")
-    } else {
-        format!("a router moves them to where `waypost dead-letters list{from}` says why: start one, or see its log")
-    };
-    Some(problem(what, *oldest_at, remedy))
+    let told = |count: u64| format!("{place}: {count} {}", if count == 1 { "message" } else { "messages" });
+    let list = format!("`waypost dead-letters list{from}`");
+    let mut problems = Vec::new();
+    if is_moved {
+        let what = format!("{} that {kind}", told(*messages));
+        problems.push(problem(what, *oldest_at, format!("{list} says why; then replay or discard")));
+    }
+    if *queued > 0 && !is_new {
+        let what = match is_moved {
+            true => format!("{} not moved to the store", told(*queued)),
+            false => format!("{} that {kind}", told(*queued)),
+        };
+        let remedy = format!("a router moves them to where {list} says why: start one, or see its log");
+        problems.push(problem(what, *queued_since, remedy));
+    }
+    problems
+}
+
+/// Whatever is parked, nobody would know.
+fn of_uncounted(facts: &Facts) -> Option<Problem> {
+    let is_uncounted = facts.stored.as_ref().is_some_and(|stored| stored.parked.is_none());
+    let remedy = "`waypost store grants` prints the right that is missing: run it after `waypost migrate`";
+    is_uncounted.then(|| problem("what is parked in the store cannot be counted".to_owned(), None, remedy))
 }
 
 fn of_team(team: &TeamOverview) -> Option<Problem> {

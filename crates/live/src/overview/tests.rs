@@ -62,7 +62,7 @@ fn healthy() -> Facts {
         now: Timestamp::from_millis(NOW),
         leases: vec![lease(0, Some("one"), NOW + 9_000), lease(1, Some("one"), NOW + 9_000)],
         teams: vec![row("billing", true, None), row("frontdesk", true, None)],
-        parked: Vec::new(),
+        parked: Some(Vec::new()),
         numbers_without_answers: Vec::new(),
     });
     facts.in_rules = Some([name("billing"), name("frontdesk")].into());
@@ -172,9 +172,9 @@ fn what_is_parked_needs_a_person() {
 
     let keep = |parking, count, seconds| ParkedCount { parking, count, oldest_at: at(seconds) };
     // In the store at once.
-    check(|facts| stored(facts).parked = vec![keep(Parking::DeadLetters, 1, 0)], &[(dead, Some(0))]);
+    check(|facts| stored(facts).parked = Some(vec![keep(Parking::DeadLetters, 1, 0)]), &[(dead, Some(0))]);
     let mut facts = healthy();
-    stored(&mut facts).parked = vec![keep(Parking::DeadLetters, 2, 40), keep(Parking::Unrouted, 1, 5)];
+    stored(&mut facts).parked = Some(vec![keep(Parking::DeadLetters, 2, 40), keep(Parking::Unrouted, 1, 5)]);
     set(&mut facts, DEAD_LETTERS_QUEUE, Some(state(3, Some(at(1)))));
     let overview = Overview::of(facts);
     let parked: Vec<_> = overview.parked.iter().map(|one| (one.messages, one.queued, one.oldest_at)).collect();
@@ -182,6 +182,16 @@ fn what_is_parked_needs_a_person() {
     let remedies: Vec<_> = overview.problems.iter().map(|problem| problem.remedy.as_str()).collect();
     let list = |from| format!("`waypost dead-letters list{from}` says why; then replay or discard");
     assert_eq!(remedies, [list(""), list(" --from unrouted")]);
+    // Rows of before do not hide that nobody moves what came since.
+    for (age, found) in [(Some(at(10)), 1), (Some(at(11)), 2), (None, 2)] {
+        let mut facts = healthy();
+        stored(&mut facts).parked = Some(vec![keep(Parking::DeadLetters, 2, 40)]);
+        park(DEAD_LETTERS_QUEUE, age)(&mut facts);
+        let problems = Overview::of(facts).problems;
+        assert_eq!(problems.len(), found, "{problems:?}");
+        assert!(problems.get(1).is_none_or(|one| one.remedy.contains("start one") && one.since == age), "{problems:?}");
+    }
+    check(|facts| stored(facts).parked = None, &[("what is parked in the store cannot be counted", None)]);
     let mut facts = healthy();
     park(UNROUTED_QUEUE, Some(at(90)))(&mut facts);
     assert!(Overview::of(facts).problems[0].remedy.contains("start one"), "nobody moves it");
