@@ -56,8 +56,8 @@ pub fn replay(mut letter: Message) -> Option<Publication> {
     Some(Publication { address, message: letter })
 }
 
-/// `letter` once more, as it is, with what the broker said of it in words that outlive the publication.
-pub fn park_again(mut letter: Message) -> Publication {
+/// `letter` as it is, with what the broker said of it in words that outlive a publication.
+pub fn in_our_words(mut letter: Message) -> Message {
     let reason = Some(reason_code(&letter).to_owned()).filter(|reason| reason != UNKNOWN);
     let origin = origin(&letter).map(str::to_owned);
     for (header, value) in [(REASON_HEADER, reason), (ORIGIN_HEADER, origin)] {
@@ -66,7 +66,7 @@ pub fn park_again(mut letter: Message) -> Publication {
         }
     }
     letter.headers.retain(|name, _| !name.starts_with("x-"));
-    Publication { address: Address::dead_letters(), message: letter }
+    letter
 }
 
 /// Why. A closed list, so that dead letters can be counted and replayed by reason.
@@ -198,7 +198,7 @@ mod tests {
             (letter(BROKERS_REASON_HEADER, "maxlen"), "maxlen"),
         ] {
             assert_eq!(reason_code(&letter), reason);
-            let again = park_again(letter).message;
+            let again = in_our_words(letter);
             assert_eq!((reason_code(&again), again.headers.keys().any(|name| name.starts_with("x-"))), (reason, false));
         }
     }
@@ -236,7 +236,7 @@ mod tests {
         let mut given_up = message.clone();
         given_up.headers.insert("x-first-death-reason".to_owned(), "delivery_limit".to_owned());
         given_up.headers.insert("x-first-death-queue".to_owned(), "team.vip.urgent".to_owned());
-        let parked = park_again(given_up.clone()).message;
+        let parked = in_our_words(given_up.clone());
         assert!(!parked.headers.keys().any(|name| name.starts_with("x-")), "{parked:?}");
         assert_eq!(DeadLetterReason::of(&parked), Some(DeadLetterReason::DeliveredTooOften));
         for letter in [given_up, parked] {

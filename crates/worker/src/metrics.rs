@@ -1,6 +1,7 @@
 //! The names of what a worker counts. Labels: `component`; never anything of a contact or a message.
 
 use waypost_bus::DeadLetterReason;
+use waypost_store::Parking;
 
 waypost_domain::metric_table! {
     /// Partitions, or other shards, owned by this process, by `component`.
@@ -15,6 +16,8 @@ waypost_domain::metric_table! {
     counters RETRIED = "waypost_worker_retried_total";
     /// Events parked as dead letters, by `component` and `reason`.
     counters DEAD_LETTERED = "waypost_worker_dead_lettered_total";
+    /// Parked messages that were moved to the store, by `parking`: `dead-letters` or `unrouted`.
+    counters MOVED = "waypost_worker_moved_total";
     /// Handlers and passes that panicked, by `component`.
     counters PANICS = "waypost_worker_panics_total";
     /// Seconds from a batch's arrival to its acknowledgement, by `component`.
@@ -40,4 +43,16 @@ pub(crate) fn begin(component: &'static str) {
     for name in [PARTITIONS_OWNED, SHARDS_STOPPED] {
         ::metrics::gauge!(name, "component" => component).set(0.0);
     }
+}
+
+/// Lets the mover's counters begin at 0.
+pub(crate) fn begin_moving() {
+    for parking in Parking::ALL {
+        moved(parking, 0);
+    }
+}
+
+/// So many messages became rows.
+pub(crate) fn moved(parking: Parking, count: u64) {
+    ::metrics::counter!(MOVED, "parking" => parking.as_str()).increment(count);
 }

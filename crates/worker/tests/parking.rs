@@ -101,7 +101,8 @@ async fn what_anybody_parks_becomes_a_row() {
     let job = change.begin_replay(&ParkedFilter::all(Parking::DeadLetters), 10, "a test").await.unwrap().unwrap();
     change.commit(&[]).await.unwrap();
     let all = rig.store.replay_messages(job.id, 10).await.unwrap();
-    let (_, whole) = all.into_iter().find(|(_, one)| one.row.message_id == "bundle").unwrap();
+    let mut all = all.into_iter().map(|(_, one)| one.unwrap());
+    let whole = all.find(|one| one.row.message_id == "bundle").unwrap();
     let letter = Message {
         id: whole.row.message_id,
         kind: whole.row.kind,
@@ -183,5 +184,22 @@ async fn what_cannot_be_kept_yet_is_not_parked_again() {
     let found = moved(&rig, 1).await;
     let told: Vec<_> = found.iter().map(|row| (&*row.reason, &*row.origin)).collect();
     assert_eq!(told, [("too-deep", "ingress")]);
+    stopped(mover).await;
+}
+
+/// What came with it is kept, in its order.
+#[tokio::test]
+async fn one_that_cannot_be_kept_holds_up_nothing_that_came_with_it() {
+    let rig = Rig::new(1).await;
+    let trap =
+        "CREATE TRIGGER trap BEFORE INSERT ON parked WHEN NEW.message_id = 'bad' BEGIN SELECT RAISE(ABORT, 'no'); END";
+    rig.store.script(trap).await.unwrap();
+    publish(&rig, ["z", "bad", "a"].map(refused).into()).await;
+    let mover = start(&rig, "a");
+    eventually(async || rows(&rig, Parking::DeadLetters).await.len() == 2).await;
+    assert_eq!(rig.left(DEAD_LETTERS_QUEUE).await, 3, "they came together");
+    rig.store.script("DROP TRIGGER trap").await.unwrap();
+    let found = moved(&rig, 3).await;
+    assert_eq!(found.iter().map(|row| &*row.message_id).collect::<Vec<_>>(), ["z", "a", "bad"]);
     stopped(mover).await;
 }

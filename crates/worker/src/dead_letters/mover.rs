@@ -5,17 +5,20 @@
 //! twice, by two movers or after a crash in between, is one row. What it takes it never parks: there is nowhere left to put
 //! it, so what cannot be kept yet is tried again for ever, in its place.
 
+use std::slice;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use waypost_bus::dead_letter::{ATTEMPTS_HEADER, DETAIL_HEADER, DIVERTED_HEADER, park_again, reason_code, replays};
+use tracing::error;
+use waypost_bus::dead_letter::{ATTEMPTS_HEADER, DETAIL_HEADER, DIVERTED_HEADER, in_our_words, reason_code, replays};
 use waypost_bus::topology::{DEAD_LETTERS_QUEUE, UNROUTED_QUEUE};
 use waypost_bus::{Bus, Message};
 use waypost_domain::{PartitionCount, PartitionId, Timestamp};
-use waypost_store::{ParkedContent, ParkedMessage, ParkedRow, Parking, Sequence, Store};
+use waypost_store::{ParkedContent, ParkedMessage, ParkedRow, Parking, Sequence, Store, StoreError};
 
 use crate::deliveries::{ClaimedBatch, Handler, Parts, Worker, WorkerConfig, no_bundles};
 use crate::error::HandleError;
+use crate::metrics;
 
 /// The mover's lease name.
 pub const PARKING: &str = "parking";
@@ -26,6 +29,8 @@ pub const QUEUES: [(Parking, &str); 2] =
 
 /// Messages in a transaction: each may be as large as a webhook's body.
 const BATCH_MAX: u16 = 16;
+/// Bytes in a transaction, unless one message has more.
+const BATCH_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// The code of what no team's queue takes; its detail says more.
 const UNROUTED_REASON: &str = "unrouted";
@@ -48,6 +53,7 @@ pub fn mover(
         park_after_deaths: u32::MAX,
         ..config
     };
+    metrics::begin_moving();
     let rows = store.clone();
     let parts = Parts {
         bus,
@@ -83,14 +89,63 @@ impl Handler for Mover {
 }
 
 impl Mover {
+    /// What cannot be kept holds up nothing that came with it.
     async fn keep(&self, batch: &ClaimedBatch<'_>) -> Result<(), HandleError> {
         let now = self.store.now().await?;
         let letters: Vec<_> = batch.events().map(|event| parked(self.parking, event.carrier().clone(), now)).collect();
+        let mut first = 0;
+        let mut problem = None;
+        for some in at_once(&letters) {
+            if let Err(error) = self.commit(batch, first, some).await {
+                if is_all(&error) {
+                    return Err(error.into());
+                }
+                for (place, letter) in (first..).zip(some) {
+                    let Err(error) = self.commit(batch, place, slice::from_ref(letter)).await else { continue };
+                    if is_all(&error) {
+                        return Err(error.into());
+                    }
+                    error!(id = letter.row.message_id, queue = letter.row.parking.as_str(), %error, "cannot be kept yet");
+                    problem.get_or_insert(error);
+                }
+            }
+            first += some.len();
+        }
+        problem.map_or(Ok(()), |error| Err(error.into()))
+    }
+
+    async fn commit(
+        &self,
+        batch: &ClaimedBatch<'_>,
+        first: usize,
+        letters: &[ParkedMessage],
+    ) -> Result<(), StoreError> {
         let mut tx = self.store.begin_record(&batch.claim.fence(None)).await?;
-        tx.park(&letters).await?;
+        let new = tx.park_from(first, letters).await?;
         tx.commit().await?;
+        metrics::moved(self.parking, new);
         Ok(())
     }
+}
+
+/// Whatever is to be kept, it would fail alike.
+const fn is_all(error: &StoreError) -> bool {
+    error.is_transient() || matches!(error, StoreError::LeaseLost { .. })
+}
+
+/// In the same order, each part of as many bytes as a transaction takes, or of one message.
+fn at_once(letters: &[ParkedMessage]) -> impl Iterator<Item = &[ParkedMessage]> {
+    let mut rest = letters;
+    std::iter::from_fn(move || {
+        let mut bytes = 0;
+        let fits = rest.iter().take_while(|letter| {
+            bytes += letter.content.body.len();
+            bytes <= BATCH_BYTES_MAX
+        });
+        let (some, others) = rest.split_at(fits.count().max(1).min(rest.len()));
+        rest = others;
+        (!some.is_empty()).then_some(some)
+    })
 }
 
 fn never_parked(error: HandleError) -> HandleError {
@@ -105,7 +160,7 @@ fn parked(parking: Parking, message: Message, now: Timestamp) -> ParkedMessage {
     let (message, reason, detail, origin) = match parking {
         Parking::DeadLetters => {
             // In our own words, which mean something on the way back too.
-            let message = park_again(message).message;
+            let message = in_our_words(message);
             let origin = waypost_bus::dead_letter::origin(&message).unwrap_or_default().to_owned();
             let (reason, detail) = (reason_code(&message).to_owned(), header(&message, DETAIL_HEADER));
             (message, reason, detail, origin)
@@ -131,5 +186,23 @@ fn parked(parking: Parking, message: Message, now: Timestamp) -> ParkedMessage {
             body_bytes: u64::try_from(body.len()).unwrap_or(u64::MAX),
         },
         content: ParkedContent { content_type, headers, body: body.into() },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_transaction_takes_so_many_bytes_and_at_least_one_message() {
+        let now = Timestamp::from_millis(0);
+        let letter = |bytes: usize| {
+            let message = Message { body: vec![0; bytes].into(), ..Message::default() };
+            parked(Parking::Unrouted, message, now)
+        };
+        let half = BATCH_BYTES_MAX / 2;
+        let letters = [half, half, 1, BATCH_BYTES_MAX + 1, 0].map(letter);
+        assert_eq!(at_once(&letters).map(<[_]>::len).collect::<Vec<_>>(), [2, 1, 1, 1]);
+        assert_eq!(at_once(&[]).count(), 0);
     }
 }
