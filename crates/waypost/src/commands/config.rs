@@ -36,7 +36,9 @@ pub(crate) async fn check(args: &CheckArgs) -> Result<(), Failure> {
     if !findings.is_empty() {
         return Err(Failure::failed(format!("configuration:\n{}", findings.join("\n"))));
     }
-    output::line(&good(&config, &components)?)
+    let good = good(&config, &components)?;
+    let unchecked = if args.component.is_empty() { unchecked(&components) } else { String::new() };
+    output::line(&format!("{good}{unchecked}"))
 }
 
 pub(crate) fn show(args: &ConfigArgs) -> Result<(), Failure> {
@@ -58,6 +60,17 @@ fn good(config: &Config, components: &[Component]) -> Result<String, Failure> {
     let active = rules.active();
     let (version, count, teams) = (&active.version, active.rule_count(), active.teams.len());
     Ok(format!("{good}; rules {version} with {count} rules for {teams} teams"))
+}
+
+/// What `run` starts all the same where it is not told otherwise.
+fn unchecked(checked: &[Component]) -> String {
+    let all = Component::ALL.iter();
+    let others: Vec<&str> = all.filter(|one| !checked.contains(one)).map(Component::name).collect();
+    if others.is_empty() {
+        return String::new();
+    }
+    let others = others.join(", ");
+    format!("; not configured and not checked: {others} (`waypost run` without --component starts all)")
 }
 
 /// Tries the servers whose URLs are good: broker and database, with TLS where the URLs ask for it.

@@ -84,10 +84,9 @@ impl IngressSection {
         problems.require(self.connections_max > 0, "ingress.connections_max", "must be above 0");
     }
 
-    /// Whether anything was said that only the front door needs.
+    /// Whether any key says something else than by default.
     pub(crate) fn is_set(&self) -> bool {
-        let has_secret = !self.app_secrets.is_empty() || !self.app_secrets_file.is_empty();
-        has_secret || self.verify_token.is_some() || self.verify_token_file.is_some()
+        toml::Value::try_from(self) != toml::Value::try_from(Self::default())
     }
 
     fn provider(&self) -> Option<Provider> {

@@ -92,12 +92,11 @@ pub(crate) async fn ready_store(config: &Config) -> Result<Store, Failure> {
     Ok(store)
 }
 
-/// Where the embedded bus and store keep their files: for its owner alone, where it is made here.
+/// Where the embedded bus and store keep their files: for its owner alone, where it is made here. What it lies in is not.
 pub(super) fn create_data_dir(config: &Config) -> Result<(), Failure> {
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(&config.data_dir)
+    let parent = config.data_dir.parent().map_or(Ok(()), std::fs::create_dir_all);
+    parent
+        .and_then(|()| DirBuilder::new().recursive(true).mode(0o700).create(&config.data_dir))
         .map_err(|error| Failure::config(format!("data_dir: {}: {error}", config.data_dir.display())))
 }
 

@@ -119,3 +119,19 @@ fn the_former_name_of_ops_listen_still_works() {
     assert!(unknown.contains("listne"), "{unknown}");
     assert!(!toml::to_string(&Config::default()).unwrap().contains("[admin]"), "it is shown by its name");
 }
+
+/// A section that was begun is checked, and what it still needs is told.
+#[test]
+fn a_front_door_with_any_key_is_configured() {
+    const SERVERS: &str = "[bus]\nurl='amqp://u@h/v'\n[store]\nurl='postgres://u@h/d'\n";
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("waypost.toml");
+    let configured = |more: &str| {
+        std::fs::write(&file, format!("{SERVERS}{more}")).unwrap();
+        Config::load(Some(&file), &[]).unwrap().configured()
+    };
+    assert_eq!(configured(""), [Component::Router]);
+    for key in ["path='/hook'", "listen='0.0.0.0:8080'", "app_secrets='s'", "verify_token='t'", "tls_key_file='k'"] {
+        assert_eq!(configured(&format!("[ingress]\n{key}\n")), [Component::Ingress, Component::Router], "{key}");
+    }
+}
