@@ -314,8 +314,8 @@ async fn every_kind_of_sample_is_answered_200(backend: Backend) -> anyhow::Resul
     command.arg("--secret-file").arg(&wrong);
     let told = stderr(&expect(command, 1)?);
     ensure!(told.contains("401") && told.contains("app secret"), "{told}");
-    let mut command = deployment.command(&["webhook", "test", "text", "--to"])?;
-    command.arg(deployment.webhook_url().replace("/webhook", "/"));
+    let mut command = deployment.command(&["webhook", "test", "text"])?;
+    command.arg("--to").arg(deployment.webhook_url().replace("/webhook", "/"));
     let told = stderr(&expect(command, 1)?);
     ensure!(told.contains("404") && told.contains("/webhook"), "{told}");
     Ok(())

@@ -33,7 +33,7 @@ async fn every_verb_works_and_tells_its_failures_apart() -> anyhow::Result<()> {
     assert_eq!((&after["title"], &after["max_waiting"]), (&"VIP".into(), &5.into()));
     let etag = made["etag"].as_str().context("an etag")?;
     let stale = publisher.fails(&["teams", "update", "vip", "--title", "x", "--etag", etag], 1)?;
-    assert!(stale.contains("Aborted"), "{stale}");
+    assert!(stale.contains("read it again"), "{stale}");
     assert!(publisher.fails(&["teams", "create", "VIP"], 3)?.contains("team_id"));
     assert!(publisher.fails(&["teams", "update", "vip"], 3)?.contains("--title"));
     publisher.fails(&["audit", "list"], 6)?;

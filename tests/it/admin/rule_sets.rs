@@ -92,7 +92,7 @@ async fn a_version_is_pushed_checked_activated_compared_and_taken_back() -> anyh
     assert_eq!(run["moves"], moved);
 
     let stale = publisher.fails(&["rules", "activate", "2", "--etag", "0"], 1)?;
-    assert!(stale.contains("Aborted") && stale.contains("etag"), "{stale}");
+    assert!(stale.contains("read it again") && stale.contains("etag"), "{stale}");
     publisher.json(&["rules", "activate", "2", "--etag", "1"])?;
     let moved = scene.decided_by(&second["version"], "second").await?;
     // The conversation stays with its team, whatever the new rules say.
@@ -237,9 +237,9 @@ async fn what_is_wrong_is_named_and_nothing_is_kept() -> anyhow::Result<()> {
     let cases: [(&[&str], i32, &str); 10] = [
         (&["rules", "activate", "x"], 3, "activation.active"),
         (&["rules", "activate", "9"], 1, "ruleSets/9"),
-        (&["rules", "activate", "2", "--trial", "2"], 3, "activation.trial"),
-        (&["rules", "activate", "2", "--trial", "2", "--percent", "101"], 3, "activation.trial.percent"),
-        (&["rules", "activate", "2", "--trial", "2", "--number", "nowhere"], 3, "activation.trial.numbers"),
+        (&["rules", "activate", "2", "--trial", "2"], 3, "--trial"),
+        (&["rules", "activate", "2", "--trial", "1", "--percent", "101"], 3, "activation.trial.percent"),
+        (&["rules", "activate", "2", "--trial", "1", "--number", "nowhere"], 3, "activation.trial.numbers"),
         (&["rules", "explain", "--text", "x", "--rule-set", "2", "--rule", "none"], 3, "rules"),
         (&["rules", "rollback"], 1, "nothing to go back to"),
         (&["rules", "dry-run", "9"], 1, "ruleSets/9"),

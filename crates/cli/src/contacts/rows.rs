@@ -34,7 +34,11 @@ pub(super) fn open(path: &Path) -> Result<Rows, Failure> {
     let unreadable = |error: &dyn std::fmt::Display| Failure::config(format!("{}: {error}", path.display()));
     let file = File::open(path).map_err(|error| unreadable(&error))?;
     let mut file = BufReader::new(file);
-    if path.extension().is_none_or(|extension| !extension.eq_ignore_ascii_case("csv")) {
+    let is_named = |name: &str| path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case(name));
+    if ["jsonl", "ndjson", "json"].into_iter().any(is_named) {
+        return Ok(json_lines(file));
+    }
+    if !is_named("csv") {
         let is_json = first_byte(&mut file).map_err(|error| unreadable(&error))?.is_none_or(|first| first == b'{');
         let remedy = "begins with no JSON object: is it CSV? Then name it .csv";
         return if is_json { Ok(json_lines(file)) } else { Err(unreadable(&remedy)) };
