@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 use waypost_bus::Bus;
@@ -45,6 +46,7 @@ pub struct Admin {
     server: GrpcServer,
     leases: Leases,
     replays: Replays,
+    drain_timeout: Duration,
 }
 
 impl Admin {
@@ -56,10 +58,11 @@ impl Admin {
         watched: Watched,
     ) -> Result<Self, BindError> {
         let leases = Leases::default();
+        let drain_timeout = config.limits.drain_timeout;
         let replays = Replays::new(bus.clone(), store.clone());
         let shared = Shared { bus, store: store.clone(), team_queues, watched, leases: leases.clone() };
         let server = GrpcServer::bind(config, store, services(shared, replays.clone())).await?;
-        Ok(Self { server, leases, replays })
+        Ok(Self { server, leases, replays, drain_timeout })
     }
 
     pub fn local_addr(&self) -> Option<SocketAddr> {
@@ -70,7 +73,7 @@ impl Admin {
     ///
     /// Boxed, as each component's whole run is: so it is compiled here and not in whoever starts it.
     pub fn run(self, shutdown: CancellationToken) -> Pin<Box<dyn Future<Output = Result<(), ServeError>> + Send>> {
-        let Self { server, leases, replays } = self;
+        let Self { server, leases, replays, drain_timeout } = self;
         Box::pin(async move {
             // It ends with the server, and the server with `shutdown`.
             let working = shutdown.child_token();
@@ -84,7 +87,7 @@ impl Admin {
                 // Who waits for a message would hold up the end.
                 leases.end().await;
             };
-            let (served, (), ()) = tokio::join!(serving, Box::pin(replays.run(working.clone())), ending);
+            let (served, (), ()) = tokio::join!(serving, Box::pin(replays.run(working.clone(), drain_timeout)), ending);
             served
         })
     }

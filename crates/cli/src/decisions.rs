@@ -121,7 +121,7 @@ fn unknown_team(team: &TeamName, names: &[&str]) -> Option<String> {
     if names.contains(&team.as_str()) {
         return None;
     }
-    Some(format!("--team: there is no team {team}; there are: {}", names.join(", ")))
+    Some(format!("--team: {team} is none of the teams that you see: {}", names.join(", ")))
 }
 
 async fn get(args: DecisionGetArgs) -> Result<(), Failure> {
@@ -141,6 +141,6 @@ mod tests {
         let team = |name| TeamName::new(name).expect("a name");
         assert_eq!(unknown_team(&team("billing"), &["billing", "vip"]), None);
         let told = unknown_team(&team("biling"), &["billing", "vip"]);
-        assert_eq!(told.as_deref(), Some("--team: there is no team biling; there are: billing, vip"));
+        assert_eq!(told.as_deref(), Some("--team: biling is none of the teams that you see: billing, vip"));
     }
 }

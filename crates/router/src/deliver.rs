@@ -120,7 +120,7 @@ impl Deliverer {
     }
 
     /// The same for notices that follow messages which are published: those must not come again because a bus in trouble
-    /// does not take these. What it does not take for [`TELL_MAX`] is left out.
+    /// does not take these. What it does not take for `TELL_MAX` is left out.
     ///
     /// # Errors
     /// `stop` was cancelled first.

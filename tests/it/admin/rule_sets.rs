@@ -234,12 +234,13 @@ async fn what_is_wrong_is_named_and_nothing_is_kept() -> anyhow::Result<()> {
     let draft = publisher.fails(&["rules", "activate", "1"], 1)?;
     assert!(draft.contains("draft"), "{draft}");
     scene.push("good.toml", RULES)?;
+    scene.push("other.toml", &RULES.replace("[\"invoice\"]", "[\"invoice\", \"bill\"]"))?;
     let cases: [(&[&str], i32, &str); 10] = [
         (&["rules", "activate", "x"], 3, "activation.active"),
         (&["rules", "activate", "9"], 1, "ruleSets/9"),
         (&["rules", "activate", "2", "--trial", "2"], 3, "--trial"),
-        (&["rules", "activate", "2", "--trial", "1", "--percent", "101"], 3, "activation.trial.percent"),
-        (&["rules", "activate", "2", "--trial", "1", "--number", "nowhere"], 3, "activation.trial.numbers"),
+        (&["rules", "activate", "2", "--trial", "3", "--percent", "101"], 3, "activation.trial.percent"),
+        (&["rules", "activate", "2", "--trial", "3", "--number", "nowhere"], 3, "activation.trial.numbers"),
         (&["rules", "explain", "--text", "x", "--rule-set", "2", "--rule", "none"], 3, "rules"),
         (&["rules", "rollback"], 1, "nothing to go back to"),
         (&["rules", "dry-run", "9"], 1, "ruleSets/9"),

@@ -58,8 +58,19 @@ impl Replays {
         self.begun.notify_one();
     }
 
-    /// Until `shutdown`, which is looked at between steps only: what is published is written down.
-    pub(crate) async fn run(&self, shutdown: CancellationToken) {
+    /// Until `shutdown`; then a step that is under way has `drain_timeout` to write down what it published.
+    pub(crate) async fn run(&self, shutdown: CancellationToken, drain_timeout: Duration) {
+        let cut_off = async {
+            shutdown.cancelled().await;
+            tokio::time::sleep(drain_timeout).await;
+        };
+        tokio::select! {
+            () = self.work(&shutdown) => {}
+            () = cut_off => warn!("a step of a replay was cut off: what it published may be published again"),
+        }
+    }
+
+    async fn work(&self, shutdown: &CancellationToken) {
         let worker = Uuid::now_v7().to_string();
         let mut looks = tokio::time::interval(LOOK_EVERY);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -70,7 +81,7 @@ impl Replays {
                 () = self.begun.notified() => {}
                 _ = looks.tick() => {}
             }
-            self.work_off(&worker, &shutdown).await;
+            self.work_off(&worker, shutdown).await;
         }
     }
 
@@ -79,9 +90,10 @@ impl Replays {
         let mut gets_on = true;
         while gets_on {
             gets_on = false;
-            let jobs = match self.store.open_replays().await {
-                Ok(jobs) => jobs,
-                Err(error) => return warn!(%error, "replays of parked messages wait"),
+            let jobs = match shutdown.run_until_cancelled(self.store.open_replays()).await {
+                None => return,
+                Some(Ok(jobs)) => jobs,
+                Some(Err(error)) => return warn!(%error, "replays of parked messages wait"),
             };
             for job in jobs {
                 if shutdown.is_cancelled() {

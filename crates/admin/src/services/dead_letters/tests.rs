@@ -189,7 +189,7 @@ async fn a_replay_is_a_job_that_goes_on_by_itself() {
     let replays = fixture.letters.replays.clone();
     let working = tokio::spawn({
         let stop = stop.clone();
-        async move { replays.run(stop).await }
+        async move { replays.run(stop, ENDS_WITHIN).await }
     });
     let ended = async {
         loop {
