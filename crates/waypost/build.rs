@@ -1,5 +1,5 @@
-//! Tells the program what it is built of: the commit, by `WAYPOST_COMMIT` or else by git, and how. Must never fail a build
-//! for want of either.
+//! Tells the program what it is built of: the commit, by `WAYPOST_COMMIT` or else by git, and how; and the linker to keep a
+//! release small. Must never fail a build for want of any of them.
 
 use std::env;
 use std::path::Path;
@@ -9,6 +9,13 @@ use std::process::Command;
 const COMMIT_CHARS: &str = "--short=12";
 const UNKNOWN: &str = "unknown";
 
+/// The target for which the toolchain brings its own linker, LLD; others may not know these flags.
+const TARGET_WITH_LLD: &str = "x86_64-unknown-linux-gnu";
+
+/// Functions that came out the same are kept once (nothing here compares their addresses), and the addresses to be set at
+/// the start are written as a bitmap, which needs glibc 2.36.
+const SMALL: [&str; 2] = ["-Wl,--icf=all", "-Wl,-z,pack-relative-relocs"];
+
 fn main() {
     println!("cargo:rerun-if-env-changed=WAYPOST_COMMIT");
     println!("cargo:rerun-if-changed=build.rs");
@@ -17,6 +24,11 @@ fn main() {
     let of_cargo = |name: &str| env::var(name).unwrap_or_else(|_| UNKNOWN.to_owned());
     println!("cargo:rustc-env=WAYPOST_COMMIT={commit}");
     println!("cargo:rustc-env=WAYPOST_BUILD={} for {}", of_cargo("PROFILE"), of_cargo("TARGET"));
+    if of_cargo("PROFILE") == "release" && of_cargo("TARGET") == TARGET_WITH_LLD {
+        for flag in SMALL {
+            println!("cargo:rustc-link-arg-bins={flag}");
+        }
+    }
 }
 
 /// The commit that is checked out; built again when another one is.
