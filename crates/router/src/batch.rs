@@ -47,8 +47,6 @@ pub struct Arrival {
     pub language: Option<Arc<str>>,
     /// Whether answers to customers are seen on this number at all.
     pub answers_seen: bool,
-    /// What is known of the queues that rules ask about.
-    pub queues: Option<Arc<TeamQueues>>,
 }
 
 /// A decision to publish.
@@ -71,14 +69,15 @@ pub struct Outgoing {
     pub again: bool,
 }
 
-/// What is stored of a batch's events, in their order, and of the messages that they are about, as it was `read_at`; and what
-/// the events show of who somebody is.
+/// What is stored of a batch's events, in their order, and of the messages that they are about, as it was `read_at`; what the
+/// events show of who somebody is; and what is stored with their decisions of the queues that rules ask about.
 #[derive(Debug)]
 pub struct Stored<'a> {
     pub read_at: Timestamp,
     pub known: Vec<Option<KnownEvent>>,
     pub originals: Originals,
     pub observations: &'a [Observation],
+    pub queues: &'a TeamQueues,
 }
 
 /// What a committed batch leaves to do and to count.
@@ -102,6 +101,7 @@ struct Work<'a> {
     /// When what is new counts as recorded.
     now: Timestamp,
     originals: Originals,
+    queues: &'a TeamQueues,
     conversations: HashMap<Pair, Conversation>,
     /// The conversations before, of pairs that had no open one when the batch began.
     last_resolved: HashMap<Pair, Conversation>,
@@ -136,7 +136,7 @@ pub async fn decide_batch(
     arrivals: &[Arrival],
     stored: Stored<'_>,
 ) -> Result<Decided, StoreError> {
-    let Stored { read_at, known, originals, observations } = stored;
+    let Stored { read_at, known, originals, observations, queues } = stored;
     let (open, observed) = unpublished(claim, arrivals, known, observations);
     let duplicates = (arrivals.len() - open.len()) as u64;
     let decided = Decided { duplicates, ..Decided::default() };
@@ -162,6 +162,7 @@ pub async fn decide_batch(
         tx,
         now: read_at,
         originals,
+        queues,
         conversations,
         last_resolved,
         changed: HashSet::new(),

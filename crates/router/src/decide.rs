@@ -29,7 +29,7 @@ pub struct Known<'a> {
     /// Who got the message that this one changes.
     pub edited: Option<&'a TeamName>,
     /// What the broker said of teams' queues, where rules ask.
-    pub queues: Option<&'a TeamQueues>,
+    pub queues: &'a TeamQueues,
 }
 
 /// What a decision means for the conversation.
@@ -107,7 +107,7 @@ fn route_input(message: &InboundMessage, known: Known<'_>) -> RouteInput {
         contact_key: contact.map(|contact| contact.id.to_string()).unwrap_or_default(),
         open: edited_in(open.and_then(|open| open_conversation(open, closes)), edited),
         closes,
-        queues: queues.cloned().unwrap_or_default(),
+        queues: queues.clone(),
         semantics: match open {
             Some(Conversation { binding: None, .. }) => Semantics::BeforeBindings,
             Some(_) | None => Semantics::Bindings,

@@ -83,29 +83,16 @@ impl Handler for RouteHandler {
 
 impl RouteHandler {
     async fn handle_batch(&self, batch: &mut ClaimedBatch<'_>) -> Result<(), HandleError> {
-        let mut arrivals = self.read(batch).await?;
+        let arrivals = self.read(batch).await?;
         if arrivals.is_empty() {
             return Ok(());
         }
         let rules = self.shared.rules.current();
-        self.look_at_queues(&rules, &mut arrivals);
         let decided = self.decide(&rules, batch.claim, &arrivals).await?;
         fault::point(fault::ROUTER_AFTER_COMMIT);
         self.publish(&rules, batch.claim, decided).await?;
         fault::point(fault::ROUTER_AFTER_PUBLISH);
         Ok(())
-    }
-
-    /// Nothing is looked at, and nothing stored, where no rule asks.
-    fn look_at_queues(&self, rules: &RulesInForce, arrivals: &mut [Arrival]) {
-        let teams = rules.look_at_queues_of();
-        if teams.is_empty() {
-            return;
-        }
-        let queues = Arc::new(self.shared.teams.queues_at(&teams, now()));
-        for arrival in arrivals {
-            arrival.queues = Some(Arc::clone(&queues));
-        }
     }
 
     /// Decodes; collapses what comes twice in the batch; parks what is not an event.
@@ -135,7 +122,7 @@ impl RouteHandler {
                 names.answer_seen(&number, inbound.received_at).await?;
             }
             let answers_seen = names.sees_answers(&number).await?;
-            arrivals.push(Arrival { inbound: Arc::new(inbound), number, language, answers_seen, queues: None });
+            arrivals.push(Arrival { inbound: Arc::new(inbound), number, language, answers_seen });
         }
         Ok(arrivals)
     }
@@ -149,6 +136,8 @@ impl RouteHandler {
         let mut keys: Vec<_> = arrivals.iter().map(|arrival| arrival.inbound.key.clone()).collect();
         keys.extend(arrivals.iter().flat_map(|arrival| about::keys(&arrival.inbound)));
         let observations = observations(arrivals, &self.shared.config, rules.look_at_language());
+        // Nothing is known, and nothing stored, where no rule asks.
+        let queues = self.shared.teams.queues_at(&rules.look_at_queues_of(), now());
         let oldest_at = arrivals.iter().map(|arrival| arrival.inbound.received_at).min();
         let position = claim.position();
         let mut attempt = 0;
@@ -157,7 +146,7 @@ impl RouteHandler {
             let Shared { config, ids, store, .. } = &*self.shared;
             let (tx, mut known) = store.begin_batch_with(&claim.fence(oldest_at), &keys, &observations).await?;
             let originals = Originals::new(&keys[arrivals.len()..], known.split_off(arrivals.len()));
-            let stored = Stored { read_at: now(), known, originals, observations: &observations };
+            let stored = Stored { read_at: now(), known, originals, observations: &observations, queues: &queues };
             let error = match decide_batch(rules, config, &**ids, claim, tx, arrivals, stored).await {
                 Ok(decided) => return Ok(decided),
                 Err(error) => error,
@@ -240,9 +229,9 @@ impl RouteHandler {
         self.shared.deliverer.tell(rules, notices.collect(), claim.stop()).await
     }
 
-    /// Tries until the store takes it, the partition is to be given back, or the lease is lost and this is dropped. Given a store that is gone for a moment,
-    /// or that refuses, then what is published stays published once; begun anew, the batch would be published again each
-    /// time.
+    /// Tries until the store takes it, the partition is to be given back, or the lease is lost and this is dropped. Given a
+    /// store that is gone for a moment, or that refuses, then what is published stays published once; begun anew, the batch
+    /// would be published again each time.
     async fn write_diverted(
         &self,
         claim: &Claim,

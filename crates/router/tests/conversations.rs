@@ -17,9 +17,19 @@ use support::{Log, Rig, event};
 const SHIPPED: &str = include_str!("../../../deploy/rules.toml");
 const PHONE: &str = "34600000901";
 const ROWS: &str = "SELECT concat_ws('|', state, team, binding, seq) FROM conversation ORDER BY opened_at, id";
+const REFUSE_DIVERSIONS: &str =
+    "CREATE TRIGGER refuse BEFORE UPDATE OF diverted_at ON inbox BEGIN SELECT RAISE(ABORT, 'as asked'); END";
 
 async fn rig() -> Rig {
     Rig::with_rules(RouterConfig::default(), SHIPPED).await
+}
+
+/// What billing would get is diverted.
+async fn rig_without_billing() -> Rig {
+    let config = RouterConfig { full_queue_patience: Duration::from_millis(20), ..RouterConfig::default() };
+    let rig = Rig::with_rules(config, SHIPPED).await;
+    rig.bus.delete_queue("team.billing.normal").await.unwrap();
+    rig
 }
 
 fn echo(wamid: &str) -> v1::Event {
@@ -89,9 +99,7 @@ async fn who_holds_a_conversation_is_told_and_who_would_get_it() {
 
 #[tokio::test]
 async fn a_diverted_message_binds_its_conversation_to_who_got_it() {
-    let config = RouterConfig { full_queue_patience: Duration::from_millis(20), ..RouterConfig::default() };
-    let rig = Rig::with_rules(config, SHIPPED).await;
-    rig.bus.delete_queue("team.billing.normal").await.unwrap();
+    let rig = rig_without_billing().await;
     rig.route_each([event("w1", PHONE, "my invoice"), event("w2", PHONE, "is wrong")]).await;
     assert_eq!(rig.ask(ROWS), ["open|frontdesk|firm|2"]);
     assert_eq!(rig.documents("frontdesk").await.len(), 2);
@@ -102,12 +110,8 @@ async fn a_diverted_message_binds_its_conversation_to_who_got_it() {
 /// not at all.
 #[tokio::test]
 async fn a_diverted_message_comes_once_whatever_the_store_does() {
-    let config = RouterConfig { full_queue_patience: Duration::from_millis(20), ..RouterConfig::default() };
-    let rig = Rig::with_rules(config, SHIPPED).await;
-    rig.bus.delete_queue("team.billing.normal").await.unwrap();
-    let refuse =
-        "CREATE TRIGGER refuse BEFORE UPDATE OF diverted_at ON inbox BEGIN SELECT RAISE(ABORT, 'as asked'); END";
-    rig.database().execute_batch(refuse).unwrap();
+    let rig = rig_without_billing().await;
+    rig.database().execute_batch(REFUSE_DIVERSIONS).unwrap();
     let (log, _collecting) = Log::collect();
     rig.publish(&rig.layout.inbound(PartitionId(0)), [event("w1", PHONE, "my invoice")]).await;
     let (mut said, mut is_refused) = (String::new(), true);
@@ -131,12 +135,8 @@ async fn a_diverted_message_comes_once_whatever_the_store_does() {
 /// Whoever takes the partition next does it again.
 #[tokio::test]
 async fn a_router_that_is_told_to_end_leaves_what_is_not_written_down() {
-    let config = RouterConfig { full_queue_patience: Duration::from_millis(20), ..RouterConfig::default() };
-    let rig = Rig::with_rules(config, SHIPPED).await;
-    rig.bus.delete_queue("team.billing.normal").await.unwrap();
-    let refuse =
-        "CREATE TRIGGER refuse BEFORE UPDATE OF diverted_at ON inbox BEGIN SELECT RAISE(ABORT, 'as asked'); END";
-    rig.database().execute_batch(refuse).unwrap();
+    let rig = rig_without_billing().await;
+    rig.database().execute_batch(REFUSE_DIVERSIONS).unwrap();
     let (log, _collecting) = Log::collect();
     rig.publish(&rig.layout.inbound(PartitionId(0)), [event("w1", PHONE, "my invoice")]).await;
     let mut said = String::new();

@@ -12,7 +12,7 @@ use waypost_live::Rules;
 use waypost_proto::v1::{self, ActivityKind};
 use waypost_router::decide::{Known, decide};
 use waypost_router::{RouterConfig, metrics};
-use waypost_rules::{RuleSet, Scratch};
+use waypost_rules::{RuleSet, Scratch, TeamQueues};
 use waypost_store::{InForce, Store};
 
 mod support;
@@ -135,7 +135,7 @@ async fn rules_in_the_shadow_are_counted_and_decide_nothing() {
             open: None,
             previous_team: None,
             closes: false,
-            queues: None,
+            queues: &TeamQueues::default(),
         };
         let (decision, _) = decide(&rules, &message, known, &mut Scratch::default());
         assert_eq!(decision.team.unwrap().as_str(), team, "{text}");

@@ -52,7 +52,7 @@ impl Work<'_> {
             previous_team: before.clone(),
             closes,
             edited: edited.and_then(|original| original.team.as_ref()),
-            queues: arrival.queues.as_deref(),
+            queues: self.queues,
         };
         let (mut decision, effects) = decide(self.rules, message, known, &mut self.scratch);
         let mut previous_team = before.map(|before| before.team);

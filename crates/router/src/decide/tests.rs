@@ -19,24 +19,33 @@ struct Beside {
     contact: Option<ContactRecord>,
     open: Option<Conversation>,
     previous_team: Option<PreviousTeam>,
-    queues: Option<TeamQueues>,
+    queues: TeamQueues,
+}
+
+impl Beside {
+    /// Of a message on that number, which nothing usual is known of.
+    fn known<'a>(&'a self, number: &'a NumberName) -> Known<'a> {
+        Known {
+            number,
+            received_at: ARRIVED,
+            number_language: None,
+            contact: self.contact.as_ref(),
+            open: self.open.as_ref(),
+            previous_team: self.previous_team.clone(),
+            edited: None,
+            closes: false,
+            queues: &self.queues,
+        }
+    }
 }
 
 fn check(name: &str, json: &str, beside: &Beside, want: &RouteInput) {
     let message = decode_message(json, &Sender::default()).unwrap();
-    let number = NumberName::new("support").unwrap();
-    let known = Known {
-        number: &number,
-        received_at: ARRIVED,
-        number_language: None,
-        contact: beside.contact.as_ref(),
-        open: beside.open.as_ref(),
-        previous_team: beside.previous_team.clone(),
-        edited: None,
-        closes: false,
-        queues: beside.queues.as_ref(),
-    };
-    assert_eq!(&route_input(&message, known), want, "{name}");
+    assert_eq!(&route_input(&message, beside.known(&support())), want, "{name}");
+}
+
+fn support() -> NumberName {
+    NumberName::new("support").unwrap()
 }
 
 /// Of [`TEXT`], where nothing else is known.
@@ -105,27 +114,17 @@ fn of_the_customer() {
 /// Of a customer of whom nobody knows a language, the one that is usual on the number.
 #[test]
 fn of_the_language_of_the_number() {
-    let number = NumberName::new("support").unwrap();
     let message = decode_message(TEXT, &Sender::default()).unwrap();
-    let known = |contact| Known {
-        number: &number,
-        received_at: ARRIVED,
-        number_language: Some("pt-BR"),
-        contact,
-        open: None,
-        previous_team: None,
-        closes: false,
-        edited: None,
-        queues: None,
+    let check = |contact, want: (Option<&str>, Option<LanguageSource>, Option<u8>)| {
+        let beside = Beside { contact, ..Beside::default() };
+        let input = route_input(&message, Known { number_language: Some("pt-BR"), ..beside.known(&support()) });
+        assert_eq!((input.language.as_deref(), input.language_source, input.language_confidence), want);
     };
-    let input = route_input(&message, known(None));
-    let said = (input.language.as_deref(), input.language_source, input.language_confidence);
-    assert_eq!(said, (Some("pt"), Some(LanguageSource::Number), Some(100)));
+    check(None, (Some("pt"), Some(LanguageSource::Number), Some(100)));
     let guessed = KnownLanguage { tag: "es".to_owned(), source: LanguageSource::Guess, confidence: 41 };
     let memory = LanguageMemory { known: Some(guessed), sample: None };
-    let input = route_input(&message, known(Some(&ContactRecord { language: memory, ..contact() })));
-    let said = (input.language.as_deref(), input.language_source, input.language_confidence);
-    assert_eq!(said, (Some("es"), Some(LanguageSource::Guess), Some(41)));
+    let known = ContactRecord { language: memory, ..contact() };
+    check(Some(known), (Some("es"), Some(LanguageSource::Guess), Some(41)));
 }
 
 /// The CRM's word, else the number's, else the BSUID's.
@@ -145,19 +144,7 @@ fn of_the_country() {
         (r#""from":"nobody""#, &Beside::default(), None),
     ] {
         let message = decode_message(&format!(r#"{{{sender},"type":"text"}}"#), &Sender::default()).unwrap();
-        let number = NumberName::new("support").unwrap();
-        let known = Known {
-            number: &number,
-            received_at: ARRIVED,
-            number_language: None,
-            contact: beside.contact.as_ref(),
-            open: None,
-            previous_team: None,
-            edited: None,
-            closes: false,
-            queues: None,
-        };
-        assert_eq!(route_input(&message, known).country, want, "{sender}");
+        assert_eq!(route_input(&message, beside.known(&support())).country, want, "{sender}");
     }
 }
 
@@ -165,7 +152,7 @@ fn of_the_country() {
 fn of_the_conversation() {
     let team = |name: &str| TeamName::new(name).unwrap();
     let id = ConversationId::from_uuid(TimeOrderedIds.next_id());
-    let talk = Conversation::new(id, contact().id, NumberName::new("support").unwrap(), ARRIVED);
+    let talk = Conversation::new(id, contact().id, support(), ARRIVED);
     let of = |name: &str, open: Conversation, want: RouteInput| {
         check(name, TEXT, &Beside { open: Some(open), ..Beside::default() }, &want);
     };
@@ -188,6 +175,6 @@ fn of_the_conversation() {
     let want = RouteInput { previous_team: before.previous_team.clone(), ..of_text() };
     check("another one before", TEXT, &before, &want);
     let queues = TeamQueues { staffed: [(team("billing"), true)].into(), waiting: [(team("billing"), 3)].into() };
-    let busy = Beside { queues: Some(queues.clone()), ..Beside::default() };
+    let busy = Beside { queues: queues.clone(), ..Beside::default() };
     check("a busy team", TEXT, &busy, &RouteInput { queues, ..of_text() });
 }
