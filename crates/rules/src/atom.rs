@@ -6,6 +6,7 @@ use std::fmt;
 use waypost_domain::message::Part;
 use waypost_domain::{CalendarName, TeamName};
 
+use crate::forms::Forms;
 pub use crate::keyword::Keyword;
 
 /// One typed condition. Lists are any-of.
@@ -79,6 +80,12 @@ impl Atom {
             | Self::TeamStaffed(_)
             | Self::TeamWaiting { .. } => None,
         }
+    }
+
+    /// Whether this looks for words in forms of the customer's language.
+    pub(crate) fn follows_language(&self) -> bool {
+        let Self::Keyword { any_of, .. } = self else { return false };
+        any_of.iter().filter_map(Keyword::forms).any(Forms::follow_the_customer)
     }
 
     /// The teams whose queues this asks about.

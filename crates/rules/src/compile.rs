@@ -8,12 +8,12 @@ use ring::digest::{Context, SHA256};
 use waypost_domain::team::{Priority, TeamHours};
 use waypost_domain::{Calendar, Team, TeamName};
 
-use crate::atom::{Atom, Field, Keyword, Parts, TextMatch};
+use crate::atom::{Atom, Field, Parts, TextMatch};
 use crate::errors::errors;
 use crate::evaluate::Environment;
 use crate::finding::RuleErrors;
 use crate::fold::Folding;
-use crate::forms::{FORMS_VERSION, Forms};
+use crate::forms::FORMS_VERSION;
 use crate::index::{self, Index, Indexed};
 use crate::input::RouteInput;
 use crate::model::{Conjunct, Definition, Document, Literal, Rule, Target};
@@ -254,8 +254,7 @@ fn requests(definition: &Definition) -> Vec<Conjunct> {
 fn asks_for_language(rule: &Rule) -> bool {
     rule.literals().any(|literal| match &literal.atom {
         Atom::Value { field, .. } | Atom::Exists(field) => matches!(field, Field::Language | Field::LanguageSource),
-        Atom::Keyword { any_of, .. } => any_of.iter().filter_map(Keyword::forms).any(Forms::follow_the_customer),
-        _ => false,
+        atom => atom.follows_language(),
     })
 }
 

@@ -38,7 +38,7 @@ pub fn errors(definition: &Definition, teams: &[Team], calendars: &[Calendar], f
     checker.staffed(&definition.default.team, "default.team");
     checker.staffed(&definition.handover.team, "handover.team");
     checker.handover(definition);
-    checker.rules(&definition.rules);
+    checker.rules(definition);
     checker.errors
 }
 
@@ -126,7 +126,8 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn rules(&mut self, rules: &'a [Rule]) {
+    fn rules(&mut self, definition: &'a Definition) {
+        let rules = &definition.rules;
         if rules.len() > RULES_MAX {
             return self.error("rules", format!("{} rules; at most {RULES_MAX}", rules.len()));
         }
@@ -149,7 +150,7 @@ impl<'a> Checker<'a> {
             }
         }
         self.rule = None;
-        if let Some(problem) = queues::problem(rules) {
+        if let Some(problem) = queues::problem(definition) {
             self.error("rules", problem);
         }
         if self.patterns.len() > PATTERNS_MAX {

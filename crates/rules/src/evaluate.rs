@@ -5,9 +5,8 @@ use std::collections::HashMap;
 
 use waypost_domain::{Calendar, CalendarName, Team, TeamName, Timestamp};
 
-use crate::atom::{Amount, Atom, Field, Keyword, Parts, Patterns, TextMatch, ZoneOf};
+use crate::atom::{Amount, Atom, Field, Parts, Patterns, TextMatch, ZoneOf};
 use crate::fold::{Folding, first_chars};
-use crate::forms::Forms;
 use crate::hours::Clocks;
 use crate::input::{RouteInput, Semantics, TEXT_CHARS_MAX};
 use crate::model::{Literal, OnUnknown, Rule};
@@ -82,11 +81,9 @@ impl Environment {
     ) -> Self {
         let (mut folded, mut raw) = (PatternTable::default(), PatternTable::default());
         let mut language = false;
-        let atoms = rules.flat_map(|rule| &rule.when).flat_map(|conjunct| conjunct.literals()).map(|l| &l.atom);
+        let atoms = rules.flat_map(Rule::literals).map(|literal| &literal.atom);
         for atom in atoms {
-            if let Atom::Keyword { any_of, .. } = atom {
-                language |= any_of.iter().filter_map(Keyword::forms).any(Forms::follow_the_customer);
-            }
+            language |= atom.follows_language();
             let Atom::Regex { patterns, .. } = atom else { continue };
             let is_raw = patterns.are_raw(folding);
             let table = if is_raw { &mut raw } else { &mut folded };

@@ -60,7 +60,11 @@ impl Forms {
 
     /// Those that are named; none where it follows the customer.
     pub fn languages(self) -> impl Iterator<Item = FormLanguage> {
-        FormLanguage::ALL.into_iter().filter(move |language| self.0 & Self::of(*language).0 != 0)
+        FormLanguage::ALL.into_iter().filter(move |language| self.names(*language))
+    }
+
+    const fn names(self, language: FormLanguage) -> bool {
+        self.0 & Self::of(language).0 != 0
     }
 
     pub const fn follow_the_customer(self) -> bool {
@@ -81,18 +85,29 @@ impl BitOr for Forms {
 pub(crate) struct Only(u8);
 
 impl Only {
+    const ALWAYS: Self = Self(0);
+
+    const fn of(language: FormLanguage) -> Self {
+        Self(Forms::of(language).0)
+    }
+
     /// The customer's language, as a message shows it.
     pub(crate) fn language(tag: Option<&str>) -> Self {
-        Self(tag.and_then(FormLanguage::parse).map_or(0, |language| Forms::of(language).0))
+        tag.and_then(FormLanguage::parse).map_or(Self::default(), Self::of)
     }
 
     pub(crate) const fn is_always(self) -> bool {
         self.0 == 0
     }
 
+    /// Where either counts: what always does is not narrowed by a language that may be the customer's.
+    const fn or(self, other: Self) -> Self {
+        if self.is_always() || other.is_always() { Self::ALWAYS } else { Self(self.0 | other.0) }
+    }
+
     /// Whether what counts in these languages counts for a customer of `language`.
     pub(crate) const fn holds(self, language: Self) -> bool {
-        self.0 == 0 || self.0 & language.0 != 0
+        self.is_always() || self.0 & language.0 != 0
     }
 }
 
@@ -106,18 +121,13 @@ pub(crate) fn forms(words: &str, forms: Forms) -> Vec<Form<'_>> {
         return vec![];
     }
     for language in FormLanguage::ALL {
-        let named = forms.0 & Forms::of(language).0 != 0;
-        if !named && !forms.follow_the_customer() {
-            continue;
-        }
+        let only = match forms.names(language) {
+            true => Only::ALWAYS,
+            false if forms.follow_the_customer() => Only::of(language),
+            false => continue,
+        };
         for form in of_language(words, language) {
-            let only = found.entry(form).or_insert(Only(u8::MAX));
-            // What always counts is not narrowed by a language that may be the customer's.
-            *only = match (named, *only) {
-                (true, _) | (false, Only(0)) => Only(0),
-                (false, Only(u8::MAX)) => Only(Forms::of(language).0),
-                (false, Only(before)) => Only(before | Forms::of(language).0),
-            };
+            found.entry(form).and_modify(|before| *before = before.or(only)).or_insert(only);
         }
     }
     found.into_iter().collect()

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use waypost_domain::TeamName;
 
-use crate::model::Rule;
+use crate::model::Definition;
 
 /// Teams whose queues a set asks about at most: each of them costs questions to the broker, and room in stored inputs.
 pub const QUEUES_MAX: usize = 16;
@@ -16,9 +16,8 @@ const fn bytes(name: usize) -> usize {
     2 * name + 18
 }
 
-pub(crate) fn problem(rules: &[Rule]) -> Option<String> {
-    let enabled = rules.iter().filter(|rule| rule.enabled);
-    let queues: BTreeSet<&TeamName> = enabled.flat_map(Rule::literals).flat_map(|l| l.atom.queues_of()).collect();
+pub(crate) fn problem(definition: &Definition) -> Option<String> {
+    let queues: BTreeSet<&TeamName> = definition.queues_of().collect();
     let asked = format!("ask about the queues of {} teams (team_staffed, team_waiting)", queues.len());
     let needs: usize = queues.iter().map(|team| bytes(team.as_str().len())).sum();
     if queues.len() > QUEUES_MAX {
