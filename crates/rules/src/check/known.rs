@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::atom::{Atom, Field, TextMatch};
 use crate::finding::{Finding, of_rule};
-use crate::model::Rule;
+use crate::model::{Definition, Rule};
 use crate::near::is_near;
 use crate::toml_form;
 
@@ -16,9 +16,11 @@ const VALUES_MAX: usize = 10_000;
 /// Contacts that have the attribute from which on one value more would have been seen.
 const CONTACTS_ENOUGH: u64 = 20;
 
-/// What contacts that were looked at have of the attributes that somebody asked about.
-#[derive(Debug, Clone, Default)]
+/// A rules file that names values of attributes, and what contacts that were looked at have of these.
+#[derive(Debug, Clone)]
 pub struct KnownValues {
+    text: String,
+    definition: Definition,
     by_name: BTreeMap<String, Values>,
 }
 
@@ -29,16 +31,16 @@ struct Values {
 }
 
 impl KnownValues {
-    /// Of these attributes, for nothing else is remembered.
-    pub fn of(names: impl IntoIterator<Item = String>) -> Self {
-        Self { by_name: names.into_iter().map(|name| (name, Values::default())).collect() }
+    /// Of the attributes whose values this file names, for nothing else is remembered. `None`: there is nothing to look at
+    /// contacts for, or the file has errors.
+    pub fn asked_by(text: String) -> Option<Self> {
+        let definition = toml_form::read(&text).ok()?.definition;
+        let named = definition.enabled().flat_map(|(_, rule)| named(rule));
+        let by_name: BTreeMap<String, Values> = named.map(|(name, _)| (name.to_owned(), Values::default())).collect();
+        (!by_name.is_empty()).then_some(Self { text, definition, by_name })
     }
 
-    /// Whether there is anything to look at contacts for.
-    pub fn is_empty(&self) -> bool {
-        self.by_name.is_empty()
-    }
-
+    /// Remembers what a contact has, by its attributes.
     pub fn add(&mut self, contact: &BTreeMap<String, String>) {
         for (name, values) in &mut self.by_name {
             let Some(value) = contact.get(name) else { continue };
@@ -48,31 +50,24 @@ impl KnownValues {
             }
         }
     }
-}
 
-/// The attributes whose values the rules of a file name; none of one that has errors.
-pub fn attributes_with_values(text: &str) -> BTreeSet<String> {
-    let Ok(document) = toml_form::read(text) else { return BTreeSet::new() };
-    let rules = document.definition.enabled().map(|(_, rule)| rule);
-    rules.flat_map(named).map(|(name, _)| name.to_owned()).collect()
-}
-
-/// What is to be said about these values, with lines.
-pub fn check_values(text: &str, known: &KnownValues) -> Vec<Finding> {
-    let Ok(document) = toml_form::read(text) else { return vec![] };
-    let mut findings = Vec::new();
-    let mut told = BTreeSet::new();
-    for (at, rule) in document.definition.enabled() {
-        for (name, any_of) in named(rule) {
-            let Some(values) = known.by_name.get(name) else { continue };
-            for one in any_of {
-                let problem = problem(name, one, values).filter(|_| told.insert((at, name, one)));
-                findings.extend(problem.map(|problem| of_rule(at, rule, &format!("when.attribute.{name}"), problem)));
+    /// What is to be said about the values that the rules name, with lines.
+    pub fn findings(&self) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        let mut told = BTreeSet::new();
+        for (at, rule) in self.definition.enabled() {
+            for (name, any_of) in named(rule) {
+                let Some(values) = self.by_name.get(name) else { continue };
+                for one in any_of {
+                    let problem = problem(name, one, values).filter(|_| told.insert((at, name, one)));
+                    let field = format!("when.attribute.{name}");
+                    findings.extend(problem.map(|problem| of_rule(at, rule, &field, problem)));
+                }
             }
         }
+        toml_form::locate(&self.text, &mut findings);
+        findings
     }
-    toml_form::locate(text, &mut findings);
-    findings
 }
 
 fn named(rule: &Rule) -> impl Iterator<Item = (&str, &[TextMatch])> {
@@ -128,12 +123,11 @@ mod tests {
     }
 
     fn told(when: &str, contacts: &[&str]) -> Vec<String> {
-        let text = text(when);
-        let mut known = KnownValues::of(attributes_with_values(&text));
+        let Some(mut known) = KnownValues::asked_by(text(when)) else { return vec![] };
         for value in contacts {
             known.add(&BTreeMap::from([("tier".to_owned(), (*value).to_owned()), ("city".to_owned(), "x".to_owned())]));
         }
-        check_values(&text, &known).iter().map(ToString::to_string).collect()
+        known.findings().iter().map(ToString::to_string).collect()
     }
 
     #[test]
@@ -175,7 +169,7 @@ mod tests {
             assert!(told.len() == 1 && told[0].ends_with(&want), "{told:?}");
         }
         assert_eq!(told("{ tier='ruby' }", &names[..200]).len(), 1);
-        assert!(attributes_with_values("no = rules").is_empty());
-        assert!(attributes_with_values(&text("{ attribute={ tier={ min=1 } } }")).is_empty());
+        assert!(KnownValues::asked_by("no = rules".to_owned()).is_none());
+        assert!(KnownValues::asked_by(text("{ attribute={ tier={ min=1 } } }")).is_none());
     }
 }

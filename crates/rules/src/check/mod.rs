@@ -13,7 +13,7 @@ mod words;
 pub use crate::errors::{ALTERNATIVES_MAX, CONDITIONS_MAX, PATTERNS_MAX, PHRASE_CHARS_MAX, errors};
 pub use crate::finding::{Finding, RULES_MAX, RuleErrors, Severity};
 pub use crate::queues::{QUEUES_BYTES_MAX, QUEUES_MAX};
-pub use known::{KnownValues, attributes_with_values, check_values};
+pub use known::KnownValues;
 pub use lints::warnings;
 
 use crate::compile::compile;

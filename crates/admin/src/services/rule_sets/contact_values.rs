@@ -3,7 +3,7 @@
 use waypost_grpc::{Result, blocking};
 use waypost_proto::admin_v1 as v1;
 use waypost_rules::Finding;
-use waypost_rules::check::{KnownValues, attributes_with_values, check_values};
+use waypost_rules::check::KnownValues;
 use waypost_store::Store;
 
 use super::wire;
@@ -18,18 +18,11 @@ pub(super) async fn findings(store: &Store, text: String) -> Result<Vec<v1::Find
 
 /// Nothing is read where no rule names a value of an attribute.
 pub(super) async fn of(store: &Store, text: String) -> Result<Vec<Finding>> {
-    let (text, mut known) = blocking(move || {
-        let names = attributes_with_values(&text);
-        Ok((text, KnownValues::of(names)))
-    })
-    .await?;
-    if known.is_empty() {
-        return Ok(vec![]);
-    }
+    let Some(mut known) = blocking(move || Ok(KnownValues::asked_by(text))).await? else { return Ok(vec![]) };
     let contacts = store.attributes_of_some(CONTACTS_MAX).await?;
     blocking(move || {
         contacts.iter().for_each(|contact| known.add(contact));
-        Ok(check_values(&text, &known))
+        Ok(known.findings())
     })
     .await
 }
