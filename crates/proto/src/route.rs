@@ -102,7 +102,7 @@ fn by_team<T>(field: &'static str, by_name: BTreeMap<String, T>) -> Result<BTree
     by_name.into_iter().map(one).collect()
 }
 
-fn by_name<T: Copy>(by_team: &BTreeMap<TeamName, T>) -> BTreeMap<String, T> {
+pub(crate) fn by_name<T: Copy>(by_team: &BTreeMap<TeamName, T>) -> BTreeMap<String, T> {
     by_team.iter().map(|(team, value)| (team.to_string(), *value)).collect()
 }
 

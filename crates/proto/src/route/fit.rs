@@ -7,7 +7,7 @@ use waypost_domain::TeamName;
 use waypost_rules::check::QUEUES_BYTES_MAX;
 use waypost_rules::{PartWords, Referral, RouteInput, TeamQueues};
 
-use super::INPUT_BYTES_MAX;
+use super::{INPUT_BYTES_MAX, by_name};
 use crate::v1;
 
 const WORDS_BYTES_MAX: usize = 1400;
@@ -42,8 +42,9 @@ fn cut_to_fit(mut input: RouteInput, wanted: impl Fn(&str) -> bool) -> RouteInpu
     let queues = std::mem::take(&mut input.queues);
     // The words get what the rest leaves.
     let (text, words, form) = (input.text.take(), std::mem::take(&mut input.words), std::mem::take(&mut input.form));
-    fit_queues(&mut input, queues);
     let mut room = INPUT_BYTES_MAX.saturating_sub(v1::RouteInput::from(&input).encoded_len());
+    input.queues = fit_queues(&queues, QUEUES_BYTES_MAX.min(room));
+    room -= queues_bytes(&input.queues);
     let mut for_words = WORDS_BYTES_MAX.min(room);
     for (name, value) in answers(form) {
         let size = name.len() + value.len() + ENTRY_OVERHEAD;
@@ -78,23 +79,30 @@ fn cut_to_fit(mut input: RouteInput, wanted: impl Fn(&str) -> bool) -> RouteInpu
     input
 }
 
-/// Puts the teams in whose queues there is room for, in the order of their names.
-fn fit_queues(input: &mut RouteInput, queues: TeamQueues) {
-    if queues.is_empty() {
-        return;
-    }
-    let size = |input: &RouteInput| v1::RouteInput::from(input).encoded_len();
-    let bytes_max = INPUT_BYTES_MAX.min(size(input) + QUEUES_BYTES_MAX);
-    let TeamQueues { staffed, waiting } = queues;
-    let teams: BTreeSet<&TeamName> = staffed.keys().chain(waiting.keys()).collect();
+/// The teams whose queues there is room for, in the order of their names.
+fn fit_queues(queues: &TeamQueues, mut room: usize) -> TeamQueues {
+    let mut fitted = TeamQueues::default();
+    let teams: BTreeSet<&TeamName> = queues.staffed.keys().chain(queues.waiting.keys()).collect();
     for team in teams {
-        input.queues.staffed.extend(staffed.get(team).map(|staffed| (team.clone(), *staffed)));
-        input.queues.waiting.extend(waiting.get(team).map(|waiting| (team.clone(), *waiting)));
-        if size(input) > bytes_max {
-            input.queues.staffed.remove(team);
-            input.queues.waiting.remove(team);
+        let one = TeamQueues { staffed: only(&queues.staffed, team), waiting: only(&queues.waiting, team) };
+        let size = queues_bytes(&one);
+        if size <= room {
+            room -= size;
+            fitted.staffed.extend(one.staffed);
+            fitted.waiting.extend(one.waiting);
         }
     }
+    fitted
+}
+
+fn only<T: Copy>(by_team: &BTreeMap<TeamName, T>, team: &TeamName) -> BTreeMap<TeamName, T> {
+    by_team.get(team).map(|value| (team.clone(), *value)).into_iter().collect()
+}
+
+/// As they are stored: each entry of a map is one of its own.
+fn queues_bytes(queues: &TeamQueues) -> usize {
+    let (team_staffed, team_waiting) = (by_name(&queues.staffed), by_name(&queues.waiting));
+    v1::RouteInput { team_staffed, team_waiting, ..v1::RouteInput::default() }.encoded_len()
 }
 
 /// Whether nothing of it has to be cut, as far as the lengths tell: so it is with most.

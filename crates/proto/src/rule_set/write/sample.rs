@@ -1,12 +1,11 @@
 //! Samples, and the messages that they are made of.
 
-use std::collections::BTreeMap;
-
-use waypost_domain::{Binding, LanguageSource, TeamName, Timestamp};
+use waypost_domain::{Binding, LanguageSource, Timestamp};
 use waypost_rules::model::{Expect, Sample};
 use waypost_rules::{PartWords, RouteInput};
 
 use super::urgency;
+use crate::route::by_name;
 use crate::rules_v1 as wire;
 
 pub(super) fn sample(sample: &Sample) -> wire::Sample {
@@ -54,10 +53,6 @@ pub(in crate::rule_set) fn input(input: &RouteInput) -> wire::SampleInput {
         team_staffed: by_name(&input.queues.staffed),
         team_waiting: by_name(&input.queues.waiting),
     }
-}
-
-fn by_name<T: Copy>(by_team: &BTreeMap<TeamName, T>) -> BTreeMap<String, T> {
-    by_team.iter().map(|(team, value)| (team.to_string(), *value)).collect()
 }
 
 fn words(words: &PartWords) -> wire::SampleWords {
