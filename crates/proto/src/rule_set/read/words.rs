@@ -6,6 +6,7 @@ use waypost_rules::atom::Keyword;
 use waypost_rules::forms::{FormLanguage, Forms};
 use waypost_rules::word_lists::{WordList, WordLists};
 
+use super::super::CUSTOMER;
 use super::Reader;
 use crate::rules_v1 as wire;
 
@@ -54,17 +55,18 @@ impl Reader {
         }
         read
     }
-}
 
-impl Reader {
     /// None named: no forms.
     fn forms(&mut self, names: &[String], at: &str) -> Option<Forms> {
         let mut all: Option<Forms> = None;
         for name in names {
             let one = match FormLanguage::parse(name) {
                 Some(language) => Forms::of(language),
-                None if name == super::super::CUSTOMER => Forms::OF_CUSTOMER,
-                None => return self.refuse(format!("{at}.forms"), "is none of en, es, pt, de, it, fr, customer"),
+                None if name == CUSTOMER => Forms::OF_CUSTOMER,
+                None => {
+                    let known = FormLanguage::ALL.map(FormLanguage::as_str).join(", ");
+                    return self.refuse(format!("{at}.forms"), format!("is none of {known}, {CUSTOMER}"));
+                }
             };
             all = Some(all.map_or(one, |all| all | one));
         }
