@@ -24,7 +24,7 @@ const BROKERS_ORIGIN_HEADER: &str = "x-first-death-queue";
 /// The header of a message that somebody took out of the dead letters to have it handled again: how often.
 pub const REPLAY_HEADER: &str = "wp-replay";
 
-/// The header of a message that another queue got than its team's: why.
+/// The header of a message that another queue got than its team's, or nobody's: why.
 pub const DIVERTED_HEADER: &str = "wp-diverted";
 
 /// What a dead letter's reason is called where neither we nor the broker say why.

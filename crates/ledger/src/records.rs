@@ -2,12 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use waypost_bus::dead_letter::origin;
+use waypost_bus::dead_letter::{DIVERTED_HEADER, origin};
 use waypost_bus::topology::DEAD_LETTERS_QUEUE;
 use waypost_bus::{DeadLetterReason, Message};
 use waypost_domain::{DecisionId, PhoneNumberId};
 use waypost_proto::conversation_changed;
-use waypost_proto::team_message::DIVERTED_HEADER;
 use waypost_proto::v1::EventKind;
 use waypost_proto::{EVENT_KIND, decode_event};
 

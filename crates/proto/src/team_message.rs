@@ -30,8 +30,6 @@ pub const KIND: &str = "waypost.team-message.v1";
 pub const EVENT_TYPE: &str = "com.waypost.message.routed.v1";
 /// The type of one that only tells something.
 pub const NOTICE_TYPE: &str = "com.waypost.message.notice.v1";
-/// A header of the bus message: says that it was addressed to another team, or to nobody that takes it, and why.
-pub const DIVERTED_HEADER: &str = "wp-diverted";
 /// The customer attribute that goes before the name of their own profile.
 const CONTACT_NAME: &str = "name";
 

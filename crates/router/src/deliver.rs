@@ -13,11 +13,11 @@ use dashmap::DashMap;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
+use waypost_bus::dead_letter::DIVERTED_HEADER;
 use waypost_bus::{Address, Bus, Message, Outcome, Publication};
 use waypost_domain::team::Priority;
 use waypost_domain::{TeamName, Timestamp};
 use waypost_live::{RulesInForce, TeamDirectory};
-use waypost_proto::team_message::DIVERTED_HEADER;
 use waypost_worker::HandleError;
 
 use crate::ROUTER;
