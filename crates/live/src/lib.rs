@@ -9,6 +9,8 @@ pub mod numbers;
 pub mod overview;
 pub mod rules;
 pub mod teams;
+#[cfg(test)]
+mod test_bus;
 
 pub use numbers::{KnownNumber, Numbers};
 pub use rules::{Rules, RulesError, RulesInForce};

@@ -215,9 +215,10 @@ async fn is_over(bus: &dyn Bus, row: &TeamRow, now: Timestamp) -> Result<bool, B
 
 #[cfg(test)]
 mod tests {
-    use waypost_bus::{Consumer, Depth, Health, Message, Outcome, Publication, Topology};
+    use waypost_bus::Depth;
 
     use super::*;
+    use crate::test_bus::TellingBus;
 
     const SEEN_AT: Timestamp = Timestamp::from_millis(1_000_000);
 
@@ -244,47 +245,19 @@ mod tests {
         assert_eq!(known(Some(-10_001), 0), Some((false, 7)));
     }
 
-    /// The queues of `slow` are never told of.
-    struct SlowBus {
-        slow: &'static str,
-    }
-
-    #[async_trait::async_trait]
-    impl Bus for SlowBus {
-        async fn publish(&self, _: Vec<Publication>, _: Duration) -> Vec<Outcome> {
-            vec![]
-        }
-        async fn consume(&self, _: &str, _: u16) -> Result<Box<dyn Consumer>, BusError> {
-            Err(BusError::Unsupported("not part of this test"))
-        }
-        async fn declare(&self, _: &Topology) -> Result<(), BusError> {
-            Ok(())
-        }
-        async fn verify(&self, _: &Topology) -> Result<Vec<String>, BusError> {
-            Ok(vec![])
-        }
-        async fn depth(&self, queue: &str) -> Result<Option<Depth>, BusError> {
-            if queue.contains(self.slow) {
-                std::future::pending::<()>().await;
-            }
-            tokio::time::sleep(Duration::from_millis(500)).await;
-            Ok(Some(Depth { ready: 1, ..Depth::default() }))
-        }
-        async fn peek(&self, _: &str, _: Option<u64>, _: usize) -> Result<Vec<(u64, Message)>, BusError> {
-            Ok(vec![])
-        }
-        fn health(&self) -> Health {
-            Health::Up
-        }
-        async fn close(&self, _: Duration) {}
-    }
-
     #[tokio::test(start_paused = true)]
     async fn one_slow_queue_leaves_the_others_known() {
         let teams: BTreeSet<TeamName> = (0..16).map(|n| TeamName::new(format!("t{n:02}")).unwrap()).collect();
         let directory = TeamDirectory::default();
         let started = tokio::time::Instant::now();
-        directory.ask_for_queues(&SlowBus { slow: "t00" }, &teams, || SEEN_AT).await;
+        let bus = TellingBus::new(|queue| async move {
+            if queue.contains("t00") {
+                std::future::pending::<()>().await;
+            }
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            Some(Depth { ready: 1, ..Depth::default() })
+        });
+        directory.ask_for_queues(&bus, &teams, || SEEN_AT).await;
         assert!(started.elapsed() < Duration::from_secs(3), "{:?}", started.elapsed());
         let known = directory.queues_at(&teams, SEEN_AT);
         assert!(teams.iter().skip(1).all(|team| known.know(team)), "{known:?}");

@@ -3,11 +3,11 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use waypost_bus::topology::{DEAD_LETTERS_QUEUE, UNROUTED_QUEUE};
-use waypost_bus::{Consumer, Health, Message, Outcome, Publication};
 use waypost_domain::{PartitionCount, PartitionId, Team};
 use waypost_store::Parking;
 
 use super::*;
+use crate::test_bus::TellingBus;
 
 const NOW: i64 = 1_000_000;
 
@@ -256,51 +256,20 @@ fn a_rules_file_is_read_beside_what_is_served() {
     assert_eq!((facts.in_rules, facts.problems), (Some([name("a")].into()), vec![]));
 }
 
-/// Counts how many queues it is asked for at once.
-#[derive(Default)]
-struct CountingBus {
-    asked: AtomicUsize,
-    asked_max: AtomicUsize,
-}
-
-#[async_trait::async_trait]
-impl Bus for CountingBus {
-    async fn depth(&self, queue: &str) -> Result<Option<Depth>, BusError> {
-        let asked = self.asked.fetch_add(1, Ordering::SeqCst) + 1;
-        self.asked_max.fetch_max(asked, Ordering::SeqCst);
-        tokio::task::yield_now().await;
-        self.asked.fetch_sub(1, Ordering::SeqCst);
-        Ok((queue != "wa.in.p01").then(Depth::default))
-    }
-    async fn publish(&self, _: Vec<Publication>, _: Duration) -> Vec<Outcome> {
-        panic!("nobody publishes")
-    }
-    async fn consume(&self, _: &str, _: u16) -> Result<Box<dyn Consumer>, BusError> {
-        panic!("nobody consumes")
-    }
-    async fn declare(&self, _: &Topology) -> Result<(), BusError> {
-        panic!("nobody declares")
-    }
-    async fn verify(&self, _: &Topology) -> Result<Vec<String>, BusError> {
-        panic!("nobody verifies")
-    }
-    async fn peek(&self, _: &str, _: Option<u64>, _: usize) -> Result<Vec<(u64, Message)>, BusError> {
-        panic!("nobody looks")
-    }
-    fn health(&self) -> Health {
-        Health::Up
-    }
-    async fn close(&self, _: Duration) {}
-}
-
 #[test]
 fn queues_are_asked_for_together_and_not_all_at_once() {
     let mut facts = healthy();
     let teams = 0..100;
     facts.in_rules = Some(teams.map(|number| name(&format!("team-{number}"))).collect());
-    let bus = CountingBus::default();
+    let (at_once, most) = (&AtomicUsize::new(0), &AtomicUsize::new(0));
+    let bus = TellingBus::new(|queue| async move {
+        most.fetch_max(at_once.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+        tokio::task::yield_now().await;
+        at_once.fetch_sub(1, Ordering::SeqCst);
+        (queue != "wa.in.p01").then(Depth::default)
+    });
     asked(facts.read_bus(&bus));
-    assert_eq!(bus.asked_max.into_inner(), ASKED_AT_ONCE);
+    assert_eq!(most.load(Ordering::SeqCst), ASKED_AT_ONCE);
     let queues = facts.queues.unwrap();
     assert!(queues.len() > 200 && queues["wa.in.p01"].is_none(), "{queues:?}");
     assert_eq!(queues.values().filter(|queue| queue.is_none()).count(), 1);
