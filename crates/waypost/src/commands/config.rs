@@ -1,5 +1,6 @@
 //! `waypost config`: the configuration in force, and what is wrong with it.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use waypost_live::Rules;
@@ -7,7 +8,8 @@ use waypost_live::Rules;
 use crate::cli::{CheckArgs, ConfigArgs};
 use crate::output;
 use crate::process::bus::open_bus;
-use crate::process::section::Problems;
+use crate::process::config::ConfigError;
+use crate::process::section::{Mistake, Problems};
 use crate::process::store::open_store;
 use crate::process::{Component, Config};
 use waypost_cli::Failure;
@@ -18,23 +20,23 @@ const GOODBYE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Finds everything that is wrong at once.
 pub(crate) async fn check(args: &CheckArgs) -> Result<(), Failure> {
-    let (config, mut findings) = Config::of_with_mistakes(&args.config)?;
+    let (config, mut mistakes) = Config::of_with_mistakes(&args.config)?;
     let components = if args.component.is_empty() { config.configured() } else { args.component.clone() };
-    let known: Vec<String> = findings.iter().map(|line| key_of(line).to_owned()).collect();
-    let mut problems = Problems::default();
-    if let Err(error) = config.check(&components) {
-        findings.extend(error.0.into_iter().filter(|line| !known.iter().any(|key| key == key_of(line))));
+    if let Err(ConfigError(found)) = config.check(&components) {
+        let unread: BTreeSet<String> = mistakes.iter().map(|mistake| mistake.key.clone()).collect();
+        mistakes.extend(found.into_iter().filter(|mistake| !unread.contains(&mistake.key)));
     }
+    let mut problems = Problems::default();
     config.check_files(&components, &mut problems);
     if args.connect {
-        connect(&config, &components, &findings, &mut problems).await;
+        connect(&config, &components, &mistakes, &mut problems).await;
     }
-    findings.extend(problems.into_lines());
+    mistakes.extend(problems.into_mistakes());
     for warning in config.warnings.iter().chain(&config.open_secrets(&components)) {
         output::note(&format!("warning: {warning}"));
     }
-    if !findings.is_empty() {
-        return Err(Failure::failed(format!("configuration:\n{}", findings.join("\n"))));
+    if !mistakes.is_empty() {
+        return Err(Failure::failed(format!("configuration:\n{}", ConfigError(mistakes))));
     }
     let good = good(&config, &components)?;
     let unchecked = if args.component.is_empty() { unchecked(&components) } else { String::new() };
@@ -45,10 +47,6 @@ pub(crate) fn show(args: &ConfigArgs) -> Result<(), Failure> {
     let config = Config::of(args)?;
     let shown = toml::to_string(&config).map_err(Failure::failed)?;
     output::line(shown.trim_end())
-}
-
-fn key_of(finding: &str) -> &str {
-    finding.split(": ").next().unwrap_or_default()
 }
 
 fn good(config: &Config, components: &[Component]) -> Result<String, Failure> {
@@ -74,28 +72,27 @@ fn unchecked(checked: &[Component]) -> String {
 }
 
 /// Tries the servers whose URLs are good: broker and database, with TLS where the URLs ask for it.
-async fn connect(config: &Config, components: &[Component], findings: &[String], problems: &mut Problems) {
-    let is_good = |section: &str| !findings.iter().any(|line| line.starts_with(section));
+async fn connect(config: &Config, components: &[Component], mistakes: &[Mistake], problems: &mut Problems) {
+    let is_good = |section: &str| !mistakes.iter().any(|mistake| mistake.key.starts_with(section));
     let tries_bus = !config.bus.is_embedded() && is_good("bus.");
     let uses_store = components.contains(&Component::Router) || components.contains(&Component::Admin);
     let tries_store = uses_store && !config.store.is_embedded() && is_good("store.");
     let bus = async { if tries_bus { within(connect_bus(config)).await } else { Ok(()) } };
     let store = async { if tries_store { within(connect_store(config)).await } else { Ok(()) } };
     let (bus, store) = tokio::join!(bus, store);
-    if let Err(problem) = bus {
-        let remedy = "check address, user, virtual host and (amqps) bus.ca_file, and whether the broker runs";
-        problems.add("bus.url", format!("{problem}; {remedy}"));
-    }
-    if let Err(problem) = store {
-        let remedy = "check address, user, database and sslmode, and whether the database runs";
-        problems.add("store.url", format!("{problem}; {remedy}"));
+    let bus_remedy = "check address, user, virtual host and (amqps) bus.ca_file, and whether the broker runs";
+    let store_remedy = "check address, user, database and sslmode, and whether the database runs";
+    for (key, tried, remedy) in [("bus.url", bus, bus_remedy), ("store.url", store, store_remedy)] {
+        if let Err(failure) = tried {
+            let problem = failure.message().unwrap_or("it cannot be reached");
+            problems.add(key, format!("{problem}; {remedy}"));
+        }
     }
 }
 
-async fn within(connecting: impl Future<Output = Result<(), Failure>>) -> Result<(), String> {
-    let told = |failure: Failure| failure.message().unwrap_or("it cannot be reached").to_owned();
+async fn within(connecting: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
     let in_time = tokio::time::timeout(CONNECT_WITHIN, connecting).await;
-    in_time.unwrap_or_else(|_| Err(Failure::failed("no answer in time"))).map_err(told)
+    in_time.unwrap_or_else(|_| Err(Failure::failed("no answer in time")))
 }
 
 async fn connect_bus(config: &Config) -> Result<(), Failure> {

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 use waypost_domain::{NumberName, PartitionCount};
 
-use super::section::Problems;
+use super::section::{Mistake, Problems};
 use super::{Component, Config};
 use value::Secret;
 use waypost_cli::{Beside, ConfigArgs, Failure, output};
@@ -27,8 +27,13 @@ const READ_REMEDY: &str = "create it, or let the user that waypost runs as read 
 
 /// What is wrong with the configuration, a line per mistake.
 #[derive(Debug, thiserror::Error)]
-#[error("{}", .0.join("\n"))]
-pub(crate) struct ConfigError(pub(crate) Vec<String>);
+#[error("{}", lines(.0))]
+pub(crate) struct ConfigError(pub(crate) Vec<Mistake>);
+
+fn lines(mistakes: &[Mistake]) -> String {
+    let lines: Vec<String> = mistakes.iter().map(Mistake::to_string).collect();
+    lines.join("\n")
+}
 
 impl From<ConfigError> for Failure {
     fn from(error: ConfigError) -> Self {
@@ -52,7 +57,7 @@ impl Config {
     pub(crate) fn load_with_mistakes(
         file: Option<&Path>,
         overrides: &[(&str, String)],
-    ) -> Result<(Self, Vec<String>), ConfigError> {
+    ) -> Result<(Self, Vec<Mistake>), ConfigError> {
         let layers = layers::Layers::read(file, overrides)?;
         let (mut config, mut mistakes) = layers.extract();
         mistakes.extend(config.adopt_former_names(&layers));
@@ -67,7 +72,7 @@ impl Config {
     }
 
     /// The same with what cannot be read, as [`load_with_mistakes`](Self::load_with_mistakes) does.
-    pub(crate) fn of_with_mistakes(args: &ConfigArgs) -> Result<(Self, Vec<String>), Failure> {
+    pub(crate) fn of_with_mistakes(args: &ConfigArgs) -> Result<(Self, Vec<Mistake>), Failure> {
         let found = args.found_beside();
         if let Some(beside) = &found {
             output::note(&beside.note());
@@ -101,14 +106,14 @@ impl Config {
     }
 
     /// What cannot be read.
-    fn read_secret_files(&mut self) -> Vec<String> {
-        let mut problems = Vec::new();
+    fn read_secret_files(&mut self) -> Vec<Mistake> {
+        let mut problems = Problems::default();
         let mut read = |file: &Option<PathBuf>, field: &str, secret: &mut Secret, unread: &str| {
             let Some(file) = file else { return };
             *secret = match std::fs::read_to_string(file) {
                 Ok(text) => Secret::new(text.trim_end_matches(['\r', '\n'])),
                 Err(error) => {
-                    problems.push(format!("{field}: cannot read {}: {error}; {READ_REMEDY}", file.display()));
+                    problems.add(field, format!("cannot read {}: {error}; {READ_REMEDY}", file.display()));
                     // It is none of the files', whatever it is.
                     Secret::new(unread)
                 }
@@ -116,7 +121,7 @@ impl Config {
         };
         read(&self.bus.url_file, "bus.url_file", &mut self.bus.url, "amqp://unread");
         read(&self.store.url_file, "store.url_file", &mut self.store.url, "postgres://unread");
-        problems
+        problems.into_mistakes()
     }
 
     /// Everything that is wrong for a process that runs these components.
@@ -142,8 +147,8 @@ impl Config {
             self.grpc.check(components.len() == 1, &mut problems);
         }
         self.check_listeners(components, &mut problems);
-        let lines = problems.into_lines();
-        if lines.is_empty() { Ok(()) } else { Err(ConfigError(lines)) }
+        let mistakes = problems.into_mistakes();
+        if mistakes.is_empty() { Ok(()) } else { Err(ConfigError(mistakes)) }
     }
 
     /// Files serve one process.

@@ -12,7 +12,7 @@ use waypost_ops::{Health, MetricsPage, OpsError, OpsServer, State, Switch, descr
 
 use super::Config;
 use super::config::layers::Layers;
-use super::section::section;
+use super::section::{Mistake, section};
 use waypost_cli::Failure;
 
 section! {
@@ -49,11 +49,11 @@ pub(crate) enum LogFormat {
 
 impl Config {
     /// Takes what is set by a key's former name; by both names it is a mistake, since nobody can tell which is meant.
-    pub(super) fn adopt_former_names(&mut self, layers: &Layers) -> Option<String> {
+    pub(super) fn adopt_former_names(&mut self, layers: &Layers) -> Option<Mistake> {
         let listen = self.admin.listen?;
         if layers.has("ops.listen") {
             let problem = "ops.listen and admin.listen are one key by its new and its former name; keep ops.listen";
-            return Some(problem.to_owned());
+            return Some(Mistake::of_no_key(problem));
         }
         self.ops.listen = listen;
         self.warnings.push("admin.listen is called ops.listen now; the former name goes with 1.0".to_owned());

@@ -1,6 +1,8 @@
 //! A section of the configuration: its keys, each with its default and its meaning in one place. The table of keys in
 //! `deploy/guides/configuration.md` is generated from here; no other table may be written by hand.
 
+use std::fmt;
+
 /// A key as the guide shows it.
 #[cfg(test)]
 #[derive(Debug, Clone, Copy)]
@@ -11,24 +13,45 @@ pub(crate) struct Key {
     pub(crate) meaning: &'static str,
 }
 
-/// What is wrong, each mistake by its key.
+/// One thing that is wrong with a configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Mistake {
+    /// With its section, e.g. `ingress.listen`; empty where it is about no single key.
+    pub(crate) key: String,
+    pub(crate) problem: String,
+}
+
+impl Mistake {
+    pub(crate) fn of_no_key(problem: impl Into<String>) -> Self {
+        Self { key: String::new(), problem: problem.into() }
+    }
+}
+
+impl fmt::Display for Mistake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { key, problem } = self;
+        if key.is_empty() { f.write_str(problem) } else { write!(f, "{key}: {problem}") }
+    }
+}
+
+/// The mistakes that were found so far.
 #[derive(Debug, Default)]
-pub(crate) struct Problems(Vec<String>);
+pub(crate) struct Problems(Vec<Mistake>);
 
 impl Problems {
     /// One of the mistakes, unless it `holds`.
     pub(crate) fn require(&mut self, holds: bool, key: &str, problem: &str) {
         if !holds {
-            self.0.push(format!("{key}: {problem}"));
+            self.add(key, problem);
         }
     }
 
     /// One of the mistakes.
-    pub(crate) fn add(&mut self, key: &str, problem: impl std::fmt::Display) {
-        self.0.push(format!("{key}: {problem}"));
+    pub(crate) fn add(&mut self, key: &str, problem: impl fmt::Display) {
+        self.0.push(Mistake { key: key.to_owned(), problem: problem.to_string() });
     }
 
-    pub(crate) fn into_lines(self) -> Vec<String> {
+    pub(crate) fn into_mistakes(self) -> Vec<Mistake> {
         self.0
     }
 }

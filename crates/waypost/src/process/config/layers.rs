@@ -10,6 +10,7 @@ use figment::{Figment, Metadata, Profile, Provider};
 use toml::de::{DeTable, DeValue};
 
 use super::{Config, ConfigError};
+use crate::process::section::Mistake;
 
 /// Keys whose values are text whatever they look like: a token `0123` must keep its zero.
 const TEXT_KEYS: [&str; 6] =
@@ -58,7 +59,7 @@ impl Layers {
     }
 
     /// What they say together, and every mistake in it. A key that cannot be read has its default.
-    pub(crate) fn extract(&self) -> (Config, Vec<String>) {
+    pub(crate) fn extract(&self) -> (Config, Vec<Mistake>) {
         let (mut value, mut mistakes) = match self.figment.find_value("") {
             Ok(value) => (value, Vec::new()),
             Err(errors) => return (Config::default(), errors.into_iter().map(|error| self.describe(&error)).collect()),
@@ -83,9 +84,9 @@ impl Layers {
         self.figment.contains(key)
     }
 
-    fn describe(&self, error: &figment::Error) -> String {
-        let path = error.path.join(".");
-        let found = || self.figment.find_metadata(&path);
+    fn describe(&self, error: &figment::Error) -> Mistake {
+        let key = error.path.join(".");
+        let found = || self.figment.find_metadata(&key);
         let place = match error.metadata.as_ref().or_else(found) {
             Some(metadata) if metadata.name.contains("environment") => " (environment)".to_owned(),
             Some(metadata) if metadata.name == TomlFile::NAME => {
@@ -93,8 +94,7 @@ impl Layers {
             }
             Some(_) | None => String::new(),
         };
-        let path = if path.is_empty() { String::new() } else { format!("{path}: ") };
-        format!("{path}{}{place}", error.kind)
+        Mistake { key, problem: format!("{}{place}", error.kind) }
     }
 }
 
@@ -112,7 +112,9 @@ impl TomlFile {
     const NAME: &str = "TOML file";
 
     fn read(path: &Path) -> Result<Self, ConfigError> {
-        let refused = |problem: String| ConfigError(vec![format!("config file {}: {problem}", path.display())]);
+        let refused = |problem: String| {
+            ConfigError(vec![Mistake::of_no_key(format!("config file {}: {problem}", path.display()))])
+        };
         let text = std::fs::read_to_string(path).map_err(|error| refused(error.to_string()))?;
         let table = text.parse::<toml::Table>().map_err(|error| {
             // Not the line itself, which the library would show: it may hold a secret.

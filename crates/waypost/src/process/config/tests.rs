@@ -13,7 +13,7 @@ fn problems(toml: &str, components: &[Component]) -> Vec<String> {
         .map(|error| error.0)
         .unwrap_or_default()
         .into_iter()
-        .map(|line| line.replace(&shown, "FILE"))
+        .map(|mistake| mistake.to_string().replace(&shown, "FILE"))
         .collect()
 }
 
