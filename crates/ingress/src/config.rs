@@ -42,6 +42,14 @@ pub struct TlsFiles {
     pub key_file: PathBuf,
 }
 
+impl From<TlsFiles> for waypost_files::TlsFiles {
+    /// Callers show no certificates here: Meta has none to show.
+    fn from(files: TlsFiles) -> Self {
+        let TlsFiles { certificate_file, key_file } = files;
+        Self { certificate_file, key_file, client_ca_file: None }
+    }
+}
+
 /// What a client may take: of time, memory and connections.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {

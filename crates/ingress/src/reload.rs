@@ -47,9 +47,7 @@ pub(crate) fn verify_tokens(source: SecretSource) -> Result<Reloadable<Vec<Strin
 }
 
 pub(crate) fn tls_config(tls: TlsFiles) -> Result<Reloadable<ServerConfig>, IngressError> {
-    let TlsFiles { certificate_file, key_file } = tls;
-    let files = waypost_files::TlsFiles { certificate_file, key_file, client_ca_file: None };
-    Ok(tls::server_config(files, &[b"http/1.1"])?)
+    Ok(tls::server_config(tls.into(), &[b"http/1.1"])?)
 }
 
 /// Everything that is wrong with the files that `config` names, each with its field of the configuration.
@@ -62,8 +60,8 @@ pub fn file_problems(config: &IngressConfig) -> Vec<(&'static str, IngressError)
     if let Some(source) = Some(&config.verify_token).filter(is_file) {
         problems.extend(verify_tokens(source.clone()).err().map(|error| ("verify_token_file", error)));
     }
-    if let Some(TlsFiles { certificate_file, key_file }) = config.tls.clone() {
-        let files = waypost_files::TlsFiles { certificate_file, key_file, client_ca_file: None };
+    if let Some(files) = config.tls.clone() {
+        let files = files.into();
         problems.extend(tls::problems(&files).into_iter().map(|error| (tls_field(&files, &error), error.into())));
     }
     problems
