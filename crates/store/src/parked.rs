@@ -13,7 +13,7 @@ use waypost_domain::Timestamp;
 
 use crate::admin::AuditedTx;
 use crate::changes::RecordTx;
-use crate::core::{Columns, Param, Sql, Statement, params};
+use crate::core::{Columns, Param, Row, Sql, Statement, params};
 use crate::records::key;
 use crate::{Result, Store};
 
@@ -61,6 +61,9 @@ pub type ParkedPlace = (Timestamp, i64, Uuid);
 const SHOWN: &str = "place, id, parking, message_id, reason, origin, kind, detail, attempts, replays, parked_at, \
                      length(body) AS body_bytes";
 
+/// All of a message.
+static WHOLE: LazyLock<String> = LazyLock::new(|| format!("{}, length(body) AS body_bytes", PARKED.list("")));
+
 /// What [`ParkedFilter::params`] binds, as $1 to $4; ids have their place in `{ids}`.
 const FITS: &str = "parking = $1
         AND (CAST($2 AS TEXT) IS NULL OR reason = CAST($2 AS TEXT))
@@ -94,26 +97,20 @@ impl Filtered {
 /// What is there already was moved before, and not acknowledged.
 static PARK: LazyLock<Sql> = LazyLock::new(|| PARKED.insert("ON CONFLICT DO NOTHING"));
 
-static LIST: LazyLock<Filtered> = LazyLock::new(|| {
+static LIST: LazyLock<Filtered> = LazyLock::new(|| page_of(SHOWN));
+
+static LIST_WHOLE: LazyLock<Filtered> = LazyLock::new(|| page_of(&WHOLE));
+
+/// A page of those that fit. [`page`] has what it binds.
+fn page_of(columns: &str) -> Filtered {
     Filtered::new(&format!(
-        "SELECT {SHOWN}
+        "SELECT {columns}
     FROM parked
     WHERE {{fits}} AND (parked_at, place, id) > ($5, $6, $7)
     ORDER BY parked_at, place, id
     LIMIT $8"
     ))
-});
-
-static WHOLE: LazyLock<Filtered> = LazyLock::new(|| {
-    Filtered::new(&format!(
-        "SELECT {}, length(body) AS body_bytes
-    FROM parked
-    WHERE {{fits}} AND (parked_at, place, id) > ($5, $6, $7)
-    ORDER BY parked_at, place, id
-    LIMIT $8",
-        PARKED.list("")
-    ))
-});
+}
 
 static GROUPS: LazyLock<Filtered> = LazyLock::new(|| {
     Filtered::new(
@@ -179,12 +176,21 @@ impl ParkedFilter {
     }
 }
 
-/// What [`LIST`] and [`WHOLE`] bind.
+/// What [`page_of`] binds.
 fn page(filter: &ParkedFilter, after: Option<ParkedPlace>, limit: u32) -> Vec<Param<'_>> {
     let (at, place, id) = after.unwrap_or((Timestamp::from_millis(i64::MIN), 0, Uuid::nil()));
     let mut params = filter.params();
     params.extend(params![at, place, id, limit]);
     params
+}
+
+/// What a page has, each with where the next page begins behind it.
+fn placed<T>(rows: &[Row], read: impl Fn(&Columns<'_>) -> Result<T>) -> Result<Vec<(ParkedPlace, T)>> {
+    let placed = rows.iter().map(|row| {
+        let row = row.of(PARKED.name);
+        Ok(((row.get("parked_at")?, row.get("place")?, row.get("id")?), read(&row)?))
+    });
+    placed.collect()
 }
 
 impl RecordTx {
@@ -218,12 +224,7 @@ impl Store {
         limit: u32,
     ) -> Result<Vec<(ParkedPlace, ParkedRow)>> {
         let rows = self.report(LIST.of(filter), page(filter, after, limit)).await?;
-        let read = rows.iter().map(|row| {
-            let row = row.of(PARKED.name);
-            let shown = ParkedRow::from_row(&row)?;
-            Ok(((shown.parked_at, row.get("place")?, row.get("id")?), shown))
-        });
-        read.collect()
+        placed(&rows, ParkedRow::from_row)
     }
 
     /// The same with their bytes, for whoever judges a run.
@@ -233,13 +234,8 @@ impl Store {
         after: Option<ParkedPlace>,
         limit: u32,
     ) -> Result<Vec<(ParkedPlace, ParkedMessage)>> {
-        let rows = self.report(WHOLE.of(filter), page(filter, after, limit)).await?;
-        let read = rows.iter().map(|row| {
-            let row = row.of(PARKED.name);
-            let message = ParkedMessage::from_row(&row)?;
-            Ok(((message.row.parked_at, row.get("place")?, row.get("id")?), message))
-        });
-        read.collect()
+        let rows = self.report(LIST_WHOLE.of(filter), page(filter, after, limit)).await?;
+        placed(&rows, ParkedMessage::from_row)
     }
 
     /// The same by what they have in common, the largest groups first; no more than 500 of them.

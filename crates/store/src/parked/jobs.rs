@@ -9,7 +9,7 @@ use std::time::Duration;
 use uuid::Uuid;
 use waypost_domain::Timestamp;
 
-use super::{Filtered, PARKED, ParkedFilter, ParkedMessage, Parking};
+use super::{Filtered, PARKED, ParkedFilter, ParkedMessage, Parking, WHOLE};
 use crate::admin::AuditedTx;
 use crate::core::{Columns, Param, Row, Sql, Statement, Table, params};
 use crate::lease::millis;
@@ -108,10 +108,7 @@ static CLAIM: LazyLock<Sql> = LazyLock::new(|| {
 });
 
 static IN_HAND: LazyLock<Sql> = LazyLock::new(|| {
-    Sql::made(format!(
-        "SELECT {}, length(body) AS body_bytes FROM parked WHERE job = $1 ORDER BY parked_at, place, id LIMIT $2",
-        PARKED.list("")
-    ))
+    Sql::made(format!("SELECT {} FROM parked WHERE job = $1 ORDER BY parked_at, place, id LIMIT $2", *WHOLE))
 });
 
 static GONE: Sql = Sql::each(
