@@ -58,7 +58,7 @@ pub(super) fn filter(
 
 pub(super) fn examine_max(examine_max: i32) -> Result<u32> {
     let examine_max = u32::try_from(examine_max).ok().filter(|max| (1..=AT_ONCE_MAX).contains(max));
-    examine_max.ok_or_else(|| invalid("examine_max", "must be 1 to 500"))
+    examine_max.ok_or_else(|| invalid("examine_max", format!("must be 1 to {AT_ONCE_MAX}")))
 }
 
 /// What was asked for by id and cannot be had.
