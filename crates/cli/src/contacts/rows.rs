@@ -25,6 +25,17 @@ pub(super) struct Problem {
     pub(super) problem: String,
 }
 
+/// A header of which no row is a contact.
+#[derive(Debug, thiserror::Error)]
+enum HeaderError {
+    /// Name the column that says who it is.
+    #[error("line 1: no column phone, bsuid or parent_bsuid in {names:?}")]
+    NobodyNamed { names: String },
+    /// Write commas.
+    #[error("line 1: no column phone, bsuid or parent_bsuid in {names:?}; columns are separated by commas")]
+    Separator { names: String },
+}
+
 /// The columns that say who it is.
 const ALIASES: [&str; 3] = ["phone", "bsuid", "parent_bsuid"];
 
@@ -67,14 +78,13 @@ fn first_byte(reader: &mut impl BufRead) -> std::io::Result<Option<u8>> {
 }
 
 /// Somebody's name for a column is an attribute; but without any column that says who, no row is a contact.
-fn check_header(columns: &csv::StringRecord) -> Result<(), String> {
+fn check_header(columns: &csv::StringRecord) -> Result<(), HeaderError> {
     if columns.iter().any(|column| ALIASES.contains(&column)) {
         return Ok(());
     }
     let names = columns.iter().collect::<Vec<_>>().join(",");
-    let separated =
-        if columns.len() == 1 && names.contains([';', '\t']) { "; columns are separated by commas" } else { "" };
-    Err(format!("line 1: no column phone, bsuid or parent_bsuid in {names:?}{separated}"))
+    let is_separated_otherwise = columns.len() == 1 && names.contains([';', '\t']);
+    Err(if is_separated_otherwise { HeaderError::Separator { names } } else { HeaderError::NobodyNamed { names } })
 }
 
 fn json_lines(reader: BufReader<File>) -> Rows {
