@@ -106,6 +106,12 @@ pub fn is_code(code: &str) -> bool {
     }
 }
 
+/// Whether it is a tag of a language that there is.
+pub fn is_known_tag(tag: &str) -> bool {
+    let primary = tag.split(['-', '_']).next().unwrap_or_default();
+    is_tag(tag) && is_code(&primary.to_ascii_lowercase())
+}
+
 /// What is remembered of a contact's language.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct LanguageMemory {

@@ -225,7 +225,7 @@ fn problems(contact: &v1::Contact) -> Vec<v1::ContactProblem> {
     }
     // What no rule could ever match would lie there in silence.
     let country = contact.attributes.get(COUNTRY).filter(|code| !code.is_empty());
-    let is_language = contact.language.is_empty() || is_language(&contact.language);
+    let is_language = contact.language.is_empty() || language::is_known_tag(&contact.language);
     violations.require(is_language, "language", "is no language; write its code, e.g. es or pt-BR");
     let is_zone = contact.time_zone.is_empty() || TimeZoneDatabase::bundled().get(&contact.time_zone).is_ok();
     violations.require(is_zone, "time_zone", "is no time zone; write one of the IANA's, e.g. Europe/Madrid");
@@ -246,12 +246,6 @@ fn problems(contact: &v1::Contact) -> Vec<v1::ContactProblem> {
     }
     let problem = |(field, description)| v1::ContactProblem { field, description };
     violations.into_pairs().map(problem).collect()
-}
-
-/// A tag whose language there is.
-fn is_language(tag: &str) -> bool {
-    let primary = tag.split(['-', '_']).next().unwrap_or_default();
-    language::is_tag(tag) && language::is_code(&primary.to_ascii_lowercase())
 }
 
 fn is_plain(text: &str) -> bool {

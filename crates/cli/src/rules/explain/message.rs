@@ -149,9 +149,11 @@ fn waiting(text: &str) -> Result<(TeamName, u32), String> {
 }
 
 fn language_code(text: &str) -> Result<String, &'static str> {
-    let primary = text.split(['-', '_']).next().unwrap_or_default().to_ascii_lowercase();
-    let is_language = language::is_tag(text) && language::is_code(&primary);
-    if is_language { Ok(text.to_owned()) } else { Err("is no language; write its code, e.g. es or pt-BR") }
+    if language::is_known_tag(text) {
+        Ok(text.to_owned())
+    } else {
+        Err("is no language; write its code, e.g. es or pt-BR")
+    }
 }
 
 fn country_code(text: &str) -> Result<String, &'static str> {
