@@ -5,7 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::Args;
 use waypost_cloud_api::webhook::{Content, split};
-use waypost_domain::team::Priority;
+use waypost_domain::team::{InvalidTeamName, Priority};
 use waypost_domain::{Binding, TeamName, Timestamp, country, language};
 use waypost_rules::input::parse_instant;
 use waypost_rules::{OpenConversation, RouteInput};
@@ -133,19 +133,31 @@ fn attribute(text: &str) -> Result<(String, String), &'static str> {
     if name.is_empty() { Err("the name is empty") } else { Ok((name.to_owned(), value.to_owned())) }
 }
 
-fn staffed(text: &str) -> Result<(TeamName, bool), String> {
-    let (name, staffed) = match text.split_once('=') {
-        None | Some((_, "true")) => (text.trim_end_matches("=true"), true),
-        Some((name, "false")) => (name, false),
-        Some(_) => return Err("expected TEAM or TEAM=false".to_owned()),
-    };
-    Ok((TeamName::new(name).map_err(|error| error.to_string())?, staffed))
+/// What is said of a team's queue is not in its form.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+enum QueueError {
+    #[error("expected TEAM or TEAM=false")]
+    Staffed,
+    #[error("expected TEAM=COUNT, e.g. billing=60")]
+    Waiting,
+    #[error(transparent)]
+    Team(#[from] InvalidTeamName),
 }
 
-fn waiting(text: &str) -> Result<(TeamName, u32), String> {
-    let (name, count) = text.split_once('=').ok_or("expected TEAM=COUNT, e.g. billing=60")?;
-    let count = count.parse().map_err(|_| "expected TEAM=COUNT, e.g. billing=60")?;
-    Ok((TeamName::new(name).map_err(|error| error.to_string())?, count))
+fn staffed(text: &str) -> Result<(TeamName, bool), QueueError> {
+    let (name, staffed) = match text.split_once('=') {
+        None => (text, true),
+        Some((name, "true")) => (name, true),
+        Some((name, "false")) => (name, false),
+        Some(_) => return Err(QueueError::Staffed),
+    };
+    Ok((TeamName::new(name)?, staffed))
+}
+
+fn waiting(text: &str) -> Result<(TeamName, u32), QueueError> {
+    let (name, count) = text.split_once('=').ok_or(QueueError::Waiting)?;
+    let count = count.parse().map_err(|_| QueueError::Waiting)?;
+    Ok((TeamName::new(name)?, count))
 }
 
 fn language_code(text: &str) -> Result<String, &'static str> {
