@@ -28,7 +28,7 @@ pub enum DeadLettersCommand {
     /// Put them back where they came from, as a job
     Replay(DeadLettersReplayArgs),
     /// List the last replays and how far they are
-    Replays(DeadLettersReplaysArgs),
+    Replays(ServerArgs),
     /// End a replay; what it has not put back stays parked
     Stop(DeadLettersStopArgs),
     /// Throw them away
@@ -116,12 +116,6 @@ pub struct DeadLettersReplayArgs {
 }
 
 #[derive(Debug, Args)]
-pub struct DeadLettersReplaysArgs {
-    #[command(flatten)]
-    server: ServerArgs,
-}
-
-#[derive(Debug, Args)]
 pub struct DeadLettersStopArgs {
     /// replays/ID
     name: String,
@@ -149,7 +143,7 @@ pub(crate) async fn run(command: DeadLettersCommand) -> Result<(), Failure> {
         DeadLettersCommand::List(args) => list(args).await,
         DeadLettersCommand::Summary(args) => summary(args).await,
         DeadLettersCommand::Replay(args) => replay(args).await,
-        DeadLettersCommand::Replays(args) => replays(args).await,
+        DeadLettersCommand::Replays(server) => replays(server).await,
         DeadLettersCommand::Stop(args) => stop(args).await,
         DeadLettersCommand::Discard(args) => discard(args).await,
     }
@@ -271,11 +265,11 @@ fn left(job: &v1::ReplayJob) -> i64 {
     job.left_because.iter().map(|one| one.count).sum()
 }
 
-async fn replays(args: DeadLettersReplaysArgs) -> Result<(), Failure> {
+async fn replays(server: ServerArgs) -> Result<(), Failure> {
     let request = v1::ListReplaysRequest::default();
-    let jobs = client(&args.server).await?.list_replays(request).await?.into_inner().replays;
+    let jobs = client(&server).await?.list_replays(request).await?.into_inner().replays;
     let fields = ["name", "parking", "begin_time", "actor", "total", "replayed", "end_time", "stopped"];
-    print_list(args.server.json, &jobs, &fields)
+    print_list(server.json, &jobs, &fields)
 }
 
 async fn stop(args: DeadLettersStopArgs) -> Result<(), Failure> {

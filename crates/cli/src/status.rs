@@ -28,7 +28,7 @@ On the embedded bus it asks the running waypost, and reads the files of the data
 )]
 pub struct StatusArgs {
     #[command(flatten)]
-    pub place: ServerArgs,
+    pub server: ServerArgs,
     /// Unhealthy when the oldest waiting message is older than this many seconds
     #[arg(long, value_name = "S", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..))]
     pub max_age_s: u32,
@@ -53,7 +53,7 @@ pub async fn ask(server: Server, args: &StatusArgs) -> Result<v1::Status, Failur
 
 /// Prints it; a failure where it is not healthy.
 pub fn show(status: &v1::Status, args: &StatusArgs) -> Result<(), Failure> {
-    if args.place.json {
+    if args.server.json {
         output::line(&as_json(status).to_string())?
     } else {
         print(status, args.queues)?

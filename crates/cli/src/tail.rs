@@ -33,7 +33,7 @@ pub struct TailArgs {
     #[arg(value_parser = |name: &str| TeamName::new(name))]
     pub team: TeamName,
     #[command(flatten)]
-    pub place: ServerArgs,
+    pub server: ServerArgs,
     /// Take the messages from the queue
     #[arg(long)]
     pub ack: bool,
@@ -159,7 +159,7 @@ pub struct Printer {
 impl Printer {
     /// As the arguments say.
     pub fn new(args: &TailArgs) -> Self {
-        Self { json: args.place.json, screen: Screen::stdout(), left: args.messages }
+        Self { json: args.server.json, screen: Screen::stdout(), left: args.messages }
     }
 
     /// `priority` is the queue's, `urgent` or `normal`; `body` the document. `false` when enough was printed.

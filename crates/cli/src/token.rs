@@ -27,7 +27,7 @@ pub enum TokenCommand {
     /// Create a token and print it, once: only its hash is stored
     Create(TokenCreateArgs),
     /// List the tokens, without their secrets
-    List(TokenListArgs),
+    List(ServerArgs),
     /// Show one token, without its secret
     Get(TokenNameArgs),
     /// Make a token worthless, at once
@@ -60,13 +60,7 @@ pub struct TokenCreateArgs {
     #[arg(long, value_name = "FILE")]
     pub output: Option<PathBuf>,
     #[command(flatten)]
-    pub place: ServerArgs,
-}
-
-#[derive(Debug, Args)]
-pub struct TokenListArgs {
-    #[command(flatten)]
-    pub place: ServerArgs,
+    pub server: ServerArgs,
 }
 
 #[derive(Debug, Args)]
@@ -74,7 +68,7 @@ pub struct TokenNameArgs {
     /// Which, as `waypost token list` shows it: tokens/0192…
     pub name: String,
     #[command(flatten)]
-    pub place: ServerArgs,
+    pub server: ServerArgs,
 }
 
 /// The roles, in the words that people use.
@@ -89,11 +83,11 @@ const ROLES: [(&str, v1::Role); 6] = [
 
 impl TokenCommand {
     /// Where it is to work: a server, or the store.
-    pub fn place(&self) -> &ServerArgs {
+    pub fn server(&self) -> &ServerArgs {
         match self {
-            Self::Create(args) => &args.place,
-            Self::List(args) => &args.place,
-            Self::Get(args) | Self::Revoke(args) => &args.place,
+            Self::Create(args) => &args.server,
+            Self::List(server) => server,
+            Self::Get(args) | Self::Revoke(args) => &args.server,
         }
     }
 }
@@ -102,7 +96,7 @@ type Client = TokenServiceClient;
 
 /// Over a server, which wants a token of the role operator.
 pub async fn run(command: TokenCommand) -> Result<(), Failure> {
-    let server = command.place();
+    let server = command.server();
     let (client, json) = (TokenServiceClient::new(connect(server).await?), server.json);
     match command {
         TokenCommand::Create(args) => create(client, json, args).await,

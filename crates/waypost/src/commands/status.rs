@@ -9,21 +9,19 @@ use waypost_cli::status::{StatusArgs, ask, show};
 use waypost_domain::Timestamp;
 use waypost_live::overview::{Facts, Overview, QueueState, Queues};
 
+use crate::process::Config;
 use crate::process::bus::open_bus;
+use crate::process::local::{Reached, reach};
 use crate::process::store::{STORE_FILE, open_store};
-use crate::process::{Config, local};
-use waypost_cli::{Failure, connect};
+use waypost_cli::Failure;
 
 const GOODBYE_TIMEOUT: Duration = Duration::from_secs(2);
 
 pub(crate) async fn run(args: StatusArgs) -> Result<(), Failure> {
-    if args.place.named().is_some() {
-        return show(&ask(connect(&args.place).await?, &args).await?, &args);
-    }
-    let config = Config::of(&args.place.config)?;
-    if let Some(server) = local::running(&config).await {
-        return show(&ask(server, &args).await?, &args);
-    }
+    let config = match reach(&args.server).await? {
+        Reached::Server(server) => return show(&ask(server, &args).await?, &args),
+        Reached::Here(config) => config,
+    };
     let mut facts = Facts::new(config.watched(), Timestamp::from_system_time(SystemTime::now()), args.max_age());
     read_store(&config, &mut facts).await;
     facts.read_rules_file().await;

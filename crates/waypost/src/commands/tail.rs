@@ -14,7 +14,7 @@ use waypost_domain::team::Priority;
 
 use crate::process::Config;
 use crate::process::bus::open_bus;
-use crate::process::local;
+use crate::process::local::{Reached, reach};
 use crate::process::signals::stop_on_signals;
 use waypost_cli::{Failure, tail};
 
@@ -30,13 +30,10 @@ pub(crate) async fn run(args: TailArgs) -> Result<(), Failure> {
 }
 
 async fn read(args: &TailArgs) -> Result<(), Failure> {
-    if args.place.named().is_some() {
-        return tail::run(waypost_cli::connect(&args.place).await?, args).await;
-    }
-    let config = Config::of(&args.place.config)?;
-    if let Some(server) = local::running(&config).await {
-        return tail::run(server, args).await;
-    }
+    let config = match reach(&args.server).await? {
+        Reached::Server(server) => return tail::run(server, args).await,
+        Reached::Here(config) => config,
+    };
     let (mut printer, follow) = (Printer::new(args), !args.no_follow);
     if args.ack {
         consume(&config, &args.team, &mut printer, follow).await

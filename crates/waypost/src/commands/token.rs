@@ -19,12 +19,12 @@ const LIST_PAGE: u32 = 500;
 const TITLE_CHARS_MAX: usize = 200;
 
 pub(crate) async fn run(command: TokenCommand) -> Result<(), Failure> {
-    if command.place().named().is_some() {
+    if command.server().named().is_some() {
         return token::run(command).await;
     }
     match command {
         TokenCommand::Create(args) => create(args).await,
-        TokenCommand::List(args) => list(&args.place.config, args.place.json).await,
+        TokenCommand::List(server) => list(&server.config, server.json).await,
         TokenCommand::Get(args) => get(args).await,
         TokenCommand::Revoke(args) => revoke(args).await,
     }
@@ -32,7 +32,7 @@ pub(crate) async fn run(command: TokenCommand) -> Result<(), Failure> {
 
 async fn create(args: TokenCreateArgs) -> Result<(), Failure> {
     let output = args.output.as_deref().map(SecretFile::create).transpose()?;
-    let store = usable_store(&Config::of(&args.place.config)?).await?;
+    let store = usable_store(&Config::of(&args.server.config)?).await?;
     let now = store.now().await.map_err(failed)?;
     let lifetime_ms = |lifetime: std::time::Duration| i64::try_from(lifetime.as_millis()).unwrap_or(i64::MAX);
     let mut new = NewToken {
@@ -51,7 +51,7 @@ async fn create(args: TokenCreateArgs) -> Result<(), Failure> {
     }
     let (id, secret) = create_token(&store, ACTOR, &new).await.map_err(failed)?;
     store.close().await;
-    print_created(&format!("tokens/{id}"), &secret, output, args.place.json)
+    print_created(&format!("tokens/{id}"), &secret, output, args.server.json)
 }
 
 async fn list(config: &ConfigArgs, json: bool) -> Result<(), Failure> {
@@ -71,16 +71,16 @@ async fn list(config: &ConfigArgs, json: bool) -> Result<(), Failure> {
 
 async fn get(args: TokenNameArgs) -> Result<(), Failure> {
     let id = id_of(&args.name)?;
-    let store = usable_store(&Config::of(&args.place.config)?).await?;
+    let store = usable_store(&Config::of(&args.server.config)?).await?;
     let token = store.token(id).await.map_err(failed)?;
     store.close().await;
     let token = token.ok_or_else(|| Failure::failed(format!("tokens/{id} does not exist")))?;
-    print_token(args.place.json, &token_message(&token))
+    print_token(args.server.json, &token_message(&token))
 }
 
 async fn revoke(args: TokenNameArgs) -> Result<(), Failure> {
     let id = id_of(&args.name)?;
-    let store = usable_store(&Config::of(&args.place.config)?).await?;
+    let store = usable_store(&Config::of(&args.server.config)?).await?;
     let revoked = revoke_token(&store, ACTOR, id).await.map_err(failed)?;
     store.close().await;
     if revoked {

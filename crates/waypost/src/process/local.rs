@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use waypost_cli::{Beside, ConfigArgs, Failure, Finder, Found, Server, local_server};
+use waypost_cli::{Beside, ConfigArgs, Failure, Finder, Found, Server, ServerArgs, connect, local_server};
 
 use super::Config;
 
@@ -71,6 +71,24 @@ pub(crate) async fn running(config: &Config) -> Option<Server> {
         return None;
     }
     tokio::time::timeout(ANSWERS_WITHIN, local_server(written.address, &written.token)).await.ok()?
+}
+
+/// What a verb works on that can do so in two ways.
+pub(crate) enum Reached {
+    /// The server that is named, or the process that works on the data folder of the configuration.
+    Server(Server),
+    /// What the configuration names itself.
+    Here(Box<Config>),
+}
+
+/// What the arguments of a verb lead to.
+pub(crate) async fn reach(args: &ServerArgs) -> Result<Reached, Failure> {
+    if args.named().is_some() {
+        return connect(args).await.map(Reached::Server);
+    }
+    let config = Config::of(&args.config)?;
+    let server = running(&config).await;
+    Ok(server.map_or_else(|| Reached::Here(Box::new(config)), Reached::Server))
 }
 
 /// How the client's verbs find the process of this machine.
