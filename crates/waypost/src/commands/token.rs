@@ -44,7 +44,8 @@ async fn create(args: TokenCreateArgs) -> Result<(), Failure> {
     new.roles.sort_unstable();
     new.roles.dedup();
     if new.title.chars().count() > TITLE_CHARS_MAX || new.title.contains(char::is_control) {
-        return Err(Failure::config("--title: at most 200 characters, no control characters"));
+        let problem = format!("--title: at most {TITLE_CHARS_MAX} characters, no control characters");
+        return Err(Failure::config(problem));
     }
     if let Some((field, problem)) = new.problems(now).into_iter().next() {
         return Err(Failure::config(format!("{field}: {problem}")));
