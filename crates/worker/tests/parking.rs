@@ -42,11 +42,19 @@ fn refused(id: &str) -> Publication {
 }
 
 /// As a broker dead-letters it.
-fn given_up(message: Message, queue: &str) -> Publication {
-    let mut message = message;
+fn given_up(mut message: Message, queue: &str) -> Publication {
     message.headers.insert("x-first-death-reason".to_owned(), "delivery_limit".to_owned());
     message.headers.insert("x-first-death-queue".to_owned(), queue.to_owned());
     Publication { address: Address::dead_letters(), message }
+}
+
+fn unrouted(id: &str, why: &str) -> Publication {
+    let headers = [("wp-diverted".to_owned(), why.to_owned())].into();
+    Publication { address: Address::unrouted(), message: Message { headers, ..message(id) } }
+}
+
+fn undecodable(message: Message) -> Publication {
+    dead_letter(message, DeadLetterReason::UndecodableEvent, "wa.in.p00", 1, "")
 }
 
 async fn publish(rig: &Rig, letters: Vec<Publication>) {
@@ -77,13 +85,10 @@ async fn stopped((stop, task): (CancellationToken, JoinHandle<()>)) {
 #[tokio::test]
 async fn what_anybody_parks_becomes_a_row() {
     let rig = Rig::new(1).await;
-    let mut bundle = message("bundle");
-    bundle.kind = "bundle".to_owned();
-    bundle.body = vec![0, 255, b',', b':'].into();
-    let mut unrouted = message("lost");
-    unrouted.headers.insert("wp-diverted".to_owned(), "queue missing".to_owned());
-    let unrouted = Publication { address: Address::unrouted(), message: unrouted };
-    publish(&rig, vec![refused("r"), given_up(bundle.clone(), "wa.in.p00"), unrouted.clone()]).await;
+    let body = vec![0, 255, b',', b':'];
+    let bundle = Message { kind: "bundle".to_owned(), body: body.into(), ..message("bundle") };
+    let parked = [refused("r"), given_up(bundle.clone(), "wa.in.p00"), unrouted("lost", "queue missing")];
+    publish(&rig, parked.into()).await;
     let mover = start(&rig, "a");
     let found = moved(&rig, 2).await;
     let told =
@@ -157,9 +162,8 @@ async fn movers_share_and_hand_over() {
 #[tokio::test]
 async fn what_is_parked_again_is_a_new_row_that_counts_its_replays() {
     let rig = Rig::new(1).await;
-    let letter = dead_letter(message("m"), DeadLetterReason::UndecodableEvent, "wa.in.p00", 1, "");
-    let back = replay(letter.message.clone()).unwrap().message;
-    let again = dead_letter(back, DeadLetterReason::UndecodableEvent, "wa.in.p00", 1, "");
+    let letter = undecodable(message("m"));
+    let again = undecodable(replay(letter.message.clone()).unwrap().message);
     publish(&rig, vec![letter.clone(), again, letter]).await;
     let mover = start(&rig, "a");
     let mut replays: Vec<u32> = moved(&rig, 2).await.iter().map(|row| row.replays).collect();
