@@ -99,7 +99,9 @@ impl DeadLetters {
             max_messages: request.examine_max,
             request_id: String::new(),
         };
-        let begun = self.begin(mutation, request.clone(), max).await?;
+        let filter = filter(request.parking, &request.reason, &request.message_ids, request.before_time.as_ref())?;
+        let parking = filter.parking;
+        let begun = self.begin(mutation, request, filter, max).await?;
         let mut left = begun.left_because;
         let mut replayed = 0;
         if let Some(job) = begun.replay {
@@ -114,7 +116,7 @@ impl DeadLetters {
             add(&mut job.left_because, Left::InHand, unfinished);
             tell(&mut left, &job.left_because);
         }
-        let still = self.still_parked(selection::parking(request.parking)?).await?;
+        let still = self.still_parked(parking).await?;
         Ok(v1::ReplayDeadLettersResponse { replayed, left: still, left_because: left })
     }
 
@@ -125,7 +127,8 @@ impl DeadLetters {
             Ok(max) => max.min(JOB_MESSAGES_MAX),
             Err(_) => return Err(invalid("max_messages", "must not be negative")),
         };
-        let begun = self.begin(mutation, request, max).await?;
+        let filter = filter(request.parking, &request.reason, &request.message_ids, request.before_time.as_ref())?;
+        let begun = self.begin(mutation, request, filter, max).await?;
         self.replays.begin();
         Ok(begun)
     }
@@ -135,9 +138,9 @@ impl DeadLetters {
         &self,
         mutation: Mutation,
         request: v1::StartReplayRequest,
+        filter: ParkedFilter,
         max: u32,
     ) -> Result<v1::StartReplayResponse> {
-        let filter = filter(request.parking, &request.reason, &request.message_ids, request.before_time.as_ref())?;
         let begun = change(&self.shared.store, mutation, move |tx| {
             Box::pin(async move {
                 let mut left = not_there(tx, &filter).await?;
