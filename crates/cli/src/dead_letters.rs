@@ -187,7 +187,12 @@ async fn summary(args: DeadLettersSummaryArgs) -> Result<(), Failure> {
     if args.server.json {
         return print_one(true, &answer);
     }
-    print_list(false, &answer.groups, &["reason", "origin", "kind", "count", "first_time", "last_time"])
+    print_list(false, &answer.groups, &["reason", "origin", "kind", "count", "first_time", "last_time"])?;
+    let grouped: i64 = answer.groups.iter().map(|group| group.count).sum();
+    if grouped < answer.examined {
+        output::note(&format!("{grouped} of {} are in the groups that are shown", answer.examined));
+    }
+    Ok(())
 }
 
 async fn replay(args: DeadLettersReplayArgs) -> Result<(), Failure> {
@@ -303,7 +308,8 @@ async fn discard(args: DeadLettersDiscardArgs) -> Result<(), Failure> {
         if is_first {
             answer.left_because = one.left_because;
         }
-        if one.discarded < examine_max.into() || !ids.is_empty() {
+        // Each call but the last throws away as many as it may, so that there is a last one.
+        if one.discarded < examine_max.into() {
             break;
         }
     }

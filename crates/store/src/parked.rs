@@ -170,6 +170,9 @@ impl ParkedFilter {
     }
 
     pub(crate) fn params(&self) -> Vec<Param<'_>> {
+static FREE: LazyLock<Filtered> =
+    LazyLock::new(|| Filtered::new("SELECT count(*) AS count FROM parked WHERE {fits} AND job IS NULL"));
+
         let ids =
             (!self.message_ids.is_empty()).then(|| self.message_ids.iter().map(|id| key(id)).collect::<Param<'_>>());
         params![self.parking.as_str(), self.reason.as_deref(), ids.unwrap_or(Param::Null), self.before]
@@ -299,3 +302,9 @@ impl AuditedTx {
         rows.iter().map(|row| row.of(PARKED.name).get("message_id")).collect()
     }
 }
+    /// How many that fit no replay has in hand.
+    pub async fn parked_free(&mut self, filter: &ParkedFilter) -> Result<u64> {
+        let rows = self.tx.query(FREE.of(filter), filter.params()).await?;
+        rows.first().map_or(Ok(0), |row| row.of(PARKED.name).get("count"))
+    }
+

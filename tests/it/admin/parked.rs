@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use anyhow::ensure;
 use serde_json::{Value, json};
-use waypost_bus::{Bus, Layout, Message, Outcome, Publication};
+use waypost_bus::dead_letter::dead_letter;
+use waypost_bus::{Bus, DeadLetterReason, Layout, Message, Outcome, Publication};
 use waypost_bus_embedded::{EmbeddedBus, Options};
 use waypost_domain::{PartitionCount, PartitionId};
 use waypost_tests::eventually;
@@ -83,5 +84,41 @@ async fn what_the_bus_or_the_router_gave_up_is_listed_and_replayed() -> anyhow::
     assert!(String::from_utf8_lossy(&taken.stdout).contains("wamid.ONE"), "{taken:?}");
     let discard = ["dead-letters", "discard", "--all", "--justification", "damaged on purpose"];
     assert_eq!(operator.json(&discard)?["left"], json!("0"));
+    Ok(())
+}
+
+/// Copies of one message, each with other bytes, and so a row each.
+async fn park_copies(bus: &dyn Bus, id: &str, copies: u32) -> anyhow::Result<()> {
+    let letter = |number: u32| {
+        let message = Message { id: id.to_owned(), body: number.to_string().into(), ..Message::default() };
+        dead_letter(message, DeadLetterReason::Rejected, TEAM_QUEUE, 1, "")
+    };
+    let outcomes = bus.publish((0..copies).map(letter).collect(), WITHIN).await;
+    ensure!(outcomes.iter().all(|outcome| *outcome == Outcome::Confirmed), "{outcomes:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_id_is_all_of_its_rows_however_many() -> anyhow::Result<()> {
+    let mut server = AdminServer::start().await?;
+    server.end().await?;
+    let bus = EmbeddedBus::open(&server.data_dir(), Options::default())?;
+    for (id, copies) in [("thrown-away", 1_000), ("put-back", 600)] {
+        park_copies(&*bus, id, copies).await?;
+    }
+    bus.close(WITHIN).await;
+    server.start_again().await?;
+
+    let operator = Terminal::new(&server, "operator")?;
+    let summary = || operator.json(&["dead-letters", "summary"]);
+    let all_parked = async || summary().ok().filter(|told| told["examined"] == "1600");
+    eventually("all are parked", Duration::from_secs(60), all_parked).await;
+    let listed = operator.json(&["dead-letters", "list", "--limit", "5000"])?;
+    assert_eq!(listed.as_array().map(Vec::len), Some(1_600));
+    let discard = ["dead-letters", "discard", "--id", "thrown-away", "--justification", "copies of one message"];
+    let discarded = operator.json(&discard)?;
+    assert_eq!((&discarded["discarded"], &discarded["left"]), (&json!("1000"), &json!("600")), "{discarded}");
+    let replayed = operator.json(&["dead-letters", "replay", "--id", "put-back"])?;
+    assert_eq!((&replayed["replayed"], &replayed["left"]), (&json!("600"), &json!("0")), "{replayed}");
     Ok(())
 }

@@ -150,6 +150,9 @@ impl DeadLetters {
                 // What would have been its next, had no other job it in hand.
                 let room = u64::from(max) - job.as_ref().map_or(0, |job| job.total);
                 add(&mut left, Left::InHand, in_hand.min(room));
+                if request.max_messages == 0 && room == 0 {
+                    add(&mut left, Left::TooMany, tx.parked_free(&filter).await?);
+                }
                 let left_because = wire(&left);
                 let Some(job) = job else { return Ok(v1::StartReplayResponse { replay: None, left_because }) };
                 let ids = tx.replay_ids(job.id, RECORDED_IDS_MAX).await?;

@@ -3122,7 +3122,7 @@ pub struct SummarizeDeadLettersResponse {
     /// How many there are.
     #[prost(int64, tag = "2")]
     pub examined: i64,
-    /// The largest first.
+    /// The largest first, and no more than 500 of them; `reasons` counts what is in them.
     #[prost(message, repeated, tag = "3")]
     pub groups: ::prost::alloc::vec::Vec<DeadLetterGroup>,
 }
@@ -3309,7 +3309,7 @@ pub struct StartReplayResponse {
     #[prost(message, optional, tag = "1")]
     pub replay: ::core::option::Option<ReplayJob>,
     /// Of what was meant, how many are not among its messages, and why: `not-found` (asked for by id), `in-hand` (another replay
-    /// has it).
+    /// has it), `too-many` (all were meant, and there are more than one replay takes: begin another when this one has ended).
     #[prost(message, repeated, tag = "2")]
     pub left_because: ::prost::alloc::vec::Vec<ReasonCount>,
 }

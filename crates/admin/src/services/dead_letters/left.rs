@@ -18,6 +18,8 @@ pub(super) enum Left {
     UnreadableRow,
     NotFound,
     InHand,
+    /// All were meant, and there are more than a job takes.
+    TooMany,
 }
 
 impl Left {
@@ -44,6 +46,7 @@ impl Left {
             Self::UnreadableRow => "unreadable-row",
             Self::NotFound => "not-found",
             Self::InHand => "in-hand",
+            Self::TooMany => "too-many",
         }
     }
 }

@@ -229,6 +229,21 @@ async fn a_replay_is_stopped_and_leaves_what_it_has_not_done() {
 }
 
 #[tokio::test]
+async fn all_that_one_replay_does_not_take_are_told() {
+    let fixture = Fixture::new().await;
+    fixture.park(Parking::DeadLetters, QUEUE, &["a", "b", "c", "d", "e"]).await;
+    let begin = async |asked: i32, takes: u32| {
+        let request = v1::StartReplayRequest { parking: DEAD.into(), max_messages: asked, ..Default::default() };
+        let (mutation, request) = Mutation::read(call(request)).unwrap();
+        let begun = fixture.letters.begin(mutation, request, takes).await.unwrap();
+        (begun.replay.unwrap().total, why(&begun.left_because).into_iter().map(|(_, count)| count).sum::<i64>())
+    };
+    assert_eq!(begin(1, 1).await, (1, 0), "no more were meant");
+    assert_eq!(begin(0, 2).await, (2, 2), "two are too many");
+    assert_eq!(begin(0, 10).await, (2, 3), "those that others have in hand");
+}
+
+#[tokio::test]
 async fn the_unrouted_need_a_decision_with_a_team() {
     let fixture = Fixture::new().await;
     fixture.park(Parking::Unrouted, "router", &["none of ours", "24f07525-119d-59fd-92a8-eb1a552abc3d"]).await;
