@@ -141,6 +141,22 @@ static OF_MESSAGES: LazyLock<Sql> = LazyLock::new(|| {
     )
 });
 
+/// Whoever follows a message by its bytes looks at no more rows, and reads no more of those that hold it.
+const SEARCHED_MAX: u32 = 10_000;
+const HOLDING_MAX: u32 = 20;
+
+static HOLDING: LazyLock<Sql> = LazyLock::new(|| {
+    let with = |holds: &str| {
+        format!(
+            "SELECT {}, length(body) AS body_bytes FROM parked
+            WHERE id IN (SELECT id FROM parked ORDER BY parked_at DESC LIMIT $2) AND {holds}
+            ORDER BY parked_at, place, id LIMIT $3",
+            PARKED.list("")
+        )
+    };
+    Sql::made_each(with("instr(body, $1) > 0"), with("position($1::BYTEA IN body) > 0"))
+});
+
 static IDS_THERE: LazyLock<Filtered> = LazyLock::new(|| {
     Filtered::new(
         "SELECT message_id, max(CASE WHEN job IS NULL THEN 0 ELSE 1 END) AS in_hand
@@ -153,6 +169,9 @@ static IDS_THERE: LazyLock<Filtered> = LazyLock::new(|| {
 
 static IN_HANDS: LazyLock<Filtered> =
     LazyLock::new(|| Filtered::new("SELECT count(*) AS count FROM parked WHERE {fits} AND job IS NOT NULL"));
+
+static FREE: LazyLock<Filtered> =
+    LazyLock::new(|| Filtered::new("SELECT count(*) AS count FROM parked WHERE {fits} AND job IS NULL"));
 
 /// A replay that has one in hand comes first.
 static DISCARD: LazyLock<Filtered> = LazyLock::new(|| {
@@ -170,9 +189,6 @@ impl ParkedFilter {
     }
 
     pub(crate) fn params(&self) -> Vec<Param<'_>> {
-static FREE: LazyLock<Filtered> =
-    LazyLock::new(|| Filtered::new("SELECT count(*) AS count FROM parked WHERE {fits} AND job IS NULL"));
-
         let ids =
             (!self.message_ids.is_empty()).then(|| self.message_ids.iter().map(|id| key(id)).collect::<Param<'_>>());
         params![self.parking.as_str(), self.reason.as_deref(), ids.unwrap_or(Param::Null), self.before]
@@ -278,6 +294,13 @@ impl Store {
         let rows = self.read(&OF_MESSAGES, params![ids, OF_MESSAGES_MAX]).await?;
         rows.iter().map(|row| ParkedRow::from_row(&row.of(PARKED.name))).collect()
     }
+
+    /// The first twenty whose bytes hold this text somewhere, of the 10,000 that were parked last; what cannot be read is not
+    /// among them. They may hold it in any place: who asks looks what it is there.
+    pub async fn parked_holding(&self, text: &str) -> Result<Vec<ParkedMessage>> {
+        let rows = self.report(&HOLDING, params![text.as_bytes(), SEARCHED_MAX, HOLDING_MAX]).await?;
+        Ok(rows.iter().filter_map(|row| ParkedMessage::from_row(&row.of(PARKED.name)).ok()).collect())
+    }
 }
 
 impl AuditedTx {
@@ -294,6 +317,12 @@ impl AuditedTx {
         rows.first().map_or(Ok(0), |row| row.of(PARKED.name).get("count"))
     }
 
+    /// How many that fit no replay has in hand.
+    pub async fn parked_free(&mut self, filter: &ParkedFilter) -> Result<u64> {
+        let rows = self.tx.query(FREE.of(filter), filter.params()).await?;
+        rows.first().map_or(Ok(0), |row| row.of(PARKED.name).get("count"))
+    }
+
     /// Throws away the first `limit` that fit and that no replay has in hand. Returns the ids of the messages.
     pub async fn discard_parked(&mut self, filter: &ParkedFilter, limit: u32) -> Result<Vec<String>> {
         let mut params = filter.params();
@@ -302,9 +331,3 @@ impl AuditedTx {
         rows.iter().map(|row| row.of(PARKED.name).get("message_id")).collect()
     }
 }
-    /// How many that fit no replay has in hand.
-    pub async fn parked_free(&mut self, filter: &ParkedFilter) -> Result<u64> {
-        let rows = self.tx.query(FREE.of(filter), filter.params()).await?;
-        rows.first().map_or(Ok(0), |row| row.of(PARKED.name).get("count"))
-    }
-

@@ -128,6 +128,7 @@ macro_rules! store_suite {
             where_a_message_went_instead_is_written_down,
             who_became_part_of_a_contact_is_found_with_it,
             a_parked_message_is_kept_once,
+            parked_messages_are_found_by_their_bytes,
             parked_messages_are_listed_and_grouped,
             a_replay_gets_beyond_what_it_leaves,
             a_replay_is_gone_on_with_when_its_worker_is_gone,

@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use anyhow::ensure;
+use prost::Message as _;
 use serde_json::{Value, json};
 use waypost_bus::dead_letter::dead_letter;
 use waypost_bus::{Bus, DeadLetterReason, Layout, Message, Outcome, Publication};
 use waypost_bus_embedded::{EmbeddedBus, Options};
 use waypost_domain::{PartitionCount, PartitionId};
+use waypost_proto::{BUNDLE_VERSION, EVENT_KIND, encode_event, v1};
 use waypost_tests::eventually;
 
 use super::commands::post;
@@ -120,5 +122,47 @@ async fn an_id_is_all_of_its_rows_however_many() -> anyhow::Result<()> {
     assert_eq!((&discarded["discarded"], &discarded["left"]), (&json!("1000"), &json!("600")), "{discarded}");
     let replayed = operator.json(&["dead-letters", "replay", "--id", "put-back"])?;
     assert_eq!((&replayed["replayed"], &replayed["left"]), (&json!("600"), &json!("0")), "{replayed}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_was_parked_undecided_is_traced_by_what_it_carries() -> anyhow::Result<()> {
+    let mut server = AdminServer::start().await?;
+    server.end().await?;
+    let event = |key: &str| {
+        // Of a number that nothing else is known of.
+        let json = format!(r#"{{"id":"{key}","text":{{"body":"a-secret"}}}}"#).into();
+        encode_event(v1::Event { phone_number_id: "77".to_owned(), key: key.to_owned(), json, ..Default::default() })
+    };
+    let bundle = v1::EventBundle { version: BUNDLE_VERSION, events: vec![event("wamid.B1"), event("wamid.B2")] };
+    let letters = [
+        ("bundle", EVENT_KIND, DeadLetterReason::DeliveredTooOften, bundle.encode_to_vec().into()),
+        ("bundle.4", EVENT_KIND, DeadLetterReason::Unstorable, event("wamid.ALONE")),
+        ("part", "a part", DeadLetterReason::UnparseablePart, r#"{"id": "wamid.PART", "from": ["#.into()),
+    ];
+    let letters = letters.map(|(id, kind, reason, body)| {
+        let message = Message { id: id.to_owned(), kind: kind.to_owned(), body, ..Message::default() };
+        dead_letter(message, reason, "wa.in.p00", 1, "")
+    });
+    let bus = EmbeddedBus::open(&server.data_dir(), Options::default())?;
+    let outcomes = bus.publish(letters.into(), WITHIN).await;
+    ensure!(outcomes == [Outcome::Confirmed; 3], "{outcomes:?}");
+    bus.close(WITHIN).await;
+    server.start_again().await?;
+
+    let operator = Terminal::new(&server, "operator")?;
+    parked(&operator, "all are parked", |letters| letters.len() == 3).await;
+    for (wamid, row) in
+        [("wamid.B1", "bundle"), ("wamid.B2", "bundle"), ("wamid.ALONE", "bundle.4"), ("wamid.PART", "part")]
+    {
+        let trace = operator.json(&["trace", wamid])?;
+        let steps = (kinds(&trace), &trace[0]["steps"][0]["resource"]);
+        assert_eq!(steps, (vec!["parked"], &json!(format!("deadLetters/{row}"))), "{trace}");
+        ensure!(!trace.to_string().contains("a-secret"), "{trace}");
+    }
+    for other in ["wamid.B", "a-secret", "wamid"] {
+        let told = operator.fails(&["trace", other], 1)?;
+        ensure!(told.contains("does not exist"), "{other}: {told}");
+    }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! Decisions, as they were stored. Must never show what a customer wrote.
 
+mod carried;
 mod trace;
 
 use tonic::Request;

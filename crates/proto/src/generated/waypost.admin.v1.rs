@@ -467,7 +467,9 @@ impl ::prost::Name for GetTraceResponse {
 /// What happened to one message.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Trace {
-    /// Of a message that is parked and was never decided, no more than its `message_id`. An agent sees none of these.
+    /// Of a message that is parked and was never decided, no more than its `message_id`. An agent sees none of these. It is found
+    /// by the name of what is parked, and, among the last 10000 that were parked, by the messages that these carry: in a bundle,
+    /// out of one, in a part of a webhook that could not be read.
     #[prost(message, optional, tag = "1")]
     pub decision: ::core::option::Option<Decision>,
     /// In their order.

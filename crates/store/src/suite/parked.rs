@@ -63,6 +63,20 @@ async fn listed(store: &Store, filter: &ParkedFilter) -> Result<Vec<String>> {
 
 const ALL: ParkedFilter = ParkedFilter::all(Parking::DeadLetters);
 
+pub async fn parked_messages_are_found_by_their_bytes(store: &Store) -> Result<()> {
+    let lease = mover(store).await?;
+    let body = |id: &str, body: &[u8]| with(letter(id, 10), |letter| letter.content.body = body.to_vec());
+    let letters = [body("a", b"\xff\0wamid.A\xff"), body("b", b"wamid.B"), body("c", b"WAMID.A")];
+    park(store, &lease, &letters).await?;
+    for (text, found) in [("wamid.A", &["a"][..]), ("wamid", &["a", "b"]), ("wamid.C", &[]), ("%", &[])] {
+        let holding = store.parked_holding(text).await?;
+        let mut ids: Vec<&str> = holding.iter().map(|letter| &*letter.row.message_id).collect();
+        ids.sort_unstable();
+        assert_eq!(ids, found, "{text}");
+    }
+    Ok(())
+}
+
 pub async fn a_parked_message_is_kept_once(store: &Store) -> Result<()> {
     let lease = mover(store).await?;
     let first = letter("a", 10);

@@ -7,8 +7,9 @@ use waypost_grpc::fields::{team_name, wire_time};
 use waypost_proto::admin_v1 as v1;
 use waypost_proto::conversation_changed::ChangeKind;
 use waypost_proto::extras::decode_extras;
-use waypost_store::{Diversion, HeldKind, KnownEvent, ParkedRow, Store, StoredDecision};
+use waypost_store::{Diversion, EventKey, HeldKind, KnownEvent, ParkedRow, Store, StoredDecision};
 
+use super::carried::carrying;
 use crate::services::dead_letters::collection;
 
 /// A message's steps, one behind the other.
@@ -24,7 +25,11 @@ impl Steps {
 pub(super) async fn trace(store: &Store, event: KnownEvent) -> Result<v1::Trace> {
     let mut steps = Steps::default();
     // A message is called on the bus as its decision is.
-    let rows = store.parked_of(&[event.decision_id.to_string()]).await?;
+    let mut rows = store.parked_of(&[event.decision_id.to_string()]).await?;
+    if !event.published {
+        let EventKey { number, key } = &event.event;
+        add(&mut rows, carrying(store, key, number.as_str()).await?);
+    }
     received(store, &mut steps, &event).await?;
     // Of a held message, what released it: that decided it, and was published with it.
     let releaser = match event.released_by.filter(|releaser| *releaser != event.decision_id) {
@@ -61,7 +66,8 @@ pub(super) async fn undecided(store: &Store, key: &str, phone_number_id: &str) -
     let mut ids: Vec<String> = numbers.iter().map(of_number).collect();
     // Or it is called as it is on the bus.
     ids.extend(key.rsplit('/').next().map(str::to_owned));
-    let rows = store.parked_of(&ids).await?;
+    let mut rows = store.parked_of(&ids).await?;
+    add(&mut rows, carrying(store, key, phone_number_id).await?);
     if rows.is_empty() {
         return Ok(None);
     }
@@ -69,6 +75,15 @@ pub(super) async fn undecided(store: &Store, key: &str, phone_number_id: &str) -
     parked(&mut steps, &rows);
     let decision = v1::Decision { message_id: key.to_owned(), ..v1::Decision::default() };
     Ok(Some(v1::Trace { decision: Some(decision), steps: steps.0 }))
+}
+
+/// What is not among them already.
+fn add(rows: &mut Vec<ParkedRow>, more: Vec<ParkedRow>) {
+    for row in more {
+        if !rows.contains(&row) {
+            rows.push(row);
+        }
+    }
 }
 
 async fn received(store: &Store, steps: &mut Steps, event: &KnownEvent) -> Result<()> {
