@@ -20,8 +20,8 @@ Generated from the comments of [`waypost/admin/v1`](waypost/admin/v1) and the ta
 
 A call carries `authorization: Bearer TOKEN`. `UNAUTHENTICATED` means that the token is missing, unknown, expired or
 revoked; `PERMISSION_DENIED`, that none of its roles may do this. `INVALID_ARGUMENT` names every wrong field
-(`google.rpc.BadRequest`); `ABORTED` means that the etag is not current: read again; `FAILED_PRECONDITION` has a reason
-(`google.rpc.ErrorInfo`). Resources are named `collection/id`. Lists come in pages: `page_token` is the
+(`google.rpc.BadRequest`); `ABORTED` means that the etag is not current: read again; `NOT_FOUND` and `FAILED_PRECONDITION` have a
+reason (`google.rpc.ErrorInfo`). Resources are named `collection/id`. Lists come in pages: `page_token` is the
 `next_page_token` of the page before, and good for the same question only.
 ";
 

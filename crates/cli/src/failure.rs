@@ -5,6 +5,8 @@ use std::fmt;
 use std::process::ExitCode;
 
 use tonic::{Code, Status};
+use tonic_types::StatusExt as _;
+use waypost_proto::reasons::{CONTACT_UNKNOWN, MESSAGE_UNKNOWN, NO_ACTIVATION, NO_VERSION_NAME};
 
 /// Why a command did not succeed.
 #[derive(Debug)]
@@ -93,7 +95,7 @@ impl From<Status> for Failure {
         if let Some(error) = status.source().filter(|error| error.is::<tonic::transport::Error>()) {
             return Self::Unavailable(format!("{}: {NO_ANSWER_REMEDY}", root_cause(error)));
         }
-        let message = with_remedy(status.message());
+        let message = with_remedy(&status);
         match status.code() {
             Code::InvalidArgument | Code::OutOfRange => Self::Config(message),
             Code::Unauthenticated => Self::Denied(format!("{message}: {TOKEN_REMEDY}")),
@@ -105,31 +107,25 @@ impl From<Status> for Failure {
     }
 }
 
-/// What to do about an answer, by what it ends with. Whatever the verb: the server does not know the command line.
-const REMEDIES: [(&str, &str); 5] = [
+/// What to do about an answer, by its reason. Whatever the verb: the server does not know the command line.
+const REMEDIES: [(&str, &str); 4] = [
     (
-        "activation does not exist",
+        NO_ACTIVATION,
         "no version is in force; `waypost rules push FILE` keeps one, `waypost rules activate N` puts it in force",
     ),
+    (MESSAGE_UNKNOWN, "messages are known for 9 days (retention.inbox_days); a phone number needs its country code"),
+    (CONTACT_UNKNOWN, "a phone number needs its country code, e.g. 34600000000"),
     (
-        "a message of this reference does not exist",
-        "messages are known for 9 days (retention.inbox_days); a phone number needs its country code",
-    ),
-    (
-        "the decision does not exist",
-        "decisions are known for 9 days (retention.inbox_days); a phone number needs its country code",
-    ),
-    ("the contact does not exist", "a phone number needs its country code, e.g. 34600000000"),
-    (
-        "must be ruleSets/{number}",
+        NO_VERSION_NAME,
         "give a version's number; a file becomes one by `waypost rules push FILE`, and `waypost rules lint FILE` checks it",
     ),
 ];
 
-fn with_remedy(message: &str) -> String {
-    match REMEDIES.iter().find(|(end, _)| message.ends_with(end)) {
-        Some((_, remedy)) => format!("{message}: {remedy}"),
-        None => message.to_owned(),
+fn with_remedy(status: &Status) -> String {
+    let reason = status.get_details_error_info().map(|info| info.reason).unwrap_or_default();
+    match REMEDIES.iter().find(|(of, _)| *of == reason) {
+        Some((_, remedy)) => format!("{}: {remedy}", status.message()),
+        None => status.message().to_owned(),
     }
 }
 
@@ -146,24 +142,27 @@ pub(crate) fn root_cause(error: &dyn Error) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+
+    use tonic_types::ErrorDetails;
+
     use super::*;
 
     #[test]
     fn an_answer_says_what_to_do_and_not_its_code() {
-        let told = |status: Status| Failure::from(status).message().unwrap_or_default().to_owned();
-        let nothing = told(Status::not_found("activation does not exist"));
-        assert!(
-            nothing.starts_with("activation does not exist: ") && nothing.contains("waypost rules push"),
-            "{nothing}"
-        );
-        let no_version = told(Status::invalid_argument("name: must be ruleSets/{number}"));
-        assert!(no_version.contains("waypost rules lint FILE"), "{no_version}");
-        let no_message = told(Status::not_found("a message of this reference does not exist"));
-        assert!(no_message.contains("9 days") && no_message.contains("country code"), "{no_message}");
+        let told = |code: Code, reason: &str, message: &str| {
+            let details = ErrorDetails::with_error_info(reason, "waypost", HashMap::<String, String>::new());
+            let status = Status::with_error_details(code, message, details);
+            Failure::from(status).message().unwrap_or_default().to_owned()
+        };
+        for (reason, remedy) in REMEDIES {
+            let said = told(Code::NotFound, reason, "what was meant does not exist");
+            assert_eq!(said, format!("what was meant does not exist: {remedy}"));
+        }
         let other = "ruleSets/4 has errors";
-        assert_eq!(told(Status::failed_precondition(other)), other);
-        let rule = "name: must be ruleSets/{number}/rules/{id}";
-        assert_eq!(told(Status::invalid_argument(rule)), rule, "of a rule, not of a version");
+        assert_eq!(told(Code::FailedPrecondition, "RULE_SET_HAS_ERRORS", other), other);
+        let no_details = Failure::from(Status::not_found("activation does not exist"));
+        assert_eq!(no_details.message(), Some("activation does not exist"), "it is not told by its text");
     }
 
     #[test]

@@ -17,8 +17,13 @@ pub enum CallError {
     #[error(transparent)]
     Invalid(#[from] InvalidFields),
     /// Name something that exists.
-    #[error("{0} does not exist")]
-    NotFound(String),
+    #[error("{resource} does not exist")]
+    NotFound {
+        /// What was named.
+        resource: String,
+        /// For programs, in capitals.
+        reason: &'static str,
+    },
     /// Choose another id, or change what is there.
     #[error("{0} exists already")]
     AlreadyExists(String),
@@ -69,13 +74,30 @@ pub enum CallError {
     Internal(String),
 }
 
+impl CallError {
+    /// The same with a reason of its own for programs (`waypost_proto::reasons`), where its code does not say what to do next;
+    /// of what is not there or does not fit.
+    pub fn because(self, reason: &'static str) -> Self {
+        match self {
+            Self::NotFound { resource, .. } => Self::NotFound { resource, reason },
+            Self::Invalid(InvalidFields { violations, .. }) => {
+                Self::Invalid(InvalidFields { violations, reason: Some(reason) })
+            }
+            other => other,
+        }
+    }
+}
+
 /// The fields of a request that do not hold what they must, with what they must hold.
 #[derive(Debug)]
-pub struct InvalidFields(Vec<FieldViolation>);
+pub struct InvalidFields {
+    violations: Vec<FieldViolation>,
+    reason: Option<&'static str>,
+}
 
 impl fmt::Display for InvalidFields {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (place, violation) in self.0.iter().enumerate() {
+        for (place, violation) in self.violations.iter().enumerate() {
             let separator = if place == 0 { "" } else { "; " };
             write!(f, "{separator}{}: {}", violation.field, violation.description)?;
         }
@@ -114,18 +136,18 @@ impl Violations {
 
     /// For who knows that something was added.
     pub fn into_error(self) -> CallError {
-        CallError::Invalid(InvalidFields(self.0))
+        CallError::Invalid(InvalidFields { violations: self.0, reason: None })
     }
 }
 
 /// One field does not fit.
 pub fn invalid(field: impl Into<String>, problem: impl Into<String>) -> CallError {
-    CallError::Invalid(InvalidFields(vec![FieldViolation::new(field, problem)]))
+    CallError::Invalid(InvalidFields { violations: vec![FieldViolation::new(field, problem)], reason: None })
 }
 
 /// The resource of this name is not there, or not to be seen by this caller.
 pub fn not_found(resource: impl Into<String>) -> CallError {
-    CallError::NotFound(resource.into())
+    CallError::NotFound { resource: resource.into(), reason: "NOT_FOUND" }
 }
 
 /// There is a resource of this name.

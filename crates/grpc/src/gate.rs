@@ -119,7 +119,7 @@ fn count_refusal(error: &CallError) {
         CallError::TokenMissing | CallError::TokenInvalid => "token",
         CallError::RoleMissing { .. } => "role",
         CallError::Invalid(_)
-        | CallError::NotFound(_)
+        | CallError::NotFound { .. }
         | CallError::AlreadyExists(_)
         | CallError::EtagMismatch { .. }
         | CallError::Precondition { .. }

@@ -17,6 +17,8 @@ pub mod extras;
 #[cfg(feature = "admin")]
 pub mod mutating;
 #[cfg(feature = "admin")]
+pub mod reasons;
+#[cfg(feature = "admin")]
 pub mod resources;
 pub mod route;
 pub mod rule_set;

@@ -64,7 +64,8 @@ async fn a_version_is_pushed_checked_activated_compared_and_taken_back() -> anyh
     let scene = Scene::new(&server)?;
     let (editor, publisher, viewer) = (&scene.editor, &scene.publisher, &scene.viewer);
     post(&server, "wamid.early", "my invoice").await?;
-    assert!(viewer.fails(&["rules", "active"], 1)?.contains("does not exist"), "nothing is active");
+    let told = viewer.fails(&["rules", "active"], 1)?;
+    assert!(told.contains("does not exist: no version is in force"), "nothing is active: {told}");
 
     let first = scene.push("first.toml", RULES)?;
     assert_eq!((&first["name"], &first["state"]), (&json!("ruleSets/1"), &json!("RULE_SET_STATE_CHECKED")));
@@ -235,7 +236,7 @@ async fn what_is_wrong_is_named_and_nothing_is_kept() -> anyhow::Result<()> {
     assert!(draft.contains("draft"), "{draft}");
     scene.push("good.toml", RULES)?;
     scene.push("other.toml", &RULES.replace("[\"invoice\"]", "[\"invoice\", \"bill\"]"))?;
-    let cases: [(&[&str], i32, &str); 10] = [
+    let cases: [(&[&str], i32, &str); 11] = [
         (&["rules", "activate", "x"], 3, "activation.active"),
         (&["rules", "activate", "9"], 1, "ruleSets/9"),
         (&["rules", "activate", "2", "--trial", "2"], 3, "--trial"),
@@ -246,6 +247,7 @@ async fn what_is_wrong_is_named_and_nothing_is_kept() -> anyhow::Result<()> {
         (&["rules", "dry-run", "9"], 1, "ruleSets/9"),
         (&["rules", "dry-run", "good.toml"], 3, "--rules good.toml"),
         (&["rules", "diff", "1", "9"], 1, "ruleSets/9"),
+        (&["rules", "get", "rules.toml"], 3, "must be ruleSets/{number}: give a version's number"),
     ];
     for (words, code, told) in cases {
         let said = publisher.fails(words, code)?;

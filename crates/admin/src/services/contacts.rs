@@ -11,6 +11,7 @@ use waypost_grpc::secret::{pseudonym, random};
 use waypost_grpc::{Mutation, Result, Tx, change, serve};
 use waypost_proto::admin_v1 as v1;
 use waypost_proto::admin_v1::contact_service_server::ContactService;
+use waypost_proto::reasons::CONTACT_UNKNOWN;
 use waypost_store::{Claim, ClaimOn, ContactDetails, ContactRecord, ContactUpsert, StoreError, UpsertedContact};
 
 use super::reference::Reference;
@@ -63,7 +64,7 @@ impl Contacts {
             self.shared.store.contact(id_of("name", &request.name)?).await
         };
         // An alias is not repeated in the answer, which may be logged.
-        let contact = found?.ok_or_else(|| not_found("the contact"))?;
+        let contact = found?.ok_or_else(|| not_found("the contact").because(CONTACT_UNKNOWN))?;
         Ok(v1::GetContactResponse { contact: Some(wire_details(contact)) })
     }
 
@@ -144,7 +145,8 @@ async fn split(
 }
 
 async fn confirm(tx: &mut Tx, contact: ContactId, claimed: Option<ContactId>) -> Result<v1::ConfirmContactResponse> {
-    let confirmed = tx.confirm_contact(contact, claimed).await?.ok_or_else(|| not_found("the contact"))?;
+    let confirmed =
+        tx.confirm_contact(contact, claimed).await?.ok_or_else(|| not_found("the contact").because(CONTACT_UNKNOWN))?;
     let merged = confirmed.merged.map(name);
     let before = v1::Contact { name: name(contact), ..v1::Contact::default() };
     let merged_contacts = merged.clone().into_iter().collect();
@@ -154,7 +156,8 @@ async fn confirm(tx: &mut Tx, contact: ContactId, claimed: Option<ContactId>) ->
 }
 
 async fn refuse(tx: &mut Tx, contact: ContactId, on: Option<ClaimOn>) -> Result<v1::RefuseClaimResponse> {
-    let refused = tx.refuse_claim(contact, on).await?.ok_or_else(|| not_found("the contact"))?;
+    let refused =
+        tx.refuse_claim(contact, on).await?.ok_or_else(|| not_found("the contact").because(CONTACT_UNKNOWN))?;
     let refused_contact = match refused {
         ClaimOn::Contact(claimed) => name(claimed),
         // Whose number it was is nobody's to read in the audit log.

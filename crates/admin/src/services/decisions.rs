@@ -12,6 +12,7 @@ use waypost_grpc::{Caller, Result, page, serve};
 use waypost_proto::admin_v1 as v1;
 use waypost_proto::admin_v1::decision_service_server::DecisionService;
 use waypost_proto::extras::decode_extras;
+use waypost_proto::reasons::{CONTACT_UNKNOWN, MESSAGE_UNKNOWN};
 use waypost_proto::v1::DecisionEscalationStep;
 use waypost_store::{DecisionFilter, DecisionPlaces, Diversion, KnownEvent};
 
@@ -51,7 +52,9 @@ impl Decisions {
             reference.message(store, bound(&caller)).await?
         };
         // What was given may hold a number, and the answer may be logged.
-        let event = found.filter(|event| may_see(&caller, event)).ok_or_else(|| not_found("the decision"))?;
+        let event = found
+            .filter(|event| may_see(&caller, event))
+            .ok_or_else(|| not_found("the decision").because(MESSAGE_UNKNOWN))?;
         Ok(v1::GetDecisionResponse { decision: Some(wire(event)) })
     }
 
@@ -91,7 +94,7 @@ impl Decisions {
             traces.push(trace::trace(store, event).await?);
         }
         if traces.is_empty() {
-            return Err(not_found("a message of this reference"));
+            return Err(not_found("a message of this reference").because(MESSAGE_UNKNOWN));
         }
         Ok(v1::GetTraceResponse { traces })
     }
@@ -106,7 +109,10 @@ impl Decisions {
         }
         if !request.contact.is_empty() {
             let reference = Reference { field: "contact", text: &request.contact, phone_number_id: "" };
-            let contact = reference.contact(&self.shared.store).await?.ok_or_else(|| not_found("the contact"))?;
+            let contact = reference
+                .contact(&self.shared.store)
+                .await?
+                .ok_or_else(|| not_found("the contact").because(CONTACT_UNKNOWN))?;
             filter.contacts = Some(self.shared.store.parts_of_contact(contact).await?);
         }
         Ok(filter)

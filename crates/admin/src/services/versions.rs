@@ -8,6 +8,7 @@ use waypost_grpc::fields::id_of;
 use waypost_grpc::{Mutation, Result, Tx, change};
 use waypost_proto::admin_v1 as v1;
 use waypost_proto::mutating::MutatingRequest;
+use waypost_proto::reasons::NO_VERSION_NAME;
 use waypost_proto::rule_set::FieldViolations;
 use waypost_rules::check::check_text;
 use waypost_rules::model::Document;
@@ -29,7 +30,7 @@ pub(super) async fn version(shared: &Shared, field: &str, name: &str) -> Result<
 pub(super) fn number_of(field: &str, name: &str) -> Result<i64> {
     let id = id_of(field, COLLECTION, name)?;
     let number = id.parse().ok().filter(|number| *number > 0);
-    number.ok_or_else(|| invalid(field, "must be ruleSets/{number}"))
+    number.ok_or_else(|| invalid(field, "must be ruleSets/{number}").because(NO_VERSION_NAME))
 }
 
 /// Version and id of `ruleSets/{number}/{parts}/{id}`.

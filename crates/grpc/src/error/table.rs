@@ -18,11 +18,16 @@ impl From<CallError> for Status {
     fn from(problem: CallError) -> Self {
         let message = problem.to_string();
         match problem {
-            CallError::Invalid(InvalidFields(violations)) => {
-                let details = ErrorDetails::with_bad_request(violations);
+            CallError::Invalid(InvalidFields { violations, reason }) => {
+                let mut details = ErrorDetails::with_bad_request(violations);
+                if let Some(reason) = reason {
+                    details.set_error_info(reason, DOMAIN, HashMap::<String, String>::new());
+                }
                 Self::with_error_details(Code::InvalidArgument, message, details)
             }
-            CallError::NotFound(name) => with_reason(Code::NotFound, "NOT_FOUND", message, &[("resource", &name)]),
+            CallError::NotFound { resource, reason } => {
+                with_reason(Code::NotFound, reason, message, &[("resource", &resource)])
+            }
             CallError::AlreadyExists(name) => {
                 with_reason(Code::AlreadyExists, "ALREADY_EXISTS", message, &[("resource", &name)])
             }

@@ -9,6 +9,7 @@ use waypost_grpc::error::{Violations, check_etag, invalid, not_found, preconditi
 use waypost_grpc::fields::id_of;
 use waypost_grpc::{Mutation, Result, Tx, change, page};
 use waypost_proto::admin_v1 as v1;
+use waypost_proto::reasons::NO_ACTIVATION;
 use waypost_store::{Activation, InForce, TrialRow};
 
 use super::super::titles::add_titles;
@@ -28,7 +29,7 @@ impl RuleSets {
     ) -> Result<v1::GetActivationResponse> {
         let rules_file = self.shared.watched.rules_file.as_ref().map(|file| file.display().to_string());
         let Some(activation) = self.shared.store.activation().await? else {
-            let rules_file = rules_file.ok_or_else(|| not_found(ACTIVATION))?;
+            let rules_file = rules_file.ok_or_else(|| not_found(ACTIVATION).because(NO_ACTIVATION))?;
             return Ok(v1::GetActivationResponse { activation: None, rules_file });
         };
         let mut activation = wire::activation(&activation);

@@ -8,6 +8,7 @@ use waypost_grpc::{Caller, Result, blocking};
 use waypost_live::RulesError;
 use waypost_proto::admin_v1 as v1;
 use waypost_proto::admin_v1::explain_rule_set_request::Message;
+use waypost_proto::reasons::MESSAGE_UNKNOWN;
 use waypost_proto::route::decode_route_input;
 use waypost_proto::rule_set::read_input;
 use waypost_rules::{RouteInput, RuleSet};
@@ -82,7 +83,9 @@ impl RuleSets {
         let reference = Reference { field: "decision", text: reference, phone_number_id: "" };
         let found = reference.message(&self.shared.store, bound(caller)).await?;
         // What was given may hold a number, and the answer may be logged.
-        let known = found.filter(|event| may_see(caller, event)).ok_or_else(|| not_found("the decision"))?;
+        let known = found
+            .filter(|event| may_see(caller, event))
+            .ok_or_else(|| not_found("the decision").because(MESSAGE_UNKNOWN))?;
         let name = &format!("decisions/{}", known.decision_id);
         let outcome = known.outcome.ok_or_else(|| not_found(name))?;
         if outcome.input.is_empty() {

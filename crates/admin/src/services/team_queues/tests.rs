@@ -116,7 +116,7 @@ async fn nobody_gets_what_somebody_has_in_hand() {
     assert_eq!((ids(&again), returned), (vec!["n1", "n2", "n3"], vec![1, 1, 1]));
     // An ended lease gives no right any more.
     let late = fixture.acknowledge(&first.lease_id, &["n1"]).await.unwrap_err();
-    assert!(matches!(late, CallError::NotFound(_)), "{late}");
+    assert!(matches!(late, CallError::NotFound { .. }), "{late}");
 }
 
 #[tokio::test]
@@ -127,7 +127,7 @@ async fn a_lease_ends_by_itself() {
     let again = fixture.take(1, COMES_WITHIN).await;
     assert_eq!((ids(&taken), ids(&again)), (vec!["n1"], vec!["n1"]));
     let late = fixture.acknowledge(&taken.lease_id, &["n1"]).await.unwrap_err();
-    assert!(matches!(late, CallError::NotFound(_)), "{late}");
+    assert!(matches!(late, CallError::NotFound { .. }), "{late}");
     assert_eq!(fixture.acknowledge(&again.lease_id, &["n1"]).await.unwrap(), 1);
 }
 
@@ -191,12 +191,15 @@ async fn agents_have_their_teams_queues_alone() {
     let other = Some(vec![TeamName::new("sales").unwrap()]);
     let peek = || v1::PeekMessagesRequest { team: "teams/billing".to_owned(), ..Default::default() };
     let take = || v1::TakeMessagesRequest { team: "teams/billing".to_owned(), max_messages: 1, ..Default::default() };
-    assert!(matches!(fixture.queues.peek_messages(call(peek(), other.clone())).await, Err(CallError::NotFound(_))));
-    assert!(matches!(fixture.queues.take_messages(call(take(), other.clone())).await, Err(CallError::NotFound(_))));
+    assert!(matches!(fixture.queues.peek_messages(call(peek(), other.clone())).await, Err(CallError::NotFound { .. })));
+    assert!(matches!(fixture.queues.take_messages(call(take(), other.clone())).await, Err(CallError::NotFound { .. })));
     let taken = fixture.queues.take_messages(call(take(), Some(vec![team()]))).await.unwrap();
     let settle =
         || v1::AcknowledgeMessagesRequest { lease_id: taken.lease_id.clone(), message_ids: vec!["n1".to_owned()] };
-    assert!(matches!(fixture.queues.acknowledge_messages(call(settle(), other)).await, Err(CallError::NotFound(_))));
+    assert!(matches!(
+        fixture.queues.acknowledge_messages(call(settle(), other)).await,
+        Err(CallError::NotFound { .. })
+    ));
     let done = fixture.queues.acknowledge_messages(call(settle(), Some(vec![team()]))).await.unwrap();
     assert_eq!(done.acknowledged, 1);
 }

@@ -28,6 +28,8 @@ fn metadata(error: CallError) -> Vec<(String, String)> {
 fn what_a_caller_can_correct() {
     check(invalid("name", "is missing"), Code::InvalidArgument, "", "name: is missing");
     check(not_found("teams/a"), Code::NotFound, "NOT_FOUND", "teams/a does not exist");
+    check(not_found("the contact").because("GONE"), Code::NotFound, "GONE", "the contact does not exist");
+    check(invalid("name", "is odd").because("ODD"), Code::InvalidArgument, "ODD", "name: is odd");
     check(already_exists("teams/a"), Code::AlreadyExists, "ALREADY_EXISTS", "teams/a exists already");
     let etag = check_etag("teams/a", "1", "2").unwrap_err();
     check(etag, Code::Aborted, "ETAG_MISMATCH", "etag: teams/a was changed since; read it again");

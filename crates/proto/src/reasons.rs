@@ -1,0 +1,14 @@
+//! Reasons of refusals that tell a client what to do next, where the code alone does not: they stand in the `ErrorInfo` of the
+//! error (domain `waypost`). Codes of the interface: they may be added to, never changed.
+
+/// No version of the rules is in force.
+pub const NO_ACTIVATION: &str = "NO_ACTIVATION";
+
+/// Nothing is known of this message, or of whoever is meant to have written it.
+pub const MESSAGE_UNKNOWN: &str = "MESSAGE_UNKNOWN";
+
+/// Nothing is known of this contact.
+pub const CONTACT_UNKNOWN: &str = "CONTACT_UNKNOWN";
+
+/// What is given is not the name of a version of the rules.
+pub const NO_VERSION_NAME: &str = "NO_VERSION_NAME";
