@@ -140,8 +140,6 @@ fn rules_are_compared() -> anyhow::Result<()> {
         "    + team = \"billing\"",
     ];
     assert_eq!(told.lines().collect::<Vec<_>>(), lines);
-    let mixed = run(path, &["rules", "diff", "3", "a.toml"], "", 3)?;
-    assert!(String::from_utf8_lossy(&mixed.stderr).contains("3 is a version and a.toml a file"));
 
     let words = ["rules", "dry-run", "--rules", "quiet.toml", "--against", "a.toml", "--json"];
     let moved = json(&run(path, &words, "{\"text\":\"invoice\"}\n{\"text\":\"refund\"}", 0)?)?;

@@ -58,6 +58,24 @@ impl<'a> Scene<'a> {
     }
 }
 
+/// Version 1 has [`RULES`], and version 2 those in `changed`: a version against a file, in either order, prints the same lines.
+fn files_differ_as_versions_do(server: &AdminServer, viewer: &Terminal<'_>, changed: &str) -> anyhow::Result<()> {
+    let (first_file, second_file) = (server.file("one.toml", RULES)?, server.file("two.toml", changed)?);
+    viewer.json(&["rules", "diff", "1", &first_file])?;
+    viewer.json(&["rules", "diff", &first_file, "1"])?;
+    for json in [&["--json"][..], &[]] {
+        let told = |old: &str, new: &str| -> anyhow::Result<String> {
+            let output = viewer.run(&[&["rules", "diff", old, new][..], json].concat())?;
+            ensure!(output.status.code() == Some(1), "{output:?}");
+            Ok(String::from_utf8(output.stdout)?)
+        };
+        assert_eq!(told("1", &second_file)?, told("1", "2")?);
+        assert_eq!(told(&second_file, "ruleSets/1")?, told("2", "1")?);
+    }
+    ensure!(viewer.fails(&["rules", "diff", "9", &first_file], 1)?.contains("ruleSets/9"));
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_version_is_pushed_checked_activated_compared_and_taken_back() -> anyhow::Result<()> {
     let server = AdminServer::start_without_rules().await?;
@@ -76,7 +94,8 @@ async fn a_version_is_pushed_checked_activated_compared_and_taken_back() -> anyh
     let early = scene.decision("wamid.early").await;
     assert_eq!((&early["team"], &early["rule_set"]), (&json!("teams/billing"), &first["version"]));
 
-    let second = scene.push("second.toml", &RULES.replace("team = \"billing\"\nwhen", "team = \"frontdesk\"\nwhen"))?;
+    let changed = RULES.replace("team = \"billing\"\nwhen", "team = \"frontdesk\"\nwhen");
+    let second = scene.push("second.toml", &changed)?;
     let differ = viewer.run(&["rules", "diff", "1", "ruleSets/2", "--json"])?;
     ensure!(differ.status.code() == Some(1), "{differ:?}");
     let differ: Value = serde_json::from_slice(&differ.stdout)?;
@@ -84,6 +103,7 @@ async fn a_version_is_pushed_checked_activated_compared_and_taken_back() -> anyh
     let change = json!({ "part": "rules.invoices", "before": "team = \"billing\"", "after": "team = \"frontdesk\"" });
     assert_eq!(differ["changes"], json!([change]));
     viewer.json(&["rules", "diff", "1", "1"])?;
+    files_differ_as_versions_do(&server, viewer, &changed)?;
     let run = editor.json(&["rules", "dry-run", "2"])?;
     assert_eq!((&run["messages"], &run["moved"]), (&json!("1"), &json!("1")), "{run}");
     let (name, why) = (&early["name"], &early["why"]);

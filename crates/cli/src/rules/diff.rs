@@ -1,4 +1,4 @@
-//! `waypost rules diff`: what one rules file, or one version, says otherwise than another.
+//! `waypost rules diff`: what one rules file, or one version, says otherwise than another, of either kind.
 
 use std::path::Path;
 
@@ -18,6 +18,7 @@ use crate::server::ServerArgs;
 #[command(after_help = "Examples:
   waypost rules diff old.toml new.toml      # two files, no server
   waypost rules diff 3 4                    # two versions on the server
+  waypost rules diff 3 rules.toml           # what a push of the file would change
 
 A number, or ruleSets/N, is a version; anything else is a file (./4 for a file of that name).")]
 pub struct DiffArgs {
@@ -32,17 +33,11 @@ pub struct DiffArgs {
 }
 
 pub(super) async fn run(args: DiffArgs) -> Result<(), Failure> {
-    let difference = match (is_version(&args.old), is_version(&args.new)) {
-        (true, true) => on_server(&args).await?,
-        (false, false) => Difference::between(&read_document(&args.old)?, &read_document(&args.new)?).into(),
-        (old_is_version, _) => {
-            let (version, file) = if old_is_version { (&args.old, &args.new) } else { (&args.new, &args.old) };
-            let number = version.trim_start_matches("ruleSets/");
-            return Err(Failure::config(format!(
-                "{version} is a version and {file} a file: give two of one kind, e.g. after \
-                 `waypost rules get {number} --text > version-{number}.toml`"
-            )));
-        }
+    let difference = if is_version(&args.old) && is_version(&args.new) {
+        on_server(&args).await?
+    } else {
+        let (old, new) = (document(&args.old, &args.server).await?, document(&args.new, &args.server).await?);
+        Difference::between(&old, &new).into()
     };
     print_difference(&difference, args.server.json)?;
     if difference == v1::DiffRuleSetsResponse::default() { Ok(()) } else { Err(Failure::Differ) }
@@ -53,9 +48,15 @@ async fn on_server(args: &DiffArgs) -> Result<v1::DiffRuleSetsResponse, Failure>
     Ok(client(&args.server).await?.diff_rule_sets(request).await?.into_inner())
 }
 
-fn read_document(file: &str) -> Result<Document, Failure> {
-    let refused = |errors| Failure::config(format!("{file} is refused:\n{errors}"));
-    toml_form::read(&read_text(Path::new(file))?).map_err(refused)
+/// What a file or a version says.
+async fn document(rules: &str, server: &ServerArgs) -> Result<Document, Failure> {
+    let text = if is_version(rules) {
+        let request = v1::GetRuleSetRequest { name: name(rules), ..Default::default() };
+        client(server).await?.get_rule_set(request).await?.into_inner().rule_set.unwrap_or_default().text
+    } else {
+        read_text(Path::new(rules))?
+    };
+    toml_form::read(&text).map_err(|errors| Failure::config(format!("{rules} is refused:\n{errors}")))
 }
 
 fn print_difference(difference: &v1::DiffRuleSetsResponse, json: bool) -> Result<(), Failure> {
