@@ -28,7 +28,7 @@ pub struct GrpcLimits {
     pub request_bytes_max: usize,
     /// From a request's arrival to its answer.
     pub request_timeout: Duration,
-    /// Open at once; one more waits in the kernel's queue.
+    /// Open at once; one more takes the place of one that has not begun to speak HTTP/2, or waits until one is closed.
     pub connections_max: usize,
     /// Calls under way at once, on one connection.
     pub streams_max: u32,

@@ -18,7 +18,7 @@ use waypost_proto::unary::UnaryService;
 use waypost_store::Store;
 
 use crate::config::GrpcConfig;
-use crate::connection::{connections, handshakes};
+use crate::connection::{connections, encrypted, plain};
 use crate::dispatch::Dispatch;
 use crate::gate::{AccessTable, Gate};
 use crate::roles::{Access, Role};
@@ -135,11 +135,12 @@ impl GrpcServer {
             .http2_keepalive_interval(Some(KEEPALIVE_EVERY))
             .layer(gate)
             .add_routes(routes);
-        let (incoming, stop) = (connections(listener, limits.connections_max), shutdown.clone().cancelled_owned());
+        let max = limits.connections_max;
+        let (newcomers, stop) = (connections(listener, max), shutdown.clone().cancelled_owned());
         let serving: BoxFuture<'static, Result<(), tonic::transport::Error>> = match &tls {
-            None => server.serve_with_incoming_shutdown(incoming, stop).boxed(),
+            None => server.serve_with_incoming_shutdown(plain(newcomers, max), stop).boxed(),
             Some(tls) => {
-                let incoming = handshakes(incoming, tls.current(), limits.connections_max);
+                let incoming = encrypted(newcomers, max, tls.current());
                 server.serve_with_incoming_shutdown(incoming, stop).boxed()
             }
         };

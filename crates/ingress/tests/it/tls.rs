@@ -92,3 +92,29 @@ async fn a_silent_handshake_ends() {
     half.closed().await;
     door.close().await;
 }
+
+#[tokio::test]
+async fn handshakes_that_never_end_keep_no_webhook_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let files = files(folder.path());
+    let certificate = write_certificate(&files);
+    let mut config = config();
+    config.tls = Some(files);
+    config.limits.connections_max = 8;
+    config.limits.header_timeout = Duration::from_secs(60);
+    let bus = FakeBus::new();
+    let door = Door::open(config, &bus).await;
+    let mut slow = Vec::new();
+    for round in 0..20 {
+        for says in [&b""[..], b"\x16\x03\x01\x02\x00\x01"] {
+            let mut one = door.connect().await;
+            one.send(says).await;
+            slow.push(one);
+        }
+        let mut client = connect(&door, &certificate).await.unwrap();
+        client.send(&signed(&text_webhook(&format!("wamid.{round}"), "1555", "hi"))).await;
+        assert_eq!(client.answer().await.unwrap().status, 200, "round {round}");
+    }
+    assert_eq!(bus.calls().len(), 20);
+    door.close().await;
+}

@@ -44,7 +44,8 @@ section! {
         request_bytes_max: usize = GrpcLimits::default().request_bytes_max,
         /// How long a call may take.
         request_timeout_ms: u64 = millis(GrpcLimits::default().request_timeout),
-        /// Open connections.
+        /// Open connections; one more closes the one that has been in its TLS handshake longest, or waits. A handshake may take
+        /// 10 s.
         connections_max: usize = GrpcLimits::default().connections_max,
         /// Calls under way on one connection.
         streams_max: u32 = GrpcLimits::default().streams_max,

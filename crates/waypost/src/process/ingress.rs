@@ -45,11 +45,11 @@ section! {
         tls_key_file: Option<PathBuf> = None,
         /// A larger body is answered 413.
         body_bytes_max: usize = Limits::default().body_bytes_max,
-        /// Longer headers close the connection.
+        /// A TLS handshake and the headers behind it together, or later headers, that take longer close the connection.
         header_timeout_ms: u64 = millis(Limits::default().header_timeout),
         /// A slower body is answered 408.
         body_timeout_ms: u64 = millis(Limits::default().body_timeout),
-        /// Open connections; one more closes the one that has been idle longest.
+        /// Open connections; one more closes the one that has kept us waiting longest, be it in its TLS handshake.
         connections_max: usize = Limits::default().connections_max,
         /// Requests whose events are being published; one more is answered 503.
         in_flight_max: usize = Limits::default().in_flight_max,
