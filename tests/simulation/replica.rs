@@ -103,6 +103,7 @@ impl Fleet {
             store: self.world.store.clone(),
             ids: self.world.ids.clone(),
             rules: Arc::new(Rules::fixed(rules)),
+            asked_teams: Arc::default(),
         };
         let (layout, partitions) = (self.layout, self.layout.partitions);
         let one = PartitionCount::new(1).expect("one partition");

@@ -1,13 +1,14 @@
 //! The queues of teams: looked at, created where this process may; else a person is told how.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
 use tracing::warn;
 use waypost_bus::{BusError, Layout, Topology};
 use waypost_domain::TeamName;
-use waypost_live::{FoundQueues, queues_of};
+use waypost_live::{AskedTeams, FoundQueues, queues_of};
 
 use crate::Shared;
 
@@ -26,6 +27,8 @@ pub struct TeamQueues {
     /// Where callers take a team's messages here, because the bus has no protocol of its own for it: the layout of what is
     /// still to be routed.
     pub serves: Option<Layout>,
+    /// Keeps whose messages callers ask for.
+    pub asked: Arc<AskedTeams>,
 }
 
 impl Shared {

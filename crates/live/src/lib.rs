@@ -4,6 +4,7 @@
 //!
 //! Shared by all components; it must never know one of them, and never decide about a message.
 
+mod asked;
 pub mod metrics;
 pub mod numbers;
 pub mod overview;
@@ -12,6 +13,7 @@ pub mod teams;
 #[cfg(test)]
 mod test_bus;
 
+pub use asked::AskedTeams;
 pub use numbers::{KnownNumber, Numbers};
 pub use rules::{Rules, RulesError, RulesInForce};
 pub use teams::{FoundQueues, TeamDirectory, queues_of};

@@ -2,6 +2,7 @@
 //! changed a team, the rules in force are what counts.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -15,6 +16,7 @@ use waypost_domain::{TeamName, Timestamp};
 use waypost_rules::TeamQueues;
 use waypost_store::{Store, StoreError, TeamRow};
 
+use crate::asked::AskedTeams;
 use crate::rules::{Rules, RulesInForce};
 
 const POLL_EVERY: Duration = Duration::from_secs(1);
@@ -72,6 +74,8 @@ pub struct TeamDirectory {
     teams: ArcSwap<BTreeMap<TeamName, Entry>>,
     /// The teams whose queues rules ask about, as the broker told last.
     queues: ArcSwap<BTreeMap<TeamName, SeenQueues>>,
+    /// By whom this process hands out messages to.
+    asked: Arc<AskedTeams>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,6 +94,11 @@ struct Entry {
 }
 
 impl TeamDirectory {
+    /// Of a process that hands out messages itself: who asked for them is there.
+    pub fn new(asked: Arc<AskedTeams>) -> Self {
+        Self { asked, ..Self::default() }
+    }
+
     /// Who gets the messages that `team` does not take.
     pub fn overflow_of(&self, rules: &RulesInForce, team: &TeamName) -> Option<TeamName> {
         match self.teams.load().get(team) {
@@ -109,7 +118,7 @@ impl TeamDirectory {
         let mut queues = TeamQueues::default();
         for team in teams {
             let Some(seen) = seen.get(team).filter(|seen| is_within(now, seen.at, KNOWN_FOR_MS)) else { continue };
-            queues.staffed.insert(team.clone(), seen.is_staffed());
+            queues.staffed.insert(team.clone(), seen.is_staffed() || self.asked.is_recent(team, now));
             queues.waiting.insert(team.clone(), seen.waiting);
         }
         queues
@@ -262,6 +271,24 @@ mod tests {
         let known = directory.queues_at(&teams, SEEN_AT);
         assert!(teams.iter().skip(1).all(|team| known.know(team)), "{known:?}");
         assert_eq!(known.waiting.len(), 15);
+    }
+
+    #[test]
+    fn a_tool_that_polls_is_there() {
+        let team = TeamName::new("billing").unwrap();
+        let asked = Arc::new(AskedTeams::default());
+        let directory = TeamDirectory::new(asked.clone());
+        let is_staffed = |later_ms: i64| {
+            let at = SEEN_AT.plus_millis(later_ms);
+            let seen = SeenQueues { at, waiting: 7, staffed_at: None };
+            directory.queues.store(BTreeMap::from([(team.clone(), seen)]).into());
+            directory.queues_at(&[team.clone()].into(), at).staffed[&team]
+        };
+        assert!(!is_staffed(0), "nobody asked");
+        asked.note(&TeamName::new("sales").unwrap(), SEEN_AT);
+        assert!(!is_staffed(0), "nobody asked for its messages");
+        asked.note(&team, SEEN_AT);
+        assert_eq!([0, 30_000, 30_001, -30_001].map(is_staffed), [true, true, false, false]);
     }
 
     #[test]

@@ -46,7 +46,7 @@ pub(crate) struct Shared {
 
 impl Shared {
     pub(crate) fn new(router: &Router, teams: Arc<TeamDirectory>, numbers: Arc<Numbers>) -> Arc<Self> {
-        let Router { config, layout: _, bus, store, ids, rules } = router;
+        let Router { config, layout: _, bus, store, ids, rules, asked_teams: _ } = router;
         Arc::new(Self {
             config: config.clone(),
             store: store.clone(),

@@ -29,7 +29,7 @@ use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 use waypost_bus::{Bus, Layout};
 use waypost_domain::{IdSource, PartitionCount, PartitionId};
-use waypost_live::{Numbers, Rules, TeamDirectory};
+use waypost_live::{AskedTeams, Numbers, Rules, TeamDirectory};
 use waypost_store::{Sequence, Store};
 use waypost_worker::{Due, DueConfig, Handler, Parts, Shard, Worker, WorkerConfig};
 
@@ -55,6 +55,8 @@ pub struct Router {
     /// Where new conversations get their ids from.
     pub ids: Arc<dyn IdSource>,
     pub rules: Arc<Rules>,
+    /// Whose messages this process was asked for.
+    pub asked_teams: Arc<AskedTeams>,
 }
 
 /// Under what each of a router's lease names is worked.
@@ -100,7 +102,7 @@ impl Router {
         metrics::begin(&self.rules.current());
         let layout = self.layout;
         let suspects = Arc::default();
-        let teams = Arc::new(TeamDirectory::default());
+        let teams = Arc::new(TeamDirectory::new(self.asked_teams.clone()));
         // So that the first messages already are decided by it.
         let asked = self.rules.current().look_at_queues_of();
         let ask = teams.ask_for_queues(&*self.bus, &asked, handler::now);

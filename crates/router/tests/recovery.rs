@@ -104,6 +104,7 @@ impl Rig {
             store: self.store.clone(),
             ids: Arc::new(TimeOrderedIds),
             rules,
+            asked_teams: Arc::default(),
         };
         let worker = move |component, partitions| WorkerConfig {
             lease_ttl: Duration::from_millis(500),

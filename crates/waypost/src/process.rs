@@ -29,6 +29,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 use waypost_bus::Bus;
 use waypost_domain::PartitionCount;
+use waypost_live::AskedTeams;
 use waypost_ops::Health;
 
 use admin::GrpcSection;
@@ -133,6 +134,8 @@ pub(super) struct Process<'a> {
     health: Arc<Health>,
     shutdown: CancellationToken,
     ending: Ending,
+    /// Whose messages the administration was asked for, which the router takes for being there.
+    asked_teams: Arc<AskedTeams>,
 }
 
 /// Runs these components until a signal, or until one of them ends.
@@ -149,8 +152,9 @@ pub(crate) async fn run(config: &Config, components: &[Component]) -> Result<(),
     // What a start does, the next one does again: it need not be finished.
     let Some(bus) = ending.unless_stopped("start", open_bus(config)).await.transpose()? else { return Ok(()) };
     bus::register(&operators.health, &bus);
-    let health = operators.health.clone();
-    let process = Process { config, components, bus: bus.clone(), health, shutdown, ending: ending.clone() };
+    let (health, asked_teams) = (operators.health.clone(), Arc::default());
+    let process =
+        Process { config, components, bus: bus.clone(), health, shutdown, ending: ending.clone(), asked_teams };
     let ran = Box::pin(process.run_components(&operators)).await;
     // By now nothing is published any more.
     ending.close("bus", bus.close(GOODBYE_TIMEOUT)).await;

@@ -105,6 +105,7 @@ impl TeamQueues {
             hands = self.take(&take) => hands?,
             () = leases.ending() => Vec::new(),
         };
+        self.shared.team_queues.asked.note(&take.team, Timestamp::from_system_time(SystemTime::now()));
         if hands.is_empty() {
             let more_expected = self.is_more_expected(layout).await?;
             return Ok(v1::TakeMessagesResponse { more_expected, ..v1::TakeMessagesResponse::default() });

@@ -70,6 +70,7 @@ impl Rig {
             store: self.store.clone(),
             ids: Arc::new(TimeOrderedIds),
             rules: Arc::new(Rules::fixed(RuleSet::parse(self.rules).unwrap())),
+            asked_teams: Arc::default(),
         };
         let worker = |component, partitions| WorkerConfig {
             lease_renew_every: Duration::from_millis(50),

@@ -159,6 +159,7 @@ async fn bind(process: &Process<'_>, grpc: GrpcConfig, store: &Store) -> Result<
         declare: config.bus.declare,
         messages_max: config.bus.team_queue_messages_max,
         serves: config.bus.is_embedded().then(|| config.layout()),
+        asked: process.asked_teams.clone(),
     };
     let admin = Admin::bind(grpc, process.bus.clone(), store.clone(), queues, config.watched()).await;
     admin.map_err(|error| Failure::config(format!("grpc: {error}")))

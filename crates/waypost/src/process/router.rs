@@ -10,7 +10,7 @@ use tracing::info;
 use waypost_bus::Bus;
 use waypost_domain::PartitionCount;
 use waypost_live::overview::{Watched, Work};
-use waypost_live::{Rules, RulesInForce};
+use waypost_live::{AskedTeams, Rules, RulesInForce};
 use waypost_ops::{Health, State, Switch};
 use waypost_router::{ACCOUNT, ROUTER, Router, RouterConfig, STATUSES};
 use waypost_store::{Store, TimeOrderedIds};
@@ -87,6 +87,7 @@ pub(crate) struct Routing {
     store: Store,
     health: Arc<Health>,
     rules: Option<Arc<Rules>>,
+    asked_teams: Arc<AskedTeams>,
     in_force: Switch,
     /// Whether it moves what is parked.
     moves_parked: bool,
@@ -120,7 +121,8 @@ impl Routing {
             None => {}
         }
         let (config, bus, store, health) = (config.clone(), bus.clone(), store.clone(), health.clone());
-        Ok(Self { config, bus, store, health, rules, in_force, moves_parked: true })
+        let asked_teams = Arc::default();
+        Ok(Self { config, bus, store, health, rules, asked_teams, in_force, moves_parked: true })
     }
 
     /// With rules that are there already, and somebody else who reads what is parked.
@@ -132,7 +134,8 @@ impl Routing {
         rules: Arc<Rules>,
     ) -> Self {
         let in_force = health.register_switch(ROUTER, "rules", State::Ready);
-        Self { config, bus, store, health, rules: Some(rules), in_force, moves_parked: false }
+        let asked_teams = Arc::default();
+        Self { config, bus, store, health, rules: Some(rules), asked_teams, in_force, moves_parked: false }
     }
 
     /// Until `shutdown`, then drains under the workers' deadline.
@@ -171,6 +174,7 @@ impl Routing {
             store: self.store.clone(),
             ids: Arc::new(TimeOrderedIds),
             rules: rules.clone(),
+            asked_teams: self.asked_teams.clone(),
         };
         let leases = |component, partitions| self.leases(component, partitions);
         let routing = self;
@@ -198,6 +202,7 @@ impl Routing {
 pub(super) async fn start(process: &Process<'_>, store: &Store, tasks: &mut Tasks) -> Result<(), Failure> {
     let Process { config, bus, health, shutdown, ending, .. } = process;
     let routing = Routing::prepare(config, bus, store, health, shutdown).await?;
+    let routing = Routing { asked_teams: process.asked_teams.clone(), ..routing };
     ending.spawn(tasks, ROUTER, Box::pin(routing.run(shutdown.clone())));
     Ok(())
 }

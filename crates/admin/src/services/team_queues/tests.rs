@@ -234,3 +234,16 @@ async fn there_are_bounds() {
     let elsewhere = fixture.queues.take_messages(call(good, None)).await;
     assert!(matches!(elsewhere, Err(CallError::Bus(BusError::Unsupported(_)))));
 }
+
+#[tokio::test]
+async fn who_takes_or_asks_is_there() {
+    let fixture = Fixture::new().await;
+    let asked = fixture.queues.shared.team_queues.asked.clone();
+    let is_there = || asked.is_recent(&team(), Timestamp::from_system_time(SystemTime::now()));
+    let peek = v1::PeekMessagesRequest { team: "teams/billing".to_owned(), ..Default::default() };
+    fixture.queues.peek_messages(call(peek, None)).await.unwrap();
+    let nobody = v1::TakeMessagesRequest { team: "teams/nobody".to_owned(), max_messages: 1, ..Default::default() };
+    fixture.queues.take_messages(call(nobody, None)).await.unwrap_err();
+    assert!(!is_there(), "who only looks, and who asks for what is not there");
+    assert!(fixture.take(1, Duration::ZERO).await.messages.is_empty() && is_there());
+}
