@@ -1,5 +1,5 @@
-//! Tells the program what it is built of: the commit, by `WAYPOST_COMMIT` or else by git, and how; and the linker to keep a
-//! release small. Must never fail a build for want of any of them.
+//! Tells the program what it is built of: the commit, by `WAYPOST_COMMIT` or else by git, how, and by which compiler; and
+//! the linker to keep a release small. Must never fail a build for want of any of them.
 
 use std::env;
 use std::path::Path;
@@ -29,6 +29,7 @@ fn main() {
             println!("cargo:rustc-link-arg-bins={flag}");
         }
     }
+    println!("cargo:rustc-env=WAYPOST_RUSTC={}", rustc().unwrap_or_else(|| UNKNOWN.to_owned()));
 }
 
 /// The commit that is checked out; built again when another one is.
@@ -44,9 +45,19 @@ fn of_git() -> Option<String> {
     git(&["rev-parse", COMMIT_CHARS, "HEAD"])
 }
 
-/// One line of its output.
+/// The compiler's version alone: `1.95.0` of `rustc 1.95.0 (…)`.
+fn rustc() -> Option<String> {
+    let said = line_of(&env::var("RUSTC").ok()?, &["--version"])?;
+    said.split(' ').nth(1).map(str::to_owned)
+}
+
 fn git(words: &[&str]) -> Option<String> {
-    let output = Command::new("git").args(words).output().ok()?;
+    line_of("git", words)
+}
+
+/// One line of a program's output.
+fn line_of(program: &str, words: &[&str]) -> Option<String> {
+    let output = Command::new(program).args(words).output().ok()?;
     let line = String::from_utf8(output.stdout).ok()?.trim().to_owned();
     (output.status.success() && !line.is_empty()).then_some(line)
 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context as _, ensure};
 use waypost_tests::ports::free_port;
+use waypost_tests::process::waypost;
 use waypost_tests::{WaypostProcess, WaypostSettings};
 
 use crate::deployment::{Backend, Deployment, QUEUES, RULES, on_each_backend, text};
@@ -71,6 +72,12 @@ async fn every_family_is_explained_and_begins_at_0(backend: Backend) -> anyhow::
     page.check()?;
     let build = page.values.keys().find(|series| series.starts_with("waypost_build_info{version=\""));
     ensure!(build.is_some_and(|series| page.values[series] == "1"), "{:?}", page.values);
+    let version = String::from_utf8(waypost()?.arg("--version").output()?.stdout)?;
+    let commit = version.lines().find_map(|line| line.strip_prefix("commit ")).context("a commit")?;
+    let is_told = |series: &String| {
+        series.contains(&format!("commit=\"{commit}\"")) && series.contains("rustc=\"1.") && commit != "unknown"
+    };
+    ensure!(build.is_some_and(is_told), "{build:?}, of {version}");
     let bus = match backend {
         Backend::Embedded => waypost_bus_embedded::metrics::ALL,
         #[cfg(feature = "servers")]

@@ -13,5 +13,5 @@ mod server;
 pub use error::OpsError;
 pub use health::{CHECK_TIMEOUT, Health, Report, State, Switch};
 pub use logging::{LogFormat, start_logging};
-pub use page::{BUILD_INFO, MetricsPage, describe_build};
+pub use page::{BUILD_INFO, Build, MetricsPage, describe_build};
 pub use server::OpsServer;

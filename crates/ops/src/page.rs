@@ -4,7 +4,7 @@ use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, Promet
 
 use crate::error::OpsError;
 
-/// Gauge: 1, with what runs as its labels: `version`, `bus` and `store`.
+/// Gauge: 1, with what runs as its labels: those of [`Build`], `bus` and `store`.
 pub const BUILD_INFO: &str = "waypost_build_info";
 
 /// For everything that ends in `_seconds`.
@@ -44,8 +44,18 @@ fn with_buckets(builder: PrometheusBuilder) -> Result<PrometheusBuilder, BuildEr
         .set_buckets_for_metric(Matcher::Suffix("_size".to_owned()), &SIZES)
 }
 
-/// Says on the metrics page what runs: `version` of the program, the kinds of `bus` and `store`.
-pub fn describe_build(version: &'static str, bus: &'static str, store: &'static str) {
-    metrics::describe_gauge!(BUILD_INFO, "1, with what runs as its labels: version, bus and store");
-    metrics::gauge!(BUILD_INFO, "version" => version, "bus" => bus, "store" => store).set(1.0);
+/// Of what, and by which compiler, the program was built.
+#[derive(Debug, Clone, Copy)]
+pub struct Build {
+    pub version: &'static str,
+    pub commit: &'static str,
+    pub rustc: &'static str,
+}
+
+/// Says on the metrics page what runs: the program's build, the kinds of `bus` and `store`.
+pub fn describe_build(build: Build, bus: &'static str, store: &'static str) {
+    let Build { version, commit, rustc } = build;
+    metrics::describe_gauge!(BUILD_INFO, "1, with what runs as its labels: version, commit, rustc, bus and store");
+    let labels = [("version", version), ("commit", commit), ("rustc", rustc), ("bus", bus), ("store", store)];
+    metrics::gauge!(BUILD_INFO, &labels).set(1.0);
 }

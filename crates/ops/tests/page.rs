@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
-use waypost_ops::{Health, MetricsPage, OpsServer, State, describe_build};
+use waypost_ops::{Build, Health, MetricsPage, OpsServer, State, describe_build};
 
 async fn request(address: SocketAddr, method: &str, path: &str) -> (u16, String) {
     let mut stream = TcpStream::connect(address).await.unwrap();
@@ -24,7 +24,7 @@ async fn request(address: SocketAddr, method: &str, path: &str) -> (u16, String)
 async fn operators_see_health_and_metrics() {
     let page = MetricsPage::install().unwrap();
     assert!(MetricsPage::install().is_err(), "there is one recorder");
-    describe_build("1.2.3", "embedded", "sqlite");
+    describe_build(Build { version: "1.2.3", commit: "abc", rustc: "1.95.0" }, "embedded", "sqlite");
     metrics::histogram!("waypost_test_batch_size").record(100.0);
     metrics::histogram!("waypost_test_batch_seconds").record(0.003);
 
@@ -54,8 +54,8 @@ async fn operators_see_health_and_metrics() {
     let (status, metrics) = request(address, "GET", "/metrics").await;
     assert_eq!(status, 200);
     for line in [
-        "waypost_build_info{version=\"1.2.3\",bus=\"embedded\",store=\"sqlite\"} 1",
-        "# HELP waypost_build_info 1, with what runs as its labels: version, bus and store",
+        "waypost_build_info{version=\"1.2.3\",commit=\"abc\",rustc=\"1.95.0\",bus=\"embedded\",store=\"sqlite\"} 1",
+        "# HELP waypost_build_info 1, with what runs as its labels: version, commit, rustc, bus and store",
         "waypost_test_batch_size_bucket{le=\"64\"} 0",
         "waypost_test_batch_size_bucket{le=\"128\"} 1",
         "waypost_test_batch_seconds_bucket{le=\"0.002\"} 0",

@@ -8,12 +8,15 @@ use serde::{Deserialize, Serialize};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
-use waypost_ops::{Health, MetricsPage, OpsError, OpsServer, State, Switch, describe_build, start_logging};
+use waypost_ops::{Build, Health, MetricsPage, OpsError, OpsServer, State, Switch, describe_build, start_logging};
 
 use super::Config;
 use super::config::layers::Layers;
 use super::section::{Mistake, section};
 use waypost_cli::Failure;
+
+const BUILD: Build =
+    Build { version: env!("CARGO_PKG_VERSION"), commit: env!("WAYPOST_COMMIT"), rustc: env!("WAYPOST_RUSTC") };
 
 section! {
     /// What operators look at: `/livez`, `/readyz` and `/metrics`.
@@ -93,7 +96,7 @@ impl Operators {
         let page = MetricsPage::install().map_err(Failure::failed)?;
         let bus = if config.bus.is_embedded() { "embedded" } else { "rabbitmq" };
         let store = if config.store.is_embedded() { "sqlite" } else { "postgres" };
-        describe_build(env!("CARGO_PKG_VERSION"), bus, store);
+        describe_build(BUILD, bus, store);
         let health = Health::new(shutdown);
         let started = health.register_switch("process", "", State::NotReady("starting".to_owned()));
         let server = OpsServer::bind(config.ops.listen, health.clone(), page)
