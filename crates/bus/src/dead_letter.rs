@@ -24,7 +24,8 @@ const BROKERS_ORIGIN_HEADER: &str = "x-first-death-queue";
 /// The header of a message that somebody took out of the dead letters to have it handled again: how often.
 pub const REPLAY_HEADER: &str = "wp-replay";
 
-/// The header of a message that another queue got than its team's, or nobody's: why.
+/// The header of a message that another queue got than its team's, or nobody's: why. It has it for as long as it is there:
+/// also when it is replayed to that queue, but not to its team's.
 pub const DIVERTED_HEADER: &str = "wp-diverted";
 
 /// What a dead letter's reason is called where neither we nor the broker say why.
@@ -232,6 +233,12 @@ mod tests {
         assert_eq!((replays(&again.message), replays(&message)), (2, 0));
         assert_eq!(replay(letter("ingress")), None);
         assert_eq!(replay(message.clone()), None);
+        // On another team's queue it still is not where it was meant for.
+        let mut diverted = message.clone();
+        diverted.headers.insert(DIVERTED_HEADER.to_owned(), "team vip: queue full".to_owned());
+        let letter = dead_letter(diverted.clone(), DeadLetterReason::DeliveredTooOften, "team.desk.normal", 21, "");
+        let back = replay(letter.message).unwrap();
+        assert_eq!(back.message.headers.get(DIVERTED_HEADER), diverted.headers.get(DIVERTED_HEADER));
         // One that the broker itself gave up keeps its reason when it is only put back, and loses it when replayed.
         let mut given_up = message.clone();
         given_up.headers.insert("x-first-death-reason".to_owned(), "delivery_limit".to_owned());

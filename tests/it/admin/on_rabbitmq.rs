@@ -87,6 +87,7 @@ async fn what_nobody_took_is_replayed_to_its_team_and_the_rest_discarded() -> an
     let wamids: Vec<_> = found.iter().map(|one| (one.queue.as_str(), one.wamid())).collect();
     let billing = |wamid: &str| ("team.billing.normal", wamid.to_owned());
     assert_eq!(wamids, [billing("wamid.ONE"), billing("wamid.TWO")], "in their order, once");
+    ensure!(found.iter().all(|one| one.header("wp-diverted").is_none()), "they are where they belong");
 
     for number in 0..3 {
         ensure!(client.post(format!("not json {number}").as_bytes()).await? == 200, "kept as a dead letter");
