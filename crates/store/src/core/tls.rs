@@ -1,6 +1,7 @@
 //! TLS to PostgreSQL, as libpq's `sslmode` says
 //! (<https://www.postgresql.org/docs/15/libpq-ssl.html#LIBPQ-SSL-PROTECTION>): `prefer` and `require` encrypt and believe
-//! any certificate, `verify-ca` wants one of a known authority, `verify-full` one for this host.
+//! any certificate, unless a root certificate is named: then they want one of that authority, as `verify-ca` does;
+//! `verify-full` wants one for this host. The authorities are those of the root certificate alone, or else the system's.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -24,7 +25,7 @@ use crate::{Result, StoreError};
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct TlsOptions {
     pub(super) trust: Trust,
-    /// Authorities beside the system's.
+    /// The only authorities; without it, the system's.
     pub(super) root_certificate: Option<PathBuf>,
     pub(super) certificate: Option<PathBuf>,
     pub(super) key: Option<PathBuf>,
@@ -48,15 +49,7 @@ impl Tls {
         let builder = ClientConfig::builder_with_provider(provider.clone())
             .with_safe_default_protocol_versions()
             .map_err(|error| invalid("tls", &error))?;
-        let verifier: Arc<dyn ServerCertVerifier> = match options.trust {
-            Trust::Anybody => Arc::new(Verifier { provider, authority: None }),
-            Trust::Authority => {
-                let authority = Some(authority(options, &provider)?);
-                Arc::new(Verifier { provider, authority })
-            }
-            Trust::AuthorityAndHost => authority(options, &provider)?,
-        };
-        let builder = builder.dangerous().with_custom_certificate_verifier(verifier);
+        let builder = builder.dangerous().with_custom_certificate_verifier(verifier(options, provider)?);
         let config = match (&options.certificate, &options.key) {
             (Some(certificate), Some(key)) => {
                 let chain = certificates(certificate)?;
@@ -72,13 +65,28 @@ impl Tls {
     }
 }
 
+fn verifier(options: &TlsOptions, provider: Arc<CryptoProvider>) -> Result<Arc<dyn ServerCertVerifier>> {
+    Ok(match options.trust {
+        Trust::Anybody => Arc::new(Verifier { provider, authority: None }),
+        Trust::Authority => {
+            let authority = Some(authority(options, &provider)?);
+            Arc::new(Verifier { provider, authority })
+        }
+        Trust::AuthorityAndHost => authority(options, &provider)?,
+    })
+}
+
 fn authority(options: &TlsOptions, provider: &Arc<CryptoProvider>) -> Result<Arc<WebPkiServerVerifier>> {
     let mut roots = RootCertStore::empty();
-    // Of the system's, one that cannot be read is one less: without it, nothing is trusted that should not be.
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    if let Some(path) = &options.root_certificate {
-        for certificate in certificates(path)? {
-            roots.add(certificate).map_err(|error| invalid("sslrootcert", &error))?;
+    match &options.root_certificate {
+        Some(path) => {
+            for certificate in certificates(path)? {
+                roots.add(certificate).map_err(|error| invalid("sslrootcert", &error))?;
+            }
+        }
+        // One that cannot be read is one less: without it, nothing is trusted that should not be.
+        None => {
+            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
         }
     }
     WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone())
@@ -204,5 +212,42 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Encrypted<S> {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.0).poll_shutdown(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{CertifiedKey, generate_simple_self_signed};
+
+    use super::*;
+
+    #[test]
+    fn a_root_certificate_is_the_only_authority() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("ca.pem");
+        let certificate = || {
+            let CertifiedKey { cert, .. } = generate_simple_self_signed(["db".to_owned()]).unwrap();
+            cert
+        };
+        let (ours, other) = (certificate(), certificate());
+        std::fs::write(&file, ours.pem()).unwrap();
+        let believes = |trust, certificate: &CertificateDer<'_>, host: &str| {
+            let options = TlsOptions { trust, root_certificate: Some(file.clone()), ..TlsOptions::default() };
+            let verifier = verifier(&options, Arc::new(rustls::crypto::ring::default_provider())).unwrap();
+            let host = ServerName::try_from(host.to_owned()).unwrap();
+            verifier.verify_server_cert(certificate, &[], &host, &[], UnixTime::now()).is_ok()
+        };
+        for (trust, of_ours, of_other, of_another_host) in [
+            (Trust::Anybody, true, true, true),
+            (Trust::Authority, true, false, true),
+            (Trust::AuthorityAndHost, true, false, false),
+        ] {
+            let found = (
+                believes(trust, ours.der(), "db"),
+                believes(trust, other.der(), "db"),
+                believes(trust, ours.der(), "elsewhere"),
+            );
+            assert_eq!(found, (of_ours, of_other, of_another_host), "{trust:?}");
+        }
     }
 }

@@ -104,7 +104,11 @@ impl Server {
             _ => return Err(StoreError::Invalid("store url: no such sslmode".into())),
         };
         config.ssl_mode(ssl);
-        tls.trust = trust;
+        // Who names an authority means it: libpq checks by a root certificate that is there, whatever the mode.
+        tls.trust = match trust {
+            Trust::Anybody if tls.root_certificate.is_some() => Trust::Authority,
+            trust => trust,
+        };
         complete(&mut config, variable).ok_or_else(malformed)?;
         Ok(Self { config, tls })
     }
@@ -204,6 +208,9 @@ mod tests {
             ("", SslMode::Prefer, Trust::Anybody),
             ("?sslmode=disable", SslMode::Disable, Trust::Anybody),
             ("?sslmode=require", SslMode::Require, Trust::Anybody),
+            ("?sslmode=require&sslrootcert=/ca.pem", SslMode::Require, Trust::Authority),
+            ("?sslrootcert=/ca.pem", SslMode::Prefer, Trust::Authority),
+            ("?sslmode=verify-full&sslrootcert=/ca.pem", SslMode::Require, Trust::AuthorityAndHost),
             ("?sslmode=verify-ca&sslrootcert=/ca%20.pem", SslMode::Require, Trust::Authority),
             ("?connect_timeout=3&ssl-mode=verify-full", SslMode::Require, Trust::AuthorityAndHost),
         ];

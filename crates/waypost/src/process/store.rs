@@ -21,7 +21,8 @@ pub(crate) const STORE_FILE: &str = "store.db";
 section! {
     /// The store of everything that lasts: a file of this process, or PostgreSQL.
     StoreSection = "store" {
-        /// `embedded`, or `postgres://user:password@host:5432/database`.
+        /// `embedded`, or `postgres://user:password@host:5432/database`. `sslmode`, `sslrootcert`, `sslcert` and `sslkey` are
+        /// libpq's: a root certificate that is named is the only authority, also in the mode `require`.
         url: Secret = Secret::new(EMBEDDED),
         /// The file that holds it.
         #[serde(skip_serializing_if = "Option::is_none")]
