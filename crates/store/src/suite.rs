@@ -57,6 +57,7 @@ macro_rules! store_suite {
             the_partition_count_is_fixed,
             numbers_keep_their_names,
             numbers_that_were_named_by_hand_stay,
+            a_damaged_number_harms_no_other,
             teams_are_updated,
             an_audited_change_is_whole_or_nothing,
             tampering_with_the_audit_log_is_refused_and_found,

@@ -121,8 +121,10 @@ impl Store {
         let (id_key, display, waba) = (key(id.as_str()), clean(display), key(waba.as_str()));
         let rows = self.read(&SHOWN, params![id_key.clone()]).await?;
         if let Some(row) = rows.first().map(|row| row.of(NUMBER.name)) {
-            let (known_display, known_waba): (String, String) = (row.get("display")?, row.get("waba_id")?);
-            if (display.is_empty() || display == known_display) && (waba.is_empty() || waba == known_waba) {
+            // What is damaged is written anew.
+            let is_known =
+                |column, shown: &str| shown.is_empty() || row.get::<String>(column).is_ok_and(|known| known == shown);
+            if is_known("display", &display) && is_known("waba_id", &waba) {
                 return row.get("name");
             }
         }
@@ -158,9 +160,10 @@ impl Store {
         Ok(left_alone)
     }
 
-    /// Every id, by name and then by the time since when it goes by it: the last of a name is the one that has it now.
+    /// Every id, by name and then by the time since when it goes by it: the last of a name is the one that has it now. A row
+    /// that cannot be read is not among them: its messages are parked for it, which says so, and all the others go on.
     pub async fn numbers(&self) -> Result<Vec<NumberRow>> {
-        all(&self.read(&ALL, vec![]).await?)
+        Ok(all(&self.read(&ALL, vec![]).await?))
     }
 
     /// The tag of the language that is usual on a number.
@@ -193,11 +196,12 @@ impl AuditedTx {
 }
 
 async fn rows(tx: &mut Tx) -> Result<Vec<NumberRow>> {
-    all(&tx.query(&ALL, vec![]).await?)
+    Ok(all(&tx.query(&ALL, vec![]).await?))
 }
 
-fn all(rows: &[Row]) -> Result<Vec<NumberRow>> {
-    rows.iter().map(|row| NumberRow::from_row(&row.of(NUMBER.name))).collect()
+/// One that is damaged must not keep the others from being read, nor from being named anew.
+fn all(rows: &[Row]) -> Vec<NumberRow> {
+    rows.iter().filter_map(|row| NumberRow::from_row(&row.of(NUMBER.name)).ok()).collect()
 }
 
 /// The one that has the name now.

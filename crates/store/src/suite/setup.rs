@@ -4,7 +4,7 @@ use waypost_domain::{PartitionCount, PhoneNumberId, Team, TeamName, WabaId};
 
 use super::name;
 use crate::core::Sql;
-use crate::{Result, SchemaState, Store, StoreError};
+use crate::{NumberRow, Result, SchemaState, Store, StoreError};
 
 pub async fn a_schema_is_made_once(store: &Store) -> Result<()> {
     assert!(matches!(store.schema_state().await?, SchemaState::Missing { found: None, .. }));
@@ -153,5 +153,24 @@ pub async fn teams_are_updated(store: &Store) -> Result<()> {
     let changed = team("billing", None, Some("sales"));
     store.upsert_teams(std::slice::from_ref(&changed)).await?;
     assert_eq!(store.teams().await?, [changed, teams[1].clone()]);
+    Ok(())
+}
+
+/// Of one number, and of nobody else.
+pub async fn a_damaged_number_harms_no_other(store: &Store) -> Result<()> {
+    store.migrate().await?;
+    let (good, bad) = (PhoneNumberId::new("1"), PhoneNumberId::new("2"));
+    let waba = WabaId::new("w");
+    for id in [&good, &bad] {
+        store.ensure_number(id, "+1", &waba).await?;
+    }
+    store.script("UPDATE number SET name = '' WHERE phone_number_id = '2'").await?;
+    assert!(matches!(store.ensure_number(&bad, "+1", &waba).await, Err(StoreError::Unreadable { .. })));
+    let read = |rows: Vec<NumberRow>| rows.into_iter().map(|row| row.id).collect::<Vec<_>>();
+    assert_eq!(read(store.numbers().await?), [good.clone()]);
+    // Whoever names it mends it.
+    let support = name("support");
+    store.name_numbers(&[(support.clone(), bad.clone())]).await?;
+    assert_eq!((store.ensure_number(&bad, "+1", &waba).await?, store.numbers().await?.len()), (support, 2));
     Ok(())
 }
