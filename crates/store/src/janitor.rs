@@ -3,6 +3,7 @@
 //! An inbox row goes only when its event was published and Meta cannot send it again; a held message only when it was
 //! released or its own, longer time is over.
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use uuid::Builder;
@@ -17,11 +18,11 @@ use crate::{Result, Store};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Retention {
     pub inbox: Duration,
-    /// Bodies of messages that are kept whole.
+    /// Bodies of messages that are kept whole, and words that a language is still to be guessed from.
     pub bodies: Duration,
     pub statuses: Duration,
     pub changes: Duration,
-    /// Resolved conversations.
+    /// Resolved conversations, and what it takes to undo a merge.
     pub conversations: Duration,
 }
 
@@ -35,6 +36,8 @@ pub struct JanitorReport {
     pub changes: u64,
     pub conversations: u64,
     pub members: u64,
+    pub merges: u64,
+    pub samples: u64,
 }
 
 /// Where nobody was seen to answer for so long, nothing tells a conversation that waits from one that is over.
@@ -93,6 +96,28 @@ static FORGET_CONVERSATIONS: Sql = Sql::both(
         LIMIT $2)",
 );
 
+/// Without it a merge stays, like one from before merges were written down.
+static FORGET_MERGES: Sql = Sql::both(
+    "DELETE FROM contact_merge
+    WHERE loser_id IN (SELECT loser_id FROM contact_merge WHERE at < $1 ORDER BY at LIMIT $2)",
+);
+
+/// Of whom nothing was heard for so long. One that a batch has in hand has just been heard of.
+static FORGET_SAMPLES: LazyLock<Sql> = LazyLock::new(|| {
+    let with = |locked: &str| {
+        format!(
+            "UPDATE contact SET language_sample = NULL
+            WHERE id IN (
+                SELECT c.id FROM contact c
+                WHERE c.language_sample <> '' AND c.created_at < $1 AND NOT EXISTS (
+                    SELECT 1 FROM conversation k WHERE k.contact_id = c.id AND k.active_at >= $1)
+                ORDER BY c.created_at
+                LIMIT $2{locked})"
+        )
+    };
+    Sql::made_each(with(""), with(" FOR NO KEY UPDATE SKIP LOCKED"))
+});
+
 static PUBLISHED: Sql = Sql::both("SELECT partition, published_seq FROM lease WHERE component = $1");
 
 /// The inner limit comes first: see [`Store::sweep_inbox`].
@@ -123,6 +148,11 @@ impl Store {
             changes: self.sweep(&FORGET_CHANGES, params![before(retention.changes), limit]).await?,
             conversations: self.sweep_conversations(before(retention.conversations), limit).await?,
             members: self.sweep(&FORGET_MEMBERS, params![now, limit]).await?,
+            // Not before the messages of whoever was merged: a merge says whose they are.
+            merges: self
+                .sweep(&FORGET_MERGES, params![before(retention.conversations.max(retention.inbox)), limit])
+                .await?,
+            samples: self.sweep(&FORGET_SAMPLES, params![before(retention.bodies), limit]).await?,
         })
     }
 

@@ -121,6 +121,7 @@ macro_rules! store_suite {
             changes_are_unique,
             idle_conversations_are_resolved,
             the_janitor_deletes_what_is_old_in_steps,
+            nothing_of_a_person_outlives_what_it_came_from,
             silence_ends_what_does_not_wait,
             the_janitor_spares_what_is_not_published,
             the_janitor_spares_held_messages,

@@ -19,7 +19,7 @@ macro_rules! migration {
     };
 }
 
-pub(super) const ALL: [Migration; 16] = [
+pub(super) const ALL: [Migration; 17] = [
     migration!(101, "initial", "101_initial"),
     migration!(102, "suspect", "102_suspect"),
     migration!(103, "admin", "103_admin"),
@@ -36,4 +36,5 @@ pub(super) const ALL: [Migration; 16] = [
     migration!(116, "rolled back", "116_rolled_back"),
     migration!(117, "rule text", "117_rule_text"),
     migration!(118, "parked", "118_parked"),
+    migration!(119, "retained", "119_retained"),
 ];

@@ -6,10 +6,10 @@ use uuid::{Builder, Uuid};
 use waypost_domain::conversation::ConversationEvent;
 use waypost_domain::{Conversation, ConversationId, ConversationState, PhoneNumberId, StatusState, Timestamp, WabaId};
 
-use super::{TTL, begin, contact_of, conversation, decision, event, name, number, owner, owner_of, row};
+use super::{TTL, aliases, begin, contact_of, conversation, decision, event, name, number, owner, owner_of, row};
 use crate::{
-    ChangeRow, ChangeScope, EventKey, HeldKind, HeldRelease, InboxRow, JanitorReport, Lease, Result, Retention,
-    StatusRow, Store,
+    ChangeRow, ChangeScope, EventKey, HeldKind, HeldRelease, InboxRow, JanitorReport, Lease, Merge, Result, Retention,
+    StatusRow, Store, StoreError,
 };
 
 const DAY: i64 = 24 * 3600 * 1000;
@@ -22,6 +22,8 @@ const NOTHING: JanitorReport = JanitorReport {
     changes: 0,
     conversations: 0,
     members: 0,
+    merges: 0,
+    samples: 0,
 };
 
 fn days(days: u64) -> Duration {
@@ -224,5 +226,38 @@ pub async fn silence_ends_what_does_not_wait(store: &Store) -> Result<()> {
     let open = begin(store, &lease).await?.conversations(&pairs).await?;
     let open: std::collections::HashSet<_> = open.into_keys().collect();
     assert_eq!(open, [pairs[0].clone(), pairs[4].clone()].into());
+    Ok(())
+}
+
+/// A merge keeps what its survivor was called before; and of somebody whose language is not known, what they wrote.
+pub async fn nothing_of_a_person_outlives_what_it_came_from(store: &Store) -> Result<()> {
+    let lease = owner(store).await?;
+    for who in ["p:1", "p:2", "p:3", "p:4"] {
+        contact_of(store, &lease, who).await?;
+    }
+    let id = async |who: &str| Ok::<_, StoreError>(store.find_contact(&aliases(who)).await?.expect(who).contact.id);
+    let ids = [id("p:1").await?, id("p:2").await?, id("p:3").await?, id("p:4").await?];
+    store.merge(&[Merge::of(ids[0], ids[1])]).await?;
+    store.merge(&[Merge::of(ids[0], ids[2])]).await?;
+    let merged = async || Ok::<_, StoreError>(store.contact(ids[0]).await?.expect("it survives").merged.len());
+    assert_eq!((store.janitor_pass(&retention(), IDLE, 100).await?, merged().await?), (NOTHING, 2), "both are young");
+    let old = days_ago(store, 100).await?.as_millis();
+    let last = "(SELECT loser_id FROM contact_merge ORDER BY loser_id LIMIT 1)";
+    store.script(&format!("UPDATE contact_merge SET at = {old} WHERE loser_id = {last}")).await?;
+    let report = store.janitor_pass(&retention(), IDLE, 100).await?;
+    assert_eq!((report, merged().await?), (JanitorReport { merges: 1, ..NOTHING }, 1));
+
+    // Of four who wrote too little for a guess: one is new, one has written again.
+    store.script("UPDATE contact SET language_sample = 'hm'").await?;
+    let talk = old_conversation(store, &lease, "p:4", 5, 0).await?;
+    let mut batch = begin(store, &lease).await?;
+    batch.record(&[], &[talk]).await?;
+    batch.commit().await?;
+    assert_eq!(store.janitor_pass(&retention(), IDLE, 100).await?, NOTHING, "all are new");
+    store.script(&format!("UPDATE contact SET created_at = {old}")).await?;
+    contact_of(store, &lease, "p:5").await?;
+    let report = store.janitor_pass(&retention(), IDLE, 100).await?;
+    assert_eq!(report, JanitorReport { samples: 3, ..NOTHING });
+    assert_eq!(store.janitor_pass(&retention(), IDLE, 100).await?, NOTHING);
     Ok(())
 }

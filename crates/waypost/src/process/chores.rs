@@ -15,13 +15,13 @@ section! {
     RetentionSection = "retention" {
         /// Decisions; at least 8, since Meta sends again for 7 days.
         inbox_days: u32 = 9,
-        /// Bodies of messages that are kept.
+        /// Bodies of messages that are kept; and a customer's words that are too few to know the language by, after the last.
         bodies_days: u32 = 30,
         /// Delivery states of what was sent.
         statuses_days: u32 = 8,
         /// Changes of accounts, numbers and templates.
         changes_days: u32 = 30,
-        /// Conversations, from their end.
+        /// Conversations, from their end; and how long a merge of two contacts can be undone.
         conversations_days: u32 = 90,
         /// How often one process looks for what is older.
         every_s: u64 = 60,
