@@ -41,12 +41,23 @@ pub struct Finding {
     /// E.g. `rules.billing.when.keyword`.
     pub field: String,
     pub problem: String,
+    /// What somebody must tell us of customers first, where that is all that it says.
+    pub needs_import: Option<Imported>,
+}
+
+/// What is known of customers only where somebody told it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Imported {
+    /// The attribute of this name.
+    Attribute(String),
+    /// A language that the CRM tells.
+    Language,
 }
 
 impl Finding {
     pub(crate) fn error(line: Option<usize>, field: &str, problem: impl Into<String>) -> Self {
         let (severity, field, problem) = (Severity::Error, field.to_owned(), problem.into());
-        Self { severity, line, rule: None, rule_at: None, field, problem }
+        Self { severity, line, rule: None, rule_at: None, field, problem, needs_import: None }
     }
 }
 
@@ -88,10 +99,11 @@ pub(crate) fn of_rule(at: usize, rule: &Rule, field: &str, problem: String) -> F
         rule_at: Some(at),
         field,
         problem,
+        needs_import: None,
     }
 }
 
 /// A warning about the set.
 pub(crate) fn of_set(field: &str, problem: String) -> Finding {
-    Finding { severity: Severity::Warning, line: None, rule: None, rule_at: None, field: field.to_owned(), problem }
+    Finding { severity: Severity::Warning, ..Finding::error(None, field, problem) }
 }

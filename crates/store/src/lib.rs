@@ -52,7 +52,7 @@ pub use parked::{
 };
 pub use reports::{
     DecidedBy, DecidedInput, DecisionFilter, DecisionPage, DecisionPlaces, KeptChange, KeptStatus, StoreCounts,
-    TeamCount,
+    TeamCount, ToldOfContact,
 };
 pub use rules::{Activation, InForce, RuleSetRow, RuleTextRow, TrialRow};
 pub use schema::{ROLES, Role, SchemaState, grants};

@@ -7,6 +7,7 @@ mod explain;
 mod kept;
 mod newest;
 
+pub use attributes::ToldOfContact;
 pub use coverage::DecidedBy;
 pub use explain::{DecidedInput, StoreCounts, TeamCount};
 pub use kept::{KeptChange, KeptStatus};

@@ -17,7 +17,7 @@ use waypost_store::RuleSetRow;
 
 mod activation;
 mod compare;
-mod contact_values;
+pub(super) mod contact_values;
 mod coverage;
 mod explain;
 mod ladder;
@@ -89,8 +89,7 @@ impl RuleSets {
         let rules = request.rules.ok_or_else(|| invalid("text", "give the rules as text, or as document"))?;
         // Who only wants it checked gets the same as findings.
         let may_have_errors = request.allow_errors || change.mutation.validate_only();
-        let mut draft = blocking(move || draft(rules, may_have_errors)).await?;
-        draft.add(contact_values::of(&self.shared.store, draft.text().to_owned()).await?);
+        let draft = blocking(move || draft(rules, may_have_errors)).await?;
         let answer = |Kept { rule_set, findings, existed }: Kept, _: &mut Tx| v1::CreateRuleSetResponse {
             rule_set: Some(rule_set),
             findings,
@@ -107,7 +106,7 @@ impl RuleSets {
         let mut is_good = findings.iter().all(|finding| finding.severity != Severity::Error);
         let mut findings = wire::findings(&findings);
         if is_good {
-            findings.extend(contact_values::findings(&self.shared.store, row.text.clone()).await?);
+        let findings = contact_values::with_contacts(&self.shared.store, row.text.clone(), findings).await?;
             findings.extend(team_queues::findings(&self.shared, row.text.clone(), request.force).await?);
             is_good = findings.iter().all(|finding| finding.severity() != v1::Severity::Error);
         }

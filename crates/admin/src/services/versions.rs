@@ -13,9 +13,9 @@ use waypost_proto::rule_set::FieldViolations;
 use waypost_rules::check::check_text;
 use waypost_rules::model::Document;
 use waypost_rules::{Finding, RuleErrors, Severity, toml_form};
-use waypost_store::RuleSetRow;
+use waypost_store::{RuleSetRow, Store};
 
-use super::rule_sets::wire;
+use super::rule_sets::{contact_values, wire};
 use crate::Shared;
 
 pub(super) const COLLECTION: &str = "ruleSets";
@@ -106,13 +106,10 @@ impl Draft {
         Self { hash, text, findings }
     }
 
-    pub(super) fn text(&self) -> &str {
-        &self.text
-    }
-
-    /// What there is to say besides.
-    pub(super) fn add(&mut self, findings: Vec<Finding>) {
-        self.findings.extend(findings);
+    /// With what contacts have.
+    async fn with_contacts(self, store: &Store) -> Result<Self> {
+        let findings = contact_values::with_contacts(store, self.text.clone(), self.findings).await?;
+        Ok(Self { findings, ..self })
     }
 
     /// Refused where a check would find errors; `field` is the part of the request that it came from.
@@ -201,6 +198,7 @@ pub(super) async fn keep<A: Message + Default>(
     answer: impl FnOnce(Kept, &mut Tx) -> A + Send + 'static,
 ) -> Result<A> {
     let VersionChange { mutation, reason } = request;
+    let draft = draft.with_contacts(&shared.store).await?;
     let creation = change(&shared.store, mutation, move |tx| {
         Box::pin(async move {
             let kept = create(tx, draft, reason).await?;

@@ -1,13 +1,18 @@
-//! Warnings about values of attributes that no contact has, by what a store knows of contacts. What was written is said, and
-//! a value of contacts only where it is nearly the same: whoever writes rules need not be allowed to read contacts.
+//! What a store knows of contacts, beside what rules ask: values of attributes that no contact has are warned of, and
+//! what some have needs no import any more.
+//!
+//! What was written is said, and a value of contacts only where it is nearly the same: whoever writes rules need not be
+//! allowed to read contacts.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::atom::{Atom, Field, TextMatch};
-use crate::finding::{Finding, of_rule};
-use crate::model::{Definition, Rule};
+use crate::finding::{Finding, Imported, of_rule};
+use crate::model::Rule;
 use crate::near::is_near;
 use crate::toml_form;
+
+use super::import;
 
 /// An attribute with more values than this is no set of a few, and another value is no surprise.
 const VALUES_FEW: usize = 200;
@@ -16,12 +21,12 @@ const VALUES_MAX: usize = 10_000;
 /// Contacts that have the attribute from which on one value more would have been seen.
 const CONTACTS_ENOUGH: u64 = 20;
 
-/// A rules file that names values of attributes, and what contacts that were looked at have of these.
-#[derive(Debug, Clone)]
+/// What contacts that were looked at have of the attributes that somebody asked about.
+#[derive(Debug, Clone, Default)]
 pub struct KnownValues {
-    text: String,
-    definition: Definition,
     by_name: BTreeMap<String, Values>,
+    /// Whether the CRM's language is asked about, and whether anybody has one.
+    language: Option<bool>,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -31,17 +36,30 @@ struct Values {
 }
 
 impl KnownValues {
-    /// Of the attributes whose values this file names, for nothing else is remembered. `None`: there is nothing to look at
-    /// contacts for, or the file has errors.
-    pub fn asked_by(text: String) -> Option<Self> {
-        let definition = toml_form::read(&text).ok()?.definition;
-        let named = definition.enabled().flat_map(|(_, rule)| named(rule));
-        let by_name: BTreeMap<String, Values> = named.map(|(name, _)| (name.to_owned(), Values::default())).collect();
-        (!by_name.is_empty()).then_some(Self { text, definition, by_name })
+    /// Of what the rules of a file ask about, for nothing else is remembered; of one that has errors, nothing.
+    pub fn asked_by(text: &str) -> Self {
+        let mut known = Self::default();
+        let Ok(document) = toml_form::read(text) else { return known };
+        for (_, rule) in document.definition.enabled() {
+            let names = named(rule).map(|(name, _)| Imported::Attribute(name.to_owned()));
+            for asked in names.chain(import::needs(rule).into_iter().map(|(needed, _)| needed)) {
+                match asked {
+                    Imported::Attribute(name) => drop(known.by_name.entry(name).or_default()),
+                    Imported::Language => known.language = Some(false),
+                }
+            }
+        }
+        known
     }
 
-    /// Remembers what a contact has, by its attributes.
-    pub fn add(&mut self, contact: &BTreeMap<String, String>) {
+    /// Whether there is anything to look at contacts for.
+    pub fn is_empty(&self) -> bool {
+        self.by_name.is_empty() && self.language.is_none()
+    }
+
+    /// `has_language`: whether the CRM told the contact's language.
+    pub fn add(&mut self, contact: &BTreeMap<String, String>, has_language: bool) {
+        self.language = self.language.map(|seen| seen || has_language);
         for (name, values) in &mut self.by_name {
             let Some(value) = contact.get(name) else { continue };
             values.contacts += 1;
@@ -51,23 +69,31 @@ impl KnownValues {
         }
     }
 
-    /// What is to be said about the values that the rules name, with lines.
-    pub fn findings(&self) -> Vec<Finding> {
-        let mut findings = Vec::new();
-        let mut told = BTreeSet::new();
-        for (at, rule) in self.definition.enabled() {
-            for (name, any_of) in named(rule) {
-                let Some(values) = self.by_name.get(name) else { continue };
-                for one in any_of {
-                    let problem = problem(name, one, values).filter(|_| told.insert((at, name, one)));
-                    let field = format!("when.attribute.{name}");
-                    findings.extend(problem.map(|problem| of_rule(at, rule, &field, problem)));
-                }
+    /// Whether an import told of it already.
+    pub fn has(&self, imported: &Imported) -> bool {
+        match imported {
+            Imported::Attribute(name) => self.by_name.get(name).is_some_and(|values| values.contacts > 0),
+            Imported::Language => self.language == Some(true),
+        }
+    }
+}
+
+/// What is to be said about these values, with lines.
+pub fn check_values(text: &str, known: &KnownValues) -> Vec<Finding> {
+    let Ok(document) = toml_form::read(text) else { return vec![] };
+    let mut findings = Vec::new();
+    let mut told = BTreeSet::new();
+    for (at, rule) in document.definition.enabled() {
+        for (name, any_of) in named(rule) {
+            let Some(values) = known.by_name.get(name) else { continue };
+            for one in any_of {
+                let problem = problem(name, one, values).filter(|_| told.insert((at, name, one)));
+                findings.extend(problem.map(|problem| of_rule(at, rule, &format!("when.attribute.{name}"), problem)));
             }
         }
-        toml_form::locate(&self.text, &mut findings);
-        findings
     }
+    toml_form::locate(text, &mut findings);
+    findings
 }
 
 fn named(rule: &Rule) -> impl Iterator<Item = (&str, &[TextMatch])> {
@@ -123,11 +149,13 @@ mod tests {
     }
 
     fn told(when: &str, contacts: &[&str]) -> Vec<String> {
-        let Some(mut known) = KnownValues::asked_by(text(when)) else { return vec![] };
+        let text = text(when);
+        let mut known = KnownValues::asked_by(&text);
         for value in contacts {
-            known.add(&BTreeMap::from([("tier".to_owned(), (*value).to_owned()), ("city".to_owned(), "x".to_owned())]));
+            let attributes = [("tier", *value), ("city", "x")].map(|(name, value)| (name.to_owned(), value.to_owned()));
+            known.add(&attributes.into(), false);
         }
-        known.findings().iter().map(ToString::to_string).collect()
+        check_values(&text, &known).iter().map(ToString::to_string).collect()
     }
 
     #[test]
@@ -169,7 +197,33 @@ mod tests {
             assert!(told.len() == 1 && told[0].ends_with(&want), "{told:?}");
         }
         assert_eq!(told("{ tier='ruby' }", &names[..200]).len(), 1);
-        assert!(KnownValues::asked_by("no = rules".to_owned()).is_none());
-        assert!(KnownValues::asked_by(text("{ attribute={ tier={ min=1 } } }")).is_none());
+        assert!(KnownValues::asked_by("no = rules").is_empty());
+        assert!(KnownValues::asked_by(&text("{ type='text' }")).is_empty());
+        assert!(told("{ attribute={ tier={ min=1 } } }", &["gold"; 20]).is_empty());
+    }
+
+    #[test]
+    fn what_somebody_has_needs_no_import() {
+        for (when, attribute, has_language) in [
+            ("{ tier='gold' }", Some("tier"), false),
+            ("{ attribute={ spent={ min=1 } } }", Some("spent"), false),
+            ("{ utc_offset_minutes={ min=0 } }", Some("zone"), false),
+            ("{ language='en', language_source='crm' }", None, true),
+        ] {
+            let text = text(when);
+            let notes: Vec<Imported> =
+                crate::check::check_text(&text).into_iter().filter_map(|finding| finding.needs_import).collect();
+            let [needed] = &notes[..] else { panic!("{when}: {notes:?}") };
+            let mut known = KnownValues::asked_by(&text);
+            assert!(!known.is_empty());
+            known.add(&BTreeMap::from([("city".to_owned(), "x".to_owned())]), false);
+            assert!(!known.has(needed), "{when}: nobody has it");
+            known.add(&attribute.map(|name| (name.to_owned(), "1".to_owned())).into_iter().collect(), has_language);
+            assert!(known.has(needed), "{when}");
+        }
+        let of_person = text("{ type='text' }").replace("id='r'", "id='r'\nperson='manager'");
+        let mut known = KnownValues::asked_by(&of_person);
+        known.add(&BTreeMap::from([("manager".to_owned(), "Ada".to_owned())]), false);
+        assert!(known.has(&Imported::Attribute("manager".to_owned())));
     }
 }

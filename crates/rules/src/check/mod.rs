@@ -11,9 +11,9 @@ mod word_lists;
 mod words;
 
 pub use crate::errors::{ALTERNATIVES_MAX, CONDITIONS_MAX, PATTERNS_MAX, PHRASE_CHARS_MAX, errors};
-pub use crate::finding::{Finding, RULES_MAX, RuleErrors, Severity};
+pub use crate::finding::{Finding, Imported, RULES_MAX, RuleErrors, Severity};
 pub use crate::queues::{QUEUES_BYTES_MAX, QUEUES_MAX};
-pub use known::KnownValues;
+pub use known::{KnownValues, check_values};
 pub use lints::warnings;
 
 use crate::compile::compile;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use waypost_domain::message::Rotation;
-use waypost_domain::{AliasSet, PhoneNumberId, WabaId};
+use waypost_domain::{AliasSet, LanguageSource, PhoneNumberId, WabaId};
 
 use super::{aliases, at, begin, contact_of, conversation, name, number, observe, owner, row, seen};
 use crate::{ContactRecord, HeldKind, InboxRow, Lease, Merge, Observation, Result, Store, StoreError};
@@ -299,10 +299,17 @@ pub async fn what_contacts_have_of_attributes_is_told(store: &Store) -> Result<(
     for (limit, want) in
         [(1, &["gold", "silver"][..]), (2, &["bronze", "gold", "silver"]), (9, &["bronze", "gold", "silver"])]
     {
-        let told = store.attributes_of_some(limit).await?;
-        let mut tiers: Vec<&str> = told.iter().filter_map(|one| one.get("tier").map(String::as_str)).collect();
+        let told = store.told_of_some(limit).await?;
+        let mut tiers: Vec<&str> =
+            told.iter().filter_map(|one| one.attributes.get("tier").map(String::as_str)).collect();
         tiers.sort_unstable();
         assert_eq!(tiers, want, "{limit}");
+        assert!(told.iter().all(|one| one.language_source.is_none()), "nobody said");
     }
+    let aliases = AliasSet { phone: Some("34600000105".to_owned()), ..AliasSet::default() };
+    store.upsert_contact(&aliases, &BTreeMap::new(), Some("pt-BR")).await?;
+    let told = store.told_of_some(1).await?;
+    let sources: Vec<_> = told.iter().filter_map(|one| one.language_source).collect();
+    assert_eq!(sources, [LanguageSource::Crm], "who has a language alone is among them");
     Ok(())
 }
