@@ -4,16 +4,18 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use waypost_domain::calendar::{Calendar, TimeOfDay};
 use waypost_domain::team::{TeamHours, WhenClosed};
-use waypost_domain::{Binding, CalendarName, LanguageSource, Team, TeamName};
+use waypost_domain::{CalendarName, Team, TeamName};
 
-use crate::atom::{Atom, Field, Keyword, Parts, Patterns, TextMatch};
+use crate::atom::Atom;
 use crate::finding::{Finding, RULES_MAX};
 use crate::fold::Folding;
 use crate::hours::Zones;
-use crate::model::{Definition, Phase, Rule, Target};
-use crate::pattern::Pattern;
+use crate::model::{Definition, Literal, Phase, Rule, Target};
+use crate::near::undeclared;
 use crate::queues;
-use crate::toml_form::field_path;
+use crate::toml_form;
+
+mod values;
 
 /// Characters of one keyword, phrase, value or pattern at most.
 pub const PHRASE_CHARS_MAX: usize = 200;
@@ -71,13 +73,13 @@ impl<'a> Checker<'a> {
         for team in teams {
             let name = &team.name;
             if !seen.insert(name) {
-                self.error(&format!("teams.{name}"), format!("team {name} is there twice"));
+                self.error(&format!("teams.{name}"), format!("team {name} is there twice; take one away"));
             }
             if let Some(overflow) = &team.overflow_team {
                 let field = format!("teams.{name}.overflow_team");
                 self.known_team(overflow, &field);
                 if overflow == name {
-                    self.error(&field, "a team cannot overflow into itself");
+                    self.error(&field, format!("team {name} cannot overflow into itself; name another"));
                 }
             }
             if let Some(TeamHours { calendar, when_closed }) = &team.hours {
@@ -99,7 +101,7 @@ impl<'a> Checker<'a> {
         for calendar in calendars {
             let name = &calendar.name;
             if !seen.insert(name) {
-                self.error(&format!("calendars.{name}"), format!("calendar {name} is there twice"));
+                self.error(&format!("calendars.{name}"), format!("calendar {name} is there twice; take one away"));
             }
             if zones.get(&calendar.zone).is_none() {
                 let problem = format!("{:?} is no time zone; they look like Europe/Madrid", calendar.zone);
@@ -138,7 +140,7 @@ impl<'a> Checker<'a> {
                 self.error("id", "must be 1 to 100 bytes");
             }
             if !ids.insert(&*rule.id) {
-                self.error("id", "this id is there twice");
+                self.error("id", "this id is there twice; give one of the rules another");
             }
             self.outcome(rule);
             self.moves(rule);
@@ -146,7 +148,8 @@ impl<'a> Checker<'a> {
             if let (Some(from), Some(until)) = (rule.valid_from, rule.valid_until)
                 && until <= from
             {
-                self.error("valid_until", "is not later than valid_from");
+                let (from, until) = (toml_form::instant(from), toml_form::instant(until));
+                self.error("valid_until", format!("{until} is not later than valid_from, {from}"));
             }
         }
         self.rule = None;
@@ -179,7 +182,7 @@ impl<'a> Checker<'a> {
                 }
                 let sum: u32 = shares.iter().map(|share| u32::from(share.percent)).sum();
                 if sum != 100 {
-                    self.error("split", format!("the parts are {sum} of 100"));
+                    self.error("split", format!("the parts are {sum} of 100; make them 100 together"));
                 }
             }
             (None, Phase::Decorate) => {
@@ -232,12 +235,12 @@ impl<'a> Checker<'a> {
                 self.error("when", format!("{} conditions at once; at most {CONDITIONS_MAX}", literals.len()));
             }
             for literal in literals {
-                self.atom(&literal.atom);
+                self.literal(literal);
             }
         }
     }
 
-    fn atom(&mut self, atom: &'a Atom) {
+    fn literal(&mut self, Literal { negated, atom }: &'a Literal) {
         match atom {
             Atom::Keyword { any_of, within } => {
                 self.keywords(any_of, "when.keyword");
@@ -250,25 +253,13 @@ impl<'a> Checker<'a> {
             Atom::Value { field, any_of } => self.values(field, any_of),
             Atom::Exists(_) | Atom::FirstContact | Atom::Forwarded | Atom::Quoted | Atom::OnlyEmoji => {}
             Atom::Range { attribute, range } => {
-                let field = format!("when.attribute.{attribute}");
-                match (range.min, range.max) {
-                    (None, None) => self.error(&field, "needs min, max or both"),
-                    (Some(min), Some(max)) if max < min => self.error(&field, "no number is in this range"),
-                    (Some(_), _) | (None, Some(_)) => {}
-                }
+                self.range(&format!("when.attribute.{attribute}"), range.min, range.max);
             }
-            Atom::Open { calendar, .. } => self.known_calendar(calendar, "when"),
-            Atom::UtcOffset(range) | Atom::WindowLeft(range) => {
-                let name =
-                    if matches!(atom, Atom::UtcOffset(_)) { "utc_offset_minutes" } else { "window_left_minutes" };
-                match (range.min, range.max) {
-                    (None, None) => self.error(&format!("when.{name}"), "needs min, max or both"),
-                    (Some(min), Some(max)) if max < min => {
-                        self.error(&format!("when.{name}"), "no number is in this range");
-                    }
-                    (Some(_), _) | (None, Some(_)) => {}
-                }
+            Atom::Open { calendar, .. } => {
+                self.known_calendar(calendar, if *negated { "when.closed" } else { "when.open" });
             }
+            Atom::UtcOffset(range) => self.range("when.utc_offset_minutes", range.min, range.max),
+            Atom::WindowLeft(range) => self.range("when.window_left_minutes", range.min, range.max),
             Atom::PreviousTeam { teams, .. } => {
                 self.known_teams(teams, "when.previous_team");
             }
@@ -277,88 +268,15 @@ impl<'a> Checker<'a> {
             Atom::TeamWaiting { teams, .. } => self.known_teams(teams, "when.team_waiting"),
             Atom::Percent(range) => {
                 if range.from >= range.to || range.to > 100 {
-                    self.error("when.percent", format!("from {} to {} of 100 is nobody", range.from, range.to));
+                    self.error(
+                        "when.percent",
+                        format!(
+                            "from {} to {} of 100 is nobody; from is less than to, and to at most 100",
+                            range.from, range.to
+                        ),
+                    );
                 }
             }
-        }
-    }
-
-    fn keywords(&mut self, keywords: &[Keyword], field: &str) {
-        if keywords.is_empty() {
-            self.error(field, "needs at least one word");
-        }
-        for keyword in keywords {
-            let of_list = keyword.list().map(|list| format!(" (of words.{list})")).unwrap_or_default();
-            if keyword.is_blank() {
-                self.error(field, format!("{:?} has no letter or digit to look for{of_list}", keyword.text()));
-            } else if keyword.text().chars().count() > PHRASE_CHARS_MAX {
-                self.error(field, format!("longer than {PHRASE_CHARS_MAX} characters{of_list}"));
-            }
-        }
-    }
-
-    fn parts(&mut self, within: Parts) {
-        if within.is_empty() {
-            self.error("when.in", "needs at least one part of the message");
-        }
-    }
-
-    fn patterns(&mut self, patterns: &'a Patterns) {
-        let field = "when.regex";
-        if patterns.any_of.is_empty() {
-            self.error(field, "needs at least one pattern");
-        }
-        let is_raw = patterns.are_raw(self.folding);
-        for pattern in &patterns.any_of {
-            if !self.patterns.insert((pattern, is_raw)) {
-                continue;
-            }
-            if pattern.chars().count() > PHRASE_CHARS_MAX {
-                self.error(field, format!("longer than {PHRASE_CHARS_MAX} characters"));
-            } else if let Err(error) = Pattern::new(pattern, is_raw) {
-                let reason = error.to_string();
-                let reason = reason.lines().last().unwrap_or_default().trim_start_matches("error: ");
-                self.error(field, format!("/{pattern}/ is no pattern: {reason}"));
-            }
-        }
-    }
-
-    fn values(&mut self, of: &Field, any_of: &[TextMatch]) {
-        let path = field_path(of);
-        if any_of.is_empty() {
-            self.error(&path, "needs at least one value");
-        }
-        for one in any_of {
-            let problem = match of {
-                _ if one.prefix && one.text.is_empty() => "a star alone; say { exists = true }".to_owned(),
-                _ if one.text.chars().count() > PHRASE_CHARS_MAX => {
-                    format!("longer than {PHRASE_CHARS_MAX} characters")
-                }
-                Field::Language if !one.text.bytes().all(|byte| byte.is_ascii_lowercase()) => {
-                    format!("{:?} is no language; they look like \"pt\"", one.text)
-                }
-                Field::LanguageSource if one.prefix || LanguageSource::parse(&one.text).is_none() => {
-                    let sources = LanguageSource::ALL.map(LanguageSource::as_str).join(", ");
-                    format!("{:?} tells no language; it is one of {sources}", one.text)
-                }
-                Field::Country
-                    if !one.prefix && (one.text.len() != 2 || !one.text.bytes().all(|b| b.is_ascii_uppercase())) =>
-                {
-                    format!("{:?} is no country; they look like \"BR\"", one.text)
-                }
-                Field::Binding if one.prefix || Binding::parse(&one.text).is_none() => {
-                    format!("{:?} is none of {}", one.text, Binding::ALL.map(Binding::as_str).join(", "))
-                }
-                Field::OpenTeam if !one.prefix => match TeamName::new(&*one.text) {
-                    Ok(team) => {
-                        self.known_team(&team, &path);
-                        continue;
-                    }
-                    Err(error) => error.to_string(),
-                },
-                _ => continue,
-            };
-            self.error(&path, problem);
         }
     }
 
@@ -380,14 +298,15 @@ impl<'a> Checker<'a> {
 
     fn known_team(&mut self, team: &TeamName, field: &str) {
         if !self.teams.contains_key(team) {
-            self.error(field, format!("team {team} is not declared; add [[teams]] name = \"{team}\""));
+            let known: Vec<&str> = self.teams.keys().map(|team| team.as_str()).collect();
+            self.error(field, undeclared("team", "teams", &known, team.as_str()));
         }
     }
 
     fn known_calendar(&mut self, calendar: &CalendarName, field: &str) {
         if !self.calendars.contains(calendar) {
-            let problem = format!("calendar {calendar} is not declared; add [[calendars]] name = \"{calendar}\"");
-            self.error(field, problem);
+            let known: Vec<&str> = self.calendars.iter().map(|calendar| calendar.as_str()).collect();
+            self.error(field, undeclared("calendar", "calendars", &known, calendar.as_str()));
         }
     }
 }

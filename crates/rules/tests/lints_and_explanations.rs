@@ -64,18 +64,26 @@ fn warnings() {
     let wide = rule("wide", "team='a'\npriority=2\nwhen={ keyword=['invoice','bill'] }");
     let narrow = |more: &str| rule("narrow", &format!("team='a'\nwhen={{ keyword='bill', number='x' }}\n{more}"));
     check("reached", &[wide.replace("priority=2", "priority=-2"), narrow("")], &[]);
-    let never = "rules.narrow.when: is never reached: wide always comes first";
+    let never = "rules.narrow.when: is never reached: wide always comes first; give this one a higher priority, or wide a \
+                 narrower condition";
     check("not reached", &[wide.clone(), narrow("")], &[never]);
     check("another phase", &[wide.clone(), narrow("phase='default'")], &[]);
     check("not always there", &[format!("{wide}valid_from=2026-01-01T00:00:00Z\n"), narrow("")], &[]);
-    let itself = "rules.r.when: contradicts itself: this can never hold";
-    for when in [
-        "{ country='ES', not={ country='ES' } }",
-        "{ number='a', and=[{ number=['b', 'c'] }] }",
-        "{ attribute={ n={ max=1 } }, and=[{ attribute={ n={ min=2 } } }] }",
-        "{ percent=10, and=[{ percent={ from=10, to=20 } }] }",
+    for (when, one, other) in [
+        ("{ country='ES', not={ country='ES' } }", "country is \"ES\"", "not country is \"ES\""),
+        ("{ number='a', and=[{ number=['b', 'c'] }] }", "number is \"a\"", "number is \"b\" or \"c\""),
+        ("{ attribute={ n={ max=1 } }, and=[{ attribute={ n={ min=2 } } }] }", "n at most 1", "n at least 2"),
+        (
+            "{ percent=10, and=[{ percent={ from=10, to=20 } }] }",
+            "customers 0 to 10 of 100",
+            "customers 10 to 20 of 100",
+        ),
     ] {
-        check(when, &[rule("r", &format!("team='a'\nwhen={when}"))], &[itself]);
+        let itself = format!(
+            "rules.r.when: contradicts itself: {one} and {other} never hold together; for either of them, make two \
+             alternatives of it"
+        );
+        check(when, &[rule("r", &format!("team='a'\nwhen={when}"))], &[&itself]);
     }
     check("prefixes may agree", &[rule("r", "team='a'\nwhen={ number='ab', and=[{ number='a*' }] }")], &[]);
     check(
@@ -136,6 +144,39 @@ fn warnings_of_patterns_menus_and_samples() {
         &[rule("r", "team='a'\nwhen={ keyword='x' }\nsamples=[{ text='x' }, { text='y' }]")],
         &["rules.r.samples: sample 2 expects this rule, but default sends it to a (no rule matched)"],
     );
+}
+
+#[test]
+fn a_fallback_that_nobody_gets_to_is_noted() {
+    let notes = |when: &str, more: &str| {
+        let asks = rule("r", &format!("team='a'\nperson='manager'\nwhen={when}\n{more}"));
+        let mut findings = check_text(&format!("{HEAD}[[teams]]\nname='b'\n{asks}"));
+        findings.retain(|finding| finding.needs_import.is_none());
+        assert!(findings.iter().all(|finding| finding.severity == Severity::Note), "{when}: {findings:?}");
+        findings.iter().map(|finding| format!("{}: {}", finding.field, finding.problem)).collect::<Vec<_>>()
+    };
+    let dead = "rules.r.fallback_team: no message goes to b by this rule, which holds only for customers with manager: take \
+                the condition on manager out of when for those without to go there; the team's tool is told of b all the \
+                same";
+    let known = "{ attribute={ manager={ exists=true } } }";
+    assert_eq!(notes(known, "fallback_team='b'"), [dead]);
+    assert_eq!(notes("{ attribute={ manager=['Ada', 'Kim'] } }", "fallback_team='b'"), [dead]);
+    assert_eq!(
+        notes(&format!("[{known}, {{ type='text', attribute={{ manager='Ada' }} }}]"), "fallback_team='b'"),
+        [dead]
+    );
+    let nobody = "rules.r.person: manager asks for nobody: the rule holds only for customers without manager; take that \
+                  condition out of when";
+    assert_eq!(notes("{ not={ attribute={ manager={ exists=true } } } }", "fallback_team='b'"), [nobody]);
+    for (when, more) in [
+        (known, ""),
+        ("{ type='text' }", "fallback_team='b'"),
+        ("{ attribute={ city={ exists=true } } }", "fallback_team='b'"),
+        ("[{ attribute={ manager={ exists=true } } }, { type='text' }]", "fallback_team='b'"),
+        ("{ attribute={ manager='Ada' } }", "fallback_team='b'\non_unknown='match'"),
+    ] {
+        assert_eq!(notes(when, more), [""; 0], "{when} {more}");
+    }
 }
 
 #[test]

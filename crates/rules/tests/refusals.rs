@@ -33,9 +33,15 @@ fn conditions_are_bounded_at_their_edge() {
     let none: &[&str] = &[];
     let cases: [(String, &[&str]); 24] = [
         (format!("{{ keyword='{}' }}", long(200)), none),
-        (format!("{{ keyword='{}' }}", long(201)), &["rules.r.when.keyword: longer than 200 characters"]),
+        (
+            format!("{{ keyword='{}' }}", long(201)),
+            &["rules.r.when.keyword: \"éééééééééééééééééééé…\" is longer than 200 characters"],
+        ),
         (format!("{{ reply='{}' }}", long(200)), none),
-        (format!("{{ reply='{}' }}", long(201)), &["rules.r.when.reply: longer than 200 characters"]),
+        (
+            format!("{{ reply='{}' }}", long(201)),
+            &["rules.r.when.reply: \"éééééééééééééééééééé…\" is longer than 200 characters"],
+        ),
         (format!("[{}]", conditions(64)), none),
         (format!("[{}]", conditions(65)), &["rules.r.when: 65 alternatives; at most 64"]),
         (format!("{{ keyword='x', and=[{}] }}", conditions(31)), none),
@@ -50,17 +56,23 @@ fn conditions_are_bounded_at_their_edge() {
         ("{ country='es' }".into(), &["rules.r.when.country: \"es\" is no country; they look like \"BR\""]),
         ("{ country='ESP' }".into(), &["rules.r.when.country: \"ESP\" is no country; they look like \"BR\""]),
         ("{ attribute={ n={ min=2, max=2 } } }".into(), none),
-        ("{ attribute={ n={ min=2, max=1 } } }".into(), &["rules.r.when.attribute.n: no number is in this range"]),
+        (
+            "{ attribute={ n={ min=2, max=1 } } }".into(),
+            &["rules.r.when.attribute.n: no number is in this range: min, 2, is more than max, 1"],
+        ),
         ("{ window_left_minutes={ min=5, max=5 } }".into(), none),
         (
             "{ window_left_minutes={ min=5, max=4 } }".into(),
-            &["rules.r.when.window_left_minutes: no number is in this range"],
+            &["rules.r.when.window_left_minutes: no number is in this range: min, 5, is more than max, 4"],
         ),
         (
             "{ utc_offset_minutes={ min=5, max=4 } }".into(),
-            &["rules.r.when.utc_offset_minutes: no number is in this range"],
+            &["rules.r.when.utc_offset_minutes: no number is in this range: min, 5, is more than max, 4"],
         ),
-        ("{ percent={ from=10, to=10 } }".into(), &["rules.r.when.percent: from 10 to 10 of 100 is nobody"]),
+        (
+            "{ percent={ from=10, to=10 } }".into(),
+            &["rules.r.when.percent: from 10 to 10 of 100 is nobody; from is less than to, and to at most 100"],
+        ),
         ("{ percent={ from=99, to=100 } }".into(), none),
     ];
     for (when, want) in cases {
@@ -76,13 +88,22 @@ fn what_is_named_is_declared() {
         ("team='x'\nwhen={ keyword='k' }", vec![undeclared("team")]),
         ("team='a'\nperson='agent'\nfallback_team='x'\nwhen={ keyword='k' }", vec![undeclared("fallback_team")]),
         ("split={ a=50, x=50 }\nwhen={ keyword='k' }", vec![undeclared("split")]),
-        ("split={ a=50, bot=49 }\nwhen={ keyword='k' }", vec!["rules.r.split: the parts are 99 of 100".to_owned()]),
+        ("split={ a=50, bot=49 }\nwhen={ keyword='k' }", vec!["rules.r.split: the parts are 99 of 100; make them 100 together".to_owned()]),
         ("split={ a=50, bot=50 }\nwhen={ keyword='k' }", vec![]),
         ("team='a'\nwhen={ previous_team='x' }", vec![undeclared("when.previous_team")]),
+        (
+            "team='bto'\nwhen={ closed='ofice' }",
+            vec![
+                "rules.r.team: team bto is not declared; did you mean bot? If not, add [[teams]] name = \"bto\"".to_owned(),
+                "rules.r.when.closed: calendar ofice is not declared; did you mean office? If not, add [[calendars]] name = \
+                 \"ofice\""
+                    .to_owned(),
+            ],
+        ),
         ("team='a'\nwhen={ previous_team=[] }", vec!["rules.r.when.previous_team: needs at least one team".to_owned()]),
         (
             "team='a'\nwhen={ open='night' }",
-            vec!["rules.r.when: calendar night is not declared; add [[calendars]] name = \"night\"".to_owned()],
+            vec!["rules.r.when.open: calendar night is not declared; add [[calendars]] name = \"night\"".to_owned()],
         ),
         (
             "team='a'\nwhen={ keyword='k' }\nescalation=[{ after_minutes=5, clock='night', team='x' }]",
@@ -129,8 +150,8 @@ fn a_rule_has_an_id_and_an_end_behind_its_beginning() {
     };
     let (first, second) = ("2026-01-01T00:00:00Z", "2026-01-01T00:00:01Z");
     assert_eq!(valid(first, second), [""; 0]);
-    assert_eq!(valid(first, first), ["rules.r.valid_until: is not later than valid_from"]);
-    assert_eq!(valid(second, first), ["rules.r.valid_until: is not later than valid_from"]);
+    assert_eq!(valid(first, first), [format!("rules.r.valid_until: {first} is not later than valid_from, {first}")]);
+    assert_eq!(valid(second, first), [format!("rules.r.valid_until: {first} is not later than valid_from, {second}")]);
 }
 
 #[test]
@@ -153,7 +174,13 @@ fn calendars_and_handover_make_sense() {
         }
     }
     let twice = problems(&format!("{HEAD}[[teams]]\nname='a'\n[[calendars]]\nname='office'\nzone='UTC'\nhours=[]\n"));
-    assert_eq!(twice, ["teams.a: team a is there twice", "calendars.office: calendar office is there twice"]);
+    assert_eq!(
+        twice,
+        [
+            "teams.a: team a is there twice; take one away",
+            "calendars.office: calendar office is there twice; take one away"
+        ]
+    );
     let overflow = problems(&format!("{HEAD}[[teams]]\nname='c'\noverflow_team='x'\n"));
     assert_eq!(overflow, ["teams.c.overflow_team: team x is not declared; add [[teams]] name = \"x\""]);
     let nobody = HEAD.replace("buttons=['human']", "buttons=[]");

@@ -140,14 +140,17 @@ fn what_a_lint_says() {
         let findings = check_text(&text);
         findings.iter().map(|one| format!("{}: {}", one.field, one.problem)).collect::<Vec<_>>().join("; ")
     };
-    assert_eq!(warned("b", "{ not={ team_open='b' } }"), "rules.r.when.team_open: sends to b when it is closed");
+    assert_eq!(
+        warned("b", "{ not={ team_open='b' } }"),
+        "rules.r.when.team_open: sends to b when it is closed; name another team, or turn the condition around"
+    );
     assert_eq!(
         warned("b", "{ not={ team_staffed=['c', 'b'] } }"),
-        "rules.r.when.team_staffed: sends to b when nobody reads its queue"
+        "rules.r.when.team_staffed: sends to b when nobody reads its queue; name another team, or turn the condition around"
     );
     assert_eq!(
         warned("b", "{ team_waiting={ team='b', over=9 } }"),
-        "rules.r.when.team_waiting: sends to b when more than that wait for it already"
+        "rules.r.when.team_waiting: sends to b when more than that wait for it already; name another team, or turn the condition around"
     );
     assert_eq!(
         warned("b", "{ team_open='a' }"),

@@ -138,7 +138,7 @@ fn lists_are_looked_at() {
             "line 10: words.refund.UK: \"票\" is found inside of other words too: take at least 2 letters of Han",
             "line 9: words.refund.en: the star within \"re*fund\" does nothing: it is for the end of a word or a phrase",
             "line 9: words.refund.en: the star in front of \"*ok\" does nothing: it is for Hangul and katakana",
-            "line 12: words.idle: no rule names this list",
+            "line 12: words.idle: no rule names this list: take it away, or name it, keyword = { words = \"idle\" }",
         ]
     );
     // One that is switched off will be switched on again.

@@ -6,9 +6,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use waypost_domain::language;
 
 use super::words::words;
-use super::{import, moving, teams, values};
+use super::{import, moving, people, teams, values};
 use crate::atom::{Atom, Field, TextMatch};
 use crate::compile::RuleSet;
+use crate::describe::condition;
 use crate::finding::{Finding, Severity, of_rule, of_set};
 use crate::model::{Conjunct, Definition, Literal, OnUnknown, Phase};
 use crate::pattern::range_without_letters;
@@ -30,9 +31,12 @@ pub fn warnings(set: &RuleSet) -> Vec<Finding> {
     let mut findings = Vec::new();
     unreachable(definition, &mut findings);
     for (at, rule) in definition.enabled() {
-        let alternatives = rule.when.iter().filter(|conjunct| contradiction(conjunct, rule.on_unknown));
-        for _ in alternatives {
-            findings.push(of_rule(at, rule, "when", "contradicts itself: this can never hold".to_owned()));
+        for (one, other) in rule.when.iter().filter_map(|conjunct| contradiction(conjunct, rule.on_unknown)) {
+            let (one, other) = (condition(one), condition(other));
+            let problem = format!(
+                "contradicts itself: {one} and {other} never hold together; for either of them, make two alternatives of it"
+            );
+            findings.push(of_rule(at, rule, "when", problem));
         }
         let conditions: usize = rule.when.iter().map(|conjunct| conjunct.literals().len()).sum();
         if conditions > ROW_CONDITIONS_MANY {
@@ -60,6 +64,7 @@ pub fn warnings(set: &RuleSet) -> Vec<Finding> {
         );
         findings.push(of_rule(failure.rule_at, rule, "samples", problem));
     }
+    people::notes(definition, &mut findings);
     import::notes(definition, &mut findings);
     findings
 }
@@ -85,7 +90,11 @@ fn unreachable(definition: &Definition, findings: &mut Vec<Finding>) {
         let covered: Option<BTreeSet<usize>> = rule.when.iter().map(cover).collect();
         if let Some(by) = covered.filter(|by| !by.is_empty() && !by.contains(&at)) {
             let by: Vec<&str> = by.into_iter().take(3).map(|at| &*definition.rules[at].id).collect();
-            findings.push(of_rule(at, rule, "when", format!("is never reached: {} always comes first", by.join(", "))));
+            let by = by.join(", ");
+            let problem = format!(
+                "is never reached: {by} always comes first; give this one a higher priority, or {by} a narrower condition"
+            );
+            findings.push(of_rule(at, rule, "when", problem));
         }
         if rule.valid_from.is_none() && rule.valid_until.is_none() {
             for conjunct in &rule.when {
@@ -139,13 +148,15 @@ fn implies(narrow: &Literal, wide: &Literal) -> bool {
 }
 
 /// Two conditions of which one excludes the other.
-fn contradiction(conjunct: &Conjunct, on_unknown: OnUnknown) -> bool {
+fn contradiction(conjunct: &Conjunct, on_unknown: OnUnknown) -> Option<(&Literal, &Literal)> {
     let literals = conjunct.literals();
-    literals.iter().enumerate().any(|(i, a)| {
-        literals[i + 1..].iter().any(|b| {
-            let opposite = a.atom == b.atom && a.negated != b.negated;
-            (opposite && on_unknown == OnUnknown::NoMatch) || (!a.negated && !b.negated && exclusive(&a.atom, &b.atom))
-        })
+    let excludes = |a: &Literal, b: &Literal| {
+        let opposite = a.atom == b.atom && a.negated != b.negated;
+        (opposite && on_unknown == OnUnknown::NoMatch) || (!a.negated && !b.negated && exclusive(&a.atom, &b.atom))
+    };
+    literals.iter().enumerate().find_map(|(i, a)| {
+        let other = literals[i + 1..].iter().find(|b| excludes(a, b));
+        other.map(|b| (a, b))
     })
 }
 

@@ -5,6 +5,7 @@ mod import;
 mod known;
 mod lints;
 mod moving;
+mod people;
 mod teams;
 mod values;
 mod word_lists;

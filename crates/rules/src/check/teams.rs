@@ -21,7 +21,7 @@ pub(super) fn warnings(definition: &Definition, teams: &[Team], findings: &mut V
         let sent_to = targets(rule);
         let told = rule.literals().find_map(|literal| {
             let (field, said, team) = away(literal, &sent_to)?;
-            Some((field, format!("sends to {team} when {said}")))
+            Some((field, format!("sends to {team} when {said}; name another team, or turn the condition around")))
         });
         findings.extend(told.map(|(field, problem)| of_rule(at, rule, field, problem)));
     }

@@ -17,6 +17,9 @@ pub(super) fn warnings(document: &Document) -> Vec<Finding> {
         }
     }
     let unused = document.words.unused(document.definition.rules.iter().flat_map(Rule::keywords));
-    findings.extend(unused.map(|name| of_set(&format!("words.{name}"), "no rule names this list".to_owned())));
+    findings.extend(unused.map(|name| {
+        let problem = format!("no rule names this list: take it away, or name it, keyword = {{ words = \"{name}\" }}");
+        of_set(&format!("words.{name}"), problem)
+    }));
     findings
 }

@@ -87,7 +87,7 @@ fn mistakes_are_named_all_at_once() {
         &[
             "line 10: rules.r.team: team b is not declared; add [[teams]] name = \"b\"",
             "line 11: rules.r.when.keyword: \"!!\" has no letter or digit to look for",
-            "line 13: rules.r.id: this id is there twice",
+            "line 13: rules.r.id: this id is there twice; give one of the rules another",
             "line 15: rules.r.when: needs a condition, such as keyword, reply, type or attribute",
         ],
     );
@@ -102,7 +102,7 @@ fn mistakes_are_named_all_at_once() {
     check(
         "overflow",
         &format!("{MINIMAL}overflow_team='a'\n"),
-        &["line 8: teams.a.overflow_team: a team cannot overflow into itself"],
+        &["line 8: teams.a.overflow_team: team a cannot overflow into itself; name another"],
     );
 }
 
@@ -186,7 +186,7 @@ fn patterns_have_limits() {
     let too_large = ["(?:abc){10000}", "(?:(?:abc){100}){100}", r"\pL{200}"];
     let mut cases = vec![
         ("é".repeat(200), None),
-        ("é".repeat(201), Some(format!("{AT}longer than 200 characters"))),
+        ("é".repeat(201), Some(format!("{AT}\"{}…\" is longer than 200 characters", "é".repeat(20)))),
         ("(?:abc){1000}".to_owned(), None),
         ("(".to_owned(), Some(is_none("(", "unclosed group"))),
     ];
