@@ -132,7 +132,9 @@ impl Endpoints {
                 page.headers_mut().insert(CONTENT_TYPE, format);
                 page
             }
-            _ => text(StatusCode::NOT_FOUND, "/livez, /readyz and /metrics are here\n".to_owned()),
+            _ => {
+                text(StatusCode::NOT_FOUND, "/livez (/healthz is the same), /readyz and /metrics are here\n".to_owned())
+            }
         }
     }
 }

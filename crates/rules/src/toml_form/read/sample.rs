@@ -170,3 +170,23 @@ const SAMPLE_KEYS: &[&str] = &[
     "team",
     "matches",
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The guide's table has every key, and no other.
+    #[test]
+    fn the_guide_has_every_key_of_a_sample() {
+        let guide = include_str!("../../../../../deploy/guides/rules.md");
+        let section = guide.split("## What a sample says").nth(1).and_then(|rest| rest.split("\n## ").next());
+        let rows = section.unwrap_or_default().lines().filter_map(|line| line.strip_prefix("| `")?.split(" | ").next());
+        let mut told: Vec<&str> = rows.flat_map(|keys| keys.trim_end_matches('`').split("`, `")).collect();
+        // One of an advertisement, told in its row.
+        told.push("referred");
+        let mut known = SAMPLE_KEYS.to_vec();
+        told.sort_unstable();
+        known.sort_unstable();
+        assert_eq!(told, known);
+    }
+}
