@@ -107,7 +107,9 @@ fn print(status: &v1::Status, all: bool) -> Result<(), Failure> {
     }
     if !status.numbers_without_answers.is_empty() {
         let numbers = status.numbers_without_answers.join(", ");
-        output::line(&format!("\nno answers seen for 30 days, so silence ends conversations: {numbers}"))?;
+        let what =
+            "silence ends conversations on these numbers, where no answer to a customer was seen, or none for 30 days";
+        output::line(&format!("\n{what}: {numbers}"))?;
     }
     Ok(())
 }
@@ -119,7 +121,7 @@ fn verdict(status: &v1::Status) -> String {
         None => {
             let owned = status.shards.iter().filter(|shard| !shard.owner.is_empty()).count();
             let waits = match &status.oldest_time {
-                Some(_) => format!("the oldest message waits for {}", age(status, &status.oldest_time)),
+                Some(_) => format!("the oldest message has waited for {}", age(status, &status.oldest_time)),
                 None => "nothing waits to be routed".to_owned(),
             };
             format!("healthy: {owned} partitions are worked on, {waits}")
@@ -176,7 +178,17 @@ fn ranges(numbers: impl IntoIterator<Item = i32>) -> String {
 }
 
 fn age(status: &v1::Status, at: &Option<Timestamp>) -> String {
-    age_s(status, at).map_or_else(|| "-".to_owned(), |age| format!("{age:.1} s"))
+    age_s(status, at).map_or_else(|| "-".to_owned(), in_words)
+}
+
+/// `4.2 s`, `12 min`, `3 h`, `5 days`.
+fn in_words(age_s: f64) -> String {
+    match age_s {
+        ..120.0 => format!("{age_s:.1} s"),
+        ..7_200.0 => format!("{:.0} min", (age_s / 60.0).floor()),
+        ..172_800.0 => format!("{:.0} h", (age_s / 3_600.0).floor()),
+        _ => format!("{:.0} days", (age_s / 86_400.0).floor()),
+    }
 }
 
 fn age_s(status: &v1::Status, at: &Option<Timestamp>) -> Option<f64> {
@@ -226,6 +238,7 @@ fn as_json(status: &v1::Status) -> Value {
         .map(|problem| json!({ "what": problem.what, "since": time(&problem.since_time), "remedy": problem.remedy }));
     json!({
         "healthy": status.healthy,
+        "rules_file": text(&status.rules_file),
         "problems": status.problems.iter().map(|problem| &problem.what).collect::<Vec<_>>(),
         "problem_details": details.collect::<Vec<_>>(),
         "partitions": partitions.collect::<Vec<_>>(),
@@ -235,4 +248,31 @@ fn as_json(status: &v1::Status) -> Value {
         "numbers_without_answers": status.numbers_without_answers,
         "oldest_age_s": age_s(status, &status.oldest_time),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rules_file_is_in_the_json() {
+        let status = v1::Status { rules_file: "rules.toml".to_owned(), ..v1::Status::default() };
+        assert_eq!(as_json(&status)["rules_file"], "rules.toml");
+        assert_eq!(as_json(&v1::Status::default())["rules_file"], Value::Null);
+    }
+
+    #[test]
+    fn ages_are_of_a_size_that_people_read() {
+        for (age_s, want) in [
+            (0.04, "0.0 s"),
+            (119.94, "119.9 s"),
+            (120.0, "2 min"),
+            (7_199.0, "119 min"),
+            (7_200.0, "2 h"),
+            (172_799.0, "47 h"),
+            (345_600.0, "4 days"),
+        ] {
+            assert_eq!(in_words(age_s), want, "{age_s}");
+        }
+    }
 }

@@ -107,6 +107,8 @@ pub struct Facts {
     /// The teams of the rules in force.
     pub in_rules: Option<BTreeSet<TeamName>>,
     pub queues: Option<Queues>,
+    /// There are no rules yet, and no router takes a partition before there are.
+    pub no_rules: bool,
     pub problems: Vec<Problem>,
     /// By the clock that ages are told by.
     pub now: Timestamp,
@@ -117,7 +119,16 @@ pub struct Facts {
 impl Facts {
     /// Nothing is read yet.
     pub const fn new(watched: Watched, now: Timestamp, max_age: Duration) -> Self {
-        Self { watched, stored: None, in_rules: None, queues: None, problems: Vec::new(), now, max_age }
+        Self {
+            watched,
+            stored: None,
+            in_rules: None,
+            queues: None,
+            no_rules: false,
+            problems: Vec::new(),
+            now,
+            max_age,
+        }
     }
 
     /// Something that cannot be read.
@@ -139,6 +150,7 @@ impl Facts {
             // The routers, elsewhere, may have a file.
             Ok(None) if self.stored.iter().flat_map(|stored| &stored.teams).any(|row| row.in_rules) => {}
             Ok(None) => {
+                self.no_rules = true;
                 self.unreadable(NO_RULES, "`waypost rules push` and `waypost rules activate`, or set rules.file")
             }
             Err(error) => self.unreadable(format!("rules: {error}"), CHECK_STORE),

@@ -66,9 +66,13 @@ fn shards(facts: &Facts) -> Vec<ShardOverview> {
     stored.leases.iter().filter_map(shard).collect()
 }
 
+const START: &str = "start `waypost run`, with the component router";
+const START_WITHOUT_RULES: &str =
+    "a router takes them once there are rules; where none runs, start `waypost run`, with the component router";
+
 /// One problem for all shards that the same is wrong with.
 fn of_shards(facts: &Facts, shards: &[ShardOverview]) -> Vec<Problem> {
-    const START: &str = "start `waypost run`, with the component router";
+    let start = if facts.no_rules { START_WITHOUT_RULES } else { START };
     let Some(stored) = &facts.stored else { return Vec::new() };
     let work = &facts.watched.work;
     let all: usize = work.iter().map(|work| work.queues.len()).sum();
@@ -82,7 +86,7 @@ fn of_shards(facts: &Facts, shards: &[ShardOverview]) -> Vec<Problem> {
         let end = lost.iter().map(|shard| shard.expires_at).max().unwrap_or(stored.now);
         let what = format!("{owner} is gone: nobody works on its {} partitions of {}", lost.len(), named(&lost));
         let wait_s = end.millis_since(stored.now) / 1_000 + 1;
-        let remedy = format!("another process takes over within {wait_s} s; else {START}");
+        let remedy = format!("another process takes over within {wait_s} s; else {start}");
         problems.push(problem(what, None, remedy));
     }
     let idle: Vec<_> = shards.iter().filter(|shard| shard.owner.is_none() && shard.gone.is_none()).collect();
@@ -90,11 +94,11 @@ fn of_shards(facts: &Facts, shards: &[ShardOverview]) -> Vec<Problem> {
         // A lease that was given back has no end.
         let since = idle.iter().map(|shard| shard.expires_at).filter(|end| end.as_millis() > 0).min();
         let what = format!("nobody owns {} of {all} partitions of {}", idle.len(), named(&idle));
-        problems.push(problem(what, since, START));
+        problems.push(problem(what, since, start));
     }
     let never = all.saturating_sub(shards.len());
     if never > 0 {
-        problems.push(problem(format!("{never} of {all} partitions were never owned"), None, START));
+        problems.push(problem(format!("{never} of {all} partitions were never owned"), None, start));
     }
     problems
 }
@@ -181,11 +185,10 @@ fn of_age(oldest_at: Option<Timestamp>, facts: &Facts) -> Option<Problem> {
     let age_ms = facts.now.millis_since(oldest_at);
     let is_old = u128::try_from(age_ms).is_ok_and(|age| age > facts.max_age.as_millis());
     let what = format!("the oldest waiting message is {} s old", age_ms / 1_000);
-    is_old.then(|| {
-        problem(
-            what,
-            Some(oldest_at),
-            "routers are too few, or stuck: their logs say; add processes, up to the partitions",
-        )
-    })
+    let remedy = if facts.no_rules {
+        "it is routed once there are rules"
+    } else {
+        "routers are too few, or stuck: their logs say; add processes, up to the partitions"
+    };
+    is_old.then(|| problem(what, Some(oldest_at), remedy))
 }

@@ -116,6 +116,24 @@ fn who_owns_what() {
     check(|facts| stored(facts).leases.push(lease(2, None, 0)), &[]);
 }
 
+/// A process that runs and has no rules is told nothing of starting another, nor of adding some.
+#[test]
+fn without_rules_the_rules_are_the_remedy() {
+    let mut facts = healthy();
+    stored(&mut facts).leases.clear();
+    set(&mut facts, "wa.in.p00", Some(state(1, Some(Timestamp::from_millis(NOW - 90_000)))));
+    let remedies = |facts: &Facts| {
+        let problems = Overview::of(facts.clone()).problems;
+        problems.into_iter().map(|problem| (problem.what, problem.remedy)).collect::<Vec<_>>()
+    };
+    let with_rules = remedies(&facts);
+    facts.no_rules = true;
+    let without = remedies(&facts);
+    assert_eq!((with_rules.len(), without.len()), (2, 2), "{without:?}");
+    assert!(with_rules[0].1.starts_with("start `waypost run`") && with_rules[1].1.contains("add processes"));
+    assert!(without.iter().all(|(_, remedy)| remedy.contains("once there are rules")), "{without:?}");
+}
+
 /// A process that was killed keeps its leases for a while, and no queue.
 #[test]
 fn an_owner_that_consumes_nothing_is_gone() {
