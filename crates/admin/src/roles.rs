@@ -5,6 +5,8 @@ use waypost_grpc::Role::{self, Agent, Compliance, Editor, Operator, Publisher, V
 
 /// All but agents, who see only their teams' part.
 pub(crate) const STAFF_ROLES: &[Role] = &[Viewer, Editor, Publisher, Compliance, Operator];
+/// Those who may see what is known of contacts, and what these write.
+pub(crate) const READ_CONTACTS: &[Role] = &[Editor, Compliance];
 const STAFF: Access = Access::AnyOf(STAFF_ROLES);
 const EVERYBODY: Access = Access::AnyOf(&Role::ALL);
 const SETS_UP: Access = Access::AnyOf(&[Publisher, Operator]);
@@ -25,7 +27,7 @@ pub const METHODS: &[(&str, Access)] = &[
     ("waypost.admin.v1.CalendarService/UpdateCalendar", EDITS),
     ("waypost.admin.v1.CalendarService/DeleteCalendar", EDITS),
     ("waypost.admin.v1.CalendarService/ImportHolidays", EDITS),
-    ("waypost.admin.v1.ContactService/GetContact", Access::AnyOf(&[Editor, Compliance])),
+    ("waypost.admin.v1.ContactService/GetContact", Access::AnyOf(READ_CONTACTS)),
     ("waypost.admin.v1.ContactService/BatchUpsertContacts", Access::AnyOf(&[Editor])),
     ("waypost.admin.v1.ContactService/SplitContact", Access::AnyOf(&[Editor])),
     ("waypost.admin.v1.ContactService/ConfirmContact", Access::AnyOf(&[Editor])),

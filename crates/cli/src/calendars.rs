@@ -143,7 +143,7 @@ async fn set(args: CalendarSetArgs) -> Result<(), Failure> {
 
 async fn create(server: &Server, draft: DraftArgs, parent: String, calendar: v1::Calendar) -> Result<(), Failure> {
     let request = v1::CreateCalendarRequest {
-        parent,
+        parent: parent.clone(),
         calendar_id: calendar.name.rsplit('/').next().unwrap_or_default().to_owned(),
         calendar: Some(calendar),
         reason: draft.reason.clone(),
@@ -151,7 +151,7 @@ async fn create(server: &Server, draft: DraftArgs, parent: String, calendar: v1:
         request_id: draft.request_id.clone(),
     };
     let answer = client(server).create_calendar(request).await?.into_inner();
-    parts::finish(server, &draft, answer).await
+    parts::finish(server, &draft, &parent, answer).await
 }
 
 async fn update(server: &Server, draft: DraftArgs, calendar: v1::Calendar) -> Result<(), Failure> {
@@ -159,6 +159,7 @@ async fn update(server: &Server, draft: DraftArgs, calendar: v1::Calendar) -> Re
     if !calendar.holidays.is_empty() {
         paths.push("holidays".to_owned());
     }
+    let name = calendar.name.clone();
     let request = v1::UpdateCalendarRequest {
         calendar: Some(calendar),
         update_mask: Some(FieldMask { paths }),
@@ -167,7 +168,7 @@ async fn update(server: &Server, draft: DraftArgs, calendar: v1::Calendar) -> Re
         request_id: draft.request_id.clone(),
     };
     let answer = client(server).update_calendar(request).await?.into_inner();
-    parts::finish(server, &draft, answer).await
+    parts::finish(server, &draft, &name, answer).await
 }
 
 async fn import(args: CalendarImportArgs) -> Result<(), Failure> {
@@ -175,8 +176,9 @@ async fn import(args: CalendarImportArgs) -> Result<(), Failure> {
     let ical_text = std::fs::read_to_string(&args.file).map_err(|error| unreadable(error.to_string()))?;
     let PartChangeArgs { etag, draft } = args.change;
     let server = connect(&draft.of.server).await?;
+    let name = name(&parts::base(&server, &draft.of).await?, &args.calendar);
     let request = v1::ImportHolidaysRequest {
-        name: name(&parts::base(&server, &draft.of).await?, &args.calendar),
+        name: name.clone(),
         ical_text,
         years: args.years,
         etag,
@@ -196,21 +198,22 @@ async fn import(args: CalendarImportArgs) -> Result<(), Failure> {
         }
         output::line(&format!("{} added, {} skipped", answer.added.len(), answer.skipped_count))?;
     }
-    parts::print(&draft, &answer)
+    parts::print(&draft, &name, &answer)
 }
 
 async fn delete(args: CalendarDeleteArgs) -> Result<(), Failure> {
     let PartChangeArgs { etag, draft } = args.change;
     let server = connect(&draft.of.server).await?;
+    let name = name(&parts::base(&server, &draft.of).await?, &args.calendar);
     let request = v1::DeleteCalendarRequest {
-        name: name(&parts::base(&server, &draft.of).await?, &args.calendar),
+        name: name.clone(),
         etag,
         reason: draft.reason.clone(),
         validate_only: draft.validate_only,
         request_id: draft.request_id.clone(),
     };
     let answer = client(&server).delete_calendar(request).await?.into_inner();
-    parts::finish(&server, &draft, answer).await
+    parts::finish(&server, &draft, &name, answer).await
 }
 
 fn name(version: &str, calendar: &str) -> String {

@@ -139,10 +139,15 @@ answers! {
     UpdateRuleResponse { rule },
 }
 
-/// Checks the version that was made, and prints the answer.
-pub(crate) async fn finish(server: &Server, args: &DraftArgs, mut answer: impl Answer) -> Result<(), Failure> {
+/// Checks the version that was made, and prints the answer. `begun_with`: the version, or the name of a part of it.
+pub(crate) async fn finish(
+    server: &Server,
+    args: &DraftArgs,
+    begun_with: &str,
+    mut answer: impl Answer,
+) -> Result<(), Failure> {
     check(server, args, &mut answer).await?;
-    print(args, &answer)
+    print(args, begun_with, &answer)
 }
 
 /// Checks a version that was kept, so that it can be activated.
@@ -158,7 +163,7 @@ pub(crate) async fn check(server: &Server, args: &DraftArgs, answer: &mut impl A
 }
 
 /// Prints the whole answer as JSON, or the findings and the part that was changed. Fails when the version has errors.
-pub(crate) fn print(args: &DraftArgs, answer: &impl Answer) -> Result<(), Failure> {
+pub(crate) fn print(args: &DraftArgs, begun_with: &str, answer: &impl Answer) -> Result<(), Failure> {
     let findings = answer.findings();
     let errors = findings.iter().filter(|finding| finding.severity() == v1::Severity::Error).count();
     if args.of.server.json {
@@ -175,11 +180,19 @@ pub(crate) fn print(args: &DraftArgs, answer: &impl Answer) -> Result<(), Failur
             Some(name) if errors > 0 => {
                 output::line(&format!("{name} has the change, and errors: it cannot be activated"))?
             }
+            Some(name) if is_of(begun_with, name) => {
+                output::line(&format!("nothing changed: {name} says so already, and no version was made"))?
+            }
             Some(name) => output::line(&format!("{name} has the change; waypost rules activate puts it in force"))?,
             None => output::line("nothing was kept")?,
         }
     }
     if errors == 0 { Ok(()) } else { Err(Failure::failed(format!("{errors} errors"))) }
+}
+
+/// Whether it is the version, or the name of a part of it.
+fn is_of(name: &str, version: &str) -> bool {
+    name.strip_prefix(version).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// The word for it; a severity of a later release is a warning.
@@ -204,5 +217,19 @@ pub(crate) fn only_item<T>(
         (Some(item), 0) => Ok(item),
         (None, _) => Err(refused(format!("has no [[{list}]]"))),
         (Some(_), more) => Err(refused(format!("has {} [[{list}]]; give one", more + 1))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_is_of_its_version() {
+        for (name, is) in
+            [("ruleSets/7", true), ("ruleSets/7/rules/a", true), ("ruleSets/70", false), ("ruleSets/6/rules/a", false)]
+        {
+            assert_eq!(is_of(name, "ruleSets/7"), is, "{name}");
+        }
     }
 }

@@ -30,6 +30,8 @@ pub struct Caller {
     pub method: String,
     /// The teams that the call is bound to; `None` for one that is bound to none.
     pub bound_to: Option<Vec<TeamName>>,
+    /// All that their token may do, whatever this method needs.
+    pub roles: Vec<Role>,
 }
 
 impl Caller {
@@ -42,6 +44,11 @@ impl Caller {
     /// Whether what belongs to `team` may be shown to them.
     pub fn may_see(&self, team: &TeamName) -> bool {
         self.bound_to.as_ref().is_none_or(|teams| teams.contains(team))
+    }
+
+    /// Whether they have one of these roles.
+    pub fn has_any(&self, roles: &[Role]) -> bool {
+        self.roles.iter().any(|role| roles.contains(role))
     }
 }
 
@@ -94,21 +101,22 @@ impl Gate {
         let hash = secret::hash(given.trim());
         let short = method.rsplit_once('.').map_or(method, |(_, method)| method).to_owned();
         if self.owner.as_deref() == Some(&*hash) {
-            return Ok(Caller { actor: OWNER.to_owned(), method: short, bound_to: None });
+            return Ok(Caller { actor: OWNER.to_owned(), method: short, bound_to: None, roles: Role::ALL.to_vec() });
         }
         let token = self.store.token_by_hash(&hash).await?;
         let now = self.store.now().await?;
         let is_valid = |token: &TokenRow| token.revoked_at.is_none() && token.expires_at.is_none_or(|end| now < end);
         let token = token.filter(is_valid).ok_or(CallError::TokenInvalid)?;
-        let roles: Vec<Role> =
-            token.roles.split(' ').filter_map(Role::parse).filter(|role| needed.contains(role)).collect();
-        if roles.is_empty() {
+        let roles: Vec<Role> = token.roles.split(' ').filter_map(Role::parse).collect();
+        let mut fitting = roles.iter().filter(|role| needed.contains(role)).peekable();
+        if fitting.peek().is_none() {
             let words: Vec<&str> = needed.iter().map(|role| role.as_str()).collect();
             return Err(CallError::RoleMissing { roles: words.join(", ") });
         }
-        let is_bound = roles.iter().all(|role| *role == Role::Agent);
+        let is_bound = fitting.all(|role| *role == Role::Agent);
         let teams = || token.teams.split(' ').filter_map(|team| TeamName::new(team).ok()).collect();
-        Ok(Caller { actor: format!("tokens/{}", token.id), method: short, bound_to: is_bound.then(teams) })
+        let actor = format!("tokens/{}", token.id);
+        Ok(Caller { actor, method: short, bound_to: is_bound.then(teams), roles })
     }
 }
 

@@ -23,7 +23,7 @@ fn request(actor: &str, team: &str, request_id: &str, validate_only: bool) -> to
     let (team_id, request_id) = (team.to_owned(), request_id.to_owned());
     let mut request = tonic::Request::new(CreateTeamRequest { team: None, team_id, validate_only, request_id });
     let method = "TeamService/CreateTeam".to_owned();
-    request.extensions_mut().insert(Caller { actor: actor.to_owned(), method, bound_to: None });
+    request.extensions_mut().insert(Caller { actor: actor.to_owned(), method, bound_to: None, roles: vec![] });
     request
 }
 

@@ -3,15 +3,18 @@
 use waypost_domain::team::Priority;
 use waypost_domain::{Binding, TeamName};
 use waypost_rules::Decision;
-use waypost_rules::explain::{AlternativeExplanation, ConditionExplanation, Explanation, RuleExplanation};
+use waypost_rules::explain::{Actual, AlternativeExplanation, ConditionExplanation, Explanation, RuleExplanation};
 use waypost_rules::model::EscalationStep;
 
+use crate::resources::wire_time;
 use crate::{admin_v1 as v1, rules_v1};
 
 impl From<Explanation> for v1::ExplainRuleSetResponse {
     fn from(explanation: Explanation) -> Self {
         let rules = explanation.rules.into_iter().map(v1::RuleExplanation::from).collect();
-        Self { rules, ..Self::from(explanation.decision) }
+        let (receive_time, local_times) =
+            (explanation.received_at.map(|at| wire_time(at.as_millis())), explanation.local_times);
+        Self { rules, receive_time, local_times, ..Self::from(explanation.decision) }
     }
 }
 
@@ -40,6 +43,8 @@ impl From<Decision> for v1::ExplainRuleSetResponse {
             binding: binding(decision.binding).into(),
             asks_for_person: decision.asks_for_person,
             suggested_team: team(decision.suggested_team),
+            receive_time: None,
+            local_times: vec![],
         }
     }
 }
@@ -52,15 +57,19 @@ impl From<RuleExplanation> for v1::RuleExplanation {
             verdict: rule.verdict.as_str().to_owned(),
             alternatives: rule.alternatives.into_iter().map(alternative).collect(),
             priority: rule.priority,
+            in_force: rule.in_force.unwrap_or_default(),
         }
     }
 }
 
 fn alternative(alternative: AlternativeExplanation) -> v1::AlternativeExplanation {
-    let condition = |one: ConditionExplanation| v1::ConditionExplanation {
-        condition: one.condition,
-        holds: one.holds,
-        unknown: one.unknown,
+    let condition = |one: ConditionExplanation| {
+        let (actual, actual_hidden) = match one.actual {
+            Actual::OfCustomer(words) | Actual::Other(words) => (words, false),
+            Actual::Hidden => (String::new(), true),
+        };
+        let ConditionExplanation { condition, holds, unknown, .. } = one;
+        v1::ConditionExplanation { condition, holds, unknown, actual, actual_hidden }
     };
     let conditions = alternative.conditions.into_iter().map(condition).collect();
     v1::AlternativeExplanation { holds: alternative.holds, conditions }

@@ -67,7 +67,7 @@ pub fn calendar_of(resource: v1::Calendar, id: &str, at: &str) -> Result<Calenda
     read_calendar(rules_v1::Calendar { name: id.to_owned(), zone, hours, holidays }, at)
 }
 
-fn wire_time(millis: i64) -> WireTime {
+pub(crate) fn wire_time(millis: i64) -> WireTime {
     let nanos = i32::try_from(millis.rem_euclid(1_000) * 1_000_000).unwrap_or_default();
     WireTime { seconds: millis.div_euclid(1_000), nanos }
 }

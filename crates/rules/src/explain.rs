@@ -1,16 +1,24 @@
 //! Why a message was routed as it was, and why the other rules were not asked or did not match: condition by
 //! condition, by the same evaluation that decides.
 
+use waypost_domain::Timestamp;
+
 use crate::compile::RuleSet;
 use crate::decide::Decision;
 use crate::describe;
 use crate::evaluate::{Facts, Truth, is_valid_at};
 use crate::input::RouteInput;
 use crate::model::{Phase, Rule};
+pub use crate::observed::Actual;
+use crate::samples::in_force;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Explanation {
     pub decision: Decision,
+    /// When the message arrived; without it, whatever goes by the time is not known.
+    pub received_at: Option<Timestamp>,
+    /// The same by the clocks of the calendars, one for each zone; in UTC where there are none.
+    pub local_times: Vec<String>,
     pub rules: Vec<RuleExplanation>,
 }
 
@@ -21,6 +29,8 @@ pub struct RuleExplanation {
     pub phase: Phase,
     pub priority: i64,
     pub verdict: Verdict,
+    /// From when until when it is in force, where it is not.
+    pub in_force: Option<String>,
     pub alternatives: Vec<AlternativeExplanation>,
 }
 
@@ -60,9 +70,24 @@ pub struct AlternativeExplanation {
 pub struct ConditionExplanation {
     /// In the words of the rule, e.g. `tier is "gold"`.
     pub condition: String,
+    /// What was there.
+    pub actual: Actual,
     pub holds: bool,
     /// It is about something that is not known; the rule's `on_unknown` says what that means.
     pub unknown: bool,
+}
+
+impl Explanation {
+    /// For those who may not read contacts: without what the customer wrote, and what is known of them.
+    #[must_use]
+    pub fn without_customer(mut self) -> Self {
+        let alternatives = self.rules.iter_mut().flat_map(|rule| &mut rule.alternatives);
+        for condition in alternatives.flat_map(|alternative| &mut alternative.conditions) {
+            let actual = std::mem::replace(&mut condition.actual, Actual::Hidden);
+            condition.actual = actual.without_customer();
+        }
+        self
+    }
 }
 
 impl RuleSet {
@@ -78,7 +103,9 @@ impl RuleSet {
             let applied = decided || choice.decorated_by.iter().any(|decorating| *decorating as usize == place);
             self.explain_rule(rule, applied, &facts)
         });
-        Explanation { rules: rules.collect(), decision }
+        let (received_at, rules) = (input.received_at, rules.collect());
+        let local_times = received_at.map(|at| self.local_times(at)).unwrap_or_default();
+        Explanation { rules, decision, received_at, local_times }
     }
 
     fn explain_rule(&self, rule: &Rule, applied: bool, facts: &Facts<'_>) -> RuleExplanation {
@@ -93,6 +120,7 @@ impl RuleSet {
                         let truth = facts.holds(&literal.atom, &self.environment);
                         ConditionExplanation {
                             condition: describe::condition(literal),
+                            actual: self.observed(&literal.atom, facts.input),
                             holds: truth.settle(literal.negated, rule.on_unknown),
                             unknown: truth == Truth::Unknown,
                         }
@@ -112,7 +140,8 @@ impl RuleSet {
         } else {
             Verdict::Failed
         };
+        let in_force = (verdict == Verdict::NotInForce).then(|| in_force(rule));
         let (rule, phase, priority) = (rule.id.as_ref().to_owned(), rule.phase, rule.priority);
-        RuleExplanation { rule, phase, priority, verdict, alternatives }
+        RuleExplanation { rule, phase, priority, verdict, in_force, alternatives }
     }
 }

@@ -75,6 +75,20 @@ impl Clocks {
         Some(format!("{} {time}", Weekday::ALL.get(weekday)?.as_str()))
     }
 
+    /// `Mon 2026-01-12 23:00 in Europe/Madrid`. `None` for a zone that does not exist.
+    pub(crate) fn local_time(&self, zone: &str, at: Timestamp) -> Option<String> {
+        Some(format!("{} in {zone}", self.zoned(zone, at)?.strftime("%a %Y-%m-%d %H:%M")))
+    }
+
+    /// `2026-01-12`.
+    pub(crate) fn local_date(&self, zone: &str, at: Timestamp) -> Option<String> {
+        Some(self.zoned(zone, at)?.date().to_string())
+    }
+
+    fn zoned(&self, zone: &str, at: Timestamp) -> Option<jiff::Zoned> {
+        Some(jiff::Timestamp::from_millisecond(at.as_millis()).ok()?.to_zoned(self.zones.get(zone)?))
+    }
+
     pub(crate) fn utc_offset_minutes(&self, zone: &str, at: Timestamp) -> Option<i64> {
         let utc_s = at.as_millis().div_euclid(1000);
         Some((local_seconds(&self.zones.get(zone)?, at)? - utc_s).div_euclid(60))

@@ -29,6 +29,7 @@ pub mod model;
 #[doc(hidden)]
 pub mod naive;
 mod near;
+mod observed;
 mod pattern;
 pub mod percent;
 mod proclitics;

@@ -72,11 +72,16 @@ fn not_in_force(rule: &Rule, sample: &Sample) -> Option<String> {
     if sample.expect == Expect::NotThisRule || is_valid_at(rule, at) {
         return None;
     }
-    let end = |key: &str, at: Option<Timestamp>| at.map(|at| format!("{key} {}", toml_form::instant(at)));
-    let ends = end("from", rule.valid_from).into_iter().chain(end("until", rule.valid_until));
-    let ends = ends.collect::<Vec<_>>().join(" ");
+    let ends = in_force(rule);
     Some(match at {
         Some(at) => format!("the rule is in force {ends}, and the sample is of {}", toml_form::instant(at)),
         None => format!("the rule is in force {ends}, and the sample has no time: give it one with at = ..."),
     })
+}
+
+/// `from 2026-12-01T00:00:00Z until 2027-01-07T00:00:00Z`, or one of both.
+pub(crate) fn in_force(rule: &Rule) -> String {
+    let end = |key: &str, at: Option<Timestamp>| at.map(|at| format!("{key} {}", toml_form::instant(at)));
+    let ends = end("from", rule.valid_from).into_iter().chain(end("until", rule.valid_until));
+    ends.collect::<Vec<_>>().join(" ")
 }

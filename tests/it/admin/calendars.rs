@@ -205,6 +205,10 @@ async fn the_command_for_calendars_has_every_verb() -> anyhow::Result<()> {
     );
     assert!(shown.contains("nothing was kept"), "{shown}");
 
+    let again = editor.run(&[&words[..], &["--base", "2"]].concat())?;
+    let again = String::from_utf8_lossy(&again.stdout).into_owned();
+    assert!(again.contains("0 added, 6 skipped\nnothing changed: ruleSets/2 says so already"), "{again}");
+
     let hours = "[[calendars]]\nname = \"office\"\nzone = \"Europe/Lisbon\"\nhours = []\n";
     let set = editor.json(&["calendars", "set", &file("office.toml", hours)?, "--base", "2"])?;
     assert_eq!(set["calendar"]["zone"], "Europe/Lisbon");
@@ -217,6 +221,15 @@ async fn the_command_for_calendars_has_every_verb() -> anyhow::Result<()> {
     let text = editor.run(&["calendars", "get", "night", "--text"])?;
     assert_eq!(String::from_utf8_lossy(&text.stdout), night);
     assert_eq!(editor.json(&["calendars", "delete", "night"])?["rule_set"]["name"], "ruleSets/3");
+
+    let own = file("own.toml", RULES)?;
+    assert_eq!(editor.json(&["rules", "push", &own, "--drop-holidays"])?["rule_set"]["name"], "ruleSets/1");
+    editor.json(&["calendars", "import", &ics, "--calendar", "office", "--years", "2099", "--base", "1"])?;
+    for more in [&[][..], &["--validate-only"]] {
+        let refused = editor.fails(&[&["rules", "push", &own][..], more].concat(), 1)?;
+        assert!(refused.contains("2099-01-01 Año Nuevo;") && refused.contains("--drop-holidays"), "{refused}");
+        assert!(refused.contains("waypost calendars get office --base 5 --text"), "{refused}");
+    }
 
     assert!(editor.fails(&["calendars", "delete", "office"], 1)?.contains("night"), "a rule names it");
     assert!(editor.fails(&["calendars", "import", "none.ics", "--calendar", "office"], 3)?.contains("none.ics"));

@@ -66,7 +66,10 @@ async fn a_rules_file_and_a_server_are_asked_alike_and_answer_alike() -> anyhow:
     ];
     for (words, expected) in cases {
         for form in [&["--all"][..], &["--rule", "gold"], &["--all", "--json"]] {
-            let words = [&["rules", "explain"], words, form].concat();
+            // What arrives now arrives a little later when the server is asked.
+            let has_time = words.iter().any(|word| ["--at", "--input"].contains(word));
+            let at: &[&str] = if has_time { &[] } else { &["--at", "2026-01-12T22:00:00Z"] };
+            let words = [&["rules", "explain"], words, at, form].concat();
             let told = |more: &[&str]| {
                 let output = publisher.run(&[&words[..], more].concat())?;
                 ensure!(output.status.success(), "{words:?}: {output:?}");
@@ -79,10 +82,26 @@ async fn a_rules_file_and_a_server_are_asked_alike_and_answer_alike() -> anyhow:
     }
     let told = publisher.run(&["rules", "explain", "--input", r#"{"text":"hours?"}"#, "--all"])?;
     let told = String::from_utf8_lossy(&told.stdout).into_owned();
-    for line in ["gold (route, priority 5): failed", "  ✗ binding is \"loose\"", "(not known, which does not match)"]
-    {
+    let lines = [
+        "of the rules, at a time that is not known",
+        "gold (route, priority 5): failed",
+        "  ✗ tier is \"gold\" (not known, which does not match)",
+        "  ✗ reply \"pay\" (there is none)",
+        "  ✗ binding is \"loose\" (there is none)",
+        "  ✓ keyword \"hours\" (it says \"hours?\")",
+        "  ✗ office is open (the time is not known, which does not match)",
+    ];
+    for line in lines {
         ensure!(told.contains(line), "{line}: {told}");
     }
+    let at = ["rules", "explain", "--text", "hours?", "--tier", "Gold", "--at", "2026-11-29T10:00:00Z", "--all"];
+    let told = publisher.run(&at)?;
+    let told = String::from_utf8_lossy(&told.stdout).into_owned();
+    let time = "Sun 2026-11-29 10:00 in UTC";
+    for line in [format!("of the rules, at {time}"), format!("office is open (it is {time})")] {
+        ensure!(told.contains(&line), "{line}: {told}");
+    }
+    ensure!(told.contains("  ✗ tier is \"gold\" (it is \"Gold\")"), "what somebody gives is theirs to see: {told}");
     Ok(())
 }
 
@@ -144,6 +163,20 @@ async fn an_agent_asks_about_what_its_teams_got() -> anyhow::Result<()> {
     let explained = agent("billing")?.json(&[&explain[..], &["--all"]].concat())?;
     let seen = (&explained["team"], &explained["rules"][0]["verdict"]);
     assert_eq!(seen, (&json!("teams/billing"), &json!("applied")));
+
+    // What the customer wrote is for those who may read contacts.
+    let said = |terminal: &Terminal<'_>| -> anyhow::Result<String> {
+        let told = terminal.run(&[&explain[..], &["--all"]].concat())?;
+        Ok(String::from_utf8_lossy(&told.stdout).into_owned())
+    };
+    for role in ["editor", "compliance"] {
+        let told = said(&Terminal::new(&server, role)?)?;
+        ensure!(told.contains("(it says \"my invoice\")"), "{role}: {told}");
+    }
+    for terminal in [agent("billing")?, Terminal::new(&server, "publisher")?, Terminal::new(&server, "operator")?] {
+        let told = said(&terminal)?;
+        ensure!(!told.contains("my invoice") && told.contains("editor and compliance may see"), "{told}");
+    }
 
     let name = decision(&viewer, "wamid.theirs").await["name"].as_str().unwrap_or_default().to_owned();
     let hidden = agent("frontdesk")?.fails(&["rules", "explain", "--decision", &name], 1)?;

@@ -67,6 +67,16 @@ async fn where_a_file_decides_no_activation_claims_to() -> anyhow::Result<()> {
         let refusal = publisher.fails(words, 1)?;
         ensure!(refusal.contains("rules.toml decides"), "{words:?}: {refusal}");
     }
+    told(&publisher, &["rules", "activate", "1", "--trial", "2", "--percent", "10", "--force"])?;
+    let (ended, warned) = told(&publisher, &["rules", "trial", "end"])?;
+    ensure!(ended.contains("trial     ruleSets/2 for 10 % → none") && decides(&warned), "{ended}{warned}");
+    for (words, what) in
+        [(["trial", "end"], "no trial to end"), (["shadow", "end"], "no version decides in the shadow")]
+    {
+        let refusal = publisher.fails(&[&["rules"], &words[..]].concat(), 1)?;
+        ensure!(refusal.contains(what) && refusal.contains("rules.toml decides"), "{words:?}: {refusal}");
+    }
+    assert_eq!(publisher.json(&["status"])?["rules_file"], active["rules_file"]);
     Ok(())
 }
 

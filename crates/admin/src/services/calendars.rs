@@ -15,8 +15,10 @@ use waypost_proto::{resources, rules_v1};
 use waypost_rules::Rule;
 use waypost_rules::atom::Atom;
 use waypost_rules::model::Document;
+use waypost_store::RuleSetRow;
 
 use super::parts::{self, Part, PartRef};
+use super::rule_sets::wire;
 use super::versions::{self, VersionChange, part_name, part_of, read_document, version};
 use crate::Shared;
 use crate::holidays::{self, Skipped};
@@ -97,7 +99,8 @@ impl Calendars {
 
     async fn import_holidays(&self, request: Request<v1::ImportHolidaysRequest>) -> Result<v1::ImportHolidaysResponse> {
         let (change, request) = VersionChange::read(request)?;
-        part_of("name", COLLECTION, &request.name)?;
+        let (parent, _) = part_of("name", COLLECTION, &request.name)?;
+        let begun_with = version(&self.shared, "name", parent).await?;
         if request.ical_text.len() > ICAL_BYTES_MAX {
             return Err(invalid("ical_text", format!("must have at most {ICAL_BYTES_MAX} bytes")));
         }
@@ -107,11 +110,18 @@ impl Calendars {
         };
         let text = request.ical_text;
         let found = blocking(move || holidays::read(&text, &years).map_err(no_calendar)).await?;
+        let name = request.name.clone();
         let part = PartRef { field: "name", name: request.name, etag: request.etag };
         let add = |calendar: &mut Calendar| Ok(added(calendar, found));
         let (changed, (added, skipped)) = parts::change(&self.shared, part, "ical_text", add).await?;
         let skipped_count = u32::try_from(skipped.len()).unwrap_or(u32::MAX);
         let skipped = skipped.into_iter().take(SKIPPED_MAX).map(wire_skipped).collect();
+        if added.is_empty() {
+            let calendar = Some(parts::get::<Calendar>(&self.shared, name).await?);
+            let rule_set = Some(wire::rule_set(RuleSetRow { text: String::new(), ..begun_with }));
+            let findings = vec![];
+            return Ok(v1::ImportHolidaysResponse { calendar, rule_set, findings, added, skipped, skipped_count });
+        }
         let answer = move |calendar, rule_set, findings| v1::ImportHolidaysResponse {
             calendar,
             rule_set,

@@ -20,6 +20,7 @@ mod compare;
 pub(super) mod contact_values;
 mod coverage;
 mod explain;
+mod holidays_kept;
 mod ladder;
 mod looked;
 mod stored;
@@ -90,6 +91,9 @@ impl RuleSets {
         // Who only wants it checked gets the same as findings.
         let may_have_errors = request.allow_errors || change.mutation.validate_only();
         let draft = blocking(move || draft(rules, may_have_errors)).await?;
+        if !request.drop_holidays {
+            holidays_kept::check(&self.shared, draft.text().to_owned()).await?;
+        }
         let answer = |Kept { rule_set, findings, existed }: Kept, _: &mut Tx| v1::CreateRuleSetResponse {
             rule_set: Some(rule_set),
             findings,
@@ -103,10 +107,10 @@ impl RuleSets {
         let row = self.row("name", &request.name).await?;
         let text = row.text.clone();
         let findings = blocking(move || Ok(check_text(&text))).await?;
+        let findings = contact_values::with_contacts(&self.shared.store, row.text.clone(), findings).await?;
         let mut is_good = findings.iter().all(|finding| finding.severity != Severity::Error);
         let mut findings = wire::findings(&findings);
         if is_good {
-        let findings = contact_values::with_contacts(&self.shared.store, row.text.clone(), findings).await?;
             findings.extend(team_queues::findings(&self.shared, row.text.clone(), request.force).await?);
             is_good = findings.iter().all(|finding| finding.severity() != v1::Severity::Error);
         }

@@ -58,7 +58,7 @@ pub async fn revoke_token(store: &Store, actor: &str, id: Uuid) -> Result<bool> 
 }
 
 fn local(actor: &str, method: &str) -> Mutation {
-    Mutation::local(Caller { actor: actor.to_owned(), method: method.to_owned(), bound_to: None })
+    Mutation::local(Caller { actor: actor.to_owned(), method: method.to_owned(), bound_to: None, roles: vec![] })
 }
 
 pub(crate) struct Tokens {

@@ -106,6 +106,10 @@ impl Draft {
         Self { hash, text, findings }
     }
 
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
     /// With what contacts have.
     async fn with_contacts(self, store: &Store) -> Result<Self> {
         let findings = contact_values::with_contacts(store, self.text.clone(), self.findings).await?;

@@ -150,7 +150,7 @@ pub(super) async fn shadow(args: ShadowArgs) -> Result<(), Failure> {
     if ["end", "none"].contains(&args.of.rule_set.as_str()) {
         let request = v1::EndShadowRequest { reason, etag, validate_only, request_id: String::new() };
         let ended = client.end_shadow(request).await?.into_inner();
-        return print_change(server.json, ended.previous, ended.activation, &[]);
+        return print_change(server.json, ended.previous, ended.activation, &ended.warnings);
     }
     let current = in_force(&client).await?;
     // Unless told otherwise, only what was just read is changed.

@@ -183,8 +183,9 @@ async fn get(args: RuleGetArgs) -> Result<(), Failure> {
 async fn create(args: RuleCreateArgs) -> Result<(), Failure> {
     let rule = only_item(&args.file, "rules", toml_form::read_rules)?;
     let server = connect(&args.draft.of.server).await?;
+    let parent = parts::base(&server, &args.draft.of).await?;
     let request = v1::CreateRuleRequest {
-        parent: parts::base(&server, &args.draft.of).await?,
+        parent: parent.clone(),
         rule_id: rule.id.to_string(),
         rule: Some(resources::rule(String::new(), &rule)),
         reason: args.draft.reason.clone(),
@@ -192,7 +193,7 @@ async fn create(args: RuleCreateArgs) -> Result<(), Failure> {
         request_id: args.draft.request_id.clone(),
     };
     let answer = client(&server).create_rule(request).await?.into_inner();
-    parts::finish(&server, &args.draft, answer).await
+    parts::finish(&server, &args.draft, &parent, answer).await
 }
 
 async fn update(args: RuleUpdateArgs) -> Result<(), Failure> {
@@ -201,28 +202,29 @@ async fn update(args: RuleUpdateArgs) -> Result<(), Failure> {
     let server = connect(&draft.of.server).await?;
     let name = name(&parts::base(&server, &draft.of).await?, &args.rule);
     let request = v1::UpdateRuleRequest {
-        rule: Some(v1::Rule { name, etag, ..rule }),
+        rule: Some(v1::Rule { name: name.clone(), etag, ..rule }),
         update_mask: Some(FieldMask { paths }),
         reason: draft.reason.clone(),
         validate_only: draft.validate_only,
         request_id: draft.request_id.clone(),
     };
     let answer = client(&server).update_rule(request).await?.into_inner();
-    parts::finish(&server, &draft, answer).await
+    parts::finish(&server, &draft, &name, answer).await
 }
 
 async fn delete(args: RuleDeleteArgs) -> Result<(), Failure> {
     let PartChangeArgs { etag, draft } = args.change;
     let server = connect(&draft.of.server).await?;
+    let name = name(&parts::base(&server, &draft.of).await?, &args.rule);
     let request = v1::DeleteRuleRequest {
-        name: name(&parts::base(&server, &draft.of).await?, &args.rule),
+        name: name.clone(),
         etag,
         reason: draft.reason.clone(),
         validate_only: draft.validate_only,
         request_id: draft.request_id.clone(),
     };
     let answer = client(&server).delete_rule(request).await?.into_inner();
-    parts::finish(&server, &draft, answer).await
+    parts::finish(&server, &draft, &name, answer).await
 }
 
 /// The fields that were given, and their names.

@@ -48,7 +48,8 @@ pub struct CheckArgs {
   waypost rules push rules.toml --reason 'new opening hours'
 
 A file with errors is refused, and nothing is kept. A file that says the same as a version that is there already is that
-version, which keeps its reason; yours is in the audit log.")]
+version, which keeps its reason; yours is in the audit log. A file whose calendar lacks holidays that were imported is
+refused, with the command that prints them for it; --drop-holidays leaves them out.")]
 pub struct PushArgs {
     /// The rules file (TOML)
     file: PathBuf,
@@ -61,6 +62,9 @@ pub struct PushArgs {
     /// Keep it as a draft though it has errors
     #[arg(long)]
     allow_errors: bool,
+    /// Keep it though a calendar lacks holidays to come that the active or the newest version has
+    #[arg(long)]
+    drop_holidays: bool,
     #[command(flatten)]
     server: ServerArgs,
 }
@@ -95,6 +99,7 @@ pub(super) async fn push(args: PushArgs) -> Result<(), Failure> {
         validate_only: args.validate_only,
         request_id: String::new(),
         allow_errors: args.allow_errors,
+        drop_holidays: args.drop_holidays,
     };
     let pushed = client.create_rule_set(request).await?.into_inner();
     let mut rule_set = pushed.rule_set.unwrap_or_default();

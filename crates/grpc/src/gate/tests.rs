@@ -101,7 +101,7 @@ impl Fixture {
         revoked_at: Option<Timestamp>,
     ) -> String {
         let secret = secret::generate().unwrap();
-        let caller = Caller { actor: "test".to_owned(), method: "T/Create".to_owned(), bound_to: None };
+        let caller = Caller { actor: "test".to_owned(), method: "T/Create".to_owned(), bound_to: None, roles: vec![] };
         let row = TokenRow {
             id: Uuid::now_v7(),
             hash: secret::hash(&secret),

@@ -815,6 +815,10 @@ pub struct CreateRuleSetRequest {
     /// Keep it though it has errors: a draft that cannot be activated.
     #[prost(bool, tag = "6")]
     pub allow_errors: bool,
+    /// Keep it though a calendar lacks holidays to come that the active or the newest version has, e.g. from an import. Such
+    /// rules are refused otherwise (HOLIDAYS_LOST).
+    #[prost(bool, tag = "7")]
+    pub drop_holidays: bool,
     #[prost(oneof = "create_rule_set_request::Rules", tags = "1, 5")]
     pub rules: ::core::option::Option<create_rule_set_request::Rules>,
 }
@@ -1059,6 +1063,13 @@ pub struct ExplainRuleSetResponse {
     /// `teams/{team}` that a rule names and only a person stands between; empty for none.
     #[prost(string, tag = "14")]
     pub suggested_team: ::prost::alloc::string::String,
+    /// When the message arrived; absent: that is not known, and neither is what goes by the time.
+    #[prost(message, optional, tag = "15")]
+    pub receive_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// The same by the clocks of the version's calendars, e.g. `Mon 2026-01-12 23:00 in Europe/Madrid`: one for each time
+    /// zone, in UTC where it has no calendars.
+    #[prost(string, repeated, tag = "16")]
+    pub local_times: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 impl ::prost::Name for ExplainRuleSetResponse {
     const NAME: &'static str = "ExplainRuleSetResponse";
@@ -1085,6 +1096,9 @@ pub struct RuleExplanation {
     /// Of the rules of a phase, the highest is asked first.
     #[prost(int64, tag = "5")]
     pub priority: i64,
+    /// From when until when the rule is in force, where it is not.
+    #[prost(string, tag = "6")]
+    pub in_force: ::prost::alloc::string::String,
 }
 impl ::prost::Name for RuleExplanation {
     const NAME: &'static str = "RuleExplanation";
@@ -1124,6 +1138,13 @@ pub struct ConditionExplanation {
     /// It is about something that is not known: `holds` is what the rule makes of that.
     #[prost(bool, tag = "3")]
     pub unknown: bool,
+    /// What was there, e.g. `it is "silver"`.
+    #[prost(string, tag = "4")]
+    pub actual: ::prost::alloc::string::String,
+    /// `actual` is left out: of a message that was decided, what the customer wrote and what is known of them is for those
+    /// who may read contacts.
+    #[prost(bool, tag = "5")]
+    pub actual_hidden: bool,
 }
 impl ::prost::Name for ConditionExplanation {
     const NAME: &'static str = "ConditionExplanation";
@@ -1700,6 +1721,9 @@ pub struct EndShadowResponse {
     /// What was in force before.
     #[prost(message, optional, tag = "2")]
     pub previous: ::core::option::Option<Activation>,
+    /// As in ActivateRuleSetResponse.
+    #[prost(string, repeated, tag = "3")]
+    pub warnings: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 impl ::prost::Name for EndShadowResponse {
     const NAME: &'static str = "EndShadowResponse";
@@ -2354,7 +2378,7 @@ impl ::prost::Name for ImportHolidaysRequest {
 pub struct ImportHolidaysResponse {
     #[prost(message, optional, tag = "1")]
     pub calendar: ::core::option::Option<Calendar>,
-    /// The new version, without its text.
+    /// The new version, without its text; where no day was added, the one that was asked to have them, and nothing is made.
     #[prost(message, optional, tag = "2")]
     pub rule_set: ::core::option::Option<RuleSet>,
     #[prost(message, repeated, tag = "3")]

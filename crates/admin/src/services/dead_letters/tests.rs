@@ -108,7 +108,7 @@ impl Fixture {
 fn call<M>(message: M) -> Request<M> {
     let mut request = Request::new(message);
     let method = "DeadLetterService/Any".to_owned();
-    request.extensions_mut().insert(Caller { actor: "tokens/1".to_owned(), method, bound_to: None });
+    request.extensions_mut().insert(Caller { actor: "tokens/1".to_owned(), method, bound_to: None, roles: vec![] });
     request
 }
 

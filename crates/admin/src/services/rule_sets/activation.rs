@@ -5,7 +5,7 @@ use std::slice;
 use prost::Message;
 use tonic::Request;
 use waypost_domain::NumberName;
-use waypost_grpc::error::{Violations, check_etag, invalid, not_found, precondition};
+use waypost_grpc::error::{CallError, Violations, check_etag, invalid, not_found, precondition};
 use waypost_grpc::fields::id_of;
 use waypost_grpc::{Mutation, Result, Tx, change, page};
 use waypost_proto::admin_v1 as v1;
@@ -14,7 +14,7 @@ use waypost_store::{Activation, InForce, TrialRow};
 
 use super::super::titles::add_titles;
 use super::super::versions::{VersionChange, number_of, version};
-use super::looked::VersionsLook;
+use super::looked::{VersionsLook, file_decides};
 use super::team_queues::TeamsLook;
 use super::wire::ACTIVATION;
 use super::{RuleSets, ladder, wire};
@@ -94,7 +94,8 @@ impl RuleSets {
         let before = self.shared.store.activation().await?;
         let in_force = before.as_ref().map(|before| &before.in_force).filter(|in_force| in_force.trial.is_some());
         let next = in_force.map(|in_force| Next::only(InForce { trial: None, ..in_force.clone() }));
-        let next = next.ok_or_else(|| precondition("NO_TRIAL", ACTIVATION, "there is no trial to end"));
+        let nothing = || nothing_to_end(&self.shared, "NO_TRIAL", "there is no trial to end");
+        let next = next.ok_or_else(nothing);
         // What goes on decides already.
         let how = How { reason, etags: [request.etag, seen(before.as_ref())], force: true };
         let answer = |Put { activation, previous, warnings }| v1::EndTrialResponse {
@@ -110,11 +111,15 @@ impl RuleSets {
         let before = self.shared.store.activation().await?;
         let in_force = before.as_ref().map(|before| &before.in_force).filter(|in_force| in_force.shadow.is_some());
         let next = in_force.map(|in_force| Next::only(InForce { shadow: None, ..in_force.clone() }));
-        let next = next.ok_or_else(|| precondition("NO_SHADOW", ACTIVATION, "no version decides in the shadow"));
+        let nothing = || nothing_to_end(&self.shared, "NO_SHADOW", "no version decides in the shadow");
+        let next = next.ok_or_else(nothing);
         // What goes on decides already.
         let how = How { reason, etags: [request.etag, seen(before.as_ref())], force: true };
-        let answer =
-            |Put { activation, previous, .. }| v1::EndShadowResponse { activation: Some(activation), previous };
+        let answer = |Put { activation, previous, warnings }| v1::EndShadowResponse {
+            activation: Some(activation),
+            previous,
+            warnings,
+        };
         self.put_in_force(mutation, before.as_ref(), next, how, answer).await
     }
 
@@ -177,6 +182,11 @@ struct Put {
     activation: v1::Activation,
     previous: Option<v1::Activation>,
     warnings: Vec<String>,
+}
+
+fn nothing_to_end(shared: &Shared, reason: &'static str, what: &str) -> CallError {
+    let by_file = file_decides(shared).map(|decides| format!("; {decides}")).unwrap_or_default();
+    precondition(reason, ACTIVATION, format!("{what}{by_file}"))
 }
 
 fn seen(before: Option<&Activation>) -> String {

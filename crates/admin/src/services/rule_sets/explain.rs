@@ -11,13 +11,14 @@ use waypost_proto::admin_v1::explain_rule_set_request::Message;
 use waypost_proto::reasons::MESSAGE_UNKNOWN;
 use waypost_proto::route::decode_route_input;
 use waypost_proto::rule_set::read_input;
+use waypost_rules::explain::Explanation;
 use waypost_rules::{RouteInput, RuleSet};
 
 use super::super::decisions::{bound, may_see};
 use super::super::reference::Reference;
 use super::super::versions;
 use super::{RuleSets, wire};
-use crate::roles::STAFF_ROLES;
+use crate::roles::{READ_CONTACTS, STAFF_ROLES};
 
 const TEXT: &str = "text";
 
@@ -41,6 +42,8 @@ impl RuleSets {
             let roles: Vec<&str> = STAFF_ROLES.iter().map(|role| role.as_str()).collect();
             return Err(CallError::RoleMissing { roles: roles.join(", ") });
         }
+        // What somebody describes, they know already.
+        let hides_customer = matches!(message, Some(Message::Decision(_))) && !caller.has_any(READ_CONTACTS);
         let (input, decided_by) = match message {
             None => return Err(invalid("message", "give a decision, a text or an input")),
             Some(Message::Text(text)) => {
@@ -58,7 +61,9 @@ impl RuleSets {
             Some(Message::Decision(reference)) => self.stored_input(&caller, &reference).await?,
         };
         let rules = self.rules_of(&name, decided_by).await?;
-        blocking(move || explain(&rules, &input, &wanted)).await
+        let explained = blocking(move || explain(&rules, &input, &wanted)).await?;
+        let shown = if hides_customer { explained.without_customer() } else { explained };
+        Ok(shown.into())
     }
 
     /// Of the version that is named, else of what decided, else of what decides.
@@ -110,7 +115,7 @@ async fn in_file(file: PathBuf) -> Result<Rules> {
 }
 
 /// `wanted`: ids of rules; all where it is empty.
-fn explain(rules: &Rules, input: &RouteInput, wanted: &[String]) -> Result<v1::ExplainRuleSetResponse> {
+fn explain(rules: &Rules, input: &RouteInput, wanted: &[String]) -> Result<Explanation> {
     let Rules { name, hash, text } = rules;
     let rules = RuleSet::restore(text, hash).map_err(|errors| versions::unreadable(name, &errors))?;
     let all = || rules.definition().rules.iter().map(|rule| &*rule.id);
@@ -119,5 +124,5 @@ fn explain(rules: &Rules, input: &RouteInput, wanted: &[String]) -> Result<v1::E
     }
     let wanted: Vec<&str> =
         if wanted.is_empty() { all().collect() } else { wanted.iter().map(String::as_str).collect() };
-    Ok(rules.explain(input, &wanted).into())
+    Ok(rules.explain(input, &wanted))
 }

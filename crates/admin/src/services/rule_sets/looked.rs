@@ -24,7 +24,7 @@ pub(super) struct VersionsLook {
 /// A rules file decides, and not what is activated.
 #[derive(Debug)]
 struct FileDecides {
-    name: String,
+    decides: String,
     /// A version would have to decide in the shadow, which it never does then.
     shadow_begins: bool,
 }
@@ -38,8 +38,7 @@ impl VersionsLook {
         goes_back: bool,
     ) -> Result<Self> {
         let shadow_begins = after.shadow.is_some() && after.shadow != before.and_then(|before| before.shadow);
-        let file = shared.watched.rules_file.as_ref();
-        let file = file.map(|file| FileDecides { name: file.display().to_string(), shadow_begins });
+        let file = file_decides(shared).map(|decides| FileDecides { decides, shadow_begins });
         let mut look = Self { file, ..Self::default() };
         if goes_back {
             return Ok(look);
@@ -58,8 +57,7 @@ impl VersionsLook {
     /// Refuses what is not forced; says the rest.
     pub(super) fn warnings(self, force: bool) -> Result<Vec<String>> {
         let Self { failing_samples, mut warnings, file } = self;
-        if let Some(FileDecides { name, shadow_begins }) = file {
-            let decides = format!("{name} decides (rules.file of the configuration), and not what is activated");
+        if let Some(FileDecides { decides, shadow_begins }) = file {
             let remedy = "take rules.file out of the configuration and start waypost again";
             if shadow_begins {
                 let problem = format!("{decides}; beside a file no version decides in the shadow: {remedy}");
@@ -81,6 +79,12 @@ impl VersionsLook {
         }
         Ok(warnings)
     }
+}
+
+/// That a rules file decides, where one does.
+pub(super) fn file_decides(shared: &Shared) -> Option<String> {
+    let file = shared.watched.rules_file.as_ref()?.display();
+    Some(format!("{file} decides (rules.file of the configuration), and not what is activated"))
 }
 
 /// The versions that decide from now on and did not in this part before.

@@ -75,7 +75,7 @@ fn team() -> TeamName {
 fn call<M>(message: M, bound_to: Option<Vec<TeamName>>) -> Request<M> {
     let mut request = Request::new(message);
     let method = "TeamQueueService/Any".to_owned();
-    request.extensions_mut().insert(Caller { actor: "tokens/1".to_owned(), method, bound_to });
+    request.extensions_mut().insert(Caller { actor: "tokens/1".to_owned(), method, bound_to, roles: vec![] });
     request
 }
 

@@ -17,7 +17,7 @@ const REQUEST_ID: &str = "0190a0a0-0000-7000-8000-000000000001";
 fn call<M>(message: M) -> Request<M> {
     let mut request = Request::new(message);
     let method = "TokenService/CreateToken".to_owned();
-    request.extensions_mut().insert(Caller { actor: "tokens/1".to_owned(), method, bound_to: None });
+    request.extensions_mut().insert(Caller { actor: "tokens/1".to_owned(), method, bound_to: None, roles: vec![] });
     request
 }
 

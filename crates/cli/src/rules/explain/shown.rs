@@ -12,6 +12,7 @@ pub(super) fn shown(explained: &v1::ExplainRuleSetResponse) -> String {
         explained.phase,
         explained.why
     )];
+    lines.extend(judged_by(explained));
     for (label, values) in [("tags", &explained.tags), ("skills", &explained.skills)] {
         if !values.is_empty() {
             lines.push(format!("{label}: {}", values.join(", ")));
@@ -36,8 +37,18 @@ pub(super) fn shown(explained: &v1::ExplainRuleSetResponse) -> String {
     lines.join("\n")
 }
 
+/// `by version 3f2a… of the rules, at Mon 2026-01-12 23:00 in Europe/Madrid`.
+fn judged_by(explained: &v1::ExplainRuleSetResponse) -> Option<String> {
+    let at = match &explained.local_times[..] {
+        [] => "at a time that is not known".to_owned(),
+        times => format!("at {}", times.join(", ")),
+    };
+    (!explained.version.is_empty()).then(|| format!("by version {} of the rules, {at}", explained.version))
+}
+
 fn rule(lines: &mut Vec<String>, rule: &v1::RuleExplanation) {
-    lines.push(format!("{} ({}, priority {}): {}", rule.rule, rule.phase, rule.priority, rule.verdict));
+    let in_force = if rule.in_force.is_empty() { String::new() } else { format!(" (it is {})", rule.in_force) };
+    lines.push(format!("{} ({}, priority {}): {}{in_force}", rule.rule, rule.phase, rule.priority, rule.verdict));
     for (place, alternative) in rule.alternatives.iter().enumerate() {
         if place > 0 {
             lines.push("  or".to_owned());
@@ -46,16 +57,25 @@ fn rule(lines: &mut Vec<String>, rule: &v1::RuleExplanation) {
     }
 }
 
-/// `✓ tier is "gold"`, and what was not known.
+/// `✗ tier is "gold" (it is "silver")`: what is wanted, and what was there.
 fn condition(condition: &v1::ConditionExplanation) -> String {
-    let mark = if condition.holds { "✓" } else { "✗" };
-    let unknown = match (condition.unknown, condition.holds) {
-        (false, _) => "",
-        (true, false) => " (not known, which does not match)",
-        (true, true) => " (not known, which matches)",
+    let v1::ConditionExplanation { condition, holds, unknown, actual, actual_hidden } = condition;
+    let actual = match (&**actual, actual_hidden) {
+        (_, true) => HIDDEN,
+        ("", false) if *unknown => "not known",
+        (actual, false) => actual,
     };
-    format!("{mark} {}{unknown}", condition.condition)
+    let effect = match (unknown, holds) {
+        (false, _) => "",
+        (true, false) => ", which does not match",
+        (true, true) => ", which matches",
+    };
+    let told = if actual.is_empty() { String::new() } else { format!(" ({actual}{effect})") };
+    format!("{} {condition}{told}", if *holds { "✓" } else { "✗" })
 }
+
+/// Instead of what was there.
+const HIDDEN: &str = "what it was, editor and compliance may see";
 
 /// Nothing where it stays as it is.
 const fn bound(binding: Binding) -> Option<&'static str> {
@@ -76,10 +96,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_says_what_was_not_known() {
-        let line = |holds, unknown| {
-            condition(&v1::ConditionExplanation { condition: "tier is \"gold\"".to_owned(), holds, unknown })
+    fn a_line_says_what_was_wanted_and_what_was_there() {
+        let of = |holds, unknown, actual: &str, actual_hidden| {
+            let (wanted, actual) = ("tier is \"gold\"".to_owned(), actual.to_owned());
+            condition(&v1::ConditionExplanation { condition: wanted, holds, unknown, actual, actual_hidden })
         };
+        let line = |holds, unknown| of(holds, unknown, "", false);
+        assert_eq!(of(true, false, "it is \"gold\"", false), "✓ tier is \"gold\" (it is \"gold\")");
+        assert_eq!(of(false, false, "it is \"silver\"", false), "✗ tier is \"gold\" (it is \"silver\")");
+        let hidden = "✗ tier is \"gold\" (what it was, editor and compliance may see)";
+        assert_eq!(of(false, false, "", true), hidden);
+        assert_eq!(
+            of(false, true, "the time is not known", false),
+            "✗ tier is \"gold\" (the time is not known, which does not match)"
+        );
+        // A server of the release before says no more.
         assert_eq!(line(true, false), "✓ tier is \"gold\"");
         assert_eq!(line(false, false), "✗ tier is \"gold\"");
         assert_eq!(line(false, true), "✗ tier is \"gold\" (not known, which does not match)");
@@ -105,10 +136,20 @@ mod tests {
             binding: Binding::Firm.into(),
             asks_for_person: true,
             suggested_team: "teams/sales".to_owned(),
+            version: "3f2a".to_owned(),
+            local_times: vec!["Mon 2026-01-12 23:00 in Europe/Madrid".to_owned()],
+            rules: vec![v1::RuleExplanation {
+                rule: "christmas".to_owned(),
+                phase: "route".to_owned(),
+                verdict: "not in force".to_owned(),
+                in_force: "from 2026-12-01T00:00:00Z".to_owned(),
+                ..v1::RuleExplanation::default()
+            }],
             ..v1::ExplainRuleSetResponse::default()
         };
         let lines = [
             "vip (urgent), by gold of phase route: tier is \"gold\"",
+            "by version 3f2a of the rules, at Mon 2026-01-12 23:00 in Europe/Madrid",
             "tags: a, b",
             "skills: tax",
             "person: kim, else sales",
@@ -116,8 +157,11 @@ mod tests {
             "the conversation is bound: firm",
             "the customer asks for a person, and one has the conversation",
             "suggested team: sales",
+            "christmas (route, priority 0): not in force (it is from 2026-12-01T00:00:00Z)",
         ];
         assert_eq!(shown(&explained).lines().collect::<Vec<_>>(), lines);
         assert_eq!(shown(&v1::ExplainRuleSetResponse::default()), " (normal), by  of phase : ");
+        let untimed = v1::ExplainRuleSetResponse { version: "3f2a".to_owned(), ..Default::default() };
+        assert!(shown(&untimed).ends_with("\nby version 3f2a of the rules, at a time that is not known"));
     }
 }
