@@ -167,7 +167,7 @@ pub async fn a_damaged_number_harms_no_other(store: &Store) -> Result<()> {
     store.script("UPDATE number SET name = '' WHERE phone_number_id = '2'").await?;
     assert!(matches!(store.ensure_number(&bad, "+1", &waba).await, Err(StoreError::Unreadable { .. })));
     let read = |rows: Vec<NumberRow>| rows.into_iter().map(|row| row.id).collect::<Vec<_>>();
-    assert_eq!(read(store.numbers().await?), [good.clone()]);
+    assert_eq!(read(store.numbers().await?), std::slice::from_ref(&good));
     // Whoever names it mends it.
     let support = name("support");
     store.name_numbers(&[(support.clone(), bad.clone())]).await?;

@@ -235,7 +235,8 @@ async fn all_that_one_replay_does_not_take_are_told() {
     let begin = async |asked: i32, takes: u32| {
         let request = v1::StartReplayRequest { parking: DEAD.into(), max_messages: asked, ..Default::default() };
         let (mutation, request) = Mutation::read(call(request)).unwrap();
-        let begun = fixture.letters.begin(mutation, request, takes).await.unwrap();
+        let all = filter(request.parking, "", &[], None).unwrap();
+        let begun = fixture.letters.begin(mutation, request, all, takes).await.unwrap();
         (begun.replay.unwrap().total, why(&begun.left_because).into_iter().map(|(_, count)| count).sum::<i64>())
     };
     assert_eq!(begin(1, 1).await, (1, 0), "no more were meant");
