@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// A calendar's name: a slug like a team's.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CalendarName(String);
@@ -66,7 +68,8 @@ pub struct Holiday {
 }
 
 /// Minutes since midnight, 0 to 1440 (`24:00`, as the end of a shift).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct TimeOfDay(u16);
 
 impl TimeOfDay {
@@ -99,7 +102,8 @@ impl fmt::Display for TimeOfDay {
 }
 
 /// A day of the proleptic Gregorian calendar, 1970 to 9999.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Date {
     year: u16,
     month: u8,
@@ -148,7 +152,8 @@ impl fmt::Display for Date {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub enum Weekday {
     Monday,
     Tuesday,
@@ -157,6 +162,12 @@ pub enum Weekday {
     Friday,
     Saturday,
     Sunday,
+}
+
+impl fmt::Display for Weekday {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
 }
 
 impl Weekday {
@@ -179,6 +190,38 @@ impl Weekday {
         Self::ALL.into_iter().find(|day| day.as_str() == text)
     }
 }
+
+/// A text that is no time, date or day.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{text:?} is no {kind}; write it like {like}")]
+pub struct NotOfCalendar {
+    text: String,
+    kind: &'static str,
+    like: &'static str,
+}
+
+/// As texts, wherever one of them is stored.
+macro_rules! as_text {
+    ($type:ty, $kind:literal, $like:literal) => {
+        impl TryFrom<String> for $type {
+            type Error = NotOfCalendar;
+
+            fn try_from(text: String) -> Result<Self, Self::Error> {
+                Self::parse(&text).ok_or(NotOfCalendar { text, kind: $kind, like: $like })
+            }
+        }
+
+        impl From<$type> for String {
+            fn from(value: $type) -> Self {
+                value.to_string()
+            }
+        }
+    };
+}
+
+as_text!(TimeOfDay, "time", "09:30");
+as_text!(Date, "date", "2026-12-25");
+as_text!(Weekday, "day", "mon");
 
 #[cfg(test)]
 mod tests {
@@ -206,5 +249,15 @@ mod tests {
             assert_eq!(Weekday::parse(day.as_str()), Some(day));
         }
         assert_eq!(Weekday::parse("monday"), None);
+    }
+
+    #[test]
+    fn they_are_stored_as_they_are_written() {
+        let json =
+            serde_json::to_string(&(Date::new(2026, 12, 25), TimeOfDay::parse("20:30"), Weekday::Sunday)).unwrap();
+        assert_eq!(json, r#"["2026-12-25","20:30","sun"]"#);
+        assert_eq!(serde_json::from_str::<Weekday>("\"sun\"").unwrap(), Weekday::Sunday);
+        let error = serde_json::from_str::<TimeOfDay>("\"8:00\"").unwrap_err().to_string();
+        assert!(error.starts_with("\"8:00\" is no time; write it like 09:30"), "{error}");
     }
 }

@@ -8,9 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::ids::{ContactId, ConversationId, NumberName};
 use crate::team::{Priority, TeamName};
 use crate::time::Timestamp;
-
-/// The customer service window: 24 h, less a minute for clocks that disagree.
-pub const WINDOW_MS: i64 = 24 * 60 * 60 * 1000 - 60 * 1000;
+use crate::window::{WINDOW_MS, window_end};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -222,13 +220,6 @@ impl Conversation {
     }
 }
 
-/// When the customer service window that this message opened ends. The earlier of the two instants counts: with
-/// clocks that disagree we close early rather than send outside the window.
-pub fn window_end(arrived_at: Timestamp, written_at: Option<Timestamp>) -> Timestamp {
-    let start = written_at.map_or(arrived_at, |written_at| written_at.min(arrived_at));
-    start.plus_millis(WINDOW_MS)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -240,11 +231,6 @@ mod tests {
     fn fresh() -> Conversation {
         let id = ConversationId::from_uuid(Uuid::from_u128(1));
         Conversation::new(id, ContactId::from_uuid(Uuid::from_u128(2)), NumberName::new("support-es").unwrap(), at(0))
-    }
-
-    #[test]
-    fn the_window_is_a_day_less_a_minute() {
-        assert_eq!(WINDOW_MS, (23 * 60 + 59) * 60_000);
     }
 
     #[test]

@@ -59,6 +59,10 @@ impl DecisionId {
 }
 
 uuid_id! {
+    /// An entry of the consent ledger. UUIDv7.
+    ConsentEntryId
+}
+uuid_id! {
     /// What a team is told of a conversation, and the id of the message that tells it.
     ChangeId
 }

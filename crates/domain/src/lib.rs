@@ -4,6 +4,8 @@
 //! Nothing here knows how WhatsApp, a broker or a database writes things down.
 
 pub mod calendar;
+pub mod category;
+pub mod consent;
 pub mod contact;
 pub mod conversation;
 pub mod country;
@@ -16,16 +18,22 @@ pub mod partition;
 pub mod phone;
 pub mod status;
 pub mod team;
+pub mod template;
 pub mod time;
+pub mod window;
 
 pub use calendar::{Calendar, CalendarName};
+pub use category::Category;
+pub use consent::{Consents, EffectiveConsent};
 pub use contact::{Alias, AliasSet, ContactRecord};
 pub use conversation::{Binding, Conversation, ConversationState};
 pub use id_source::IdSource;
-pub use ids::{ChangeId, ContactId, ConversationId, DecisionId, NumberName, PhoneNumberId, WabaId};
+pub use ids::{ChangeId, ConsentEntryId, ContactId, ConversationId, DecisionId, NumberName, PhoneNumberId, WabaId};
 pub use language::{KnownLanguage, LanguageEvidence, LanguageMemory, LanguageSource};
 pub use message::{InboundMessage, MessageKind};
 pub use partition::{PartitionCount, PartitionId};
 pub use status::{Status, StatusState};
 pub use team::{Team, TeamName};
+pub use template::Template;
 pub use time::Timestamp;
+pub use window::Window;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use uuid::Builder;
 use waypost_domain::PartitionId;
-use waypost_domain::conversation::WINDOW_MS;
+use waypost_domain::window::WINDOW_MS;
 
 use crate::core::{Param, Sql, params};
 use crate::lease::millis;
