@@ -16,6 +16,7 @@ pub mod message;
 mod metric_table;
 pub mod partition;
 pub mod phone;
+pub mod send;
 pub mod status;
 pub mod team;
 pub mod template;
@@ -32,6 +33,7 @@ pub use ids::{ChangeId, ConsentEntryId, ContactId, ConversationId, DecisionId, N
 pub use language::{KnownLanguage, LanguageEvidence, LanguageMemory, LanguageSource};
 pub use message::{InboundMessage, MessageKind};
 pub use partition::{PartitionCount, PartitionId};
+pub use send::{SendId, SendRequest, SendState};
 pub use status::{Status, StatusState};
 pub use team::{Team, TeamName};
 pub use template::Template;
