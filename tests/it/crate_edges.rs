@@ -33,6 +33,7 @@ enum Layer {
 const CRATES: &[(&str, Layer)] = &[
     ("waypost-domain", Layer::Pure),
     ("waypost-rules", Layer::Pure),
+    ("waypost-policy", Layer::Pure),
     ("waypost-cloud-api", Layer::Wire),
     ("waypost-proto", Layer::Wire),
     ("waypost-fault", Layer::Port),
@@ -92,6 +93,7 @@ fn may_know(layer: Layer) -> &'static [Layer] {
 /// Edges within a layer.
 const SAME_LAYER: &[(&str, &str)] = &[
     ("waypost-rules", "waypost-domain"),
+    ("waypost-policy", "waypost-domain"),
     // What the fault suite breaks lies in both ports' ways.
     ("waypost-bus", "waypost-fault"),
     ("waypost-store", "waypost-fault"),
@@ -233,6 +235,8 @@ fn the_rule_itself() {
         ("waypost-router", "waypost-ingress", false),
         ("waypost-domain", "waypost-rules", false),
         ("waypost-rules", "waypost-domain", true),
+        ("waypost-policy", "waypost-domain", true),
+        ("waypost-policy", "waypost-rules", false),
         ("waypost-bus", "waypost-cloud-api", false),
         ("waypost-bus-embedded", "waypost-bus-rabbitmq", false),
         ("waypost-worker", "waypost-cloud-api", true),

@@ -1,0 +1,55 @@
+//! Policy data as text: what is read, what is refused, and by which field.
+
+use super::*;
+
+/// The default with one replacement is refused, naming the field.
+fn check(from: &str, to: &str, want: &str) {
+    let text = PolicyData::DEFAULT_TEXT.replacen(from, to, 1);
+    assert_ne!(text, PolicyData::DEFAULT_TEXT, "{from} is not there");
+    let error = PolicyData::from_toml(&text).expect_err(want).to_string();
+    assert!(error.contains(want), "{from} → {to}: {error:?} does not say {want:?}");
+}
+
+#[test]
+fn what_is_written_is_read_again_as_toml_and_as_json() {
+    let data = PolicyData::default();
+    assert_eq!(PolicyData::from_toml(&data.to_toml().unwrap()).unwrap(), data);
+    let json = serde_json::to_string(&data).unwrap();
+    assert_eq!(serde_json::from_str::<PolicyData>(&json).unwrap(), data);
+    assert_eq!(data.errors(), []);
+}
+
+#[test]
+fn mistakes_name_their_field_and_line() {
+    check("recheck_s = 300", "recheck_s = \"soon\"", "recheck_s: ");
+    check("recheck_s = 300", "recheck_s = \"soon\"", "line 8: ");
+    check("recheck_s = 300", "", "recheck_s");
+    check("other_app = \"refuse\"", "other_app = \"perhaps\"", "other_app: unknown variant");
+    check("messages = 2\n", "message = 2\n", "frequency[0].message: unknown field");
+    check("[codes]", "[codes]\nsize = 1", "codes.size: unknown field");
+    check("from = \"20:30\"", "from = \"8pm\"", "quiet_hours.countries.FR.from: \"8pm\" is no time");
+    check("\"2026-12-25\"", "\"2026-12-32\"", "quiet_hours.countries.FR.dates: \"2026-12-32\" is no date");
+    check("minor = [\"marketing\"]", "minor = [\"ads\"]", "attributes.minor: unknown variant");
+    check("version = 1", "version = ", "line 4");
+}
+
+#[test]
+fn values_that_would_decide_wrongly_are_refused() {
+    check("recheck_s = 300", "recheck_s = 0", "recheck_s: ");
+    check("messages = 2\n", "messages = 0\n", "frequency[0].messages: must be at least 1");
+    check("period_minutes = 60", "period_minutes = 0", "automatic.period_minutes: ");
+    check("reserve_percent = 5", "reserve_percent = 91", "messaging_limit.reserve_percent: ");
+    check("TIER_2K = 2000", "TIER_2K = 0", "messaging_limit.tiers: ");
+    check("ttl_default_s = 600", "ttl_default_s = 1000", "codes.ttl_default_s: ");
+    check("any = []", "any = [\"english\"]", "templates.language_fallback.any: \"english\" is no language");
+    check("any = []", "portuguese = []", "templates.language_fallback.portuguese: ");
+    check("\"KP\"", "\"NK\"", "countries.not_served: \"NK\" is no country");
+    check("no_marketing = [\"US\"]", "no_marketing = [\"USA\"]", "countries.no_marketing: ");
+    check("\"UA-43\"", "\"Crimea\"", "countries.regions_not_served: ");
+    check("\"38065\"", "\"+38065\"", "countries.ranges_not_served: ");
+    check("countries.IN]", "countries.India]", "quiet_hours.countries.India: ");
+    check("from = \"20:30\"", "from = \"20:10\"", "quiet_hours.countries.FR: hours begin");
+    check("to = \"10:00\"", "to = \"21:00\"", "quiet_hours.countries.IN: would be quiet for ever");
+    let week = "days = [\"sun\", \"mon\", \"tue\", \"wed\", \"thu\", \"fri\", \"sat\"]";
+    check("days = [\"sun\"]", week, "quiet_hours.countries.FR.days: would be quiet for ever");
+}
