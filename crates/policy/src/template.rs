@@ -1,0 +1,195 @@
+//! Which template goes, in which language, and whether it is one that may be sent and is complete.
+//!
+//! Source: Meta's pages on template management, components, pausing and categorisation.
+
+mod buttons;
+mod language;
+mod parameters;
+
+use waypost_domain::send::content::MediaSource;
+use waypost_domain::send::{HeaderValue, Parameter, TemplateMessage, TemplateRequest, Values};
+use waypost_domain::template::{Layout, ParameterFormat, Quality, TemplateHeader, TemplateStatus};
+use waypost_domain::{Template, Timestamp};
+
+use self::parameters::Fill;
+use crate::asked::Asked;
+use crate::data::Whitespace;
+use crate::going::Going;
+use crate::rule::Rule;
+use crate::verdict::{Answer, Finding, Halt, Message, Preview, Warning, refuse};
+
+const HEADER_MAX: usize = 60;
+const BODY_MAX: usize = 1024;
+const OFFER_BODY_MAX: usize = 600;
+const CARD_BODY_MAX: usize = 160;
+
+/// The template with its values, where it is one that can be sent.
+pub(crate) fn filled<'a>(asked: &Asked<'a>, request: &TemplateRequest, is_substitute: bool) -> Answer<Going<'a>> {
+    let (template, choice) = language::chosen(asked, request)?;
+    is_sendable(template)?;
+    let form = Form { format: template.parameter_format, whitespace: asked.data.templates.whitespace };
+    let body_max = if template.has_offer_end { OFFER_BODY_MAX } else { BODY_MAX };
+    let (mut values, mut preview) = form.part("", &template.layout, &request.values, body_max)?;
+    if request.values.cards.len() != template.cards.len() {
+        let detail = format!("{} of {}", request.values.cards.len(), template.cards.len());
+        return refuse(Finding::new(Rule::CardCount).field("cards").detail(detail));
+    }
+    for (at, (card, given)) in template.cards.iter().zip(&request.values.cards).enumerate() {
+        let (values_of_card, preview_of_card) = form.part(&format!("cards[{at}]."), card, given, CARD_BODY_MAX)?;
+        values.cards.push(values_of_card);
+        preview.cards.push(preview_of_card);
+    }
+    values.offer_ends_at_ms = offer_end(template, request.values.offer_ends_at_ms, asked.now)?;
+    let warnings = warnings(asked, template, choice.is_fallback);
+    Ok(Going {
+        message: Message::Template(TemplateMessage {
+            name: template.name.clone(),
+            language: template.language.clone(),
+            values,
+        }),
+        template: Some(template),
+        // By what it is now; by what somebody asked for only where that is stricter.
+        category: asked.request.category.map_or(template.category, |asked_for| asked_for.max(template.category)),
+        is_substitute,
+        language: Some(choice),
+        preview: Some(preview),
+        warnings,
+    })
+}
+
+/// Whether its pause is over. A pause ends by itself, so the send waits.
+pub(crate) fn is_not_paused(going: &Going<'_>) -> Answer {
+    match going.template {
+        Some(template) if template.status == TemplateStatus::Paused => {
+            Err(Halt::wait(template.paused_until, Finding::new(Rule::TemplatePaused)))
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+fn is_sendable(template: &Template) -> Answer {
+    let rule = match &template.status {
+        TemplateStatus::Approved | TemplateStatus::Flagged | TemplateStatus::Paused => return Ok(()),
+        TemplateStatus::Disabled => Rule::TemplateDisabled,
+        TemplateStatus::Archived => Rule::TemplateArchived,
+        TemplateStatus::Pending | TemplateStatus::InAppeal | TemplateStatus::Rejected => Rule::TemplateNotApproved,
+        TemplateStatus::LimitExceeded | TemplateStatus::Locked => Rule::TemplateNotApproved,
+        TemplateStatus::PendingDeletion | TemplateStatus::Deleted => Rule::TemplateNotApproved,
+        // Unknown to us: not known to be sendable.
+        TemplateStatus::Other(_) => Rule::TemplateNotApproved,
+    };
+    refuse(Finding::new(rule).field("template").detail(format!(
+        "{} in {}",
+        template.status.as_str(),
+        template.language
+    )))
+}
+
+fn offer_end(template: &Template, given: Option<i64>, now: Timestamp) -> Answer<Option<i64>> {
+    let field = "offer_ends_at_ms";
+    match given {
+        None if template.has_offer_end => refuse(Finding::new(Rule::ParameterMissing).field(field)),
+        Some(_) if !template.has_offer_end => refuse(Finding::new(Rule::ParameterUnknown).field(field)),
+        Some(ends_at) if ends_at <= now.as_millis() => {
+            refuse(Finding::new(Rule::ParameterInvalid).field(field).detail("the offer has ended"))
+        }
+        given => Ok(given),
+    }
+}
+
+fn warnings(asked: &Asked<'_>, template: &Template, is_fallback: bool) -> Vec<Warning> {
+    let mut warnings = Vec::new();
+    if let Some(asked_for) = asked.request.category.filter(|asked_for| *asked_for < template.category) {
+        warnings.push(Warning::CategoryChanged { asked: asked_for, now: template.category });
+    }
+    if let Some(to) = template.announced_category.filter(|to| *to != template.category) {
+        warnings.push(Warning::CategoryWillChange { to });
+    }
+    if is_fallback {
+        warnings.push(Warning::LanguageFallback { chosen: template.language.clone() });
+    }
+    if template.status == TemplateStatus::Flagged {
+        warnings.push(Warning::TemplateFlagged);
+    }
+    if template.quality == Quality::Red {
+        warnings.push(Warning::TemplateQualityLow);
+    }
+    warnings
+}
+
+/// How the values of a template are given.
+struct Form {
+    format: ParameterFormat,
+    whitespace: Whitespace,
+}
+
+impl Form {
+    /// The values of a template or card, each where it belongs, and what the customer reads. `prefix` of the fields' names.
+    fn part(&self, prefix: &str, layout: &Layout, given: &Values, body_max: usize) -> Answer<(Values, Preview)> {
+        let (header, header_text) =
+            self.header(&format!("{prefix}header"), layout.header.as_ref(), given.header.as_ref())?;
+        let (body, body_text) = self.fill(&format!("{prefix}body"), body_max).text(&layout.body, &given.body)?;
+        let buttons = buttons::given(&format!("{prefix}buttons"), &layout.buttons, &given.buttons)?;
+        // The code goes twice: in Meta's text and in its button.
+        buttons::codes_agree(&format!("{prefix}buttons"), &buttons, &body)?;
+        let preview = Preview {
+            header: header_text,
+            body: body_text,
+            footer: layout.footer.clone(),
+            buttons: layout.buttons.iter().map(|button| button.label().to_owned()).collect(),
+            cards: Vec::new(),
+        };
+        Ok((Values { header, body, buttons, cards: Vec::new(), offer_ends_at_ms: None }, preview))
+    }
+
+    fn header(
+        &self,
+        field: &str,
+        header: Option<&TemplateHeader>,
+        given: Option<&HeaderValue>,
+    ) -> Answer<(Option<HeaderValue>, Option<String>)> {
+        if let Some(TemplateHeader::Text(text)) = header {
+            let given: &[Parameter] = match given {
+                None => &[],
+                Some(HeaderValue::Text(parameter)) => std::slice::from_ref(parameter),
+                Some(_) => return refuse(Finding::new(Rule::HeaderType).field(field).detail("a text")),
+            };
+            let (parameters, text) = self.fill(field, HEADER_MAX).text(text, given)?;
+            return Ok((parameters.into_iter().next().map(HeaderValue::Text), Some(text)));
+        }
+        let Some(header) = header else {
+            let unknown = Finding::new(Rule::ParameterUnknown).field(field).detail("the template has no header");
+            return given.map_or(Ok((None, None)), |_| refuse(unknown));
+        };
+        let Some(given) = given else {
+            return refuse(Finding::new(Rule::HeaderMissing).field(field).detail(kind(header)));
+        };
+        let source = match (header, given) {
+            (TemplateHeader::Image, HeaderValue::Image(source)) => Some(source),
+            (TemplateHeader::Video, HeaderValue::Video(source)) => Some(source),
+            (TemplateHeader::Document, HeaderValue::Document { source, .. }) => Some(source),
+            (TemplateHeader::Location, HeaderValue::Location { .. }) => None,
+            _ => return refuse(Finding::new(Rule::HeaderType).field(field).detail(kind(header))),
+        };
+        if let Some(MediaSource::Id(text) | MediaSource::Link(text)) = source
+            && text.trim().is_empty()
+        {
+            return refuse(Finding::new(Rule::HeaderMissing).field(field).detail(kind(header)));
+        }
+        Ok((Some(given.clone()), None))
+    }
+
+    const fn fill<'a>(&self, field: &'a str, max: usize) -> Fill<'a> {
+        Fill { field, format: self.format, whitespace: self.whitespace, max }
+    }
+}
+
+const fn kind(header: &TemplateHeader) -> &'static str {
+    match header {
+        TemplateHeader::Text(_) => "a text",
+        TemplateHeader::Image => "an image",
+        TemplateHeader::Video => "a video",
+        TemplateHeader::Document => "a document",
+        TemplateHeader::Location => "a location",
+    }
+}
