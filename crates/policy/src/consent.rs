@@ -43,12 +43,14 @@ pub(crate) fn no_stop_is_pending(asked: &Asked<'_>, going: &mut Going<'_>) -> An
     if is_marketing && asked.contact.has_suspected_stop {
         return Err(Halt::wait(None, Finding::new(Rule::SuspectedStop)));
     }
-    if !is_marketing && !asked.request.author.is_automatic() {
+    // Neither does a person's answer wait, nor the confirmation of a stop, which has to come soon.
+    let is_confirmation = asked.request.cause == Cause::StopConfirmation;
+    if is_confirmation || !is_marketing && !asked.request.author.is_automatic() {
         return Ok(());
     }
     match asked.opt_in {
         OptInState::CaughtUp => Ok(()),
-        OptInState::Behind => Err(Halt::wait(None, Finding::new(Rule::StopPending))),
+        OptInState::Behind => Err(Halt::wait_a_moment(Finding::new(Rule::StopPending))),
         OptInState::NotInstalled => {
             going.warnings.push(Warning::OptInNotInstalled);
             Ok(())

@@ -7,10 +7,11 @@ mod media;
 mod texts;
 
 use waypost_domain::send::content::{
-    Buttons, ContactCard, CtaUrl, Flow, Header, List, Place, ProductSection, Products, Reaction, ReplyButton, Section,
+    Buttons, ContactCard, CtaUrl, Flow, Header, List, ProductSection, Products, Reaction, ReplyButton, Section,
 };
 use waypost_domain::send::{FreeForm, SendContent};
 
+pub(crate) use self::media::source;
 use self::texts::Texts;
 use crate::asked::Asked;
 use crate::rule::Rule;
@@ -46,7 +47,7 @@ pub(crate) fn fits(asked: &Asked<'_>) -> Answer<Option<(FreeForm, Vec<Warning>)>
     match &mut content {
         FreeForm::Text { body, .. } => texts.needed("body", body, TEXT_BODY_MAX)?,
         FreeForm::Media(media) => media::fits(media, &mut texts)?,
-        FreeForm::Location(place) => self::place(place)?,
+        FreeForm::Location(place) => self::place("", place.latitude, place.longitude)?,
         FreeForm::Contacts(cards) => contacts(cards)?,
         FreeForm::Reaction(reaction) => self::reaction(reaction, asked)?,
         FreeForm::Buttons(message) => buttons(message, &mut texts)?,
@@ -72,10 +73,10 @@ pub(crate) fn fits(asked: &Asked<'_>) -> Answer<Option<(FreeForm, Vec<Warning>)>
 }
 
 /// Whether it is a place on this earth.
-fn place(place: &Place) -> Answer {
-    for (field, value, max) in [("latitude", place.latitude, 90.0), ("longitude", place.longitude, 180.0)] {
+pub(crate) fn place(prefix: &str, latitude: f64, longitude: f64) -> Answer {
+    for (field, value, max) in [("latitude", latitude, 90.0), ("longitude", longitude, 180.0)] {
         if !value.is_finite() || value.abs() > max {
-            let finding = Finding::new(Rule::ContentInvalid).field(field);
+            let finding = Finding::new(Rule::ContentInvalid).field(format!("{prefix}{field}"));
             return refuse(finding.detail(format!("must be -{max} to {max} degrees")));
         }
     }
@@ -189,8 +190,8 @@ fn header(header: Option<&mut Header>, texts: &mut Texts) -> Answer {
     match header {
         None => Ok(()),
         Some(Header::Text(text)) => texts.needed("header", text, HEADER_MAX),
-        Some(Header::Image(source) | Header::Video(source) | Header::Document { source, .. }) => {
-            media::source("header", source)
+        Some(Header::Image(media) | Header::Video(media) | Header::Document { source: media, .. }) => {
+            source("header", media)
         }
     }
 }

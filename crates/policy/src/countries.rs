@@ -14,7 +14,8 @@ use crate::verdict::{Answer, Finding, refuse};
 
 /// Where the contact is, for what goes by the customer's clock: the word of another system, else the number, else the BSUID.
 pub(crate) fn of_contact(contact: &ContactFacts) -> Option<&str> {
-    let told = contact.country.as_deref();
+    // Another system may have a word that is no code; then the number knows better.
+    let told = contact.country.as_deref().filter(|code| country::is_code(code));
     told.or_else(|| of_phone(contact.phone.as_deref())).or_else(|| of_bsuid(contact))
 }
 

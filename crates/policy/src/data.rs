@@ -7,6 +7,8 @@ mod toml_form;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
+use jiff::civil;
+use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 use waypost_domain::calendar::{Date, TimeOfDay, Weekday};
 use waypost_domain::{Category, Timestamp};
@@ -25,6 +27,8 @@ pub struct PolicyData {
     pub as_of: Date,
     /// How long what nobody knows the end of waits until it is looked at again, in seconds.
     pub recheck_s: u32,
+    /// The same of what mostly is a matter of seconds.
+    pub recheck_soon_s: u32,
     /// Two equal messages within this look like a repeat, in seconds.
     pub repeat_s: u32,
     /// Whether a person may finish, inside the window, the conversation in which the customer said stop.
@@ -212,9 +216,14 @@ impl PolicyData {
         check::errors(self)
     }
 
-    /// After how long something is looked at again whose end nobody knows.
-    pub(crate) fn recheck_at(&self, now: Timestamp) -> Timestamp {
-        now.plus_millis(i64::from(self.recheck_s) * 1000)
+    /// How many days ago somebody looked at its facts last; negative for a date to come.
+    pub fn age_days(&self, now: Timestamp) -> i64 {
+        let today = jiff::Timestamp::from_millisecond(now.as_millis()).unwrap_or(jiff::Timestamp::MAX);
+        let year = i16::try_from(self.as_of.year()).unwrap_or(i16::MAX);
+        let (month, day) = (self.as_of.month().cast_signed(), self.as_of.day().cast_signed());
+        let as_of = civil::Date::new(year, month, day).unwrap_or(civil::Date::MAX);
+        let since = as_of.duration_until(TimeZone::UTC.to_datetime(today).date());
+        since.as_hours() / 24
     }
 }
 

@@ -4,7 +4,7 @@ use waypost_domain::Timestamp;
 
 use crate::asked::Asked;
 use crate::rule::Rule;
-use crate::verdict::{Answer, Finding, Halt, Verdict};
+use crate::verdict::{Answer, Finding, Halt, Until, Verdict};
 
 /// Whether it is still of use. Its last instant is not.
 pub(crate) fn still_of_use(asked: &Asked<'_>) -> Answer {
@@ -24,12 +24,16 @@ pub(crate) fn settle(halt: Halt, asked: &Asked<'_>) -> Verdict {
         Halt::Wait { until, finding } => (until, finding),
     };
     let expires_at = asked.request.expires_at.unwrap_or(Timestamp::from_millis(i64::MAX));
-    let recheck_at = asked.data.recheck_at(asked.now);
-    let is_too_late = asked.now >= expires_at || until.is_some_and(|until| until >= expires_at);
-    if is_too_late {
+    let is_over = asked.now >= expires_at || matches!(until, Until::At(until) if until >= expires_at);
+    if is_over {
         return Verdict::Expired(finding);
     }
-    // An end that is past was wrong: it still does not go.
-    let until = until.filter(|until| *until > asked.now).unwrap_or(recheck_at);
+    let in_seconds = |seconds: u32| asked.now.plus_millis(i64::from(seconds) * 1000);
+    let until = match until {
+        Until::At(until) if until > asked.now => until,
+        // An end that is past was wrong: it still does not go.
+        Until::At(_) | Until::Unknown => in_seconds(asked.data.recheck_s),
+        Until::Soon => in_seconds(asked.data.recheck_soon_s),
+    };
     Verdict::Deferred { until: until.min(expires_at), finding }
 }

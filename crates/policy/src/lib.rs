@@ -10,6 +10,7 @@ pub mod asked;
 pub mod rule;
 pub mod verdict;
 
+mod blank;
 mod codes;
 mod consent;
 mod content;

@@ -6,13 +6,13 @@ mod buttons;
 mod language;
 mod parameters;
 
-use waypost_domain::send::content::MediaSource;
 use waypost_domain::send::{HeaderValue, Parameter, TemplateMessage, TemplateRequest, Values};
 use waypost_domain::template::{Layout, ParameterFormat, Quality, TemplateHeader, TemplateStatus};
 use waypost_domain::{Template, Timestamp};
 
 use self::parameters::Fill;
 use crate::asked::Asked;
+use crate::content;
 use crate::data::Whitespace;
 use crate::going::Going;
 use crate::rule::Rule;
@@ -164,17 +164,14 @@ impl Form {
         let Some(given) = given else {
             return refuse(Finding::new(Rule::HeaderMissing).field(field).detail(kind(header)));
         };
-        let source = match (header, given) {
-            (TemplateHeader::Image, HeaderValue::Image(source)) => Some(source),
-            (TemplateHeader::Video, HeaderValue::Video(source)) => Some(source),
-            (TemplateHeader::Document, HeaderValue::Document { source, .. }) => Some(source),
-            (TemplateHeader::Location, HeaderValue::Location { .. }) => None,
+        match (header, given) {
+            (TemplateHeader::Image, HeaderValue::Image(source))
+            | (TemplateHeader::Video, HeaderValue::Video(source))
+            | (TemplateHeader::Document, HeaderValue::Document { source, .. }) => content::source(field, source)?,
+            (TemplateHeader::Location, HeaderValue::Location { latitude, longitude, .. }) => {
+                content::place(&format!("{field}."), *latitude, *longitude)?;
+            }
             _ => return refuse(Finding::new(Rule::HeaderType).field(field).detail(kind(header))),
-        };
-        if let Some(MediaSource::Id(text) | MediaSource::Link(text)) = source
-            && text.trim().is_empty()
-        {
-            return refuse(Finding::new(Rule::HeaderMissing).field(field).detail(kind(header)));
         }
         Ok((Some(given.clone()), None))
     }

@@ -211,16 +211,30 @@ impl fmt::Display for Finding {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Halt {
     Refuse(Finding),
-    /// `until`: when it ends, where that is known; else it is looked at again after a while.
-    Wait {
-        until: Option<Timestamp>,
-        finding: Finding,
-    },
+    Wait { until: Until, finding: Finding },
+}
+
+/// When a wait ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Until {
+    At(Timestamp),
+    /// Nobody knows: it is looked at again after a while.
+    Unknown,
+    /// The same, and it mostly is a matter of seconds.
+    Soon,
 }
 
 impl Halt {
     pub(crate) const fn wait(until: Option<Timestamp>, finding: Finding) -> Self {
+        let until = match until {
+            Some(until) => Until::At(until),
+            None => Until::Unknown,
+        };
         Self::Wait { until, finding }
+    }
+
+    pub(crate) const fn wait_a_moment(finding: Finding) -> Self {
+        Self::Wait { until: Until::Soon, finding }
     }
 }
 

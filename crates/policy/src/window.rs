@@ -72,6 +72,6 @@ pub(crate) fn thread_is_ours(asked: &Asked<'_>, going: &mut Going<'_>) -> Answer
     let finding = Finding::new(Rule::ThreadElsewhere);
     match asked.data.other_app {
         OtherApp::Refuse => refuse(finding),
-        OtherApp::Wait | OtherApp::Send => Err(Halt::wait(None, finding)),
+        OtherApp::Wait | OtherApp::Send => Err(Halt::wait_a_moment(finding)),
     }
 }

@@ -39,7 +39,8 @@ pub(super) fn fits(media: &mut Media, texts: &mut Texts) -> Answer {
     media.filename.as_ref().map_or(Ok(()), |name| texts::id("filename", name, FILENAME_MAX))
 }
 
-pub(super) fn source(field: &str, source: &MediaSource) -> Answer {
+/// An id, or a whole address.
+pub(crate) fn source(field: &str, source: &MediaSource) -> Answer {
     match source {
         MediaSource::Id(id) => texts::id(&format!("{field}.id"), id, URL_MAX),
         MediaSource::Link(link) => texts::address(&format!("{field}.link"), link, URL_MAX),

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use unicode_segmentation::UnicodeSegmentation;
 
+use crate::blank::is_blank;
 use crate::rule::Rule;
 use crate::verdict::{Answer, Finding, Warning, refuse};
 
@@ -95,10 +96,6 @@ pub(super) fn signs(text: &str) -> usize {
 
 fn too_long(field: &str, length: usize, max: usize) -> Finding {
     Finding::new(Rule::ContentTooLong).field(field).detail(format!("{length} characters of at most {max}"))
-}
-
-fn is_blank(text: &str) -> bool {
-    text.chars().all(char::is_whitespace)
 }
 
 /// To at most `max` characters, never inside of what people count as one sign.

@@ -34,8 +34,10 @@ impl Checker {
     }
 
     fn numbers(&mut self, data: &PolicyData) {
-        if !(1..=86_400).contains(&data.recheck_s) {
-            self.error("recheck_s", "must be 1 to 86400 seconds");
+        for (field, seconds) in [("recheck_s", data.recheck_s), ("recheck_soon_s", data.recheck_soon_s)] {
+            if !(1..=86_400).contains(&seconds) {
+                self.error(field, "must be 1 to 86400 seconds");
+            }
         }
         for (at, cap) in data.frequency.iter().enumerate() {
             self.cap(*cap, &format!("frequency[{at}]"));

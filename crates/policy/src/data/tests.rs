@@ -22,7 +22,7 @@ fn what_is_written_is_read_again_as_toml_and_as_json() {
 #[test]
 fn mistakes_name_their_field_and_line() {
     check("recheck_s = 300", "recheck_s = \"soon\"", "recheck_s: ");
-    check("recheck_s = 300", "recheck_s = \"soon\"", "line 8: ");
+    check("recheck_s = 300", "recheck_s = \"soon\"", "line 9: ");
     check("recheck_s = 300", "", "recheck_s");
     check("other_app = \"refuse\"", "other_app = \"perhaps\"", "other_app: unknown variant");
     check("messages = 2\n", "message = 2\n", "frequency[0].message: unknown field");
@@ -36,6 +36,7 @@ fn mistakes_name_their_field_and_line() {
 #[test]
 fn values_that_would_decide_wrongly_are_refused() {
     check("recheck_s = 300", "recheck_s = 0", "recheck_s: ");
+    check("recheck_soon_s = 5", "recheck_soon_s = 0", "recheck_soon_s: ");
     check("messages = 2\n", "messages = 0\n", "frequency[0].messages: must be at least 1");
     check("period_minutes = 60", "period_minutes = 0", "automatic.period_minutes: ");
     check("reserve_percent = 5", "reserve_percent = 91", "messaging_limit.reserve_percent: ");
@@ -52,4 +53,16 @@ fn values_that_would_decide_wrongly_are_refused() {
     check("to = \"10:00\"", "to = \"21:00\"", "quiet_hours.countries.IN: would be quiet for ever");
     let week = "days = [\"sun\", \"mon\", \"tue\", \"wed\", \"thu\", \"fri\", \"sat\"]";
     check("days = [\"sun\"]", week, "quiet_hours.countries.FR.days: would be quiet for ever");
+}
+
+#[test]
+fn its_age_is_in_days() {
+    // As of 29 November 2026, at midnight.
+    let midnight = Timestamp::from_millis(1_795_910_400_000);
+    let data = PolicyData::default();
+    for days in [-1, 0, 1, 90] {
+        let that_day = midnight.plus_millis(days * 24 * 60 * 60 * 1000);
+        assert_eq!(data.age_days(that_day), days);
+        assert_eq!(data.age_days(that_day.plus_millis(24 * 60 * 60 * 1000 - 1)), days);
+    }
 }

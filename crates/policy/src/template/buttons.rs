@@ -8,7 +8,8 @@ use std::collections::HashSet;
 use waypost_domain::send::{ButtonParameter, ButtonValue, Parameter};
 use waypost_domain::template::{ParameterFormat, TemplateButton};
 
-use super::parameters::{is_blank, variables};
+use super::parameters::variables;
+use crate::blank::is_blank;
 use crate::rule::Rule;
 use crate::verdict::{Answer, Finding, refuse};
 

@@ -8,6 +8,7 @@ use std::collections::HashSet;
 use waypost_domain::send::{Parameter, ParameterValue};
 use waypost_domain::template::ParameterFormat;
 
+use crate::blank::is_blank;
 use crate::data::Whitespace;
 use crate::rule::Rule;
 use crate::verdict::{Answer, Finding, refuse};
@@ -139,12 +140,6 @@ pub(super) fn fold_whitespace(text: &str) -> String {
     folded
 }
 
-/// A value that shows nothing.
-pub(super) fn is_blank(text: &str) -> bool {
-    let is_invisible = |c| matches!(c, '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}');
-    text.chars().all(|c| c.is_whitespace() || is_invisible(c))
-}
-
 /// A space, or what breaks a line or jumps in it. A no-break space, as in `12 €`, is a character like others.
 const fn is_breaking(c: char) -> bool {
     matches!(c, ' ' | '\t'..='\r' | '\u{85}' | '\u{2028}' | '\u{2029}')
@@ -199,13 +194,6 @@ mod tests {
             ("", ""),
         ] {
             assert_eq!(fold_whitespace(text), want, "{text:?}");
-        }
-    }
-
-    #[test]
-    fn values_that_show_nothing_are_blank() {
-        for (text, blank) in [("", true), (" ", true), ("\u{a0}\u{200b}", true), ("\u{feff}x", false), ("0", false)] {
-            assert_eq!(is_blank(text), blank, "{text:?}");
         }
     }
 

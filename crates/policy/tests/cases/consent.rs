@@ -6,7 +6,7 @@ use waypost_domain::{Category, EffectiveConsent};
 use waypost_policy::Warning;
 use waypost_policy::asked::OptInState;
 
-use crate::scene::{Scene, check, check_scene, granted, opened_at};
+use crate::scene::{Scene, check, check_scene, granted, opened_at, until};
 
 fn marketing() -> Scene {
     Scene::template(Category::Marketing)
@@ -115,6 +115,11 @@ fn a_stop_is_confirmed_once() {
     };
     check(stopped(Scene::answer(), 0), again, "refused stop_confirmed");
     check(Scene::answer(), confirms, "refused stop_confirmed");
+    let at_once = |s: &mut Scene| {
+        confirms(s);
+        s.opt_in = OptInState::Behind;
+    };
+    check(stopped(Scene::answer(), 0), at_once, "allowed");
     let promotes = |s: &mut Scene| {
         confirms(s);
         s.request.category = Some(Category::Marketing);
@@ -135,6 +140,8 @@ fn marketing_and_machines_wait_for_the_opt_in_worker() {
     let behind = |s: &mut Scene| s.opt_in = OptInState::Behind;
     let by_a_person = |s: &mut Scene| s.request.author = Author::Agent("kim".to_owned());
     check(marketing(), behind, "deferred stop_pending");
+    let waits = marketing().with(behind);
+    assert_eq!(until(&waits).millis_since(waits.now), 5_000);
     check(utility(), behind, "deferred stop_pending");
     check(marketing().with(by_a_person), behind, "deferred stop_pending");
     check(utility().with(by_a_person), behind, "allowed");

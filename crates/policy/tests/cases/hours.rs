@@ -93,6 +93,10 @@ fn countries_have_hours_and_days_of_their_own() {
     // The CRM's word on the country goes before the number.
     let moved = of("34600000147", "2026-12-06T12:00").with(|s| s.contact.country = Some("FR".to_owned()));
     check_until(&moved, "2026-12-07T07:00");
+    check_scene(
+        &of("34600000147", "2026-12-06T12:00").with(|s| s.contact.country = Some("Francia".to_owned())),
+        "allowed",
+    );
 }
 
 #[test]

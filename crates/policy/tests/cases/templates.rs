@@ -69,7 +69,7 @@ fn headers_need_what_they_show_at_every_send() {
             row(s).layout.header = Some(TemplateHeader::Image);
             s.values().header = Some(empty);
         },
-        "refused header_missing header",
+        "refused content_missing header.id",
     );
     check(utility(), |s| s.values().header = Some(image()), "refused parameter_unknown header");
     let text = |s: &mut Scene| row(s).layout.header = Some(TemplateHeader::Text("Pedido {{1}}".to_owned()));

@@ -48,7 +48,7 @@ fn what_is_of_no_use_any_more_expires() {
         s.conversation.other_app_holds_thread = true;
         s.data.other_app = OtherApp::Wait;
     });
-    assert_eq!(until(&waits).millis_since(waits.now), 300_000);
+    assert_eq!(until(&waits).millis_since(waits.now), 5_000);
     let short = waits.with(|s| s.request.expires_at = Some(s.now.plus_millis(1_000)));
     assert_eq!(until(&short).millis_since(short.now), 1_000);
 }
