@@ -13,7 +13,7 @@ pub use content::FreeForm;
 pub use mark::Mark;
 pub use order::{OrderLimits, Predecessor, Turn, turn};
 pub use progress::{Progress, Told};
-pub use request::{Author, Cause, InvalidSendId, SendContent, SendId, SendRequest};
+pub use request::{Author, Cause, InvalidSendId, SendClass, SendContent, SendId, SendRequest};
 pub use state::{SendState, Step};
 pub use template::{
     ButtonParameter, ButtonValue, HeaderValue, Parameter, ParameterValue, TemplateMessage, TemplateRequest, Values,

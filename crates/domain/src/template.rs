@@ -40,6 +40,7 @@ pub struct Layout {
     pub buttons: Vec<TemplateButton>,
 }
 
+/// Above the text of a template.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TemplateHeader {
@@ -84,6 +85,7 @@ pub enum TemplateButton {
 }
 
 impl TemplateButton {
+    /// What stands on it.
     pub fn label(&self) -> &str {
         match self {
             Self::QuickReply { label } | Self::Url { label, .. } | Self::Phone { label } => label,
@@ -93,6 +95,7 @@ impl TemplateButton {
     }
 }
 
+/// How the variables of a template are named.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ParameterFormat {

@@ -29,6 +29,7 @@ impl Window {
     /// Of a customer who never wrote.
     pub const CLOSED: Self = Self { ends_at: None };
 
+    /// Of a customer who wrote, open until then.
     pub const fn until(ends_at: Timestamp) -> Self {
         Self { ends_at: Some(ends_at) }
     }

@@ -10,7 +10,7 @@ use crate::rule::Rule;
 use crate::verdict::{Address, Answer, Finding, Halt, refuse};
 
 pub(crate) fn arrive_alive(asked: &Asked<'_>, going: &Going<'_>, address: &Address) -> Answer {
-    if going.category != Category::Authentication {
+    if !going.is_of(Category::Authentication) {
         return Ok(());
     }
     if matches!(address, Address::Bsuid(_)) {

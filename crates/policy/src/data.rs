@@ -69,6 +69,7 @@ pub struct Cap {
     pub period_minutes: u32,
 }
 
+/// What counts for templates besides what Meta says of each.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TemplateData {
@@ -88,6 +89,7 @@ pub enum Whitespace {
     Refuse,
 }
 
+/// How long one-time codes are tried to be delivered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CodeData {
@@ -131,6 +133,7 @@ pub struct MessagingLimit {
     pub unknown_tier: u32,
 }
 
+/// Where WhatsApp does not serve businesses, or not with everything.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Countries {
@@ -144,6 +147,7 @@ pub struct Countries {
     pub no_marketing: Vec<String>,
 }
 
+/// What messages are looked through for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WarningData {
@@ -153,6 +157,7 @@ pub struct WarningData {
     pub third_party: Vec<String>,
 }
 
+/// When what waits, by country.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct QuietHours {

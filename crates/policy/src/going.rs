@@ -24,6 +24,11 @@ impl Going<'_> {
         self.template.is_some()
     }
 
+    /// Whether it is of the category, to us or to Meta: given a code whose author calls it utility, then it is both.
+    pub(crate) fn is_of(&self, category: Category) -> bool {
+        self.category == category || self.template.is_some_and(|template| template.category == category)
+    }
+
     /// Whether it answers the customer and is nothing stricter besides.
     pub(crate) fn is_answer(&self) -> bool {
         !self.is_template() && self.category == Category::Service

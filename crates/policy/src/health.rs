@@ -39,6 +39,6 @@ fn is_about(what: Barred, going: &Going<'_>) -> bool {
     match what {
         Barred::Everything => true,
         Barred::Templates => going.is_template(),
-        Barred::Category(category) => going.category == category,
+        Barred::Category(category) => going.is_of(category),
     }
 }

@@ -111,7 +111,7 @@ pub struct Preview {
 pub enum Warning {
     /// A link to a site that is none of ours.
     ForeignLink { host: String },
-    /// A link to a WhatsApp number that is none of ours.
+    /// It names a WhatsApp number that is none of ours.
     OtherWhatsAppNumber,
     /// It speaks in the name of somebody else; consent was given to this business.
     ThirdPartySender { phrase: String },
@@ -143,7 +143,7 @@ impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::ForeignLink { host } => write!(f, "it links to {host}, which is not among our sites"),
-            Self::OtherWhatsAppNumber => f.write_str("it links to a WhatsApp number that is not ours"),
+            Self::OtherWhatsAppNumber => f.write_str("it names a WhatsApp number that is not ours"),
             Self::ThirdPartySender { phrase } => {
                 write!(f, "it speaks for somebody else ({phrase}); consent was given to this business")
             }
@@ -175,6 +175,7 @@ pub struct Finding {
 }
 
 impl Finding {
+    /// Of a rule, with nothing more to say.
     pub const fn new(rule: Rule) -> Self {
         Self { rule, field: None, detail: None }
     }

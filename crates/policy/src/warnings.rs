@@ -17,6 +17,9 @@ pub(crate) fn look(asked: &Asked<'_>, going: &mut Going<'_>) {
             found.extend(of_link(asked, link));
         }
         let lower = text.to_lowercase();
+        if lower.contains("whatsapp") && numbers(text).any(|number| !is_ours(asked, &number)) {
+            found.push(Warning::OtherWhatsAppNumber);
+        }
         let phrase = asked.data.warnings.third_party.iter().find(|phrase| lower.contains(&phrase.to_lowercase()));
         found.extend(phrase.map(|phrase| Warning::ThirdPartySender { phrase: phrase.clone() }));
     }
@@ -47,8 +50,7 @@ fn is_repeat(asked: &Asked<'_>, going: &Going<'_>) -> bool {
 fn of_link(asked: &Asked<'_>, link: &str) -> Option<Warning> {
     let host = host(link)?;
     if let Some(number) = whatsapp_number(&host, link) {
-        let is_ours = asked.number.ours.iter().chain(&asked.number.phone).any(|ours| phone::is_same(ours, &number));
-        return (!is_ours).then_some(Warning::OtherWhatsAppNumber);
+        return (!is_ours(asked, &number)).then_some(Warning::OtherWhatsAppNumber);
     }
     let own = &asked.data.warnings.own_sites;
     let is_own = |site: &String| {
@@ -56,6 +58,18 @@ fn of_link(asked: &Asked<'_>, link: &str) -> Option<Warning> {
         host == site || host.strip_suffix(&site).is_some_and(|rest| rest.ends_with('.'))
     };
     (!own.is_empty() && !own.iter().any(is_own)).then_some(Warning::ForeignLink { host })
+}
+
+fn is_ours(asked: &Asked<'_>, number: &str) -> bool {
+    asked.number.ours.iter().chain(&asked.number.phone).any(|ours| phone::is_same(ours, number))
+}
+
+/// Numbers with their country code: `+34 699 999 999`.
+fn numbers(text: &str) -> impl Iterator<Item = String> {
+    text.split('+').skip(1).filter_map(|rest| {
+        let end = rest.find(|c: char| !c.is_ascii_digit() && !" -.()".contains(c)).unwrap_or(rest.len());
+        phone::international(rest[..end].trim_end_matches([' ', '-', '.', '('])).ok().map(|digits| digits.into_owned())
+    })
 }
 
 /// What WhatsApp makes a link of.

@@ -44,6 +44,7 @@ pub enum FreeForm {
     Products(Products),
 }
 
+/// Meta's kinds of media.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum MediaKind {
@@ -77,6 +78,7 @@ pub enum MediaSource {
     Link(String),
 }
 
+/// A file, with what is said about it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Media {
     pub kind: MediaKind,
@@ -91,6 +93,7 @@ pub struct Media {
     pub voice: bool,
 }
 
+/// A point on the map, in degrees.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Place {
     pub latitude: f64,
@@ -99,6 +102,7 @@ pub struct Place {
     pub address: Option<String>,
 }
 
+/// Somebody whom the customer may keep.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ContactCard {
     pub formatted_name: String,
@@ -109,12 +113,14 @@ pub struct ContactCard {
     pub emails: Vec<String>,
 }
 
+/// A number of theirs; with `wa_id` it opens a chat.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CardPhone {
     pub phone: String,
     pub wa_id: Option<String>,
 }
 
+/// An emoji on a message of the customer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reaction {
     /// The wamid of what it is about.
@@ -135,6 +141,7 @@ pub enum Header {
     Document { source: MediaSource, filename: Option<String> },
 }
 
+/// A text with up to three buttons that answer it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Buttons {
     pub header: Option<Header>,
@@ -143,6 +150,7 @@ pub struct Buttons {
     pub buttons: Vec<ReplyButton>,
 }
 
+/// A button whose tap is an answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReplyButton {
     /// Comes back when it is tapped.
@@ -150,6 +158,7 @@ pub struct ReplyButton {
     pub title: String,
 }
 
+/// A text with a button that opens a list to choose from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct List {
     /// A list's header is a text.
@@ -161,6 +170,7 @@ pub struct List {
     pub sections: Vec<Section>,
 }
 
+/// Rows of a list that belong together.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Section {
     /// Compulsory where there are several.
@@ -168,6 +178,7 @@ pub struct Section {
     pub rows: Vec<Row>,
 }
 
+/// What can be chosen.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Row {
     /// Comes back when it is tapped.
@@ -203,6 +214,7 @@ pub struct Flow {
     pub data: Option<String>,
 }
 
+/// Several products of a catalog.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Products {
     /// Compulsory here.
@@ -213,6 +225,7 @@ pub struct Products {
     pub sections: Vec<ProductSection>,
 }
 
+/// Products that belong together.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProductSection {
     /// Compulsory where there are several.

@@ -26,6 +26,7 @@ impl SendId {
     /// Bytes of the longest.
     pub const LENGTH_MAX: usize = 128;
 
+    /// Checks it.
     pub fn new(id: impl Into<String>) -> Result<Self, InvalidSendId> {
         let id = id.into();
         let valid = (1..=Self::LENGTH_MAX).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic());
@@ -104,6 +105,25 @@ pub enum Cause {
     Event(String),
 }
 
+/// Order is kept within a conversation and a class; the classes never wait for each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SendClass {
+    /// Somebody waits for it.
+    Answer,
+    BusinessStarted,
+}
+
+impl Cause {
+    /// Whom a send with this cause is kept in order with.
+    pub const fn class(&self) -> SendClass {
+        match self {
+            Self::Reply | Self::CustomerAsked | Self::StopConfirmation => SendClass::Answer,
+            Self::Event(_) => SendClass::BusinessStarted,
+        }
+    }
+}
+
 /// What is to be sent.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -159,6 +179,14 @@ mod tests {
             assert_eq!(SendId::new(bad), Err(InvalidSendId), "{bad:?}");
         }
         assert!(serde_json::from_str::<SendId>("\"a b\"").is_err());
+    }
+
+    #[test]
+    fn what_somebody_waits_for_is_an_answer() {
+        for cause in [Cause::Reply, Cause::CustomerAsked, Cause::StopConfirmation] {
+            assert_eq!(cause.class(), SendClass::Answer, "{cause:?}");
+        }
+        assert_eq!(Cause::Event("winter".to_owned()).class(), SendClass::BusinessStarted);
     }
 
     #[test]

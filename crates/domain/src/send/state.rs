@@ -90,6 +90,7 @@ impl SendState {
         }
     }
 
+    /// Of its word; `None` for words of later releases.
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|state| state.as_str() == text)
     }

@@ -90,10 +90,12 @@ impl ParameterValue {
 }
 
 impl Parameter {
+    /// A text for the variable that has this place.
     pub fn positional(text: impl Into<String>) -> Self {
         Self { name: None, value: ParameterValue::Text(text.into()) }
     }
 
+    /// A text for the variable of this name.
     pub fn named(name: impl Into<String>, text: impl Into<String>) -> Self {
         Self { name: Some(name.into()), value: ParameterValue::Text(text.into()) }
     }
@@ -107,6 +109,7 @@ pub struct ButtonParameter {
     pub value: ButtonValue,
 }
 
+/// What a button may need.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ButtonValue {

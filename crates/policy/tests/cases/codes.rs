@@ -15,6 +15,9 @@ fn codes_go_to_numbers_only() {
     check_scene(&code(), "allowed");
     check(code(), |s| s.contact.phone = None, "refused code_to_user_id");
     check(Scene::template(Category::Utility), |s| s.contact.phone = None, "allowed");
+    // Whatever its author calls it.
+    let called_utility = |s: &mut Scene| (s.request.category, s.contact.phone) = (Some(Category::Utility), None);
+    check(code(), called_utility, "refused code_to_user_id");
     check(
         Scene::template(Category::Utility),
         |s| {

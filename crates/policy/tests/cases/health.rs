@@ -23,6 +23,9 @@ fn bars_are_about_what_they_say() {
     check(utility(), by_number(Barred::Templates, None), "deferred number_stopped");
     check(utility(), by_number(Barred::Category(Category::Utility), None), "deferred number_stopped");
     check(utility(), by_number(Barred::Category(Category::Marketing), None), "allowed");
+    let called_marketing = utility().with(|s| s.request.category = Some(Category::Marketing));
+    check(called_marketing.clone(), by_number(Barred::Category(Category::Utility), None), "deferred number_stopped");
+    check(called_marketing, by_number(Barred::Category(Category::Marketing), None), "deferred number_stopped");
     check(Scene::answer(), |s| s.health.account = vec![bar(Barred::Everything, None)(s)], "deferred account_stopped");
     // One that is over.
     check(Scene::answer(), by_number(Barred::Everything, Some(0)), "allowed");

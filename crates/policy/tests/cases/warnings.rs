@@ -39,6 +39,9 @@ fn whatsapp_numbers_of_others() {
     assert_eq!(says("Escribe a wa.me/34699999999"), other);
     assert_eq!(says("https://api.whatsapp.com/send?phone=34699999999"), other);
     assert_eq!(says("whatsapp://send?phone=34699999999"), other);
+    assert_eq!(says("Nuestro WhatsApp: +34 910 00 00 02."), []);
+    assert_eq!(says("Su WhatsApp es el +34 699 99 99 99 (9-14 h)."), other);
+    assert_eq!(says("Llama al +34 699 99 99 99."), []);
 }
 
 #[test]
