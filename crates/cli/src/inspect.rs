@@ -120,13 +120,15 @@ fn status_fields(line: &mut Map<String, Value>, status: &Status) {
     line.insert("contact".into(), contact(&status.recipient));
     put(line, "participant", status.participant.as_deref());
     put(line, "callback_data", status.callback_data.as_deref());
-    put(line, "pricing_category", status.pricing_category.as_deref());
-    put(line, "pricing_type", status.pricing_type.as_deref());
+    if let Some(pricing) = &status.pricing {
+        put(line, "pricing_category", pricing.category.as_deref());
+        put(line, "pricing_type", pricing.kind.as_deref());
+    }
     if let Some(at) = status.timestamp {
         line.insert("timestamp_ms".into(), at.as_millis().into());
     }
-    if !status.error_codes.is_empty() {
-        line.insert("errors".into(), json!(status.error_codes));
+    if !status.errors.is_empty() {
+        line.insert("errors".into(), json!(status.error_codes()));
     }
 }
 

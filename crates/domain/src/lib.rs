@@ -34,7 +34,7 @@ pub use language::{KnownLanguage, LanguageEvidence, LanguageMemory, LanguageSour
 pub use message::{InboundMessage, MessageKind};
 pub use partition::{PartitionCount, PartitionId};
 pub use send::{SendId, SendRequest, SendState};
-pub use status::{Status, StatusState};
+pub use status::{PricedConversation, Pricing, Status, StatusState};
 pub use team::{Team, TeamName};
 pub use template::Template;
 pub use time::Timestamp;

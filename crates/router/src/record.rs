@@ -133,6 +133,7 @@ impl Kept {
 
 fn status(event: &v1::Event, received_at: Timestamp) -> Result<Kept, NotKept> {
     let status = decode_status(std::str::from_utf8(&event.json)?)?;
+    let error_codes = status.error_codes();
     // When it was delivered or read says nothing of who spoke last: the customer may have written in between.
     let is_sent = status.state == StatusState::Sent && status.participant.is_none() && !status.recipient.is_empty();
     let sent = is_sent.then(|| SentTo {
@@ -148,8 +149,8 @@ fn status(event: &v1::Event, received_at: Timestamp) -> Result<Kept, NotKept> {
         participant: status.participant,
         at: status.timestamp,
         received_at,
+        error_codes,
         callback_data: status.callback_data,
-        error_codes: status.error_codes,
         json: event.json.to_vec(),
     };
     Ok(Kept::Status(row, sent))

@@ -317,7 +317,7 @@ mod tests {
         assert!(sent.iter().any(is_said), "{event:?} in {sent:?}");
         match &event.content {
             Content::Status(status) if status.state.as_str() == "failed" => {
-                assert_eq!(status.error_codes, [131_047]);
+                assert_eq!(status.error_codes(), [131_047]);
                 "failed"
             }
             Content::Status(_) => "status",

@@ -3,13 +3,12 @@
 
 use serde_json::value::RawValue;
 use waypost_domain::message::{
-    Call, Card, CardPhone, Form, FormField, Item, Location, MessageContent, MessageError, Order, Reaction, System,
+    Call, Card, CardPhone, Form, FormField, Item, Location, MessageContent, Order, Reaction, System,
 };
 
+use crate::error_object::cut;
 use crate::json::{self, Json, entries, fields_of, for_each, integer, string};
 
-/// A person reads a handful of errors; a hostile list of them must not become a large one of ours.
-const ERRORS_MAX: usize = 16;
 const CARDS_MAX: usize = 32;
 /// Of phones and addresses on a card.
 const REACHED_MAX: usize = 8;
@@ -20,8 +19,6 @@ const FORM_DEPTH_MAX: usize = 4;
 /// Of values in a form, those that hold others among them.
 const FORM_VISITED_MAX: usize = 1_000;
 const FORM_NAME_BYTES_MAX: usize = 120;
-/// Of an error's title, and of its details: Meta's are a sentence.
-const ERROR_BYTES_MAX: usize = 500;
 
 /// Where a message keeps what only its type says.
 #[derive(Default)]
@@ -81,28 +78,6 @@ pub(super) fn missed_call(call: &str) -> Option<Call> {
     let was_taken = is(status, "COMPLETED") || integer(duration).is_some_and(|seconds| seconds > 0);
     let is_missed = is(event, "terminate") && is(direction, "USER_INITIATED") && !was_taken;
     is_missed.then(|| Call { status: string(status) })
-}
-
-/// `errors[]`, in order; those without a code are left out.
-pub(super) fn errors(errors: Json<'_>) -> Vec<MessageError> {
-    let Some(errors) = errors else { return Vec::new() };
-    let error = |error: Json<'_>| {
-        let [code, title, message, data] = fields_of(error, &["code", "title", "message", "error_data"]);
-        let [details] = fields_of(data, &["details"]);
-        let short = |text| string(text).map(|text| cut(&text, ERROR_BYTES_MAX).to_owned());
-        Some(MessageError {
-            code: integer(code)?,
-            title: short(title),
-            details: short(details).or_else(|| short(message)),
-        })
-    };
-    let mut all = Vec::new();
-    for_each(errors, |element| {
-        if all.len() < ERRORS_MAX {
-            all.extend(error(Some(element)));
-        }
-    });
-    all
 }
 
 fn collect<T>(list: &RawValue, count_max: usize, read: impl Fn(Json<'_>) -> T) -> Vec<T> {
@@ -235,9 +210,4 @@ impl FormReader {
             self.fields.push(FormField { name, value: values.join(", ") });
         }
     }
-}
-
-/// `text`, or what of it fits, whole characters only.
-fn cut(text: &str, bytes_max: usize) -> &str {
-    &text[..text.floor_char_boundary(bytes_max)]
 }

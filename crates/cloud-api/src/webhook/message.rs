@@ -5,9 +5,10 @@
 use waypost_domain::message::{Edit, Forwarded, Media, MessageContent, Quoted, Referral, Rotation, Tap, TapSource};
 use waypost_domain::{AliasSet, InboundMessage, MessageKind, Timestamp};
 
-use super::content::{Parts, errors, missed_call};
+use super::content::{Parts, missed_call};
 use super::person::Ids;
 use super::{DecodeError, Sender};
+use crate::error_object::errors;
 use crate::json::{Json, Oddities, fields, fields_of, integer, object, string};
 
 /// Decodes a customer's message. `sender.aliases` is taken as it is; when it names nobody, the message's own `from`

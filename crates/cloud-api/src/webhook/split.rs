@@ -9,12 +9,12 @@ use serde_json::value::RawValue;
 use waypost_domain::message::MessageContent;
 use waypost_domain::{InboundMessage, MessageKind, PhoneNumberId, WabaId};
 
-use super::content::errors;
 use super::message::{self, Direction};
 use super::person::People;
 use super::{
     Content, DecodeError, Position, QuarantineReason, Quarantined, Split, WebhookEvent, change, decode_status, key,
 };
+use crate::error_object::errors;
 use crate::json::{self, Json, fields_of, integer, is_deeper_than, is_something, object, string, text};
 
 /// How deep brackets may be nested. Meta's deepest webhooks (`history`) stay below 16.

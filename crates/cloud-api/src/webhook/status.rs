@@ -3,12 +3,12 @@
 //!
 //! It must never refuse a status for a word or a field that is new.
 
-use waypost_domain::{Status, StatusState, Timestamp};
+use waypost_domain::{PricedConversation, Pricing, Status, StatusState, Timestamp};
 
 use super::DecodeError;
-use super::content::errors;
 use super::person::Ids;
-use crate::json::{fields_of, integer, object, string, text};
+use crate::error_object::errors;
+use crate::json::{Json, fields_of, integer, object, string, text};
 
 object! {
     StatusObject {
@@ -52,7 +52,6 @@ pub fn decode_status(json: &str) -> Result<Status, DecodeError> {
     let participant = participant.aliases();
     let recipient = if participant.is_empty() { recipient.aliases() } else { participant.clone() };
     let [nested_pricing] = fields_of(status.conversation, &["pricing"]);
-    let [category, kind] = fields_of(status.pricing.or(nested_pricing), &["category", "type"]);
     Ok(Status {
         id: string(status.id).unwrap_or_default(),
         state: StatusState::parse(&text(status.status).unwrap_or_default()),
@@ -60,8 +59,31 @@ pub fn decode_status(json: &str) -> Result<Status, DecodeError> {
         recipient,
         participant: participant.phone.or(participant.bsuid).or(participant.parent_bsuid),
         callback_data: string(status.callback_data),
-        error_codes: errors(status.errors).iter().map(|error| error.code).collect(),
-        pricing_category: string(category),
-        pricing_type: string(kind),
+        errors: errors(status.errors),
+        pricing: pricing(status.pricing.or(nested_pricing)),
+        conversation: conversation(status.conversation),
     })
+}
+
+/// Of groups it stands inside of `conversation`.
+fn pricing(pricing: Json<'_>) -> Option<Pricing> {
+    let [billable, model, kind, category] = fields_of(pricing, &["billable", "pricing_model", "type", "category"]);
+    let pricing = Pricing {
+        billable: billable.and_then(|billable| billable.get().parse().ok()),
+        model: string(model),
+        kind: string(kind),
+        category: string(category),
+    };
+    (pricing != Pricing::default()).then_some(pricing)
+}
+
+fn conversation(conversation: Json<'_>) -> Option<PricedConversation> {
+    let [id, origin, expires_at] = fields_of(conversation, &["id", "origin", "expiration_timestamp"]);
+    let [kind] = fields_of(origin, &["type"]);
+    let conversation = PricedConversation {
+        id: string(id),
+        origin: string(kind),
+        expires_at: integer(expires_at).map(Timestamp::from_wire),
+    };
+    (conversation != PricedConversation::default()).then_some(conversation)
 }

@@ -193,7 +193,31 @@ fn statuses() {
         (r#""id":"m","status":"failed","errors":"none""#, "m:failed failed"),
         (
             r#""id":"m","status":"sent","pricing":{"category":"service","type":"regular"}"#,
-            "m:sent sent category=service type=regular",
+            "m:sent sent category=service type=regular billed=true",
+        ),
+        (
+            concat!(
+                r#""id":"m","status":"delivered","pricing":{"billable":true,"pricing_model":"PMP","#,
+                r#""category":"utility","type":"free_customer_service"}"#
+            ),
+            "m:delivered delivered category=utility type=free_customer_service model=PMP billed=false",
+        ),
+        (r#""id":"m","status":"sent","pricing":{"billable":"true"}"#, "m:sent sent"),
+        (
+            r#""id":"m","status":"sent","pricing":{"billable":false,"category":"referral_conversion"}"#,
+            "m:sent sent category=referral_conversion billed=false",
+        ),
+        (
+            concat!(
+                r#""id":"m","status":"sent","conversation":{"id":"c","expiration_timestamp":"2","#,
+                r#""origin":{"type":"referral_conversion"}}"#
+            ),
+            "m:sent sent conversation=c origin=referral_conversion until=2000",
+        ),
+        (r#""id":"m","status":"sent","conversation":{},"pricing":[]"#, "m:sent sent"),
+        (
+            r#""id":"m","status":"warning","recipient_user_id":"US.a","biz_opaque_callback_data":"wp1/a/b/2""#,
+            "m:warning warning bsuid=US.a mark=wp1/a/b/2",
         ),
         (r#""id":"m","status":"sent","conversation":{"pricing":{"category":"group_service"}}"#, {
             "m:sent sent category=group_service"

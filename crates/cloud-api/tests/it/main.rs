@@ -1,4 +1,4 @@
-//! Tests of what other crates see: whole webhook bodies in, events out.
+//! Tests of what other crates see: webhook bodies in, events out; sends, answers and error codes.
 
 mod contents;
 mod decoding;

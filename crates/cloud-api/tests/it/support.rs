@@ -63,9 +63,18 @@ fn status(status: &Status) -> String {
     let mut line = format!(" {}{}", status.state.as_str(), aliases(&status.recipient));
     line += &shown("at", status.timestamp.map(|at| at.as_millis()).as_ref());
     line += &shown("mark", status.callback_data.as_ref());
-    line += &shown("category", status.pricing_category.as_ref());
-    line += &shown("type", status.pricing_type.as_ref());
-    line + &errors(&status.error_codes)
+    if let Some(pricing) = &status.pricing {
+        line += &shown("category", pricing.category.as_ref());
+        line += &shown("type", pricing.kind.as_ref());
+        line += &shown("model", pricing.model.as_ref());
+        line += &shown("billed", pricing.is_billed().as_ref());
+    }
+    if let Some(conversation) = &status.conversation {
+        line += &shown("conversation", conversation.id.as_ref());
+        line += &shown("origin", conversation.origin.as_ref());
+        line += &shown("until", conversation.expires_at.map(|at| at.as_millis()).as_ref());
+    }
+    line + &errors(&status.error_codes())
 }
 
 pub(crate) fn contact_change(change: &ContactChange) -> String {
