@@ -1,5 +1,6 @@
 //! Tests of what other crates see: webhook bodies in, events out; sends, answers and error codes.
 
+mod answers;
 mod contents;
 mod decoding;
 mod edges;
