@@ -4,6 +4,7 @@ mod answers;
 mod contents;
 mod decoding;
 mod edges;
+mod error_codes;
 mod people;
 mod properties;
 mod samples;
