@@ -11,6 +11,8 @@ mod error_object;
 pub mod handshake;
 mod json;
 pub mod samples;
+pub mod send;
 pub mod signature;
+mod user_id;
 pub mod wamid;
 pub mod webhook;

@@ -7,8 +7,7 @@ use waypost_domain::{AliasSet, phone};
 
 use super::Sender;
 use crate::json::{self, Json, fields_of, text};
-
-const BSUID_BYTES_MAX: usize = 3 + 4 + 128;
+use crate::user_id::IdForm;
 
 /// What an item itself says about the person.
 pub(super) struct Ids<'a> {
@@ -42,28 +41,6 @@ impl<'a> Ids<'a> {
             }
         }
         aliases
-    }
-}
-
-enum IdForm {
-    Phone,
-    Bsuid,
-    ParentBsuid,
-}
-
-impl IdForm {
-    /// A BSUID is `US.1349…`, a parent's `US.ENT.1181…`
-    /// (<https://developers.facebook.com/docs/whatsapp/business-scoped-user-ids>).
-    fn of(text: &str) -> Self {
-        let Some((country, id)) = text.split_once('.') else { return Self::Phone };
-        let (id, is_parent) = id.strip_prefix("ENT.").map_or((id, false), |id| (id, true));
-        let is_country = country.len() == 2 && country.bytes().all(|byte| byte.is_ascii_uppercase());
-        let is_id = !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_alphanumeric());
-        match (is_country && is_id && text.len() <= BSUID_BYTES_MAX, is_parent) {
-            (false, _) => Self::Phone,
-            (true, false) => Self::Bsuid,
-            (true, true) => Self::ParentBsuid,
-        }
     }
 }
 

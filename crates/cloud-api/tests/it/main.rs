@@ -8,5 +8,7 @@ mod error_codes;
 mod people;
 mod properties;
 mod samples;
+mod sending;
+mod sending_properties;
 mod splitting;
 mod support;
