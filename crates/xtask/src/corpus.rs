@@ -1,10 +1,12 @@
 //! `cargo xtask corpus DIR`: posts every webhook body of a folder, signed, to a running ingress on each bus, and
-//! compares what comes out of the queues with the folder's `expected.json`.
+//! compares what comes out of the queues with the folder's `expected.json`; reads what was sent to Meta and what Meta
+//! answered, where the folder has that too.
 //!
 //! A body is posted exactly as its file has it, byte for byte.
 
 mod collect;
 mod expected;
+mod sends;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
@@ -42,7 +44,7 @@ struct Body {
 
 pub(crate) async fn run(folder: &Path) -> anyhow::Result<Count> {
     let bodies = read(folder)?;
-    let mut count = Count::default();
+    let mut count = sends::run(folder)?;
     count += on_embedded(&bodies).await.context("embedded")?;
     count += on_rabbitmq(&bodies).await.context("rabbitmq")?;
     Ok(count)

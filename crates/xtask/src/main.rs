@@ -52,7 +52,8 @@ enum Command {
     Test(test_plan::TestArgs),
     /// Post recorded webhook bodies to a running ingress on each bus, and compare what comes out
     ///
-    /// DIR holds the bodies and `expected.json`, which says what each must become. RabbitMQ is a private node.
+    /// DIR holds the bodies and `expected.json`, which says what each must become. RabbitMQ is a private node. What lies in
+    /// folders named *-send-requests is read and written again, and what lies in *-responses is read.
     Corpus { dir: PathBuf },
     /// Try random inputs on everything that strangers write to, and say how many were tried
     ///
