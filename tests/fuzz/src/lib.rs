@@ -6,6 +6,7 @@ pub mod fold;
 pub mod keywords;
 pub mod rule_set;
 pub mod rules;
+pub mod sends;
 pub mod signature;
 mod tree;
 pub mod webhook;
@@ -25,9 +26,10 @@ pub struct Target {
     pub words: &'static [&'static str],
 }
 
-pub const TARGETS: [Target; 9] = [
+pub const TARGETS: [Target; 10] = [
     Target { name: "webhook", check: webhook::check, seeds: webhook::seeds, words: webhook::WORDS },
     Target { name: "signature", check: signature::check, seeds: signature::seeds, words: signature::WORDS },
+    Target { name: "sends", check: sends::check, seeds: sends::seeds, words: sends::WORDS },
     Target { name: "envelope", check: envelope::check, seeds: envelope::seeds, words: envelope::WORDS },
     Target { name: "fold", check: fold::check, seeds: fold::seeds, words: fold::WORDS },
     Target { name: "keywords", check: keywords::check, seeds: keywords::seeds, words: keywords::WORDS },
