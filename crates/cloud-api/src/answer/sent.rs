@@ -106,7 +106,8 @@ impl SendAnswer {
         }
         let contacts = each(contacts, |contact| {
             let [input, wa_id, user_id] = fields_of(contact, &["input", "wa_id", "user_id"]);
-            let trimmed = string(wa_id).map(|id| id.trim().to_owned());
+            // Space behind the digits has been seen.
+            let trimmed = string(wa_id).map(|id| id.trim().to_owned()).filter(|id| !id.is_empty());
             Some(AnswerContact { input: string(input), wa_id: trimmed, user_id: string(user_id) })
         });
         Ok(Self { contacts, messages })

@@ -37,6 +37,8 @@ fn an_accepted_message() {
         assert_eq!(answer.messages[0].status.as_ref(), Some(&want));
         assert_eq!(want.as_str(), word);
     }
+    let blank = SendAnswer::read(br#"{"messages":[{"id":"m"}],"contacts":[{"wa_id":" "}]}"#).unwrap();
+    assert_eq!(blank.contacts[0].wa_id, None);
     let plain = SendAnswer::read(br#"{"messages":[{"id":"m"}]}"#).unwrap();
     assert_eq!((plain.messages[0].status.clone(), plain.contacts.len()), (None, 0));
 }
