@@ -206,6 +206,10 @@ fn an_error_names_its_field() {
         let error = Request::from_value(&message(kind, &body)).expect_err(want);
         assert_eq!(error.to_string(), want);
     }
+}
+
+#[test]
+fn a_body_that_is_no_request_is_named_whole() {
     let whole = [("", "body must be JSON"), ("[]", "body must be an object"), ("{}", "messaging_product is missing")];
     for (body, want) in whole {
         assert_eq!(Request::decode(body.as_bytes()).expect_err(want).to_string(), want);

@@ -4,8 +4,10 @@ use serde_json::{Value, json};
 
 /// What Meta takes in the field named like the type, by type. Each is read, and written again the same.
 pub(super) fn bodies() -> Vec<(&'static str, Value)> {
-    let media_header = json!({"type": "document", "document": {"id": "7", "filename": "a.pdf"}});
-    let sections = json!([{"title": "s", "product_items": [{"product_retailer_id": "p"}]}]);
+    [plain(), choices(), products_and_requests(), templates(), templates_of_cards()].concat()
+}
+
+fn plain() -> Vec<(&'static str, Value)> {
     vec![
         ("text", json!({"body": "a", "preview_url": true})),
         ("image", json!({"id": "7", "caption": "c"})),
@@ -31,6 +33,12 @@ pub(super) fn bodies() -> Vec<(&'static str, Value)> {
                 "urls": [{"url": "https://a.example", "type": "WORK"}],
             }]),
         ),
+    ]
+}
+
+fn choices() -> Vec<(&'static str, Value)> {
+    let media_header = media_header();
+    vec![
         (
             "interactive",
             json!({"type": "button", "header": media_header, "body": {"text": "b"}, "footer": {"text": "f"},
@@ -60,6 +68,12 @@ pub(super) fn bodies() -> Vec<(&'static str, Value)> {
             json!({"type": "flow", "body": {"text": "b"}, "action": {"name": "flow", "parameters": {
                 "flow_message_version": "3", "flow_name": "n", "flow_cta": "Go", "flow_action": "data_exchange"}}}),
         ),
+    ]
+}
+
+fn products_and_requests() -> Vec<(&'static str, Value)> {
+    let sections = product_sections();
+    vec![
         (
             "interactive",
             json!({"type": "location_request_message", "body": {"text": "b"}, "action": {"name": "send_location"}}),
@@ -83,6 +97,12 @@ pub(super) fn bodies() -> Vec<(&'static str, Value)> {
             json!({"type": "catalog_message", "body": {"text": "b"}, "action": {"name": "catalog_message",
                 "parameters": {"thumbnail_product_retailer_id": "p"}}}),
         ),
+    ]
+}
+
+fn templates() -> Vec<(&'static str, Value)> {
+    let media_header = media_header();
+    vec![
         ("template", template(json!([]))),
         (
             "template",
@@ -115,6 +135,12 @@ pub(super) fn bodies() -> Vec<(&'static str, Value)> {
                     "parameters": [{"type": "coupon_code", "coupon_code": "25OFF"}]},
             ])),
         ),
+    ]
+}
+
+fn templates_of_cards() -> Vec<(&'static str, Value)> {
+    let sections = product_sections();
+    vec![
         (
             "template",
             template(json!([
@@ -144,6 +170,14 @@ pub(super) fn bodies() -> Vec<(&'static str, Value)> {
             ])),
         ),
     ]
+}
+
+fn media_header() -> Value {
+    json!({"type": "document", "document": {"id": "7", "filename": "a.pdf"}})
+}
+
+fn product_sections() -> Value {
+    json!([{"title": "s", "product_items": [{"product_retailer_id": "p"}]}])
 }
 
 pub(super) fn template(components: Value) -> Value {
