@@ -4,7 +4,9 @@
 //! How long a text may be is not looked at here: such limits change, and are policy's data.
 
 use serde_json::{Map, Value, json};
+use waypost_domain::send::Mark;
 
+use super::NonEmpty;
 use super::card::Card;
 use super::interactive::Interactive;
 use super::location::Location;
@@ -12,7 +14,6 @@ use super::media::Media;
 use super::object::{FieldError, JsonBody, Object, object_of, put};
 use super::recipient::Recipient;
 use super::template::Template;
-use super::{Mark, NonEmpty};
 
 /// What is sent, and to whom.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,7 +75,7 @@ impl Message {
 
     /// Our own mark on it; `None` when it bears none, or somebody else's.
     pub fn mark(&self) -> Option<Mark> {
-        self.callback_data.as_deref()?.parse().ok()
+        Mark::parse(self.callback_data.as_deref()?)
     }
 }
 

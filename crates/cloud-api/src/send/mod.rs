@@ -7,7 +7,6 @@ mod block;
 mod card;
 mod interactive;
 mod location;
-mod mark;
 mod media;
 mod message;
 mod non_empty;
@@ -27,7 +26,6 @@ pub use interactive::{
     ReplyButton, ReplyButtons, Row, Section,
 };
 pub use location::{Degrees, InvalidDegrees, Location};
-pub use mark::{CALLBACK_DATA_MAX, InvalidMark, Mark};
 pub use media::{HeaderMedia, Media, MediaSource};
 pub use message::{Body, Message, Reaction, Text};
 pub use non_empty::NonEmpty;

@@ -4,10 +4,12 @@ mod bodies;
 
 use serde_json::{Value, json};
 use waypost_cloud_api::send::{
-    BlockUsers, Body, Card, ControlAction, Customer, Degrees, JsonBody, Mark, Media, MediaSource, Message, NonEmpty,
+    BlockUsers, Body, Card, ControlAction, Customer, Degrees, JsonBody, Media, MediaSource, Message, NonEmpty,
     ParameterValue, Parameters, PhoneNumber, Pin, Reaction, ReadReceipt, Recipient, Request, Template, Text,
     ThreadControl, UserId,
 };
+
+use waypost_domain::send::{Mark, SendId};
 
 use bodies::{bodies, template};
 
@@ -35,7 +37,7 @@ fn what_stands_beside_the_body() {
     value["biz_opaque_callback_data"] = json!("wp1/0192d3c4/2");
     value["messaging_account_id"] = json!("200000000000001");
     let read = Message::from_value(&value).unwrap();
-    let mark = Mark::new("0192d3c4", 2).unwrap();
+    let mark = Mark { send: SendId::new("0192d3c4").unwrap(), attempt: 2 };
     let want = Message {
         reply_to: Some("wamid.1".to_owned()),
         callback_data: Some(mark.to_string()),

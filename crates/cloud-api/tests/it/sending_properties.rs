@@ -9,9 +9,7 @@ use waypost_cloud_api::answer::{
     SendOutcome, TemplateListed, TokenInfo,
 };
 use waypost_cloud_api::error_code::{Circumstances, Failure, decide};
-use waypost_cloud_api::send::{
-    BlockUsers, ControlAction, JsonBody, Mark, Message, Pin, ReadReceipt, Request, ThreadControl,
-};
+use waypost_cloud_api::send::{BlockUsers, ControlAction, JsonBody, Message, Pin, ReadReceipt, Request, ThreadControl};
 
 use strategies::{customer, message, non_empty, some_text, text};
 
@@ -127,15 +125,6 @@ proptest! {
         prop_assert_eq!(BlockUsers::decode(&block.encode()), Ok(block));
         let pin = Pin::new(pin).unwrap();
         prop_assert_eq!(Pin::decode(&pin.encode()), Ok(pin));
-    }
-
-    #[test]
-    fn a_mark_is_read_as_it_was_written(send_id in "[^\\p{C}]{1,60}", attempt in 1..u32::MAX, other in text()) {
-        let mark = Mark::new(&send_id, attempt).unwrap();
-        prop_assert_eq!(mark.to_string().parse(), Ok(mark));
-        if let Ok(mark) = other.parse::<Mark>() {
-            prop_assert_eq!(mark.to_string(), other);
-        }
     }
 
     #[test]

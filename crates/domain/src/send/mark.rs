@@ -21,7 +21,10 @@ impl Mark {
     pub fn parse(text: &str) -> Option<Self> {
         let rest = text.strip_prefix(FORM)?.strip_prefix('/')?;
         let (send, attempt) = rest.rsplit_once('/')?;
-        Some(Self { send: SendId::new(send).ok()?, attempt: attempt.parse().ok()? })
+        let mark =
+            Self { send: SendId::new(send).ok()?, attempt: attempt.parse().ok().filter(|attempt| *attempt > 0)? };
+        // `wp1/a/01` only looks like one of ours.
+        (mark.to_string() == text).then_some(mark)
     }
 }
 
@@ -46,7 +49,20 @@ mod tests {
             assert!(text.len() <= CALLBACK_DATA_MAX, "{text}");
             assert_eq!(Mark::parse(&text), Some(mark));
         }
-        for foreign in ["", "wp1", "wp1/a", "wp1//1", "wp1/a/x", "wp2/a/1", "order-17"] {
+        for foreign in [
+            "",
+            "wp1",
+            "wp1/a",
+            "wp1//1",
+            "wp1/a/x",
+            "wp1/a/0",
+            "wp1/a/01",
+            "wp1/a/+1",
+            "wp1/a/-1",
+            "wp1/a b/1",
+            "wp2/a/1",
+            "order-17",
+        ] {
             assert_eq!(Mark::parse(foreign), None, "{foreign}");
         }
     }
