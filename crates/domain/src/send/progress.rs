@@ -29,7 +29,7 @@ impl Told {
             StatusState::Failed => SendState::Failed,
             StatusState::Other(_) => return None,
         };
-        let error_code = status.error_codes.first().copied().filter(|_| state == SendState::Failed);
+        let error_code = status.error_codes().first().copied().filter(|_| state == SendState::Failed);
         Some(Self { state, at: status.timestamp.unwrap_or(arrived_at), error_code })
     }
 }
@@ -85,6 +85,7 @@ impl Progress {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::message::MessageError;
     use SendState::*;
 
     fn at(seconds: i64) -> Timestamp {
@@ -167,9 +168,9 @@ mod tests {
             recipient: crate::AliasSet::default(),
             participant: None,
             callback_data: None,
-            error_codes: vec![131_026, 1],
-            pricing_category: None,
-            pricing_type: None,
+            errors: [131_026, 1].map(|code| MessageError { code, ..MessageError::default() }).into(),
+            pricing: None,
+            conversation: None,
         };
         let failed = Told { state: Failed, at: at(7), error_code: Some(131_026) };
         assert_eq!(Told::of_status(&status("failed"), at(7)), Some(failed));
