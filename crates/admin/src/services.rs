@@ -3,6 +3,7 @@
 
 pub(crate) mod audit;
 pub(crate) mod calendars;
+mod contact_values;
 pub(crate) mod contacts;
 pub(crate) mod dead_letters;
 pub(crate) mod decisions;

@@ -17,7 +17,6 @@ use waypost_store::RuleSetRow;
 
 mod activation;
 mod compare;
-pub(super) mod contact_values;
 mod coverage;
 mod explain;
 mod holidays_kept;
@@ -28,6 +27,7 @@ mod team_queues;
 mod trial_runs;
 pub(super) mod wire;
 
+use super::contact_values;
 use super::titles::add_titles;
 use super::versions::{self, COLLECTION, Draft, Kept, VersionChange, read_document, record_rule_set};
 use crate::Shared;

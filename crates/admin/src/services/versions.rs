@@ -15,7 +15,8 @@ use waypost_rules::model::Document;
 use waypost_rules::{Finding, RuleErrors, Severity, toml_form};
 use waypost_store::{RuleSetRow, Store};
 
-use super::rule_sets::{contact_values, wire};
+use super::contact_values;
+use super::rule_sets::wire;
 use crate::Shared;
 
 pub(super) const COLLECTION: &str = "ruleSets";

@@ -11,11 +11,7 @@ use waypost_store::Store;
 const CONTACTS_MAX: u32 = 10_000;
 
 /// `findings` of a text, with what contacts have. Nothing is read where no rule asks about it.
-pub(in crate::services) async fn with_contacts(
-    store: &Store,
-    text: String,
-    mut findings: Vec<Finding>,
-) -> Result<Vec<Finding>> {
+pub(super) async fn with_contacts(store: &Store, text: String, mut findings: Vec<Finding>) -> Result<Vec<Finding>> {
     let (text, mut known) = blocking(move || {
         let known = KnownValues::asked_by(&text);
         Ok((text, known))
