@@ -95,6 +95,26 @@ async fn what_is_in_hand_when_the_process_is_killed_comes_again() -> anyhow::Res
     Ok(())
 }
 
+/// A tool that asks now and then, and waits for nothing, consumes hardly ever: that it asks is what the router goes by.
+#[tokio::test]
+async fn a_tool_that_polls_gets_what_is_for_teams_that_are_there() -> anyhow::Result<()> {
+    let rules = RULES.replace("[\"invoice\"] }", "[\"invoice\"], team_staffed = \"billing\" }");
+    let deployment = Deployment::new(Backend::Embedded, &rules)?;
+    let _waypost = deployment.start().await?;
+    let (client, queues) = (deployment.client()?, queues(&deployment).await?);
+    let mut number = 0;
+    let asks = async || {
+        let polled = TakeMessagesRequest { team: "teams/billing".to_owned(), ..take(1) };
+        let taken = queues.take_messages(polled).await.ok()?.into_inner().messages;
+        number += 1;
+        let body = text(&wamid(number), &format!("1555000{number:04}"), "my invoice").to_string();
+        client.post(body.as_bytes()).await.ok()?;
+        (!taken.is_empty()).then_some(())
+    };
+    eventually("billing is taken to be there", Duration::from_secs(30), asks).await;
+    Ok(())
+}
+
 #[tokio::test]
 async fn several_takers_share_a_queue() -> anyhow::Result<()> {
     const MESSAGES: u32 = 120;
