@@ -276,9 +276,12 @@ mod tests {
         let _other = knock(address, b"GET / HTTP/1.1\r\n").await;
         assert!(greeted.next().await.unwrap().is_ok(), "who speaks something else is told so by the server");
         let closed = async { silent.read(&mut [0]).await };
-        tokio::select! {
-            _ = greeted.next() => panic!("it said too little"),
-            closed = closed => assert_eq!(closed.unwrap(), 0),
-        }
+        let ends = async {
+            tokio::select! {
+                _ = greeted.next() => panic!("it said too little"),
+                closed = closed => assert_eq!(closed.unwrap(), 0),
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(11), ends).await.expect("it ends after 10 s");
     }
 }
