@@ -160,6 +160,9 @@ async fn what_was_parked_undecided_is_traced_by_what_it_carries() -> anyhow::Res
         assert_eq!(steps, (vec!["parked"], &json!(format!("deadLetters/{row}"))), "{trace}");
         ensure!(!trace.to_string().contains("a-secret"), "{trace}");
     }
+    let at_number = ["trace", "wamid.B1", "--phone-number-id"];
+    assert_eq!(kinds(&operator.json(&[&at_number[..], &["77"]].concat())?), ["parked"]);
+    ensure!(operator.fails(&[&at_number[..], &["78"]].concat(), 1)?.contains("does not exist"), "it came to another");
     for other in ["wamid.B", "a-secret", "wamid"] {
         let told = operator.fails(&["trace", other], 1)?;
         ensure!(told.contains("does not exist"), "{other}: {told}");
