@@ -39,8 +39,9 @@ use consumer::RabbitConsumer;
 use link::{Link, LinkState};
 use publisher::Publisher;
 
-/// What lapin may log at most: at WARN it logs returned messages with their bodies, which are people's texts.
-pub const LOG_DIRECTIVE: &str = "lapin=error";
+/// What lapin logs as. Its errors are reported here already, where they are none (a queue that is looked for and is not there)
+/// not at all; at WARN it logs returned messages with their bodies, which are people's texts.
+pub const LAPIN_LOGS_AS: &str = "lapin";
 
 /// For one question to the broker, such as a declaration.
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(10);

@@ -70,7 +70,7 @@ pub(crate) fn log_to_stderr(config: &Config) -> Result<(), Failure> {
         LogFormat::Text => waypost_ops::LogFormat::Text,
         LogFormat::Json => waypost_ops::LogFormat::Json,
     };
-    let started = start_logging(&config.log.level, format, waypost_bus_rabbitmq::LOG_DIRECTIVE);
+    let started = start_logging(&config.log.level, format, waypost_bus_rabbitmq::LAPIN_LOGS_AS);
     started.map_err(|error| match error {
         OpsError::LogFilter { .. } => Failure::config(format!("configuration:\nlog.level: {error}")),
         OpsError::Listen { .. } | OpsError::StartedBefore { .. } => Failure::failed(error),
