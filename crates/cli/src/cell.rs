@@ -10,6 +10,13 @@ pub(crate) fn of_item(item: &Value, path: &str) -> String {
     title.map_or_else(|| text(last(path), value), str::to_owned)
 }
 
+/// All fields of an item; titles stand in the place of those whose they are.
+pub(crate) fn fields(item: &Value) -> Vec<(&str, String)> {
+    let fields = item.as_object().into_iter().flatten();
+    let is_shown = |field: &str| field.strip_suffix("_title").is_none_or(|titled| item[titled].is_null());
+    fields.filter(|(field, _)| is_shown(field)).map(|(field, _)| (&**field, of_item(item, field))).collect()
+}
+
 /// The name of a column for that path.
 pub(crate) fn header(path: &str) -> String {
     last(path).to_uppercase()
@@ -91,5 +98,9 @@ mod tests {
         let rule = json!({"outcome": {"team": "billing"}, "creator": "id", "creator_title": "Kim"});
         assert_eq!((of_item(&rule, "outcome.team"), header("outcome.team")), ("billing".to_owned(), "TEAM".to_owned()));
         assert_eq!((of_item(&rule, "creator"), of_item(&rule, "nothing.here")), ("Kim".to_owned(), String::new()));
+        let version = json!({"actor": "tokens/1", "creator": "tokens/2", "creator_title": "Kim", "job_title": "smith"});
+        let told = fields(&version);
+        let told: Vec<(&str, &str)> = told.iter().map(|(field, text)| (*field, &**text)).collect();
+        assert_eq!(told, [("actor", "tokens/1"), ("creator", "Kim"), ("job_title", "smith")]);
     }
 }

@@ -1,13 +1,17 @@
 //! `waypost dead-letters`.
 
+mod chosen;
+
 use std::time::{Duration, SystemTime};
 
 use clap::{Args, Subcommand, ValueEnum};
 use waypost_proto::admin_v1 as v1;
 use waypost_proto::admin_v1::dead_letter_service_client::DeadLetterServiceClient;
 
+use self::chosen::Chosen;
 use crate::failure::Failure;
 use crate::output;
+use crate::rules::in_collection;
 use crate::server::{ListArgs, ServerArgs, connect, pages, print_list, print_one};
 use crate::times::since;
 
@@ -68,35 +72,6 @@ pub struct DeadLettersSummaryArgs {
     server: ServerArgs,
 }
 
-#[derive(Debug, Clone, Args)]
-pub(crate) struct Chosen {
-    /// Which ones
-    #[arg(long, value_enum, default_value = "dead-letters")]
-    from: Parked,
-    /// Only those with this reason
-    #[arg(long, default_value = "")]
-    reason: String,
-    /// Only this message, by the last part of its name; may be given several times
-    #[arg(long = "id", value_name = "ID")]
-    ids: Vec<String>,
-    /// Only those parked before then: a time, or how long ago, e.g. 90m, 2h or 7d
-    #[arg(long, value_name = "TIME", value_parser = since)]
-    before: Option<SystemTime>,
-    /// At most so many: the oldest, of a replay those that were not tried yet; not where --id names them
-    #[arg(long, alias = "examine", value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(i32).range(1..))]
-    first: i32,
-    /// All of them
-    #[arg(long, conflicts_with = "first")]
-    all: bool,
-}
-
-impl Chosen {
-    /// Who names messages means all of them, however many rows they have.
-    const fn is_unlimited(&self) -> bool {
-        self.all || !self.ids.is_empty()
-    }
-}
-
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   waypost dead-letters replay --id 24f07525-119d-59fd-92a8-eb1a552abc3d
@@ -117,7 +92,7 @@ pub struct DeadLettersReplayArgs {
 
 #[derive(Debug, Args)]
 pub struct DeadLettersStopArgs {
-    /// replays/ID
+    /// Its name, replays/ID, or the ID alone
     name: String,
     #[command(flatten)]
     server: ServerArgs,
@@ -182,7 +157,7 @@ async fn list(args: DeadLettersListArgs) -> Result<(), Failure> {
 }
 
 async fn summary(args: DeadLettersSummaryArgs) -> Result<(), Failure> {
-    let request = v1::SummarizeDeadLettersRequest { parking: parking(args.from) };
+    let request = v1::SummarizeDeadLettersRequest { parking: parking(args.from), ..Default::default() };
     let answer = client(&args.server).await?.summarize_dead_letters(request).await?.into_inner();
     if args.server.json {
         return print_one(true, &answer);
@@ -198,7 +173,14 @@ async fn summary(args: DeadLettersSummaryArgs) -> Result<(), Failure> {
 async fn replay(args: DeadLettersReplayArgs) -> Result<(), Failure> {
     let client = client(&args.server).await?;
     let max_messages = if args.chosen.is_unlimited() { 0 } else { args.chosen.first };
-    let Chosen { from, reason, ids, before, .. } = args.chosen;
+    let (from, ids) = args.chosen.named()?;
+    let Chosen { reason, before, .. } = args.chosen;
+    let asked = v1::SummarizeDeadLettersRequest {
+        parking: parking(from),
+        reason: reason.clone(),
+        message_ids: ids.clone(),
+        before_time: before.map(Into::into),
+    };
     let request = v1::StartReplayRequest {
         parking: parking(from),
         reason,
@@ -217,8 +199,7 @@ async fn replay(args: DeadLettersReplayArgs) -> Result<(), Failure> {
         replayed = job.replayed;
         left_because.extend(job.left_because);
     }
-    let request = v1::SummarizeDeadLettersRequest { parking: parking(from) };
-    let left = client.summarize_dead_letters(request).await?.into_inner().examined;
+    let left = client.summarize_dead_letters(asked).await?.into_inner().examined;
     print_one(args.server.json, &v1::ReplayDeadLettersResponse { replayed, left, left_because: left_because.clone() })?;
     end?;
     all_done("replayed", &left_because)
@@ -278,7 +259,7 @@ async fn replays(server: ServerArgs) -> Result<(), Failure> {
 }
 
 async fn stop(args: DeadLettersStopArgs) -> Result<(), Failure> {
-    let request = v1::StopReplayRequest { name: args.name };
+    let request = v1::StopReplayRequest { name: in_collection("replays", &args.name) };
     let answer = client(&args.server).await?.stop_replay(request).await?.into_inner();
     print_one(args.server.json, &answer.replay.unwrap_or_default())
 }
@@ -286,7 +267,8 @@ async fn stop(args: DeadLettersStopArgs) -> Result<(), Failure> {
 async fn discard(args: DeadLettersDiscardArgs) -> Result<(), Failure> {
     let client = client(&args.server).await?;
     let is_unlimited = args.chosen.is_unlimited();
-    let Chosen { from, reason, ids, before, first, .. } = args.chosen;
+    let (from, ids) = args.chosen.named()?;
+    let Chosen { reason, before, first, .. } = args.chosen;
     let mut answer = v1::DiscardDeadLettersResponse::default();
     let mut room = if is_unlimited { i64::MAX } else { first.into() };
     while room > 0 {

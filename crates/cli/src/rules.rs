@@ -30,6 +30,7 @@ use self::lint::LintArgs;
 use self::single::RuleCommand;
 pub(crate) use self::single::{FormerRuleCommand, run_former};
 use self::test::TestArgs;
+pub(crate) use self::versions::in_collection;
 use self::versions::{CheckArgs, GetArgs, PushArgs};
 use crate::failure::Failure;
 use crate::server::ServerArgs;

@@ -214,15 +214,16 @@ pub(crate) fn print_list<M: Name>(json: bool, items: &[M], fields: &[&str]) -> R
     output::line(&table.on(&Screen::stdout()))
 }
 
-/// Prints one thing: as a JSON object, or a field a line, without those that are empty.
+/// Prints one thing: as a JSON object, or a field a line, without those that are empty. Whoever has a title is shown by that.
 pub(crate) fn print_one<M: Name>(json: bool, item: &M) -> Result<(), Failure> {
     if json {
         return output::line(&to_json(item, true).to_string());
     }
-    let Value::Object(fields) = to_json(item, false) else { return Ok(()) };
-    let width = fields.keys().map(String::len).max().unwrap_or_default();
-    for (field, value) in &fields {
-        output::line(&format!("{field:width$}  {}", cell::text(field, value)))?;
+    let item = to_json(item, false);
+    let fields = cell::fields(&item);
+    let width = fields.iter().map(|(field, _)| field.len()).max().unwrap_or_default();
+    for (field, text) in &fields {
+        output::line(&format!("{field:width$}  {text}"))?;
     }
     Ok(())
 }

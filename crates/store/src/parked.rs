@@ -170,6 +170,9 @@ static IDS_THERE: LazyLock<Filtered> = LazyLock::new(|| {
 static IN_HANDS: LazyLock<Filtered> =
     LazyLock::new(|| Filtered::new("SELECT count(*) AS count FROM parked WHERE {fits} AND job IS NOT NULL"));
 
+static FITTING: LazyLock<Filtered> =
+    LazyLock::new(|| Filtered::new("SELECT count(*) AS count FROM parked WHERE {fits}"));
+
 static FREE: LazyLock<Filtered> =
     LazyLock::new(|| Filtered::new("SELECT count(*) AS count FROM parked WHERE {fits} AND job IS NULL"));
 
@@ -286,6 +289,12 @@ impl Store {
             })
         };
         rows.iter().map(|row| count(&row.of(PARKED.name))).collect()
+    }
+
+    /// How many fit.
+    pub async fn parked_count(&self, filter: &ParkedFilter) -> Result<u64> {
+        let rows = self.report(FITTING.of(filter), filter.params()).await?;
+        rows.first().map_or(Ok(0), |row| row.of(PARKED.name).get("count"))
     }
 
     /// The first hundred that are parked under these ids of messages, wherever; what has no id is not among them.

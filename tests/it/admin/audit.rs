@@ -52,8 +52,11 @@ async fn people_are_named_where_their_tokens_are() -> anyhow::Result<()> {
     let (name, secret) = server.token(&["--role", "publisher", "--role", "compliance", "--title", "Kim, platform"])?;
     let kim = Terminal::with_secret(&server, "kim", &secret)?;
     kim.json(&["teams", "create", "night"])?;
-    kim.json(&["rules", "push", &server.file("first.toml", RULES)?])?;
-    kim.json(&["rules", "activate", "1"])?;
+    let file = server.file("first.toml", RULES)?;
+    for words in [&["rules", "push", file.as_str()][..], &["rules", "check", "1"], &["rules", "activate", "1"]] {
+        let shown = String::from_utf8(kim.run(words)?.stdout)?;
+        assert!(!shown.contains(&name), "{words:?}: {shown}");
+    }
     for (words, field) in [
         (&["audit", "list", "--resource", "teams/night"][..], "actor"),
         (&["rules", "list"], "creator"),

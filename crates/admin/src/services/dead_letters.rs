@@ -21,6 +21,7 @@ use waypost_proto::admin_v1 as v1;
 use waypost_proto::admin_v1::dead_letter_service_server::DeadLetterService;
 use waypost_store::{ParkedFilter, ParkedGroup, ParkedPlace, ParkedRow, Parking, ReplayJob};
 
+use super::titles::add_titles;
 use crate::Shared;
 
 use left::{Left, add, tell, wire, wire_count};
@@ -72,14 +73,15 @@ impl DeadLetters {
         &self,
         request: Request<v1::SummarizeDeadLettersRequest>,
     ) -> Result<v1::SummarizeDeadLettersResponse> {
-        let parking = selection::parking(request.get_ref().parking)?;
-        let groups = self.shared.store.parked_groups(&ParkedFilter::all(parking)).await?;
+        let request = request.get_ref();
+        let filter = filter(request.parking, &request.reason, &request.message_ids, request.before_time.as_ref())?;
+        let groups = self.shared.store.parked_groups(&filter).await?;
         let mut reasons: BTreeMap<String, u64> = BTreeMap::new();
         for group in &groups {
             *reasons.entry(group.reason.clone()).or_default() += group.count;
         }
         Ok(v1::SummarizeDeadLettersResponse {
-            examined: self.still_parked(parking).await?,
+            examined: self.still_parked(&filter).await?,
             reasons: wire(&reasons),
             groups: groups.into_iter().map(wire_group).collect(),
         })
@@ -100,8 +102,7 @@ impl DeadLetters {
             request_id: String::new(),
         };
         let filter = filter(request.parking, &request.reason, &request.message_ids, request.before_time.as_ref())?;
-        let parking = filter.parking;
-        let begun = self.begin(mutation, request, filter, max).await?;
+        let begun = self.begin(mutation, request, filter.clone(), max).await?;
         let mut left = begun.left_because;
         let mut replayed = 0;
         if let Some(job) = begun.replay {
@@ -116,7 +117,7 @@ impl DeadLetters {
             add(&mut job.left_because, Left::InHand, unfinished);
             tell(&mut left, &job.left_because);
         }
-        let still = self.still_parked(parking).await?;
+        let still = self.still_parked(&filter).await?;
         Ok(v1::ReplayDeadLettersResponse { replayed, left: still, left_because: left })
     }
 
@@ -128,8 +129,9 @@ impl DeadLetters {
             Err(_) => return Err(invalid("max_messages", "must not be negative")),
         };
         let filter = filter(request.parking, &request.reason, &request.message_ids, request.before_time.as_ref())?;
-        let begun = self.begin(mutation, request, filter, max).await?;
+        let mut begun = self.begin(mutation, request, filter, max).await?;
         self.replays.begin();
+        add_titles(&self.shared.store, &mut begun.replay).await?;
         Ok(begun)
     }
 
@@ -167,13 +169,15 @@ impl DeadLetters {
 
     async fn get_replay(&self, request: Request<v1::GetReplayRequest>) -> Result<v1::GetReplayResponse> {
         let id = uuid_of("name", "replays", &request.get_ref().name)?;
-        Ok(v1::GetReplayResponse { replay: Some(wire_job(self.job(id).await?)) })
+        Ok(v1::GetReplayResponse { replay: Some(self.told(self.job(id).await?).await?) })
     }
 
     async fn list_replays(&self, request: Request<v1::ListReplaysRequest>) -> Result<v1::ListReplaysResponse> {
         let size = page::size(request.get_ref().page_size)?;
         let jobs = self.shared.store.replay_jobs(size).await?;
-        Ok(v1::ListReplaysResponse { replays: jobs.into_iter().map(wire_job).collect() })
+        let mut replays: Vec<v1::ReplayJob> = jobs.into_iter().map(wire_job).collect();
+        add_titles(&self.shared.store, &mut replays).await?;
+        Ok(v1::ListReplaysResponse { replays })
     }
 
     async fn stop_replay(&self, request: Request<v1::StopReplayRequest>) -> Result<v1::StopReplayResponse> {
@@ -191,7 +195,7 @@ impl DeadLetters {
             })
         });
         stopped.await?;
-        Ok(v1::StopReplayResponse { replay: Some(wire_job(self.job(id).await?)) })
+        Ok(v1::StopReplayResponse { replay: Some(self.told(self.job(id).await?).await?) })
     }
 
     async fn discard_dead_letters(
@@ -204,7 +208,7 @@ impl DeadLetters {
         check_title(&mut violations, "justification", &request.justification);
         violations.check()?;
         let filter = filter(request.parking, &request.reason, &request.message_ids, request.before_time.as_ref())?;
-        let (parking, max) = (filter.parking, examine_max(request.examine_max)?);
+        let (asked, max) = (filter.clone(), examine_max(request.examine_max)?);
         let discarded = change(&self.shared.store, mutation, move |tx| {
             Box::pin(async move {
                 let left_because = wire(&not_there(tx, &filter).await?);
@@ -218,7 +222,7 @@ impl DeadLetters {
             })
         });
         let discarded = discarded.await?.into_answer();
-        Ok(v1::DiscardDeadLettersResponse { left: self.still_parked(parking).await?, ..discarded })
+        Ok(v1::DiscardDeadLettersResponse { left: self.still_parked(&asked).await?, ..discarded })
     }
 
     async fn job(&self, id: Uuid) -> Result<ReplayJob> {
@@ -226,10 +230,16 @@ impl DeadLetters {
         job.ok_or_else(|| not_found(format!("replays/{id}")))
     }
 
-    async fn still_parked(&self, parking: Parking) -> Result<i64> {
-        let counts = self.shared.store.parked_counts().await?;
-        let count = counts.into_iter().find(|count| count.parking == parking).map_or(0, |count| count.count);
-        Ok(wire_count(count))
+    /// How many of those that were asked for.
+    async fn still_parked(&self, filter: &ParkedFilter) -> Result<i64> {
+        Ok(wire_count(self.shared.store.parked_count(filter).await?))
+    }
+
+    /// As it is told: with what people call those who began it.
+    async fn told(&self, job: ReplayJob) -> Result<v1::ReplayJob> {
+        let mut told = wire_job(job);
+        add_titles(&self.shared.store, [&mut told]).await?;
+        Ok(told)
     }
 }
 
@@ -279,5 +289,6 @@ fn wire_job(job: ReplayJob) -> v1::ReplayJob {
         left_because: wire(&job.left_because),
         end_time: job.ended_at.map(wire_time),
         stopped: job.stopped,
+        actor_title: String::new(),
     }
 }

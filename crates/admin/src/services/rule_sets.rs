@@ -99,7 +99,9 @@ impl RuleSets {
             findings,
             existed,
         };
-        versions::keep(&self.shared, change, draft, answer).await
+        let mut kept = versions::keep(&self.shared, change, draft, answer).await?;
+        add_titles(&self.shared.store, &mut kept.rule_set).await?;
+        Ok(kept)
     }
 
     async fn check_rule_set(&self, request: Request<v1::CheckRuleSetRequest>) -> Result<v1::CheckRuleSetResponse> {
@@ -114,11 +116,14 @@ impl RuleSets {
             findings.extend(team_queues::findings(&self.shared, row.text.clone(), request.force).await?);
             is_good = findings.iter().all(|finding| finding.severity() != v1::Severity::Error);
         }
-        if !is_good || row.checked_at.is_some() {
-            return Ok(v1::CheckRuleSetResponse { rule_set: Some(wire::rule_set(row)), findings });
-        }
-        let checked = change(&self.shared.store, mutation, move |tx| Box::pin(mark_checked(tx, row, findings)));
-        Ok(checked.await?.into_answer())
+        let mut checked = if !is_good || row.checked_at.is_some() {
+            v1::CheckRuleSetResponse { rule_set: Some(wire::rule_set(row)), findings }
+        } else {
+            let marked = change(&self.shared.store, mutation, move |tx| Box::pin(mark_checked(tx, row, findings)));
+            marked.await?.into_answer()
+        };
+        add_titles(&self.shared.store, &mut checked.rule_set).await?;
+        Ok(checked)
     }
 
     async fn diff_rule_sets(&self, request: Request<v1::DiffRuleSetsRequest>) -> Result<v1::DiffRuleSetsResponse> {

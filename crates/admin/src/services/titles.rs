@@ -1,4 +1,4 @@
-//! What people call those who did something, beside their names in lists. Must never get into the audit log, which keeps
+//! What people call those who did something, beside their names in answers. Must never get into the audit log, which keeps
 //! what cannot change.
 
 use std::collections::HashMap;
@@ -20,6 +20,12 @@ impl ByActor for v1::AuditRecord {
     }
 }
 
+impl ByActor for v1::ReplayJob {
+    fn actor(&mut self) -> (&str, &mut String) {
+        (&self.actor, &mut self.actor_title)
+    }
+}
+
 impl ByActor for v1::RuleSet {
     fn actor(&mut self) -> (&str, &mut String) {
         (&self.creator, &mut self.creator_title)
@@ -33,8 +39,12 @@ impl ByActor for v1::Activation {
 }
 
 /// Adds the titles of the tokens that did it. A token without a title, and whoever is none, stays without.
-pub(super) async fn add_titles(store: &Store, items: &mut [impl ByActor]) -> Result<()> {
+pub(super) async fn add_titles<'a, T: ByActor + 'a>(
+    store: &Store,
+    items: impl IntoIterator<Item = &'a mut T>,
+) -> Result<()> {
     let token = |actor: &str| Uuid::try_parse(actor.strip_prefix("tokens/")?).ok();
+    let mut items: Vec<&mut T> = items.into_iter().collect();
     let mut ids: Vec<Uuid> = items.iter_mut().filter_map(|item| token(item.actor().0)).collect();
     ids.sort_unstable();
     ids.dedup();

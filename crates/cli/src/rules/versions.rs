@@ -158,6 +158,6 @@ pub(super) fn name(version: &str) -> String {
     in_collection("ruleSets", version)
 }
 
-pub(super) fn in_collection(collection: &str, id: &str) -> String {
+pub(crate) fn in_collection(collection: &str, id: &str) -> String {
     if id.is_empty() || id.contains('/') { id.to_owned() } else { format!("{collection}/{id}") }
 }

@@ -629,7 +629,7 @@ pub struct RuleSet {
     /// The same as data. Only where RULE_SET_VIEW_FULL was asked for.
     #[prost(message, optional, tag = "8")]
     pub document: ::core::option::Option<crate::rules_v1::RuleSetDocument>,
-    /// Output only, where a version is read or listed: what the token of the creator is called.
+    /// Output only: what the token of the creator is called.
     #[prost(string, tag = "9")]
     pub creator_title: ::prost::alloc::string::String,
 }
@@ -671,7 +671,7 @@ pub struct Activation {
     /// back to. 0 where it was none.
     #[prost(int64, tag = "9")]
     pub rolled_back_to: i64,
-    /// Output only, where it is read or listed: what the token of the creator is called.
+    /// Output only: what the token of the creator is called.
     #[prost(string, tag = "10")]
     pub creator_title: ::prost::alloc::string::String,
 }
@@ -3126,10 +3126,19 @@ impl ::prost::Name for ListDeadLettersResponse {
         "/waypost.admin.v1.ListDeadLettersResponse".into()
     }
 }
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SummarizeDeadLettersRequest {
     #[prost(enumeration = "Parking", tag = "1")]
     pub parking: i32,
+    /// Only those with this reason; all when empty.
+    #[prost(string, tag = "2")]
+    pub reason: ::prost::alloc::string::String,
+    /// Only these, by the last part of their names; all when empty.
+    #[prost(string, repeated, tag = "3")]
+    pub message_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Only those with an earlier `park_time`.
+    #[prost(message, optional, tag = "4")]
+    pub before_time: ::core::option::Option<::prost_types::Timestamp>,
 }
 impl ::prost::Name for SummarizeDeadLettersRequest {
     const NAME: &'static str = "SummarizeDeadLettersRequest";
@@ -3238,7 +3247,8 @@ pub struct ReplayDeadLettersResponse {
     /// Back in their queues.
     #[prost(int64, tag = "1")]
     pub replayed: i64,
-    /// Still parked, all in all: what was not meant, and what was meant and could not be replayed.
+    /// Of those that fit the request (`parking`, `reason`, `message_ids`, `before_time`), how many are still parked: those beyond
+    /// `examine_max`, and those that could not be replayed.
     #[prost(int64, tag = "2")]
     pub left: i64,
     /// Of what was meant, how many were not replayed, and why: `queue-missing`, `queue-full`, `no-permission` (the broker
@@ -3287,6 +3297,9 @@ pub struct ReplayJob {
     /// It was ended before it was through.
     #[prost(bool, tag = "9")]
     pub stopped: bool,
+    /// Output only: what people call them, where they are a token that has a title.
+    #[prost(string, tag = "10")]
+    pub actor_title: ::prost::alloc::string::String,
 }
 impl ::prost::Name for ReplayJob {
     const NAME: &'static str = "ReplayJob";
@@ -3476,7 +3489,7 @@ impl ::prost::Name for DiscardDeadLettersRequest {
 pub struct DiscardDeadLettersResponse {
     #[prost(int64, tag = "1")]
     pub discarded: i64,
-    /// Still parked, all in all.
+    /// Of those that fit the request (`parking`, `reason`, `message_ids`, `before_time`), how many are still parked.
     #[prost(int64, tag = "2")]
     pub left: i64,
     /// Of what was asked for by id, how many were not discarded, and why: `not-found` (not parked, or not as asked), `in-hand`

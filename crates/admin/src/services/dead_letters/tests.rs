@@ -130,7 +130,7 @@ async fn they_are_shown_page_by_page_without_what_they_say() {
         names.push(letter.name.as_str());
     }
     assert_eq!((names, &*second.next_page_token), (vec!["deadLetters/c", "deadLetters/a", "deadLetters/b"], ""));
-    let request = v1::SummarizeDeadLettersRequest { parking: DEAD.into() };
+    let request = v1::SummarizeDeadLettersRequest { parking: DEAD.into(), ..Default::default() };
     let summary = fixture.letters.summarize_dead_letters(call(request)).await.unwrap();
     assert_eq!((why(&summary.reasons), summary.examined, summary.groups.len()), (vec![("rejected", 3)], 3, 1));
     assert_eq!((&*summary.groups[0].origin, summary.groups[0].count), ("ingress", 3));
@@ -154,6 +154,43 @@ async fn what_has_no_way_back_does_not_stop_what_stands_behind_it() {
     assert_eq!(why(&third.left_because), [("not-found", 1), ("no-way-back", 1)]);
     let records = fixture.store().audit_records(i64::MAX, Some("deadLetters"), 10).await.unwrap();
     assert!(records.len() == 3 && records[1].entry.after.contains("\"a\""), "what was done, and to which: {records:?}");
+}
+
+#[tokio::test]
+async fn what_is_left_is_of_what_was_asked_for() {
+    let fixture = Fixture::new().await;
+    fixture.park(Parking::DeadLetters, QUEUE, &["a", "b"]).await;
+    fixture.park(Parking::DeadLetters, "ingress", &["x", "y"]).await;
+    fixture.damage("UPDATE parked SET reason = 'unparseable-body' WHERE message_id IN ('x', 'y')");
+    let asked = |reason: &str, ids: &[&str], before: i64| v1::SummarizeDeadLettersRequest {
+        parking: DEAD.into(),
+        reason: reason.to_owned(),
+        message_ids: ids.iter().map(|id| (*id).to_owned()).collect(),
+        before_time: (before > 0).then(|| wire_time(Timestamp::from_millis(before))),
+    };
+    let counted = async |asked| fixture.letters.summarize_dead_letters(call(asked)).await.unwrap().examined;
+    assert_eq!(counted(asked("", &[], 0)).await, 4);
+    assert_eq!(counted(asked("rejected", &[], 0)).await, 2);
+    assert_eq!(counted(asked("", &["a", "x", "gone"], 0)).await, 2);
+    assert_eq!(counted(asked("", &[], 1_001)).await, 2, "the others were parked later");
+
+    let replay = v1::ReplayDeadLettersRequest {
+        parking: DEAD.into(),
+        reason: "rejected".to_owned(),
+        examine_max: 1,
+        ..Default::default()
+    };
+    let replayed = fixture.letters.replay_dead_letters(call(replay)).await.unwrap();
+    assert_eq!((replayed.replayed, replayed.left), (1, 1), "the others were not asked for");
+    let discard = v1::DiscardDeadLettersRequest {
+        parking: DEAD.into(),
+        message_ids: vec!["x".to_owned()],
+        examine_max: 1,
+        justification: "a test".to_owned(),
+        ..Default::default()
+    };
+    let discarded = fixture.letters.discard_dead_letters(call(discard)).await.unwrap();
+    assert_eq!((discarded.discarded, discarded.left), (1, 0));
 }
 
 #[tokio::test]
@@ -222,8 +259,20 @@ async fn a_replay_is_stopped_and_leaves_what_it_has_not_done() {
     }
     assert_eq!(fixture.store().audit_records(i64::MAX, Some(&name), 10).await.unwrap().len(), 1);
     assert_eq!(fixture.replay(DEAD, 10, &[]).await.replayed, 2, "they are free again");
+    // Who began it is named by what people call them.
+    let token = Uuid::now_v7();
+    fixture
+        .damage(&format!("UPDATE parked_job SET begun_by = 'tokens/{token}' WHERE id = x'{}'", id_of(&name).simple()));
+    fixture.damage(&format!(
+        "INSERT INTO token (id, hash, title, roles, teams, created_at)
+        VALUES (x'{}', x'00', 'Kim, platform', 'operator', '', 0)",
+        token.simple()
+    ));
     let jobs = fixture.letters.list_replays(call(v1::ListReplaysRequest::default())).await.unwrap().replays;
-    assert_eq!(jobs.iter().map(|job| job.replayed).collect::<Vec<_>>(), [2, 0], "the newest first");
+    let told: Vec<_> = jobs.iter().map(|job| (job.replayed, &*job.actor_title)).collect();
+    assert_eq!(told, [(2, ""), (0, "Kim, platform")], "the newest first");
+    let got = fixture.letters.get_replay(call(v1::GetReplayRequest { name })).await.unwrap().replay.unwrap();
+    assert_eq!((&got.actor, &*got.actor_title), (&format!("tokens/{token}"), "Kim, platform"));
     let unknown = v1::GetReplayRequest { name: format!("replays/{}", Uuid::nil()) };
     assert!(fixture.letters.get_replay(call(unknown)).await.is_err());
 }

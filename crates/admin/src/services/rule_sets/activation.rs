@@ -64,7 +64,9 @@ impl RuleSets {
             previous,
             warnings,
         };
-        self.put_in_force(mutation, before.as_ref(), Ok(next), how, answer).await
+        let mut put = self.put_in_force(mutation, before.as_ref(), Ok(next), how, answer).await?;
+        self.name_people(&mut put.activation, &mut put.previous).await?;
+        Ok(put)
     }
 
     pub(super) async fn roll_back_activation(
@@ -86,7 +88,9 @@ impl RuleSets {
             previous,
             warnings,
         };
-        self.put_in_force(mutation, before.as_ref(), next, how, answer).await
+        let mut put = self.put_in_force(mutation, before.as_ref(), next, how, answer).await?;
+        self.name_people(&mut put.activation, &mut put.previous).await?;
+        Ok(put)
     }
 
     pub(super) async fn end_trial(&self, request: Request<v1::EndTrialRequest>) -> Result<v1::EndTrialResponse> {
@@ -103,7 +107,9 @@ impl RuleSets {
             previous,
             warnings,
         };
-        self.put_in_force(mutation, before.as_ref(), next, how, answer).await
+        let mut put = self.put_in_force(mutation, before.as_ref(), next, how, answer).await?;
+        self.name_people(&mut put.activation, &mut put.previous).await?;
+        Ok(put)
     }
 
     pub(super) async fn end_shadow(&self, request: Request<v1::EndShadowRequest>) -> Result<v1::EndShadowResponse> {
@@ -120,7 +126,14 @@ impl RuleSets {
             previous,
             warnings,
         };
-        self.put_in_force(mutation, before.as_ref(), next, how, answer).await
+        let mut put = self.put_in_force(mutation, before.as_ref(), next, how, answer).await?;
+        self.name_people(&mut put.activation, &mut put.previous).await?;
+        Ok(put)
+    }
+
+    /// Whoever put it in force, and what was before.
+    async fn name_people(&self, is: &mut Option<v1::Activation>, was: &mut Option<v1::Activation>) -> Result<()> {
+        add_titles(&self.shared.store, is.iter_mut().chain(was)).await
     }
 
     /// Puts `next` in force, after what is in force `before`. A refusal that is found before the transaction is only given
