@@ -1,6 +1,7 @@
 //! `waypost dead-letters`.
 
 mod chosen;
+mod queued;
 
 use std::time::{Duration, SystemTime};
 
@@ -153,7 +154,9 @@ async fn list(args: DeadLettersListArgs) -> Result<(), Failure> {
         }
     });
     let fields = ["name", "reason", "origin", "attempts", "replays", "park_time", "detail"];
-    print_list(args.list.server.json, &letters.await?, &fields)
+    print_list(args.list.server.json, &letters.await?, &fields)?;
+    queued::tell(connect(&args.list.server).await?, args.from).await;
+    Ok(())
 }
 
 async fn summary(args: DeadLettersSummaryArgs) -> Result<(), Failure> {
@@ -201,6 +204,7 @@ async fn replay(args: DeadLettersReplayArgs) -> Result<(), Failure> {
     }
     let left = client.summarize_dead_letters(asked).await?.into_inner().examined;
     print_one(args.server.json, &v1::ReplayDeadLettersResponse { replayed, left, left_because: left_because.clone() })?;
+    queued::tell(connect(&args.server).await?, from).await;
     end?;
     all_done("replayed", &left_because)
 }

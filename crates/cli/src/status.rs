@@ -93,11 +93,11 @@ fn print(status: &v1::Status, all: bool) -> Result<(), Failure> {
         vec![name.to_owned(), team.waiting.to_string(), age(status, &team.oldest_time), state.to_owned()]
     });
     table(&["team", "waiting", "oldest", ""], teams.collect())?;
-    let parked = status
-        .parked
-        .iter()
-        .map(|parked| vec![parked.place.clone(), parked.messages.to_string(), age(status, &parked.oldest_time)]);
-    table(&["parked", "messages", "oldest"], parked.collect())?;
+    let parked = status.parked.iter().map(|parked| {
+        let messages = parked.messages.to_string();
+        vec![parked.place.clone(), messages, age(status, &parked.oldest_time), still_queued(parked)]
+    });
+    table(&["parked", "messages", "oldest", ""], parked.collect())?;
     if all {
         let queues = status.queues.iter().map(|queue| {
             let messages = if queue.missing { "missing".to_owned() } else { queue.messages.to_string() };
@@ -112,6 +112,11 @@ fn print(status: &v1::Status, all: bool) -> Result<(), Failure> {
         output::line(&format!("\n{what}: {numbers}"))?;
     }
     Ok(())
+}
+
+/// What no router has moved to where it can be listed.
+fn still_queued(parked: &v1::ParkedStatus) -> String {
+    if parked.queued > 0 { format!("{} still in the queue", parked.queued) } else { String::new() }
 }
 
 /// The first line.
@@ -259,6 +264,15 @@ mod tests {
         let status = v1::Status { rules_file: "rules.toml".to_owned(), ..v1::Status::default() };
         assert_eq!(as_json(&status)["rules_file"], "rules.toml");
         assert_eq!(as_json(&v1::Status::default())["rules_file"], Value::Null);
+    }
+
+    #[test]
+    fn what_is_still_in_a_queue_is_said_in_words() {
+        let parked = |queued| v1::ParkedStatus { messages: 5, queued, ..v1::ParkedStatus::default() };
+        assert_eq!(
+            (still_queued(&parked(2)), still_queued(&parked(0))),
+            ("2 still in the queue".to_owned(), String::new())
+        );
     }
 
     #[test]
