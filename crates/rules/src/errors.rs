@@ -10,7 +10,7 @@ use crate::atom::Atom;
 use crate::finding::{Finding, RULES_MAX};
 use crate::fold::Folding;
 use crate::hours::Zones;
-use crate::model::{Definition, Literal, Phase, Rule, Target};
+use crate::model::{Definition, Document, Literal, Phase, Rule, Target};
 use crate::near::undeclared;
 use crate::queues;
 use crate::toml_form;
@@ -27,8 +27,24 @@ pub const CONDITIONS_MAX: usize = 32;
 pub const PATTERNS_MAX: usize = 200;
 
 pub fn errors(definition: &Definition, teams: &[Team], calendars: &[Calendar], folding: Folding) -> Vec<Finding> {
+    found(definition, teams, calendars, folding, false)
+}
+
+/// The same of a document that keys were left out of because nobody knows them: what lacks may be just those.
+pub(crate) fn errors_beside_unknown_keys(document: &Document) -> Vec<Finding> {
+    found(&document.definition, &document.teams, &document.calendars, Folding::default(), true)
+}
+
+fn found(
+    definition: &Definition,
+    teams: &[Team],
+    calendars: &[Calendar],
+    folding: Folding,
+    keys_left_out: bool,
+) -> Vec<Finding> {
     let mut checker = Checker {
         folding,
+        keys_left_out,
         teams: teams.iter().map(|team| (&team.name, team.staffed)).collect(),
         calendars: calendars.iter().map(|calendar| &calendar.name).collect(),
         patterns: BTreeSet::new(),
@@ -46,6 +62,7 @@ pub fn errors(definition: &Definition, teams: &[Team], calendars: &[Calendar], f
 
 struct Checker<'a> {
     folding: Folding,
+    keys_left_out: bool,
     /// And whether they are staffed.
     teams: BTreeMap<&'a TeamName, bool>,
     calendars: BTreeSet<&'a CalendarName>,
@@ -66,6 +83,13 @@ impl<'a> Checker<'a> {
         finding.rule = self.rule.map(|(_, id)| id.to_owned());
         finding.rule_at = self.rule.map(|(at, _)| at);
         self.errors.push(finding);
+    }
+
+    /// Something is not there.
+    fn lacks(&mut self, field: &str, problem: &str) {
+        if !self.keys_left_out {
+            self.error(field, problem);
+        }
     }
 
     fn teams(&mut self, teams: &[Team]) {
@@ -121,7 +145,7 @@ impl<'a> Checker<'a> {
     fn handover(&mut self, definition: &Definition) {
         let handover = &definition.handover;
         if handover.words.values().all(Vec::is_empty) && handover.buttons.is_empty() {
-            self.error("handover", "at least one word or button is needed");
+            self.lacks("handover", "at least one word or button is needed");
         }
         for (language, words) in &handover.words {
             self.keywords(words, &format!("handover.words.{language}"));
@@ -167,7 +191,7 @@ impl<'a> Checker<'a> {
         match (&outcome.target, rule.phase) {
             (Some(_), Phase::Decorate) => self.error("team", "a rule of phase decorate adds; it names no team"),
             (None, Phase::Handover | Phase::Bind | Phase::Route | Phase::Default) => {
-                self.error("team", "say where the message goes: team = \"…\", or split = { … }");
+                self.lacks("team", "say where the message goes: team = \"…\", or split = { … }");
             }
             (Some(Target::Team(team)), _) => self.routed_to(team, rule.phase, "team"),
             (Some(Target::Person(person)), _) => {
@@ -191,7 +215,7 @@ impl<'a> Checker<'a> {
                     && outcome.urgency.is_none()
                     && outcome.escalation.is_empty()
                 {
-                    self.error("tags", "a rule of phase decorate adds something: tags, skills, urgency or escalation");
+                    self.lacks("tags", "a rule of phase decorate adds something: tags, skills, urgency or escalation");
                 }
             }
         }
@@ -224,7 +248,7 @@ impl<'a> Checker<'a> {
 
     fn when(&mut self, rule: &'a Rule) {
         if rule.when.is_empty() || rule.when.iter().any(|conjunct| conjunct.literals().is_empty()) {
-            self.error("when", "needs a condition, such as keyword, reply, type or attribute");
+            self.lacks("when", "needs a condition, such as keyword, reply, type or attribute");
         }
         if rule.when.len() > ALTERNATIVES_MAX {
             self.error("when", format!("{} alternatives; at most {ALTERNATIVES_MAX}", rule.when.len()));
@@ -289,7 +313,7 @@ impl<'a> Checker<'a> {
 
     fn known_teams(&mut self, teams: &[TeamName], field: &str) {
         if teams.is_empty() {
-            self.error(field, "needs at least one team");
+            self.lacks(field, "needs at least one team");
         }
         for team in teams {
             self.known_team(team, field);

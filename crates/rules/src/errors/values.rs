@@ -15,7 +15,7 @@ const SHOWN_CHARS: usize = 20;
 impl<'a> Checker<'a> {
     pub(super) fn keywords(&mut self, keywords: &[Keyword], field: &str) {
         if keywords.is_empty() {
-            self.error(field, "needs at least one word");
+            self.lacks(field, "needs at least one word");
         }
         for keyword in keywords {
             let of_list = keyword.list().map(|list| format!(" (of words.{list})")).unwrap_or_default();
@@ -29,14 +29,14 @@ impl<'a> Checker<'a> {
 
     pub(super) fn parts(&mut self, within: Parts) {
         if within.is_empty() {
-            self.error("when.in", "needs at least one part of the message");
+            self.lacks("when.in", "needs at least one part of the message");
         }
     }
 
     pub(super) fn patterns(&mut self, patterns: &'a Patterns) {
         let field = "when.regex";
         if patterns.any_of.is_empty() {
-            self.error(field, "needs at least one pattern");
+            self.lacks(field, "needs at least one pattern");
         }
         let is_raw = patterns.are_raw(self.folding);
         for pattern in &patterns.any_of {
@@ -56,7 +56,7 @@ impl<'a> Checker<'a> {
     pub(super) fn values(&mut self, of: &Field, any_of: &[TextMatch]) {
         let path = field_path(of);
         if any_of.is_empty() {
-            self.error(&path, "needs at least one value");
+            self.lacks(&path, "needs at least one value");
         }
         for one in any_of {
             let problem = match of {
@@ -92,7 +92,7 @@ impl<'a> Checker<'a> {
 
     pub(super) fn range<T: PartialOrd + Display>(&mut self, field: &str, min: Option<T>, max: Option<T>) {
         match (min, max) {
-            (None, None) => self.error(field, "needs min, max or both"),
+            (None, None) => self.lacks(field, "needs min, max or both"),
             (Some(min), Some(max)) if max < min => {
                 self.error(field, format!("no number is in this range: min, {min}, is more than max, {max}"));
             }

@@ -5,7 +5,8 @@ use waypost_domain::team::{Priority, Team, TeamHours, WhenClosed};
 use waypost_domain::{Calendar, TeamName, Timestamp};
 
 use super::slips;
-use super::tree::{Lines, Reader, Value, join};
+use super::tree::{Lines, Reader, Value, join, locate};
+use crate::errors::errors_beside_unknown_keys;
 use crate::finding::{Finding, RULES_MAX, RuleErrors};
 use crate::input::parse_instant;
 use crate::model::{
@@ -17,7 +18,17 @@ use crate::word_lists::{WordLists, WordsRead};
 mod sample;
 
 pub fn read(text: &str) -> Result<Document, RuleErrors> {
-    read_with(text, Reader::document)
+    read_with(text, |reader, root| {
+        let document = reader.document(root)?;
+        // A part of the document that is misspelt, [[team]], may be what declares the names.
+        let parts_are_known = reader.errors.iter().all(|error| error.field.contains('.'));
+        if reader.unknown_keys > 0 && reader.unknown_keys == reader.errors.len() && parts_are_known {
+            reader.errors.extend(errors_beside_unknown_keys(&document));
+            locate(text, &mut reader.errors);
+            reader.errors.sort_by_key(|error| error.line);
+        }
+        Some(document)
+    })
 }
 
 /// Rules alone: a file that has nothing but `[[rules]]`.
@@ -39,7 +50,8 @@ fn read_with<T>(text: &str, read: impl FnOnce(&mut Reader, &DeTable<'_>) -> Opti
         let remedy = slips::remedy(text, at, &problem).map(|remedy| format!("; {remedy}")).unwrap_or_default();
         RuleErrors(vec![Finding::error(Some(lines.at(at)), "", format!("{problem}{remedy}"))])
     })?;
-    let mut reader = Reader { lines, errors: Vec::new(), words: WordLists::default(), read: WordsRead::default() };
+    let mut reader =
+        Reader { lines, errors: Vec::new(), unknown_keys: 0, words: WordLists::default(), read: WordsRead::default() };
     let value = read(&mut reader, root.get_ref());
     match value {
         Some(value) if reader.errors.is_empty() => Ok(value),

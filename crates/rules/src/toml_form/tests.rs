@@ -92,6 +92,26 @@ fn mistakes_are_named_all_at_once() {
         ],
     );
     check(
+        "meanings beside unknown keys",
+        &format!(
+            "{MINIMAL}houres='office'\n[[rules]]\nid='r'\nteam='b'\nphas='decorate'\nwhen={{ keywrod='x', open='office' }}\n[[rules]]\nid='s'\ntaem='a'\nwhen={{ keywrod='x' }}\n"
+        ),
+        &[
+            "line 8: teams.a.houres: unknown key; did you mean hours?",
+            "line 11: rules.r.team: team b is not declared; add [[teams]] name = \"b\"",
+            "line 12: rules.r.phas: unknown key; did you mean phase?",
+            "line 13: rules.r.when.keywrod: unknown key; did you mean keyword?",
+            "line 13: rules.r.when.open: calendar office is not declared; add [[calendars]] name = \"office\"",
+            "line 16: rules.s.taem: unknown key; did you mean team?",
+            "line 17: rules.s.when.keywrod: unknown key; did you mean keyword?",
+        ],
+    );
+    check(
+        "a part that declares",
+        &format!("{MINIMAL}[[team]]\nname='b'\n[[rules]]\nid='r'\nteam='b'\nwhen={{ keyword='x' }}\n"),
+        &["line 8: team: unknown key; did you mean teams?"],
+    );
+    check(
         "unstaffed default",
         "[default]\nteam='a'\n[handover]\nteam='a'\nbuttons=['h']\n[[teams]]\nname='a'\nstaffed=false\n",
         &[

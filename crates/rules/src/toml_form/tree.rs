@@ -32,6 +32,8 @@ impl Lines {
 pub(super) struct Reader {
     pub(super) lines: Lines,
     pub(super) errors: Vec<Finding>,
+    /// How many of them are unknown keys, which leave whole what was read.
+    pub(super) unknown_keys: usize,
     /// The lists that conditions may name.
     pub(super) words: WordLists,
     /// What conditions have from them, and in forms.
@@ -108,6 +110,7 @@ impl Reader {
         };
         let field = join(prefix, key.get_ref());
         self.errors.push(Finding::error(line, &field, format!("unknown key; {hint}")));
+        self.unknown_keys += 1;
     }
 }
 
