@@ -125,8 +125,15 @@ fn with_remedy(status: &Status) -> String {
     let reason = status.get_details_error_info().map(|info| info.reason).unwrap_or_default();
     match REMEDIES.iter().find(|(of, _)| *of == reason) {
         Some((_, remedy)) => format!("{}: {remedy}", status.message()),
-        None => status.message().to_owned(),
+        None => a_line_each(status).unwrap_or_else(|| status.message().to_owned()),
     }
+}
+
+/// What does not fit in several places, which the message has on one line.
+fn a_line_each(status: &Status) -> Option<String> {
+    let wrong = status.get_details_bad_request()?.field_violations;
+    let lines = wrong.iter().map(|one| format!("{}: {}", one.field, one.description));
+    (wrong.len() > 1).then(|| lines.collect::<Vec<_>>().join("\nerror: "))
 }
 
 /// What the transport says is about itself; what is wrong is at the end of its causes.
@@ -163,6 +170,19 @@ mod tests {
         assert_eq!(told(Code::FailedPrecondition, "RULE_SET_HAS_ERRORS", other), other);
         let no_details = Failure::from(Status::not_found("activation does not exist"));
         assert_eq!(no_details.message(), Some("activation does not exist"), "it is not told by its text");
+    }
+
+    #[test]
+    fn mistakes_of_several_fields_have_a_line_each() {
+        let mut details = ErrorDetails::new();
+        details.add_bad_request_violation("text", "line 1: one");
+        let told = |details: ErrorDetails| {
+            let status = Status::with_error_details(Code::InvalidArgument, "as the server joins them", details);
+            Failure::from(status).message().unwrap_or_default().to_owned()
+        };
+        assert_eq!(told(details.clone()), "as the server joins them");
+        details.add_bad_request_violation("text", "line 2: two");
+        assert_eq!(told(details), "text: line 1: one\nerror: text: line 2: two");
     }
 
     #[test]
