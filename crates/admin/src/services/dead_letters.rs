@@ -19,7 +19,7 @@ use waypost_grpc::fields::{check_title, uuid_of, wire_time};
 use waypost_grpc::{Mutation, Result, change, page, serve};
 use waypost_proto::admin_v1 as v1;
 use waypost_proto::admin_v1::dead_letter_service_server::DeadLetterService;
-use waypost_store::{ParkedFilter, ParkedGroup, ParkedPlace, ParkedRow, Parking, ReplayJob};
+use waypost_store::{ParkedFilter, ParkedGroup, ParkedPlace, ParkedRow, ReplayJob};
 
 use super::titles::add_titles;
 use crate::Shared;

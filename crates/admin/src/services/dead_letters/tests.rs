@@ -7,7 +7,7 @@ use waypost_bus_embedded::{EmbeddedBus, Options};
 use waypost_domain::{PartitionCount, PartitionId, TeamName};
 use waypost_grpc::Caller;
 use waypost_live::overview::Watched;
-use waypost_store::{ParkedContent, ParkedMessage, Sequence, Store, StoreOptions, StoreUrl};
+use waypost_store::{ParkedContent, ParkedMessage, Parking, Sequence, Store, StoreOptions, StoreUrl};
 
 use super::*;
 
