@@ -28,7 +28,7 @@ use std::time::Duration;
 
 use waypost_domain::{PartitionId, Timestamp};
 
-use crate::core::{Columns, Database, Sql, params};
+use crate::core::{Columns, Database, Sql, Statement, params};
 use crate::{Result, Store};
 
 pub use fence::Fence;
@@ -186,6 +186,10 @@ static RELEASE: Sql = Sql::both(
     WHERE component = $1 AND partition = $2 AND owner = $3 AND epoch = $4",
 );
 
+static RELEASE_ALL: Sql = Sql::both("UPDATE lease SET owner = NULL, expires_at = 0 WHERE owner IS NOT NULL");
+
+static FORGET_ALL: Sql = Sql::both("DELETE FROM member");
+
 impl Store {
     /// Every lease that was ever taken, by partition.
     pub async fn leases(&self, component: &str) -> Result<Vec<LeaseRow>> {
@@ -278,6 +282,14 @@ impl Store {
     pub async fn release_lease(&self, lease: &Lease) -> Result<()> {
         let params = params![&lease.component, lease.partition, &lease.owner, lease.epoch];
         self.write(&RELEASE, params).await.map(drop)
+    }
+
+    /// Gives up what others held, of every component, for a process that knows that it is alone: they are dead, and need
+    /// not be waited for. Whoever takes a lease next gets a new epoch, so one that lives nevertheless writes nothing more.
+    pub async fn release_leases_of_the_dead(&self) -> Result<()> {
+        let mut tx = self.begin().await?;
+        tx.run(vec![Statement::new(&RELEASE_ALL, params![]), Statement::new(&FORGET_ALL, params![])]).await?;
+        tx.commit().await
     }
 }
 

@@ -71,6 +71,7 @@ macro_rules! store_suite {
             replicas_come_and_go,
             a_lease_has_one_owner_and_a_new_epoch_each_time,
             an_expired_lease_is_free,
+            who_is_alone_waits_for_no_lease_of_the_dead,
             a_former_owner_writes_nothing,
             a_former_claim_of_the_same_instance_writes_nothing,
             the_published_mark_never_goes_back,

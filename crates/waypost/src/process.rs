@@ -173,6 +173,7 @@ impl Process<'_> {
         let store = if self.has(Component::Router) || administers {
             let opened = self.ending.unless_stopped("start", Box::pin(ready_store(self.config))).await;
             let Some(store) = opened.transpose()? else { return Ok(()) };
+            store::take_over(self.config, &store).await?;
             store::register(&self.health, &store);
             Some(store)
         } else {

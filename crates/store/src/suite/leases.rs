@@ -63,6 +63,22 @@ pub async fn an_expired_lease_is_free(store: &Store) -> Result<()> {
     Ok(())
 }
 
+pub async fn who_is_alone_waits_for_no_lease_of_the_dead(store: &Store) -> Result<()> {
+    let dead = owner(store).await?;
+    store.join(COMPONENT, &dead.owner, TTL).await?;
+    store.acquire_lease("sender", P0, &dead.owner, TTL, Sequence::None).await?.expect("it is free");
+    let suspect = Suspect { message_id: "in hand".to_owned(), place: 1, deaths: 1 };
+    store.mark_suspect(&dead, Some(&suspect)).await?;
+    store.release_leases_of_the_dead().await?;
+    for component in [COMPONENT, "sender"] {
+        let lease = store.acquire_lease(component, P0, "two", TTL, Sequence::None).await?.expect("it was given up");
+        assert_eq!((lease.epoch, lease.suspect), (2, (component == COMPONENT).then(|| suspect.clone())), "{component}");
+    }
+    assert_eq!(store.join(COMPONENT, "two", TTL).await?, 1, "the dead have no share");
+    assert!(is_lost(&begin(store, &dead).await), "one that lives nevertheless");
+    Ok(())
+}
+
 pub async fn a_former_owner_writes_nothing(store: &Store) -> Result<()> {
     store.migrate().await?;
     let former = store.acquire_lease(COMPONENT, P0, "one", SHORT, Sequence::OfInbox).await?.expect("it is free");

@@ -93,6 +93,14 @@ pub(crate) async fn ready_store(config: &Config) -> Result<Store, Failure> {
     Ok(store)
 }
 
+/// On embedded bus and store, whoever has the bus open has the folder's lock: who held a lease before is dead.
+pub(super) async fn take_over(config: &Config, store: &Store) -> Result<(), Failure> {
+    if !(config.bus.is_embedded() && config.store.is_embedded()) {
+        return Ok(());
+    }
+    store.release_leases_of_the_dead().await.map_err(|error| Failure::failed(format!("store: {error}")))
+}
+
 /// Where the embedded bus and store keep their files: for its owner alone, where it is made here. What it lies in is not.
 pub(super) fn create_data_dir(config: &Config) -> Result<(), Failure> {
     let parent = config.data_dir.parent().map_or(Ok(()), std::fs::create_dir_all);
