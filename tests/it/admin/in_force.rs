@@ -107,6 +107,23 @@ async fn a_version_whose_samples_fail_is_activated_by_force_alone() -> anyhow::R
     Ok(())
 }
 
+/// A file alone does not show that no contact has it so.
+#[tokio::test]
+async fn what_no_contact_has_is_said_by_activation_too() -> anyhow::Result<()> {
+    let server = AdminServer::start_without_rules().await?;
+    let publisher = Terminal::new(&server, "publisher")?;
+    let contacts = server.file("contacts.csv", "phone,tier\n15550000021,gold\n")?;
+    Terminal::new(&server, "editor")?.json(&["contacts", "import", &contacts])?;
+    let more = "[[rules]]\nid = \"vip\"\nteam = \"billing\"\nwhen = { tier = \"Gold\" }\n";
+    push(&server, &publisher, "bill", more)?;
+    let warning = "tier \"Gold\": contacts have \"gold\"";
+    let (checked, _) = told(&publisher, &["rules", "check", "1"])?;
+    ensure!(checked.contains(warning), "{checked}");
+    let (_, warned) = told(&publisher, &["rules", "activate", "1"])?;
+    ensure!(warned.contains("warning: ruleSets/1: line ") && warned.contains(warning), "{warned}");
+    Ok(())
+}
+
 #[tokio::test]
 async fn going_back_to_a_trial_says_whom_it_decides_for() -> anyhow::Result<()> {
     let server = AdminServer::start_without_rules().await?;

@@ -243,6 +243,9 @@ async fn what_is_wrong_is_named_and_nothing_is_kept() -> anyhow::Result<()> {
     assert!(push("syntax.toml", "[default", 3)?.contains("text: line 1"));
     let wrong = push("type.toml", &RULES.replace("[\"invoice\"]", "7"), 3)?;
     assert!(wrong.contains("text: ") && wrong.contains("keyword"), "{wrong}");
+    let twice = push("twice.toml", &format!("colour = 'red'\nshape = 'round'\n{RULES}"), 3)?;
+    let lines: Vec<_> = twice.lines().map(|line| line.split(": unknown key").next().unwrap_or(line)).collect();
+    assert_eq!(lines, ["error: text: line 1: colour", "error: text: line 2: shape"], "{twice}");
     let nobody = RULES.replace("team = \"billing\"\nwhen", "team = \"nobody\"\nwhen");
     let broken = push("draft.toml", &nobody, 3)?;
     assert!(broken.contains("text: ") && broken.contains("nobody"), "{broken}");
@@ -252,8 +255,12 @@ async fn what_is_wrong_is_named_and_nothing_is_kept() -> anyhow::Result<()> {
     let draft = server.file("draft.toml", &nobody)?;
     editor.fails(&["rules", "push", &draft, "--allow-errors"], 1)?;
     assert_eq!(editor.json(&["rules", "list"])?[0]["state"], "RULE_SET_STATE_DRAFT");
-    let draft = publisher.fails(&["rules", "activate", "1"], 1)?;
-    assert!(draft.contains("draft"), "{draft}");
+    for words in [&["rules", "activate", "1"][..], &["rules", "activate", "1", "--force"]] {
+        let draft = publisher.fails(words, 1)?;
+        let why = "ruleSets/1 is a draft: its check fails, and nothing forces that: line ";
+        ensure!(draft.contains(why) && draft.contains("team nobody is not declared"), "{draft}");
+        ensure!(draft.trim().ends_with("mend it, and push it again"), "{draft}");
+    }
     scene.push("good.toml", RULES)?;
     scene.push("other.toml", &RULES.replace("[\"invoice\"]", "[\"invoice\", \"bill\"]"))?;
     let cases: [(&[&str], i32, &str); 11] = [

@@ -49,6 +49,9 @@ async fn teams_without_queues_refuse_their_version_unless_it_is_forced() -> anyh
         ensure!(problem.contains("teams/invoices") && problem.contains(COMMAND), "{words:?}: {problem}");
         assert_eq!(checked["rule_set"]["state"], "RULE_SET_STATE_DRAFT");
     }
+    let draft = publisher.fails(&["rules", "activate", "2", "--force"], 1)?;
+    ensure!(draft.contains("ruleSets/2 is a draft: its check fails: no queues for teams/invoices"), "{draft}");
+    ensure!(draft.trim().ends_with("to take it nevertheless, waypost rules check 2 --force first"), "{draft}");
     let (code, checked, _) = outcome(&publisher, &["rules", "check", "2", "--force"])?;
     let (state, severity) = (&checked["rule_set"]["state"], &checked["findings"][0]["severity"]);
     assert_eq!((code, state, severity), (Some(0), &json!("RULE_SET_STATE_CHECKED"), &json!("SEVERITY_WARNING")));

@@ -218,7 +218,7 @@ async fn put(
     for etag in &how.etags {
         check_etag(ACTIVATION, etag, current)?;
     }
-    check_versions(&shared, &next.in_force).await?;
+    check_versions(&shared, &next.in_force, &versions).await?;
     let mut warnings = versions.warnings(how.force)?;
     warnings.extend(teams.warnings(tx, how.force).await?);
     warnings.extend(trial_goes_on(&next));
@@ -240,12 +240,12 @@ fn trial_goes_on(next: &Next) -> Option<String> {
 }
 
 /// Versions that can be activated, with numbers that exist; says of each what does not fit.
-async fn check_versions(shared: &Shared, in_force: &InForce) -> Result<()> {
+async fn check_versions(shared: &Shared, in_force: &InForce, versions: &VersionsLook) -> Result<()> {
     for number in in_force.numbers() {
         let name = wire::name(number);
         let row = version(shared, "activation", &name).await?;
         if row.checked_at.is_none() {
-            return Err(precondition("NOT_CHECKED", &name, format!("{name} is a draft: check it first")));
+            return Err(versions.refused_draft(number));
         }
     }
     let Some(trial) = &in_force.trial else { return Ok(()) };
