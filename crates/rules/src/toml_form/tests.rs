@@ -92,6 +92,23 @@ fn mistakes_are_named_all_at_once() {
         ],
     );
     check(
+        "unstaffed default",
+        "[default]\nteam='a'\n[handover]\nteam='a'\nbuttons=['h']\n[[teams]]\nname='a'\nstaffed=false\n",
+        &[
+            "line 2: default.team: team a is not staffed, and people must answer here",
+            "line 4: handover.team: team a is not staffed, and people must answer here",
+        ],
+    );
+    check(
+        "overflow",
+        &format!("{MINIMAL}overflow_team='a'\n"),
+        &["line 8: teams.a.overflow_team: team a cannot overflow into itself; name another"],
+    );
+}
+
+#[test]
+fn misspelt_keys_hide_no_other_mistake() {
+    check(
         "meanings beside unknown keys",
         &format!(
             "{MINIMAL}houres='office'\n[[rules]]\nid='r'\nteam='b'\nphas='decorate'\nwhen={{ keywrod='x', open='office' }}\n[[rules]]\nid='s'\ntaem='a'\nwhen={{ keywrod='x' }}\n"
@@ -110,19 +127,6 @@ fn mistakes_are_named_all_at_once() {
         "a part that declares",
         &format!("{MINIMAL}[[team]]\nname='b'\n[[rules]]\nid='r'\nteam='b'\nwhen={{ keyword='x' }}\n"),
         &["line 8: team: unknown key; did you mean teams?"],
-    );
-    check(
-        "unstaffed default",
-        "[default]\nteam='a'\n[handover]\nteam='a'\nbuttons=['h']\n[[teams]]\nname='a'\nstaffed=false\n",
-        &[
-            "line 2: default.team: team a is not staffed, and people must answer here",
-            "line 4: handover.team: team a is not staffed, and people must answer here",
-        ],
-    );
-    check(
-        "overflow",
-        &format!("{MINIMAL}overflow_team='a'\n"),
-        &["line 8: teams.a.overflow_team: team a cannot overflow into itself; name another"],
     );
 }
 
