@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use metrics_exporter_prometheus::PrometheusRecorder;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -216,4 +217,12 @@ pub(crate) async fn eventually(mut holds: impl AsyncFnMut() -> bool) {
         assert!(tokio::time::Instant::now() < deadline, "not in time");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
+}
+
+/// The samples of one metric, without its name, sorted.
+pub(crate) fn counted(recorder: &PrometheusRecorder, name: &str) -> Vec<String> {
+    let page = recorder.handle().render();
+    let mut samples: Vec<String> = page.lines().filter_map(|line| line.strip_prefix(name)).map(str::to_owned).collect();
+    samples.sort();
+    samples
 }
