@@ -36,6 +36,7 @@ pub use details::{Claim, ClaimOn, ContactDetails, MergedContact};
 pub(crate) use observation::stored_names;
 pub use observation::{Observation, Wrote};
 pub(crate) use people::People;
+pub(crate) use person::{RECORD, record};
 pub(crate) use rows::{alias_id, lock_read, read_owners};
 pub use split::{ConfirmedContact, SplitContact};
 pub use upsert::{ContactUpsert, UpsertedContact};

@@ -8,6 +8,7 @@
 
 mod admin;
 mod changes;
+mod consent;
 mod contacts;
 mod conversations;
 mod core;
@@ -17,10 +18,13 @@ mod inbox;
 mod janitor;
 mod lease;
 mod parked;
+mod policy_data;
 mod records;
 mod reports;
 mod rules;
 mod schema;
+mod sends;
+mod templates;
 
 #[cfg(any(test, feature = "suite"))]
 pub mod suite;
@@ -50,12 +54,19 @@ pub use parked::{
     ParkedContent, ParkedCount, ParkedFilter, ParkedGroup, ParkedMessage, ParkedPlace, ParkedRow, Parking, ReplayJob,
     ReplayStep,
 };
+pub use policy_data::PolicyDataRow;
 pub use reports::{
     DecidedBy, DecidedInput, DecisionFilter, DecisionPage, DecisionPlaces, KeptChange, KeptStatus, StoreCounts,
     TeamCount, ToldOfContact,
 };
 pub use rules::{Activation, InForce, RuleSetRow, RuleTextRow, TrialRow};
 pub use schema::{ROLES, Role, SchemaState, grants};
+pub use sends::{
+    Attempt, BarScope, BarWhat, ClaimedSend, DueSend, FailedSend, FoldedStatuses, NewSend, PortfolioUse, Reach,
+    RecentSend, SendAnswer, SendAnswered, SendBar, SendFacts, SendFilter, SendPrice, SendRow, SendTx, StoredSend,
+    UnsettledSend, Verdict,
+};
+pub use templates::TemplateRow;
 
 /// What every call here returns.
 pub type Result<T, E = StoreError> = std::result::Result<T, E>;

@@ -10,7 +10,7 @@ use crate::core::{Columns, Param};
 use crate::records::clean;
 
 /// What [`record`] reads, of `contact c`.
-pub(super) const RECORD: &str =
+pub(crate) const RECORD: &str =
     "c.id, c.attributes, c.profile_name, c.username, c.wa_id, c.language, c.language_source,
         c.language_confidence, c.language_sample";
 
@@ -76,7 +76,7 @@ impl Person {
     }
 }
 
-pub(super) fn record(row: &Columns<'_>) -> Result<ContactRecord> {
+pub(crate) fn record(row: &Columns<'_>) -> Result<ContactRecord> {
     Ok(ContactRecord {
         id: row.get("id")?,
         attributes: row.parse("attributes", |text| serde_json::from_str(text).ok())?.unwrap_or_default(),

@@ -7,7 +7,10 @@ use bytes::BufMut as _;
 use bytes::BytesMut;
 use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
 use uuid::Uuid;
-use waypost_domain::{ContactId, ConversationId, DecisionId, NumberName, PartitionId, TeamName, Timestamp};
+use waypost_domain::send::{SendId, SendState};
+use waypost_domain::{
+    Category, ConsentEntryId, ContactId, ConversationId, DecisionId, NumberName, PartitionId, TeamName, Timestamp,
+};
 
 /// A value to bind. An array is one parameter on PostgreSQL, and JSON on SQLite.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,6 +97,10 @@ from! {
     &'a str => |text| Self::Text(Cow::Borrowed(text)),
     &'a String => |text| Self::Text(Cow::Borrowed(text)),
     Cow<'a, str> => |text| Self::Text(text),
+    &'a SendId => |id| Self::Text(Cow::Borrowed(id.as_str())),
+    SendState => |state| Self::Text(Cow::Borrowed(state.as_str())),
+    Category => |category| Self::Text(Cow::Borrowed(category.as_str())),
+    ConsentEntryId => |id| Self::Uuid(id.as_uuid()),
     &'a TeamName => |name| Self::Text(Cow::Borrowed(name.as_str())),
     &'a NumberName => |name| Self::Text(Cow::Borrowed(name.as_str())),
     Vec<u8> => |bytes| Self::Bytes(Cow::Owned(bytes)),

@@ -7,10 +7,11 @@ use std::sync::Arc;
 use rusqlite::types::Value;
 use tokio_postgres::types::{FromSql, Type};
 use uuid::Uuid;
+use waypost_domain::send::{SendId, SendState};
 use waypost_domain::team::Priority;
 use waypost_domain::{
-    Binding, ContactId, ConversationId, ConversationState, DecisionId, NumberName, PartitionId, PhoneNumberId,
-    TeamName, Timestamp, WabaId,
+    Binding, Category, ConsentEntryId, ContactId, ConversationId, ConversationState, DecisionId, NumberName,
+    PartitionId, PhoneNumberId, TeamName, Timestamp, WabaId,
 };
 
 use crate::{Result, StoreError};
@@ -146,6 +147,10 @@ macro_rules! from_field {
 
 from_field! {
     i64: Int => |value| Some(value),
+    SendId: Text => |text| Self::new(text).ok(),
+    SendState: Text => |text| Self::parse(text),
+    Category: Text => |text| Self::parse(text),
+    ConsentEntryId: Bytes => |bytes| Uuid::from_slice(bytes).ok().map(Self::from_uuid),
     u64: Int => |value| value.try_into().ok(),
     u32: Int => |value| value.try_into().ok(),
     u8: Int => |value| value.try_into().ok(),

@@ -46,7 +46,7 @@ const NONE: &str = "";
 const COUNT_PARKED: &str = "SELECT (parking, parked_at)";
 const SETTLE: &str = "SELECT, UPDATE, DELETE";
 
-const TABLES: [Table; 24] = [
+const TABLES: [Table; 31] = [
     Table { name: "_sqlx_migrations", router: READ, admin: READ, reader: READ },
     Table { name: "setting", router: ADD, admin: ADD, reader: READ },
     Table { name: "member", router: ALL, admin: NONE, reader: READ },
@@ -67,6 +67,13 @@ const TABLES: [Table; 24] = [
     Table { name: "change", router: EXPIRE, admin: READ, reader: NONE },
     Table { name: "parked", router: ADD, admin: SETTLE, reader: COUNT_PARKED },
     Table { name: "parked_job", router: NONE, admin: ALL, reader: NONE },
+    Table { name: "send", router: KEEP, admin: KEEP, reader: NONE },
+    Table { name: "limit_use", router: ALL, admin: READ, reader: READ },
+    Table { name: "portfolio", router: KEEP, admin: READ, reader: READ },
+    Table { name: "template", router: ALL, admin: ALL, reader: READ },
+    Table { name: "send_bar", router: ALL, admin: ALL, reader: READ },
+    Table { name: "consent_entry", router: ADD, admin: ADD, reader: NONE },
+    Table { name: "policy_data", router: READ, admin: ADD, reader: READ },
     Table { name: "token", router: NONE, admin: KEEP, reader: NONE },
     Table { name: "audit", router: NONE, admin: ADD, reader: NONE },
     Table { name: "audit_head", router: NONE, admin: CHANGE, reader: NONE },

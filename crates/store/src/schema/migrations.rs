@@ -19,7 +19,7 @@ macro_rules! migration {
     };
 }
 
-pub(super) const ALL: [Migration; 17] = [
+pub(super) const ALL: [Migration; 19] = [
     migration!(101, "initial", "101_initial"),
     migration!(102, "suspect", "102_suspect"),
     migration!(103, "admin", "103_admin"),
@@ -37,4 +37,6 @@ pub(super) const ALL: [Migration; 17] = [
     migration!(117, "rule text", "117_rule_text"),
     migration!(118, "parked", "118_parked"),
     migration!(119, "retained", "119_retained"),
+    migration!(120, "sends", "120_sends"),
+    migration!(121, "consent", "121_consent"),
 ];

@@ -1,0 +1,29 @@
+//! What somebody wants sent: stored once under its own id, attempted by whoever holds the lease on its number, and followed to
+//! its end. This room carries out; whether something may be sent is judged by whoever attempts it, with the facts that
+//! [`SendTx`] reads in the same transaction.
+//!
+//! Locks are taken in one order, as everywhere: lease, contacts by id, sends by place (the one before, then the one that waits
+//! for it), portfolio.
+
+mod answers;
+mod bars;
+mod due;
+mod facts;
+mod intake;
+mod limit;
+mod lists;
+mod row;
+mod told;
+mod tx;
+mod write;
+
+pub use answers::{SendAnswer, SendAnswered};
+pub use bars::{BarScope, BarWhat, SendBar};
+pub use due::{DueSend, UnsettledSend};
+pub use facts::{Reach, RecentSend, SendFacts};
+pub use intake::{NewSend, StoredSend};
+pub use limit::PortfolioUse;
+pub use lists::SendFilter;
+pub use row::{SendPrice, SendRow};
+pub use told::{FailedSend, FoldedStatuses};
+pub use tx::{Attempt, ClaimedSend, SendTx, Verdict};

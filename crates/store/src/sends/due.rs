@@ -1,0 +1,117 @@
+//! What is to be looked at now: read without a lock, so whoever acts on it reads it again under one.
+
+use std::sync::LazyLock;
+
+use waypost_domain::{ContactId, NumberName, Timestamp};
+
+use super::row::{COLUMNS, SEND, SendRow};
+use crate::core::{Columns, Param, Sql, params};
+use crate::{Result, Store};
+
+/// A queued send whose time has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DueSend {
+    pub place: i64,
+    pub number: NumberName,
+    pub contact: ContactId,
+    pub is_urgent: bool,
+    pub due_at: Timestamp,
+}
+
+/// A send that may have gone, whose wait is over.
+pub type UnsettledSend = SendRow;
+
+/// For each number so many, the earliest first.
+static DUE: Sql = Sql::each(
+    "SELECT s.place, s.number, s.contact_id, s.urgent, s.due_at
+    FROM json_each($1) n
+    JOIN json_each($2) l ON l.key = n.key
+    JOIN send s ON s.place IN (
+        SELECT one.place FROM send one
+        WHERE one.number = n.value AND one.state = 'queued' AND one.urgent = $3 AND one.due_at <= $4
+        ORDER BY one.due_at, one.place
+        LIMIT l.value)
+    ORDER BY s.number, s.due_at, s.place",
+    "SELECT s.place, w.number, s.contact_id, s.urgent, s.due_at
+    FROM unnest($1::TEXT[], $2::BIGINT[]) AS w(number, wanted)
+    CROSS JOIN LATERAL (
+        SELECT one.place, one.contact_id, one.urgent, one.due_at FROM send one
+        WHERE one.number = w.number AND one.state = 'queued' AND one.urgent = $3 AND one.due_at <= $4
+        ORDER BY one.due_at, one.place
+        LIMIT w.wanted) s
+    ORDER BY w.number, s.due_at, s.place",
+);
+
+/// When the next one is due on any of these numbers.
+static NEXT: Sql = Sql::each(
+    "SELECT min(due_at) AS due_at FROM (
+        SELECT (SELECT min(s.due_at) FROM send s
+            WHERE s.number = n.value AND s.state = 'queued' AND s.urgent = u.urgent) AS due_at
+        FROM json_each($1) n CROSS JOIN (SELECT 0 AS urgent UNION ALL SELECT 1) u)",
+    "SELECT min(s.due_at) AS due_at
+    FROM unnest($1::TEXT[]) AS n(number) CROSS JOIN (VALUES (0::BIGINT), (1::BIGINT)) AS u(urgent)
+    CROSS JOIN LATERAL (
+        SELECT one.due_at FROM send one
+        WHERE one.number = n.number AND one.state = 'queued' AND one.urgent = u.urgent
+        ORDER BY one.due_at LIMIT 1) s",
+);
+
+static UNSETTLED: LazyLock<Sql> = LazyLock::new(|| {
+    let with = |numbers: &str| {
+        format!(
+            "SELECT {COLUMNS} FROM send s
+            WHERE s.number IN ({numbers}) AND s.state IN ('attempting', 'uncertain') AND s.state = 'uncertain'
+                AND s.due_at <= $2
+            ORDER BY s.due_at LIMIT $3"
+        )
+    };
+    Sql::made_each(with("SELECT value FROM json_each($1)"), with("SELECT unnest($1::TEXT[])"))
+});
+
+static OVERDUE: Sql = Sql::both("SELECT count(*) AS count FROM send WHERE state = 'queued' AND ends_at < $1");
+
+fn due(row: &Columns<'_>) -> Result<DueSend> {
+    Ok(DueSend {
+        place: row.get("place")?,
+        number: row.get("number")?,
+        contact: row.get("contact_id")?,
+        is_urgent: row.get("urgent")?,
+        due_at: row.get("due_at")?,
+    })
+}
+
+impl Store {
+    /// Of each number at most so many that are due at `now`: the urgent ones or the others.
+    pub async fn due_sends(&self, wanted: &[(NumberName, u32)], urgent: bool, now: Timestamp) -> Result<Vec<DueSend>> {
+        if wanted.is_empty() {
+            return Ok(vec![]);
+        }
+        let numbers: Param<'_> = wanted.iter().map(|(number, _)| number).collect();
+        let counts: Param<'_> = wanted.iter().map(|(_, count)| *count).collect();
+        let rows = self.read(&DUE, params![numbers, counts, urgent, now]).await?;
+        rows.iter().map(|row| due(&row.of(SEND.name))).collect()
+    }
+
+    /// When the next send of these numbers is due; `None` while none is queued.
+    pub async fn next_due_send(&self, numbers: &[NumberName]) -> Result<Option<Timestamp>> {
+        let rows = self.read(&NEXT, params![numbers.iter().collect::<Param<'_>>()]).await?;
+        rows.first().map_or(Ok(None), |row| row.of(SEND.name).get("due_at"))
+    }
+
+    /// Sends of these numbers that may have gone, and of which nothing was heard in time.
+    pub async fn unsettled_sends(
+        &self,
+        numbers: &[NumberName],
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<UnsettledSend>> {
+        let rows = self.read(&UNSETTLED, params![numbers.iter().collect::<Param<'_>>(), now, limit]).await?;
+        rows.iter().map(|row| SendRow::from_row(&row.of(SEND.name))).collect()
+    }
+
+    /// How many sends are queued though they are of no use since `before`: a sender that works leaves none.
+    pub async fn overdue_sends(&self, before: Timestamp) -> Result<u64> {
+        let rows = self.report(&OVERDUE, params![before]).await?;
+        rows.first().map_or(Ok(0), |row| row.of(SEND.name).get("count"))
+    }
+}

@@ -1,0 +1,103 @@
+//! How a request gets in: once, whoever asks how often.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::LazyLock;
+
+use ring::digest::{SHA256, digest};
+use waypost_domain::Timestamp;
+use waypost_domain::send::{SendId, SendRequest};
+
+use super::row::{NewRow, SEND};
+use crate::core::{Param, Row, Sql, Statement, params};
+use crate::{Result, Store, StoreError};
+
+/// A request to be stored.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewSend {
+    /// Its contact must be one that is there.
+    pub request: SendRequest,
+    /// From when on it is of no use: the request's own word, or what is usual for its kind.
+    pub ends_at: Timestamp,
+    /// The send that a person wants to go once more.
+    pub resend_of: Option<SendId>,
+}
+
+/// What became of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StoredSend {
+    New,
+    /// The same request was stored before.
+    Known,
+    /// Another request has this id.
+    Conflict,
+}
+
+static INSERT: LazyLock<Sql> = LazyLock::new(|| SEND.insert("ON CONFLICT (id) DO NOTHING"));
+
+static FINGERPRINTS: Sql = Sql::each(
+    "SELECT id, fingerprint FROM send WHERE id IN (SELECT value FROM json_each($1))",
+    "SELECT id, fingerprint FROM send WHERE id = ANY($1::TEXT[])",
+);
+
+impl NewSend {
+    /// Of what was asked for: not of when, since whoever asks again does so later.
+    fn fingerprint(&self) -> Result<Vec<u8>> {
+        let timeless = Timestamp::from_millis(0);
+        let request = SendRequest { created_at: timeless, ..self.request.clone() };
+        Ok(digest(&SHA256, &encoded(&request)?).as_ref().to_vec())
+    }
+}
+
+fn encoded(request: &SendRequest) -> Result<Vec<u8>> {
+    serde_json::to_vec(request).map_err(|error| StoreError::Invalid(format!("a request to send: {error}")))
+}
+
+fn fingerprints(rows: &[Row]) -> Result<HashMap<String, Vec<u8>>> {
+    let fingerprint = |row: &Row| {
+        let row = row.of(SEND.name);
+        Ok((row.get("id")?, row.get("fingerprint")?))
+    };
+    rows.iter().map(fingerprint).collect()
+}
+
+impl Store {
+    /// Stores requests under their ids, all or none; returns what became of each, in their order. Of several with one id in
+    /// the same call the first counts.
+    pub async fn keep_sends(&self, sends: &[NewSend]) -> Result<Vec<StoredSend>> {
+        if sends.is_empty() {
+            return Ok(vec![]);
+        }
+        let ids: Param<'_> = sends.iter().map(|send| &send.request.id).collect();
+        let mut tx = self.begin().await?;
+        let before = fingerprints(&tx.query(&FINGERPRINTS, params![ids.clone()]).await?)?;
+        let prints = sends.iter().map(NewSend::fingerprint).collect::<Result<Vec<_>>>()?;
+        let mut rows = Vec::with_capacity(sends.len());
+        for (send, print) in sends.iter().zip(&prints) {
+            if before.contains_key(send.request.id.as_str()) {
+                continue;
+            }
+            let (json, resend_of, fingerprint) = (encoded(&send.request)?, send.resend_of.as_ref(), print.clone());
+            rows.push(NewRow { request: &send.request, ends_at: send.ends_at, resend_of, fingerprint, json }.params());
+        }
+        let mut after = HashMap::new();
+        if !rows.is_empty() {
+            // What another process stores at this moment is not stored again, and is compared.
+            let statements = vec![Statement::rows(&INSERT, rows), Statement::new(&FINGERPRINTS, params![ids])];
+            let answers = tx.run(statements).await?;
+            after = fingerprints(answers.last().map(|answer| &answer.rows[..]).unwrap_or_default())?;
+        }
+        tx.commit().await?;
+        let mut seen = HashSet::new();
+        let mut outcomes = Vec::with_capacity(sends.len());
+        for (send, print) in sends.iter().zip(&prints) {
+            let id = send.request.id.as_str();
+            let is_new = seen.insert(id) && !before.contains_key(id);
+            outcomes.push(match before.get(id).or_else(|| after.get(id)) {
+                Some(stored) if stored != print => StoredSend::Conflict,
+                _ if is_new => StoredSend::New,
+                _ => StoredSend::Known,
+            });
+        }
+        Ok(outcomes)
+    }
+}

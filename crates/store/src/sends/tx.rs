@@ -1,0 +1,238 @@
+//! One step of whoever holds a number's lease: what came of attempts is written, what is due is claimed, judged by the caller
+//! with the facts of the same transaction, and written before the first byte of it is sent.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
+
+use waypost_domain::send::{Predecessor, SendState};
+use waypost_domain::{Category, ContactId, ConversationId, Timestamp};
+
+use super::answers::WAKE;
+use super::facts::{self, Known, Reach, SendFacts};
+use super::row::{COLUMNS, SEND, SendRow, places};
+use super::write::by_place;
+use crate::core::{Param, Row, Sql, Statement, params};
+use crate::lease::{Fence, Fenced};
+use crate::{Result, Store, StoreError};
+
+/// An open step. Dropping it rolls back.
+pub struct SendTx {
+    pub(crate) fenced: Fenced,
+    /// What was decided of claimed sends, until it is written.
+    decided: Vec<(i64, Verdict)>,
+    pub(super) places_taken: Vec<(i64, ContactId)>,
+}
+
+/// A queued send whose row is ours until the transaction ends.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ClaimedSend {
+    pub row: SendRow,
+    /// The one before it in its conversation and class.
+    pub before: Option<Predecessor>,
+    /// `None`: the contact is gone.
+    pub facts: Option<SendFacts>,
+}
+
+/// What becomes of a claimed send.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is attempted as soon as the transaction is durable.
+    Attempt(Attempt),
+    /// It ends here: expired, or refused.
+    End { state: SendState, verdict: Vec<u8> },
+    /// It is looked at again then.
+    Defer { until: Timestamp, verdict: Option<Vec<u8>> },
+    /// It is looked at again when the one before it has changed, and then at the latest.
+    Wait { until: Timestamp },
+}
+
+/// What is written down before the first byte.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attempt {
+    pub verdict: Vec<u8>,
+    pub category: Category,
+    pub template: Option<String>,
+    pub conversation: Option<ConversationId>,
+    /// The contact is counted in the messaging limit for it.
+    pub place_of: Option<ContactId>,
+}
+
+/// The one before each: locked before the sends themselves, as whoever changes it and wakes those behind it does.
+static BEFORE: LazyLock<Sql> = LazyLock::new(|| {
+    let one = "SELECT b.state, b.since, b.due_at FROM send b
+            WHERE b.contact_id = w.contact_id AND b.number = w.number AND b.line = w.line AND b.place < w.place
+            ORDER BY b.place DESC LIMIT 1";
+    let sqlite = "SELECT w.place AS of_place, b.state, b.since, b.due_at
+        FROM send w
+        JOIN send b ON b.place = (
+            SELECT max(o.place) FROM send o
+            WHERE o.contact_id = w.contact_id AND o.number = w.number AND o.line = w.line AND o.place < w.place)
+        WHERE w.place IN (SELECT value FROM json_each($1))"
+        .to_owned();
+    let postgres = format!(
+        "SELECT w.place AS of_place, p.state, p.since, p.due_at
+        FROM (SELECT * FROM send WHERE place = ANY($1::BIGINT[]) ORDER BY place) w
+        CROSS JOIN LATERAL ({one} FOR NO KEY UPDATE) p"
+    );
+    Sql::made_each(sqlite, postgres)
+});
+
+static LOCK_QUEUED: LazyLock<Sql> = LazyLock::new(|| {
+    Sql::made_each(
+        format!(
+            "SELECT {COLUMNS} FROM send s
+            WHERE s.place IN (SELECT value FROM json_each($1)) AND s.state = 'queued' AND s.due_at <= $2
+            ORDER BY s.place"
+        ),
+        format!(
+            "SELECT {COLUMNS} FROM send s
+            WHERE s.place = ANY($1::BIGINT[]) AND s.state = 'queued' AND s.due_at <= $2
+            ORDER BY s.place FOR NO KEY UPDATE"
+        ),
+    )
+});
+
+static ATTEMPT: LazyLock<Sql> = LazyLock::new(|| {
+    by_place(
+        &[
+            ("rank", "BIGINT"),
+            ("epoch", "BIGINT"),
+            ("now", "BIGINT"),
+            ("verdict", "BYTEA"),
+            ("category", "TEXT"),
+            ("template", "TEXT"),
+            ("conversation", "UUID"),
+            ("portfolio", "TEXT"),
+            ("limit_contact", "UUID"),
+        ],
+        "state = 'attempting', rank = {rank}, epoch = {epoch}, attempt = attempt + 1, since = {now},
+        attempted_at = {now}, waits = 0, verdict = {verdict}, category = {category}, template = {template},
+        conversation_id = coalesce(conversation_id, {conversation}), portfolio = {portfolio},
+        limit_contact = {limit_contact}, failed_at = NULL, error_code = NULL",
+        "state = 'queued'",
+    )
+});
+
+static END: LazyLock<Sql> = LazyLock::new(|| {
+    by_place(
+        &[("state", "TEXT"), ("rank", "BIGINT"), ("now", "BIGINT"), ("verdict", "BYTEA")],
+        "state = {state}, rank = {rank}, since = {now}, waits = 0, verdict = {verdict}",
+        "state = 'queued'",
+    )
+});
+
+static DEFER: LazyLock<Sql> = LazyLock::new(|| {
+    by_place(
+        &[("until", "BIGINT"), ("verdict", "BYTEA"), ("waits", "BIGINT")],
+        "due_at = {until}, waits = {waits}, verdict = coalesce({verdict}, verdict)",
+        "state = 'queued'",
+    )
+});
+
+impl Store {
+    /// Begins a step for the numbers of one shard.
+    pub async fn begin_sends(&self, fence: &Fence) -> Result<SendTx> {
+        let (fenced, _) = self.begin_fenced(fence, vec![]).await?;
+        Ok(SendTx { fenced, decided: Vec::new(), places_taken: Vec::new() })
+    }
+}
+
+impl SendTx {
+    /// Claims these, as far as they are queued and due, in the order of their places. `contacts`: of whom they are, as far as
+    /// that was read before.
+    pub async fn claim(
+        &mut self,
+        due: &[(i64, ContactId)],
+        now: Timestamp,
+        reach: Reach<'_>,
+    ) -> Result<Vec<ClaimedSend>> {
+        if due.is_empty() {
+            return Ok(vec![]);
+        }
+        let contacts: BTreeSet<ContactId> = due.iter().map(|(_, contact)| *contact).collect();
+        let wanted: Vec<i64> = due.iter().map(|(place, _)| *place).collect();
+        let tx = &mut self.fenced.tx;
+        let answers = tx.run(vec![facts::asking_survivors(&contacts)]).await?;
+        let survivors = answers.first().map(facts::survivors).transpose()?.unwrap_or_default();
+        let alive: BTreeSet<ContactId> = survivors.values().copied().collect();
+        let mut statements = facts::asking(&alive, reach, true);
+        statements.push(Statement::new(&BEFORE, params![places(&wanted)]));
+        statements.push(Statement::new(&LOCK_QUEUED, params![places(&wanted), now]));
+        let answers = tx.run(statements).await?;
+        let (known, sends) = answers.split_at(facts::STATEMENTS);
+        let Some(known) = Known::read(known)? else {
+            return Err(StoreError::retry("a contact became part of another since it was read"));
+        };
+        let [before, locked] = sends else { return Ok(vec![]) };
+        let before = before.rows.iter().map(predecessor).collect::<Result<BTreeMap<_, _>>>()?;
+        let claimed = locked.rows.iter().map(|row| {
+            let row = SendRow::from_row(&row.of(SEND.name))?;
+            let survivor = survivors.get(&row.request.contact);
+            let facts = survivor.and_then(|survivor| known.facts(*survivor, &row.request.number));
+            Ok(ClaimedSend { before: before.get(&row.place).copied(), facts, row })
+        });
+        claimed.collect()
+    }
+
+    /// What becomes of a claimed send; written with the commit.
+    pub fn decide(&mut self, place: i64, verdict: Verdict) {
+        if let Verdict::Attempt(Attempt { place_of: Some(contact), .. }) = &verdict {
+            self.places_taken.push((place, *contact));
+        }
+        self.decided.push((place, verdict));
+    }
+
+    /// Makes it durable. An error may also mean that it is durable and nobody could tell us: nothing that it says is attempted
+    /// may be sent then, and whoever begins again finds out. `portfolio`: whose places were taken.
+    pub async fn commit(self, now: Timestamp, portfolio: &str) -> Result<()> {
+        let epoch = self.fenced.fence.epoch;
+        let (mut attempts, mut ends, mut deferred, mut ended) = (vec![], vec![], vec![], vec![]);
+        for (place, verdict) in &self.decided {
+            match verdict {
+                Verdict::Attempt(attempt) => attempts.push(attempt.params(*place, epoch, now, portfolio)),
+                Verdict::End { state, verdict } => {
+                    ended.push(*place);
+                    ends.push(params![*place, *state, i64::from(state.rank()), now, verdict]);
+                }
+                Verdict::Defer { until, verdict } => {
+                    deferred.push(params![*place, *until, verdict.as_deref(), false]);
+                }
+                Verdict::Wait { until } => deferred.push(params![*place, *until, Param::Null, true]),
+            }
+        }
+        let mut statements: Vec<Statement<'_>> = [(&*ATTEMPT, attempts), (&*END, ends), (&*DEFER, deferred)]
+            .into_iter()
+            .filter(|(_, rows)| !rows.is_empty())
+            .map(|(sql, rows)| Statement::rows(sql, rows))
+            .collect();
+        if !ended.is_empty() {
+            statements.push(Statement::new(&WAKE, params![places(&ended), now]));
+        }
+        statements.extend(super::limit::taking(&self.places_taken, portfolio, now));
+        self.fenced.tx.commit_with(statements).await
+    }
+}
+
+impl Attempt {
+    /// In the order of [`ATTEMPT`].
+    fn params<'a>(&'a self, place: i64, epoch: i64, now: Timestamp, portfolio: &'a str) -> Vec<Param<'a>> {
+        params![
+            place,
+            i64::from(SendState::Attempting.rank()),
+            epoch,
+            now,
+            &self.verdict,
+            self.category,
+            self.template.as_deref(),
+            self.conversation,
+            self.place_of.map(|_| portfolio),
+            self.place_of,
+        ]
+    }
+}
+
+fn predecessor(row: &Row) -> Result<(i64, Predecessor)> {
+    let row = row.of(SEND.name);
+    let before = Predecessor { state: row.get("state")?, since: row.get("since")?, due_at: row.get("due_at")? };
+    Ok((row.get("of_place")?, before))
+}

@@ -1,0 +1,117 @@
+//! The registry of templates: what Meta said of each last.
+
+use std::sync::LazyLock;
+
+use waypost_domain::{Template, Timestamp, WabaId};
+
+use crate::core::{Columns, Param, Sql, Statement, Table, params};
+use crate::records::key;
+use crate::{Result, Store, StoreError};
+
+/// A template of an account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TemplateRow {
+    pub waba: WabaId,
+    /// Meta's id of it; empty where nothing told.
+    pub meta_id: String,
+    pub template: Template,
+    pub updated_at: Timestamp,
+}
+
+static TEMPLATE: Table = Table {
+    name: "template",
+    columns: &[
+        ("waba_id", "TEXT"),
+        ("name", "TEXT"),
+        ("key", "TEXT"),
+        ("meta_id", "TEXT"),
+        ("json", "BYTEA"),
+        ("updated_at", "BIGINT"),
+    ],
+};
+
+static OF_ACCOUNT: LazyLock<Sql> = LazyLock::new(|| TEMPLATE.select("WHERE waba_id = $1 ORDER BY name, key"));
+
+static ALL: LazyLock<Sql> = LazyLock::new(|| TEMPLATE.select("ORDER BY waba_id, name, key"));
+
+static KEEP: LazyLock<Sql> = LazyLock::new(|| {
+    TEMPLATE.insert(
+        "ON CONFLICT (waba_id, name, key) DO UPDATE SET
+        meta_id = CASE WHEN excluded.meta_id = '' THEN template.meta_id ELSE excluded.meta_id END,
+        json = excluded.json, updated_at = excluded.updated_at",
+    )
+});
+
+/// What a whole list did not name is gone.
+static GONE: Sql = Sql::both("DELETE FROM template WHERE waba_id = $1 AND updated_at < $2");
+
+static REVISION: Sql =
+    Sql::both("SELECT CAST(coalesce(max(updated_at), 0) + count(*) AS BIGINT) AS revision FROM template");
+
+/// By which a language is the same however it is written.
+fn language_key(language: &str) -> String {
+    key(&language.replace('-', "_").to_ascii_lowercase()).into_owned()
+}
+
+fn read(row: &Columns<'_>) -> Result<TemplateRow> {
+    let json: Vec<u8> = row.get("json")?;
+    Ok(TemplateRow {
+        waba: row.get("waba_id")?,
+        meta_id: row.get("meta_id")?,
+        template: serde_json::from_slice(&json).map_err(|_| row.unreadable("json"))?,
+        updated_at: row.get("updated_at")?,
+    })
+}
+
+fn params(row: &TemplateRow) -> Result<Vec<Param<'_>>> {
+    let json =
+        serde_json::to_vec(&row.template).map_err(|error| StoreError::Invalid(format!("a template: {error}")))?;
+    let language = language_key(&row.template.language);
+    Ok(params![key(row.waba.as_str()), key(&row.template.name), language, key(&row.meta_id), json, row.updated_at])
+}
+
+impl Store {
+    /// Of an account; of all where none is named.
+    pub async fn templates(&self, waba: Option<&WabaId>) -> Result<Vec<TemplateRow>> {
+        let rows = match waba {
+            Some(waba) => self.report(&OF_ACCOUNT, params![key(waba.as_str())]).await?,
+            None => self.report(&ALL, vec![]).await?,
+        };
+        rows.iter().map(|row| read(&row.of(TEMPLATE.name))).collect()
+    }
+
+    /// Another number after every change, so that a memory of templates knows when it is old.
+    pub async fn templates_revision(&self) -> Result<i64> {
+        let rows = self.read(&REVISION, vec![]).await?;
+        rows.first().map_or(Ok(0), |row| row.of(TEMPLATE.name).get("revision"))
+    }
+
+    /// Keeps templates in the place of those of the same account, name and language.
+    pub async fn keep_templates(&self, templates: &[TemplateRow]) -> Result<()> {
+        self.write_templates(templates, None).await
+    }
+
+    /// The same for the whole list of an account that was asked for at `listed_at`: what it does not name, and was told before
+    /// then, is gone.
+    pub async fn replace_templates(
+        &self,
+        waba: &WabaId,
+        templates: &[TemplateRow],
+        listed_at: Timestamp,
+    ) -> Result<()> {
+        self.write_templates(templates, Some((waba, listed_at))).await
+    }
+
+    async fn write_templates(&self, templates: &[TemplateRow], whole: Option<(&WabaId, Timestamp)>) -> Result<()> {
+        let mut rows = templates.iter().map(params).collect::<Result<Vec<_>>>()?;
+        // One order of keys for all, and each once.
+        rows.sort_by_key(|row| format!("{:?}", &row[..3]));
+        rows.dedup_by(|one, other| one[..3] == other[..3]);
+        let mut statements = Vec::new();
+        if !rows.is_empty() {
+            statements.push(Statement::rows(&KEEP, rows));
+        }
+        statements.extend(whole.map(|(waba, listed_at)| Statement::new(&GONE, params![key(waba.as_str()), listed_at])));
+        self.begin().await?.commit_with(statements).await
+    }
+}
