@@ -11,10 +11,12 @@ mod inbox;
 mod janitor;
 mod kept;
 mod leases;
+mod ledger;
 mod numbers;
 mod parked;
 mod races;
 mod rule_sets;
+mod sends;
 mod setup;
 mod traced;
 
@@ -39,10 +41,12 @@ pub use inbox::*;
 pub use janitor::*;
 pub use kept::*;
 pub use leases::*;
+pub use ledger::*;
 pub use numbers::*;
 pub use parked::*;
 pub use races::*;
 pub use rule_sets::*;
+pub use sends::*;
 pub use setup::*;
 pub use traced::*;
 
@@ -139,6 +143,22 @@ macro_rules! store_suite {
             a_damaged_row_does_not_hide_the_others,
             what_follows_a_message_is_bounded,
             parked_messages_are_discarded,
+            a_request_is_stored_once,
+            sends_are_listed_and_taken_back,
+            what_is_due_is_found_by_number,
+            a_claim_knows_the_contact,
+            who_waits_is_woken_by_the_one_before,
+            news_of_a_send_comes_in_any_order,
+            an_orphan_status_is_joined_by_the_answer,
+            a_failure_keeps_its_code_and_its_price_is_told_once,
+            what_a_dead_sender_had_in_hand_may_have_gone,
+            what_is_put_off_is_tried_again,
+            places_of_the_limit_are_taken_and_given_back,
+            meta_closes_a_window,
+            consent_is_added_and_never_changed,
+            a_whole_list_of_templates_replaces_what_was_known,
+            bars_are_set_and_lifted,
+            policy_data_has_versions,
             partitions_meet_the_same_contacts,
             merges_race_with_batches,
         }

@@ -1,0 +1,502 @@
+//! Sends: stored once, claimed in order with what is known, followed by news in any order.
+
+use waypost_domain::send::{Author, Cause, FreeForm, SendClass, SendContent, SendId, SendRequest, SendState};
+use waypost_domain::team::Priority;
+use waypost_domain::{Category, ContactId, PartitionId, Pricing, Status, StatusState, Timestamp};
+
+use super::{TTL, aliases, at, begin, conversation, event, name, number, owner, row, seen};
+use crate::{
+    Attempt, ClaimedSend, InboxRow, Lease, NewSend, Reach, Result, SendAnswer, SendAnswered, SendFilter, SendTx,
+    Sequence, Store, StoreError, StoredSend, Verdict,
+};
+
+const PORTFOLIO: &str = "portfolio";
+/// Later than everything that is stored here, and earlier than its end.
+const NOW: i64 = 1_000_000;
+
+fn now() -> Timestamp {
+    at(NOW)
+}
+
+fn reach() -> Reach<'static> {
+    Reach {
+        recent_since: at(0),
+        verdicts_since: at(NOW - 10),
+        portfolio: PORTFOLIO,
+        places_since: at(NOW - 86_400_000),
+    }
+}
+
+fn id(text: &str) -> SendId {
+    SendId::new(text).expect("a valid id")
+}
+
+fn request(text: &str, contact: ContactId) -> SendRequest {
+    SendRequest {
+        id: id(text),
+        number: name("support"),
+        contact,
+        conversation: None,
+        author: Author::Agent("kim".to_owned()),
+        cause: Cause::Reply,
+        content: SendContent::FreeForm(FreeForm::Text { body: format!("{text} ü"), preview_url: false }),
+        category: None,
+        substitute: None,
+        priority: Priority::Normal,
+        created_at: at(NOW - 1_000),
+        expires_at: None,
+        last_seen: None,
+        force: false,
+        strict_order: false,
+        shorten: false,
+        take_thread: false,
+    }
+}
+
+fn new(request: SendRequest) -> NewSend {
+    NewSend { request, ends_at: at(NOW * 100), resend_of: None }
+}
+
+async fn person(store: &Store, text: &str) -> Result<ContactId> {
+    store.upsert_contact(&aliases(text), &Default::default(), None).await
+}
+
+/// The holder of the shard of all numbers here.
+async fn sender(store: &Store, instance: &str) -> Result<Lease> {
+    store.migrate().await?;
+    let lease = store.acquire_lease("sender", PartitionId(0), instance, TTL, Sequence::None).await?;
+    Ok(lease.expect("the shard is free"))
+}
+
+async fn step(store: &Store, lease: &Lease) -> Result<SendTx> {
+    store.begin_sends(&lease.fence(0, None)).await
+}
+
+/// What is due, claimed in an open step.
+async fn claim(store: &Store, lease: &Lease, urgent: bool) -> Result<(SendTx, Vec<ClaimedSend>)> {
+    let due = store.due_sends(&[(name("support"), 10), (name("sales"), 10)], urgent, now()).await?;
+    let due: Vec<_> = due.iter().map(|due| (due.place, due.contact)).collect();
+    let mut tx = step(store, lease).await?;
+    let claimed = tx.claim(&due, now(), reach()).await?;
+    Ok((tx, claimed))
+}
+
+fn attempt() -> Attempt {
+    let verdict = b"{}".to_vec();
+    Attempt { verdict, category: Category::Service, template: None, conversation: None, place_of: None }
+}
+
+/// Attempts everything that is due; its places.
+async fn attempt_all(store: &Store, lease: &Lease) -> Result<Vec<i64>> {
+    let (mut tx, claimed) = claim(store, lease, false).await?;
+    let places: Vec<i64> = claimed.iter().map(|one| one.row.place).collect();
+    places.iter().for_each(|place| tx.decide(*place, Verdict::Attempt(attempt())));
+    tx.commit(now(), PORTFOLIO).await?;
+    Ok(places)
+}
+
+async fn answer(store: &Store, lease: &Lease, place: i64, answer: SendAnswer) -> Result<()> {
+    let mut tx = step(store, lease).await?;
+    tx.answered(&[SendAnswered { place, attempt: 1, answer }], now()).await?;
+    tx.commit(now(), PORTFOLIO).await
+}
+
+fn accepted(wamid: &str) -> SendAnswer {
+    SendAnswer::Accepted { wamid: wamid.to_owned(), held: false }
+}
+
+fn status(wamid: &str, state: &str, mark: Option<&str>) -> Status {
+    Status {
+        id: wamid.to_owned(),
+        state: StatusState::parse(state),
+        timestamp: Some(at(NOW + 5)),
+        recipient: Default::default(),
+        participant: None,
+        callback_data: mark.map(str::to_owned),
+        errors: vec![],
+        pricing: None,
+        conversation: None,
+    }
+}
+
+async fn tell(store: &Store, lease: &Lease, statuses: &[Status]) -> Result<crate::FoldedStatuses> {
+    let mut tx = store.begin_record(&lease.fence(0, None)).await?;
+    let folded = tx.fold_statuses(statuses, now()).await?;
+    tx.commit().await?;
+    Ok(folded)
+}
+
+async fn state(store: &Store, of: &str) -> Result<SendState> {
+    Ok(store.send(&id(of)).await?.expect("it is stored").state())
+}
+
+pub async fn a_request_is_stored_once(store: &Store) -> Result<()> {
+    store.migrate().await?;
+    let ann = person(store, "p:4930901820").await?;
+    let one = new(request("one", ann));
+    let asked_again = new(SendRequest { created_at: at(NOW), ..one.request.clone() });
+    let other = new(SendRequest { strict_order: true, ..one.request.clone() });
+    let (new_one, known, conflict) = (StoredSend::New, StoredSend::Known, StoredSend::Conflict);
+    assert_eq!(store.keep_sends(&[]).await?, []);
+    assert_eq!(store.keep_sends(&[one.clone(), asked_again.clone(), other.clone()]).await?, [new_one, known, conflict]);
+    let two = new(request("two", ann));
+    assert_eq!(store.keep_sends(&[other, two.clone(), asked_again]).await?, [conflict, new_one, known]);
+    let row = store.send(&id("one")).await?.expect("it is stored");
+    assert_eq!((&row.request, row.state(), row.attempt), (&one.request, SendState::Queued, 0));
+    assert_eq!((row.due_at, row.ends_at, row.wamid, row.verdict), (at(NOW - 1_000), one.ends_at, None, None));
+    assert_eq!(store.send(&id("three")).await?, None);
+
+    let resent = NewSend { resend_of: Some(id("one")), ..new(request("again", ann)) };
+    store.keep_sends(&[resent]).await?;
+    assert_eq!(store.send(&id("again")).await?.and_then(|row| row.resend_of), Some(id("one")));
+    Ok(())
+}
+
+pub async fn sends_are_listed_and_taken_back(store: &Store) -> Result<()> {
+    let lease = sender(store, "a").await?;
+    let (ann, bob) = (person(store, "p:4930901820").await?, person(store, "p:4930901821").await?);
+    let bot = SendRequest { author: Author::Bot("kim".to_owned()), ..request("c", bob) };
+    let sends = [new(request("a", ann)), new(request("b", ann)), new(bot)];
+    store.keep_sends(&sends).await?;
+    let listed = async |filter: &SendFilter, before| {
+        let rows = store.sends(filter, before, 2).await?;
+        let ids: Vec<String> = rows.iter().map(|row| row.request.id.to_string()).collect();
+        Ok::<_, StoreError>((ids, rows.last().map(|row| row.place)))
+    };
+    let (first, place) = listed(&SendFilter::default(), None).await?;
+    assert_eq!(first, ["c", "b"], "the newest first");
+    assert_eq!(listed(&SendFilter::default(), place).await?.0, ["a"]);
+    let of = |filter: SendFilter| filter;
+    for (filter, want) in [
+        (of(SendFilter { contacts: vec![ann], ..SendFilter::default() }), &["b", "a"][..]),
+        (of(SendFilter { number: Some(name("sales")), ..SendFilter::default() }), &[]),
+        (of(SendFilter { author: Some(Author::Bot("kim".to_owned())), ..SendFilter::default() }), &["c"]),
+        (of(SendFilter { state: Some(SendState::Sent), ..SendFilter::default() }), &[]),
+        (of(SendFilter { conversation: Some(conversation(ann, "support", 1).id), ..SendFilter::default() }), &[]),
+    ] {
+        assert_eq!(listed(&filter, None).await?.0, want, "{filter:?}");
+    }
+    assert_eq!(store.cancel_send(&id("b")).await?, Some(SendState::Cancelled));
+    assert_eq!(store.cancel_send(&id("b")).await?, Some(SendState::Cancelled), "it stays");
+    assert_eq!(store.cancel_send(&id("x")).await?, None);
+    attempt_all(store, &lease).await?;
+    assert_eq!(store.cancel_send(&id("a")).await?, Some(SendState::Attempting), "too late");
+    assert_eq!(state(store, "b").await?, SendState::Cancelled);
+    Ok(())
+}
+
+/// Who is urgent, and which of a number, is asked for apart; what is not due is not told.
+pub async fn what_is_due_is_found_by_number(store: &Store) -> Result<()> {
+    store.migrate().await?;
+    let ann = person(store, "p:4930901820").await?;
+    let on = |text: &str, number: &str, priority, created_at| {
+        new(SendRequest { number: name(number), priority, created_at: at(created_at), ..request(text, ann) })
+    };
+    let (normal, urgent) = (Priority::Normal, Priority::Urgent);
+    let sends = [
+        on("later", "support", normal, NOW + 1),
+        on("second", "support", normal, NOW),
+        on("first", "support", normal, NOW - 9),
+        on("third", "support", normal, NOW),
+        on("elsewhere", "sales", normal, NOW - 9),
+        on("now", "support", urgent, NOW),
+    ];
+    store.keep_sends(&sends).await?;
+    let due = async |wanted: &[(waypost_domain::NumberName, u32)], urgent| {
+        let due = store.due_sends(wanted, urgent, now()).await?;
+        let mut ids = Vec::new();
+        for one in due {
+            let rows = store.sends(&SendFilter::default(), Some(one.place + 1), 1).await?;
+            assert_eq!((one.is_urgent, &one.number), (urgent, &rows[0].request.number));
+            ids.push(rows[0].request.id.to_string());
+        }
+        Ok::<_, StoreError>(ids)
+    };
+    assert_eq!(due(&[(name("support"), 2)], false).await?, ["first", "second"]);
+    assert_eq!(
+        due(&[(name("sales"), 9), (name("support"), 9)], false).await?,
+        ["elsewhere", "first", "second", "third"]
+    );
+    assert_eq!(due(&[(name("support"), 9)], true).await?, ["now"]);
+    assert_eq!(due(&[(name("support"), 0)], false).await?, [""; 0]);
+    assert_eq!(due(&[], false).await?, [""; 0]);
+    assert_eq!(store.next_due_send(&[name("support")]).await?, Some(at(NOW - 9)));
+    assert_eq!(store.next_due_send(&[name("nobody's")]).await?, None);
+    assert_eq!(store.overdue_sends(at(NOW * 100 + 1)).await?, 6);
+    assert_eq!(store.overdue_sends(at(NOW * 100)).await?, 0);
+    Ok(())
+}
+
+/// The window and the last word are of the contact and of all who became part of it.
+pub async fn a_claim_knows_the_contact(store: &Store) -> Result<()> {
+    let inbox = owner(store).await?;
+    store.name_numbers(&[(name("support"), number())]).await?;
+    let mut batch = begin(store, &inbox).await?;
+    let ann = batch.contacts(&[seen("p:4930901820")]).await?.remove(0).expect("she is known").id;
+    let mut talk = conversation(ann, "support", 10);
+    (talk.window_ends_at, talk.last_inbound_at) = (Some(at(NOW * 2)), Some(at(20)));
+    let message = InboxRow { contact: Some(ann), conversation: Some(talk.id), ..row("w", 1) };
+    batch.record(&[message], std::slice::from_ref(&talk)).await?;
+    batch.commit().await?;
+    let lease = sender(store, "a").await?;
+    store
+        .keep_sends(&[new(request("one", ann)), new(SendRequest { number: name("sales"), ..request("two", ann) })])
+        .await?;
+    let (tx, claimed) = claim(store, &lease, false).await?;
+    drop(tx);
+    let [one, two] = &claimed[..] else { panic!("two, not {}", claimed.len()) };
+    let (one, two) = (one.facts.as_ref().expect("she is there"), two.facts.as_ref().expect("she is there"));
+    assert_eq!((one.contact.id, one.conversation, one.window_ends_at), (ann, Some(talk.id), talk.window_ends_at));
+    assert_eq!((one.last_inbound_at, one.has_place, one.other_app_holds_thread), (Some(at(20)), false, false));
+    assert_eq!(one.aliases.iter().map(|alias| alias.value()).collect::<Vec<_>>(), ["4930901820"]);
+    assert_eq!((two.conversation, two.window_ends_at), (None, None), "each number has its own");
+    let without = store.send_facts(ann, &name("support"), reach()).await?;
+    assert_eq!(without.as_ref(), Some(one), "the same for whoever only asks");
+    let received = store.received_at(&[event("w").decision_id(), event("x").decision_id()]).await?;
+    assert_eq!(received.into_iter().collect::<Vec<_>>(), [(event("w").decision_id(), at(1_001))]);
+
+    // Somebody who shows the number and a BSUID is she: her history is part of theirs.
+    let bea = person(store, "b:DE.1").await?;
+    person(store, "b:DE.1 p:4930901820").await?;
+    let facts = store.send_facts(ann, &name("support"), reach()).await?.expect("she is part of somebody");
+    assert_eq!(facts.contact.id, ann.min(bea));
+    assert_eq!(facts.window_ends_at, talk.window_ends_at);
+    assert!(facts.merged_at.is_some());
+    let (_, claimed) = claim(store, &lease, false).await?;
+    assert!(claimed.iter().all(|one| one.facts.as_ref().is_some_and(|facts| facts.contact.id == ann.min(bea))));
+    Ok(())
+}
+
+pub async fn who_waits_is_woken_by_the_one_before(store: &Store) -> Result<()> {
+    let lease = sender(store, "a").await?;
+    let (ann, bob) = (person(store, "p:4930901820").await?, person(store, "p:4930901821").await?);
+    let event = SendRequest { cause: Cause::Event("winter".to_owned()), ..request("offer", ann) };
+    assert_eq!(event.cause.class(), SendClass::BusinessStarted);
+    store.keep_sends(&[new(request("a", ann)), new(request("b", ann)), new(event), new(request("x", bob))]).await?;
+    let (mut tx, claimed) = claim(store, &lease, false).await?;
+    let waits: Vec<bool> = claimed.iter().map(|one| one.before.is_some()).collect();
+    assert_eq!(waits, [false, true, false, false], "order is kept within a conversation and a class");
+    assert_eq!(claimed[1].before.map(|before| before.state), Some(SendState::Queued));
+    let a = claimed[0].row.place;
+    tx.decide(a, Verdict::Attempt(attempt()));
+    tx.decide(claimed[1].row.place, Verdict::Wait { until: at(NOW * 50) });
+    tx.decide(claimed[2].row.place, Verdict::Defer { until: at(NOW + 1), verdict: Some(b"[]".to_vec()) });
+    let refused = Verdict::End { state: SendState::Refused, verdict: b"{}".to_vec() };
+    tx.decide(claimed[3].row.place, refused);
+    tx.commit(now(), PORTFOLIO).await?;
+    let b = store.send(&id("b")).await?.expect("it is stored");
+    assert_eq!((b.waits, b.due_at, b.state()), (true, at(NOW * 50), SendState::Queued));
+    let offer = store.send(&id("offer")).await?.expect("it is stored");
+    assert_eq!((offer.waits, offer.due_at, offer.verdict), (false, at(NOW + 1), Some(b"[]".to_vec())));
+    assert_eq!(state(store, "x").await?, SendState::Refused);
+    assert_eq!(claim(store, &lease, false).await?.1, [], "nothing else is due");
+    let attempting = store.send(&id("a")).await?.expect("it is stored");
+    assert_eq!((attempting.state(), attempting.attempt, attempting.epoch), (SendState::Attempting, 1, lease.epoch));
+
+    answer(store, &lease, a, accepted("wamid.a")).await?;
+    let (tx, claimed) = claim(store, &lease, false).await?;
+    drop(tx);
+    let [woken] = &claimed[..] else { panic!("one, not {}", claimed.len()) };
+    assert_eq!((woken.row.request.id.as_str(), woken.row.waits), ("b", false));
+    assert_eq!(woken.before.map(|before| before.state), Some(SendState::Accepted));
+    let offer = store.send(&id("offer")).await?.expect("it is stored");
+    assert_eq!(offer.due_at, at(NOW + 1), "who was put off is not woken");
+    Ok(())
+}
+
+/// The answer, and statuses that carry our mark or the wamid, in every order: the highest state stays, each with its time.
+pub async fn news_of_a_send_comes_in_any_order(store: &Store) -> Result<()> {
+    let lease = sender(store, "a").await?;
+    let ann = person(store, "p:4930901820").await?;
+    let orders = [[0, 1, 2, 3], [3, 2, 1, 0], [1, 0, 3, 2], [2, 3, 0, 1], [3, 0, 2, 1], [1, 2, 3, 0]];
+    for (at_order, order) in orders.iter().enumerate() {
+        let (send, wamid) = (format!("s{at_order}"), format!("wamid.{at_order}"));
+        store.keep_sends(&[new(request(&send, ann))]).await?;
+        let place = attempt_all(store, &lease).await?[0];
+        let mark = format!("wp1/{send}/1");
+        for news in order {
+            match news {
+                0 => answer(store, &lease, place, accepted(&wamid)).await?,
+                1 => drop(tell(store, &lease, &[status(&wamid, "sent", Some(&mark))]).await?),
+                2 => drop(tell(store, &lease, &[status(&wamid, "delivered", Some(&mark))]).await?),
+                _ => drop(tell(store, &lease, &[status(&wamid, "read", Some(&mark)); 1]).await?),
+            }
+        }
+        let row = store.send(&id(&send)).await?.expect("it is stored");
+        assert_eq!((row.state(), row.wamid.as_deref()), (SendState::Read, Some(&*wamid)), "{order:?}");
+        let progress = row.progress;
+        let times = [progress.sent_at, progress.delivered_at, progress.read_at];
+        assert_eq!(times, [Some(at(NOW + 5)); 3], "{order:?}");
+        assert_eq!(progress.accepted_at, Some(now()));
+    }
+    let folded = tell(store, &lease, &[status("wamid.theirs", "sent", None), status("wamid.0", "sent", None)]).await?;
+    assert_eq!((folded.foreign, folded.failed), (1, vec![]));
+    Ok(())
+}
+
+/// A status without our mark that is faster than the answer is joined by the answer.
+pub async fn an_orphan_status_is_joined_by_the_answer(store: &Store) -> Result<()> {
+    let lease = sender(store, "a").await?;
+    let ann = person(store, "p:4930901820").await?;
+    store.keep_sends(&[new(request("a", ann))]).await?;
+    let place = attempt_all(store, &lease).await?[0];
+    let early = crate::StatusRow {
+        number: number(),
+        wamid: "wamid.a".to_owned(),
+        state: StatusState::Delivered,
+        participant: None,
+        at: Some(at(NOW + 7)),
+        received_at: at(NOW + 8),
+        callback_data: None,
+        error_codes: vec![],
+        json: b"{}".to_vec(),
+    };
+    let mut tx = store.begin_record(&lease.fence(0, None)).await?;
+    tx.record_statuses(&[early]).await?;
+    assert_eq!(tx.fold_statuses(&[status("wamid.a", "delivered", None)], now()).await?.foreign, 1);
+    tx.commit().await?;
+    assert_eq!(state(store, "a").await?, SendState::Attempting);
+    answer(store, &lease, place, accepted("wamid.a")).await?;
+    let row = store.send(&id("a")).await?.expect("it is stored");
+    assert_eq!((row.state(), row.progress.delivered_at), (SendState::Delivered, Some(at(NOW + 7))));
+    Ok(())
+}
+
+pub async fn a_failure_keeps_its_code_and_its_price_is_told_once(store: &Store) -> Result<()> {
+    let lease = sender(store, "a").await?;
+    let ann = person(store, "p:4930901820").await?;
+    store.keep_sends(&[new(request("a", ann))]).await?;
+    let place = attempt_all(store, &lease).await?[0];
+    answer(store, &lease, place, accepted("wamid.a")).await?;
+    let priced = |kind: &str| Some(Pricing { kind: Some(kind.to_owned()), ..Pricing::default() });
+    let sent = Status { pricing: priced("regular"), ..status("wamid.a", "sent", None) };
+    let again = Status { pricing: priced("free_entry_point"), ..sent.clone() };
+    let error = waypost_domain::message::MessageError { code: 131_026, ..Default::default() };
+    let failed = Status { errors: vec![error], ..status("wamid.a", "failed", None) };
+    tell(store, &lease, &[sent, again]).await?;
+    let folded = tell(store, &lease, std::slice::from_ref(&failed)).await?;
+    let [told] = &folded.failed[..] else { panic!("one failed, not {}", folded.failed.len()) };
+    assert_eq!((told.id.as_str(), told.contact, told.code), ("a", ann, Some(131_026)));
+    assert_eq!(tell(store, &lease, &[failed]).await?.failed, [], "it is told once");
+    tell(store, &lease, &[status("wamid.a", "sent", None)]).await?;
+    let row = store.send(&id("a")).await?.expect("it is stored");
+    assert_eq!((row.state(), row.progress.failed), (SendState::Failed, Some((at(NOW + 5), Some(131_026)))));
+    let price = row.price.expect("it has one");
+    assert_eq!((price.billed, price.kind.as_deref()), (Some(true), Some("regular")));
+    tell(store, &lease, &[status("wamid.a", "delivered", None)]).await?;
+    let row = store.send(&id("a")).await?.expect("it is stored");
+    assert_eq!(row.state(), SendState::Delivered, "another device has it");
+    assert_eq!(row.progress.failed, Some((at(NOW + 5), Some(131_026))));
+    Ok(())
+}
+
+pub async fn what_a_dead_sender_had_in_hand_may_have_gone(store: &Store) -> Result<()> {
+    let lease = sender(store, "a").await?;
+    let ann = person(store, "p:4930901820").await?;
+    store.keep_sends(&[new(request("a", ann))]).await?;
+    let place = attempt_all(store, &lease).await?[0];
+    store.release_lease(&lease).await?;
+    let next = sender(store, "b").await?;
+    let late = answer(store, &lease, place, accepted("wamid.a")).await;
+    assert!(matches!(late, Err(StoreError::LeaseLost { .. })), "{late:?}");
+    let mut tx = step(store, &next).await?;
+    assert_eq!(tx.take_over(&[name("sales")], now(), at(NOW + 9)).await?, 0);
+    assert_eq!(tx.take_over(&[name("support")], now(), at(NOW + 9)).await?, 1);
+    tx.commit(now(), PORTFOLIO).await?;
+    assert_eq!(state(store, "a").await?, SendState::Uncertain);
+    assert_eq!(store.unsettled_sends(&[name("support")], at(NOW + 8), 9).await?, []);
+    let unsettled = store.unsettled_sends(&[name("support")], at(NOW + 9), 9).await?;
+    assert_eq!(unsettled.iter().map(|row| row.place).collect::<Vec<_>>(), [place]);
+    answer(store, &next, place, SendAnswer::Again { due_at: at(NOW) }).await?;
+    let row = store.send(&id("a")).await?.expect("it is stored");
+    assert_eq!((row.state(), row.maybe_duplicate), (SendState::Queued, true));
+    assert_eq!(attempt_all(store, &next).await?, [place]);
+    // The answer to the first attempt after all: whatever it says of a failure is not about the second.
+    answer(store, &next, place, SendAnswer::Failed { code: Some(1) }).await?;
+    answer(store, &next, place, SendAnswer::Later { due_at: at(NOW), code: None, counts: true }).await?;
+    assert_eq!(state(store, "a").await?, SendState::Attempting);
+    tell(store, &next, &[status("wamid.a", "sent", Some("wp1/a/1"))]).await?;
+    assert_eq!(state(store, "a").await?, SendState::Sent);
+    Ok(())
+}
+
+pub async fn what_is_put_off_is_tried_again(store: &Store) -> Result<()> {
+    let lease = sender(store, "a").await?;
+    let ann = person(store, "p:4930901820").await?;
+    store.keep_sends(&[new(request("a", ann))]).await?;
+    let place = attempt_all(store, &lease).await?[0];
+    let later = |due_at: i64, counts| SendAnswer::Later { due_at: at(due_at), code: Some(131_056), counts };
+    answer(store, &lease, place, later(NOW + 1, true)).await?;
+    let row = store.send(&id("a")).await?.expect("it is stored");
+    assert_eq!((row.state(), row.due_at, row.retries), (SendState::Queued, at(NOW + 1), 1));
+    assert_eq!(row.progress.failed, Some((now(), Some(131_056))), "why it waits");
+    assert_eq!(attempt_all(store, &lease).await?, [0_i64; 0], "not before its time");
+    answer(store, &lease, place, SendAnswer::Lost { settle_at: at(NOW) }).await?;
+    assert_eq!(state(store, "a").await?, SendState::Queued, "it is not attempting");
+    Ok(())
+}
+
+/// A place of the messaging limit is taken by the first send of a day, and given back when the last of them failed.
+pub async fn places_of_the_limit_are_taken_and_given_back(store: &Store) -> Result<()> {
+    let lease = sender(store, "a").await?;
+    let (ann, bob) = (person(store, "p:4930901820").await?, person(store, "p:4930901821").await?);
+    store.tell_tier(PORTFOLIO, "TIER_2K", at(5)).await?;
+    store.tell_tier(PORTFOLIO, "TIER_250", at(4)).await?;
+    store
+        .keep_sends(&[
+            new(request("a", ann)),
+            new(request("x", bob)),
+            new(SendRequest { number: name("sales"), ..request("b", ann) }),
+        ])
+        .await?;
+    let (mut tx, claimed) = claim(store, &lease, false).await?;
+    let before = tx.portfolio(PORTFOLIO, now()).await?;
+    assert_eq!((before.tier.as_deref(), before.used, before.next_free_at), (Some("TIER_2K"), 0, None));
+    for one in &claimed {
+        let place_of = one.facts.as_ref().map(|facts| facts.contact.id);
+        tx.decide(one.row.place, Verdict::Attempt(Attempt { place_of, ..attempt() }));
+    }
+    tx.commit(now(), PORTFOLIO).await?;
+    let used = async || Ok::<_, StoreError>(store.portfolio_use(PORTFOLIO, now()).await?.used);
+    assert_eq!(used().await?, 2, "two customers, three sends");
+    assert_eq!(store.portfolio_use(PORTFOLIO, at(NOW + 86_400_000)).await?.used, 0, "a day later they are free");
+    assert_eq!(store.portfolio_use(PORTFOLIO, now()).await?.next_free_at, Some(at(NOW + 86_400_000)));
+    assert!(store.send_facts(ann, &name("support"), reach()).await?.is_some_and(|facts| facts.has_place));
+    let [a, b, x] = ["a", "b", "x"];
+    for (send, left) in [(a, 2), (x, 1), (b, 0)] {
+        let place = store.send(&id(send)).await?.expect("it is stored").place;
+        answer(store, &lease, place, SendAnswer::Failed { code: Some(131_026) }).await?;
+        answer(store, &lease, place, SendAnswer::Failed { code: Some(131_026) }).await?;
+        assert_eq!(used().await?, left, "{send}");
+    }
+    Ok(())
+}
+
+/// 131047 outranks our clock; a message of the customer opens the window again.
+pub async fn meta_closes_a_window(store: &Store) -> Result<()> {
+    let inbox = owner(store).await?;
+    let mut batch = begin(store, &inbox).await?;
+    let ann = batch.contacts(&[seen("p:4930901820")]).await?.remove(0).expect("she is known").id;
+    let mut talk = conversation(ann, "support", 10);
+    talk.window_ends_at = Some(at(NOW * 2));
+    let message = InboxRow { contact: Some(ann), conversation: Some(talk.id), ..row("w", 1) };
+    batch.record(&[message], std::slice::from_ref(&talk)).await?;
+    batch.commit().await?;
+    let lease = sender(store, "a").await?;
+    let window = async || {
+        let facts = store.send_facts(ann, &name("support"), reach()).await?;
+        Ok::<_, StoreError>(facts.and_then(|facts| facts.window_ends_at))
+    };
+    let close = async |number: &str, when: i64| {
+        let mut tx = store.begin_record(&lease.fence(0, None)).await?;
+        tx.close_window(ann, &name(number), at(when)).await?;
+        tx.commit().await
+    };
+    close("sales", NOW).await?;
+    assert_eq!(window().await?, Some(at(NOW * 2)), "another number's");
+    close("support", NOW).await?;
+    assert_eq!(window().await?, Some(now()));
+    close("support", NOW + 1).await?;
+    assert_eq!(window().await?, Some(now()), "it was closed before");
+    Ok(())
+}
