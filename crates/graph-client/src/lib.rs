@@ -1,0 +1,20 @@
+//! The way to WhatsApp: what was allowed to go is written as the platform takes it, sent over HTTP, and the answer is read.
+//!
+//! It says truly what is known of a request: whether not one byte of it was sent, or nobody knows what became of it. It must
+//! never send anything twice by itself unless the platform said that it did not take it, never decide what is done about a
+//! failure (that is `waypost_cloud_api::error_code`), and never let a token, a number, a name or a text into an error.
+
+mod api;
+mod config;
+mod fault;
+mod graph;
+mod http;
+mod messenger;
+mod secret_file;
+pub mod to_wire;
+
+pub use config::{ConfigError, GraphConfig, HttpConfig};
+pub use fault::{CallError, NotSent, Refusal, Unknown};
+pub use graph::GraphApi;
+pub use messenger::{Accepted, Line, Messenger, Outgoing, Sent};
+pub use secret_file::SecretError;

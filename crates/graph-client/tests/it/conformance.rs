@@ -1,0 +1,336 @@
+//! What every [`Messenger`] promises, each against a stand-in of its platform: whether a send that was not accepted is
+//! surely unsent, surely refused, or unknown. A change of the port changes this suite.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use tokio::net::TcpListener;
+use waypost_cloud_api::answer::MessageStatus;
+use waypost_cloud_api::error_code::{Circumstances, Do, decide};
+use waypost_domain::send::Mark;
+use waypost_graph_client::{CallError, GraphApi, HttpConfig, Line, Messenger, NotSent, Refusal, Sent, Unknown};
+use waypost_policy::verdict::Address;
+
+use crate::stub::{Reply, Request, Stub};
+use crate::support::{Letter, Token, graph_config, http, line};
+
+/// A platform whose client is put to the test.
+struct Platform {
+    /// A client of the platform at this address, with this token.
+    client: fn(HttpConfig, &Token) -> Box<dyn Messenger>,
+    /// How a message is asked for: the request's first line, and the header with the token `first`.
+    line: &'static str,
+    token: (&'static str, &'static str),
+}
+
+const META: Platform = Platform {
+    client: |http, token| Box::new(GraphApi::new(graph_config(http, token)).unwrap()),
+    line: "POST /v26.0/106540352242922/messages",
+    token: ("authorization", "Bearer first"),
+};
+
+/// A test of each promise for each platform.
+macro_rules! promises {
+    ($platform:ident, $constant:expr, $($promise:ident),+ $(,)?) => {
+        mod $platform {
+            $(#[tokio::test]
+            async fn $promise() {
+                super::$promise(&$constant).await;
+            })+
+        }
+    };
+}
+
+/// The list of promises, for a platform.
+macro_rules! all_promises {
+    ($platform:ident, $constant:expr) => {
+        promises!(
+            $platform,
+            $constant,
+            an_accepted_message_has_its_wamid_and_whom_it_is_for,
+            a_held_template_is_accepted_with_its_status,
+            a_refusal_is_decided_by_its_code,
+            a_machine_on_the_way_refuses_without_a_code,
+            what_nobody_could_take_was_not_sent,
+            what_cannot_be_written_was_not_sent,
+            a_lost_answer_is_unknown_and_not_asked_for_again,
+            an_answer_that_says_nothing_is_unknown,
+            a_connection_that_was_closed_meanwhile_costs_nothing,
+            connections_are_used_again,
+            a_refused_token_is_replaced_by_the_one_in_the_file,
+            without_a_token_nothing_is_sent,
+            a_message_is_marked_as_read,
+        );
+    };
+}
+
+all_promises!(meta, super::META);
+
+const ACCEPTED: &str = r#"{"messaging_product":"whatsapp","contacts":[{"input":"+15550100001","wa_id":"15550100001",
+    "user_id":"US.1"}],"messages":[{"id":"wamid.A"}]}"#;
+const EXPIRED: &str = r#"{"error":{"message":"Ablauf","type":"OAuthException","code":190,"error_subcode":463}}"#;
+
+impl Platform {
+    fn at(&self, stub: &Stub, token: &Token) -> Box<dyn Messenger> {
+        (self.client)(http(format!("http://{}", stub.address)), token)
+    }
+
+    /// What becomes of one text.
+    async fn send_to(&self, stub: &Stub) -> Sent {
+        let token = Token::new("first");
+        send(&*self.at(stub, &token)).await
+    }
+}
+
+async fn send(client: &dyn Messenger) -> Sent {
+    client.send(&line(), &Letter::text("your order is ready").outgoing()).await
+}
+
+async fn always(reply: Reply) -> Stub {
+    Stub::start(move |_, _| reply.clone()).await
+}
+
+fn accepted(sent: &Sent) -> &str {
+    let Sent::Accepted(accepted) = sent else { panic!("{sent:?}") };
+    &accepted.wamid
+}
+
+fn refused(sent: Sent) -> Refusal {
+    let Sent::Refused(refusal) = sent else { panic!("{sent:?}") };
+    refusal
+}
+
+async fn an_accepted_message_has_its_wamid_and_whom_it_is_for(platform: &Platform) {
+    let stub = always(Reply::json(200, ACCEPTED)).await;
+    let sent = platform.send_to(&stub).await;
+    assert!(!format!("{sent:?}").contains("5550100001"), "{sent:?}");
+    let Sent::Accepted(accepted) = sent else { panic!("{sent:?}") };
+    assert_eq!((accepted.wamid.as_str(), accepted.status), ("wamid.A", None));
+    assert_eq!((accepted.wa_id.as_deref(), accepted.user_id.as_deref()), (Some("15550100001"), Some("US.1")));
+    let request = stub.request();
+    assert_eq!(request.line, platform.line);
+    assert_eq!(request.header(platform.token.0), platform.token.1);
+    assert_eq!(request.header("content-type"), "application/json");
+    let body = request.json();
+    assert_eq!((&body["to"], &body["type"]), (&"+15550100001".into(), &"text".into()));
+    let mark = body["biz_opaque_callback_data"].as_str().and_then(Mark::parse);
+    assert_eq!(mark, Some(Letter::text("").mark));
+}
+
+async fn a_held_template_is_accepted_with_its_status(platform: &Platform) {
+    let answer = r#"{"messages":[{"id":"wamid.A","message_status":"held_for_quality_assessment"}]}"#;
+    let sent = platform.send_to(&always(Reply::json(200, answer)).await).await;
+    let Sent::Accepted(accepted) = sent else { panic!("{sent:?}") };
+    assert_eq!((accepted.status, accepted.wa_id), (Some(MessageStatus::HeldForQualityAssessment), None));
+}
+
+async fn a_refusal_is_decided_by_its_code(platform: &Platform) {
+    let body = br#"{"error":{"message":"(#131047) Bitte antworten","code":131047,"error_data":{"details":"x"}}}"#;
+    let headers = "content-type: application/json\r\nretry-after: 7\r\n";
+    let stub = always(Reply::Answer { status: 400, headers, body: body.to_vec() }).await;
+    let refusal = refused(platform.send_to(&stub).await);
+    assert_eq!((refusal.http_status, refusal.retry_after), (400, Some(Duration::from_secs(7))));
+    assert_eq!(refusal.to_string(), "refused with status 400, code 131047", "a translated text is no part of it");
+    assert_eq!(decide(&refusal.failure(), Circumstances::default()).action, Do::Terminal);
+    assert_eq!(stub.requests().len(), 1);
+    // An error counts whatever the status says.
+    let stub = always(Reply::json(200, r#"{"error":{"code":131000}}"#)).await;
+    let refusal = refused(platform.send_to(&stub).await);
+    assert!(matches!(decide(&refusal.failure(), Circumstances::default()).action, Do::SettleThenRetry(_)));
+}
+
+async fn a_machine_on_the_way_refuses_without_a_code(platform: &Platform) {
+    for status in [302, 403, 404, 429] {
+        let headers = "location: https://elsewhere.example/\r\n";
+        let stub = always(Reply::Answer { status, headers, body: b"<html>no</html>".to_vec() }).await;
+        let refusal = refused(platform.send_to(&stub).await);
+        assert_eq!((refusal.http_status, &refusal.error), (status, &None));
+        assert!(matches!(decide(&refusal.failure(), Circumstances::default()).action, Do::RetryAfter(_)), "{status}");
+        assert_eq!(stub.requests().len(), 1, "nothing follows {status}");
+    }
+}
+
+async fn what_nobody_could_take_was_not_sent(platform: &Platform) {
+    let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    // It is accepted by the system, and nobody says a word of TLS.
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let silent_address = silent.local_addr().unwrap();
+    let cases = [
+        (format!("http://{closed}"), "no connection: it was refused"),
+        (format!("https://{closed}"), "no connection: it was refused"),
+        (format!("https://{silent_address}"), "no connection: it took too long"),
+        ("https://graph.invalid".to_owned(), "no connection: name, network or TLS"),
+    ];
+    let token = Token::new("first");
+    for (base_url, want) in cases {
+        let sent = send(&*(platform.client)(http(base_url.clone()), &token)).await;
+        let Sent::NotSent(reason) = sent else { panic!("{base_url}: {sent:?}") };
+        assert_eq!(reason.to_string(), want, "{base_url}");
+    }
+    let not_tls = tokio::spawn(async move {
+        let (stream, _) = silent.accept().await.unwrap();
+        drop(stream);
+        let (stream, _) = silent.accept().await.unwrap();
+        stream.writable().await.unwrap();
+        stream.try_write(b"HTTP/1.1 400 X\r\n\r\n").unwrap();
+        stream
+    });
+    let sent = send(&*(platform.client)(http(format!("https://{silent_address}")), &token)).await;
+    assert!(matches!(sent, Sent::NotSent(NotSent::NotConnected(_))), "{sent:?}");
+    drop(not_tls.await.unwrap());
+}
+
+async fn what_cannot_be_written_was_not_sent(platform: &Platform) {
+    let stub = always(Reply::json(200, ACCEPTED)).await;
+    let token = Token::new("first");
+    let client = platform.at(&stub, &token);
+    let mut letter = Letter::text("x");
+    letter.address = Address::Phone("no number".to_owned());
+    let sent = client.send(&line(), &letter.outgoing()).await;
+    let Sent::NotSent(reason) = sent else { panic!("{sent:?}") };
+    let want = "cannot be written as a request: address.phone must be a phone number with its country code";
+    assert_eq!(reason.to_string(), want);
+    assert!(stub.requests().is_empty());
+}
+
+async fn a_lost_answer_is_unknown_and_not_asked_for_again(platform: &Platform) {
+    let half = |head: &str| Reply::Raw(head.as_bytes().to_vec());
+    let cases = [
+        (Reply::Reset, Unknown::Broken),
+        (Reply::Silence, Unknown::NoAnswerInTime),
+        (half("HTTP/1.1 200 OK\r\ncontent-le"), Unknown::NoAnswerInTime),
+        (half("HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\n{\"messages\""), Unknown::AnswerTooSlow),
+        (half("\u{1}\u{2}\r\n\r\n"), Unknown::Broken),
+        (half("HTTP/1.1 200 OK\r\ncontent-length: 99999999999\r\n\r\n"), Unknown::AnswerTooLarge),
+        (Reply::json(200, &"x".repeat(65 << 10)), Unknown::AnswerTooLarge),
+        (half(&format!("HTTP/1.1 200 OK\r\n\r\n{}", "x".repeat(65 << 10))), Unknown::AnswerTooLarge),
+    ];
+    for (reply, want) in cases {
+        let stub = always(reply).await;
+        let started = Instant::now();
+        assert_eq!(platform.send_to(&stub).await, Sent::Unknown(want));
+        assert!(started.elapsed() < Duration::from_secs(9), "{want}");
+        assert_eq!(stub.requests().len(), 1, "{want}");
+    }
+}
+
+async fn an_answer_that_says_nothing_is_unknown(platform: &Platform) {
+    let cases = [
+        (502, "<html>bad gateway</html>"),
+        (503, ""),
+        (200, "<html>ok</html>"),
+        (200, ""),
+        (200, "{}"),
+        (200, r#"{"messages":[]}"#),
+        (200, "[[[[[["),
+    ];
+    for (http_status, body) in cases {
+        let stub = always(Reply::json(http_status, body)).await;
+        assert_eq!(platform.send_to(&stub).await, Sent::Unknown(Unknown::Unreadable { http_status }), "{body}");
+        assert_eq!(stub.requests().len(), 1);
+    }
+}
+
+/// Given a connection that is kept and that the platform closes, when the next message goes, then it goes over another one.
+async fn a_connection_that_was_closed_meanwhile_costs_nothing(platform: &Platform) {
+    let stub = always(Reply::AnswerAndClose { status: 200, body: ACCEPTED.into() }).await;
+    let token = Token::new("first");
+    let client = platform.at(&stub, &token);
+    for count in 1..=5 {
+        assert_eq!(accepted(&send(&*client).await), "wamid.A");
+        stub.closed(count).await;
+    }
+    assert_eq!(stub.requests().len(), 5);
+    // Given one that is torn down while it has the second request, then that one is unknown, and nothing is sent twice.
+    let stub = Stub::start(|number, _| if number == 0 { Reply::json(200, ACCEPTED) } else { Reply::Reset }).await;
+    let token = Token::new("first");
+    let client = platform.at(&stub, &token);
+    assert_eq!(accepted(&send(&*client).await), "wamid.A");
+    assert_eq!(send(&*client).await, Sent::Unknown(Unknown::Broken));
+    let connections: Vec<usize> = stub.requests().iter().map(|request| request.connection).collect();
+    assert_eq!(connections, [0, 0]);
+}
+
+async fn connections_are_used_again(platform: &Platform) {
+    let stub = always(Reply::json(200, ACCEPTED)).await;
+    let token = Token::new("first");
+    let client = platform.at(&stub, &token);
+    for _ in 0..20 {
+        assert_eq!(accepted(&send(&*client).await), "wamid.A");
+    }
+    assert!(stub.requests().iter().all(|request| request.connection == 0));
+}
+
+async fn a_refused_token_is_replaced_by_the_one_in_the_file(platform: &Platform) {
+    let is_first = |request: &Request| request.headers.iter().any(|(_, value)| value.ends_with("first"));
+    let stub = Stub::start(move |_, request| match is_first(request) {
+        true => Reply::json(401, EXPIRED),
+        false => Reply::json(200, ACCEPTED),
+    })
+    .await;
+    let token = Token::new("first");
+    let client = platform.at(&stub, &token);
+    let before = client.credentials_version().await;
+    let refusal = refused(send(&*client).await);
+    assert_eq!(refusal.to_string(), "refused with status 401, code 190 (463)");
+    assert_eq!((stub.requests().len(), client.credentials_version().await), (1, before));
+    token.write("second\n");
+    assert_eq!(accepted(&send(&*client).await), "wamid.A");
+    assert_eq!(stub.requests().len(), 3, "the old one was refused once more, and the new one taken at once");
+    assert_ne!(client.credentials_version().await, before);
+}
+
+async fn without_a_token_nothing_is_sent(platform: &Platform) {
+    let stub = always(Reply::json(200, ACCEPTED)).await;
+    for text in ["", "two words"] {
+        let token = Token::new(text);
+        let sent = send(&*platform.at(&stub, &token)).await;
+        assert!(matches!(sent, Sent::NotSent(NotSent::NoToken(_))), "{sent:?}");
+    }
+    assert!(stub.requests().is_empty());
+}
+
+async fn a_message_is_marked_as_read(platform: &Platform) {
+    let answers = [
+        (200, r#"{"success":true}"#),
+        (200, r#"{"success":false}"#),
+        (200, "{}"),
+        (502, "<html>"),
+        (400, r#"{"error":{"code":131009}}"#),
+    ];
+    let number = AtomicUsize::new(0);
+    let stub = Stub::start(move |_, _| {
+        let (status, body) = answers[number.fetch_add(1, Ordering::Relaxed)];
+        Reply::json(status, body)
+    })
+    .await;
+    let token = Token::new("first");
+    let client = platform.at(&stub, &token);
+    assert_eq!(client.mark_read(&line(), "wamid.B", true).await, Ok(()));
+    let request = stub.request();
+    assert_eq!(request.line, platform.line);
+    let want = serde_json::json!({"messaging_product": "whatsapp", "status": "read", "message_id": "wamid.B",
+        "typing_indicator": {"type": "text"}});
+    assert_eq!(request.json(), want);
+    let mut answers = Vec::new();
+    for _ in 1..5 {
+        answers.push(client.mark_read(&line(), "wamid.B", false).await.unwrap_err());
+    }
+    assert_eq!(answers[0], CallError::NotDone);
+    assert_eq!(answers[1].to_string(), "the answer has no success");
+    assert_eq!(answers[2], CallError::Unknown(Unknown::Unreadable { http_status: 502 }));
+    assert_eq!(answers[3].failure().and_then(|failure| failure.code), Some(131_009));
+}
+
+#[tokio::test]
+async fn an_id_never_leads_to_another_address() {
+    let stub = always(Reply::json(200, ACCEPTED)).await;
+    let token = Token::new("first");
+    let client = META.at(&stub, &token);
+    for id in ["", "..", "1/2", "1?x", "a b", "1.2"] {
+        let sent = client.send(&Line::new(id), &Letter::text("x").outgoing()).await;
+        let Sent::NotSent(NotSent::Request(error)) = sent else { panic!("{sent:?}") };
+        assert_eq!(error.path, "phone_number_id", "{id}");
+    }
+    assert!(stub.requests().is_empty());
+}

@@ -1,0 +1,8 @@
+//! What is sent, byte by byte where it matters, to servers of the tests' own.
+
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+mod bodies;
+mod conformance;
+mod stub;
+mod support;

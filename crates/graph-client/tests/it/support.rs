@@ -1,0 +1,79 @@
+//! A message, a token in a file, and a client with short times.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tempfile::TempDir;
+use waypost_domain::send::{FreeForm, Mark, SendId};
+use waypost_graph_client::{GraphConfig, HttpConfig, Line, Outgoing};
+use waypost_policy::verdict::{Address, Message};
+
+/// Of nobody.
+pub(crate) const DIGITS: &str = "15550100001";
+
+/// What a send is made of.
+pub(crate) struct Letter {
+    pub address: Address,
+    pub message: Message,
+    pub mark: Mark,
+}
+
+impl Letter {
+    pub(crate) fn new(message: Message) -> Self {
+        let mark = Mark { send: SendId::new("order-17").unwrap(), attempt: 2 };
+        Self { address: Address::Phone(DIGITS.to_owned()), message, mark }
+    }
+
+    pub(crate) fn text(body: &str) -> Self {
+        Self::new(Message::FreeForm(FreeForm::Text { body: body.to_owned(), preview_url: false }))
+    }
+
+    pub(crate) fn outgoing(&self) -> Outgoing<'_> {
+        Outgoing { address: &self.address, message: &self.message, reply_to: None, mark: &self.mark }
+    }
+}
+
+pub(crate) fn line() -> Line {
+    Line::new("106540352242922")
+}
+
+/// A token that is never shown by anything.
+pub(crate) struct Token {
+    _folder: TempDir,
+    pub file: PathBuf,
+}
+
+impl Token {
+    pub(crate) fn new(text: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let token = Self { file: folder.path().join("token"), _folder: folder };
+        token.write(text);
+        token
+    }
+
+    pub(crate) fn write(&self, text: &str) {
+        std::fs::write(&self.file, text).unwrap();
+    }
+}
+
+/// Long enough for an answer that comes at once, short enough to wait for one that never does.
+pub(crate) fn http(base_url: String) -> HttpConfig {
+    HttpConfig {
+        connect_timeout: Duration::from_millis(1_000),
+        answer_timeout: Duration::from_millis(1_000),
+        total_timeout: Duration::from_millis(3_000),
+        answer_bytes_max: 64 << 10,
+        ..HttpConfig::new(base_url)
+    }
+}
+
+pub(crate) fn graph_config(http: HttpConfig, token: &Token) -> GraphConfig {
+    install_provider();
+    GraphConfig { http, ..GraphConfig::new(&token.file) }
+}
+
+/// Once a process.
+fn install_provider() {
+    // An error: another test was faster.
+    rustls::crypto::ring::default_provider().install_default().unwrap_or_default();
+}
