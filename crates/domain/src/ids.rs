@@ -62,6 +62,15 @@ uuid_id! {
     /// An entry of the consent ledger. UUIDv7.
     ConsentEntryId
 }
+impl ConsentEntryId {
+    /// Derived from what it follows from, so that whoever tells of the same once more writes no second entry.
+    pub fn of_cause(cause: &str) -> Self {
+        /// Any fixed value does; changing it writes entries again.
+        const NAMESPACE: Uuid = Uuid::from_u128(0x6d5c_8f0e_3a4b_4d6a_9d64_77a7_9057_0007);
+        Self(Uuid::new_v5(&NAMESPACE, cause.as_bytes()))
+    }
+}
+
 uuid_id! {
     /// What a team is told of a conversation, and the id of the message that tells it.
     ChangeId

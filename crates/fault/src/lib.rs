@@ -26,6 +26,15 @@ pub const ROUTER_AFTER_COMMIT: &str = "router.after-commit";
 pub const ROUTER_AFTER_PUBLISH: &str = "router.after-publish";
 /// A batch is acknowledged and not marked as published.
 pub const WORKER_AFTER_ACK: &str = "worker.after-ack";
+/// A send is claimed and judged, and not committed.
+pub const SENDER_IN_TRANSACTION: &str = "sender.in-transaction";
+/// It stands as attempted, and no byte was sent.
+pub const SENDER_BEFORE_REQUEST: &str = "sender.before-request";
+/// The platform has answered, and nothing of that is written.
+pub const SENDER_AFTER_ANSWER: &str = "sender.after-answer";
+
+/// The crash points of a send's way, in their order.
+pub const SEND_POINTS: [&str; 3] = [SENDER_IN_TRANSACTION, SENDER_BEFORE_REQUEST, SENDER_AFTER_ANSWER];
 
 /// The crash points of a message's way, in their order.
 pub const POINTS: [&str; 8] = [

@@ -9,6 +9,7 @@ use crate::admin::AuditedTx;
 use crate::changes::RecordTx;
 use crate::core::{Columns, Param, Sql, Statement, Table, params};
 use crate::records::{clean, clean_option, key};
+use crate::sends::SendTx;
 use crate::{Result, Store, StoreError};
 
 pub(crate) static ENTRY: Table = Table {
@@ -116,6 +117,16 @@ impl AuditedTx {
 
 impl RecordTx {
     /// The same for what Meta told.
+    pub async fn append_consent(&mut self, entries: &[ConsentEntry]) -> Result<()> {
+        if entries.is_empty() {
+            return Ok(());
+        }
+        self.fenced.tx.run(appending(entries)?).await.map(drop)
+    }
+}
+
+impl SendTx {
+    /// The same for what Meta answered.
     pub async fn append_consent(&mut self, entries: &[ConsentEntry]) -> Result<()> {
         if entries.is_empty() {
             return Ok(());

@@ -41,6 +41,7 @@ CREATE TABLE send (
     price BLOB
 );
 CREATE INDEX send_due ON send (number, urgent, due_at, place) WHERE state = 'queued';
+CREATE INDEX send_ends ON send (number, ends_at) WHERE state = 'queued';
 CREATE INDEX send_unsettled ON send (number, due_at) WHERE state IN ('attempting', 'uncertain');
 CREATE INDEX send_line ON send (contact_id, number, line, place);
 CREATE INDEX send_wamid ON send (wamid) WHERE wamid IS NOT NULL;

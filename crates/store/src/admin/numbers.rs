@@ -22,6 +22,8 @@ pub struct NumberRow {
     pub waba: WabaId,
     /// The tag of the language that is usual on the number; empty where nobody said. All ids of a name have the same.
     pub language: String,
+    /// To which brand of the business it speaks; empty where there is only one.
+    pub brand: String,
     /// Since when the id goes by that name.
     pub since: Timestamp,
     /// When the administration last changed it. From then on the configuration does not.
@@ -41,6 +43,7 @@ static NUMBER: Table = Table {
         ("display", "TEXT"),
         ("waba_id", "TEXT"),
         ("language", "TEXT"),
+        ("brand", "TEXT"),
         ("since", "BIGINT"),
         ("updated_at", "BIGINT"),
         ("revision", "BIGINT"),
@@ -55,6 +58,7 @@ impl NumberRow {
             display: row.get("display")?,
             waba: row.get("waba_id")?,
             language: row.get("language")?,
+            brand: row.get("brand")?,
             since: row.get("since")?,
             updated_at: row.get("updated_at")?,
             revision: row.get("revision")?,

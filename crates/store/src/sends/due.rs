@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use waypost_domain::send::SendState;
 use waypost_domain::{ContactId, NumberName, Timestamp};
 
 use super::row::{COLUMNS, SEND, SendRow};
@@ -64,6 +65,19 @@ static UNSETTLED: LazyLock<Sql> = LazyLock::new(|| {
     Sql::made_each(with("SELECT value FROM json_each($1)"), with("SELECT unnest($1::TEXT[])"))
 });
 
+static EXPIRE: Sql = Sql::each(
+    "UPDATE send SET state = 'expired', rank = $3, since = $2, waits = 0 WHERE place IN (
+        SELECT place FROM send
+        WHERE number IN (SELECT value FROM json_each($1)) AND state = 'queued' AND ends_at <= $2
+        LIMIT $4)",
+    "UPDATE send SET state = 'expired', rank = $3, since = $2, waits = 0 WHERE place IN (
+        SELECT place FROM send
+        WHERE number = ANY($1::TEXT[]) AND state = 'queued' AND ends_at <= $2
+        ORDER BY place
+        LIMIT $4
+        FOR NO KEY UPDATE SKIP LOCKED)",
+);
+
 static OVERDUE: Sql = Sql::both("SELECT count(*) AS count FROM send WHERE state = 'queued' AND ends_at < $1");
 
 fn due(row: &Columns<'_>) -> Result<DueSend> {
@@ -107,6 +121,13 @@ impl Store {
     ) -> Result<Vec<UnsettledSend>> {
         let rows = self.read(&UNSETTLED, params![numbers.iter().collect::<Param<'_>>(), now, limit]).await?;
         rows.iter().map(|row| SendRow::from_row(&row.of(SEND.name))).collect()
+    }
+
+    /// Ends at most so many sends that are of no use any more, on numbers from which nothing goes for now. Returns how many.
+    pub async fn expire_sends(&self, numbers: &[NumberName], now: Timestamp, limit: u32) -> Result<u64> {
+        let rank = i64::from(SendState::Expired.rank());
+        let params = params![numbers.iter().collect::<Param<'_>>(), now, rank, limit];
+        Ok(self.write(&EXPIRE, params).await?.affected)
     }
 
     /// How many sends are queued though they are of no use since `before`: a sender that works leaves none.

@@ -311,7 +311,8 @@ impl Known {
 }
 
 impl SendFacts {
-    const fn of(contact: ContactRecord) -> Self {
+    /// Of somebody of whom nothing is stored.
+    pub const fn of(contact: ContactRecord) -> Self {
         Self {
             contact,
             aliases: Vec::new(),

@@ -8,6 +8,7 @@ use waypost_domain::{ContactId, NumberName, Pricing, Status, Timestamp};
 
 use super::answers::{Changed, writing};
 use super::row::{COLUMNS, SEND, SendPrice, SendRow};
+use super::tx::SendTx;
 use crate::Result;
 use crate::changes::RecordTx;
 use crate::core::{Param, Sql, params};
@@ -97,6 +98,13 @@ impl RecordTx {
     }
 
     /// Meta says that the customer service window is closed, whatever our clock says.
+    pub async fn close_window(&mut self, contact: ContactId, number: &NumberName, at: Timestamp) -> Result<()> {
+        self.fenced.tx.execute(&CLOSE_WINDOW, params![contact, number, at]).await.map(drop)
+    }
+}
+
+impl SendTx {
+    /// The same, said in an answer.
     pub async fn close_window(&mut self, contact: ContactId, number: &NumberName, at: Timestamp) -> Result<()> {
         self.fenced.tx.execute(&CLOSE_WINDOW, params![contact, number, at]).await.map(drop)
     }

@@ -1,0 +1,208 @@
+//! What becomes of a send, and what else changes, by what came of the request: pure, and by the one table of error codes.
+
+use std::time::Duration;
+
+use waypost_cloud_api::answer::MessageStatus;
+use waypost_cloud_api::error_code::{
+    BackOff, Circumstances, Decision, Do, Effect as Change, Scope, Tell, Until, decide,
+};
+use waypost_domain::send::FreeForm;
+use waypost_domain::send::content::{Media, MediaSource};
+use waypost_domain::{ContactId, NumberName, Timestamp, WabaId, country};
+use waypost_graph_client::{NotSent, Refusal, Sent};
+use waypost_policy::verdict::{Address, Message};
+use waypost_store::{BarScope, BarWhat, SendAnswer, SendBar};
+
+/// How soon a request is tried again of which not one byte was written.
+const NOT_SENT: Duration = Duration::from_secs(2);
+
+/// A request that is under way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Flight {
+    pub place: i64,
+    pub attempt: u32,
+    /// How often in a row Meta has put it off before.
+    pub retries: u32,
+    pub number: NumberName,
+    pub waba: WabaId,
+    pub contact: ContactId,
+    pub template: Option<(String, String)>,
+    pub circumstances: Circumstances,
+    /// Of the customer's number.
+    pub country: Option<String>,
+}
+
+/// What came of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    pub answer: SendAnswer,
+    pub effects: Vec<Effect>,
+    /// Meta's code, where a person must know.
+    pub alert: Option<i64>,
+    /// For the metrics.
+    pub word: &'static str,
+}
+
+/// What else changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    /// Somebody answered, or nobody did.
+    Heard,
+    Unheard,
+    SlowNumber(Duration),
+    SlowAll(Duration),
+    BlockPair(Duration),
+    Bar(SendBar),
+    /// The customer stopped marketing.
+    WithdrawMarketing,
+    CloseWindow,
+    /// The template is not sendable: paused, or disabled for ever.
+    HoldTemplate {
+        for_ever: bool,
+    },
+    RefreshTemplates,
+}
+
+impl Flight {
+    /// What the table of codes asks about a message.
+    pub fn circumstances(address: &Address, message: &Message) -> (Circumstances, Option<String>) {
+        let country = match address {
+            Address::Phone(digits) => country::of_phone(digits).map(str::to_owned),
+            Address::Bsuid(id) => country::of_bsuid(id).map(str::to_owned),
+        };
+        let by_link = |media: &Media| matches!(media.source, MediaSource::Link(_));
+        let media_by_link = matches!(message, Message::FreeForm(FreeForm::Media(media)) if by_link(media));
+        let to_us_number = country.as_deref() == Some("US");
+        (Circumstances { to_us_number, media_by_link }, country)
+    }
+}
+
+/// `uncertain_wait`: how long a send that may have gone waits for news.
+pub fn outcome(sent: &Sent, flight: &Flight, now: Timestamp, uncertain_wait: Duration) -> Outcome {
+    match sent {
+        Sent::Accepted(accepted) => {
+            let held = matches!(&accepted.status, Some(MessageStatus::HeldForQualityAssessment));
+            let answer = SendAnswer::Accepted { wamid: accepted.wamid.clone(), held };
+            Outcome { answer, effects: vec![Effect::Heard], alert: None, word: "accepted" }
+        }
+        Sent::Refused(refusal) => refused(refusal, flight, now, uncertain_wait),
+        Sent::NotSent(reason) => not_sent(reason, flight, now),
+        Sent::Unknown(_) => lost(now, uncertain_wait, vec![Effect::Unheard]),
+    }
+}
+
+/// Nobody knows what became of it: not one panic or lost task of ours may send it twice.
+pub(crate) fn lost(now: Timestamp, uncertain_wait: Duration, effects: Vec<Effect>) -> Outcome {
+    let answer = SendAnswer::Lost { settle_at: later(now, uncertain_wait) };
+    Outcome { answer, effects, alert: None, word: "unknown" }
+}
+
+fn later(now: Timestamp, wait: Duration) -> Timestamp {
+    now.plus_millis(i64::try_from(wait.as_millis()).unwrap_or(i64::MAX))
+}
+
+fn not_sent(reason: &NotSent, flight: &Flight, now: Timestamp) -> Outcome {
+    let again = SendAnswer::Later { due_at: later(now, NOT_SENT), code: None, counts: false };
+    match reason {
+        // Whoever wrote it must change it.
+        NotSent::Request(_) | NotSent::NotHttp => {
+            let answer = SendAnswer::Failed { code: None };
+            Outcome { answer, effects: vec![], alert: None, word: "failed" }
+        }
+        NotSent::NoToken(_) => {
+            let bar = bar(flight, now, BarScope::Number, BarWhat::Everything, None, "there is no token");
+            let effects = vec![Effect::Bar(SendBar { until_token: true, ..bar })];
+            Outcome { answer: again, effects, alert: Some(0), word: "later" }
+        }
+        NotSent::NotConnected(_) | NotSent::Cancelled => {
+            Outcome { answer: again, effects: vec![Effect::Unheard], alert: None, word: "later" }
+        }
+    }
+}
+
+fn refused(refusal: &Refusal, flight: &Flight, now: Timestamp, uncertain_wait: Duration) -> Outcome {
+    let failure = refusal.failure();
+    let decision = decide(&failure, flight.circumstances);
+    let code = failure.code;
+    let mut effects = vec![Effect::Heard];
+    let wait = |back_off: BackOff| back_off.delay(flight.retries).max(refusal.retry_after.unwrap_or_default());
+    let (answer, word) = match decision.action {
+        Do::Terminal => (SendAnswer::Failed { code }, "failed"),
+        Do::RetryAfter(back_off) if back_off.retries_max().is_some_and(|max| flight.retries >= max) => {
+            (SendAnswer::Failed { code }, "failed")
+        }
+        Do::RetryAfter(back_off) => {
+            (SendAnswer::Later { due_at: later(now, wait(back_off)), code, counts: true }, "later")
+        }
+        // It waits with everything like it, behind the bar.
+        Do::Pause { what, until } => {
+            effects.push(Effect::Bar(pausing(what, until, flight, &decision, now)));
+            (SendAnswer::Later { due_at: now, code, counts: false }, "later")
+        }
+        Do::SettleThenRetry(_) => (SendAnswer::Lost { settle_at: later(now, uncertain_wait) }, "unknown"),
+    };
+    let slowed = match decision.action {
+        Do::RetryAfter(back_off) => wait(back_off),
+        Do::Terminal | Do::Pause { .. } | Do::SettleThenRetry(_) => Duration::ZERO,
+    };
+    effects.extend(decision.effect.and_then(|change| effect(change, slowed, flight, &decision, now)));
+    let must_be_told = matches!(decision.tell, Tell::Alert);
+    Outcome { answer, effects, alert: code.filter(|_| must_be_told), word }
+}
+
+fn effect(change: Change, wait: Duration, flight: &Flight, decision: &Decision, now: Timestamp) -> Option<Effect> {
+    Some(match change {
+        Change::Slow(Scope::Pair) => Effect::BlockPair(wait),
+        Change::Slow(Scope::App | Scope::Account | Scope::AccountPaid | Scope::AccountTemplates) => {
+            Effect::SlowAll(wait)
+        }
+        Change::Slow(Scope::Number | Scope::NumberTemplates) => Effect::SlowNumber(wait),
+        Change::CloseWindow => Effect::CloseWindow,
+        Change::WithdrawMarketing => Effect::WithdrawMarketing,
+        Change::RefreshTemplates => Effect::RefreshTemplates,
+        Change::HoldTemplate => Effect::HoldTemplate { for_ever: false },
+        Change::DisableTemplate => Effect::HoldTemplate { for_ever: true },
+        Change::BlockCountry => {
+            let country = flight.country.clone()?;
+            let bar = bar(flight, now, BarScope::Country, BarWhat::Everything, None, decision.meaning);
+            Effect::Bar(SendBar { name: country, ..bar })
+        }
+        // A person confirms who they are; nothing goes by itself meanwhile than what failed.
+        Change::VerifyContact | Change::ReadEachUser | Change::PageAgain => return None,
+    })
+}
+
+fn pausing(what: Scope, until: Until, flight: &Flight, decision: &Decision, now: Timestamp) -> SendBar {
+    let (scope, barred) = match what {
+        Scope::App => (BarScope::App, BarWhat::Everything),
+        Scope::Number => (BarScope::Number, BarWhat::Everything),
+        Scope::NumberTemplates => (BarScope::Number, BarWhat::Templates),
+        // A pair is nothing that is written down.
+        Scope::Pair => (BarScope::Number, BarWhat::Everything),
+        Scope::Account => (BarScope::Account, BarWhat::Everything),
+        Scope::AccountTemplates => (BarScope::Account, BarWhat::Templates),
+        Scope::AccountPaid => (BarScope::Account, BarWhat::Paid),
+    };
+    let (ends, until_token) = match until {
+        Until::NewToken => (None, true),
+        Until::Person => (None, false),
+        Until::Tried(back_off) => (Some(later(now, back_off.delay(0))), false),
+    };
+    SendBar { until_token, ..bar(flight, now, scope, barred, ends, decision.meaning) }
+}
+
+fn bar(
+    flight: &Flight,
+    now: Timestamp,
+    scope: BarScope,
+    what: BarWhat,
+    until: Option<Timestamp>,
+    why: &str,
+) -> SendBar {
+    let name = match scope {
+        BarScope::App => String::new(),
+        BarScope::Account => flight.waba.to_string(),
+        BarScope::Number | BarScope::Template | BarScope::Country => flight.number.to_string(),
+    };
+    SendBar { scope, name, what, since: now, until, until_token: false, step: 0, why: why.to_owned() }
+}

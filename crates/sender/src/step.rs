@@ -1,0 +1,294 @@
+//! One transaction: what came of attempts is written, what is due is claimed and judged, and what goes stands as `attempting`
+//! before the first byte of it leaves.
+
+use std::collections::HashSet;
+
+use tokio::time::Instant;
+use tracing::debug;
+use waypost_domain::consent::{ConsentEntry, Evidence, How, Said};
+use waypost_domain::send::{Mark, SendRequest, SendState, Turn, turn};
+use waypost_domain::{Category, ConsentEntryId, ContactId, ContactRecord, Timestamp};
+use waypost_fault::{self as fault, SENDER_IN_TRANSACTION};
+use waypost_live::sending::reach;
+use waypost_live::{OurNumber, Question, Sending};
+use waypost_policy::asked::OptInState;
+use waypost_policy::verdict::{Address, Allowed, Message, Verdict as Judged};
+use waypost_store::{
+    Attempt, ClaimedSend, Fence, PortfolioUse, SendAnswered, SendFacts, SendTx, Store, StoreError, Verdict,
+};
+
+use crate::SENDER;
+use crate::config::SenderConfig;
+use crate::metrics;
+use crate::outcome::{Effect, Flight, Outcome};
+use crate::pace::Pace;
+
+/// A request that may leave now.
+pub(crate) struct Departure {
+    pub(crate) flight: Flight,
+    pub(crate) number: OurNumber,
+    pub(crate) address: Address,
+    pub(crate) message: Message,
+    pub(crate) mark: Mark,
+}
+
+/// What a step is made of.
+pub(crate) struct Step<'a> {
+    pub(crate) config: &'a SenderConfig,
+    pub(crate) sending: &'a Sending,
+    pub(crate) now: Timestamp,
+    pub(crate) instant: Instant,
+}
+
+/// What is written first.
+#[derive(Default)]
+pub(crate) struct News {
+    pub(crate) answered: Vec<SendAnswered>,
+    pub(crate) consequences: Vec<(ContactId, OurNumber, Effect, String)>,
+}
+
+impl News {
+    pub(crate) fn of(landed: &[(Flight, OurNumber, Outcome)]) -> Self {
+        let mut news = Self::default();
+        for (flight, number, outcome) in landed {
+            let answered =
+                SendAnswered { place: flight.place, attempt: flight.attempt, answer: outcome.answer.clone() };
+            news.answered.push(answered);
+            for effect in &outcome.effects {
+                if matches!(effect, Effect::WithdrawMarketing | Effect::CloseWindow) {
+                    let cause = format!("131050/{}/{}", flight.place, flight.attempt);
+                    news.consequences.push((flight.contact, number.clone(), effect.clone(), cause));
+                }
+            }
+        }
+        news
+    }
+
+    /// In the step's transaction, before anything is claimed: what Meta has just said counts for what goes next.
+    pub(crate) async fn write(&self, tx: &mut SendTx, now: Timestamp) -> Result<(), StoreError> {
+        tx.answered(&self.answered, now).await?;
+        let mut entries = Vec::new();
+        for (contact, number, effect, cause) in &self.consequences {
+            match effect {
+                Effect::CloseWindow => tx.close_window(*contact, &number.name, now).await?,
+                Effect::WithdrawMarketing => entries.push(withdrawal(*contact, number, cause, now)),
+                _ => {}
+            }
+        }
+        tx.append_consent(&entries).await
+    }
+}
+
+/// Meta said that the customer stopped marketing (131050).
+pub(crate) fn withdrawal(contact: ContactId, number: &OurNumber, cause: &str, now: Timestamp) -> ConsentEntry {
+    ConsentEntry {
+        id: ConsentEntryId::of_cause(cause),
+        contact,
+        brand: number.brand.clone(),
+        category: Some(Category::Marketing),
+        said: Said::Withdrawn,
+        at: Some(now),
+        recorded_at: now,
+        how: How::Error131050,
+        source: None,
+        recorded_by: SENDER.to_owned(),
+        evidence: Evidence::default(),
+    }
+}
+
+impl Step<'_> {
+    /// Claims and judges what is `due`, and makes it durable together with what `tx` has written before. Nothing that it returns
+    /// may leave unless it returns. `attempted`: which attempts it was about to write.
+    pub(crate) async fn finish(
+        &self,
+        store: &Store,
+        mut tx: SendTx,
+        due: &[(i64, ContactId)],
+        pace: impl Fn(&OurNumber, ContactId) -> Option<Instant>,
+        attempted: &mut Vec<(i64, u32)>,
+    ) -> Result<Vec<Departure>, StoreError> {
+        let reach = reach(self.sending, self.now);
+        let portfolio = reach.portfolio;
+        let claimed = tx.claim(due, self.now, reach).await?;
+        let seen_at = self.last_seen(store, &claimed).await?;
+        let mut places = PortfolioUse::default();
+        if claimed.iter().any(|one| may_take_place(&one.row.request)) {
+            places = tx.portfolio(portfolio, self.now).await?;
+        }
+        let mut departures = Vec::new();
+        let mut met = HashSet::new();
+        for one in &claimed {
+            // What the first of a contact's sends changes, the next one has to see.
+            let contact = one.facts.as_ref().map_or(one.row.request.contact, |facts| facts.contact.id);
+            if !met.insert(contact) {
+                continue;
+            }
+            let Some(number) = self.sending.numbers.get(&one.row.request.number) else {
+                // It was taken from us: whoever gives it back finds it waiting.
+                tx.decide(one.row.place, Verdict::Defer { until: self.soon(one), verdict: None });
+                continue;
+            };
+            let verdict = self.verdict(one, number, &pace, &seen_at, &mut places, &mut departures)?;
+            tx.decide(one.row.place, verdict);
+        }
+        attempted.extend(departures.iter().map(|one| (one.flight.place, one.flight.attempt)));
+        fault::point(SENDER_IN_TRANSACTION);
+        tx.commit(self.now, portfolio).await?;
+        Ok(departures)
+    }
+
+    fn soon(&self, one: &ClaimedSend) -> Timestamp {
+        let seconds = i64::from(self.sending.policy.recheck_soon_s);
+        self.now.plus_millis(seconds * 1000).min(one.row.ends_at.max(self.now.plus_millis(1)))
+    }
+
+    fn verdict(
+        &self,
+        one: &ClaimedSend,
+        number: &OurNumber,
+        pace: &impl Fn(&OurNumber, ContactId) -> Option<Instant>,
+        seen_at: &SeenAt,
+        places: &mut PortfolioUse,
+        departures: &mut Vec<Departure>,
+    ) -> Result<Verdict, StoreError> {
+        let row = &one.row;
+        let gone = SendFacts::of(ContactRecord::empty(row.request.contact));
+        let facts = one.facts.as_ref().unwrap_or(&gone);
+        let contact = facts.contact.id;
+        let is_over = self.now >= row.ends_at;
+        if let Turn::Wait { until } = turn(one.before, row.request.strict_order, self.now, self.config.order)
+            && !is_over
+        {
+            let until = until.unwrap_or(row.ends_at).min(row.ends_at);
+            return Ok(Verdict::Wait { until });
+        }
+        if let Some(free_at) = pace(number, contact).filter(|_| !is_over) {
+            let wait = free_at.saturating_duration_since(self.instant).as_millis();
+            let until = self.now.plus_millis(i64::try_from(wait).unwrap_or(i64::MAX).max(1)).min(row.ends_at);
+            return Ok(Verdict::Defer { until, verdict: None });
+        }
+        let request = SendRequest { expires_at: Some(row.ends_at), ..row.request.clone() };
+        let last_seen_at = seen_at.of(&request, number);
+        let question = Question::new(self.sending, number, facts, last_seen_at, self.now);
+        // Nobody looks through what customers write for a stop before there is an opt-in worker: the verdict says so.
+        let (judged, record) = question.ask(&request, places, OptInState::NotInstalled);
+        let verdict =
+            serde_json::to_vec(&record).map_err(|error| StoreError::Invalid(format!("a verdict: {error}")))?;
+        count(&judged);
+        debug!(send = %request.id, number = %number.name, rule = judged.finding().map(|finding| finding.rule.name()), "judged");
+        Ok(match judged {
+            Judged::Allowed(allowed) => {
+                let is_outside = facts.window_ends_at.is_none_or(|ends_at| self.now >= ends_at);
+                let counts = is_outside && matches!(allowed.message, Message::Template(_));
+                places.used += u32::from(allowed.takes_place);
+                let departure = departure(one, number, contact, &allowed);
+                let attempt = Attempt {
+                    verdict,
+                    category: allowed.category,
+                    template: departure.flight.template.as_ref().map(|(name, _)| name.clone()),
+                    conversation: facts.conversation,
+                    place_of: counts.then_some(contact),
+                };
+                departures.push(departure);
+                Verdict::Attempt(attempt)
+            }
+            Judged::Deferred { until, .. } => Verdict::Defer { until, verdict: Some(verdict) },
+            Judged::Expired(_) => Verdict::End { state: SendState::Expired, verdict },
+            Judged::Refused(_) => Verdict::End { state: SendState::Refused, verdict },
+        })
+    }
+
+    async fn last_seen(&self, store: &Store, claimed: &[ClaimedSend]) -> Result<SeenAt, StoreError> {
+        let requests = claimed.iter().map(|one| &one.row.request);
+        SeenAt::read(store, self.sending, requests).await
+    }
+}
+
+/// When messages came that the authors of requests had read last.
+pub struct SeenAt(std::collections::BTreeMap<waypost_domain::DecisionId, Timestamp>);
+
+impl SeenAt {
+    /// Of these requests.
+    pub async fn read(
+        store: &Store,
+        sending: &Sending,
+        requests: impl Iterator<Item = &SendRequest>,
+    ) -> Result<Self, StoreError> {
+        let ids: Vec<_> =
+            requests.filter_map(|request| decision(request, sending.numbers.get(&request.number)?)).collect();
+        store.received_at(&ids).await.map(Self)
+    }
+
+    /// `None` where the request names none, or one that is not known any more.
+    pub fn of(&self, request: &SendRequest, number: &OurNumber) -> Option<Timestamp> {
+        self.0.get(&decision(request, number)?).copied()
+    }
+}
+
+fn decision(request: &SendRequest, number: &OurNumber) -> Option<waypost_domain::DecisionId> {
+    Some(waypost_domain::DecisionId::of_event(&number.id, request.last_seen.as_deref()?))
+}
+
+fn may_take_place(request: &SendRequest) -> bool {
+    request.substitute.is_some() || matches!(request.content, waypost_domain::send::SendContent::Template(_))
+}
+
+fn departure(one: &ClaimedSend, number: &OurNumber, contact: ContactId, allowed: &Allowed) -> Departure {
+    let row = &one.row;
+    let (circumstances, country) = Flight::circumstances(&allowed.address, &allowed.message);
+    let template = match &allowed.message {
+        Message::Template(template) => Some((template.name.clone(), template.language.clone())),
+        Message::FreeForm(_) => None,
+    };
+    let attempt = row.attempt + 1;
+    Departure {
+        flight: Flight {
+            place: row.place,
+            attempt,
+            retries: row.retries,
+            number: number.name.clone(),
+            waba: number.waba.clone(),
+            contact,
+            template,
+            circumstances,
+            country,
+        },
+        number: number.clone(),
+        address: allowed.address.clone(),
+        message: allowed.message.clone(),
+        mark: Mark { send: row.request.id.clone(), attempt },
+    }
+}
+
+fn count(judged: &Judged) {
+    let word = match judged {
+        Judged::Allowed(_) => "allowed",
+        Judged::Deferred { .. } => "deferred",
+        Judged::Expired(_) => "expired",
+        Judged::Refused(_) => "refused",
+    };
+    metrics::verdict(word, judged.finding().map_or("", |finding| finding.rule.name()));
+}
+
+/// What happened to the pace of a number by what came of a request.
+pub(crate) fn keep_pace(pace: &mut Pace, contact: ContactId, effects: &[Effect], now: Instant) {
+    for effect in effects {
+        match effect {
+            Effect::Heard => pace.heard(),
+            Effect::Unheard => pace.unheard(now),
+            Effect::SlowNumber(wait) => pace.slow_down(*wait, now),
+            Effect::BlockPair(wait) => pace.block_pair(contact, *wait, now),
+            Effect::SlowAll(_)
+            | Effect::Bar(_)
+            | Effect::WithdrawMarketing
+            | Effect::CloseWindow
+            | Effect::HoldTemplate { .. }
+            | Effect::RefreshTemplates => {}
+        }
+    }
+}
+
+/// The fence of a step: sends are numbered nowhere.
+pub(crate) fn fence(held: &waypost_worker::Held) -> Fence {
+    held.fence(0, None)
+}
