@@ -30,8 +30,42 @@ const BACKOFF_MAX: Duration = Duration::from_secs(5);
 /// How often is looked for what nothing was heard of, and for what is of no use any more.
 const SETTLE_EVERY: Duration = Duration::from_secs(1);
 const SETTLED_MAX: u32 = 100;
-/// How often a template list that Meta calls old is asked for at most is the registry's affair: here it is only marked.
+/// How often is looked whether there is another token.
+pub(crate) const TOKEN_EVERY: Duration = Duration::from_secs(1);
+/// How long a piece without work is left alone, unless it is woken.
 const IDLE: Duration = Duration::from_secs(60);
+
+/// Lifts what waits for a new token as soon as there is one, until `shutdown`. A process that starts does not know which token
+/// was refused: the first request tells.
+pub(crate) async fn watch_token(sender: Arc<Sender>, every: Duration, shutdown: CancellationToken) {
+    let watching = async {
+        let mut seen = None;
+        loop {
+            let version = sender.messenger.credentials_version().await;
+            if seen != Some(version) {
+                match lift(&sender).await {
+                    Ok(()) => seen = Some(version),
+                    Err(error) => warn!(%error, "what waited for a new token still waits"),
+                }
+            }
+            tokio::time::sleep(every).await;
+        }
+    };
+    shutdown.run_until_cancelled(watching).await;
+}
+
+async fn lift(sender: &Sender) -> Result<(), StoreError> {
+    let mut is_news = false;
+    for bar in sender.store.send_bars().await?.into_iter().filter(|bar| bar.until_token) {
+        is_news |= sender.store.lift_bar(bar.scope, &bar.name, bar.what).await?;
+        info!(name = bar.name, "a new token: sending goes on");
+    }
+    if is_news {
+        sender.sending.refresh().await?;
+        sender.wake.all();
+    }
+    Ok(())
+}
 
 /// Tells that something may be due before its time was looked up.
 #[derive(Clone, Default)]
@@ -77,7 +111,7 @@ pub(crate) async fn watch(
 }
 
 pub(crate) struct Dispatch {
-    sender: Arc<Sender>,
+    pub(crate) sender: Arc<Sender>,
 }
 
 /// A request that has landed: what it was, and what came of it.
@@ -99,8 +133,8 @@ struct Desk<'a> {
 }
 
 impl Dispatch {
-    pub(crate) fn new(sender: Sender) -> Self {
-        Self { sender: Arc::new(sender) }
+    pub(crate) const fn new(sender: Arc<Sender>) -> Self {
+        Self { sender }
     }
 }
 
@@ -218,6 +252,7 @@ impl<'a> Desk<'a> {
         let (due, mut next) =
             if stopping { (vec![], instant + IDLE) } else { self.due(&sending, &numbers, now).await? };
         let has_news = !self.landed.is_empty() || !self.unsure.is_empty() || !self.taken_over;
+        next = next.min(self.settle_at);
         if due.is_empty() && !has_news {
             return Ok(next);
         }
@@ -256,7 +291,7 @@ impl<'a> Desk<'a> {
         let landed = std::mem::take(&mut self.landed);
         self.follow_up(store, &sending, landed, now).await;
         if !departures.is_empty() || !due.is_empty() {
-            next = self.next_look(&numbers, instant);
+            next = self.next_look(&numbers, instant).min(self.settle_at);
         }
         departures.into_iter().for_each(|departure| self.depart(departure));
         Ok(next)

@@ -56,15 +56,17 @@ impl Sender {
     pub fn run(self, worker: &WorkerConfig, shutdown: CancellationToken) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         metrics::describe();
         let shards = worker.shards(Sequence::None);
-        let (store, sending, wake) = (self.store.clone(), self.sending.clone(), self.wake.clone());
-        let every = self.config.poll_every;
-        let work = dispatch::Dispatch::new(self);
+        let sender = Arc::new(self);
+        let (store, sending, wake) = (sender.store.clone(), sender.sending.clone(), sender.wake.clone());
+        let every = sender.config.poll_every;
+        let work = dispatch::Dispatch::new(sender.clone());
         let keys = (0..SHARDS).map(Shard);
         let dispatching = Shards::new(shards, store.clone(), keys, Arc::new(work));
         Box::pin(async move {
             tokio::join!(
                 dispatching.run(shutdown.clone()),
                 dispatch::watch(store, sending.clone(), wake, every, shutdown.clone()),
+                dispatch::watch_token(sender, dispatch::TOKEN_EVERY, shutdown.clone()),
                 sending.follow(shutdown),
             );
         })

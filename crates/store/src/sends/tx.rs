@@ -57,12 +57,13 @@ pub struct Attempt {
     pub place_of: Option<ContactId>,
 }
 
-/// The one before each: locked before the sends themselves, as whoever changes it and wakes those behind it does.
+/// The one before each, where one that itself waits counts as due: only who was put off has given up its turn. Locked before the sends themselves, as whoever changes it and wakes those behind it does.
 static BEFORE: LazyLock<Sql> = LazyLock::new(|| {
-    let one = "SELECT b.state, b.since, b.due_at FROM send b
+    let one = "SELECT b.state, b.since, CASE b.waits WHEN 1 THEN b.since ELSE b.due_at END AS due_at FROM send b
             WHERE b.contact_id = w.contact_id AND b.number = w.number AND b.line = w.line AND b.place < w.place
             ORDER BY b.place DESC LIMIT 1";
-    let sqlite = "SELECT w.place AS of_place, b.state, b.since, b.due_at
+    let sqlite = "SELECT w.place AS of_place, b.state, b.since,
+            CASE b.waits WHEN 1 THEN b.since ELSE b.due_at END AS due_at
         FROM send w
         JOIN send b ON b.place = (
             SELECT max(o.place) FROM send o

@@ -1,0 +1,9 @@
+//! The sender on a SQLite store, against a platform that does as it is told.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test")]
+
+mod limits;
+mod order;
+mod rig;
+mod truth;
+mod window;
