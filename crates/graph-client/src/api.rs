@@ -1,13 +1,13 @@
 //! The calls of one service: addresses below its base, with a secret in every request, and what its answers say. Meta's own
 //! API and those that repeat it differ in little more than that.
 
-use bytes::Bytes;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue};
-use reqwest::{Method, Request, Url};
+use reqwest::{Method, Request, RequestBuilder, Response, Url};
 use waypost_cloud_api::answer::{self, GraphError, SendOutcome};
 use waypost_cloud_api::error_code::{Concern, row_of};
 use waypost_cloud_api::send::{FieldError, JsonBody, Problem};
 
+use crate::body::Payload;
 use crate::config::{ConfigError, HttpConfig};
 use crate::fault::{CallError, NotSent, Refusal, Unknown};
 use crate::http::{Answer, Fault, Http};
@@ -36,13 +36,20 @@ pub(crate) enum Scheme {
 pub(crate) struct Call {
     pub method: Method,
     pub url: Url,
-    /// JSON
-    pub body: Option<Bytes>,
+    pub body: Option<Payload>,
 }
 
 impl Call {
+    pub(crate) const fn get(url: Url) -> Self {
+        Self { method: Method::GET, url, body: None }
+    }
+
+    pub(crate) const fn delete(url: Url) -> Self {
+        Self { method: Method::DELETE, url, body: None }
+    }
+
     pub(crate) fn post(url: Url, body: &impl JsonBody) -> Self {
-        Self { method: Method::POST, url, body: Some(body.encode().into()) }
+        Self { method: Method::POST, url, body: Some(Payload::json(body.encode())) }
     }
 }
 
@@ -69,13 +76,13 @@ impl Api {
     /// [`ask`](Self::ask) with another secret than usual.
     pub(crate) async fn ask_with(&self, secrets: &SecretFile, call: &Call) -> Result<Answer, Fault> {
         let secret = secrets.current().await.map_err(NotSent::from)?;
-        let answer = self.http.exchange(self.request(call, &secret)?).await?;
+        let answer = self.exchange(call, &secret).await?;
         if !answer.refuses_token() {
             return Ok(answer);
         }
         // Given a token that was replaced a moment ago, when the old one is refused, then nothing has to stop for it.
         match secrets.read_again().await {
-            Ok(new) if new.version != secret.version => self.http.exchange(self.request(call, &new)?).await,
+            Ok(new) if new.version != secret.version => self.exchange(call, &new).await,
             Ok(_) | Err(_) => Ok(answer),
         }
     }
@@ -100,14 +107,39 @@ impl Api {
         }
     }
 
-    fn request(&self, call: &Call, secret: &Secret) -> Result<Request, NotSent> {
+    /// The answer's head, of a file that is no part of the API; with the secret, if it `knows_us`.
+    pub(crate) async fn open(&self, url: Url, knows_us: bool) -> Result<Response, Fault> {
+        let mut request = self.http.client().get(url);
+        if knows_us {
+            let secret = self.secret.current().await.map_err(NotSent::from)?;
+            let (name, value) = self.scheme.header(&secret)?;
+            request = request.header(name, value);
+        }
+        self.http.open(built(request)?).await
+    }
+
+    pub(crate) const fn http(&self) -> &Http {
+        &self.http
+    }
+
+    /// Whether an address is of the service itself.
+    pub(crate) fn is_ours(&self, url: &Url) -> bool {
+        url.origin() == self.base.origin()
+    }
+
+    async fn exchange(&self, call: &Call, secret: &Secret) -> Result<Answer, Fault> {
         let (name, value) = self.scheme.header(secret)?;
         let mut request = self.http.client().request(call.method.clone(), call.url.clone()).header(name, value);
         if let Some(body) = &call.body {
-            request = request.header(CONTENT_TYPE, "application/json").body(body.clone());
+            request = request.header(CONTENT_TYPE, body.content_type.as_str()).body(body.to_body());
         }
-        request.build().map_err(|_| NotSent::NotHttp)
+        let length = call.body.as_ref().map_or(0, Payload::length);
+        self.http.exchange(built(request)?, length).await
     }
+}
+
+fn built(request: RequestBuilder) -> Result<Request, NotSent> {
+    request.build().map_err(|_| NotSent::NotHttp)
 }
 
 impl Scheme {

@@ -20,6 +20,8 @@ pub struct HttpConfig {
     pub answer_timeout: Duration,
     /// For the whole of a call; of media, for each pause in the bytes.
     pub total_timeout: Duration,
+    /// A body that is slower than this has stopped: a large one is given as much more time.
+    pub bytes_per_second_min: u64,
     /// What is read of an answer at most; media have a limit of their own.
     pub answer_bytes_max: usize,
     /// Connections that wait to be used again.
@@ -38,6 +40,7 @@ impl HttpConfig {
             connect_timeout: Duration::from_secs(5),
             answer_timeout: Duration::from_secs(20),
             total_timeout: Duration::from_secs(30),
+            bytes_per_second_min: 64 << 10,
             answer_bytes_max: 4 << 20,
             idle_connections_max: 256,
             idle_timeout: Duration::from_secs(30),
@@ -75,6 +78,7 @@ impl HttpConfig {
             {
                 Some(("total_timeout", "is shorter than connect_timeout and answer_timeout together"))
             }
+            Self { bytes_per_second_min: 0, .. } => Some(("bytes_per_second_min", "is 0")),
             Self { answer_bytes_max: 0, .. } => Some(("answer_bytes_max", "is 0")),
             _ => None,
         };
@@ -96,6 +100,8 @@ pub struct GraphConfig {
     /// Hosts, or ends of hosts that begin with a dot, which are shown the token when media are fetched from them. The host of
     /// the base URL is.
     pub media_hosts: Vec<String>,
+    /// What is fetched of a file at most: Meta lets customers send 100 MB.
+    pub media_bytes_max: u64,
 }
 
 impl GraphConfig {
@@ -107,6 +113,7 @@ impl GraphConfig {
             token_file: token_file.into(),
             app_token_file: None,
             media_hosts: vec!["lookaside.fbsbx.com".to_owned()],
+            media_bytes_max: 100 << 20,
         }
     }
 
@@ -172,6 +179,7 @@ mod tests {
         assert_eq!(key_of(HttpConfig { answer_timeout: Duration::ZERO, ..good.http.clone() }), Err("answer_timeout"));
         let short = Duration::from_secs(24);
         assert_eq!(key_of(HttpConfig { total_timeout: short, ..good.http.clone() }), Err("total_timeout"));
+        assert_eq!(key_of(HttpConfig { bytes_per_second_min: 0, ..good.http.clone() }), Err("bytes_per_second_min"));
         assert_eq!(key_of(HttpConfig { answer_bytes_max: 0, ..good.http }), Err("answer_bytes_max"));
     }
 }

@@ -1,6 +1,9 @@
 //! Meta's own API: <https://developers.facebook.com/docs/graph-api>. One file a subject.
 
+mod media;
 mod sending;
+
+pub use media::{DownloadError, Downloaded, MediaFile, UploadError, UploadedMedia};
 
 use reqwest::Url;
 
@@ -12,6 +15,8 @@ use crate::secret_file::SecretFile;
 pub struct GraphApi {
     api: Api,
     version: String,
+    media_hosts: Vec<String>,
+    media_bytes_max: u64,
 }
 
 impl GraphApi {
@@ -19,7 +24,8 @@ impl GraphApi {
     pub fn new(config: GraphConfig) -> Result<Self, ConfigError> {
         config.check()?;
         let api = Api::new(&config.http, Scheme::Bearer, SecretFile::new(config.token_file))?;
-        Ok(Self { api, version: config.version })
+        let GraphConfig { version, media_hosts, media_bytes_max, .. } = config;
+        Ok(Self { api, version, media_hosts, media_bytes_max })
     }
 
     /// An address of the version that is configured.

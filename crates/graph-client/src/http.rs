@@ -7,6 +7,7 @@ use std::error::Error;
 use std::io;
 use std::time::Duration;
 
+use bytes::Bytes;
 use reqwest::{Client, Proxy, Request, Response, redirect};
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -22,6 +23,7 @@ pub(crate) struct Http {
     /// From the start of a request to the beginning of its answer.
     begin_timeout: Duration,
     total_timeout: Duration,
+    bytes_per_second_min: u64,
     answer_bytes_max: usize,
 }
 
@@ -42,6 +44,12 @@ pub(crate) enum Fault {
 impl From<NotSent> for Fault {
     fn from(reason: NotSent) -> Self {
         Self::NotSent(reason)
+    }
+}
+
+impl From<Unknown> for Fault {
+    fn from(reason: Unknown) -> Self {
+        Self::Unknown(reason)
     }
 }
 
@@ -74,6 +82,7 @@ impl Http {
             client: builder.build().map_err(|_| ConfigError { key: "base_url", problem })?,
             begin_timeout: config.connect_timeout + config.answer_timeout,
             total_timeout: config.total_timeout,
+            bytes_per_second_min: config.bytes_per_second_min,
             answer_bytes_max: config.answer_bytes_max,
         })
     }
@@ -82,17 +91,36 @@ impl Http {
         &self.client
     }
 
-    /// A request and its whole answer.
-    pub(crate) async fn exchange(&self, request: Request) -> Result<Answer, Fault> {
-        let end = Instant::now() + self.total_timeout;
-        let response = self.begin(request, self.begin_timeout).await?;
+    /// A request with a body of `length` bytes, and its whole answer.
+    pub(crate) async fn exchange(&self, request: Request, length: u64) -> Result<Answer, Fault> {
+        let writing = Duration::from_secs(length / self.bytes_per_second_min);
+        let end = Instant::now() + self.total_timeout + writing;
+        let response = self.begin(request, self.begin_timeout + writing).await?;
         match timeout_at(end, self.read(response)).await {
             Ok(read) => read.map_err(Fault::Unknown),
             Err(_) => Err(Fault::Unknown(Unknown::AnswerTooSlow)),
         }
     }
 
-    /// A request up to the head of its answer. `within` must be longer than the time for the connection.
+    /// A request without a body up to the head of its answer, which [`chunk`](Self::chunk) goes on with.
+    pub(crate) async fn open(&self, request: Request) -> Result<Response, Fault> {
+        self.begin(request, self.begin_timeout).await
+    }
+
+    /// Some more of an answer; `None` at its end.
+    pub(crate) async fn chunk(&self, response: &mut Response) -> Result<Option<Bytes>, Unknown> {
+        match timeout(self.total_timeout, response.chunk()).await {
+            Ok(chunk) => chunk.map_err(|_| Unknown::Broken),
+            Err(_) => Err(Unknown::AnswerTooSlow),
+        }
+    }
+
+    /// The rest of an answer that [`open`](Self::open) gave.
+    pub(crate) async fn rest(&self, response: Response) -> Result<Answer, Unknown> {
+        timeout(self.total_timeout, self.read(response)).await.unwrap_or(Err(Unknown::AnswerTooSlow))
+    }
+
+    /// `within` must be longer than the time for the connection.
     async fn begin(&self, request: Request, within: Duration) -> Result<Response, Fault> {
         match timeout(within, self.client.execute(request)).await {
             Ok(Ok(response)) => Ok(response),

@@ -5,16 +5,19 @@
 //! failure (that is `waypost_cloud_api::error_code`), and never let a token, a number, a name or a text into an error.
 
 mod api;
+mod body;
 mod config;
 mod fault;
 mod graph;
 mod http;
+mod media_type;
 mod messenger;
 mod secret_file;
 pub mod to_wire;
 
 pub use config::{ConfigError, GraphConfig, HttpConfig};
 pub use fault::{CallError, NotSent, Refusal, Unknown};
-pub use graph::GraphApi;
+pub use graph::{DownloadError, Downloaded, GraphApi, MediaFile, UploadError, UploadedMedia};
+pub use media_type::{Hints, MediaRefused, MediaType, media_type};
 pub use messenger::{Accepted, Line, Messenger, Outgoing, Sent};
 pub use secret_file::SecretError;

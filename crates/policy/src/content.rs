@@ -12,6 +12,7 @@ use waypost_domain::send::content::{
 use waypost_domain::send::{FreeForm, SendContent};
 
 pub(crate) use self::media::source;
+pub use self::media::{MediaLimits, media_limits};
 use self::texts::Texts;
 use crate::asked::Asked;
 use crate::rule::Rule;

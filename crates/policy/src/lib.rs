@@ -29,6 +29,7 @@ pub mod data;
 mod record;
 
 pub use asked::Asked;
+pub use content::{MediaLimits, media_limits};
 pub use data::PolicyData;
 pub use decide::verdict;
 pub use record::Record;

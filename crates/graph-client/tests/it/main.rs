@@ -4,5 +4,6 @@
 
 mod bodies;
 mod conformance;
+mod media;
 mod stub;
 mod support;

@@ -50,7 +50,7 @@ pub(crate) fn source(field: &str, source: &MediaSource) -> Answer {
 fn of_type(kind: MediaKind, mime_type: &str, is_voice: bool) -> Answer {
     // `audio/ogg; codecs=opus`
     let plain = mime_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    let allowed: &[&str] = if is_voice && kind == MediaKind::Audio { &["audio/ogg"] } else { takes(kind).1 };
+    let allowed = if is_voice && kind == MediaKind::Audio { &["audio/ogg"] } else { media_limits(kind).types };
     if allowed.contains(&plain.as_str()) {
         return Ok(());
     }
@@ -59,7 +59,7 @@ fn of_type(kind: MediaKind, mime_type: &str, is_voice: bool) -> Answer {
 }
 
 fn of_size(kind: MediaKind, bytes: u64) -> Answer {
-    let max = takes(kind).0;
+    let max = media_limits(kind).bytes_max;
     match bytes {
         0 => refuse(Finding::new(Rule::ContentMissing).field("size_bytes").detail("the file is empty")),
         _ if bytes > max => {
@@ -69,14 +69,24 @@ fn of_size(kind: MediaKind, bytes: u64) -> Answer {
     }
 }
 
-/// Bytes at most, and types.
-const fn takes(kind: MediaKind) -> (u64, &'static [&'static str]) {
-    match kind {
+/// What WhatsApp takes of a kind of media.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MediaLimits {
+    /// Of one file.
+    pub bytes_max: u64,
+    /// Without parameters: `audio/ogg` only with Opus in it.
+    pub types: &'static [&'static str],
+}
+
+/// What WhatsApp takes of `kind`.
+pub const fn media_limits(kind: MediaKind) -> MediaLimits {
+    let (bytes_max, types): (_, &[&str]) = match kind {
         MediaKind::Image => (5 * MB, &["image/jpeg", "image/png"]),
         MediaKind::Video => (16 * MB, &["video/mp4", "video/3gpp"]),
         MediaKind::Audio => (16 * MB, &["audio/aac", "audio/amr", "audio/mpeg", "audio/mp4", "audio/ogg"]),
         MediaKind::Document => (100 * MB, DOCUMENTS),
         // Animated ones; others have 100 KB, which only the bytes tell.
         MediaKind::Sticker => (500 * 1024, &["image/webp"]),
-    }
+    };
+    MediaLimits { bytes_max, types }
 }
