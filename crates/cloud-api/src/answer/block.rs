@@ -1,6 +1,6 @@
 //! What became of customers that were to be blocked, or let in again. Some may have been, beside an error.
 
-use super::{AnswerError, GraphError, each, fields};
+use super::{AnswerError, GraphError, Page, each, fields};
 use crate::json::{Json, fields_of, string};
 
 /// Each customer, by what became of them.
@@ -46,6 +46,14 @@ impl BlockAnswer {
 }
 
 impl BlockedUser {
+    /// The answer to GET `/{phone_number_id}/block_users`: customers, or lists of them.
+    pub fn read_page(body: &[u8]) -> Result<Page<Vec<Self>>, AnswerError> {
+        Page::read_with(body, |element| {
+            let [users] = fields_of(element, &["block_users"]);
+            Some(if users.is_some() { each(users, Self::of) } else { Self::of(element).into_iter().collect() })
+        })
+    }
+
     fn of(user: Json<'_>) -> Option<Self> {
         let [input, wa_id, errors] = fields_of(user, &["input", "wa_id", "errors"]);
         Some(Self { input: string(input), wa_id: string(wa_id), error: GraphError::first_of(errors) })

@@ -4,24 +4,30 @@
 //! only for what its reader cannot do without. No decision is made on a text: see [`crate::error_code`].
 
 mod account;
+mod analytics;
 mod block;
 mod error;
 mod health;
 mod media;
 mod number;
 mod page;
+mod profile;
 mod sent;
+mod subscription;
 mod template;
 mod token;
 
 pub use account::Account;
+pub use analytics::{Clicks, PricingPoint, TemplatePoint};
 pub use block::{BlockAnswer, BlockedUser};
 pub use error::GraphError;
 pub use health::{CanSend, Health, HealthEntity, HealthError};
 pub use media::{ExampleHandle, MediaUrl, UploadSession, Uploaded};
 pub use number::{Number, WebhookAddresses};
 pub use page::{NextPage, Page};
+pub use profile::BusinessProfile;
 pub use sent::{AnswerContact, AnswerMessage, MessageStatus, SendAnswer, SendOutcome};
+pub use subscription::{AppSubscription, SubscribedApp};
 pub use template::{Component, TemplateButton, TemplateCreated, TemplateListed};
 pub use token::{Expiry, GranularScope, TokenInfo};
 

@@ -1,4 +1,5 @@
-//! What is asked of Meta to reach a customer: messages and what belongs to them, as bytes and back.
+//! What is asked of Meta to reach a customer: messages and what belongs to them, as bytes and back; and what is set of a
+//! number.
 //!
 //! The sender writes these requests and the sandbox reads them. What cannot be said wrongly has a type of its own; what a
 //! field may hold at most is policy's. Nothing here is ever sent: that is the client's.
@@ -12,10 +13,12 @@ mod message;
 mod non_empty;
 mod object;
 mod pin;
+mod profile;
 mod receipt;
 mod recipient;
 mod template;
 mod thread_control;
+mod webhook_address;
 
 use serde_json::Value;
 
@@ -31,6 +34,7 @@ pub use message::{Body, Message, Reaction, Text};
 pub use non_empty::NonEmpty;
 pub use object::{FieldError, JsonBody, Problem};
 pub use pin::{InvalidPin, Pin};
+pub use profile::ProfileChange;
 pub use receipt::ReadReceipt;
 pub use recipient::{Customer, InvalidPhoneNumber, InvalidUserId, PhoneNumber, Recipient, UnprefixedNumber, UserId};
 pub use template::{
@@ -38,6 +42,7 @@ pub use template::{
     Parameters, Template,
 };
 pub use thread_control::{ControlAction, ThreadControl};
+pub use webhook_address::{NumberWebhooks, Subscribe, WebhookAddress};
 
 /// What POST `/{phone_number_id}/messages` takes.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -148,6 +148,14 @@ impl<'a> Object<'a> {
         list.iter().enumerate().map(element).collect()
     }
 
+    /// The texts of a list.
+    pub(super) fn optional_texts(&self, name: &str) -> Result<Option<Vec<String>>, FieldError> {
+        let Some(value) = self.value(name) else { return Ok(None) };
+        let text = |element: &Value| element.as_str().map(str::to_owned);
+        let texts = value.as_array().and_then(|list| list.iter().map(text).collect());
+        texts.map(Some).ok_or_else(|| self.must_be(name, "a list of texts"))
+    }
+
     /// Each element of a list, read by `read`.
     pub(super) fn each<T>(
         &self,

@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 use waypost_cloud_api::answer::{
-    Account, AnswerError, BlockAnswer, CanSend, Component, ExampleHandle, Expiry, GraphError, MediaUrl, MessageStatus,
-    Number, SendAnswer, SendOutcome, TemplateCreated, TemplateListed, TokenInfo, UploadSession, Uploaded, is_success,
+    Account, AnswerError, AppSubscription, BlockAnswer, BlockedUser, BusinessProfile, CanSend, Clicks, Component,
+    ExampleHandle, Expiry, GraphError, MediaUrl, MessageStatus, Number, PricingPoint, SendAnswer, SendOutcome,
+    SubscribedApp, TemplateCreated, TemplateListed, TemplatePoint, TokenInfo, UploadSession, Uploaded, is_success,
 };
 
 fn bytes(value: &Value) -> Vec<u8> {
@@ -265,4 +266,68 @@ fn blocked_customers_beside_an_error() {
     assert_eq!((error.code, &error.details), (Some(131_047), &text("not written")));
     assert_eq!(answer.error.and_then(|error| error.code), Some(139_100));
     assert_eq!(BlockAnswer::read(b"{}"), Err(AnswerError::Missing("block_users")));
+}
+
+#[test]
+fn a_profile() {
+    let body = json!({"data": [{"about": "Open", "websites": ["https://a.example", "https://b.example"],
+        "vertical": "RETAIL", "email": null, "messaging_product": "whatsapp"}]});
+    let want = BusinessProfile {
+        about: text("Open"),
+        vertical: text("RETAIL"),
+        websites: vec!["https://a.example".to_owned(), "https://b.example".to_owned()],
+        ..BusinessProfile::default()
+    };
+    assert_eq!(BusinessProfile::read(&bytes(&body)), Ok(want));
+    assert_eq!(BusinessProfile::read(br#"{"data":[]}"#), Err(AnswerError::Missing("data")));
+}
+
+#[test]
+fn subscriptions() {
+    let body = json!({"data": [{"whatsapp_business_api_data": {"id": 12, "name": "Shop", "link": "x"},
+        "override_callback_uri": "https://a.example/hook"}, {}]});
+    let apps = SubscribedApp::read_page(&bytes(&body)).unwrap().items;
+    assert_eq!((&apps[0].id, &apps[0].name), (&text("12"), &text("Shop")));
+    assert_eq!(apps[0].override_callback_uri, text("https://a.example/hook"));
+    assert_eq!((apps.len(), &apps[1].override_callback_uri), (2, &None));
+    let body = json!({"data": [{"object": "whatsapp_business_account", "callback_url": "https://a.example", "active": true,
+        "fields": [{"name": "messages", "version": "v26.0"}, "account_update"]}, {"active": true}]});
+    let page = AppSubscription::read_page(&bytes(&body)).unwrap();
+    assert_eq!((page.items[0].is_active, page.unreadable), (true, 1));
+    assert_eq!(page.items[0].fields, ["messages", "account_update"]);
+}
+
+#[test]
+fn blocked_customers_in_a_list() {
+    for body in [
+        json!({"data": [{"messaging_product": "whatsapp", "wa_id": "15550100001"}, {"wa_id": "15550100002"}]}),
+        json!({"data": [{"block_users": [{"wa_id": "15550100001"}, {"wa_id": "15550100002"}]}]}),
+    ] {
+        let users = BlockedUser::read_page(&bytes(&body)).unwrap().items.concat();
+        assert_eq!(users.len(), 2);
+        assert_eq!(users[1].wa_id, text("15550100002"));
+    }
+}
+
+#[test]
+fn what_meta_has_counted() {
+    let body = json!({"id": "1", "pricing_analytics": {"data": [{"data_points": [
+        {"start": 1, "end": 2, "country": "DE", "pricing_category": "MARKETING", "pricing_type": "REGULAR",
+            "volume": 300, "cost": 12.3456},
+        {"start": "3", "end": 4, "volume": "7", "cost": 0}, {"end": 4}]}]}});
+    let points = PricingPoint::read_all(&bytes(&body)).unwrap();
+    assert_eq!(points.len(), 2);
+    assert_eq!((points[0].volume, &points[0].cost, &points[0].country), (Some(300), &text("12.3456"), &text("DE")));
+    assert_eq!((points[1].start, points[1].volume, &points[1].category), (3, Some(7), &None));
+    assert_eq!(PricingPoint::read_all(br#"{"id":"1"}"#), Ok(Vec::new()));
+
+    let body = json!({"data": [{"granularity": "DAILY", "data_points": [
+        {"template_id": "9", "start": 1, "end": 2, "sent": 5, "delivered": 4, "read": 3,
+            "clicked": [{"type": "quick_reply_button", "button_content": "Yes", "count": 2}],
+            "cost": [{"type": "amount_spent", "value": 0.51}, {"type": "cost_per_delivered"}]}]}]});
+    let page = TemplatePoint::read_page(&bytes(&body)).unwrap();
+    let point = &page.items[0][0];
+    assert_eq!((point.template_id.as_str(), point.sent, point.delivered, point.read), ("9", Some(5), Some(4), Some(3)));
+    assert_eq!(point.clicked, [Clicks { kind: text("quick_reply_button"), button: text("Yes"), count: Some(2) }]);
+    assert_eq!(point.costs, [("amount_spent".to_owned(), "0.51".to_owned())]);
 }

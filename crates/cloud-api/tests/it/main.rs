@@ -10,5 +10,6 @@ mod properties;
 mod samples;
 mod sending;
 mod sending_properties;
+mod settings;
 mod splitting;
 mod support;
