@@ -3,6 +3,7 @@
 
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue};
 use reqwest::{Method, Request, RequestBuilder, Response, Url};
+use serde_json::{Map, Value};
 use waypost_cloud_api::answer::{self, GraphError, SendOutcome};
 use waypost_cloud_api::error_code::{Concern, row_of};
 use waypost_cloud_api::send::{FieldError, JsonBody, Problem};
@@ -30,6 +31,10 @@ pub(crate) struct Api {
 pub(crate) enum Scheme {
     /// `Authorization: Bearer`
     Bearer,
+    /// `D360-API-KEY`
+    D360ApiKey,
+    /// `Authorization: OAuth`, for the bytes of an example alone.
+    OAuth,
 }
 
 /// A request that can be made again as it is.
@@ -37,19 +42,35 @@ pub(crate) struct Call {
     pub method: Method,
     pub url: Url,
     pub body: Option<Payload>,
+    pub headers: &'static [(&'static str, &'static str)],
+    /// Where it is not the service's.
+    pub scheme: Option<Scheme>,
 }
 
 impl Call {
+    pub(crate) const fn new(method: Method, url: Url, body: Option<Payload>) -> Self {
+        Self { method, url, body, headers: &[], scheme: None }
+    }
+
     pub(crate) const fn get(url: Url) -> Self {
-        Self { method: Method::GET, url, body: None }
+        Self::new(Method::GET, url, None)
     }
 
     pub(crate) const fn delete(url: Url) -> Self {
-        Self { method: Method::DELETE, url, body: None }
+        Self::new(Method::DELETE, url, None)
     }
 
     pub(crate) fn post(url: Url, body: &impl JsonBody) -> Self {
-        Self { method: Method::POST, url, body: Some(Payload::json(body.encode())) }
+        Self::new(Method::POST, url, Some(Payload::json(body.encode())))
+    }
+
+    /// With what somebody else wrote for the service.
+    pub(crate) fn post_fields(url: Url, fields: &Map<String, Value>) -> Self {
+        Self::new(Method::POST, url, Some(Payload::json(serde_json::json!(fields).to_string().into_bytes())))
+    }
+
+    pub(crate) fn post_nothing(url: Url) -> Self {
+        Self::new(Method::POST, url, Some(Payload::json(b"{}".to_vec())))
     }
 }
 
@@ -128,8 +149,11 @@ impl Api {
     }
 
     async fn exchange(&self, call: &Call, secret: &Secret) -> Result<Answer, Fault> {
-        let (name, value) = self.scheme.header(secret)?;
+        let (name, value) = call.scheme.unwrap_or(self.scheme).header(secret)?;
         let mut request = self.http.client().request(call.method.clone(), call.url.clone()).header(name, value);
+        for (name, value) in call.headers {
+            request = request.header(*name, *value);
+        }
         if let Some(body) = &call.body {
             request = request.header(CONTENT_TYPE, body.content_type.as_str()).body(body.to_body());
         }
@@ -146,6 +170,8 @@ impl Scheme {
     fn header(self, secret: &Secret) -> Result<(HeaderName, HeaderValue), NotSent> {
         let (name, value) = match self {
             Self::Bearer => (AUTHORIZATION, HeaderValue::from_str(&format!("Bearer {}", secret.expose()))),
+            Self::D360ApiKey => (HeaderName::from_static("d360-api-key"), HeaderValue::from_str(secret.expose())),
+            Self::OAuth => (AUTHORIZATION, HeaderValue::from_str(&format!("OAuth {}", secret.expose()))),
         };
         let mut value = value.map_err(|_| NotSent::NotHttp)?;
         value.set_sensitive(true);

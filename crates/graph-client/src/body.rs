@@ -22,6 +22,11 @@ impl Payload {
         Self { content_type: "application/json".to_owned(), chunks: VecDeque::from([body.into()]) }
     }
 
+    /// A file as it is.
+    pub(crate) fn bytes(file: Bytes) -> Self {
+        Self { content_type: "application/octet-stream".to_owned(), chunks: VecDeque::from([file]) }
+    }
+
     /// A file with what Meta wants beside it. Its own name is not told to anybody.
     pub(crate) fn media_form(file: Bytes, media_type: MediaType) -> Self {
         // 126 bits: no file holds it by chance.

@@ -100,6 +100,9 @@ pub enum CallError {
     /// It was done, as the answer says, which lacks what was asked for.
     #[error(transparent)]
     Answer(#[from] AnswerError),
+    /// The list goes on at an address that is not ours, or never ends.
+    #[error("the list does not end, or goes on elsewhere")]
+    Pages,
     /// The answer says that it was not done, and not why.
     #[error("the answer says that it was not done")]
     NotDone,
@@ -110,7 +113,7 @@ impl CallError {
     pub fn failure(&self) -> Option<Failure> {
         match self {
             Self::Refused(refusal) => Some(refusal.failure()),
-            Self::NotSent(_) | Self::Unknown(_) | Self::Answer(_) | Self::NotDone => None,
+            Self::NotSent(_) | Self::Unknown(_) | Self::Answer(_) | Self::Pages | Self::NotDone => None,
         }
     }
 }

@@ -7,6 +7,7 @@
 mod api;
 mod body;
 mod config;
+mod dialog360;
 mod fault;
 mod graph;
 mod http;
@@ -16,8 +17,9 @@ mod secret_file;
 pub mod to_wire;
 
 pub use config::{ConfigError, GraphConfig, HttpConfig};
+pub use dialog360::{Dialog360, Dialog360Config};
 pub use fault::{CallError, NotSent, Refusal, Unknown};
-pub use graph::{DownloadError, Downloaded, GraphApi, MediaFile, UploadError, UploadedMedia};
+pub use graph::{DownloadError, Downloaded, GraphApi, Listed, MediaFile, Span, UploadError, UploadedMedia};
 pub use media_type::{Hints, MediaRefused, MediaType, media_type};
 pub use messenger::{Accepted, Line, Messenger, Outgoing, Sent};
 pub use secret_file::SecretError;

@@ -23,6 +23,9 @@ const SECRET_BYTES_MAX: u64 = 8 << 10;
 /// What is wrong with the file of a token.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SecretError {
+    /// Name the file in the configuration.
+    #[error("no file is configured for it")]
+    NotConfigured,
     /// Create the file, or allow this user to read it.
     #[error("cannot read {}: {kind}", file.display())]
     Read {

@@ -104,7 +104,7 @@ impl GraphApi {
         let size_bytes = file.bytes.len() as u64;
         let number = id("phone_number_id", &from.phone_number_id).map_err(request)?;
         let body = Some(Payload::media_form(file.bytes, media_type));
-        let call = Call { method: Method::POST, url: self.url(&[number, "media"]), body };
+        let call = Call::new(Method::POST, self.url(&[number, "media"]), body);
         let answer = self.api.call(&call).await?;
         let uploaded = Uploaded::read(&answer.body).map_err(CallError::Answer)?;
         Ok(UploadedMedia { id: uploaded.id, media_type, size_bytes })

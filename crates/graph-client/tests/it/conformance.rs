@@ -8,11 +8,13 @@ use tokio::net::TcpListener;
 use waypost_cloud_api::answer::MessageStatus;
 use waypost_cloud_api::error_code::{Circumstances, Do, decide};
 use waypost_domain::send::Mark;
-use waypost_graph_client::{CallError, GraphApi, HttpConfig, Line, Messenger, NotSent, Refusal, Sent, Unknown};
+use waypost_graph_client::{
+    CallError, Dialog360, GraphApi, HttpConfig, Line, Messenger, NotSent, Refusal, Sent, Unknown,
+};
 use waypost_policy::verdict::Address;
 
 use crate::stub::{Reply, Request, Stub};
-use crate::support::{Letter, Token, graph_config, http, line};
+use crate::support::{Letter, Token, dialog360_config, graph_config, http, line};
 
 /// A platform whose client is put to the test.
 struct Platform {
@@ -27,6 +29,12 @@ const META: Platform = Platform {
     client: |http, token| Box::new(GraphApi::new(graph_config(http, token)).unwrap()),
     line: "POST /v26.0/106540352242922/messages",
     token: ("authorization", "Bearer first"),
+};
+
+const DIALOG_360: Platform = Platform {
+    client: |http, token| Box::new(Dialog360::new(dialog360_config(http, token)).unwrap()),
+    line: "POST /messages",
+    token: ("d360-api-key", "first"),
 };
 
 /// A test of each promise for each platform.
@@ -65,6 +73,7 @@ macro_rules! all_promises {
 }
 
 all_promises!(meta, super::META);
+all_promises!(dialog_360, super::DIALOG_360);
 
 const ACCEPTED: &str = r#"{"messaging_product":"whatsapp","contacts":[{"input":"+15550100001","wa_id":"15550100001",
     "user_id":"US.1"}],"messages":[{"id":"wamid.A"}]}"#;

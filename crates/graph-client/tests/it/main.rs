@@ -4,6 +4,7 @@
 
 mod bodies;
 mod conformance;
+mod management;
 mod media;
 mod stub;
 mod support;

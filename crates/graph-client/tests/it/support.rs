@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 use waypost_domain::send::{FreeForm, Mark, SendId};
-use waypost_graph_client::{GraphConfig, HttpConfig, Line, Outgoing};
+use waypost_graph_client::{Dialog360Config, GraphConfig, HttpConfig, Line, Outgoing};
 use waypost_policy::verdict::{Address, Message};
 
 /// Of nobody.
@@ -70,6 +70,11 @@ pub(crate) fn http(base_url: String) -> HttpConfig {
 pub(crate) fn graph_config(http: HttpConfig, token: &Token) -> GraphConfig {
     install_provider();
     GraphConfig { http, ..GraphConfig::new(&token.file) }
+}
+
+pub(crate) fn dialog360_config(http: HttpConfig, token: &Token) -> Dialog360Config {
+    install_provider();
+    Dialog360Config { http, ..Dialog360Config::new(&token.file) }
 }
 
 /// Once a process.
