@@ -18,4 +18,10 @@ pub enum SandboxError {
     /// Something answers there that is no webhook of WhatsApp's.
     #[error("the webhook answered the handshake with something else than the challenge")]
     WrongChallenge,
+    /// Choose another address, or stop what listens there.
+    #[error("cannot listen")]
+    Listen(#[source] std::io::Error),
+    /// Correct the template's definition.
+    #[error("a template cannot be approved: {0}")]
+    Template(String),
 }

@@ -1,0 +1,303 @@
+//! The handle by which a test, or the control API, plays: customers, faults, templates, account, clock, and what was sent.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use secrecy::SecretString;
+use serde::Serialize;
+use serde_json::Value;
+use tokio::sync::{Notify, watch};
+
+use super::actor::{ActorError, Said, Tap};
+use super::clock::Clock;
+use super::error::ApiError;
+use super::fault::Fault;
+use super::log::{AcceptedMessage, ReadMessage, RefusedMessage};
+use super::people::CustomerSpec;
+use super::state::State;
+
+/// Everything that tasks, connections and handles share.
+pub(crate) struct Shared {
+    state: Mutex<State>,
+    pub(crate) clock: Clock,
+    /// One for each lane.
+    lanes: Vec<Notify>,
+    /// Changes with every change of the state.
+    changed: watch::Sender<()>,
+}
+
+impl Shared {
+    pub(crate) fn new(state: State) -> Self {
+        let lanes = (0..state.outbox.lanes()).map(|_| Notify::new()).collect();
+        Self { state: Mutex::new(state), clock: Clock::default(), lanes, changed: watch::Sender::new(()) }
+    }
+
+    /// Does something to the state, at the platform's time, and wakes whom it concerns.
+    pub(crate) fn with<T>(&self, act: impl FnOnce(&mut State, i64) -> T) -> T {
+        let mut state = self.lock();
+        let result = act(&mut state, self.clock.now_ms());
+        let touched = state.outbox.take_touched();
+        drop(state);
+        for (lane, notify) in self.lanes.iter().enumerate() {
+            if touched & (1 << lane) != 0 {
+                notify.notify_one();
+            }
+        }
+        self.changed.send_replace(());
+        result
+    }
+
+    /// Until a lane has something new.
+    pub(crate) async fn woken(&self, lane: usize) {
+        match self.lanes.get(lane) {
+            Some(notify) => notify.notified().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How much of everything there was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct PlatformCounts {
+    /// Messages.
+    pub accepted: u64,
+    /// Requests for messages.
+    pub refused: u64,
+    /// Read receipts.
+    pub reads: u64,
+    /// Statuses, messages and changes that wait for their time, or for a 200.
+    pub hooks_pending: usize,
+    /// Those that were answered 200.
+    pub hooks_told: u64,
+    /// Those that never were, and those that were too many.
+    pub hooks_lost: u64,
+    /// POSTs of webhooks.
+    pub posts: u64,
+    /// Customers outside of windows in the last 24 h.
+    pub reached: usize,
+}
+
+/// Plays the platform's part, from any thread.
+#[derive(Clone)]
+pub struct Control {
+    pub(crate) shared: Arc<Shared>,
+}
+
+impl Control {
+    /// Introduces somebody; whoever is known stays as they are.
+    pub fn add_customer(&self, spec: CustomerSpec) {
+        self.shared.with(|state, _| state.people.add(spec));
+    }
+
+    /// `who`, here and below: a number in any spelling, or a business-scoped id. The wamid.
+    pub fn say(&self, who: &str, phone_number_id: &str, said: &Said) -> Result<String, ActorError> {
+        self.between(who, phone_number_id, |state, now_ms, customer, number| {
+            state.say(now_ms, customer, number, said).ok_or(ActorError::NoNumber)
+        })
+    }
+
+    /// A text of theirs.
+    pub fn write(&self, who: &str, phone_number_id: &str, text: &str) -> Result<String, ActorError> {
+        self.say(who, phone_number_id, &Said::text(text))
+    }
+
+    /// A tap on the last message from there that can be tapped.
+    pub fn tap(&self, who: &str, phone_number_id: &str, tap: &Tap) -> Result<String, ActorError> {
+        self.between(who, phone_number_id, |state, now_ms, customer, number| state.tap(now_ms, customer, number, tap))
+    }
+
+    /// They read what they have not read; how much that was.
+    pub fn read(&self, who: &str) -> Result<usize, ActorError> {
+        self.shared.with(|state, now_ms| {
+            let (customer, _) = state.customer_mut(who)?;
+            Ok(state.read_all(now_ms, customer))
+        })
+    }
+
+    /// Whether they read at once from now on.
+    pub fn set_reads(&self, who: &str, reads: bool) -> Result<(), ActorError> {
+        self.shared.with(|state, _| state.customer_mut(who).map(|(_, customer)| customer.reads = Some(reads)))
+    }
+
+    /// What they answer every message with; `None`: no more.
+    pub fn set_auto_reply(&self, who: &str, text: Option<&str>) -> Result<(), ActorError> {
+        let text = text.map(Arc::from);
+        self.shared.with(|state, _| state.customer_mut(who).map(|(_, customer)| customer.auto_reply = text))
+    }
+
+    /// They block the business, or let it in again.
+    pub fn set_blocked(&self, who: &str, has_blocked: bool) -> Result<(), ActorError> {
+        self.shared.with(|state, _| state.customer_mut(who).map(|(_, customer)| customer.has_blocked = has_blocked))
+    }
+
+    /// They stop marketing, or take it again; told at this number.
+    pub fn set_marketing_stopped(&self, who: &str, phone_number_id: &str, stops: bool) -> Result<(), ActorError> {
+        self.between(who, phone_number_id, |state, now_ms, customer, number| {
+            state.prefer(now_ms, customer, number, stops)
+        })
+    }
+
+    /// Their phone is off, or on again.
+    pub fn set_offline(&self, who: &str, is_offline: bool) -> Result<(), ActorError> {
+        self.shared.with(|state, now_ms| {
+            let (customer, _) = state.customer_mut(who)?;
+            state.set_offline(now_ms, customer, is_offline);
+            Ok(())
+        })
+    }
+
+    /// Its id; `None` where there are too many, or it strikes never.
+    pub fn add_fault(&self, fault: Fault) -> Option<u64> {
+        self.shared.with(|state, _| state.faults.add(fault))
+    }
+
+    /// One of them, or all; how many there were.
+    pub fn clear_faults(&self, id: Option<u64>) -> usize {
+        self.shared.with(|state, _| state.faults.clear(id))
+    }
+
+    /// With their ids.
+    pub fn faults(&self) -> Vec<(u64, Fault)> {
+        self.shared.with(|state, _| state.faults.iter().map(|(id, fault)| (id, fault.clone())).collect())
+    }
+
+    /// Approves a template that nobody asked Meta for.
+    pub fn add_template(&self, definition: &Value) -> Result<u64, ActorError> {
+        self.shared.with(|state, _| {
+            let id = state.templates.create(definition).map_err(|_: ApiError| ActorError::NoTemplate)?;
+            state.templates.set_status(id, "APPROVED");
+            Ok(id)
+        })
+    }
+
+    /// Meta decides on a template, and says so: `APPROVED`, `REJECTED`, `PAUSED`, `DISABLED` and their like.
+    pub fn decide_template(
+        &self,
+        name: &str,
+        language: &str,
+        event: &str,
+        reason: Option<&str>,
+    ) -> Result<(), ActorError> {
+        self.shared.with(|state, now_ms| state.decide_template(now_ms, name, language, event, reason))
+    }
+
+    /// Whether messages of a template are held from now on, as pacing does.
+    pub fn set_template_held(&self, name: &str, language: &str, is_held: bool) -> Result<(), ActorError> {
+        self.shared.with(|state, _| {
+            let template = state.templates.find_mut(name, language).ok_or(ActorError::NoTemplate)?;
+            template.is_held = is_held;
+            Ok(())
+        })
+    }
+
+    /// What was held is delivered, or dropped (132015); how much that was.
+    pub fn release_held(&self, name: &str, language: &str, delivers: bool) -> Result<usize, ActorError> {
+        self.shared.with(|state, now_ms| state.release_held(now_ms, name, language, delivers))
+    }
+
+    /// Restricts the account (`code` is 368 or 131031), or lifts it; the business is told.
+    pub fn set_restricted(&self, code: Option<i64>) {
+        self.shared.with(|state, now_ms| state.restrict(now_ms, code));
+    }
+
+    /// Whether the account can pay.
+    pub fn set_payment(&self, has_payment: bool) {
+        self.shared.with(|state, _| state.account.has_payment = has_payment);
+    }
+
+    /// A further token. All that there are can be ended with [`expire_tokens`](Self::expire_tokens).
+    pub fn add_token(&self, token: &SecretString) {
+        use secrecy::ExposeSecret as _;
+        self.shared.with(|state, _| state.tokens.insert(token.expose_secret().to_owned(), i64::MAX));
+    }
+
+    /// Every token has ended.
+    pub fn expire_tokens(&self) {
+        self.shared.with(|state, now_ms| state.tokens.values_mut().for_each(|ends_ms| *ends_ms = now_ms));
+    }
+
+    /// Moves the platform's clock: windows end, limits are forgotten, what is due comes.
+    pub fn advance(&self, by: Duration) {
+        self.shared.clock.advance(by);
+        self.shared.with(|state, _| state.outbox.touch_all());
+    }
+
+    /// The platform's clock, in milliseconds since the epoch.
+    pub fn now_ms(&self) -> i64 {
+        self.shared.clock.now_ms()
+    }
+
+    /// Everything that was accepted, in order, as far as it is remembered.
+    pub fn accepted(&self) -> Vec<AcceptedMessage> {
+        self.shared.with(|state, _| state.accepted.iter().cloned().collect())
+    }
+
+    /// What was accepted for one customer, in order.
+    pub fn accepted_for(&self, who: &str) -> Vec<AcceptedMessage> {
+        self.shared.with(|state, _| {
+            let of = |message: &&AcceptedMessage| state.people.is_same(who, &message.customer);
+            state.accepted.iter().filter(of).cloned().collect()
+        })
+    }
+
+    /// Every request for a message that was refused, in order, as far as it is remembered.
+    pub fn refused(&self) -> Vec<RefusedMessage> {
+        self.shared.with(|state, _| state.refused.iter().cloned().collect())
+    }
+
+    /// Every read receipt, in order, as far as it is remembered.
+    pub fn reads(&self) -> Vec<ReadMessage> {
+        self.shared.with(|state, _| state.reads.iter().cloned().collect())
+    }
+
+    pub fn counts(&self) -> PlatformCounts {
+        self.shared.with(|state, _| counts(state))
+    }
+
+    /// Waits until the counts are as wanted; `false` when they never were in this time.
+    pub async fn wait_until(&self, timeout: Duration, is_wanted: impl Fn(&PlatformCounts) -> bool) -> bool {
+        let mut changed = self.shared.changed.subscribe();
+        let waited = async {
+            loop {
+                if is_wanted(&counts(&self.shared.lock())) {
+                    return;
+                }
+                // The sender lives as long as we do.
+                if changed.changed().await.is_err() {
+                    return;
+                }
+            }
+        };
+        tokio::time::timeout(timeout, waited).await.is_ok()
+    }
+
+    fn between<T>(
+        &self,
+        who: &str,
+        phone_number_id: &str,
+        act: impl FnOnce(&mut State, i64, u32, u32) -> Result<T, ActorError>,
+    ) -> Result<T, ActorError> {
+        self.shared.with(|state, now_ms| {
+            let (customer, _) = state.customer_mut(who)?;
+            let number = state.number_place(phone_number_id).ok_or(ActorError::NoNumber)?;
+            act(state, now_ms, customer, number)
+        })
+    }
+}
+
+fn counts(state: &State) -> PlatformCounts {
+    PlatformCounts {
+        accepted: state.accepted.count,
+        refused: state.refused.count,
+        reads: state.reads.count,
+        hooks_pending: state.outbox.pending(),
+        hooks_told: state.hooks.told,
+        hooks_lost: state.hooks.given_up + state.outbox.dropped,
+        posts: state.hooks.posts,
+        reached: state.reached.count(),
+    }
+}

@@ -1,0 +1,46 @@
+//! Which request is which, by method and path. Thin: what is done is the state's.
+
+use std::sync::Arc;
+
+use super::control::Shared;
+use super::error::ApiError;
+use super::judge::Endpoint;
+use super::message::Post;
+use super::reply::Reply;
+use super::serve::{Arrived, Handler};
+
+pub(crate) struct Graph {
+    pub(crate) shared: Arc<Shared>,
+}
+
+impl Handler for Graph {
+    fn handle(&self, request: &Arrived) -> Reply {
+        let segments: Vec<&str> = request.path.split('/').filter(|segment| !segment.is_empty()).collect();
+        // Without a version the app's own counts.
+        let segments = match segments.as_slice() {
+            [version, rest @ ..] if is_version(version) => rest,
+            all => all,
+        };
+        match (request.method.as_str(), segments) {
+            ("POST", [id, "messages"]) => self.post_message(request, id, Endpoint::CloudApi),
+            ("POST", [id, "marketing_messages"]) => self.post_message(request, id, Endpoint::Marketing),
+            _ => Reply::error(&ApiError::new(2500, format!("Unknown path components: {}", request.path))),
+        }
+    }
+}
+
+impl Graph {
+    fn post_message(&self, request: &Arrived, phone_number_id: &str, endpoint: Endpoint) -> Reply {
+        let token = request.bearer.as_deref();
+        self.shared.with(|state, now_ms| {
+            state.post_message(now_ms, &Post { token, phone_number_id, endpoint, body: &request.body })
+        })
+    }
+}
+
+/// `v26.0`
+fn is_version(segment: &str) -> bool {
+    let number = segment.strip_prefix('v').and_then(|version| version.split_once('.'));
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    number.is_some_and(|(major, minor)| is_number(major) && is_number(minor))
+}
