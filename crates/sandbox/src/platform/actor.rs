@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::hook::number_value;
 use super::outbox::{Item, Stage};
 use super::people::Customer;
-use super::state::State;
+use super::state::{Holder, State};
 use super::template::ButtonKind;
 
 /// What a customer says to a number of the business.
@@ -47,6 +47,8 @@ pub enum ActorError {
     NothingToTap,
     #[error("there is no such template")]
     NoTemplate,
+    #[error("the sandbox keeps no more files")]
+    NoRoom,
 }
 
 impl Said {
@@ -84,8 +86,14 @@ impl State {
         if said.opens_window() {
             self.open_window(number, customer, at_ms);
         }
+        // Whom the business has blocked, it hears nothing of.
+        if self.people.get(customer)?.is_blocked {
+            return Some(wamid);
+        }
+        let holder = self.threads.get(&(number, customer)).map_or(Holder::Business, |thread| thread.holder);
+        let field = if holder == Holder::Business { "messages" } else { "standby" };
         let value = Arc::new(number_value(&name, &person, "messages", json!([message])));
-        self.outbox.push(customer, at_ms, Item::Change { field: "messages", value, number: Some(name) });
+        self.outbox.push(customer, at_ms, Item::Change { field, value, number: Some(name) });
         Some(wamid)
     }
 

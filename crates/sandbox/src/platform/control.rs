@@ -1,64 +1,22 @@
 //! The handle by which a test, or the control API, plays: customers, faults, templates, account, clock, and what was sent.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use secrecy::SecretString;
 use serde::Serialize;
 use serde_json::Value;
-use tokio::sync::{Notify, watch};
 
 use super::actor::{ActorError, Said, Tap};
-use super::clock::Clock;
 use super::error::ApiError;
 use super::fault::Fault;
 use super::log::{AcceptedMessage, ReadMessage, RefusedMessage};
 use super::people::CustomerSpec;
-use super::state::State;
-
-/// Everything that tasks, connections and handles share.
-pub(crate) struct Shared {
-    state: Mutex<State>,
-    pub(crate) clock: Clock,
-    /// One for each lane.
-    lanes: Vec<Notify>,
-    /// Changes with every change of the state.
-    changed: watch::Sender<()>,
-}
-
-impl Shared {
-    pub(crate) fn new(state: State) -> Self {
-        let lanes = (0..state.outbox.lanes()).map(|_| Notify::new()).collect();
-        Self { state: Mutex::new(state), clock: Clock::default(), lanes, changed: watch::Sender::new(()) }
-    }
-
-    /// Does something to the state, at the platform's time, and wakes whom it concerns.
-    pub(crate) fn with<T>(&self, act: impl FnOnce(&mut State, i64) -> T) -> T {
-        let mut state = self.lock();
-        let result = act(&mut state, self.clock.now_ms());
-        let touched = state.outbox.take_touched();
-        drop(state);
-        for (lane, notify) in self.lanes.iter().enumerate() {
-            if touched & (1 << lane) != 0 {
-                notify.notify_one();
-            }
-        }
-        self.changed.send_replace(());
-        result
-    }
-
-    /// Until a lane has something new.
-    pub(crate) async fn woken(&self, lane: usize) {
-        match self.lanes.get(lane) {
-            Some(notify) => notify.notified().await,
-            None => std::future::pending().await,
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
+use super::shared::Shared;
+use super::state::{Holder, State};
+use crate::config::parse_url;
+use crate::error::SandboxError;
 
 /// How much of everything there was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -209,6 +167,28 @@ impl Control {
         self.shared.with(|state, _| state.account.has_payment = has_payment);
     }
 
+    /// Another app takes a customer's thread, keeps it from then on, or gives it to the business; the business is told.
+    pub fn set_holder(&self, who: &str, phone_number_id: &str, holder: Holder) -> Result<(), ActorError> {
+        self.between(who, phone_number_id, |state, now_ms, customer, number| {
+            state.hand_over(now_ms, customer, number, holder)
+        })
+    }
+
+    /// A file that a customer can send; its media id.
+    pub fn add_media(&self, mime_type: &str, bytes: impl Into<Bytes>) -> Result<u64, ActorError> {
+        let bytes = bytes.into();
+        self.shared.with(|state, now_ms| {
+            state.media.receive(now_ms, mime_type, bytes).map_err(|_: ApiError| ActorError::NoRoom)
+        })
+    }
+
+    /// Where webhooks go from now on; `None`: nowhere.
+    pub fn set_webhook_url(&self, url: Option<&str>) -> Result<(), SandboxError> {
+        url.map(parse_url).transpose()?;
+        self.shared.with(|state, _| state.addresses.of_app = url.map(Arc::from));
+        Ok(())
+    }
+
     /// A further token. All that there are can be ended with [`expire_tokens`](Self::expire_tokens).
     pub fn add_token(&self, token: &SecretString) {
         use secrecy::ExposeSecret as _;
@@ -260,10 +240,10 @@ impl Control {
 
     /// Waits until the counts are as wanted; `false` when they never were in this time.
     pub async fn wait_until(&self, timeout: Duration, is_wanted: impl Fn(&PlatformCounts) -> bool) -> bool {
-        let mut changed = self.shared.changed.subscribe();
+        let mut changed = self.shared.changed();
         let waited = async {
             loop {
-                if is_wanted(&counts(&self.shared.lock())) {
+                if is_wanted(&self.shared.look(counts)) {
                     return;
                 }
                 // The sender lives as long as we do.
@@ -289,7 +269,7 @@ impl Control {
     }
 }
 
-fn counts(state: &State) -> PlatformCounts {
+pub(crate) fn counts(state: &State) -> PlatformCounts {
     PlatformCounts {
         accepted: state.accepted.count,
         refused: state.refused.count,

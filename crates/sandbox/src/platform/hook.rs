@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::outbox::{Item, NumberName, Sent, Stage};
-use super::people::Person;
+use super::person::Person;
 
 /// From this version on statuses have no conversation.
 const WITHOUT_CONVERSATION: u32 = 24;

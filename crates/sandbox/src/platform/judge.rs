@@ -8,7 +8,8 @@ use waypost_domain::{Category, phone};
 
 use super::config::{Strangers, Unprefixed};
 use super::error::ApiError;
-use super::people::{CustomerSpec, Person};
+use super::people::CustomerSpec;
+use super::person::Person;
 use super::state::State;
 use super::template::Template;
 

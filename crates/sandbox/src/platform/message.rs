@@ -10,6 +10,7 @@ use waypost_cloud_api::send::{
 };
 use waypost_domain::Category;
 
+use super::attached;
 use super::content;
 use super::error::ApiError;
 use super::fault::FaultKind;
@@ -18,7 +19,7 @@ use super::judge::{Ask, Endpoint, Kind};
 use super::log::{AcceptedMessage, ReadMessage, RefusedMessage};
 use super::outbox::{Pricing, Sent};
 use super::reply::Reply;
-use super::state::{State, Tappable, WINDOW_MS};
+use super::state::{Holder, State, Tappable, WINDOW_MS};
 use super::template::Template;
 
 /// A request to send, as it came.
@@ -123,6 +124,7 @@ impl State {
         {
             return Err(ApiError::new(131_009, "reaction.message_id is no message of the last 30 days"));
         }
+        let has_bad_file = self.check_files(ask.now_ms, message)?;
         let Recipient::Customer(recipient) = &message.recipient else {
             return Err(ApiError::new(131_009, "to is no group of this number"));
         };
@@ -144,6 +146,9 @@ impl State {
             Err(error) => Some(error),
             Ok(()) => None,
         };
+        if has_bad_file {
+            failure.get_or_insert_with(|| ApiError::new(131_053, "The file is not what its type says"));
+        }
         let (people, name) = (&self.people, self.number(ask.number).map(|number| number.name.clone()));
         let Some(name) = name else { return Err(ApiError::no_object()) };
         let is_to = |customer: &str| people.is_same(customer, recipient.as_str());
@@ -195,11 +200,31 @@ impl State {
         Ok(template)
     }
 
+    /// Whether a file that was uploaded is not what it was said to be: that is found out later.
+    fn check_files(&self, now_ms: i64, message: &Message) -> Result<bool, ApiError> {
+        let mut has_bad_file = false;
+        for (kind, id) in attached::files(message) {
+            let no_file = || {
+                let details =
+                    format!("Param {kind}['id'] is not a valid whatsapp business account media attachment ID");
+                ApiError::new(100, details)
+            };
+            has_bad_file |= !self.media.get(now_ms, id).ok_or_else(no_file)?.is_what_it_says();
+        }
+        Ok(has_bad_file)
+    }
+
     fn remember(&mut self, ask: &Ask, message: &Message, sent: &Arc<Sent>, body: Arc<Value>, fails_with: Option<i64>) {
         let is_tappable = matches!(message.body, Body::Interactive(_) | Body::Template(_)) && fails_with.is_none();
-        if let Some(customer) = sent.customer.filter(|_| is_tappable) {
-            let tappable = Tappable { wamid: sent.wamid.clone(), body: body.clone() };
-            self.threads.entry((ask.number, customer)).or_default().tappable = Some(tappable);
+        if let Some(customer) = sent.customer {
+            let thread = self.threads.entry((ask.number, customer)).or_default();
+            if is_tappable {
+                thread.tappable = Some(Tappable { wamid: sent.wamid.clone(), body: body.clone() });
+            }
+            // Whoever sends a free-form message holds the thread.
+            if fails_with.is_none() && !matches!(message.body, Body::Template(_)) {
+                thread.holder = Holder::Business;
+            }
         }
         let to = match &message.recipient {
             Recipient::Customer(customer) => customer.as_str(),

@@ -6,28 +6,37 @@
 
 mod actor;
 mod address;
+mod attached;
 mod clock;
 mod config;
 mod content;
 mod control;
+mod control_api;
 mod error;
 mod fault;
 mod fill;
+mod graph;
+mod handover;
 mod hook;
 mod judge;
 mod limits;
 mod log;
+mod media;
 mod message;
+mod multipart;
 mod outbox;
 mod people;
+mod person;
 mod pump;
 mod reply;
 mod review;
 mod route;
 mod schedule;
 mod serve;
+mod shared;
 mod state;
 mod template;
+mod template_rules;
 mod templates;
 
 use std::net::SocketAddr;
@@ -44,6 +53,7 @@ pub use control::{Control, PlatformCounts};
 pub use fault::{Fault, FaultKind};
 pub use log::{AcceptedMessage, ReadMessage, RefusedMessage};
 pub use people::CustomerSpec;
+pub use state::Holder;
 
 use crate::error::SandboxError;
 
@@ -67,15 +77,16 @@ impl Platform {
         let body_bytes_max = config.body_bytes_max;
         let (shutdown, tasks) = (CancellationToken::new(), TaskTracker::new());
         let state = state::State::new(config.clone()).map_err(|error| SandboxError::Template(error.details))?;
-        let shared = Arc::new(control::Shared::new(state));
+        let shared = Arc::new(shared::Shared::new(state));
         let pump = Arc::new(pump::Pump::new(shared.clone(), &config, shutdown.clone())?);
         for lane in 0..config.delivery.lanes {
             tasks.spawn(pump.clone().run(lane));
         }
-        let graph = Arc::new(route::Graph { shared: shared.clone() });
-        tasks.spawn(serve::serve(listener, graph, body_bytes_max, shutdown.clone(), DRAIN));
+        let control = Control { shared };
+        let routes = Arc::new(route::Routes { control: control.clone() });
+        tasks.spawn(serve::serve(listener, routes, body_bytes_max, shutdown.clone(), DRAIN));
         tasks.close();
-        Ok(Self { addr, control: Control { shared }, shutdown, tasks })
+        Ok(Self { addr, control, shutdown, tasks })
     }
 
     /// Where it listens.

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use super::error::ApiError;
-use super::people::Person;
+use super::person::Person;
 
 /// What webhooks call a number of the business.
 #[derive(Debug)]

@@ -4,13 +4,16 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use waypost_domain::{country, phone};
 
 use super::limits::MarketingCap;
 use super::outbox::Sent;
+use super::person::Person;
 
 /// Somebody with WhatsApp, as they are introduced.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct CustomerSpec {
     /// As WhatsApp spells it, digits only. `None`: somebody with a username who does not show it.
     pub phone: Option<String>,
@@ -23,28 +26,6 @@ pub struct CustomerSpec {
 impl CustomerSpec {
     pub fn of_phone(phone: impl Into<String>) -> Self {
         Self { phone: Some(phone.into()), name: "Customer".to_owned(), ..Self::default() }
-    }
-}
-
-/// What statuses and messages say of a customer.
-#[derive(Debug)]
-pub(crate) struct Person {
-    pub(crate) phone: Option<String>,
-    pub(crate) user_id: String,
-    pub(crate) username: Option<String>,
-    pub(crate) name: String,
-}
-
-impl Person {
-    /// ISO 3166 alpha-2.
-    pub(crate) fn country(&self) -> Option<&str> {
-        let by_phone = self.phone.as_deref().and_then(country::of_phone);
-        by_phone.or_else(|| country::of_bsuid(&self.user_id))
-    }
-
-    /// By what they are called where both are known.
-    pub(crate) fn id(&self) -> &str {
-        self.phone.as_deref().unwrap_or(&self.user_id)
     }
 }
 

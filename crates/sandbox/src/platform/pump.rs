@@ -11,9 +11,9 @@ use tracing::debug;
 use waypost_cloud_api::signature::Provider;
 
 use super::config::PlatformConfig;
-use super::control::Shared;
 use super::hook;
 use super::outbox::{Again, Next};
+use super::shared::Shared;
 use crate::config::parse_url;
 use crate::error::SandboxError;
 use crate::post::{SignedBody, client};

@@ -1,5 +1,6 @@
 //! What a client gets: an answer, or what the network does instead.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -16,7 +17,7 @@ const HTML: &str = "<!DOCTYPE html>\n<html><head><title>Sorry, something went wr
 pub(crate) enum Reply {
     Answer {
         http_status: u16,
-        content_type: &'static str,
+        content_type: Cow<'static, str>,
         body: Bytes,
         after: Duration,
         retry_after_s: Option<u32>,
@@ -33,7 +34,14 @@ impl Reply {
     }
 
     pub(crate) const fn bytes(http_status: u16, content_type: &'static str, body: Bytes) -> Self {
+        let content_type = Cow::Borrowed(content_type);
         Self::Answer { http_status, content_type, body, after: Duration::ZERO, retry_after_s: None }
+    }
+
+    /// A file.
+    pub(crate) const fn file(content_type: String, body: Bytes) -> Self {
+        let content_type = Cow::Owned(content_type);
+        Self::Answer { http_status: 200, content_type, body, after: Duration::ZERO, retry_after_s: None }
     }
 
     pub(crate) fn error(error: &ApiError) -> Self {

@@ -1,6 +1,6 @@
 //! What Meta decides about the account and its templates, and the news of it.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::actor::ActorError;
 use super::error::ApiError;
@@ -18,20 +18,28 @@ impl State {
         let template = self.templates.find_mut(name, language).ok_or(ActorError::NoTemplate)?;
         template.status = status_after(event).to_owned();
         template.rejected_reason = reason.filter(|_| event == "REJECTED").map(str::to_owned);
+        let id = template.id;
+        self.tell_template(now_ms, id, event, reason);
+        Ok(())
+    }
+
+    /// News of a template.
+    pub(crate) fn tell_template(&mut self, now_ms: i64, id: u64, event: &str, reason: Option<&str>) {
+        let Some(template) = self.templates.get(id) else { return };
+        let reason = reason.unwrap_or(if event == "REJECTED" { "OTHER" } else { "NONE" });
         let mut value = json!({
             "event": event,
             "message_template_id": template.id,
             "message_template_name": template.name,
             "message_template_language": template.language,
             "message_template_category": template.category.as_str().to_ascii_uppercase(),
-            "reason": reason.map_or_else(|| if event == "REJECTED" { json!("OTHER") } else { json!("NONE") }, Value::from),
+            "reason": reason,
         });
         if event == "PAUSED" {
             let description = "Your template was paused due to low quality";
             value["other_info"] = json!({"title": "FIRST_PAUSE", "description": description});
         }
         self.tell_account(now_ms, "message_template_status_update", value);
-        Ok(())
     }
 
     pub(crate) fn release_held(

@@ -1,19 +1,18 @@
 //! Which request is which, by method and path. Thin: what is done is the state's.
 
-use std::sync::Arc;
-
-use super::control::Shared;
-use super::error::ApiError;
+use super::control::Control;
+use super::control_api;
+use super::graph;
 use super::judge::Endpoint;
 use super::message::Post;
 use super::reply::Reply;
 use super::serve::{Arrived, Handler};
 
-pub(crate) struct Graph {
-    pub(crate) shared: Arc<Shared>,
+pub(crate) struct Routes {
+    pub(crate) control: Control,
 }
 
-impl Handler for Graph {
+impl Handler for Routes {
     fn handle(&self, request: &Arrived) -> Reply {
         let segments: Vec<&str> = request.path.split('/').filter(|segment| !segment.is_empty()).collect();
         // Without a version the app's own counts.
@@ -24,15 +23,16 @@ impl Handler for Graph {
         match (request.method.as_str(), segments) {
             ("POST", [id, "messages"]) => self.post_message(request, id, Endpoint::CloudApi),
             ("POST", [id, "marketing_messages"]) => self.post_message(request, id, Endpoint::Marketing),
-            _ => Reply::error(&ApiError::new(2500, format!("Unknown path components: {}", request.path))),
+            (_, [control_api::FOLDER, rest @ ..]) => control_api::answer(&self.control, request, rest),
+            (_, segments) => self.control.shared.with(|state, now_ms| graph::answer(state, now_ms, request, segments)),
         }
     }
 }
 
-impl Graph {
+impl Routes {
     fn post_message(&self, request: &Arrived, phone_number_id: &str, endpoint: Endpoint) -> Reply {
         let token = request.bearer.as_deref();
-        self.shared.with(|state, now_ms| {
+        self.control.shared.with(|state, now_ms| {
             state.post_message(now_ms, &Post { token, phone_number_id, endpoint, body: &request.body })
         })
     }

@@ -135,7 +135,7 @@ async fn answer(
             if !after.is_zero() {
                 tokio::time::sleep(after).await;
             }
-            let mut response = Response::builder().status(http_status).header(header::CONTENT_TYPE, content_type);
+            let mut response = Response::builder().status(http_status).header(header::CONTENT_TYPE, &*content_type);
             if let Some(seconds) = retry_after_s {
                 response = response.header(header::RETRY_AFTER, seconds);
             }

@@ -7,7 +7,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use fastrand::Rng;
 use secrecy::ExposeSecret as _;
-use serde_json::Value;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use waypost_domain::phone;
 
 use super::address::Addresses;
@@ -16,6 +17,7 @@ use super::error::ApiError;
 use super::fault::Faults;
 use super::limits::{PairPace, Reached, Throughput};
 use super::log::{AcceptedMessage, ReadMessage, RefusedMessage, Ring};
+use super::media::MediaStore;
 use super::outbox::{Item, Next, NumberName, Outbox, Sent};
 use super::people::People;
 use super::templates::Templates;
@@ -42,7 +44,10 @@ pub(crate) struct State {
     /// Messages of templates that are held, by the template's id.
     pub(crate) held: HashMap<u64, Vec<Arc<Sent>>>,
     pub(crate) reached: Reached,
+    pub(crate) media: MediaStore,
     pub(crate) account: Account,
+    /// Whether the app is subscribed to the account.
+    pub(crate) is_subscribed: bool,
     pub(crate) faults: Faults,
     pub(crate) outbox: Outbox,
     pub(crate) accepted: Ring<AcceptedMessage>,
@@ -62,6 +67,10 @@ pub(crate) struct Number {
     pub(crate) verified_name: String,
     pub(crate) throughput: Throughput,
     pub(crate) is_registered: bool,
+    /// Meta's rating: `GREEN`, `YELLOW` or `RED`.
+    pub(crate) quality: &'static str,
+    /// What customers see of the business.
+    pub(crate) profile: Map<String, Value>,
     /// Which month is counted, and its free-form messages.
     service: (i64, u32),
 }
@@ -73,6 +82,20 @@ pub(crate) struct Thread {
     pub(crate) pair: PairPace,
     /// The last message that can be tapped.
     pub(crate) tappable: Option<Tappable>,
+    pub(crate) holder: Holder,
+}
+
+/// Who answers a customer, where several apps share the number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Holder {
+    /// The app that this sandbox is for.
+    #[default]
+    Business,
+    /// Another one, until this one sends or takes.
+    Other,
+    /// Another one, from which nobody takes it.
+    OtherKeeps,
 }
 
 #[derive(Clone)]
@@ -147,6 +170,8 @@ impl State {
             templates: Templates::default(),
             held: HashMap::new(),
             reached: Reached::default(),
+            media: MediaStore::default(),
+            is_subscribed: config.webhook_url.is_some(),
             account: Account { restriction: None, has_payment: true },
             faults: Faults::default(),
             outbox: Outbox::new(config.delivery.lanes, config.delivery.pending_max),
@@ -169,6 +194,8 @@ impl State {
                 verified_name: number.verified_name,
                 throughput: Throughput::default(),
                 is_registered: true,
+                quality: "GREEN",
+                profile: Map::new(),
                 service: (0, 0),
                 name: Arc::new(NumberName {
                     phone_number_id: number.phone_number_id,

@@ -23,6 +23,8 @@ pub(crate) struct Template {
     pub(crate) needs: Needs,
     /// Whether its messages are held until control says what becomes of them.
     pub(crate) is_held: bool,
+    /// When it was edited last.
+    pub(crate) edited_ms: Option<i64>,
 }
 
 /// What is filled in at a send.
@@ -118,6 +120,7 @@ impl Template {
             is_named: format.eq_ignore_ascii_case("named"),
             ttl_s: definition.get("message_send_ttl_seconds").and_then(Value::as_i64),
             is_held: false,
+            edited_ms: None,
         })
     }
 

@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 mod codes;
+mod control;
 mod customers;
 mod delivery;
 mod faults;
+mod graph;
 mod support;

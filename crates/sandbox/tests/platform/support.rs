@@ -98,6 +98,12 @@ impl Webhook {
         self.changes().into_iter().flat_map(of).collect()
     }
 
+    /// What was told of templates, in order.
+    pub(crate) fn template_events(&self) -> Vec<String> {
+        let of = self.changes().into_iter().filter(|(field, _)| field == "message_template_status_update");
+        of.map(|(_, value)| value["event"].as_str().unwrap().to_owned()).collect()
+    }
+
     /// The words of the statuses of one message, in the order in which they came.
     pub(crate) fn words(&self, wamid: &str) -> Vec<String> {
         let of_it = self.statuses().into_iter().filter(|status| status["id"] == wamid);
@@ -166,6 +172,14 @@ impl World {
         let status = response.status().as_u16();
         let text = response.text().await?;
         Ok((status, serde_json::from_str(&text).unwrap_or(Value::String(text))))
+    }
+
+    pub(crate) async fn ask(&self, method: reqwest::Method, path: &str, body: &Value) -> Answer {
+        let url = format!("{}/v26.0/{path}", self.platform.url());
+        let request = self.client.request(method, url).bearer_auth(TOKEN).body(body.to_string());
+        let response = request.send().await.unwrap();
+        let status = response.status().as_u16();
+        (status, serde_json::from_str(&response.text().await.unwrap()).unwrap())
     }
 
     pub(crate) async fn send(&self, body: &Value) -> Answer {
