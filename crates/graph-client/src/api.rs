@@ -148,6 +148,14 @@ impl Api {
         url.origin() == self.base.origin()
     }
 
+    /// The same path and parameters at the service itself.
+    pub(crate) fn at_ours(&self, url: &Url) -> Url {
+        let mut ours = self.base.clone();
+        ours.set_path(url.path());
+        ours.set_query(url.query());
+        ours
+    }
+
     async fn exchange(&self, call: &Call, secret: &Secret) -> Result<Answer, Fault> {
         let (name, value) = call.scheme.unwrap_or(self.scheme).header(secret)?;
         let mut request = self.http.client().request(call.method.clone(), call.url.clone()).header(name, value);

@@ -1,9 +1,13 @@
 //! Where the platform is, and how long we wait for it.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use reqwest::Url;
+
+/// Meta lets customers send 100 MB.
+pub(crate) const MEDIA_BYTES_MAX: u64 = 100 << 20;
 
 /// How one service is reached over HTTP.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,8 +16,8 @@ pub struct HttpConfig {
     pub base_url: String,
     /// Whether a token may go over a network that everybody can read: for a sandbox on a network of its own.
     pub allow_plain_http: bool,
-    /// `http://host:port` of a proxy; none is ever taken from the environment.
-    pub proxy: Option<String>,
+    /// None is ever taken from the environment.
+    pub proxy: Option<ProxyUrl>,
     /// For the name, TCP and TLS together.
     pub connect_timeout: Duration,
     /// From the connection to the first bytes of the answer.
@@ -28,6 +32,17 @@ pub struct HttpConfig {
     pub idle_connections_max: usize,
     /// After which such a connection is closed.
     pub idle_timeout: Duration,
+}
+
+/// `http://host:port` of a proxy, perhaps with a name and a password.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ProxyUrl(pub String);
+
+/// The password is a secret.
+impl fmt::Debug for ProxyUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ProxyUrl(…)")
+    }
 }
 
 impl HttpConfig {
@@ -100,7 +115,7 @@ pub struct GraphConfig {
     /// Hosts, or ends of hosts that begin with a dot, which are shown the token when media are fetched from them. The host of
     /// the base URL is.
     pub media_hosts: Vec<String>,
-    /// What is fetched of a file at most: Meta lets customers send 100 MB.
+    /// What is fetched of a file at most.
     pub media_bytes_max: u64,
 }
 
@@ -113,7 +128,7 @@ impl GraphConfig {
             token_file: token_file.into(),
             app_token_file: None,
             media_hosts: vec!["lookaside.fbsbx.com".to_owned()],
-            media_bytes_max: 100 << 20,
+            media_bytes_max: MEDIA_BYTES_MAX,
         }
     }
 

@@ -18,13 +18,14 @@ pub enum NotSent {
     /// A person has to mend the file.
     #[error("there is no token: {0}")]
     NoToken(#[from] SecretError),
-    /// The name was not found, nobody answered, or the other side could not show who it is.
+    /// The name was not found, nobody answered, or the other side could not show who it is. It can go again when that has
+    /// changed.
     #[error("no connection: {0}")]
     NotConnected(Disconnected),
-    /// The connection ended before the request had its turn on it.
+    /// The connection ended before the request had its turn on it. It can go again at once.
     #[error("the connection ended before the request")]
     Cancelled,
-    /// The HTTP client does not take the request.
+    /// The HTTP client does not take the request; trying again is of no use.
     #[error("the request is not one of HTTP")]
     NotHttp,
 }

@@ -9,7 +9,6 @@ mod sending;
 mod templates;
 
 pub use account::Span;
-pub use media::{DownloadError, Downloaded, MediaFile, UploadError, UploadedMedia};
 pub use pages::Listed;
 
 use reqwest::Url;

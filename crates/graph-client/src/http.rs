@@ -11,7 +11,7 @@ use bytes::Bytes;
 use reqwest::{Client, Proxy, Request, Response, redirect};
 use tokio::time::{Instant, timeout, timeout_at};
 
-use crate::config::{ConfigError, HttpConfig};
+use crate::config::{ConfigError, HttpConfig, ProxyUrl};
 use crate::fault::{CallError, Disconnected, NotSent, Unknown};
 
 /// Nobody is made to wait longer by a header.
@@ -73,7 +73,7 @@ impl Http {
             .pool_max_idle_per_host(config.idle_connections_max)
             .pool_idle_timeout(config.idle_timeout)
             .user_agent(concat!("waypost/", env!("CARGO_PKG_VERSION")));
-        if let Some(proxy) = &config.proxy {
+        if let Some(ProxyUrl(proxy)) = &config.proxy {
             let proxy = Proxy::all(proxy).map_err(|_| ConfigError { key: "proxy", problem: "is no URL of a proxy" })?;
             builder = builder.proxy(proxy);
         }

@@ -2,8 +2,7 @@
 //!
 //! Follow a message: [`inbound`] reads it off the partition's queue → [`batch`] decides a whole batch in one
 //! transaction, with what is stored of the messages that others are about → [`deliver`] publishes to the teams' queues,
-//! what they are told of conversations among it, and knows where to go when one is full or gone. Beside it, [`record`]
-//! keeps statuses and account events under their unique keys, and knows from them that somebody answered. The router must
+//! what they are told of conversations among it, and knows where to go when one is full or gone. The router must
 //! never acknowledge what is not both committed and published, and never let a message end where nobody reads it.
 
 pub mod activity;
@@ -13,7 +12,6 @@ pub mod decide;
 pub mod deliver;
 pub mod inbound;
 pub mod metrics;
-pub mod record;
 
 mod about;
 mod handler;
@@ -25,7 +23,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 use waypost_bus::{Bus, Layout};
 use waypost_domain::{IdSource, PartitionCount, PartitionId};
@@ -39,8 +36,6 @@ pub use janitor::JanitorConfig;
 
 /// The lease names of what the router runs. The first one's leases number the inbox: its store is opened with it.
 pub const ROUTER: &str = "router";
-pub const STATUSES: &str = "statuses";
-pub const ACCOUNT: &str = "account";
 pub const JANITOR: &str = "janitor";
 
 /// What a broker that does not answer may delay the start by.
@@ -62,8 +57,6 @@ pub struct Router {
 /// Under what each of a router's lease names is worked.
 struct WorkerConfigs {
     inbound: WorkerConfig,
-    statuses: WorkerConfig,
-    account: WorkerConfig,
     janitor: WorkerConfig,
 }
 
@@ -77,14 +70,9 @@ impl Router {
         shutdown: CancellationToken,
     ) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         let partitions = self.layout.partitions;
-        // The account's changes are few, and one janitor is enough: one partition.
+        // One janitor is enough.
         let one = PartitionCount::new(1).unwrap_or(partitions);
-        let configs = WorkerConfigs {
-            inbound: worker(ROUTER, partitions),
-            statuses: worker(STATUSES, partitions),
-            account: worker(ACCOUNT, one),
-            janitor: worker(JANITOR, one),
-        };
+        let configs = WorkerConfigs { inbound: worker(ROUTER, partitions), janitor: worker(JANITOR, one) };
         self.run_workers(configs, shutdown)
     }
 
@@ -120,17 +108,12 @@ impl Router {
                 suspects: Arc::clone(&suspects),
             },
         );
-        let statuses_queue = move |partition| layout.statuses_queue(partition);
-        let statuses = self.recorder(configs.statuses, statuses_queue, &suspects, &numbers);
-        let account = self.recorder(configs.account, move |_| layout.account_queue(), &suspects, &numbers);
         let janitor = self.janitor(&configs.janitor);
         tokio::join!(
             Box::pin(janitor.run(shutdown.clone())),
             Box::pin(teams.follow(&self.store, &*self.bus, &self.rules, handler::now, shutdown.clone())),
             Box::pin(numbers.follow(shutdown.clone())),
-            inbound.run(shutdown.clone()),
-            statuses.run(shutdown.clone()),
-            account.run(shutdown),
+            inbound.run(shutdown),
         );
     }
 
@@ -146,26 +129,6 @@ impl Router {
     ) -> Arc<dyn Fn(PartitionId) -> Box<dyn Handler> + Send + Sync> {
         let shared = handler::Shared::new(self, teams, numbers);
         Arc::new(move |_| Box::new(RouteHandler::new(shared.clone())))
-    }
-
-    fn recorder(
-        &self,
-        config: WorkerConfig,
-        queue: impl Fn(PartitionId) -> String + Send + Sync + 'static,
-        suspects: &Arc<Mutex<()>>,
-        numbers: &Arc<Numbers>,
-    ) -> Worker {
-        let (store, numbers) = (self.store.clone(), numbers.clone());
-        let parts = Parts {
-            bus: self.bus.clone(),
-            store: self.store.clone(),
-            handler: Arc::new(move |_| Box::new(record::RecordHandler::new(store.clone(), numbers.clone()))),
-            queue: Arc::new(queue),
-            sequence: Sequence::None,
-            split: inbound::split,
-            suspects: Arc::clone(suspects),
-        };
-        Worker::new(config, parts)
     }
 
     fn janitor(&self, worker: &WorkerConfig) -> Due {

@@ -2,8 +2,9 @@
 //!
 //! Follow a send: [`dispatch`] holds the leases on our numbers and looks for what is due → [`step`] is one transaction: what
 //! came of attempts is written, what is due is claimed and judged, and `attempting` stands in the store before the first byte
-//! leaves → the messenger carries it → [`outcome`] says what becomes of it, by the one table of error codes. [`pace`] keeps to
-//! what a number and a pair may send; [`settle`] deals with what nobody knows the end of.
+//! leaves → the messenger carries it → [`outcome`] says what becomes of it, by the one table of error codes → [`record`] takes
+//! in what Meta's webhooks say of it, and of our accounts and templates. [`pace`] keeps to what a number and a pair may send;
+//! [`settle`] deals with what nobody knows the end of.
 //!
 //! Must never attempt anything that the store does not have as `attempting` under this lease, never send again what may have
 //! gone without saying so, and never decide by a text of Meta's.
@@ -13,6 +14,7 @@ pub mod dispatch;
 pub mod metrics;
 pub mod outcome;
 pub mod pace;
+pub mod record;
 pub mod settle;
 pub mod step;
 
@@ -20,17 +22,20 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
-use waypost_domain::{NumberName, PartitionCount};
+use waypost_bus::{Bus, Layout};
+use waypost_domain::{NumberName, PartitionCount, PartitionId};
 use waypost_graph_client::Messenger;
-use waypost_live::SendingLive;
+use waypost_live::{Numbers, SendingLive};
 use waypost_store::{Sequence, Store};
-use waypost_worker::{Shard, Shards, WorkerConfig};
+use waypost_worker::{Handler, Parts, Shard, Shards, Worker, WorkerConfig};
 
 pub use config::SenderConfig;
 pub use dispatch::Wake;
 
-/// The lease name of those who send.
+/// The lease names of what the sender runs: who sends, and who takes in webhooks of statuses and of accounts.
 pub const SENDER: &str = "sender";
+pub const STATUSES: &str = "sender-statuses";
+pub const ACCOUNT: &str = "sender-account";
 
 /// How many pieces our numbers are shared out in.
 pub const SHARDS: u16 = 64;
@@ -41,11 +46,67 @@ pub fn shard_of(number: &NumberName) -> Shard {
     count.of_key(number.as_str()).into()
 }
 
+/// Takes in what Meta's webhooks say of what was sent, and of accounts, numbers and templates; whether anything is sent from
+/// this process or not.
+pub struct Recorder {
+    pub layout: Layout,
+    pub bus: Arc<dyn Bus>,
+    pub store: Store,
+    /// Followed by whoever made it.
+    pub sending: Arc<SendingLive>,
+}
+
+impl Recorder {
+    /// Runs until `shutdown`, then drains under the workers' deadline. `worker`: what each lease name is worked under.
+    pub fn run(
+        self,
+        worker: impl Fn(&'static str, PartitionCount) -> WorkerConfig,
+        shutdown: CancellationToken,
+    ) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        metrics::describe();
+        let (layout, partitions) = (self.layout, self.layout.partitions);
+        // The account's changes are few.
+        let one = PartitionCount::new(1).unwrap_or(partitions);
+        let numbers = Arc::new(Numbers::new(self.store.clone()));
+        let statuses_queue = move |partition| layout.statuses_queue(partition);
+        let statuses = self.worker(worker(STATUSES, partitions), statuses_queue, &numbers);
+        let account = self.worker(worker(ACCOUNT, one), move |_| layout.account_queue(), &numbers);
+        Box::pin(async move {
+            tokio::join!(statuses.run(shutdown.clone()), account.run(shutdown.clone()), numbers.follow(shutdown),);
+        })
+    }
+
+    /// Makes the handlers of both kinds of queues.
+    pub fn handlers(&self, numbers: &Arc<Numbers>) -> Arc<dyn Fn(PartitionId) -> Box<dyn Handler> + Send + Sync> {
+        let (store, numbers, sending) = (self.store.clone(), numbers.clone(), self.sending.clone());
+        Arc::new(move |_| Box::new(record::RecordHandler::new(store.clone(), numbers.clone(), sending.clone())))
+    }
+
+    fn worker(
+        &self,
+        config: WorkerConfig,
+        queue: impl Fn(PartitionId) -> String + Send + Sync + 'static,
+        numbers: &Arc<Numbers>,
+    ) -> Worker {
+        let parts = Parts {
+            bus: self.bus.clone(),
+            store: self.store.clone(),
+            handler: self.handlers(numbers),
+            queue: Arc::new(queue),
+            sequence: Sequence::None,
+            split: record::split,
+            suspects: Arc::default(),
+        };
+        Worker::new(config, parts)
+    }
+}
+
 /// A running sender's parts.
 pub struct Sender {
     pub config: SenderConfig,
     pub store: Store,
     pub messenger: Arc<dyn Messenger>,
+    /// Followed by whoever made it.
     pub sending: Arc<SendingLive>,
     /// Whoever stores a request in the same process says so here.
     pub wake: Wake,
@@ -65,9 +126,8 @@ impl Sender {
         Box::pin(async move {
             tokio::join!(
                 dispatching.run(shutdown.clone()),
-                dispatch::watch(store, sending.clone(), wake, every, shutdown.clone()),
-                dispatch::watch_token(sender, dispatch::TOKEN_EVERY, shutdown.clone()),
-                sending.follow(shutdown),
+                dispatch::watch(store, sending, wake, every, shutdown.clone()),
+                dispatch::watch_token(sender, dispatch::TOKEN_EVERY, shutdown),
             );
         })
     }

@@ -9,6 +9,8 @@ waypost_domain::metric_table! {
     counters OUTCOMES = "waypost_sender_outcomes_total";
     /// Verdicts of policy, by `verdict`: allowed, deferred, expired, refused; and by `rule`.
     counters VERDICTS = "waypost_sender_verdicts_total";
+    /// Statuses and account events dead-lettered because they do not decode.
+    counter UNDECODABLE = "waypost_sender_undecodable_total";
     /// Things that a person must know, by Meta's `code`.
     counters ALERTS = "waypost_sender_alerts_total";
     /// Requests that are under way, by `number`.

@@ -1,55 +1,121 @@
-//! Files: what is uploaded, and what is fetched from where, with the token for whom.
+//! What every `MediaStore` promises: what is uploaded as what, and what is fetched from where, with the token for whom. A
+//! change of the port changes this suite.
 
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use waypost_domain::send::content::MediaKind;
 use waypost_graph_client::{
-    CallError, DownloadError, Downloaded, GraphApi, GraphConfig, Hints, MediaFile, MediaType, UploadError,
+    CallError, Dialog360, Dialog360Config, DownloadError, Downloaded, GraphApi, GraphConfig, Hints, HttpConfig,
+    MediaFile, MediaStore, MediaType, UploadError, UploadedMedia,
 };
 
 use crate::stub::{Reply, Request, Stub};
-use crate::support::{Token, graph_config, http, line};
+use crate::support::{Token, dialog360_config, graph_config, http, hurried, line};
 
 const SHA256_OF_ABC: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
 
+/// A platform whose files are put to the test.
+struct Platform {
+    /// With this number of bytes at most.
+    store: fn(HttpConfig, &Token, u64) -> Box<dyn MediaStore>,
+    upload: &'static str,
+    /// Behind the method.
+    file: &'static str,
+    /// The header with the token `first`.
+    token: (&'static str, &'static str),
+    /// The platform's address of a file (`SELF`: its own).
+    url: &'static str,
+}
+
+const META: Platform = Platform {
+    store: |http, token, media_bytes_max| {
+        Box::new(GraphApi::new(GraphConfig { media_bytes_max, ..graph_config(http, token) }).unwrap())
+    },
+    upload: "POST /v26.0/106540352242922/media",
+    file: "/v26.0/77?phone_number_id=106540352242922",
+    token: ("authorization", "Bearer first"),
+    url: "SELF/file?a=b",
+};
+
+const DIALOG_360: Platform = Platform {
+    store: |http, token, media_bytes_max| {
+        Box::new(Dialog360::new(Dialog360Config { media_bytes_max, ..dialog360_config(http, token) }).unwrap())
+    },
+    upload: "POST /media",
+    file: "/77",
+    token: ("d360-api-key", "first"),
+    url: "https://lookaside.fbsbx.com/file?a=b",
+};
+
+/// A test of each promise for each platform.
+macro_rules! promises {
+    ($($promise:ident),+ $(,)?) => {
+        mod meta {
+            $(#[tokio::test]
+            async fn $promise() {
+                super::$promise(&super::META).await;
+            })+
+        }
+        mod dialog_360 {
+            $(#[tokio::test]
+            async fn $promise() {
+                super::$promise(&super::DIALOG_360).await;
+            })+
+        }
+    };
+}
+
+promises!(
+    a_file_is_uploaded_as_what_its_bytes_are,
+    what_whatsapp_does_not_take_never_leaves,
+    a_large_file_goes_whole_and_again_with_a_new_token,
+    a_file_is_fetched_with_the_token_and_checked,
+    a_file_in_base64_hash_or_without_facts_is_fetched,
+    a_file_that_came_wrong_is_none,
+    an_address_that_has_ended_is_asked_for_once_more,
+    a_file_is_fetched_over_tls_or_not_at_all,
+    a_file_is_taken_away,
+);
+
 /// A client of the server, and what keeps its token.
 struct Client {
-    api: GraphApi,
-    _token: Token,
+    store: Box<dyn MediaStore>,
+    token: Token,
 }
 
 impl Client {
-    fn new(stub: &Stub, change: impl FnOnce(&mut GraphConfig)) -> Self {
-        let token = Token::new("first");
-        let mut config = graph_config(http(format!("http://{}", stub.address)), &token);
-        change(&mut config);
-        Self { api: GraphApi::new(config).unwrap(), _token: token }
+    fn new(platform: &Platform, stub: &Stub) -> Self {
+        Self::with(platform, http(format!("http://{}", stub.address)), 100 << 20)
     }
 
-    async fn upload(&self, kind: MediaKind, bytes: Bytes, hints: Hints<'_>) -> Result<String, UploadError> {
-        self.api.upload(&line(), MediaFile { kind, bytes, hints }).await.map(|uploaded| uploaded.id)
+    fn with(platform: &Platform, http: HttpConfig, bytes_max: u64) -> Self {
+        let token = Token::new("first");
+        let store = (platform.store)(http, &token, bytes_max);
+        Self { store, token }
+    }
+
+    async fn upload(&self, kind: MediaKind, bytes: Bytes, hints: Hints<'_>) -> Result<UploadedMedia, UploadError> {
+        self.store.upload(&line(), MediaFile { kind, bytes, hints }).await
     }
 
     async fn download(&self) -> (Result<Downloaded, DownloadError>, Vec<u8>) {
         let mut sink = Vec::new();
-        (self.api.download(&line(), "77", &mut sink).await, sink)
+        (self.store.download(&line(), "77", &mut sink).await, sink)
     }
 }
 
-#[tokio::test]
-async fn a_file_is_uploaded_as_what_its_bytes_are() {
+async fn a_file_is_uploaded_as_what_its_bytes_are(platform: &Platform) {
     let stub = Stub::start(|_, _| Reply::json(200, r#"{"id":"4711"}"#)).await;
-    let client = Client::new(&stub, |_| {});
+    let client = Client::new(platform, &stub);
     let opus = Bytes::from_static(b"OggS\0\x02\0\0\0\0\0\0\0\0abcd\0\0\0\0efgh\x01\x13OpusHead\x01\x01\r\n--");
     let hints = Hints { mime_type: Some("audio/opus"), name: Some("Ada's voice.mp4") };
-    let file = MediaFile { kind: MediaKind::Audio, bytes: opus.clone(), hints };
-    let uploaded = client.api.upload(&line(), file).await.unwrap();
+    let uploaded = client.upload(MediaKind::Audio, opus.clone(), hints).await.unwrap();
     assert_eq!((uploaded.id.as_str(), uploaded.size_bytes), ("4711", opus.len() as u64));
     assert_eq!(uploaded.media_type, MediaType { mime_type: "audio/ogg; codecs=opus", extension: "ogg" });
     let request = stub.request();
-    assert_eq!(request.line, "POST /v26.0/106540352242922/media");
-    assert_eq!(request.header("authorization"), "Bearer first");
+    assert_eq!(request.line, platform.upload);
+    assert_eq!(request.header(platform.token.0), platform.token.1);
     assert_eq!(request.header("content-length"), request.body.len().to_string());
     let boundary = request.header("content-type").strip_prefix("multipart/form-data; boundary=").unwrap();
     let want = [
@@ -67,10 +133,9 @@ async fn a_file_is_uploaded_as_what_its_bytes_are() {
     assert_eq!(request.body.escape_ascii().to_string(), want.escape_ascii().to_string());
 }
 
-#[tokio::test]
-async fn what_whatsapp_does_not_take_never_leaves() {
+async fn what_whatsapp_does_not_take_never_leaves(platform: &Platform) {
     let stub = Stub::start(|_, _| Reply::json(200, r#"{"id":"4711"}"#)).await;
-    let client = Client::new(&stub, |_| {});
+    let client = Client::new(platform, &stub);
     let webm = Bytes::from_static(b"\x1a\x45\xdf\xa3webm");
     let declared = Hints { mime_type: Some("audio/ogg"), name: Some("voice.ogg") };
     let error = client.upload(MediaKind::Audio, webm, declared).await.unwrap_err();
@@ -83,23 +148,21 @@ async fn what_whatsapp_does_not_take_never_leaves() {
     assert!(stub.requests().is_empty());
 }
 
-#[tokio::test]
-async fn a_large_file_goes_whole_and_again_with_a_new_token() {
-    let is_first = |request: &Request| request.header("authorization").ends_with("first");
+async fn a_large_file_goes_whole_and_again_with_a_new_token(platform: &Platform) {
+    let is_first = |request: &Request| request.headers.iter().any(|(_, value)| value.ends_with("first"));
     let expired = r#"{"error":{"code":190}}"#;
     let stub = Stub::start(move |_, request| match is_first(request) {
         true => Reply::json(401, expired),
         false => Reply::json(200, r#"{"id":"4711"}"#),
     })
     .await;
-    let token = Token::new("first");
-    let api = GraphApi::new(graph_config(http(format!("http://{}", stub.address)), &token)).unwrap();
+    let client = Client::new(platform, &stub);
     let bytes = Bytes::from([b"%PDF-1.7".to_vec(), vec![7; 9 << 20]].concat());
-    let file = || MediaFile { kind: MediaKind::Document, bytes: bytes.clone(), hints: Hints::default() };
-    let error = api.upload(&line(), file()).await.unwrap_err();
+    let upload = || client.upload(MediaKind::Document, bytes.clone(), Hints::default());
+    let error = upload().await.unwrap_err();
     assert!(matches!(&error, UploadError::Call(CallError::Refused(_))), "{error}");
-    token.write("second");
-    assert_eq!(api.upload(&line(), file()).await.unwrap().id, "4711");
+    client.token.write("second");
+    assert_eq!(upload().await.unwrap().id, "4711");
     let requests = stub.requests();
     assert_eq!(requests.len(), 3);
     assert!(requests.iter().all(|request| request.body.windows(8).any(|window| window == b"%PDF-1.7")));
@@ -130,32 +193,29 @@ fn file(body: &str) -> Reply {
     Reply::Answer { status: 200, headers: "", body: body.into() }
 }
 
-#[tokio::test]
-async fn a_file_is_fetched_with_the_token_and_checked() {
+async fn a_file_is_fetched_with_the_token_and_checked(platform: &Platform) {
     let facts = r#","mime_type":"image/jpeg","file_size":"3","sha256":"BA7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad""#;
-    let stub = media_server("SELF/file?a=b", facts, |_| file("abc")).await;
-    let (fetched, written) = Client::new(&stub, |_| {}).download().await;
+    let stub = media_server(platform.url, facts, |_| file("abc")).await;
+    let (fetched, written) = Client::new(platform, &stub).download().await;
     let mime_type = Some("image/jpeg".to_owned());
     assert_eq!(fetched.unwrap(), Downloaded { mime_type, size_bytes: 3, sha256: SHA256_OF_ABC.to_owned() });
     assert_eq!(written, b"abc");
     let [asked, fetched] = &stub.requests()[..] else { panic!("two requests") };
-    assert_eq!(asked.line, "GET /v26.0/77?phone_number_id=106540352242922");
-    assert_eq!((fetched.line.as_str(), fetched.header("authorization")), ("GET /file?a=b", "Bearer first"));
+    assert_eq!(asked.line, format!("GET {}", platform.file));
+    assert_eq!((fetched.line.as_str(), fetched.header(platform.token.0)), ("GET /file?a=b", platform.token.1));
 }
 
-#[tokio::test]
-async fn a_file_in_base64_hash_or_without_facts_is_fetched() {
+async fn a_file_in_base64_hash_or_without_facts_is_fetched(platform: &Platform) {
     for facts in [r#","sha256":"ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=""#, ""] {
-        let stub = media_server("SELF/file", facts, |_| file("abc")).await;
-        assert_eq!(Client::new(&stub, |_| {}).download().await.0.unwrap().size_bytes, 3);
+        let stub = media_server(platform.url, facts, |_| file("abc")).await;
+        assert_eq!(Client::new(platform, &stub).download().await.0.unwrap().size_bytes, 3);
     }
 }
 
-#[tokio::test]
-async fn a_file_that_came_wrong_is_none() {
+async fn a_file_that_came_wrong_is_none(platform: &Platform) {
     let check = async |facts: &'static str, reply: fn() -> Reply, want: &str| {
-        let stub = media_server("SELF/file", facts, move |_| reply()).await;
-        let client = Client::new(&stub, |config| config.media_bytes_max = 1_000);
+        let stub = media_server(platform.url, facts, move |_| reply()).await;
+        let client = Client::with(platform, hurried(format!("http://{}", stub.address)), 1_000);
         let error = client.download().await.0.unwrap_err();
         assert_eq!(error.to_string(), want);
         assert!(!format!("{error:?}").contains("127.0.0.1"), "{error:?}");
@@ -174,33 +234,30 @@ async fn a_file_that_came_wrong_is_none() {
     check("", || Reply::json(204, ""), "the file came damaged: its status is another").await;
 }
 
-#[tokio::test]
-async fn an_address_that_has_ended_is_asked_for_once_more() {
+async fn an_address_that_has_ended_is_asked_for_once_more(platform: &Platform) {
     // The second request is the first for the file.
     let stub =
-        media_server("SELF/file", "", |number| if number == 1 { Reply::json(404, "") } else { file("abc") }).await;
-    assert_eq!(Client::new(&stub, |_| {}).download().await.1, b"abc");
+        media_server(platform.url, "", |number| if number == 1 { Reply::json(404, "") } else { file("abc") }).await;
+    assert_eq!(Client::new(platform, &stub).download().await.1, b"abc");
     assert_eq!(stub.requests().len(), 4);
-    let stub = media_server("SELF/file", "", |_| Reply::json(404, "")).await;
-    let error = Client::new(&stub, |_| {}).download().await.0.unwrap_err();
+    let stub = media_server(platform.url, "", |_| Reply::json(404, "")).await;
+    let error = Client::new(platform, &stub).download().await.0.unwrap_err();
     assert!(matches!(error, DownloadError::Gone));
     assert_eq!(stub.requests().len(), 4);
 }
 
-#[tokio::test]
-async fn a_file_is_fetched_over_tls_or_not_at_all() {
+async fn a_file_is_fetched_over_tls_or_not_at_all(platform: &Platform) {
     for url in ["http://lookaside.fbsbx.com/x", "ftp://lookaside.fbsbx.com/x", "file:///etc/passwd", "x"] {
         let stub = media_server(url, "", |_| file("abc")).await;
-        let error = Client::new(&stub, |_| {}).download().await.0.unwrap_err();
+        let error = Client::new(platform, &stub).download().await.0.unwrap_err();
         assert!(matches!(error, DownloadError::Address), "{url}: {error:?}");
     }
 }
 
-#[tokio::test]
-async fn a_file_is_taken_away() {
+async fn a_file_is_taken_away(platform: &Platform) {
     let stub = Stub::start(|_, _| Reply::json(200, r#"{"success":true}"#)).await;
-    let client = Client::new(&stub, |_| {});
-    assert_eq!(client.api.delete_media(&line(), "77").await, Ok(()));
-    assert_eq!(stub.request().line, "DELETE /v26.0/77?phone_number_id=106540352242922");
-    assert!(client.api.delete_media(&line(), "../77").await.is_err());
+    let client = Client::new(platform, &stub);
+    assert_eq!(client.store.delete(&line(), "77").await, Ok(()));
+    assert_eq!(stub.request().line, format!("DELETE {}", platform.file));
+    assert!(client.store.delete(&line(), "../77").await.is_err());
 }

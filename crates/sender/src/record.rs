@@ -1,34 +1,44 @@
-//! Keeps statuses and account events under their unique keys, until the components that act on them read them there. That a
-//! message left is news at once: somebody answered the customer.
+//! What Meta tells by webhook of what was sent, and of our accounts, numbers and templates: kept under its unique keys, and
+//! taken in at once. A status carries a send on; that a message left, ours or not, is news of the conversation: somebody answered
+//! the customer.
 
 use std::str::Utf8Error;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use waypost_bus::DeadLetterReason;
+use waypost_bus::{DeadLetterReason, Message};
+use waypost_cloud_api::error_code::{Circumstances, Decision, Effect as Change, Failure, decide};
 use waypost_cloud_api::webhook::{DecodeError, decode_status};
-use waypost_domain::{AliasSet, PhoneNumberId, StatusState, Timestamp, WabaId};
-use waypost_live::Numbers;
+use waypost_domain::{AliasSet, PhoneNumberId, Status, StatusState, Timestamp, WabaId};
+use waypost_live::{Numbers, SendingLive};
 use waypost_proto::event::InvalidField;
-use waypost_proto::{EventError, decode_event, v1};
-use waypost_store::{Answered, ChangeRow, ChangeScope, StatusRow, Store};
-use waypost_worker::{ClaimedBatch, HandleError, Handler};
+use waypost_proto::{EVENT_KIND, EventError, bundled_events, decode_event, v1};
+use waypost_store::{Answered, ChangeRow, ChangeScope, FailedSend, RecordTx, StatusRow, Store};
+use waypost_worker::{Bundle, ClaimedBatch, HandleError, Handler};
 
 use crate::metrics;
+use crate::step::withdrawal;
 
+/// Takes in statuses and account events.
 pub struct RecordHandler {
     store: Store,
     numbers: Arc<Numbers>,
+    sending: Arc<SendingLive>,
+}
+
+/// Takes a bundle apart; what is none, or is damaged, stays as it is and is looked at as one event.
+pub fn split(message: &Message) -> Option<Bundle> {
+    bundled_events(&message.body).map(|events| Bundle { kind: EVENT_KIND, events })
 }
 
 impl RecordHandler {
-    pub const fn new(store: Store, numbers: Arc<Numbers>) -> Self {
-        Self { store, numbers }
+    pub const fn new(store: Store, numbers: Arc<Numbers>, sending: Arc<SendingLive>) -> Self {
+        Self { store, numbers, sending }
     }
 
     async fn keep(&self, batch: &mut ClaimedBatch<'_>) -> Result<(), HandleError> {
-        let mut statuses = Vec::new();
+        let (mut statuses, mut read) = (Vec::new(), Vec::new());
         let mut changes = Vec::new();
         let mut answers = Vec::new();
         let mut oldest_at: Option<Timestamp> = None;
@@ -37,13 +47,14 @@ impl RecordHandler {
                 Ok((kept, received_at)) => {
                     oldest_at = Some(oldest_at.map_or(received_at, |oldest| oldest.min(received_at)));
                     match kept {
-                        Kept::Status(row, sent) => {
+                        Kept::Status(row, status, sent) => {
                             if let Some(SentTo { to, at, display_number, waba }) = sent {
                                 let number = self.numbers.number(&row.number, &display_number, &waba).await?.name;
                                 self.numbers.answer_seen(&number, received_at).await?;
                                 answers.push(Answered { to, number, at });
                             }
                             statuses.push(row);
+                            read.push(*status);
                         }
                         Kept::Change(row) => changes.push(row),
                     }
@@ -60,6 +71,7 @@ impl RecordHandler {
         let mut tx = self.store.begin_record(&batch.claim.fence(oldest_at)).await?;
         if !statuses.is_empty() {
             tx.record_statuses(&statuses).await?;
+            self.take_in(&mut tx, &read).await?;
         }
         if !answers.is_empty() {
             tx.record_answers(&answers).await?;
@@ -68,6 +80,31 @@ impl RecordHandler {
             tx.keep_changes(&changes).await?;
         }
         tx.commit().await?;
+        Ok(())
+    }
+
+    /// What the statuses say of our sends, with what follows from a failure in the same transaction.
+    async fn take_in(&self, tx: &mut RecordTx, statuses: &[Status]) -> Result<(), HandleError> {
+        let now = self.store.now().await?;
+        let folded = tx.fold_statuses(statuses, now).await?;
+        for failed in &folded.failed {
+            self.follow(tx, failed, now).await?;
+        }
+        Ok(())
+    }
+
+    async fn follow(&self, tx: &mut RecordTx, failed: &FailedSend, now: Timestamp) -> Result<(), HandleError> {
+        let sending = self.sending.current();
+        let Decision { effect, .. } = decide(&Failure::in_status(failed.code), Circumstances::default());
+        let Some(number) = sending.numbers.get(&failed.number) else { return Ok(()) };
+        match effect {
+            Some(Change::CloseWindow) => tx.close_window(failed.contact, &failed.number, now).await?,
+            Some(Change::WithdrawMarketing) => {
+                let cause = format!("131050/{}", failed.id);
+                tx.append_consent(&[withdrawal(failed.contact, number, &cause, now)]).await?;
+            }
+            _ => {}
+        }
         Ok(())
     }
 }
@@ -86,7 +123,7 @@ impl Handler for RecordHandler {
 
 /// What an event on one of these queues is kept as.
 enum Kept {
-    Status(StatusRow, Option<SentTo>),
+    Status(StatusRow, Box<Status>, Option<SentTo>),
     Change(ChangeRow),
 }
 
@@ -137,23 +174,23 @@ fn status(event: &v1::Event, received_at: Timestamp) -> Result<Kept, NotKept> {
     // When it was delivered or read says nothing of who spoke last: the customer may have written in between.
     let is_sent = status.state == StatusState::Sent && status.participant.is_none() && !status.recipient.is_empty();
     let sent = is_sent.then(|| SentTo {
-        to: status.recipient,
+        to: status.recipient.clone(),
         at: status.timestamp.unwrap_or(received_at),
         display_number: event.display_phone_number.clone(),
         waba: WabaId::new(event.waba_id.clone()),
     });
     let row = StatusRow {
         number: PhoneNumberId::new(event.phone_number_id.clone()),
-        wamid: status.id,
-        state: status.state,
-        participant: status.participant,
+        wamid: status.id.clone(),
+        state: status.state.clone(),
+        participant: status.participant.clone(),
         at: status.timestamp,
         received_at,
         error_codes,
-        callback_data: status.callback_data,
+        callback_data: status.callback_data.clone(),
         json: event.json.to_vec(),
     };
-    Ok(Kept::Status(row, sent))
+    Ok(Kept::Status(row, Box::new(status), sent))
 }
 
 fn change_row(event: v1::Event, received_at: Timestamp) -> ChangeRow {
