@@ -49,6 +49,7 @@ const CRATES: &[(&str, Layer)] = &[
     ("waypost-ops", Layer::Kit),
     ("waypost-ingress", Layer::Component),
     ("waypost-router", Layer::Component),
+    ("waypost-sender", Layer::Component),
     ("waypost-admin", Layer::Component),
     ("waypost-cli", Layer::Bin),
     ("waypost", Layer::Bin),
@@ -115,6 +116,7 @@ const TESTS_ONLY: &[(&str, &str)] = &[
     ("waypost-worker", "waypost-bus-embedded"),
     ("waypost-ingress", "waypost-bus-embedded"),
     ("waypost-router", "waypost-bus-embedded"),
+    ("waypost-sender", "waypost-bus-embedded"),
     ("waypost-admin", "waypost-bus-embedded"),
 ];
 

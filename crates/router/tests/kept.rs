@@ -1,4 +1,4 @@
-//! Statuses, account changes and contact changes are in the store before they are acknowledged.
+//! Contact changes are in the store before they are acknowledged.
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 
@@ -21,7 +21,7 @@ struct Kept {
     row: &'static str,
 }
 
-fn kept() -> [Kept; 3] {
+fn kept() -> [Kept; 1] {
     let layout = waypost_bus::Layout::new(PartitionCount::new(1).unwrap());
     let event = |kind: v1::EventKind, key: &str, field: &str, json: &str| v1::Event {
         kind: kind.into(),
@@ -33,36 +33,16 @@ fn kept() -> [Kept; 3] {
         contact: None,
         ..event("", "", "")
     };
-    let status = r#"{"id":"wamid.A","status":"read","timestamp":"1750000000","recipient_id":"15550001",
-        "biz_opaque_callback_data":"mine","errors":[{"code":131047}]}"#;
     let rotation = r#"{"user_id_update":[{"wa_id":"15550001","user_id":{"previous":"US.1","current":"US.2"}}]}"#;
     let change = "concat_ws('|', scope, number, waba_id, field, key, received_at, entry_time)";
-    [
-        Kept {
-            queue: "wa.st.p00",
-            address: layout.statuses(PartitionId(0)),
-            event: event(v1::EventKind::Status, "s", "messages", status),
-            table: "status",
-            columns: "concat_ws('|', number, wamid, state, participant, at, received_at, callback_data, error_codes)",
-            row: "1|wamid.A|read||1750000000000|1750000000000|mine|[131047]",
-        },
-        Kept {
-            queue: "wa.account",
-            address: layout.account(),
-            event: event(v1::EventKind::AccountChange, "a", "account_update", r#"{"event":"VERIFIED_ACCOUNT"}"#),
-            table: "change",
-            columns: change,
-            row: "account|1|9|account_update|a|1750000000000|1750000001",
-        },
-        Kept {
-            queue: "wa.in.p00",
-            address: layout.inbound(PartitionId(0)),
-            event: event(v1::EventKind::ContactChange, "c", "user_id_update", rotation),
-            table: "change",
-            columns: change,
-            row: "contact|1|9|user_id_update|c|1750000000000|1750000001",
-        },
-    ]
+    [Kept {
+        queue: "wa.in.p00",
+        address: layout.inbound(PartitionId(0)),
+        event: event(v1::EventKind::ContactChange, "c", "user_id_update", rotation),
+        table: "change",
+        columns: change,
+        row: "contact|1|9|user_id_update|c|1750000000000|1750000001",
+    }]
 }
 
 #[tokio::test]

@@ -25,9 +25,10 @@ const fn row(bus_user: &'static str, store_role: &'static str, runs: &'static [&
 const NOTHING: &[&str] =
     &["completions", "config", "demo", "inspect", "man", "rules decide", "rules lint", "rules test", "store grants"];
 
-const ACCESS: [Access; 12] = [
+const ACCESS: [Access; 13] = [
     row("waypost-ingress", "-", &["run --component ingress"]),
     row("waypost-router", "waypost_router", &["run --component router"]),
+    row("waypost-sender", "waypost_sender", &["run --component sender"]),
     row("waypost-admin", "waypost_admin", &["run --component admin"]),
     row("waypost", "waypost", &["run"]),
     row("waypost-topology", "waypost_reader", &["topology declare", "topology verify"]),

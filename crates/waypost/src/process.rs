@@ -15,6 +15,7 @@ pub(crate) mod ops;
 pub(crate) mod router;
 pub(crate) mod rules;
 pub(crate) mod section;
+pub(crate) mod sender;
 pub(crate) mod signals;
 pub(crate) mod store;
 pub(crate) mod worker;
@@ -31,6 +32,7 @@ use waypost_bus::Bus;
 use waypost_domain::PartitionCount;
 use waypost_live::AskedTeams;
 use waypost_ops::Health;
+use waypost_sender::Wake;
 
 use admin::GrpcSection;
 use bus::{BusSection, open_bus};
@@ -41,6 +43,7 @@ use ingress::IngressSection;
 use ops::{FormerOpsSection, LogSection, Operators, OpsSection, log_to_stderr};
 use router::RouterSection;
 use rules::RulesSection;
+use sender::{GraphSection, SenderSection};
 use store::{StoreSection, ready_store};
 use waypost_cli::Failure;
 use worker::WorkerSection;
@@ -66,6 +69,8 @@ pub(crate) struct Config {
     pub(crate) grpc: GrpcSection,
     pub(crate) rules: RulesSection,
     pub(crate) router: RouterSection,
+    pub(crate) sender: SenderSection,
+    pub(crate) graph: GraphSection,
     pub(crate) worker: WorkerSection,
     pub(crate) retention: RetentionSection,
     /// Our names for the business's numbers: `support-es = "106540352242922"`.
@@ -91,6 +96,8 @@ impl Default for Config {
             grpc: GrpcSection::default(),
             rules: RulesSection::default(),
             router: RouterSection::default(),
+            sender: SenderSection::default(),
+            graph: GraphSection::default(),
             worker: WorkerSection::default(),
             retention: RetentionSection::default(),
             numbers: BTreeMap::new(),
@@ -107,21 +114,32 @@ const GOODBYE_TIMEOUT: Duration = Duration::from_secs(1);
 pub(crate) enum Component {
     /// Takes webhooks and publishes them.
     Ingress,
-    /// Decides and delivers to the teams' queues; keeps statuses and account events; tidies up.
+    /// Decides and delivers to the teams' queues; tidies up.
     Router,
+    /// Sends to customers, and takes in what Meta says of it and of our accounts.
+    Sender,
     /// Answers the administration over gRPC, at grpc.listen; the commands of this machine too, on the embedded bus.
     Admin,
 }
 
 impl Component {
-    pub(crate) const ALL: [Self; 3] = [Self::Ingress, Self::Router, Self::Admin];
+    pub(crate) const ALL: [Self; 4] = [Self::Ingress, Self::Router, Self::Sender, Self::Admin];
 
     /// As `--component` takes it.
     pub(crate) const fn name(&self) -> &'static str {
         match self {
             Self::Ingress => "ingress",
             Self::Router => "router",
+            Self::Sender => "sender",
             Self::Admin => "admin",
+        }
+    }
+
+    /// Whether it works with the store.
+    pub(crate) const fn has_store(&self) -> bool {
+        match self {
+            Self::Ingress => false,
+            Self::Router | Self::Sender | Self::Admin => true,
         }
     }
 }
@@ -136,6 +154,8 @@ pub(super) struct Process<'a> {
     ending: Ending,
     /// Whose messages the administration was asked for, which the router takes for being there.
     asked_teams: Arc<AskedTeams>,
+    /// Told of requests to send that this process stores.
+    wake: Wake,
 }
 
 /// Runs these components until a signal, or until one of them ends.
@@ -152,9 +172,9 @@ pub(crate) async fn run(config: &Config, components: &[Component]) -> Result<(),
     // What a start does, the next one does again: it need not be finished.
     let Some(bus) = ending.unless_stopped("start", open_bus(config)).await.transpose()? else { return Ok(()) };
     bus::register(&operators.health, &bus);
-    let (health, asked_teams) = (operators.health.clone(), Arc::default());
+    let (health, asked_teams, wake) = (operators.health.clone(), Arc::default(), Wake::default());
     let process =
-        Process { config, components, bus: bus.clone(), health, shutdown, ending: ending.clone(), asked_teams };
+        Process { config, components, bus: bus.clone(), health, shutdown, ending: ending.clone(), asked_teams, wake };
     let ran = Box::pin(process.run_components(&operators)).await;
     // By now nothing is published any more.
     ending.close("bus", bus.close(GOODBYE_TIMEOUT)).await;
@@ -170,7 +190,7 @@ impl Process<'_> {
 
     async fn run_components(&self, operators: &Operators) -> Result<(), Failure> {
         let administers = self.has(Component::Admin) && self.config.administers();
-        let store = if self.has(Component::Router) || administers {
+        let store = if self.has(Component::Router) || self.has(Component::Sender) || administers {
             let opened = self.ending.unless_stopped("start", Box::pin(ready_store(self.config))).await;
             let Some(store) = opened.transpose()? else { return Ok(()) };
             store::take_over(self.config, &store).await?;
@@ -186,6 +206,9 @@ impl Process<'_> {
             }
             if let Some(store) = store.as_ref().filter(|_| self.has(Component::Router)) {
                 router::start(self, store, &mut tasks).await?;
+            }
+            if let Some(store) = store.as_ref().filter(|_| self.has(Component::Sender)) {
+                sender::start(self, store, &mut tasks).await?;
             }
             if let Some(store) = store.as_ref().filter(|_| administers) {
                 admin::start(self, store, &mut tasks).await?;

@@ -25,14 +25,21 @@ const EVERYTHING: &str = r"^(wa|team)\.";
 const TEAMS: &str = r"^team\.";
 
 /// All but the teams' users, which are `team-<team>`.
-pub const USERS: [User; 6] = [
+pub const USERS: [User; 7] = [
     User { name: "waypost-ingress", configure: NONE, write: r"^wa\.(events|dead-letters)$", read: NONE },
     User {
         name: "waypost-router",
         configure: NONE,
         write: r"^wa\.(teams|activity|unrouted|dead-letters)$",
-        // What is parked too: it moves that to the store.
+        // What is parked too: it moves that to the store. Statuses and account events are the sender's; a router of the release
+        // before reads them beside it.
         read: r"^wa\.((in|st)\..+|account|unrouted|dead-letters)$",
+    },
+    User {
+        name: "waypost-sender",
+        configure: NONE,
+        write: r"^wa\.(activity|dead-letters)$",
+        read: r"^wa\.(st\..+|account)$",
     },
     // Adds and removes teams while the system runs; puts what is parked back where it came from.
     User {
@@ -41,7 +48,7 @@ pub const USERS: [User; 6] = [
         write: r"^(team\..+|wa\.(events|teams|dead-letters))$",
         read: r"^(team\..+|wa\.teams)$",
     },
-    // The three in one process.
+    // All of them in one process.
     User {
         name: "waypost",
         configure: TEAMS,
@@ -184,6 +191,7 @@ mod tests {
             [
                 r#""waypost-ingress" c="^$" w="^wa\\.(events|dead-letters)$" r="^$""#,
                 r#""waypost-router" c="^$" w="^wa\\.(teams|activity|unrouted|dead-letters)$" r="^wa\\.((in|st)\\..+|account|unrouted|dead-letters)$""#,
+                r#""waypost-sender" c="^$" w="^wa\\.(activity|dead-letters)$" r="^wa\\.(st\\..+|account)$""#,
                 r#""waypost-admin" c="^team\\." w="^(team\\..+|wa\\.(events|teams|dead-letters))$" r="^(team\\..+|wa\\.teams)$""#,
                 r#""waypost" c="^team\\." w="^(team\\..+|wa\\.(events|teams|activity|unrouted|dead-letters))$" r="^(team\\..+|wa\\.((in|st)\\..+|account|teams|unrouted|dead-letters))$""#,
                 r#""waypost-topology" c="^(wa|team)\\." w="^(wa|team)\\." r="^(wa|team)\\.""#,

@@ -398,6 +398,11 @@ impl Rig {
         self.store.release_lease(&lease).await.unwrap();
     }
 
+    pub(crate) async fn sending(&self) -> Arc<SendingLive> {
+        self.refresh().await;
+        self.sending.clone()
+    }
+
     pub(crate) async fn refresh(&self) {
         self.sending.refresh().await.unwrap();
     }

@@ -13,15 +13,17 @@ pub struct Role {
 /// The owner: migrates.
 const OWNER: &str = "waypost_migrate";
 const ROUTER: &str = "waypost_router";
+const SENDER: &str = "waypost_sender";
 const ADMIN: &str = "waypost_admin";
 const READER: &str = "waypost_reader";
 /// Of a process that runs all components.
 const ALL_COMPONENTS: &str = "waypost";
 
 /// All roles, in the order in which they are made.
-pub const ROLES: [Role; 5] = [
+pub const ROLES: [Role; 6] = [
     Role { name: OWNER, purpose: "owns the schema, migrates" },
     Role { name: ROUTER, purpose: "runs the component router" },
+    Role { name: SENDER, purpose: "runs the component sender" },
     Role { name: ADMIN, purpose: "runs the component admin, makes tokens" },
     Role { name: READER, purpose: "looks: status, topology" },
     Role { name: ALL_COMPONENTS, purpose: "runs all components in one process" },
@@ -31,6 +33,7 @@ pub const ROLES: [Role; 5] = [
 struct Table {
     name: &'static str,
     router: &'static str,
+    sender: &'static str,
     admin: &'static str,
     reader: &'static str,
 }
@@ -47,37 +50,37 @@ const COUNT_PARKED: &str = "SELECT (parking, parked_at)";
 const SETTLE: &str = "SELECT, UPDATE, DELETE";
 
 const TABLES: [Table; 31] = [
-    Table { name: "_sqlx_migrations", router: READ, admin: READ, reader: READ },
-    Table { name: "setting", router: ADD, admin: ADD, reader: READ },
-    Table { name: "member", router: ALL, admin: NONE, reader: READ },
-    Table { name: "lease", router: KEEP, admin: READ, reader: READ },
-    Table { name: "number", router: KEEP, admin: KEEP, reader: READ },
-    Table { name: "team", router: KEEP, admin: ALL, reader: READ },
-    Table { name: "rule_set", router: READ, admin: KEEP, reader: READ },
-    Table { name: "rule_text", router: ADD, admin: READ, reader: NONE },
-    Table { name: "rule_activation", router: READ, admin: ADD, reader: READ },
-    Table { name: "contact", router: KEEP, admin: KEEP, reader: NONE },
-    Table { name: "alias", router: ALL, admin: ALL, reader: NONE },
-    Table { name: "contact_claim", router: ALL, admin: ALL, reader: NONE },
-    Table { name: "contact_merge", router: ALL, admin: ALL, reader: NONE },
-    Table { name: "conversation", router: ALL, admin: CHANGE, reader: READ },
-    Table { name: "inbox", router: ALL, admin: READ, reader: READ },
-    Table { name: "held", router: ALL, admin: CHANGE, reader: READ },
-    Table { name: "status", router: EXPIRE, admin: READ, reader: NONE },
-    Table { name: "change", router: EXPIRE, admin: READ, reader: NONE },
-    Table { name: "parked", router: ADD, admin: SETTLE, reader: COUNT_PARKED },
-    Table { name: "parked_job", router: NONE, admin: ALL, reader: NONE },
-    Table { name: "send", router: KEEP, admin: KEEP, reader: NONE },
-    Table { name: "limit_use", router: ALL, admin: READ, reader: READ },
-    Table { name: "portfolio", router: KEEP, admin: READ, reader: READ },
-    Table { name: "template", router: ALL, admin: ALL, reader: READ },
-    Table { name: "send_bar", router: ALL, admin: ALL, reader: READ },
-    Table { name: "consent_entry", router: ADD, admin: ADD, reader: NONE },
-    Table { name: "policy_data", router: READ, admin: ADD, reader: READ },
-    Table { name: "token", router: NONE, admin: KEEP, reader: NONE },
-    Table { name: "audit", router: NONE, admin: ADD, reader: NONE },
-    Table { name: "audit_head", router: NONE, admin: CHANGE, reader: NONE },
-    Table { name: "request", router: NONE, admin: EXPIRE, reader: NONE },
+    Table { name: "_sqlx_migrations", router: READ, sender: READ, admin: READ, reader: READ },
+    Table { name: "setting", router: ADD, sender: ADD, admin: ADD, reader: READ },
+    Table { name: "member", router: ALL, sender: ALL, admin: NONE, reader: READ },
+    Table { name: "lease", router: KEEP, sender: KEEP, admin: READ, reader: READ },
+    Table { name: "number", router: KEEP, sender: KEEP, admin: KEEP, reader: READ },
+    Table { name: "team", router: KEEP, sender: READ, admin: ALL, reader: READ },
+    Table { name: "rule_set", router: READ, sender: NONE, admin: KEEP, reader: READ },
+    Table { name: "rule_text", router: ADD, sender: NONE, admin: READ, reader: NONE },
+    Table { name: "rule_activation", router: READ, sender: NONE, admin: ADD, reader: READ },
+    Table { name: "contact", router: KEEP, sender: CHANGE, admin: KEEP, reader: NONE },
+    Table { name: "alias", router: ALL, sender: READ, admin: ALL, reader: NONE },
+    Table { name: "contact_claim", router: ALL, sender: NONE, admin: ALL, reader: NONE },
+    Table { name: "contact_merge", router: ALL, sender: READ, admin: ALL, reader: NONE },
+    Table { name: "conversation", router: ALL, sender: CHANGE, admin: CHANGE, reader: READ },
+    Table { name: "inbox", router: ALL, sender: READ, admin: READ, reader: READ },
+    Table { name: "held", router: ALL, sender: READ, admin: CHANGE, reader: READ },
+    Table { name: "status", router: EXPIRE, sender: KEEP, admin: READ, reader: NONE },
+    Table { name: "change", router: EXPIRE, sender: KEEP, admin: READ, reader: NONE },
+    Table { name: "parked", router: ADD, sender: NONE, admin: SETTLE, reader: COUNT_PARKED },
+    Table { name: "parked_job", router: NONE, sender: NONE, admin: ALL, reader: NONE },
+    Table { name: "send", router: CHANGE, sender: KEEP, admin: KEEP, reader: NONE },
+    Table { name: "limit_use", router: NONE, sender: ALL, admin: READ, reader: READ },
+    Table { name: "portfolio", router: NONE, sender: KEEP, admin: READ, reader: READ },
+    Table { name: "template", router: NONE, sender: ALL, admin: ALL, reader: READ },
+    Table { name: "send_bar", router: NONE, sender: ALL, admin: ALL, reader: READ },
+    Table { name: "consent_entry", router: NONE, sender: ADD, admin: ADD, reader: NONE },
+    Table { name: "policy_data", router: NONE, sender: READ, admin: ADD, reader: READ },
+    Table { name: "token", router: NONE, sender: NONE, admin: KEEP, reader: NONE },
+    Table { name: "audit", router: NONE, sender: NONE, admin: ADD, reader: NONE },
+    Table { name: "audit_head", router: NONE, sender: NONE, admin: CHANGE, reader: NONE },
+    Table { name: "request", router: NONE, sender: NONE, admin: EXPIRE, reader: NONE },
 ];
 
 /// The statements that make the roles and give them their rights in `database`, which they are to be run in, by a
@@ -93,7 +96,7 @@ pub fn grants(database: &str) -> String {
         format!("DO $$ BEGIN CREATE ROLE {name} LOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$; -- {purpose}")
     }));
     lines.extend([
-        format!("GRANT {ROUTER}, {ADMIN} TO {ALL_COMPONENTS};"),
+        format!("GRANT {ROUTER}, {SENDER}, {ADMIN} TO {ALL_COMPONENTS};"),
         format!("GRANT CONNECT ON DATABASE {database} TO {everybody};"),
         format!("GRANT USAGE ON SCHEMA public TO {everybody};"),
         format!("GRANT CREATE ON SCHEMA public TO {OWNER};"),
@@ -117,7 +120,8 @@ fn of_table(table: &Table) -> String {
         format!("    ALTER TABLE public.{name} OWNER TO {OWNER};"),
         "  END IF;".to_owned(),
     ];
-    for (role, rights) in [(ROUTER, table.router), (ADMIN, table.admin), (READER, table.reader)] {
+    for (role, rights) in [(ROUTER, table.router), (SENDER, table.sender), (ADMIN, table.admin), (READER, table.reader)]
+    {
         lines.push(format!("  REVOKE ALL ON public.{name} FROM {role};"));
         if !rights.is_empty() {
             lines.push(format!("  GRANT {rights} ON public.{name} TO {role};"));
@@ -164,7 +168,7 @@ mod tests {
     #[test]
     fn nobody_but_the_owner_rewrites_the_audit_log() {
         let audit = TABLES.iter().find(|table| table.name == "audit").unwrap();
-        for rights in [audit.router, audit.admin, audit.reader] {
+        for rights in [audit.router, audit.sender, audit.admin, audit.reader] {
             assert!(!rights.contains("UPDATE") && !rights.contains("DELETE"), "{rights}");
         }
         let reads = |table: &Table| [NONE, READ, COUNT_PARKED].contains(&table.reader);

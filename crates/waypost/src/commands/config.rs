@@ -75,7 +75,7 @@ fn unchecked(checked: &[Component]) -> String {
 async fn connect(config: &Config, components: &[Component], mistakes: &[Mistake], problems: &mut Problems) {
     let is_good = |section: &str| !mistakes.iter().any(|mistake| mistake.key.starts_with(section));
     let tries_bus = !config.bus.is_embedded() && is_good("bus.");
-    let uses_store = components.contains(&Component::Router) || components.contains(&Component::Admin);
+    let uses_store = components.iter().any(Component::has_store);
     let tries_store = uses_store && !config.store.is_embedded() && is_good("store.");
     let bus = async { if tries_bus { within(connect_bus(config)).await } else { Ok(()) } };
     let store = async { if tries_store { within(connect_store(config)).await } else { Ok(()) } };

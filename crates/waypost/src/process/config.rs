@@ -91,7 +91,7 @@ impl Config {
         let all = self.bus.is_embedded() || self.store.is_embedded();
         let is_configured = |component: &Component| match component {
             Component::Ingress => all || self.ingress.is_set(),
-            Component::Router => true,
+            Component::Router | Component::Sender => true,
             Component::Admin => all || self.administers(),
         };
         Component::ALL.into_iter().filter(is_configured).collect()
@@ -133,6 +133,8 @@ impl Config {
         self.store.check(&mut problems);
         self.check_embedded(components, &mut problems);
         self.router.check(&mut problems);
+        self.sender.check(&mut problems);
+        self.check_graph(&mut problems);
         self.worker.check(&mut problems);
         self.retention.check(&mut problems);
         for (name, id) in &self.numbers {
@@ -153,13 +155,16 @@ impl Config {
 
     /// Files serve one process.
     fn check_embedded(&self, components: &[Component], problems: &mut Problems) {
-        if [Component::Ingress, Component::Router].iter().all(|component| components.contains(component)) {
+        if [Component::Ingress, Component::Router, Component::Sender]
+            .iter()
+            .all(|component| components.contains(component))
+        {
             return;
         }
         let hint = "the embedded bus and store serve one process that runs all components; \
                     set an amqp:// and a postgres:// URL, or leave --component out";
         problems.require(!self.bus.is_embedded(), "bus.url", hint);
-        let uses_store = components.contains(&Component::Router) || components.contains(&Component::Admin);
+        let uses_store = components.iter().any(Component::has_store);
         problems.require(!uses_store || !self.store.is_embedded(), "store.url", hint);
     }
 

@@ -12,7 +12,7 @@ use waypost_domain::PartitionCount;
 use waypost_live::overview::{Watched, Work};
 use waypost_live::{AskedTeams, Rules, RulesInForce};
 use waypost_ops::{Health, State, Switch};
-use waypost_router::{ACCOUNT, ROUTER, Router, RouterConfig, STATUSES};
+use waypost_router::{ROUTER, Router, RouterConfig};
 use waypost_store::{Store, TimeOrderedIds};
 use waypost_worker::dead_letters::{PARKING, QUEUES, mover};
 use waypost_worker::{Worker, WorkerConfig};
@@ -67,15 +67,11 @@ impl Config {
     /// What shows how the whole is.
     pub(crate) fn watched(&self) -> Watched {
         let layout = self.layout();
-        let all = || layout.partitions.all();
-        let inbound = all().map(|partition| layout.inbound_queue(partition)).collect();
-        let statuses = all().map(|partition| layout.statuses_queue(partition)).collect();
-        let work = vec![
-            Work { component: ROUTER, queues: inbound },
-            Work { component: STATUSES, queues: statuses },
-            Work { component: ACCOUNT, queues: vec![layout.account_queue()] },
-            Work { component: PARKING, queues: QUEUES.map(|(_, queue)| queue.to_owned()).to_vec() },
-        ];
+        let inbound = layout.partitions.all().map(|partition| layout.inbound_queue(partition)).collect();
+        let parked = QUEUES.map(|(_, queue)| queue.to_owned()).to_vec();
+        let [statuses, account] = self.sender_work();
+        let inbound = Work { component: ROUTER, queues: inbound };
+        let work = vec![inbound, statuses, account, Work { component: PARKING, queues: parked }];
         Watched { work, layout, activity: self.router.activity, rules_file: self.rules.file.clone() }
     }
 }

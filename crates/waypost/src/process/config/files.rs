@@ -30,12 +30,19 @@ impl Config {
                 problems.add("bus.ca_file", format!("{error}{}", remedy(&error)));
             }
         }
-        let has_store = uses(Component::Router) || uses(Component::Admin);
+        let has_store = components.iter().any(Component::has_store);
         if has_store
             && let Ok(url) = StoreUrl::parse(self.store.url.expose())
             && let Err(error) = url.check_tls()
         {
             problems.add("store.url", error);
+        }
+        let graph =
+            [("graph.token_file", &self.graph.token_file), ("graph.app_token_file", &self.graph.app_token_file)];
+        for (key, file) in graph.into_iter().filter(|_| uses(Component::Sender)) {
+            if let Some(Err(error)) = file.as_deref().map(read) {
+                problems.add(key, format!("{error}{}", remedy(&error)));
+            }
         }
         if let Some(file) = self.rules.file.as_deref().filter(|_| uses(Component::Router))
             && let Err(error) = Rules::open_file(file)
@@ -50,13 +57,17 @@ impl Config {
         let of = |component: Component| components.contains(&component);
         let mut files: Vec<(&str, &PathBuf)> = Vec::new();
         files.extend(self.bus.url_file.iter().map(|file| ("bus.url_file", file)));
-        if of(Component::Router) || of(Component::Admin) {
+        if components.iter().any(Component::has_store) {
             files.extend(self.store.url_file.iter().map(|file| ("store.url_file", file)));
         }
         if of(Component::Ingress) {
             files.extend(ingress.app_secrets_file.iter().map(|file| ("ingress.app_secrets_file", file)));
             files.extend(ingress.verify_token_file.iter().map(|file| ("ingress.verify_token_file", file)));
             files.extend(ingress.tls_key_file.iter().map(|file| ("ingress.tls_key_file", file)));
+        }
+        if of(Component::Sender) {
+            files.extend(self.graph.token_file.iter().map(|file| ("graph.token_file", file)));
+            files.extend(self.graph.app_token_file.iter().map(|file| ("graph.app_token_file", file)));
         }
         if of(Component::Admin) {
             files.extend(grpc.tls_key_file.iter().map(|file| ("grpc.tls_key_file", file)));
