@@ -22,8 +22,18 @@ const fn row(bus_user: &'static str, store_role: &'static str, runs: &'static [&
     Access { bus_user, store_role, runs, note: "" }
 }
 
-const NOTHING: &[&str] =
-    &["completions", "config", "demo", "inspect", "man", "rules decide", "rules lint", "rules test", "store grants"];
+const NOTHING: &[&str] = &[
+    "completions",
+    "config",
+    "demo",
+    "inspect",
+    "man",
+    "rules decide",
+    "rules lint",
+    "rules test",
+    "sandbox",
+    "store grants",
+];
 
 const ACCESS: [Access; 13] = [
     row("waypost-ingress", "-", &["run --component ingress"]),

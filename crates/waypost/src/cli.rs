@@ -1,5 +1,7 @@
 //! The command line: the verbs that work on this machine, and those of the client beside them.
 
+pub(crate) mod sandbox;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -14,6 +16,7 @@ use waypost_domain::TeamName;
 use waypost_domain::phone::{self, PhoneError};
 
 use crate::process::Component;
+use sandbox::SandboxArgs;
 
 /// What `--version` says; `-V` says the version alone.
 const LONG_VERSION: &str =
@@ -58,6 +61,8 @@ pub(crate) enum Command {
     /// Try a webhook endpoint
     #[command(subcommand)]
     Webhook(WebhookCommand),
+    /// Play WhatsApp: a Cloud API on this machine, for any program that sends through one
+    Sandbox(Box<SandboxArgs>),
     #[command(flatten)]
     Client(Box<ClientCommand>),
     /// Make and revoke the tokens of the administration: at the store itself, or over a running server

@@ -58,6 +58,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Client(command) => waypost_cli::run(*command, process::local::finder()).await,
         Command::Token(command) => Box::pin(commands::token::run(command)).await,
         Command::Webhook(WebhookCommand::Test(args)) => commands::webhook::test(args).await,
+        Command::Sandbox(args) => Box::pin(commands::sandbox::run(*args)).await,
         Command::Completions(args) => waypost_cli::completions::run(&args, Cli::command()),
         Command::Man(args) => waypost_cli::man::run(&args, Cli::command()),
     }

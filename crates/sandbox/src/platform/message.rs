@@ -27,7 +27,25 @@ pub(crate) struct Post<'a> {
     pub(crate) token: Option<&'a str>,
     pub(crate) phone_number_id: &'a str,
     pub(crate) endpoint: Endpoint,
-    pub(crate) body: &'a [u8],
+    pub(crate) body: Parsed,
+}
+
+/// A body that was read before anybody waits for the state.
+pub(crate) struct Parsed {
+    /// `None`: it is no JSON.
+    value: Option<Value>,
+    request: Result<Request, ApiError>,
+}
+
+impl Parsed {
+    pub(crate) fn read(body: &[u8]) -> Self {
+        let value: Option<Value> = serde_json::from_slice(body).ok();
+        let request = match &value {
+            Some(value) => Request::from_value(value).map_err(|error| content::of_field_error(&error)),
+            None => Err(ApiError::new(100, "Invalid parameter: the body is no JSON")),
+        };
+        Self { value, request }
+    }
 }
 
 /// A request that Meta has taken.
@@ -38,9 +56,8 @@ struct Taken {
 }
 
 impl State {
-    pub(crate) fn post_message(&mut self, now_ms: i64, post: &Post<'_>) -> Reply {
-        let body: Option<Value> = serde_json::from_slice(post.body).ok();
-        let text = |name: &str| body.as_ref()?.get(name)?.as_str();
+    pub(crate) fn post_message(&mut self, now_ms: i64, post: Post<'_>) -> Reply {
+        let text = |name: &str| post.body.value.as_ref()?.get(name)?.as_str();
         let to = text("to").or_else(|| text("recipient")).map(str::to_owned);
         let callback_data = text("biz_opaque_callback_data").map(str::to_owned);
         let refused = |code, http_status, details: &str| RefusedMessage {
@@ -60,7 +77,7 @@ impl State {
             self.refused.push(refused(code, reply.http_status(), "a fault on demand"));
             return reply;
         }
-        match self.take(now_ms, post, body) {
+        match self.take(now_ms, post) {
             Ok(Taken { answer, fault }) => Reply::json(200, answer).with_fault(fault.as_ref()),
             Err(error) => {
                 let error = self.with_limit_status(error);
@@ -76,11 +93,11 @@ impl State {
         if is_limit { error.with_status(self.config.limits.http_status) } else { error }
     }
 
-    fn take(&mut self, now_ms: i64, post: &Post<'_>, body: Option<Value>) -> Result<Taken, ApiError> {
+    fn take(&mut self, now_ms: i64, post: Post<'_>) -> Result<Taken, ApiError> {
         self.authorise(post.token, now_ms)?;
         let number = self.number_place(post.phone_number_id).ok_or_else(ApiError::no_object)?;
-        let body = body.ok_or_else(|| ApiError::new(100, "Invalid parameter: the body is no JSON"))?;
-        let request = Request::from_value(&body).map_err(|error| content::of_field_error(&error))?;
+        let request = post.body.request?;
+        let body = post.body.value.unwrap_or_default();
         self.check_sender(now_ms, number)?;
         match request {
             Request::Read(receipt) => self.take_receipt(now_ms, receipt),

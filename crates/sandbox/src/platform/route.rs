@@ -4,7 +4,7 @@ use super::control::Control;
 use super::control_api;
 use super::graph;
 use super::judge::Endpoint;
-use super::message::Post;
+use super::message::{Parsed, Post};
 use super::reply::Reply;
 use super::serve::{Arrived, Handler};
 
@@ -31,10 +31,9 @@ impl Handler for Routes {
 
 impl Routes {
     fn post_message(&self, request: &Arrived, phone_number_id: &str, endpoint: Endpoint) -> Reply {
-        let token = request.bearer.as_deref();
-        self.control.shared.with(|state, now_ms| {
-            state.post_message(now_ms, &Post { token, phone_number_id, endpoint, body: &request.body })
-        })
+        let body = Parsed::read(&request.body);
+        let post = Post { token: request.bearer.as_deref(), phone_number_id, endpoint, body };
+        self.control.shared.with(|state, now_ms| state.post_message(now_ms, post))
     }
 }
 

@@ -4,6 +4,7 @@ pub(crate) mod config;
 pub(crate) mod demo;
 pub(crate) mod migrate;
 pub(crate) mod run;
+pub(crate) mod sandbox;
 pub(crate) mod status;
 pub(crate) mod tail;
 pub(crate) mod token;

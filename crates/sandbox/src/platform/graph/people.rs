@@ -71,7 +71,7 @@ fn block(state: &mut State, ask: &Ask<'_>, number: u32, blocks: bool) -> Answer 
 fn block_one(state: &mut State, now_ms: i64, number: u32, user: &Addressed, blocks: bool) -> Answer {
     let index = state.people.find(user.as_str()).ok_or_else(|| ApiError::new(131_021, "User does not exist"))?;
     let thread = state.threads.get(&(number, index));
-    if blocks && !thread.is_some_and(|thread| now_ms < thread.window_ends_ms) {
+    if blocks && thread.is_none_or(|thread| now_ms >= thread.window_ends_ms) {
         return Err(ApiError::new(131_047, "User has not messaged in the last 24 hours"));
     }
     let customer = state.people.get_mut(index).ok_or_else(ApiError::no_object)?;
