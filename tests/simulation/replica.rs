@@ -12,9 +12,10 @@ use waypost_bus::{Delivery, Layout};
 use waypost_domain::{PartitionCount, PartitionId, PhoneNumberId};
 use waypost_live::{Numbers, Rules};
 use waypost_proto::decode_event;
-use waypost_router::record::RecordHandler;
-use waypost_router::{ACCOUNT, ROUTER, Router, RouterConfig, STATUSES};
+use waypost_router::{ROUTER, Router, RouterConfig};
 use waypost_rules::RuleSet;
+use waypost_sender::record::RecordHandler;
+use waypost_sender::{ACCOUNT, STATUSES};
 use waypost_store::{EventKey, Sequence};
 use waypost_worker::{ClaimedBatch, HandleError, Handler, InHand, Parts, Worker, WorkerConfig, no_bundles};
 
@@ -88,7 +89,7 @@ impl Fleet {
         }
     }
 
-    /// As a router starts them; one for each of its lease names but the janitor's.
+    /// As a router and a sender start them; one for each of their lease names but the janitor's, and without anything to send.
     fn workers(&self, process: &Arc<Process>, rng: &mut Rng) -> [Worker; LEASES_EACH] {
         let text = &self.rules[rng.usize(0..self.rules.len())];
         let rules = RuleSet::parse(text).expect("the simulation's rules are valid");
@@ -109,7 +110,10 @@ impl Fleet {
         let one = PartitionCount::new(1).expect("one partition");
         let (handlers, store) = (router.handlers(), router.store.clone());
         let numbers = Arc::new(Numbers::new(store.clone()));
-        let recorder = move |_| -> Box<dyn Handler> { Box::new(RecordHandler::new(store.clone(), numbers.clone())) };
+        let sending = self.world.sending.clone();
+        let recorder = move |_| -> Box<dyn Handler> {
+            Box::new(RecordHandler::new(store.clone(), numbers.clone(), sending.clone()))
+        };
         let recorder = Arc::new(recorder);
         let suspects = Arc::default();
         let worker = |component, partitions, sequence, queue: QueueOf, handlers: HandlerOf| {

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use fastrand::Rng;
 use waypost_bus::{Address, Message, Topology};
 use waypost_ledger::{InFlight, InterruptionRecord};
+use waypost_live::SendingLive;
 use waypost_store::Store;
 
 use crate::broker::{ConsumerId, Queue, Returns};
@@ -42,6 +43,7 @@ pub(crate) struct Rates {
 pub(crate) struct World {
     pub(crate) store: Store,
     pub(crate) ids: Arc<SeededIds>,
+    pub(crate) sending: Arc<SendingLive>,
     pub(crate) defect: Defect,
     state: Mutex<State>,
 }
@@ -88,7 +90,8 @@ impl World {
             interruptions: Vec::new(),
             log: String::new(),
         };
-        Arc::new(Self { store, ids: Arc::new(SeededIds::new(seed)), defect, state: Mutex::new(state) })
+        let sending = SendingLive::new(store.clone());
+        Arc::new(Self { store, ids: Arc::new(SeededIds::new(seed)), sending, defect, state: Mutex::new(state) })
     }
 
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {

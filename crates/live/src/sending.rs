@@ -51,17 +51,22 @@ pub struct SendingLive {
 }
 
 impl SendingLive {
-    /// Reads it for the first time.
-    pub async fn open(store: Store) -> Result<Arc<Self>, StoreError> {
-        let live = Self {
+    /// Knows nothing yet, so that nothing may be sent.
+    pub fn new(store: Store) -> Arc<Self> {
+        Arc::new(Self {
             store,
             current: ArcSwap::default(),
             templates_seen: ArcSwap::default(),
             policy_seen: ArcSwap::default(),
             changed: watch::Sender::new(0),
-        };
+        })
+    }
+
+    /// Reads it for the first time.
+    pub async fn open(store: Store) -> Result<Arc<Self>, StoreError> {
+        let live = Self::new(store);
         live.refresh().await?;
-        Ok(Arc::new(live))
+        Ok(live)
     }
 
     pub fn current(&self) -> Arc<Sending> {

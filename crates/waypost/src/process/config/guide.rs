@@ -51,7 +51,8 @@ fn sections() -> Vec<(&'static str, &'static str, &'static [Key])> {
     }
     rows![
         "log" LogSection, "bus" BusSection, "store" StoreSection, "ingress" IngressSection, "ops" OpsSection,
-        "grpc" GrpcSection, "rules" RulesSection, "router" RouterSection, "worker" WorkerSection,
+        "grpc" GrpcSection, "rules" RulesSection, "router" RouterSection, "sender" SenderSection, "graph" GraphSection,
+        "worker" WorkerSection,
         "retention" RetentionSection
     ]
 }

@@ -130,8 +130,12 @@ fn a_front_door_with_any_key_is_configured() {
         std::fs::write(&file, format!("{SERVERS}{more}")).unwrap();
         Config::load(Some(&file), &[]).unwrap().configured()
     };
-    assert_eq!(configured(""), [Component::Router]);
+    assert_eq!(configured(""), [Component::Router, Component::Sender]);
     for key in ["path='/hook'", "listen='0.0.0.0:8080'", "app_secrets='s'", "verify_token='t'", "tls_key_file='k'"] {
-        assert_eq!(configured(&format!("[ingress]\n{key}\n")), [Component::Ingress, Component::Router], "{key}");
+        assert_eq!(
+            configured(&format!("[ingress]\n{key}\n")),
+            [Component::Ingress, Component::Router, Component::Sender],
+            "{key}"
+        );
     }
 }
