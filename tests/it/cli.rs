@@ -196,7 +196,7 @@ fn a_closed_pipe_ends_it_quietly() -> anyhow::Result<()> {
 fn mistakes_in_the_configuration_are_told() -> anyhow::Result<()> {
     let deployment = Deployment::new(Backend::Embedded, RULES)?;
     let good = stdout(&expect(deployment.command(&["config", "check"])?, 0)?);
-    ensure!(good.contains("good for ingress, router, admin; rules "), "{good}");
+    ensure!(good.contains("good for ingress, router, sender, admin; rules "), "{good}");
     let cases = [
         ("partitions", "0", "partitions"),
         ("worker.batch_max", "many", "worker.batch_max"),
@@ -351,7 +351,9 @@ async fn status_tells_health(backend: Backend) -> anyhow::Result<()> {
     let output = expect(deployment.command(&["status"])?, 1)?;
     let (shown, told) = (stdout(&output), stderr(&output));
     ensure!(
-        shown.starts_with("unhealthy: nobody owns 11 of 11 partitions of router, statuses, account, parking; start "),
+        shown.starts_with(
+            "unhealthy: nobody owns 11 of 11 partitions of router, sender-statuses, sender-account, parking; start "
+        ),
         "{shown}"
     );
     ensure!(told.contains("nobody owns"), "{told}");

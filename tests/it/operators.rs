@@ -113,7 +113,6 @@ async fn readiness_names_what_each_component_needs(backend: Backend) -> anyhow::
     // On the embedded bus it listens for the commands of its machine.
     let listener = (backend == Backend::Embedded).then_some("admin listener");
     let needs = [
-        Some("account leases"),
         listener,
         Some("bus"),
         Some("ingress queues"),
@@ -122,7 +121,8 @@ async fn readiness_names_what_each_component_needs(backend: Backend) -> anyhow::
         Some("process"),
         Some("router leases"),
         Some("router rules"),
-        Some("statuses leases"),
+        Some("sender-account leases"),
+        Some("sender-statuses leases"),
         Some("store"),
     ];
     let expected: String = needs.iter().flatten().map(|need| format!("{need}: ready\n")).collect();

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// The components whose leases are read.
-const COMPONENTS: [&str; 4] = [ROUTER, "statuses", "account", "parking"];
+const COMPONENTS: [&str; 4] = [ROUTER, "sender-statuses", "sender-account", "parking"];
 const PAGE_ROWS: u32 = 1_000;
 /// Each may be as large as a webhook's body.
 const PARKED_AT_ONCE: u32 = 32;

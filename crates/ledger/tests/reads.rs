@@ -115,7 +115,7 @@ async fn filled(folder: &Path) -> Store {
         batch.record(&rows, &[]).await.unwrap();
         batch.commit().await.unwrap();
     }
-    let statuses = lease(&store, "statuses", 1).await;
+    let statuses = lease(&store, "sender-statuses", 1).await;
     let mut kept = store.begin_record(&statuses.fence(0, None)).await.unwrap();
     for part in (0..MANY).collect::<Vec<_>>().chunks(100) {
         kept.record_statuses(&part.iter().map(|n| status(*n)).collect::<Vec<_>>()).await.unwrap();
@@ -158,7 +158,7 @@ async fn everything_that_the_store_holds_is_read() {
     let mut leases: Vec<_> =
         facts.leases.iter().map(|one| (&*one.component, one.partition, one.owner.as_deref(), one.epoch)).collect();
     leases.sort_unstable();
-    assert_eq!(leases, [("router", 3, Some("one"), 1), ("statuses", 1, Some("one"), 1)]);
+    assert_eq!(leases, [("router", 3, Some("one"), 1), ("sender-statuses", 1, Some("one"), 1)]);
     assert_eq!(facts.leases.iter().map(|one| one.published_seq).max(), Some(100));
     assert_eq!(facts.activations, []);
     store.close().await;

@@ -1,27 +1,26 @@
 //! Who sends from which number: the leases on pieces of our numbers, the loop that looks for what is due on them, and the
 //! requests that are under way.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tokio::sync::Notify;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
-use waypost_domain::template::TemplateStatus;
-use waypost_domain::{ContactId, NumberName, Timestamp, template};
+use waypost_domain::{ContactId, NumberName, Timestamp};
 use waypost_fault::{self as fault, SENDER_AFTER_ANSWER, SENDER_BEFORE_REQUEST};
 use waypost_graph_client::{Line, Outgoing, Sent};
-use waypost_live::{OurNumber, Sending, SendingLive};
-use waypost_store::{SendAnswer, SendAnswered, Store, StoreError, TemplateRow};
+use waypost_live::{OurNumber, Sending};
+use waypost_store::{SendAnswer, SendAnswered, Store, StoreError};
 use waypost_worker::{Held, Shard, ShardEnd, ShardWork};
 
+use crate::due::{Due, due};
+use crate::follow::follow_up;
 use crate::outcome::{self, Effect, Flight, Outcome};
 use crate::pace::Pace;
-use crate::step::{self, Departure, News, Step};
+use crate::step::{self, Departure, Landed, News, Step};
 use crate::{Sender, metrics, settle, shard_of};
 
 /// How long a step that failed is waited for before the next.
@@ -30,99 +29,19 @@ const BACKOFF_MAX: Duration = Duration::from_secs(5);
 /// How often is looked for what nothing was heard of, and for what is of no use any more.
 const SETTLE_EVERY: Duration = Duration::from_secs(1);
 const SETTLED_MAX: u32 = 100;
-/// How often is looked whether there is another token.
-pub(crate) const TOKEN_EVERY: Duration = Duration::from_secs(1);
 /// How long a piece without work is left alone, unless it is woken.
 const IDLE: Duration = Duration::from_secs(60);
-
-/// Lifts what waits for a new token as soon as there is one, until `shutdown`. A process that starts does not know which token
-/// was refused: the first request tells.
-pub(crate) async fn watch_token(sender: Arc<Sender>, every: Duration, shutdown: CancellationToken) {
-    let watching = async {
-        let mut seen = None;
-        loop {
-            let version = sender.messenger.credentials_version().await;
-            if seen != Some(version) {
-                match lift(&sender).await {
-                    Ok(()) => seen = Some(version),
-                    Err(error) => warn!(%error, "what waited for a new token still waits"),
-                }
-            }
-            tokio::time::sleep(every).await;
-        }
-    };
-    shutdown.run_until_cancelled(watching).await;
-}
-
-async fn lift(sender: &Sender) -> Result<(), StoreError> {
-    let mut is_news = false;
-    for bar in sender.store.send_bars().await?.into_iter().filter(|bar| bar.until_token) {
-        is_news |= sender.store.lift_bar(bar.scope, &bar.name, bar.what).await?;
-        info!(name = bar.name, "a new token: sending goes on");
-    }
-    if is_news {
-        sender.sending.refresh().await?;
-        sender.wake.all();
-    }
-    Ok(())
-}
-
-/// Tells that something may be due before its time was looked up.
-#[derive(Clone, Default)]
-pub struct Wake(Arc<Notify>, Arc<Notify>);
-
-impl Wake {
-    /// A request was stored.
-    pub fn now(&self) {
-        self.0.notify_one();
-    }
-
-    /// Whoever holds numbers looks again.
-    fn all(&self) {
-        self.1.notify_waiters();
-    }
-}
-
-/// Looks for what is due on all numbers, with one question for the whole process, until `shutdown`.
-pub(crate) async fn watch(
-    store: Store,
-    sending: Arc<SendingLive>,
-    wake: Wake,
-    every: Duration,
-    shutdown: CancellationToken,
-) {
-    let looking = async {
-        loop {
-            tokio::select! {
-                () = wake.0.notified() => {}
-                () = tokio::time::sleep(every) => {}
-            }
-            let names: Vec<NumberName> = sending.current().numbers.keys().cloned().collect();
-            let looked = async { Ok::<_, StoreError>((store.next_due_send(&names).await?, store.now().await?)) };
-            match looked.await {
-                Ok((Some(due_at), now)) if due_at <= now => wake.all(),
-                Ok(_) => {}
-                // Whoever holds numbers looks by itself, less often.
-                Err(error) => warn!(%error, "not looked for what is due"),
-            }
-        }
-    };
-    shutdown.run_until_cancelled(looking).await;
-}
 
 pub(crate) struct Dispatch {
     pub(crate) sender: Arc<Sender>,
 }
-
-/// A request that has landed: what it was, and what came of it.
-type Landed = (Flight, OurNumber, Outcome);
 
 /// One held piece.
 struct Desk<'a> {
     sender: &'a Arc<Sender>,
     shard: Shard,
     pace: HashMap<NumberName, Pace>,
-    under_way: JoinSet<(Flight, OurNumber, Outcome)>,
+    under_way: JoinSet<Landed>,
     /// By their tasks, for those that do not return.
     flights: HashMap<Id, (Flight, OurNumber)>,
     landed: Vec<Landed>,
@@ -146,7 +65,7 @@ impl ShardWork for Dispatch {
         let mut backoff = BACKOFF_MIN;
         let mut next = Instant::now();
         loop {
-            let woken = self.sender.wake.1.notified();
+            let woken = self.sender.wake.woken();
             tokio::select! {
                 biased;
                 () = held.expired() => return ShardEnd::Dropped,
@@ -289,7 +208,7 @@ impl<'a> Desk<'a> {
         self.taken_over = true;
         self.unsure.clear();
         let landed = std::mem::take(&mut self.landed);
-        self.follow_up(store, &sending, landed, now).await;
+        follow_up(self.sender, &sending, landed, now).await;
         if !departures.is_empty() || !due.is_empty() {
             next = self.next_look(&numbers, instant).min(self.settle_at);
         }
@@ -337,63 +256,30 @@ impl<'a> Desk<'a> {
         Ok(())
     }
 
-    /// What is due, as far as there is room, the urgent ones first; and when to look again.
+    /// What is due, as far as there is room, and when to look again.
     async fn due(
         &mut self,
         sending: &Sending,
         numbers: &[&OurNumber],
         now: Timestamp,
-    ) -> Result<(Vec<(i64, ContactId)>, Instant), StoreError> {
+    ) -> Result<(Vec<Due>, Instant), StoreError> {
         let instant = Instant::now();
         let config = &self.sender.config;
         let mut next = instant + IDLE;
-        let mut room: BTreeMap<NumberName, u32> = BTreeMap::new();
-        for number in numbers {
-            if sending.is_stopped(number, now) {
-                continue;
-            }
-            let pace = self
-                .pace
-                .entry(number.name.clone())
-                .or_insert_with(|| Pace::new(config.rate_per_second, config.keep_pair_pace, instant));
+        let mut room: Vec<(NumberName, u32)> = Vec::with_capacity(numbers.len());
+        for number in numbers.iter().filter(|number| !sending.is_stopped(number, now)) {
+            let new = || Pace::new(config.rate_per_second, config.keep_pair_pace, instant);
+            let pace = self.pace.entry(number.name.clone()).or_insert_with(new);
             let under_way = self.flights.values().filter(|(flight, _)| flight.number == number.name).count();
             let free = config.in_flight_max.saturating_sub(under_way);
             let free = u32::try_from(free).unwrap_or(u32::MAX).min(config.batch_max);
             match pace.room(free, instant) {
                 0 if free > 0 => next = next.min(pace.next_room(instant)),
                 0 => {}
-                free => drop(room.insert(number.name.clone(), free)),
+                free => room.push((number.name.clone(), free)),
             }
         }
-        let wanted: Vec<(NumberName, u32)> = room.into_iter().collect();
-        let store = &self.sender.store;
-        let urgent = store.due_sends(&wanted, true, now).await?;
-        let mut left = Vec::with_capacity(wanted.len());
-        for (number, free) in wanted {
-            let taken = u32::try_from(urgent.iter().filter(|one| one.number == number).count()).unwrap_or(u32::MAX);
-            // Of ten places, a few are kept for those that would never come up otherwise.
-            let kept = (free * config.normal_share).div_ceil(10);
-            let normal = free.saturating_sub(taken).max(kept).min(free);
-            left.push((number, normal, free));
-        }
-        let asked: Vec<(NumberName, u32)> = left.iter().map(|(number, normal, _)| (number.clone(), *normal)).collect();
-        let normal = store.due_sends(&asked, false, now).await?;
-        let mut due = Vec::new();
-        for (number, _, free) in left {
-            let of = |sends: &[waypost_store::DueSend]| -> Vec<(i64, ContactId)> {
-                sends.iter().filter(|one| one.number == number).map(|one| (one.place, one.contact)).collect()
-            };
-            let (urgent, normal) = (of(&urgent), of(&normal));
-            let places = usize::try_from(free).unwrap_or(usize::MAX);
-            let urgent_places = places
-                .saturating_sub(normal.len())
-                .max(places.saturating_sub(usize::try_from((free * config.normal_share).div_ceil(10)).unwrap_or(0)));
-            let urgent: Vec<_> = urgent.into_iter().take(urgent_places).collect();
-            let rest = places - urgent.len();
-            due.extend(urgent);
-            due.extend(normal.into_iter().take(rest));
-        }
-        Ok((due, next))
+        Ok((due(&self.sender.store, &room, config.normal_share, now).await?, next))
     }
 
     fn depart(&mut self, departure: Departure) {
@@ -424,49 +310,6 @@ impl<'a> Desk<'a> {
         });
         self.flights.insert(task.id(), known);
     }
-
-    /// What is changed beside the sends themselves: written after them, and found out again by the next attempt if it is not.
-    async fn follow_up(&self, store: &Store, sending: &Sending, landed: Vec<Landed>, now: Timestamp) {
-        let mut is_news = false;
-        for (flight, number, outcome) in landed {
-            if let Some(code) = outcome.alert {
-                error!(number = %number.name, code, "Meta says that sending must stop; a person must look");
-                metrics::alert(code);
-            }
-            for effect in outcome.effects {
-                let done = match effect {
-                    Effect::Bar(bar) => store.bar_sends(&bar).await,
-                    Effect::HoldTemplate { for_ever } => hold(store, sending, &flight, for_ever, now).await,
-                    _ => continue,
-                };
-                is_news = true;
-                if let Err(error) = done {
-                    warn!(number = %number.name, %error, "what Meta said is not written down; the next attempt hears it again");
-                }
-            }
-        }
-        if is_news && let Err(error) = self.sender.sending.refresh().await {
-            warn!(%error, "what sending goes by is not read; it stays as it was");
-        }
-    }
-}
-
-/// The template that went is not sendable.
-async fn hold(
-    store: &Store,
-    sending: &Sending,
-    flight: &Flight,
-    for_ever: bool,
-    now: Timestamp,
-) -> Result<(), StoreError> {
-    let Some((name, language)) = &flight.template else { return Ok(()) };
-    let known = sending.templates.get(&flight.waba).into_iter().flatten();
-    let is_it = |one: &&template::Template| one.name == *name && template::is_same_language(&one.language, language);
-    let Some(held) = known.into_iter().find(is_it) else { return Ok(()) };
-    let status = if for_ever { TemplateStatus::Disabled } else { TemplateStatus::Paused };
-    let template = template::Template { status, ..held.clone() };
-    let row = TemplateRow { waba: flight.waba.clone(), meta_id: String::new(), template, updated_at: now };
-    store.keep_templates(&[row]).await
 }
 
 fn plus(now: Timestamp, wait: Duration) -> Timestamp {

@@ -11,12 +11,15 @@
 
 pub mod config;
 pub mod dispatch;
+mod due;
+mod follow;
 pub mod metrics;
 pub mod outcome;
 pub mod pace;
 pub mod record;
 pub mod settle;
 pub mod step;
+mod wake;
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -30,7 +33,7 @@ use waypost_store::{Sequence, Store};
 use waypost_worker::{Handler, Parts, Shard, Shards, Worker, WorkerConfig};
 
 pub use config::SenderConfig;
-pub use dispatch::Wake;
+pub use wake::Wake;
 
 /// The lease names of what the sender runs: who sends, and who takes in webhooks of statuses and of accounts.
 pub const SENDER: &str = "sender";
@@ -119,15 +122,15 @@ impl Sender {
         let shards = worker.shards(Sequence::None);
         let sender = Arc::new(self);
         let (store, sending, wake) = (sender.store.clone(), sender.sending.clone(), sender.wake.clone());
-        let every = sender.config.poll_every;
-        let work = dispatch::Dispatch::new(sender.clone());
+        let (messenger, every) = (sender.messenger.clone(), sender.config.poll_every);
+        let work = dispatch::Dispatch::new(sender);
         let keys = (0..SHARDS).map(Shard);
         let dispatching = Shards::new(shards, store.clone(), keys, Arc::new(work));
         Box::pin(async move {
             tokio::join!(
                 dispatching.run(shutdown.clone()),
-                dispatch::watch(store, sending, wake, every, shutdown.clone()),
-                dispatch::watch_token(sender, dispatch::TOKEN_EVERY, shutdown),
+                wake::watch(store.clone(), sending.clone(), wake.clone(), every, shutdown.clone()),
+                wake::watch_token(messenger, store, sending, wake, shutdown),
             );
         })
     }

@@ -32,6 +32,9 @@ pub(crate) struct Departure {
     pub(crate) mark: Mark,
 }
 
+/// A request that has landed: what it was, and what came of it.
+pub(crate) type Landed = (Flight, OurNumber, Outcome);
+
 /// What a step is made of.
 pub(crate) struct Step<'a> {
     pub(crate) config: &'a SenderConfig,
@@ -48,7 +51,7 @@ pub(crate) struct News {
 }
 
 impl News {
-    pub(crate) fn of(landed: &[(Flight, OurNumber, Outcome)]) -> Self {
+    pub(crate) fn of(landed: &[Landed]) -> Self {
         let mut news = Self::default();
         for (flight, number, outcome) in landed {
             let answered =

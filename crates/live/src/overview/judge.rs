@@ -66,7 +66,7 @@ fn shards(facts: &Facts) -> Vec<ShardOverview> {
     stored.leases.iter().filter_map(shard).collect()
 }
 
-const START: &str = "start `waypost run`, with the component router";
+const START: &str = "start `waypost run`, with the components router and sender";
 const START_WITHOUT_RULES: &str =
     "a router takes them once there are rules; where none runs, start `waypost run`, with the component router";
 

@@ -91,7 +91,7 @@ async fn each_is_in_the_store_as_it_came() {
 async fn a_status_that_is_faster_than_the_answer_is_joined() {
     let rig = Rig::new().await;
     let ann = rig.customer("4930901820").await;
-    rig.platform.next([crate::rig::Does::Wait]);
+    rig.platform.next([crate::platform::Does::Wait]);
     rig.start("a");
     rig.ask([rig.text("one", ann).await]).await;
     rig.platform.until(|posted| posted.len() == 1).await;

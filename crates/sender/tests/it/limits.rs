@@ -8,7 +8,8 @@ use waypost_domain::template::TemplateStatus;
 use waypost_store::{BarScope, BarWhat};
 
 use crate::order::eventually;
-use crate::rig::{Does, Rig};
+use crate::platform::Does;
+use crate::rig::Rig;
 use crate::truth::no_quiet_hours;
 
 /// Outbound case 18: only the part that was refused goes on, in order, and others are not held up.

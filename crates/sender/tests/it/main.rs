@@ -5,6 +5,7 @@
 mod kept;
 mod limits;
 mod order;
+mod platform;
 mod rig;
 mod truth;
 mod window;

@@ -5,7 +5,8 @@ use std::time::Duration;
 use waypost_domain::send::{SendRequest, SendState};
 use waypost_domain::team::Priority;
 
-use crate::rig::{Does, PATIENCE, Rig, name, status};
+use crate::platform::Does;
+use crate::rig::{PATIENCE, Rig, name, status};
 
 pub(crate) async fn eventually(mut holds: impl AsyncFnMut() -> bool) {
     let deadline = tokio::time::Instant::now() + PATIENCE;

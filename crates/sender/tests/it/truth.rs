@@ -4,7 +4,8 @@ use waypost_domain::send::{Author, Cause, SendRequest, SendState};
 use waypost_domain::template::TemplateStatus;
 use waypost_domain::{Category, message::MessageError};
 
-use crate::rig::{Does, Rig, status};
+use crate::platform::Does;
+use crate::rig::{Rig, status};
 
 #[tokio::test]
 async fn what_is_accepted_is_not_called_delivered() {

@@ -5,7 +5,8 @@ use waypost_domain::consent::Said;
 use waypost_domain::send::{SendRequest, SendState};
 use waypost_domain::template::TemplateStatus;
 
-use crate::rig::{Does, Rig, with_name};
+use crate::platform::Does;
+use crate::rig::{Rig, with_name};
 use crate::truth::no_quiet_hours;
 
 /// Outbound case 9: no request is made.

@@ -8,7 +8,7 @@ use waypost_domain::{NumberName, Timestamp};
 
 use super::row::{COLUMNS, SEND, SendRow, places};
 use super::tx::SendTx;
-use super::write::by_place;
+use super::write::{WAKE, by_place};
 use crate::core::{Param, Row, Sql, Statement, params};
 use crate::records::key;
 use crate::{Result, StoreError};
@@ -83,24 +83,6 @@ static WRITE: LazyLock<Sql> = LazyLock::new(|| {
         delivered_at = {delivered_at}, read_at = {read_at}, played_at = {played_at}, failed_at = {failed_at},
         error_code = {error_code}, wamid = {wamid}, price = {price}",
         "TRUE",
-    )
-});
-
-/// Whoever waits behind one of these is looked at again.
-pub(super) static WAKE: LazyLock<Sql> = LazyLock::new(|| {
-    let with = |of: &str, least: &str, at: &str| {
-        format!(
-            "UPDATE send SET due_at = {least}(due_at, {at}), waits = 0
-            WHERE state = 'queued' AND waits = 1 AND place IN (
-                SELECT (SELECT min(n.place) FROM send n
-                    WHERE n.contact_id = p.contact_id AND n.number = p.number AND n.line = p.line AND n.place > p.place)
-                FROM send p
-                WHERE p.place {of})"
-        )
-    };
-    Sql::made_each(
-        with("IN (SELECT value FROM json_each($1))", "min", "$2"),
-        with("= ANY($1::BIGINT[])", "least", "$2::BIGINT"),
     )
 });
 

@@ -5,8 +5,8 @@ use std::sync::LazyLock;
 use waypost_domain::send::{Author, SendId, SendState};
 use waypost_domain::{ContactId, ConversationId, NumberName};
 
-use super::answers::WAKE;
 use super::row::{COLUMNS, SEND, SendRow, author_word, places};
+use super::write::WAKE;
 use crate::core::{Sql, Statement, params};
 use crate::{Result, Store};
 

@@ -7,10 +7,9 @@ use std::sync::LazyLock;
 use waypost_domain::send::{Predecessor, SendState};
 use waypost_domain::{Category, ContactId, ConversationId, Timestamp};
 
-use super::answers::WAKE;
 use super::facts::{self, Known, Reach, SendFacts};
 use super::row::{COLUMNS, SEND, SendRow, places};
-use super::write::by_place;
+use super::write::{WAKE, by_place};
 use crate::core::{Param, Row, Sql, Statement, params};
 use crate::lease::{Fence, Fenced};
 use crate::{Result, Store, StoreError};

@@ -1,5 +1,7 @@
 //! Changes of many sends by one statement.
 
+use std::sync::LazyLock;
+
 use crate::core::Sql;
 
 /// An update of sends by their place, for [`Statement::rows`](crate::core::Statement::rows): `set` and `only` name the row's
@@ -27,3 +29,21 @@ pub(super) fn by_place(given: &[(&str, &str)], set: &str, only: &str) -> Sql {
         ),
     )
 }
+
+/// Whoever waits behind one of these is looked at again.
+pub(super) static WAKE: LazyLock<Sql> = LazyLock::new(|| {
+    let with = |of: &str, least: &str, at: &str| {
+        format!(
+            "UPDATE send SET due_at = {least}(due_at, {at}), waits = 0
+            WHERE state = 'queued' AND waits = 1 AND place IN (
+                SELECT (SELECT min(n.place) FROM send n
+                    WHERE n.contact_id = p.contact_id AND n.number = p.number AND n.line = p.line AND n.place > p.place)
+                FROM send p
+                WHERE p.place {of})"
+        )
+    };
+    Sql::made_each(
+        with("IN (SELECT value FROM json_each($1))", "min", "$2"),
+        with("= ANY($1::BIGINT[])", "least", "$2::BIGINT"),
+    )
+});

@@ -1,3 +1,5 @@
+//! Every rule of the fold, in whatever order entries come.
+
 use uuid::Uuid;
 
 use super::*;

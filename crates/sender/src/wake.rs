@@ -1,0 +1,107 @@
+//! When to look: what is due is looked for once for the whole process, and a new token lets waiting go on.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::sync::futures::Notified;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+use waypost_domain::NumberName;
+use waypost_graph_client::Messenger;
+use waypost_live::SendingLive;
+use waypost_store::{Store, StoreError};
+
+/// How often is looked whether there is another token.
+const TOKEN_EVERY: Duration = Duration::from_secs(1);
+
+/// Tells that something may be due before its time was looked up.
+#[derive(Clone, Default)]
+pub struct Wake {
+    /// Whoever looks for all.
+    looker: Arc<Notify>,
+    /// Whoever holds numbers.
+    holders: Arc<Notify>,
+}
+
+impl Wake {
+    /// A request was stored.
+    pub fn now(&self) {
+        self.looker.notify_one();
+    }
+
+    /// Whoever holds numbers looks again.
+    fn all(&self) {
+        self.holders.notify_waiters();
+    }
+
+    /// Until somebody says so.
+    pub(crate) fn woken(&self) -> Notified<'_> {
+        self.holders.notified()
+    }
+}
+
+/// Looks for what is due on all numbers, with one question for the whole process, until `shutdown`.
+pub(crate) async fn watch(
+    store: Store,
+    sending: Arc<SendingLive>,
+    wake: Wake,
+    every: Duration,
+    shutdown: CancellationToken,
+) {
+    let looking = async {
+        loop {
+            tokio::select! {
+                () = wake.looker.notified() => {}
+                () = tokio::time::sleep(every) => {}
+            }
+            let names: Vec<NumberName> = sending.current().numbers.keys().cloned().collect();
+            let looked = async { Ok::<_, StoreError>((store.next_due_send(&names).await?, store.now().await?)) };
+            match looked.await {
+                Ok((Some(due_at), now)) if due_at <= now => wake.all(),
+                Ok(_) => {}
+                // Whoever holds numbers looks by itself, less often.
+                Err(error) => warn!(%error, "not looked for what is due"),
+            }
+        }
+    };
+    shutdown.run_until_cancelled(looking).await;
+}
+
+/// Lifts what waits for a new token as soon as there is one, until `shutdown`. A process that starts does not know which token
+/// was refused: the first request tells.
+pub(crate) async fn watch_token(
+    messenger: Arc<dyn Messenger>,
+    store: Store,
+    sending: Arc<SendingLive>,
+    wake: Wake,
+    shutdown: CancellationToken,
+) {
+    let watching = async {
+        let mut seen = None;
+        loop {
+            let version = messenger.credentials_version().await;
+            if seen != Some(version) {
+                match lift(&store, &sending, &wake).await {
+                    Ok(()) => seen = Some(version),
+                    Err(error) => warn!(%error, "what waited for a new token still waits"),
+                }
+            }
+            tokio::time::sleep(TOKEN_EVERY).await;
+        }
+    };
+    shutdown.run_until_cancelled(watching).await;
+}
+
+async fn lift(store: &Store, sending: &SendingLive, wake: &Wake) -> Result<(), StoreError> {
+    let mut is_news = false;
+    for bar in store.send_bars().await?.into_iter().filter(|bar| bar.until_token) {
+        is_news |= store.lift_bar(bar.scope, &bar.name, bar.what).await?;
+        info!(name = bar.name, "a new token: sending goes on");
+    }
+    if is_news {
+        sending.refresh().await?;
+        wake.all();
+    }
+    Ok(())
+}
