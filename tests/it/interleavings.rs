@@ -2,6 +2,7 @@
 //! order the promise is checked that the scenario is about.
 
 mod people;
+mod sends;
 mod stepper;
 
 use std::time::Duration;

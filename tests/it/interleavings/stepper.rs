@@ -195,7 +195,22 @@ impl Stepper {
 
     /// Every table but the schema's own, by deleting: quicker than truncating for a handful of rows.
     async fn empty(&mut self) {
-        for table in ["member", "lease", "number", "contact", "alias", "conversation", "inbox", "held", "status"] {
+        for table in [
+            "member",
+            "lease",
+            "number",
+            "contact",
+            "alias",
+            "conversation",
+            "inbox",
+            "held",
+            "status",
+            "send",
+            "limit_use",
+            "portfolio",
+            "consent_entry",
+            "contact_merge",
+        ] {
             self.looker.execute(&format!("DELETE FROM {table}"), &[]).await.expect("the server answers");
         }
     }
