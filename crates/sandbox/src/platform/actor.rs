@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::hook::number_value;
 use super::outbox::{Item, Stage};
 use super::people::Customer;
-use super::state::{Holder, State};
+use super::state::{Holder, State, WINDOW_MS};
 use super::template::ButtonKind;
 
 /// What a customer says to a number of the business.
@@ -21,6 +21,9 @@ pub struct Said {
     /// The wamid that it answers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub context: Option<String>,
+    /// Said in a group.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group_id: Option<String>,
 }
 
 /// Which button or row is tapped.
@@ -53,12 +56,12 @@ pub enum ActorError {
 
 impl Said {
     pub fn text(body: &str) -> Self {
-        Self { kind: "text".to_owned(), content: json!({"body": body}), context: None }
+        Self { kind: "text".to_owned(), content: json!({"body": body}), context: None, group_id: None }
     }
 
     pub fn reaction(wamid: &str, emoji: &str) -> Self {
         let content = json!({"message_id": wamid, "emoji": emoji});
-        Self { kind: "reaction".to_owned(), content, context: None }
+        Self { kind: "reaction".to_owned(), content, context: None, group_id: None }
     }
 
     /// Whether it opens the customer service window: where Meta says nothing, it does not.
@@ -83,8 +86,13 @@ impl State {
             message["context"] = json!({"from": name.display_phone_number, "id": context});
         }
         self.received.insert(&wamid, at_ms, self.config.log_max);
-        if said.opens_window() {
-            self.open_window(number, customer, at_ms);
+        if let Some(group) = &said.group_id {
+            message["group_id"] = json!(group);
+        }
+        match said.group_id.as_deref().map(|group| self.group_mut(number, group)) {
+            _ if !said.opens_window() => {}
+            Some(group) => group?.window_ends_ms = at_ms + WINDOW_MS,
+            None => self.open_window(number, customer, at_ms),
         }
         // Whom the business has blocked, it hears nothing of.
         if self.people.get(customer)?.is_blocked {
@@ -111,7 +119,12 @@ impl State {
             Tap::Id(id) => *id == choice.id,
         });
         let (_, choice) = chosen.ok_or(ActorError::NothingToTap)?;
-        let said = Said { kind: choice.kind.to_owned(), content: choice.content, context: Some(tappable.wamid) };
+        let said = Said {
+            kind: choice.kind.to_owned(),
+            content: choice.content,
+            context: Some(tappable.wamid),
+            group_id: None,
+        };
         self.say(now_ms, customer, number, &said).ok_or(ActorError::NoNumber)
     }
 

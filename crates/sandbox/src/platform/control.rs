@@ -7,11 +7,13 @@ use bytes::Bytes;
 use secrecy::SecretString;
 use serde::Serialize;
 use serde_json::Value;
+use waypost_domain::Category;
 
 use super::actor::{ActorError, Said, Tap};
 use super::error::ApiError;
 use super::fault::Fault;
 use super::log::{AcceptedMessage, ReadMessage, RefusedMessage};
+use super::news::Rating;
 use super::people::CustomerSpec;
 use super::shared::Shared;
 use super::state::{Holder, State};
@@ -49,6 +51,16 @@ impl Control {
     /// Introduces somebody; whoever is known stays as they are.
     pub fn add_customer(&self, spec: CustomerSpec) {
         self.shared.with(|state, _| state.people.add(spec));
+    }
+
+    /// A group of a number of the business and up to eight customers; its id.
+    pub fn add_group(&self, phone_number_id: &str, members: &[&str]) -> Result<String, ActorError> {
+        self.shared.with(|state, _| {
+            let number = state.number_place(phone_number_id).ok_or(ActorError::NoNumber)?;
+            let members = members.iter().map(|who| state.people.find(who).ok_or(ActorError::NoCustomer));
+            let members = members.collect::<Result<Vec<u32>, _>>()?;
+            state.add_group(number, members)
+        })
     }
 
     /// `who`, here and below: a number in any spelling, or a business-scoped id. The wamid.
@@ -141,6 +153,43 @@ impl Control {
         reason: Option<&str>,
     ) -> Result<(), ActorError> {
         self.shared.with(|state, now_ms| state.decide_template(now_ms, name, language, event, reason))
+    }
+
+    /// Meta rates a number, and says so.
+    pub fn rate_number(&self, phone_number_id: &str, rating: Rating) -> Result<(), ActorError> {
+        self.shared.with(|state, now_ms| {
+            let number = state.number_place(phone_number_id).ok_or(ActorError::NoNumber)?;
+            state.rate_number(now_ms, number, rating)
+        })
+    }
+
+    /// Meta rates a template, and says so.
+    pub fn rate_template(&self, name: &str, language: &str, rating: Rating) -> Result<(), ActorError> {
+        self.shared.with(|state, now_ms| state.rate_template(now_ms, name, language, rating))
+    }
+
+    /// Meta files a template under another category: says that it will, or, `is_done`, that it has.
+    pub fn refile_template(
+        &self,
+        name: &str,
+        language: &str,
+        category: Category,
+        is_done: bool,
+    ) -> Result<(), ActorError> {
+        self.shared.with(|state, now_ms| state.refile_template(now_ms, name, language, category, is_done))
+    }
+
+    /// Another messaging limit of the portfolio, and the news of it.
+    pub fn limit_messaging(&self, limit: Option<u32>) {
+        self.shared.with(|state, now_ms| state.limit_messaging(now_ms, limit));
+    }
+
+    /// A customer's number, and their business-scoped id with it, is another now.
+    pub fn change_phone(&self, who: &str, phone: &str) -> Result<(), ActorError> {
+        self.shared.with(|state, now_ms| {
+            let (customer, _) = state.customer_mut(who)?;
+            state.change_phone(now_ms, customer, phone)
+        })
     }
 
     /// Whether messages of a template are held from now on, as pacing does.

@@ -6,10 +6,12 @@ use std::time::Duration;
 use reqwest::Url;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use waypost_domain::Category;
 
 use super::actor::{ActorError, Said, Tap};
 use super::control::Control;
 use super::fault::Fault;
+use super::news::Rating;
 use super::people::CustomerSpec;
 use super::reply::Reply;
 use super::serve::Arrived;
@@ -32,6 +34,7 @@ enum Act {
         kind: String,
         content: Value,
         context: Option<String>,
+        group_id: Option<String>,
         phone_number_id: Option<String>,
     },
     Tap {
@@ -55,6 +58,9 @@ enum Act {
     },
     Offline,
     Online,
+    ChangePhone {
+        to: String,
+    },
     Holder {
         is: Holder,
         phone_number_id: Option<String>,
@@ -70,6 +76,11 @@ struct Decision {
     /// `APPROVED`, `REJECTED`, `PAUSED` …
     event: Option<String>,
     reason: Option<String>,
+    quality: Option<Rating>,
+    /// What it will be filed under; with `refiled`, what it is filed under now.
+    category: Option<String>,
+    #[serde(default)]
+    refiled: bool,
     /// Whether its messages are held from now on.
     held: Option<bool>,
     /// What is held is delivered (`true`) or dropped.
@@ -86,6 +97,18 @@ struct AccountChange {
     expire_tokens: Option<bool>,
     add_token: Option<String>,
     webhook_url: Option<String>,
+    /// 0: unlimited.
+    messaging_limit: Option<u32>,
+    /// Of the first number.
+    quality: Option<Rating>,
+}
+
+/// A group of the first number, or of another.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewGroup {
+    members: Vec<String>,
+    phone_number_id: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -139,6 +162,16 @@ fn dispatch(control: &Control, request: &Arrived, segments: &[&str]) -> Answer {
         ("GET", ["accepted"]) => Ok(json!({"accepted": last(request, accepted(control, request))})),
         ("GET", ["refused"]) => Ok(json!({"refused": last(request, control.refused())})),
         ("GET", ["reads"]) => Ok(json!({"reads": last(request, control.reads())})),
+        ("POST", ["groups"]) => {
+            let NewGroup { members, phone_number_id } = read(request)?;
+            let members: Vec<&str> = members.iter().map(String::as_str).collect();
+            let number = phone_number_id.unwrap_or_else(|| first_number(control));
+            Ok(json!({"id": control.add_group(&number, &members)?}))
+        }
+        ("POST", ["media"]) => {
+            let id = control.add_media(&request.content_type, request.body.clone())?;
+            Ok(json!({"id": id.to_string()}))
+        }
         ("POST", ["clock"]) => {
             control.advance(Duration::from_secs(read::<Advance>(request)?.advance_s));
             Ok(json!({"now_ms": control.now_ms()}))
@@ -151,13 +184,12 @@ fn dispatch(control: &Control, request: &Arrived, segments: &[&str]) -> Answer {
 }
 
 fn act(control: &Control, who: &str, act: Act) -> Answer {
-    let first = control.shared.look(|state| state.numbers.first().map(|number| number.name.phone_number_id.clone()));
-    let at = |number: Option<String>| number.or_else(|| first.clone()).unwrap_or_default();
+    let at = |number: Option<String>| number.unwrap_or_else(|| first_number(control));
     let wamid = |wamid: String| json!({"wamid": wamid});
     Ok(match act {
         Act::Write { text, phone_number_id } => wamid(control.write(who, &at(phone_number_id), &text)?),
-        Act::Say { kind, content, context, phone_number_id } => {
-            wamid(control.say(who, &at(phone_number_id), &Said { kind, content, context })?)
+        Act::Say { kind, content, context, group_id, phone_number_id } => {
+            wamid(control.say(who, &at(phone_number_id), &Said { kind, content, context, group_id })?)
         }
         Act::Tap { on, phone_number_id } => wamid(control.tap(who, &at(phone_number_id), &on)?),
         Act::Read => json!({"read": control.read(who)?}),
@@ -171,8 +203,14 @@ fn act(control: &Control, who: &str, act: Act) -> Answer {
         }
         Act::Offline => done(control.set_offline(who, true))?,
         Act::Online => done(control.set_offline(who, false))?,
+        Act::ChangePhone { to } => done(control.change_phone(who, &to))?,
         Act::Holder { is, phone_number_id } => done(control.set_holder(who, &at(phone_number_id), is))?,
     })
+}
+
+fn first_number(control: &Control) -> String {
+    let first = |state: &State| state.numbers.first().map(|number| number.name.phone_number_id.clone());
+    control.shared.look(first).unwrap_or_default()
 }
 
 fn done(result: Result<(), ActorError>) -> Answer {
@@ -183,6 +221,14 @@ fn decide(control: &Control, decision: &Decision) -> Answer {
     let (name, language) = (&decision.name, &decision.language);
     if let Some(event) = &decision.event {
         control.decide_template(name, language, event, decision.reason.as_deref())?;
+    }
+    if let Some(rating) = decision.quality {
+        control.rate_template(name, language, rating)?;
+    }
+    if let Some(category) = &decision.category {
+        let category =
+            Category::parse(category).ok_or_else(|| Problem(400, "category is none of Meta's".to_owned()))?;
+        control.refile_template(name, language, category, decision.refiled)?;
     }
     if let Some(held) = decision.held {
         control.set_template_held(name, language, held)?;
@@ -205,6 +251,12 @@ fn change_account(control: &Control, change: AccountChange) -> Answer {
     }
     if let Some(token) = change.add_token {
         control.add_token(&token.into());
+    }
+    if let Some(limit) = change.messaging_limit {
+        control.limit_messaging(Some(limit).filter(|limit| *limit > 0));
+    }
+    if let Some(rating) = change.quality {
+        control.rate_number(&first_number(control), rating)?;
     }
     if let Some(url) = change.webhook_url {
         let url = Some(url.as_str()).filter(|url| !url.is_empty());

@@ -75,6 +75,11 @@ struct Status<'a> {
     timestamp: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     recipient_id: Option<&'a str>,
+    /// Of a group, whose member is the participant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recipient_type: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recipient_participant_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     recipient_user_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -125,7 +130,7 @@ fn add<'a>(changes: &mut Vec<Change<'a>>, due_ms: i64, item: &'a Item, webhook_v
         errors: error.as_ref().map(|error| [error.to_status()]),
         ..status(sent, stage, due_ms, webhook_version)
     };
-    let contact = (stage != Stage::Failed).then(|| contact_of(&sent.person));
+    let contact = (stage != Stage::Failed && sent.group.is_none()).then(|| contact_of(&sent.person));
     if let Some(Change { value: ChangeValue::Statuses(last), .. }) = changes.last_mut()
         && last.metadata.phone_number_id == sent.number.phone_number_id
     {
@@ -154,15 +159,19 @@ fn status(sent: &Sent, stage: Stage, due_ms: i64, webhook_version: u32) -> Statu
         Stage::Failed => ("failed", false),
     };
     let user_id = Some(sent.person.user_id.as_str()).filter(|id| !id.is_empty());
+    let (phone, group) = (sent.person.phone.as_deref(), sent.group.as_deref());
     let price = sent.pricing.filter(|_| is_priced);
     let conversation = price.filter(|_| webhook_version < WITHOUT_CONVERSATION);
     Status {
         id: &sent.wamid,
         status: word,
         timestamp: (due_ms / 1_000).to_string(),
-        recipient_id: sent.person.phone.as_deref(),
+        recipient_id: group.or(phone),
+        recipient_type: group.map(|_| "group"),
+        // It was sent once, whoever gets it.
+        recipient_participant_id: phone.filter(|_| group.is_some() && stage != Stage::Sent && stage != Stage::Failed),
         // Of what failed, Meta says no more of the customer than it was told.
-        recipient_user_id: user_id.filter(|_| stage != Stage::Failed || sent.is_to_user_id),
+        recipient_user_id: user_id.filter(|_| group.is_none() && (stage != Stage::Failed || sent.is_to_user_id)),
         biz_opaque_callback_data: sent.callback_data.as_deref(),
         conversation: conversation.map(|price| json!({"id": sent.wamid, "origin": {"type": price.category}})),
         pricing: price.map(|price| Price {
@@ -220,6 +229,7 @@ mod tests {
                 username: None,
                 name: "Bea".to_owned(),
             }),
+            group: None,
             is_to_user_id: false,
             expires_ms: 0,
             callback_data: Some("mark".to_owned()),

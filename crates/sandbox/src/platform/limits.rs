@@ -56,8 +56,8 @@ impl PairPace {
 /// The customers who were written to outside of windows in the last 24 h.
 #[derive(Debug, Default)]
 pub(crate) struct Reached {
-    /// When each was written to last.
-    last_ms: HashMap<u32, i64>,
+    /// When each was written to last, and when before that.
+    last_ms: HashMap<u32, (i64, Option<i64>)>,
     /// The same in order; an entry that is no customer's last is passed over.
     order: VecDeque<(i64, u32)>,
 }
@@ -70,23 +70,31 @@ impl Reached {
                 break;
             }
             self.order.pop_front();
-            if self.last_ms.get(&other) == Some(&at_ms) {
+            if self.last_ms.get(&other).is_some_and(|(last_ms, _)| *last_ms == at_ms) {
                 self.last_ms.remove(&other);
             }
         }
-        let is_new = !self.last_ms.contains_key(&customer);
-        if is_new && self.last_ms.len() >= usize::try_from(max).unwrap_or(usize::MAX) {
+        let before_ms = self.last_ms.get(&customer).map(|(last_ms, _)| *last_ms);
+        if before_ms.is_none() && self.last_ms.len() >= usize::try_from(max).unwrap_or(usize::MAX) {
             return false;
         }
-        self.last_ms.insert(customer, now_ms);
+        self.last_ms.insert(customer, (now_ms, before_ms));
         self.order.push_back((now_ms, customer));
         true
     }
 
     /// A failed message gives its place back.
     pub(crate) fn give_back(&mut self, customer: u32, taken_ms: i64) {
-        if self.last_ms.get(&customer) == Some(&taken_ms) {
-            self.last_ms.remove(&customer);
+        match self.last_ms.get(&customer) {
+            // Of two messages in one day the first may have been delivered.
+            Some((last_ms, Some(before_ms))) if *last_ms == taken_ms && taken_ms - before_ms < DAY_MS => {
+                let before_ms = *before_ms;
+                self.last_ms.insert(customer, (before_ms, None));
+            }
+            Some((last_ms, _)) if *last_ms == taken_ms => {
+                self.last_ms.remove(&customer);
+            }
+            Some(_) | None => {}
         }
     }
 
@@ -153,6 +161,10 @@ mod tests {
         assert!(!reached.take(4, DAY_MS + 19, 2));
         assert!(reached.take(4, DAY_MS + 20, 2));
         assert_eq!(reached.count(), 2);
+        reached.give_back(4, DAY_MS + 20);
+        assert!(reached.take(4, DAY_MS + 21, 2) && reached.take(4, DAY_MS + 22, 2));
+        reached.give_back(4, DAY_MS + 22);
+        assert_eq!(reached.count(), 2, "the first of its messages was delivered");
     }
 
     #[test]

@@ -142,26 +142,27 @@ impl State {
             return Err(ApiError::new(131_009, "reaction.message_id is no message of the last 30 days"));
         }
         let has_bad_file = self.check_files(ask.now_ms, message)?;
-        let Recipient::Customer(recipient) = &message.recipient else {
-            return Err(ApiError::new(131_009, "to is no group of this number"));
-        };
         let template = match &message.body {
             Body::Template(given) => Some(self.template_for(given)?),
             _ => None,
         };
         let kind = self.kind_of(ask, message, template, &body)?;
+        let recipient = match &message.recipient {
+            Recipient::Customer(recipient) => recipient,
+            Recipient::Group(group) => {
+                let answer = self.take_for_group(ask, message, group, &kind, body)?;
+                return Ok(Taken { answer, fault: None });
+            }
+        };
         let to = self.resolve(ask, recipient)?;
         if kind.category == Category::Authentication && to.is_by_user_id {
             let details = "Authentication messages cannot be sent to a business-scoped user id";
             return Err(ApiError::new(131_062, details));
         }
         self.check_pace(ask, &to)?;
-        let verdict = self.judge(ask, &to, &kind);
-        let is_late = |error: &ApiError| self.config.late_codes.contains(&error.code);
-        let mut failure = match verdict {
-            Err(error) if !is_late(&error) => return Err(error),
-            Err(error) => Some(error),
-            Ok(()) => None,
+        let mut failure = match self.judge(ask, &to, &kind) {
+            Err(error) if !self.config.late_codes.contains(&error.code) => return Err(error),
+            verdict => verdict.err(),
         };
         if has_bad_file {
             failure.get_or_insert_with(|| ApiError::new(131_053, "The file is not what its type says"));
@@ -179,6 +180,7 @@ impl State {
             number: name.clone(),
             customer: to.customer,
             person: to.person.clone(),
+            group: None,
             is_to_user_id: to.is_by_user_id,
             expires_ms: ask.now_ms.saturating_add(kind.ttl_ms),
             callback_data: message.callback_data.clone(),
@@ -188,8 +190,8 @@ impl State {
         });
         let mut answered = json!({"id": sent.wamid});
         if kind.template_id.is_some() {
-            answered["message_status"] =
-                json!(if is_held.is_some() { "held_for_quality_assessment" } else { "accepted" });
+            let word = if is_held.is_some() { "held_for_quality_assessment" } else { "accepted" };
+            answered["message_status"] = json!(word);
         }
         let answer = answer(recipient.as_str(), &sent, answered);
         self.remember(ask, message, &sent, body, failure.as_ref().map(|error| error.code));
@@ -231,9 +233,16 @@ impl State {
         Ok(has_bad_file)
     }
 
-    fn remember(&mut self, ask: &Ask, message: &Message, sent: &Arc<Sent>, body: Arc<Value>, fails_with: Option<i64>) {
+    pub(crate) fn remember(
+        &mut self,
+        ask: &Ask,
+        message: &Message,
+        sent: &Arc<Sent>,
+        body: Arc<Value>,
+        fails_with: Option<i64>,
+    ) {
         let is_tappable = matches!(message.body, Body::Interactive(_) | Body::Template(_)) && fails_with.is_none();
-        if let Some(customer) = sent.customer {
+        if let Some(customer) = sent.customer.filter(|_| sent.group.is_none()) {
             let thread = self.threads.entry((ask.number, customer)).or_default();
             if is_tappable {
                 thread.tappable = Some(Tappable { wamid: sent.wamid.clone(), body: body.clone() });
@@ -251,7 +260,7 @@ impl State {
             wamid: sent.wamid.clone(),
             at_ms: ask.now_ms,
             to: to.to_owned(),
-            customer: sent.person.id().to_owned(),
+            customer: sent.group.as_deref().unwrap_or_else(|| sent.person.id()).to_owned(),
             phone_number_id: sent.number.phone_number_id.clone(),
             callback_data: sent.callback_data.clone(),
             kind: message.body.kind(),

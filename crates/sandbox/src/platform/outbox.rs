@@ -27,6 +27,8 @@ pub(crate) struct Sent {
     /// `None`: nobody has this number.
     pub(crate) customer: Option<u32>,
     pub(crate) person: Arc<Person>,
+    /// The group that it was sent to; then the person is a member.
+    pub(crate) group: Option<Arc<str>>,
     /// Whether it was sent to the business-scoped id.
     pub(crate) is_to_user_id: bool,
     pub(crate) expires_ms: i64,

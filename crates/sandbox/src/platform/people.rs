@@ -98,6 +98,31 @@ impl People {
         phone::is_same(one, other) || (known.is_some() && known == self.find(other))
     }
 
+    /// Another number, and another id with it; who the customer is then. `None` where somebody else has the number.
+    pub(crate) fn change_phone(&mut self, index: u32, phone: &str) -> Option<Arc<Person>> {
+        let digits = phone::digits(phone)?.into_owned();
+        if self.find(&digits).is_some() {
+            return None;
+        }
+        let user_id = made_up_id(Some(&digits), index);
+        let customer = self.get_mut(index)?;
+        let before = customer.person.clone();
+        let after = Arc::new(Person {
+            phone: Some(digits.clone()),
+            user_id: user_id.clone(),
+            username: before.username.clone(),
+            name: before.name.clone(),
+        });
+        customer.person = after.clone();
+        if let Some(phone) = &before.phone {
+            self.by_phone.remove(phone::canonical(phone).as_ref());
+        }
+        self.by_user_id.remove(&before.user_id);
+        self.by_phone.insert(phone::canonical(&digits).into_owned(), index);
+        self.by_user_id.insert(user_id, index);
+        Some(after)
+    }
+
     pub(crate) fn get(&self, index: u32) -> Option<&Customer> {
         self.all.get(usize::try_from(index).ok()?)
     }

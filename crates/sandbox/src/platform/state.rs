@@ -15,6 +15,7 @@ use super::address::Addresses;
 use super::config::PlatformConfig;
 use super::error::ApiError;
 use super::fault::Faults;
+use super::group::Group;
 use super::limits::{PairPace, Reached, Throughput};
 use super::log::{AcceptedMessage, ReadMessage, RefusedMessage, Ring};
 use super::media::MediaStore;
@@ -40,6 +41,8 @@ pub(crate) struct State {
     pub(crate) people: People,
     /// By number and customer.
     pub(crate) threads: HashMap<(u32, u32), Thread>,
+    /// By their ids.
+    pub(crate) groups: HashMap<String, Group>,
     pub(crate) templates: Templates,
     /// Messages of templates that are held, by the template's id.
     pub(crate) held: HashMap<u64, Vec<Arc<Sent>>>,
@@ -167,6 +170,7 @@ impl State {
             number_places: HashMap::new(),
             people: People::default(),
             threads: HashMap::new(),
+            groups: HashMap::new(),
             templates: Templates::default(),
             held: HashMap::new(),
             reached: Reached::default(),

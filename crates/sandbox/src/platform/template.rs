@@ -23,6 +23,8 @@ pub(crate) struct Template {
     pub(crate) needs: Needs,
     /// Whether its messages are held until control says what becomes of them.
     pub(crate) is_held: bool,
+    /// What Meta has announced that it will be filed under.
+    pub(crate) correct_category: Option<Category>,
     /// When it was edited last.
     pub(crate) edited_ms: Option<i64>,
 }
@@ -120,6 +122,7 @@ impl Template {
             is_named: format.eq_ignore_ascii_case("named"),
             ttl_s: definition.get("message_send_ttl_seconds").and_then(Value::as_i64),
             is_held: false,
+            correct_category: None,
             edited_ms: None,
         })
     }

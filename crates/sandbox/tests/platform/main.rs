@@ -8,4 +8,5 @@ mod customers;
 mod delivery;
 mod faults;
 mod graph;
+mod news;
 mod support;

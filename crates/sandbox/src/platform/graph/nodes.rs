@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::fields::{chosen, page};
 use super::{Answer, Ask, success};
 use crate::platform::error::ApiError;
+use crate::platform::news::tier;
 use crate::platform::state::{Number, State};
 
 const NUMBER_DEFAULTS: &[&str] = &[
@@ -62,15 +63,6 @@ fn number_value(state: &State, number: &Number) -> Value {
         "webhook_configuration": addresses,
         "health_status": health(state, Some(number)),
     })
-}
-
-/// Meta's word for a messaging limit.
-pub(super) fn tier(limit: Option<u32>) -> String {
-    match limit {
-        None => "TIER_UNLIMITED".to_owned(),
-        Some(limit) if limit >= 1_000 => format!("TIER_{}K", limit / 1_000),
-        Some(limit) => format!("TIER_{limit}"),
-    }
 }
 
 /// Whether messages can be sent, and what stands in the way.

@@ -43,6 +43,9 @@ fn value(template: &Template) -> Value {
         "quality_score": {"score": template.quality},
         "rejected_reason": template.rejected_reason.as_deref().unwrap_or("NONE"),
     });
+    if let Some(category) = template.correct_category {
+        value["correct_category"] = json!(category.as_str().to_ascii_uppercase());
+    }
     if let Some(ttl_s) = template.ttl_s {
         value["message_send_ttl_seconds"] = json!(ttl_s);
     }
