@@ -3,11 +3,11 @@
 
 mod bare;
 mod beside;
-mod cpu;
+pub(crate) mod cpu;
 mod embedded;
 mod http;
 mod noop;
-mod processes;
+pub(crate) mod processes;
 mod report;
 mod sent;
 

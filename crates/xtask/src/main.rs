@@ -7,6 +7,7 @@
 #![allow(clippy::print_stdout)]
 
 mod bench;
+mod bench_sends;
 mod corpus;
 mod faults;
 mod fuzz;
@@ -85,6 +86,10 @@ enum Command {
     /// A bare lapin publish loop, a bare consume-publish-acknowledge loop and a signed no-op handler stand beside our
     /// ingress and our router on PostgreSQL. Release builds; medians of the rounds.
     Bench(bench::BenchArgs),
+    /// Measure the way out: sends a second with their statuses coming back, the pace, an urgent one behind many
+    ///
+    /// A sender, an ingress, the sandbox, a private broker and a private PostgreSQL, each a process of its own. Release builds.
+    BenchSends(bench_sends::BenchSendsArgs),
 }
 
 fn main() -> ExitCode {
@@ -130,6 +135,7 @@ async fn run(command: Command) -> anyhow::Result<Option<Count>> {
         Command::Lint => lint::run().await.map(Some),
         Command::Faults(args) => faults::run(args).await.map(Some),
         Command::Bench(args) => bench::run(args).await.map(|()| None),
+        Command::BenchSends(args) => bench_sends::run(args).await.map(|()| None),
     }
 }
 

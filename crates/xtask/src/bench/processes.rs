@@ -126,7 +126,7 @@ impl Bench {
 
 /// How long `messages` take at the speed between the first look at which some were done and the first at which all were.
 /// Both sides of a comparison are timed by this: neither is charged for how it starts and ends.
-pub(super) async fn time_of(messages: usize, done: impl AsyncFn() -> usize) -> anyhow::Result<Duration> {
+pub(crate) async fn time_of(messages: usize, done: impl AsyncFn() -> usize) -> anyhow::Result<Duration> {
     let started_at = Instant::now();
     let deadline = started_at + STEP_MAX;
     let mut first = None;
@@ -149,7 +149,7 @@ pub(super) async fn time_of(messages: usize, done: impl AsyncFn() -> usize) -> a
     }
 }
 
-pub(super) async fn stop(mut child: Child) -> anyhow::Result<()> {
+pub(crate) async fn stop(mut child: Child) -> anyhow::Result<()> {
     if let Some(pid) = child.id().and_then(|pid| i32::try_from(pid).ok()).and_then(rustix::process::Pid::from_raw) {
         rustix::process::kill_process(pid, rustix::process::Signal::TERM)?;
     }
