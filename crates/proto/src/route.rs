@@ -78,6 +78,7 @@ pub fn decode_route_input(bytes: &[u8]) -> Result<RouteInput, InvalidField> {
         closes: wire.closes,
         first_contact: wire.first_contact,
         reply_template: wire.reply_template,
+        menu_here: wire.menu_here,
         referral: wire.referral.map(|referral| Referral {
             source_id: referral.source_id,
             source_type: referral.source_type,
@@ -130,6 +131,7 @@ impl From<&RouteInput> for v1::RouteInput {
             open_priority,
             first_contact: input.first_contact,
             reply_template: input.reply_template.clone(),
+            menu_here: input.menu_here,
             referral: input.referral.as_ref().map(|referral| v1::RouteReferral {
                 source_id: referral.source_id.clone(),
                 source_type: referral.source_type.clone(),

@@ -7,7 +7,7 @@ use waypost_cloud_api::wamid;
 use waypost_domain::{TeamName, phone};
 use waypost_proto::route::decode_route_input;
 use waypost_proto::team_message::About;
-use waypost_store::{EventKey, InboxRow, KnownEvent, StoredDecision};
+use waypost_store::{EventKey, InboxRow, KnownEvent, Store, StoreError, StoredDecision, TappedSend};
 
 use crate::inbound::Inbound;
 
@@ -59,6 +59,29 @@ impl Originals {
     pub(crate) fn of(&self, inbound: &Inbound) -> Option<Original> {
         keys(inbound).iter().find_map(|key| self.known.get(key)).cloned()
     }
+}
+
+/// What the taps of a batch were on, of what we sent ourselves: by wamid.
+#[derive(Debug, Default)]
+pub struct Taps(HashMap<String, TappedSend>);
+
+impl Taps {
+    /// Asks nothing of the store where nobody tapped on anything.
+    pub(crate) async fn of<'a>(store: &Store, all: impl Iterator<Item = &'a Inbound>) -> Result<Self, StoreError> {
+        let tapped: Vec<&str> = all.filter_map(tapped_on).collect();
+        store.tapped_sends(&tapped).await.map(Self)
+    }
+
+    /// What this one is a tap on; `None` where it is none, or others sent what it is on.
+    pub(crate) fn on(&self, inbound: &Inbound) -> Option<&TappedSend> {
+        self.0.get(tapped_on(inbound)?)
+    }
+}
+
+fn tapped_on(inbound: &Inbound) -> Option<&str> {
+    let message = inbound.content.message()?;
+    message.tap.as_ref()?;
+    message.quoted.as_ref().map(|quoted| quoted.id.as_str())
 }
 
 /// Under which keys the message that this one is about may be stored.

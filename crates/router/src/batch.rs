@@ -25,7 +25,7 @@ use waypost_store::{
 };
 use waypost_worker::Claim;
 
-use crate::about::Originals;
+use crate::about::{Originals, Taps};
 use crate::config::RouterConfig;
 use crate::inbound::{Content, Inbound};
 
@@ -69,13 +69,14 @@ pub struct Outgoing {
     pub again: bool,
 }
 
-/// What is stored of a batch's events, in their order, and of the messages that they are about, as it was `read_at`; what the
-/// events show of who somebody is; and what is stored with their decisions of the queues that rules ask about.
+/// What is stored of a batch's events, in their order, and of the messages that they are about, as it was `read_at`; what of
+/// ours they are taps on; what the events show of who somebody is; and what is stored with their decisions of the queues that rules ask about.
 #[derive(Debug)]
 pub struct Stored<'a> {
     pub read_at: Timestamp,
     pub known: Vec<Option<KnownEvent>>,
     pub originals: Originals,
+    pub taps: &'a Taps,
     pub observations: &'a [Observation],
     pub queues: &'a TeamQueues,
 }
@@ -101,6 +102,7 @@ struct Work<'a> {
     /// When what is new counts as recorded.
     now: Timestamp,
     originals: Originals,
+    taps: &'a Taps,
     queues: &'a TeamQueues,
     conversations: HashMap<Pair, Conversation>,
     /// The conversations before, of pairs that had no open one when the batch began.
@@ -136,7 +138,7 @@ pub async fn decide_batch(
     arrivals: &[Arrival],
     stored: Stored<'_>,
 ) -> Result<Decided, StoreError> {
-    let Stored { read_at, known, originals, observations, queues } = stored;
+    let Stored { read_at, known, originals, taps, observations, queues } = stored;
     let (open, observed) = unpublished(claim, arrivals, known, observations);
     let duplicates = (arrivals.len() - open.len()) as u64;
     let decided = Decided { duplicates, ..Decided::default() };
@@ -162,6 +164,7 @@ pub async fn decide_batch(
         tx,
         now: read_at,
         originals,
+        taps,
         queues,
         conversations,
         last_resolved,

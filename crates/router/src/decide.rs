@@ -9,7 +9,7 @@ use waypost_live::RulesInForce;
 use waypost_proto::extras::encode_extras;
 use waypost_proto::route::{encode_route_input, fit_route_input};
 use waypost_rules::{Decision, OpenConversation, PreviousTeam, RouteInput, Scratch, Semantics, TeamQueues};
-use waypost_store::{ContactRecord, StoredDecision};
+use waypost_store::{ContactRecord, StoredDecision, TappedSend};
 
 use crate::metrics;
 
@@ -28,6 +28,8 @@ pub struct Known<'a> {
     pub closes: bool,
     /// Who got the message that this one changes.
     pub edited: Option<&'a TeamName>,
+    /// What of ours this is a tap on.
+    pub tapped: Option<&'a TappedSend>,
     /// What the broker said of teams' queues, where rules ask.
     pub queues: &'a TeamQueues,
 }
@@ -83,7 +85,8 @@ fn count_shadow(rules: &RulesInForce, input: &RouteInput, decision: &Decision, s
 }
 
 fn route_input(message: &InboundMessage, known: Known<'_>) -> RouteInput {
-    let Known { number, received_at, number_language, contact, open, previous_team, closes, edited, queues } = known;
+    let Known { number, received_at, number_language, contact, open, previous_team, closes, edited, tapped, queues } =
+        known;
     let attributes = contact.map(|contact| contact.attributes.clone()).unwrap_or_default();
     // Contacts have no fields of their own for these two yet.
     let attribute = |name: &str| attributes.get(name).filter(|value| !value.is_empty()).cloned();
@@ -112,8 +115,15 @@ fn route_input(message: &InboundMessage, known: Known<'_>) -> RouteInput {
             Some(Conversation { binding: None, .. }) => Semantics::BeforeBindings,
             Some(_) | None => Semantics::Bindings,
         },
+        reply_template: tapped.and_then(|send| send.template.clone()),
+        menu_here: tapped.map(|send| is_here(send, open)),
         ..RouteInput::of_message(message)
     }
+}
+
+/// A menu that was sent in the conversation that is open. A template is none: it may be weeks old.
+fn is_here(send: &TappedSend, open: Option<&Conversation>) -> bool {
+    send.template.is_none() && open.is_some_and(|open| send.conversation == Some(open.id))
 }
 
 /// Where nobody told: by the number, or else the BSUID, that the message shows.

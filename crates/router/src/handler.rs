@@ -16,7 +16,7 @@ use waypost_proto::v1::DecisionExtras;
 use waypost_store::{Diversion, DivertedMessage, Rebind, Store, StoreError, StoredDecision};
 use waypost_worker::{Claim, ClaimedBatch, HandleError, Handler};
 
-use crate::about::{self, Originals};
+use crate::about::{self, Originals, Taps};
 use crate::activity;
 use crate::batch::{Arrival, Decided, NOTICE, Outgoing, Stored, decide_batch};
 use crate::config::RouterConfig;
@@ -138,6 +138,7 @@ impl RouteHandler {
         let observations = observations(arrivals, &self.shared.config, rules.look_at_language());
         // Nothing is known, and nothing stored, where no rule asks.
         let queues = self.shared.teams.queues_at(&rules.look_at_queues_of(), now());
+        let taps = Taps::of(&self.shared.store, arrivals.iter().map(|arrival| &*arrival.inbound)).await?;
         let oldest_at = arrivals.iter().map(|arrival| arrival.inbound.received_at).min();
         let position = claim.position();
         let mut attempt = 0;
@@ -146,7 +147,8 @@ impl RouteHandler {
             let Shared { config, ids, store, .. } = &*self.shared;
             let (tx, mut known) = store.begin_batch_with(&claim.fence(oldest_at), &keys, &observations).await?;
             let originals = Originals::new(&keys[arrivals.len()..], known.split_off(arrivals.len()));
-            let stored = Stored { read_at: now(), known, originals, observations: &observations, queues: &queues };
+            let stored =
+                Stored { read_at: now(), known, originals, taps: &taps, observations: &observations, queues: &queues };
             let error = match decide_batch(rules, config, &**ids, claim, tx, arrivals, stored).await {
                 Ok(decided) => return Ok(decided),
                 Err(error) => error,

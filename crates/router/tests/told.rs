@@ -135,6 +135,7 @@ async fn rules_in_the_shadow_are_counted_and_decide_nothing() {
             open: None,
             previous_team: None,
             closes: false,
+            tapped: None,
             queues: &TeamQueues::default(),
         };
         let (decision, _) = decide(&rules, &message, known, &mut Scratch::default());

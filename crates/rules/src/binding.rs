@@ -187,9 +187,9 @@ fn move_of(rule: &Rule, input: &RouteInput, open: &OpenConversation) -> Move {
     rule.moves.unwrap_or(if moves { Move::UnlessHeld } else { Move::Never })
 }
 
-/// Without stored sends, Meta's type has to tell: `interactive` is a tap on a menu, which lives in a conversation;
+/// Of a message that others have sent, Meta's type has to tell: `interactive` is a tap on a menu, which lives in a conversation;
 /// `button` one on a template, which may be weeks old.
 /// <https://developers.facebook.com/docs/whatsapp/cloud-api/webhooks/payload-examples>
 fn is_menu_tap(input: &RouteInput) -> bool {
-    input.reply_id.is_some() && input.message_type == "interactive"
+    input.reply_id.is_some() && input.menu_here.unwrap_or(input.message_type == "interactive")
 }

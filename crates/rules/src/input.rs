@@ -35,6 +35,8 @@ pub struct RouteInput {
     pub reply_id: Option<String>,
     /// The template that the button belongs to, where that is known.
     pub reply_template: Option<String>,
+    /// Whether the tapped menu was sent in the open conversation, where it is known what was sent.
+    pub menu_here: Option<bool>,
     /// The advertisement that brought the customer here.
     pub referral: Option<Referral>,
     /// What is known of the customer, e.g. `tier`.
@@ -134,7 +136,7 @@ impl RouteInput {
                 source_type: referral.source_type.clone(),
                 source_url: referral.source_url.clone(),
             }),
-            // No template is known: Meta names the message that a button belongs to.
+            // Meta names the message that a button belongs to, and whoever has sent it knows what that was.
             ..Self::default()
         }
     }

@@ -321,6 +321,7 @@ fn input() -> impl Strategy<Value = RouteInput> {
                 quoted,
                 reply_id,
                 reply_template,
+                menu_here: None,
                 referral,
                 attributes: attribute("tier", tier).into_iter().chain(attribute("ltv", ltv)).collect(),
                 language,

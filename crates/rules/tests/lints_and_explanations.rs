@@ -22,20 +22,6 @@ fn check(name: &str, rules: &[String], want: &[&str]) {
 }
 
 #[test]
-fn a_condition_that_nobody_can_know_yet_is_refused() {
-    for when in ["{ template='welcome' }", "{ template={ exists=true } }", "{ keyword='x', not={ template='t*' } }"] {
-        let text = format!("{HEAD}{}", rule("r", &format!("team='a'\nwhen={when}")));
-        let findings = check_text(&text);
-        let [finding] = &findings[..] else { panic!("{when}: {findings:?}") };
-        assert_eq!((finding.severity, &*finding.field), (Severity::Error, "rules.r.when.template"), "{when}");
-        assert!(finding.problem.starts_with("needs stored sends"), "{when}: {}", finding.problem);
-        assert!(finding.line.is_some(), "{when}");
-        // A version of an earlier release goes on deciding.
-        assert!(RuleSet::parse(&text).is_ok(), "{when}");
-    }
-}
-
-#[test]
 fn what_takes_conversations_away_is_looked_at() {
     let menu = |more: &str| rule("r", &format!("team='a'\nwhen={{ reply='pay' }}\n{more}"));
     check("a menu", &[menu("")], &[]);

@@ -64,7 +64,7 @@ pub use schema::{ROLES, Role, SchemaState, grants};
 pub use sends::{
     Attempt, BarScope, BarWhat, ClaimedSend, DueSend, FailedSend, FoldedStatuses, NewSend, PortfolioUse, Reach,
     RecentSend, SendAnswer, SendAnswered, SendBar, SendFacts, SendFilter, SendPrice, SendRow, SendTx, StoredSend,
-    UnsettledSend, Verdict,
+    TappedSend, UnsettledSend, Verdict,
 };
 pub use templates::TemplateRow;
 

@@ -142,6 +142,7 @@ pub(super) fn parse(text: &str) -> Result<Line, InputError> {
         quoted: json.quoted,
         reply_id: json.reply,
         reply_template: json.template,
+        menu_here: None,
         referral: referred.then_some(Referral {
             source_id: json.referral,
             source_type: json.referral_type,

@@ -226,6 +226,8 @@ pub struct RouteInput {
     pub language_source: ::core::option::Option<::prost::alloc::string::String>,
     #[prost(uint32, optional, tag = "41")]
     pub language_confidence: ::core::option::Option<u32>,
+    #[prost(bool, optional, tag = "56")]
+    pub menu_here: ::core::option::Option<bool>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct RouteWords {

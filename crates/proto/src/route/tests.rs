@@ -26,6 +26,7 @@ fn what_was_stored_reads_back_the_same() {
         closes: true,
         first_contact: true,
         reply_template: Some("welcome".into()),
+        menu_here: Some(true),
         referral: Some(Referral { source_id: Some("1".into()), source_type: None, source_url: Some("u".into()) }),
         language: Some("es".into()),
         language_source: Some(LanguageSource::Guess),

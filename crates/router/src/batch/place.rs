@@ -52,6 +52,7 @@ impl Work<'_> {
             previous_team: before.clone(),
             closes,
             edited: edited.and_then(|original| original.team.as_ref()),
+            tapped: self.taps.on(&arrival.inbound),
             queues: self.queues,
         };
         let (mut decision, effects) = decide(self.rules, message, known, &mut self.scratch);

@@ -19,6 +19,7 @@ struct Beside {
     contact: Option<ContactRecord>,
     open: Option<Conversation>,
     previous_team: Option<PreviousTeam>,
+    tapped: Option<TappedSend>,
     queues: TeamQueues,
 }
 
@@ -34,6 +35,7 @@ impl Beside {
             previous_team: self.previous_team.clone(),
             edited: None,
             closes: false,
+            tapped: self.tapped.as_ref(),
             queues: &self.queues,
         }
     }
@@ -71,10 +73,20 @@ fn contact() -> ContactRecord {
 #[test]
 fn of_the_message() {
     check("a text", TEXT, &Beside::default(), &of_text());
-    // Meta says which message a button belongs to, and not of which template that was.
     let button = r#"{"type":"button","context":{"id":"wamid.EARLIER"},"button":{"payload":"pay","text":"Pay"}}"#;
     let tapped = RouteInput { message_type: "button".to_owned(), reply_id: some("pay"), ..of_text() };
-    check("a tap", button, &Beside::default(), &RouteInput { text: some("Pay"), reply_template: None, ..tapped });
+    let tapped = || RouteInput { text: some("Pay"), ..tapped.clone() };
+    check("a tap on what others sent", button, &Beside::default(), &tapped());
+    // Meta says which message a button belongs to; what that was, we know.
+    let of = |template: Option<&str>, conversation| {
+        let template = template.map(str::to_owned);
+        Beside { tapped: Some(TappedSend { template, conversation }), ..Beside::default() }
+    };
+    let reply_template = some("invoice");
+    let invoice = RouteInput { reply_template, menu_here: Some(false), ..tapped() };
+    check("a tap on a template", button, &of(Some("invoice"), None), &invoice);
+    let elsewhere = RouteInput { menu_here: Some(false), ..tapped() };
+    check("a tap on a menu of an earlier conversation", button, &of(None, None), &elsewhere);
     let advertisement = r#"{"type":"text","text":{"body":"hi"},
         "referral":{"source_type":"ad","source_id":"7","source_url":"https://x/7","headline":"Buy"}}"#;
     let [source_id, source_type, source_url] = ["7", "ad", "https://x/7"].map(some);

@@ -1,4 +1,4 @@
-//! What is shown and, with one exception, does not refuse: rules that can never decide, menus that nobody follows, languages
+//! What is shown and does not refuse: rules that can never decide, menus that nobody follows, languages
 //! without a way to a person, samples that come out otherwise.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -10,7 +10,7 @@ use super::{import, moving, people, teams, values};
 use crate::atom::{Atom, Field, TextMatch};
 use crate::compile::RuleSet;
 use crate::describe::condition;
-use crate::finding::{Finding, Severity, of_rule, of_set};
+use crate::finding::{Finding, of_rule, of_set};
 use crate::model::{Conjunct, Definition, Literal, OnUnknown, Phase};
 use crate::pattern::range_without_letters;
 
@@ -45,7 +45,6 @@ pub fn warnings(set: &RuleSet) -> Vec<Finding> {
             findings.push(of_rule(at, rule, "when", problem));
         }
     }
-    templates(definition, &mut findings);
     patterns(definition, &mut findings);
     languages(definition, &mut findings);
     language_sources(definition, &mut findings);
@@ -172,24 +171,6 @@ fn exclusive(a: &Atom, b: &Atom) -> bool {
         }
         (Atom::Percent(a), Atom::Percent(b)) => a.seed == b.seed && (a.to <= b.from || b.to <= a.from),
         (_, _) => false,
-    }
-}
-
-/// Rules that wait for what nobody knows yet. Refused here and not when a set is compiled: a version of an earlier release
-/// that says so goes on without them.
-fn templates(definition: &Definition, findings: &mut Vec<Finding>) {
-    for (at, rule) in definition.enabled() {
-        let mut literals = rule.literals();
-        let asks = |literal: &Literal| {
-            let (Atom::Value { field, .. } | Atom::Exists(field)) = &literal.atom else { return false };
-            *field == Field::ReplyTemplate
-        };
-        if literals.any(asks) {
-            let problem = "needs stored sends, which there are none of yet: Meta names the message that a button \
-                           belongs to, not its template; use reply";
-            let finding = of_rule(at, rule, "when.template", problem.to_owned());
-            findings.push(Finding { severity: Severity::Error, ..finding });
-        }
     }
 }
 

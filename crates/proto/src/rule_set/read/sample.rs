@@ -56,6 +56,7 @@ impl Reader {
             group_id: wire.group_id,
             reply_id: wire.reply_id,
             reply_template: wire.reply_template,
+            menu_here: None,
             referral: wire.referral.map(|referral| Referral {
                 source_id: referral.source_id,
                 source_type: referral.source_type,
