@@ -74,7 +74,7 @@ fn with_arguments(words: &[&str]) -> anyhow::Result<Command> {
 
 #[test]
 fn every_help_teaches() -> anyhow::Result<()> {
-    let commands: [&[&str]; 18] = [
+    let commands: [&[&str]; 21] = [
         &[],
         &["demo"],
         &["run"],
@@ -93,6 +93,9 @@ fn every_help_teaches() -> anyhow::Result<()> {
         &["tail"],
         &["webhook"],
         &["webhook", "test"],
+        &["sandbox"],
+        &["sandbox", "fault"],
+        &["sandbox", "customer"],
     ];
     for words in commands {
         let mut command = with_arguments(words)?;
