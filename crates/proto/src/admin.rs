@@ -1,5 +1,5 @@
-//! The administration's messages as JSON, by their descriptors: the canonical protobuf mapping, with the fields' own
-//! names. What the audit log keeps and the command line prints.
+//! The messages of the administration and the gateway as JSON, by their descriptors: the canonical protobuf mapping, with
+//! the fields' own names. What the audit log keeps and the command line prints.
 
 use std::sync::LazyLock;
 
@@ -10,13 +10,20 @@ use serde_json::Value;
 /// The files of package `waypost.admin.v1` and what they import, as an encoded `FileDescriptorSet`.
 pub const DESCRIPTOR_SET: &[u8] = include_bytes!("generated/waypost.admin.v1.binpb");
 
+/// The same of package `waypost.gateway.v1`.
+pub const GATEWAY_DESCRIPTOR_SET: &[u8] = include_bytes!("generated/waypost.gateway.v1.binpb");
+
 /// Parsed once; nothing in it changes.
 static POOL: LazyLock<DescriptorPool> = LazyLock::new(|| {
-    // The bytes are committed and held to the sources by a test.
-    DescriptorPool::decode(DESCRIPTOR_SET).unwrap_or_else(|error| unreachable!("{error}"))
+    let mut pool = DescriptorPool::new();
+    for set in [DESCRIPTOR_SET, GATEWAY_DESCRIPTOR_SET] {
+        // The bytes are committed and held to the sources by a test. A file that is in both is the same file.
+        pool.decode_file_descriptor_set(set).unwrap_or_else(|error| unreachable!("{error}"));
+    }
+    pool
 });
 
-/// All messages and services of the administration.
+/// All messages and services of both.
 pub fn descriptors() -> &'static DescriptorPool {
     &POOL
 }

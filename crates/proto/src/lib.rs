@@ -1,7 +1,7 @@
 //! The internal messages' protobuf code, and their conversion into domain types.
 //!
-//! What the components tell each other over the bus, and the administration's messages (feature `admin`), clients
-//! (`client`) and servers (`server`), are defined in `/proto`; the code here is generated from it and committed
+//! What the components tell each other over the bus, and the messages (feature `admin`), clients (`client`) and servers
+//! (`server`) of the administration and the gateway, are defined in `/proto`; the code here is generated from it and committed
 //! (`tests/generated*.rs` fail when it is stale). This crate must never do I/O or read a clock.
 
 #[cfg(feature = "admin")]
@@ -22,6 +22,8 @@ pub mod reasons;
 pub mod resources;
 pub mod route;
 pub mod rule_set;
+#[cfg(feature = "admin")]
+pub mod sends;
 pub mod team_message;
 #[cfg(any(feature = "client", feature = "server"))]
 pub mod unary;
@@ -45,4 +47,18 @@ pub mod rules_v1 {
 pub mod admin_v1 {
     #![allow(missing_docs, clippy::all, unused, unreachable_pub, reason = "generated")]
     include!("generated/waypost.admin.v1.rs");
+}
+
+/// Package `waypost.sends.v1`.
+#[cfg(feature = "admin")]
+pub mod sends_v1 {
+    #![allow(missing_docs, clippy::all, reason = "generated")]
+    include!("generated/waypost.sends.v1.rs");
+}
+
+/// Package `waypost.gateway.v1`.
+#[cfg(feature = "admin")]
+pub mod gateway_v1 {
+    #![allow(missing_docs, clippy::all, unused, unreachable_pub, reason = "generated")]
+    include!("generated/waypost.gateway.v1.rs");
 }

@@ -10,5 +10,8 @@ pub const MESSAGE_UNKNOWN: &str = "MESSAGE_UNKNOWN";
 /// Nothing is known of this contact.
 pub const CONTACT_UNKNOWN: &str = "CONTACT_UNKNOWN";
 
+/// None of the business's numbers has this name.
+pub const NUMBER_UNKNOWN: &str = "NUMBER_UNKNOWN";
+
 /// What is given is not the name of a version of the rules.
 pub const NO_VERSION_NAME: &str = "NO_VERSION_NAME";

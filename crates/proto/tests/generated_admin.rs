@@ -1,5 +1,5 @@
-//! Holds the committed code and descriptors of the administration to `/proto/waypost/admin`; `WAYPOST_REGENERATE=1`
-//! writes them anew instead.
+//! Holds the committed code and descriptors of the administration and the gateway, and of what both share, to
+//! `/proto/waypost/admin`, `gateway` and `sends`; `WAYPOST_REGENERATE=1` writes them anew instead.
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 
@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use prost::Message;
 use prost_build::{Service, ServiceGenerator};
+use prost_types::FileDescriptorSet;
 
 #[test]
 fn generated_code_is_current() {
@@ -30,22 +31,39 @@ fn compare(made: &Path) {
     assert!(have == want, "{name:?} is stale: run WAYPOST_REGENERATE=1 cargo test -p waypost-proto");
 }
 
+/// The packages that are served. What they share is generated before, on its own.
+const SERVED: [&str; 2] = ["admin", "gateway"];
+
 fn generate(folder: &Path) {
     let root = crate_root().join("../../proto");
-    let files = std::fs::read_dir(root.join("waypost/admin/v1")).unwrap();
-    let mut sources: Vec<PathBuf> = files.map(|file| file.unwrap().path()).collect();
-    sources.sort();
-    let mut descriptors = protox::compile(&sources, [&root]).unwrap();
+    config(folder).compile_fds(descriptors(&root, "sends")).unwrap();
+    for package in SERVED {
+        let mut descriptors = descriptors(&root, package);
+        let mut config = config(folder);
+        config.extern_path(".waypost.sends.v1", "crate::sends_v1");
+        config.service_generator(Box::new(ClientsAndServers)).compile_fds(descriptors.clone()).unwrap();
+        // Places and comments take most of a descriptor set, and nobody asks the compiled-in one for them.
+        for file in &mut descriptors.file {
+            file.source_code_info = None;
+        }
+        std::fs::write(folder.join(format!("waypost.{package}.v1.binpb")), descriptors.encode_to_vec()).unwrap();
+    }
+}
+
+fn config(folder: &Path) -> prost_build::Config {
     let mut config = prost_build::Config::new();
     config.enable_type_names().btree_map(["."]).out_dir(folder);
     // That package is generated on its own (`generated.rs`).
     config.extern_path(".waypost.rules.v1", "crate::rules_v1");
-    config.service_generator(Box::new(ClientsAndServers)).compile_fds(descriptors.clone()).unwrap();
-    // Places and comments take most of a descriptor set, and nobody asks the compiled-in one for them.
-    for file in &mut descriptors.file {
-        file.source_code_info = None;
-    }
-    std::fs::write(folder.join("waypost.admin.v1.binpb"), descriptors.encode_to_vec()).unwrap();
+    config
+}
+
+/// The files of a package, and what they import.
+fn descriptors(root: &Path, package: &str) -> FileDescriptorSet {
+    let files = std::fs::read_dir(root.join(format!("waypost/{package}/v1"))).unwrap();
+    let mut sources: Vec<PathBuf> = files.map(|file| file.unwrap().path()).collect();
+    sources.sort();
+    protox::compile(&sources, [root]).unwrap()
 }
 
 /// Clients and servers of our own behind `dyn`: tonic's are generic over what carries or does the work, so that each crate

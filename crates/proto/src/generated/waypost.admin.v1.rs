@@ -2561,6 +2561,511 @@ pub mod calendar_service_server {
         }
     }
 }
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ConsentEntry {
+    /// `consentEntries/{entry}`.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// `contacts/{contact}`.
+    #[prost(string, tag = "2")]
+    pub contact: ::prost::alloc::string::String,
+    /// To which brand of the business; empty where it has only one.
+    #[prost(string, tag = "3")]
+    pub brand: ::prost::alloc::string::String,
+    /// Unspecified: a stop of all that the brand sends.
+    #[prost(enumeration = "crate::sends_v1::Category", tag = "4")]
+    pub category: i32,
+    #[prost(enumeration = "ConsentChange", tag = "5")]
+    pub change: i32,
+    /// Of a grant.
+    #[prost(enumeration = "crate::sends_v1::ConsentBasis", tag = "6")]
+    pub basis: i32,
+    /// When the customer said so, by their clock; absent for an import that does not tell.
+    #[prost(message, optional, tag = "7")]
+    pub said_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// When it was kept.
+    #[prost(message, optional, tag = "8")]
+    pub create_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// How it is known: `keyword`, `button`, `preference`, `call_permission`, `api`, `import`, `agent`, or `error_131050`: Meta
+    /// refused a message because the customer had stopped marketing.
+    #[prost(string, tag = "9")]
+    pub how: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "10")]
+    pub evidence: ::core::option::Option<ConsentEvidence>,
+    /// The message that it was said in, by its id (wamid), or another system's own id of it; empty for none.
+    #[prost(string, tag = "11")]
+    pub source_id: ::prost::alloc::string::String,
+    /// Who kept it: `tokens/{token}`, or a part of Waypost.
+    #[prost(string, tag = "12")]
+    pub creator: ::prost::alloc::string::String,
+    /// Output only: what the token of the creator is called.
+    #[prost(string, tag = "13")]
+    pub creator_title: ::prost::alloc::string::String,
+}
+impl ::prost::Name for ConsentEntry {
+    const NAME: &'static str = "ConsentEntry";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.ConsentEntry".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.ConsentEntry".into()
+    }
+}
+/// What an auditor asks for. Each at most 2,000 characters.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ConsentEvidence {
+    /// The words that the customer saw or heard when they agreed, and which version of these.
+    #[prost(string, tag = "1")]
+    pub wording: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub wording_version: ::prost::alloc::string::String,
+    /// Of the wording, such as `es`.
+    #[prost(string, tag = "3")]
+    pub language: ::prost::alloc::string::String,
+    /// Where it was collected, such as `checkout`, or the address of the page.
+    #[prost(string, tag = "4")]
+    pub source: ::prost::alloc::string::String,
+    /// Who collected it.
+    #[prost(string, tag = "5")]
+    pub collector: ::prost::alloc::string::String,
+    /// The business that was named in the wording.
+    #[prost(string, tag = "6")]
+    pub business: ::prost::alloc::string::String,
+}
+impl ::prost::Name for ConsentEvidence {
+    const NAME: &'static str = "ConsentEvidence";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.ConsentEvidence".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.ConsentEvidence".into()
+    }
+}
+/// What holds.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Consent {
+    #[prost(string, tag = "1")]
+    pub brand: ::prost::alloc::string::String,
+    #[prost(enumeration = "crate::sends_v1::Category", tag = "2")]
+    pub category: i32,
+    #[prost(enumeration = "ConsentState", tag = "3")]
+    pub state: i32,
+    /// Of what is granted: why, and the entry that proves it.
+    #[prost(message, optional, tag = "4")]
+    pub grant: ::core::option::Option<crate::sends_v1::ConsentGrant>,
+}
+impl ::prost::Name for Consent {
+    const NAME: &'static str = "Consent";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.Consent".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.Consent".into()
+    }
+}
+/// A stop that holds for a whole brand, and was lifted by nothing since.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ConsentStop {
+    #[prost(string, tag = "1")]
+    pub brand: ::prost::alloc::string::String,
+    /// When the customer said it, by their clock.
+    #[prost(message, optional, tag = "2")]
+    pub said_time: ::core::option::Option<::prost_types::Timestamp>,
+}
+impl ::prost::Name for ConsentStop {
+    const NAME: &'static str = "ConsentStop";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.ConsentStop".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.ConsentStop".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetConsentRequest {
+    /// Whose.
+    #[prost(message, optional, tag = "1")]
+    pub contact: ::core::option::Option<crate::sends_v1::Recipient>,
+}
+impl ::prost::Name for GetConsentRequest {
+    const NAME: &'static str = "GetConsentRequest";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.GetConsentRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.GetConsentRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetConsentResponse {
+    /// `contacts/{contact}` that was found.
+    #[prost(string, tag = "1")]
+    pub contact: ::prost::alloc::string::String,
+    /// One for each brand that something is kept of, and category.
+    #[prost(message, repeated, tag = "2")]
+    pub consents: ::prost::alloc::vec::Vec<Consent>,
+    #[prost(message, repeated, tag = "3")]
+    pub stops: ::prost::alloc::vec::Vec<ConsentStop>,
+}
+impl ::prost::Name for GetConsentResponse {
+    const NAME: &'static str = "GetConsentResponse";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.GetConsentResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.GetConsentResponse".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListConsentEntriesRequest {
+    /// Whose.
+    #[prost(message, optional, tag = "1")]
+    pub contact: ::core::option::Option<crate::sends_v1::Recipient>,
+    /// At most this many; 50 when 0, never more than 500.
+    #[prost(int32, tag = "2")]
+    pub page_size: i32,
+    /// `next_page_token` of the page before.
+    #[prost(string, tag = "3")]
+    pub page_token: ::prost::alloc::string::String,
+}
+impl ::prost::Name for ListConsentEntriesRequest {
+    const NAME: &'static str = "ListConsentEntriesRequest";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.ListConsentEntriesRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.ListConsentEntriesRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListConsentEntriesResponse {
+    #[prost(message, repeated, tag = "1")]
+    pub consent_entries: ::prost::alloc::vec::Vec<ConsentEntry>,
+    /// Empty on the last page.
+    #[prost(string, tag = "2")]
+    pub next_page_token: ::prost::alloc::string::String,
+}
+impl ::prost::Name for ListConsentEntriesResponse {
+    const NAME: &'static str = "ListConsentEntriesResponse";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.ListConsentEntriesResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.ListConsentEntriesResponse".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GrantConsentRequest {
+    /// Who agreed.
+    #[prost(message, optional, tag = "1")]
+    pub contact: ::core::option::Option<crate::sends_v1::Recipient>,
+    /// To which brand of the business; empty where it has only one.
+    #[prost(string, tag = "2")]
+    pub brand: ::prost::alloc::string::String,
+    /// To what; at least one, and not CATEGORY_SERVICE: answers need no consent.
+    #[prost(enumeration = "crate::sends_v1::Category", repeated, tag = "3")]
+    pub categories: ::prost::alloc::vec::Vec<i32>,
+    /// Unspecified is consent.
+    #[prost(enumeration = "crate::sends_v1::ConsentBasis", tag = "4")]
+    pub basis: i32,
+    /// Of consent, `wording` and `source` are needed.
+    #[prost(message, optional, tag = "5")]
+    pub evidence: ::core::option::Option<ConsentEvidence>,
+    /// When they agreed; absent: now.
+    #[prost(message, optional, tag = "6")]
+    pub said_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// The message that it was said in, by its id (wamid), or another system's own id of it; empty for none.
+    #[prost(string, tag = "7")]
+    pub source_id: ::prost::alloc::string::String,
+    /// Check everything, keep nothing.
+    #[prost(bool, tag = "8")]
+    pub validate_only: bool,
+    /// A UUID. The same request under the same id, within a day, is carried out once and answered the same.
+    #[prost(string, tag = "9")]
+    pub request_id: ::prost::alloc::string::String,
+}
+impl ::prost::Name for GrantConsentRequest {
+    const NAME: &'static str = "GrantConsentRequest";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.GrantConsentRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.GrantConsentRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GrantConsentResponse {
+    /// An entry for each category.
+    #[prost(message, repeated, tag = "1")]
+    pub consent_entries: ::prost::alloc::vec::Vec<ConsentEntry>,
+    /// What holds for the brand from now on.
+    #[prost(message, repeated, tag = "2")]
+    pub consents: ::prost::alloc::vec::Vec<Consent>,
+}
+impl ::prost::Name for GrantConsentResponse {
+    const NAME: &'static str = "GrantConsentResponse";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.GrantConsentResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.GrantConsentResponse".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct WithdrawConsentRequest {
+    /// Who took it back.
+    #[prost(message, optional, tag = "1")]
+    pub contact: ::core::option::Option<crate::sends_v1::Recipient>,
+    /// From which brand of the business; empty where it has only one.
+    #[prost(string, tag = "2")]
+    pub brand: ::prost::alloc::string::String,
+    /// Empty: a stop of all that the brand sends.
+    #[prost(enumeration = "crate::sends_v1::Category", repeated, tag = "3")]
+    pub categories: ::prost::alloc::vec::Vec<i32>,
+    /// How it came: `source` is enough, such as `phone call`.
+    #[prost(message, optional, tag = "4")]
+    pub evidence: ::core::option::Option<ConsentEvidence>,
+    /// When they said so; absent: now.
+    #[prost(message, optional, tag = "5")]
+    pub said_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// The message that it was said in, by its id (wamid), or another system's own id of it; empty for none.
+    #[prost(string, tag = "6")]
+    pub source_id: ::prost::alloc::string::String,
+    /// Check everything, keep nothing.
+    #[prost(bool, tag = "7")]
+    pub validate_only: bool,
+    /// A UUID. The same request under the same id, within a day, is carried out once and answered the same.
+    #[prost(string, tag = "8")]
+    pub request_id: ::prost::alloc::string::String,
+}
+impl ::prost::Name for WithdrawConsentRequest {
+    const NAME: &'static str = "WithdrawConsentRequest";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.WithdrawConsentRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.WithdrawConsentRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct WithdrawConsentResponse {
+    /// An entry for each category, or one for all.
+    #[prost(message, repeated, tag = "1")]
+    pub consent_entries: ::prost::alloc::vec::Vec<ConsentEntry>,
+    /// What holds for the brand from now on.
+    #[prost(message, repeated, tag = "2")]
+    pub consents: ::prost::alloc::vec::Vec<Consent>,
+}
+impl ::prost::Name for WithdrawConsentResponse {
+    const NAME: &'static str = "WithdrawConsentResponse";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.WithdrawConsentResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.WithdrawConsentResponse".into()
+    }
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum ConsentChange {
+    Unspecified = 0,
+    Granted = 1,
+    /// The second yes of a double opt-in is missing: no consent.
+    Pending = 2,
+    /// A stop, or an objection.
+    Withdrawn = 3,
+    /// Wording that looks like a stop, until somebody judges it.
+    Suspected = 4,
+    /// Somebody looked at what was suspected: it was no stop.
+    NoStop = 5,
+}
+impl ConsentChange {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "CONSENT_CHANGE_UNSPECIFIED",
+            Self::Granted => "CONSENT_CHANGE_GRANTED",
+            Self::Pending => "CONSENT_CHANGE_PENDING",
+            Self::Withdrawn => "CONSENT_CHANGE_WITHDRAWN",
+            Self::Suspected => "CONSENT_CHANGE_SUSPECTED",
+            Self::NoStop => "CONSENT_CHANGE_NO_STOP",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "CONSENT_CHANGE_UNSPECIFIED" => Some(Self::Unspecified),
+            "CONSENT_CHANGE_GRANTED" => Some(Self::Granted),
+            "CONSENT_CHANGE_PENDING" => Some(Self::Pending),
+            "CONSENT_CHANGE_WITHDRAWN" => Some(Self::Withdrawn),
+            "CONSENT_CHANGE_SUSPECTED" => Some(Self::Suspected),
+            "CONSENT_CHANGE_NO_STOP" => Some(Self::NoStop),
+            _ => None,
+        }
+    }
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum ConsentState {
+    Unspecified = 0,
+    /// Nobody ever asked them, or they never answered: no consent.
+    Unknown = 1,
+    /// The second yes of a double opt-in is missing: no consent.
+    Pending = 2,
+    Granted = 3,
+    /// It was not confirmed in the time after which grants have to be: no consent.
+    Lapsed = 4,
+    Withdrawn = 5,
+}
+impl ConsentState {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "CONSENT_STATE_UNSPECIFIED",
+            Self::Unknown => "CONSENT_STATE_UNKNOWN",
+            Self::Pending => "CONSENT_STATE_PENDING",
+            Self::Granted => "CONSENT_STATE_GRANTED",
+            Self::Lapsed => "CONSENT_STATE_LAPSED",
+            Self::Withdrawn => "CONSENT_STATE_WITHDRAWN",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "CONSENT_STATE_UNSPECIFIED" => Some(Self::Unspecified),
+            "CONSENT_STATE_UNKNOWN" => Some(Self::Unknown),
+            "CONSENT_STATE_PENDING" => Some(Self::Pending),
+            "CONSENT_STATE_GRANTED" => Some(Self::Granted),
+            "CONSENT_STATE_LAPSED" => Some(Self::Lapsed),
+            "CONSENT_STATE_WITHDRAWN" => Some(Self::Withdrawn),
+            _ => None,
+        }
+    }
+}
+/// Generated client implementations.
+#[cfg(feature = "client")]
+pub mod consent_service_client {
+    use crate::unary::{Call, UnaryTransport, call};
+    /// Calls the service of a server.
+    #[derive(Clone)]
+    pub struct ConsentServiceClient(std::sync::Arc<dyn UnaryTransport>);
+    impl ConsentServiceClient {
+        pub fn new(server: impl UnaryTransport) -> Self {
+            Self(std::sync::Arc::new(server))
+        }
+        /// What holds now, for each brand and category.
+        pub fn get_consent(
+            &self,
+            request: super::GetConsentRequest,
+        ) -> Call<super::GetConsentResponse> {
+            call(&self.0, "/waypost.admin.v1.ConsentService/GetConsent", &request)
+        }
+        /// All entries of a contact, those of contacts that became part of it included, the newest first.
+        pub fn list_consent_entries(
+            &self,
+            request: super::ListConsentEntriesRequest,
+        ) -> Call<super::ListConsentEntriesResponse> {
+            call(
+                &self.0,
+                "/waypost.admin.v1.ConsentService/ListConsentEntries",
+                &request,
+            )
+        }
+        /// Keeps that a customer agreed, with what proves it. A grant from before a withdrawal does not undo that.
+        pub fn grant_consent(
+            &self,
+            request: super::GrantConsentRequest,
+        ) -> Call<super::GrantConsentResponse> {
+            call(&self.0, "/waypost.admin.v1.ConsentService/GrantConsent", &request)
+        }
+        /// Keeps that a customer took consent back, or objected. Without categories it is a stop, which covers the whole brand.
+        pub fn withdraw_consent(
+            &self,
+            request: super::WithdrawConsentRequest,
+        ) -> Call<super::WithdrawConsentResponse> {
+            call(&self.0, "/waypost.admin.v1.ConsentService/WithdrawConsent", &request)
+        }
+    }
+}
+/// Generated server implementations.
+#[cfg(feature = "server")]
+pub mod consent_service_server {
+    use crate::unary::{UnaryService, decode, encode};
+    /// What a server of this service can do.
+    #[tonic::async_trait]
+    pub trait ConsentService: Send + Sync + 'static {
+        /// What holds now, for each brand and category.
+        async fn get_consent(
+            &self,
+            request: tonic::Request<super::GetConsentRequest>,
+        ) -> Result<tonic::Response<super::GetConsentResponse>, tonic::Status>;
+        /// All entries of a contact, those of contacts that became part of it included, the newest first.
+        async fn list_consent_entries(
+            &self,
+            request: tonic::Request<super::ListConsentEntriesRequest>,
+        ) -> Result<tonic::Response<super::ListConsentEntriesResponse>, tonic::Status>;
+        /// Keeps that a customer agreed, with what proves it. A grant from before a withdrawal does not undo that.
+        async fn grant_consent(
+            &self,
+            request: tonic::Request<super::GrantConsentRequest>,
+        ) -> Result<tonic::Response<super::GrantConsentResponse>, tonic::Status>;
+        /// Keeps that a customer took consent back, or objected. Without categories it is a stop, which covers the whole brand.
+        async fn withdraw_consent(
+            &self,
+            request: tonic::Request<super::WithdrawConsentRequest>,
+        ) -> Result<tonic::Response<super::WithdrawConsentResponse>, tonic::Status>;
+    }
+    /// The service, with an implementation behind it.
+    pub struct ConsentServiceServer(Box<dyn ConsentService>);
+    impl ConsentServiceServer {
+        pub fn new(service: impl ConsentService) -> Self {
+            Self(Box::new(service))
+        }
+    }
+    #[tonic::async_trait]
+    impl UnaryService for ConsentServiceServer {
+        fn name(&self) -> &'static str {
+            "waypost.admin.v1.ConsentService"
+        }
+        async fn call(
+            &self,
+            method: &str,
+            request: tonic::Request<bytes::Bytes>,
+        ) -> Result<tonic::Response<Vec<u8>>, tonic::Status> {
+            match method {
+                "GetConsent" => Ok(encode(self.0.get_consent(decode(request)?).await?)),
+                "ListConsentEntries" => {
+                    Ok(encode(self.0.list_consent_entries(decode(request)?).await?))
+                }
+                "GrantConsent" => {
+                    Ok(encode(self.0.grant_consent(decode(request)?).await?))
+                }
+                "WithdrawConsent" => {
+                    Ok(encode(self.0.withdraw_consent(decode(request)?).await?))
+                }
+                _ => Err(tonic::Status::unimplemented(method.to_owned())),
+            }
+        }
+    }
+}
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Contact {
     /// `contacts/{contact}`. Output only: contacts are found by their aliases.
@@ -3959,6 +4464,242 @@ pub mod number_service_server {
         }
     }
 }
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Policy {
+    /// `policies/{version}`; versions count from 1.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// As TOML. Lists leave it out. Its `version` must be higher than that of the version in force.
+    #[prost(string, tag = "2")]
+    pub text: ::prost::alloc::string::String,
+    #[prost(uint32, tag = "3")]
+    pub version: u32,
+    /// The day that its facts are from, e.g. `2026-11-29`. Older than 90 days, `doctor` warns.
+    #[prost(string, tag = "4")]
+    pub as_of: ::prost::alloc::string::String,
+    /// When it was put in force; absent for the one that comes with the release.
+    #[prost(message, optional, tag = "5")]
+    pub create_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// Who put it in force, and why.
+    #[prost(string, tag = "6")]
+    pub creator: ::prost::alloc::string::String,
+    #[prost(string, tag = "7")]
+    pub reason: ::prost::alloc::string::String,
+    /// Changes with every version.
+    #[prost(string, tag = "8")]
+    pub etag: ::prost::alloc::string::String,
+    /// Output only: what the token of the creator is called.
+    #[prost(string, tag = "9")]
+    pub creator_title: ::prost::alloc::string::String,
+}
+impl ::prost::Name for Policy {
+    const NAME: &'static str = "Policy";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.Policy".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.Policy".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetPolicyRequest {
+    /// `policies/{version}`; empty: the one in force.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+}
+impl ::prost::Name for GetPolicyRequest {
+    const NAME: &'static str = "GetPolicyRequest";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.GetPolicyRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.GetPolicyRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetPolicyResponse {
+    #[prost(message, optional, tag = "1")]
+    pub policy: ::core::option::Option<Policy>,
+}
+impl ::prost::Name for GetPolicyResponse {
+    const NAME: &'static str = "GetPolicyResponse";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.GetPolicyResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.GetPolicyResponse".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct UpdatePolicyRequest {
+    /// `text`; and `etag`, where given, must be that of the version in force. The rest is ignored.
+    #[prost(message, optional, tag = "1")]
+    pub policy: ::core::option::Option<Policy>,
+    /// For whoever asks later.
+    #[prost(string, tag = "2")]
+    pub reason: ::prost::alloc::string::String,
+    /// Check everything, change nothing.
+    #[prost(bool, tag = "3")]
+    pub validate_only: bool,
+    /// A UUID. The same request under the same id, within a day, is carried out once and answered the same.
+    #[prost(string, tag = "4")]
+    pub request_id: ::prost::alloc::string::String,
+}
+impl ::prost::Name for UpdatePolicyRequest {
+    const NAME: &'static str = "UpdatePolicyRequest";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.UpdatePolicyRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.UpdatePolicyRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct UpdatePolicyResponse {
+    #[prost(message, optional, tag = "1")]
+    pub policy: ::core::option::Option<Policy>,
+    /// What was in force before.
+    #[prost(message, optional, tag = "2")]
+    pub previous: ::core::option::Option<Policy>,
+}
+impl ::prost::Name for UpdatePolicyResponse {
+    const NAME: &'static str = "UpdatePolicyResponse";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.UpdatePolicyResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.UpdatePolicyResponse".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListPolicyVersionsRequest {
+    /// At most this many; 50 when 0, never more than 500.
+    #[prost(int32, tag = "1")]
+    pub page_size: i32,
+    /// `next_page_token` of the page before.
+    #[prost(string, tag = "2")]
+    pub page_token: ::prost::alloc::string::String,
+}
+impl ::prost::Name for ListPolicyVersionsRequest {
+    const NAME: &'static str = "ListPolicyVersionsRequest";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.ListPolicyVersionsRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.ListPolicyVersionsRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListPolicyVersionsResponse {
+    #[prost(message, repeated, tag = "1")]
+    pub policies: ::prost::alloc::vec::Vec<Policy>,
+    /// Empty on the last page.
+    #[prost(string, tag = "2")]
+    pub next_page_token: ::prost::alloc::string::String,
+}
+impl ::prost::Name for ListPolicyVersionsResponse {
+    const NAME: &'static str = "ListPolicyVersionsResponse";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.ListPolicyVersionsResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.ListPolicyVersionsResponse".into()
+    }
+}
+/// Generated client implementations.
+#[cfg(feature = "client")]
+pub mod policy_service_client {
+    use crate::unary::{Call, UnaryTransport, call};
+    /// Calls the service of a server.
+    #[derive(Clone)]
+    pub struct PolicyServiceClient(std::sync::Arc<dyn UnaryTransport>);
+    impl PolicyServiceClient {
+        pub fn new(server: impl UnaryTransport) -> Self {
+            Self(std::sync::Arc::new(server))
+        }
+        /// The version in force, or another one. Before the first update that is what comes with the release.
+        pub fn get_policy(
+            &self,
+            request: super::GetPolicyRequest,
+        ) -> Call<super::GetPolicyResponse> {
+            call(&self.0, "/waypost.admin.v1.PolicyService/GetPolicy", &request)
+        }
+        /// Puts a version in force. What has errors is refused; every one of them is named.
+        pub fn update_policy(
+            &self,
+            request: super::UpdatePolicyRequest,
+        ) -> Call<super::UpdatePolicyResponse> {
+            call(&self.0, "/waypost.admin.v1.PolicyService/UpdatePolicy", &request)
+        }
+        /// Every version that was ever in force, the newest first, without their texts.
+        pub fn list_policy_versions(
+            &self,
+            request: super::ListPolicyVersionsRequest,
+        ) -> Call<super::ListPolicyVersionsResponse> {
+            call(&self.0, "/waypost.admin.v1.PolicyService/ListPolicyVersions", &request)
+        }
+    }
+}
+/// Generated server implementations.
+#[cfg(feature = "server")]
+pub mod policy_service_server {
+    use crate::unary::{UnaryService, decode, encode};
+    /// What a server of this service can do.
+    #[tonic::async_trait]
+    pub trait PolicyService: Send + Sync + 'static {
+        /// The version in force, or another one. Before the first update that is what comes with the release.
+        async fn get_policy(
+            &self,
+            request: tonic::Request<super::GetPolicyRequest>,
+        ) -> Result<tonic::Response<super::GetPolicyResponse>, tonic::Status>;
+        /// Puts a version in force. What has errors is refused; every one of them is named.
+        async fn update_policy(
+            &self,
+            request: tonic::Request<super::UpdatePolicyRequest>,
+        ) -> Result<tonic::Response<super::UpdatePolicyResponse>, tonic::Status>;
+        /// Every version that was ever in force, the newest first, without their texts.
+        async fn list_policy_versions(
+            &self,
+            request: tonic::Request<super::ListPolicyVersionsRequest>,
+        ) -> Result<tonic::Response<super::ListPolicyVersionsResponse>, tonic::Status>;
+    }
+    /// The service, with an implementation behind it.
+    pub struct PolicyServiceServer(Box<dyn PolicyService>);
+    impl PolicyServiceServer {
+        pub fn new(service: impl PolicyService) -> Self {
+            Self(Box::new(service))
+        }
+    }
+    #[tonic::async_trait]
+    impl UnaryService for PolicyServiceServer {
+        fn name(&self) -> &'static str {
+            "waypost.admin.v1.PolicyService"
+        }
+        async fn call(
+            &self,
+            method: &str,
+            request: tonic::Request<bytes::Bytes>,
+        ) -> Result<tonic::Response<Vec<u8>>, tonic::Status> {
+            match method {
+                "GetPolicy" => Ok(encode(self.0.get_policy(decode(request)?).await?)),
+                "UpdatePolicy" => {
+                    Ok(encode(self.0.update_policy(decode(request)?).await?))
+                }
+                "ListPolicyVersions" => {
+                    Ok(encode(self.0.list_policy_versions(decode(request)?).await?))
+                }
+                _ => Err(tonic::Status::unimplemented(method.to_owned())),
+            }
+        }
+    }
+}
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Rule {
     /// `ruleSets/{number}/rules/{rule}`; the last part is the rule's id, 1 to 100 bytes.
@@ -5224,6 +5965,362 @@ pub mod team_service_server {
                 "CreateTeam" => Ok(encode(self.0.create_team(decode(request)?).await?)),
                 "UpdateTeam" => Ok(encode(self.0.update_team(decode(request)?).await?)),
                 "DeleteTeam" => Ok(encode(self.0.delete_team(decode(request)?).await?)),
+                _ => Err(tonic::Status::unimplemented(method.to_owned())),
+            }
+        }
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Template {
+    /// `templates/{account}/{name}/{language}`: Meta's id of the WhatsApp Business Account, the template's name, and the language
+    /// as Meta's list spells it, such as `en_US`.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// It may be sent while it is `approved` or `flagged`. Others are `pending`, `in_appeal`, `rejected`, `paused`, `disabled`,
+    /// `archived`, `limit_exceeded`, `locked`, `pending_deletion`, `deleted`, or a word that Meta added later.
+    #[prost(string, tag = "2")]
+    pub status: ::prost::alloc::string::String,
+    /// What it is now, whatever it was submitted as.
+    #[prost(enumeration = "crate::sends_v1::Category", tag = "3")]
+    pub category: i32,
+    /// What Meta announced that it will be.
+    #[prost(enumeration = "crate::sends_v1::Category", tag = "4")]
+    pub announced_category: i32,
+    /// `positional` or `named`.
+    #[prost(string, tag = "5")]
+    pub parameter_format: ::prost::alloc::string::String,
+    /// Meta's rating: `green`, `yellow`, `red` or `unknown`.
+    #[prost(string, tag = "6")]
+    pub quality: ::prost::alloc::string::String,
+    /// For how long Meta tries to deliver it; 0 where the template does not say.
+    #[prost(uint32, tag = "7")]
+    pub ttl_seconds: u32,
+    /// When its pause ends, where that is known.
+    #[prost(message, optional, tag = "8")]
+    pub pause_end_time: ::core::option::Option<::prost_types::Timestamp>,
+    #[prost(message, optional, tag = "9")]
+    pub layout: ::core::option::Option<TemplateLayout>,
+    /// Of a carousel.
+    #[prost(message, repeated, tag = "10")]
+    pub cards: ::prost::alloc::vec::Vec<TemplateLayout>,
+    /// A limited-time offer that shows when it ends.
+    #[prost(bool, tag = "11")]
+    pub has_offer_end: bool,
+    /// When the registry last heard of it.
+    #[prost(message, optional, tag = "12")]
+    pub update_time: ::core::option::Option<::prost_types::Timestamp>,
+}
+impl ::prost::Name for Template {
+    const NAME: &'static str = "Template";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.Template".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.Template".into()
+    }
+}
+/// The parts of a template, or of one card of its carousel.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct TemplateLayout {
+    /// `text`, `image`, `video`, `document` or `location`; empty for none.
+    #[prost(string, tag = "1")]
+    pub header_kind: ::prost::alloc::string::String,
+    /// Of `text`, with its variable.
+    #[prost(string, tag = "2")]
+    pub header: ::prost::alloc::string::String,
+    /// With its variables: `Hello {{1}}`, `Hello {{name}}`.
+    #[prost(string, tag = "3")]
+    pub body: ::prost::alloc::string::String,
+    #[prost(string, tag = "4")]
+    pub footer: ::prost::alloc::string::String,
+    #[prost(message, repeated, tag = "5")]
+    pub buttons: ::prost::alloc::vec::Vec<TemplateButton>,
+}
+impl ::prost::Name for TemplateLayout {
+    const NAME: &'static str = "TemplateLayout";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.TemplateLayout".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.TemplateLayout".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct TemplateButton {
+    /// `quick_reply`, `url`, `phone`, `copy_code`, `one_time_code`, `flow`, or `other` for kinds that Meta added later.
+    #[prost(string, tag = "1")]
+    pub kind: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub label: ::prost::alloc::string::String,
+    /// Of `url`: its address, which may end with a variable.
+    #[prost(string, tag = "3")]
+    pub url: ::prost::alloc::string::String,
+}
+impl ::prost::Name for TemplateButton {
+    const NAME: &'static str = "TemplateButton";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.TemplateButton".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.TemplateButton".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetTemplateRequest {
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+}
+impl ::prost::Name for GetTemplateRequest {
+    const NAME: &'static str = "GetTemplateRequest";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.GetTemplateRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.GetTemplateRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetTemplateResponse {
+    #[prost(message, optional, tag = "1")]
+    pub template: ::core::option::Option<Template>,
+}
+impl ::prost::Name for GetTemplateResponse {
+    const NAME: &'static str = "GetTemplateResponse";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.GetTemplateResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.GetTemplateResponse".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListTemplatesRequest {
+    /// At most this many; 50 when 0, never more than 500.
+    #[prost(int32, tag = "1")]
+    pub page_size: i32,
+    /// `next_page_token` of the page before.
+    #[prost(string, tag = "2")]
+    pub page_token: ::prost::alloc::string::String,
+    /// Meta's id of a WhatsApp Business Account; empty: all that are known.
+    #[prost(string, tag = "3")]
+    pub account: ::prost::alloc::string::String,
+    /// Only those of this status.
+    #[prost(string, tag = "4")]
+    pub status: ::prost::alloc::string::String,
+}
+impl ::prost::Name for ListTemplatesRequest {
+    const NAME: &'static str = "ListTemplatesRequest";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.ListTemplatesRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.ListTemplatesRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListTemplatesResponse {
+    #[prost(message, repeated, tag = "1")]
+    pub templates: ::prost::alloc::vec::Vec<Template>,
+    /// Empty on the last page.
+    #[prost(string, tag = "2")]
+    pub next_page_token: ::prost::alloc::string::String,
+}
+impl ::prost::Name for ListTemplatesResponse {
+    const NAME: &'static str = "ListTemplatesResponse";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.ListTemplatesResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.ListTemplatesResponse".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SyncTemplatesRequest {
+    /// Meta's id of a WhatsApp Business Account; empty: all that are known.
+    #[prost(string, tag = "1")]
+    pub account: ::prost::alloc::string::String,
+    /// Read the list, and only count.
+    #[prost(bool, tag = "2")]
+    pub validate_only: bool,
+}
+impl ::prost::Name for SyncTemplatesRequest {
+    const NAME: &'static str = "SyncTemplatesRequest";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.SyncTemplatesRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.SyncTemplatesRequest".into()
+    }
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SyncTemplatesResponse {
+    /// Languages of templates in Meta's lists.
+    #[prost(int32, tag = "1")]
+    pub listed: i32,
+    #[prost(int32, tag = "2")]
+    pub added: i32,
+    #[prost(int32, tag = "3")]
+    pub changed: i32,
+    /// Not in the lists any more.
+    #[prost(int32, tag = "4")]
+    pub deleted: i32,
+}
+impl ::prost::Name for SyncTemplatesResponse {
+    const NAME: &'static str = "SyncTemplatesResponse";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.SyncTemplatesResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.SyncTemplatesResponse".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct PreviewTemplateRequest {
+    /// `templates/{account}/{name}/{language}`.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "2")]
+    pub values: ::core::option::Option<crate::sends_v1::TemplateValues>,
+}
+impl ::prost::Name for PreviewTemplateRequest {
+    const NAME: &'static str = "PreviewTemplateRequest";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.PreviewTemplateRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.PreviewTemplateRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct PreviewTemplateResponse {
+    /// Absent where the values do not fit.
+    #[prost(message, optional, tag = "1")]
+    pub preview: ::core::option::Option<crate::sends_v1::Preview>,
+    /// Why the template could not go like that, whoever it is for; absent where nothing is in the way.
+    #[prost(message, optional, tag = "2")]
+    pub finding: ::core::option::Option<crate::sends_v1::Finding>,
+    #[prost(message, repeated, tag = "3")]
+    pub warnings: ::prost::alloc::vec::Vec<crate::sends_v1::Warning>,
+}
+impl ::prost::Name for PreviewTemplateResponse {
+    const NAME: &'static str = "PreviewTemplateResponse";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.PreviewTemplateResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.PreviewTemplateResponse".into()
+    }
+}
+/// Generated client implementations.
+#[cfg(feature = "client")]
+pub mod template_service_client {
+    use crate::unary::{Call, UnaryTransport, call};
+    /// Calls the service of a server.
+    #[derive(Clone)]
+    pub struct TemplateServiceClient(std::sync::Arc<dyn UnaryTransport>);
+    impl TemplateServiceClient {
+        pub fn new(server: impl UnaryTransport) -> Self {
+            Self(std::sync::Arc::new(server))
+        }
+        /// One language of a template.
+        pub fn get_template(
+            &self,
+            request: super::GetTemplateRequest,
+        ) -> Call<super::GetTemplateResponse> {
+            call(&self.0, "/waypost.admin.v1.TemplateService/GetTemplate", &request)
+        }
+        /// All of them by account, name and language.
+        pub fn list_templates(
+            &self,
+            request: super::ListTemplatesRequest,
+        ) -> Call<super::ListTemplatesResponse> {
+            call(&self.0, "/waypost.admin.v1.TemplateService/ListTemplates", &request)
+        }
+        /// Reads Meta's list of an account anew. What it does not have any more is marked as deleted.
+        pub fn sync_templates(
+            &self,
+            request: super::SyncTemplatesRequest,
+        ) -> Call<super::SyncTemplatesResponse> {
+            call(&self.0, "/waypost.admin.v1.TemplateService/SyncTemplates", &request)
+        }
+        /// A template with values, as the customer would read it. Says of values that do not fit which one, and what helps. Sends
+        /// nothing, and looks at no contact.
+        pub fn preview_template(
+            &self,
+            request: super::PreviewTemplateRequest,
+        ) -> Call<super::PreviewTemplateResponse> {
+            call(&self.0, "/waypost.admin.v1.TemplateService/PreviewTemplate", &request)
+        }
+    }
+}
+/// Generated server implementations.
+#[cfg(feature = "server")]
+pub mod template_service_server {
+    use crate::unary::{UnaryService, decode, encode};
+    /// What a server of this service can do.
+    #[tonic::async_trait]
+    pub trait TemplateService: Send + Sync + 'static {
+        /// One language of a template.
+        async fn get_template(
+            &self,
+            request: tonic::Request<super::GetTemplateRequest>,
+        ) -> Result<tonic::Response<super::GetTemplateResponse>, tonic::Status>;
+        /// All of them by account, name and language.
+        async fn list_templates(
+            &self,
+            request: tonic::Request<super::ListTemplatesRequest>,
+        ) -> Result<tonic::Response<super::ListTemplatesResponse>, tonic::Status>;
+        /// Reads Meta's list of an account anew. What it does not have any more is marked as deleted.
+        async fn sync_templates(
+            &self,
+            request: tonic::Request<super::SyncTemplatesRequest>,
+        ) -> Result<tonic::Response<super::SyncTemplatesResponse>, tonic::Status>;
+        /// A template with values, as the customer would read it. Says of values that do not fit which one, and what helps. Sends
+        /// nothing, and looks at no contact.
+        async fn preview_template(
+            &self,
+            request: tonic::Request<super::PreviewTemplateRequest>,
+        ) -> Result<tonic::Response<super::PreviewTemplateResponse>, tonic::Status>;
+    }
+    /// The service, with an implementation behind it.
+    pub struct TemplateServiceServer(Box<dyn TemplateService>);
+    impl TemplateServiceServer {
+        pub fn new(service: impl TemplateService) -> Self {
+            Self(Box::new(service))
+        }
+    }
+    #[tonic::async_trait]
+    impl UnaryService for TemplateServiceServer {
+        fn name(&self) -> &'static str {
+            "waypost.admin.v1.TemplateService"
+        }
+        async fn call(
+            &self,
+            method: &str,
+            request: tonic::Request<bytes::Bytes>,
+        ) -> Result<tonic::Response<Vec<u8>>, tonic::Status> {
+            match method {
+                "GetTemplate" => Ok(encode(self.0.get_template(decode(request)?).await?)),
+                "ListTemplates" => {
+                    Ok(encode(self.0.list_templates(decode(request)?).await?))
+                }
+                "SyncTemplates" => {
+                    Ok(encode(self.0.sync_templates(decode(request)?).await?))
+                }
+                "PreviewTemplate" => {
+                    Ok(encode(self.0.preview_template(decode(request)?).await?))
+                }
                 _ => Err(tonic::Status::unimplemented(method.to_owned())),
             }
         }
