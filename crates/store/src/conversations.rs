@@ -10,8 +10,10 @@ use crate::core::{Columns, Param, Row, Sql, Statement, Table, params};
 use crate::inbox::{InboxTx, ReadUnlocked};
 
 mod answered;
+mod owned;
 
 pub use answered::Answered;
+pub use owned::OwnedConversation;
 
 pub(crate) static CONVERSATION: Table = Table {
     name: "conversation",

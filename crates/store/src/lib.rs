@@ -41,7 +41,7 @@ pub use contacts::{
     Claim, ClaimOn, ConfirmedContact, ContactDetails, ContactRecord, ContactUpsert, MergedContact, Observation,
     SplitContact, UpsertedContact, Wrote,
 };
-pub use conversations::{Answered, Rebind};
+pub use conversations::{Answered, OwnedConversation, Rebind};
 pub use error::{Merge, SqlError, StoreError};
 pub use ids::TimeOrderedIds;
 pub use inbox::{

@@ -112,6 +112,7 @@ macro_rules! store_suite {
             how_whatsapp_writes_a_number_is_kept,
             a_language_is_learnt_and_kept,
             one_conversation_is_unresolved,
+            a_conversation_says_whose_it_is,
             a_resolved_conversation_stays_resolved,
             an_answer_is_of_the_conversation_that_is_open,
             a_conversation_may_follow_another_in_one_batch,

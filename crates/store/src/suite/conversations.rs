@@ -8,7 +8,7 @@ use waypost_domain::team::Priority;
 use waypost_domain::{Binding, Conversation, ConversationId, ConversationState, PhoneNumberId, TeamName};
 
 use super::{aliases, at, begin, begin_record, contact_of, conversation, name, number, owner, owner_of, seen};
-use crate::{Answered, Rebind, Result, Retention, Store, StoreError};
+use crate::{Answered, OwnedConversation, Rebind, Result, Retention, Store, StoreError};
 
 pub async fn one_conversation_is_unresolved(store: &Store) -> Result<()> {
     let lease = owner(store).await?;
@@ -40,6 +40,28 @@ pub async fn one_conversation_is_unresolved(store: &Store) -> Result<()> {
     batch.record(&[], std::slice::from_ref(&talk)).await?;
     assert_eq!(batch.conversations(&pairs).await?.get(&pairs[0]), Some(&talk));
     batch.commit().await
+}
+
+pub async fn a_conversation_says_whose_it_is(store: &Store) -> Result<()> {
+    let lease = owner(store).await?;
+    let contact = contact_of(store, &lease, "b:a").await?;
+    let mut talk = conversation(contact, "support", 1_000);
+    talk.team = Some(TeamName::new("billing").expect("a valid team"));
+    let mut batch = begin(store, &lease).await?;
+    batch.record(&[], std::slice::from_ref(&talk)).await?;
+    batch.commit().await?;
+    let owned = OwnedConversation { id: talk.id, contact, number: name("support"), team: talk.team.clone() };
+    assert_eq!(store.owned_conversation(talk.id).await?, Some(owned.clone()));
+    assert_eq!(store.unresolved_conversation(&[contact], &name("support")).await?, Some(owned.clone()));
+    assert_eq!(store.unresolved_conversation(&[contact], &name("sales")).await?, None);
+    assert_eq!(store.unresolved_conversation(&[], &name("support")).await?, None);
+    let mut batch = begin(store, &lease).await?;
+    talk.state = ConversationState::Resolved;
+    batch.record(&[], &[talk.clone()]).await?;
+    batch.commit().await?;
+    assert_eq!(store.unresolved_conversation(&[contact], &name("support")).await?, None);
+    assert_eq!(store.owned_conversation(talk.id).await?, Some(owned), "it stays whose it was");
+    Ok(())
 }
 
 pub async fn a_resolved_conversation_stays_resolved(store: &Store) -> Result<()> {
