@@ -13,7 +13,7 @@ use waypost_domain::{Template, Timestamp};
 use self::parameters::Fill;
 use crate::asked::Asked;
 use crate::content;
-use crate::data::Whitespace;
+use crate::data::{PolicyData, Whitespace};
 use crate::going::Going;
 use crate::rule::Rule;
 use crate::verdict::{Answer, Finding, Halt, Message, Preview, Warning, refuse};
@@ -27,19 +27,7 @@ const CARD_BODY_MAX: usize = 160;
 pub(crate) fn filled<'a>(asked: &Asked<'a>, request: &TemplateRequest, is_substitute: bool) -> Answer<Going<'a>> {
     let (template, choice) = language::chosen(asked, request)?;
     is_sendable(template)?;
-    let form = Form { format: template.parameter_format, whitespace: asked.data.templates.whitespace };
-    let body_max = if template.has_offer_end { OFFER_BODY_MAX } else { BODY_MAX };
-    let (mut values, mut preview) = form.part("", &template.layout, &request.values, body_max)?;
-    if request.values.cards.len() != template.cards.len() {
-        let detail = format!("{} of {}", request.values.cards.len(), template.cards.len());
-        return refuse(Finding::new(Rule::CardCount).field("cards").detail(detail));
-    }
-    for (at, (card, given)) in template.cards.iter().zip(&request.values.cards).enumerate() {
-        let (values_of_card, preview_of_card) = form.part(&format!("cards[{at}]."), card, given, CARD_BODY_MAX)?;
-        values.cards.push(values_of_card);
-        preview.cards.push(preview_of_card);
-    }
-    values.offer_ends_at_ms = offer_end(template, request.values.offer_ends_at_ms, asked.now)?;
+    let (values, preview) = with_values(template, &request.values, asked.data.templates.whitespace, asked.now)?;
     let warnings = warnings(asked, template, choice.is_fallback);
     Ok(Going {
         message: Message::Template(TemplateMessage {
@@ -55,6 +43,44 @@ pub(crate) fn filled<'a>(asked: &Asked<'a>, request: &TemplateRequest, is_substi
         preview: Some(preview),
         warnings,
     })
+}
+
+/// What a customer would read of a template with these values, and what to know about it; or why it cannot go like that,
+/// whoever it is for.
+pub fn preview(
+    template: &Template,
+    values: &Values,
+    data: &PolicyData,
+    now: Timestamp,
+) -> Result<(Preview, Vec<Warning>), Finding> {
+    let filled = is_sendable(template).and_then(|()| with_values(template, values, data.templates.whitespace, now));
+    match filled {
+        Ok((_, preview)) => Ok((preview, own_warnings(template))),
+        Err(Halt::Refuse(finding) | Halt::Wait { finding, .. }) => Err(finding),
+    }
+}
+
+/// The values, each where it belongs, and what the customer reads.
+fn with_values(
+    template: &Template,
+    given: &Values,
+    whitespace: Whitespace,
+    now: Timestamp,
+) -> Answer<(Values, Preview)> {
+    let form = Form { format: template.parameter_format, whitespace };
+    let body_max = if template.has_offer_end { OFFER_BODY_MAX } else { BODY_MAX };
+    let (mut values, mut preview) = form.part("", &template.layout, given, body_max)?;
+    if given.cards.len() != template.cards.len() {
+        let detail = format!("{} of {}", given.cards.len(), template.cards.len());
+        return refuse(Finding::new(Rule::CardCount).field("cards").detail(detail));
+    }
+    for (at, (card, of_card)) in template.cards.iter().zip(&given.cards).enumerate() {
+        let (values_of_card, preview_of_card) = form.part(&format!("cards[{at}]."), card, of_card, CARD_BODY_MAX)?;
+        values.cards.push(values_of_card);
+        preview.cards.push(preview_of_card);
+    }
+    values.offer_ends_at_ms = offer_end(template, given.offer_ends_at_ms, now)?;
+    Ok((values, preview))
 }
 
 /// Whether its pause is over. A pause ends by itself, so the send waits.
@@ -102,11 +128,18 @@ fn warnings(asked: &Asked<'_>, template: &Template, is_fallback: bool) -> Vec<Wa
     if let Some(asked_for) = asked.request.category.filter(|asked_for| *asked_for < template.category) {
         warnings.push(Warning::CategoryChanged { asked: asked_for, now: template.category });
     }
-    if let Some(to) = template.announced_category.filter(|to| *to != template.category) {
-        warnings.push(Warning::CategoryWillChange { to });
-    }
     if is_fallback {
         warnings.push(Warning::LanguageFallback { chosen: template.language.clone() });
+    }
+    warnings.extend(own_warnings(template));
+    warnings
+}
+
+/// What there is to know about a template, however it is used.
+fn own_warnings(template: &Template) -> Vec<Warning> {
+    let mut warnings = Vec::new();
+    if let Some(to) = template.announced_category.filter(|to| *to != template.category) {
+        warnings.push(Warning::CategoryWillChange { to });
     }
     if template.status == TemplateStatus::Flagged {
         warnings.push(Warning::TemplateFlagged);
