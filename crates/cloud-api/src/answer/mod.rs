@@ -12,6 +12,7 @@ mod media;
 mod number;
 mod page;
 mod profile;
+mod registered;
 mod sent;
 mod subscription;
 mod template;
