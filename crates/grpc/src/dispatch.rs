@@ -22,6 +22,10 @@ impl Dispatch {
         self.services.insert(service.name(), Arc::new(service));
     }
 
+    pub(crate) fn add_all(&mut self, other: Self) {
+        self.services.extend(other.services);
+    }
+
     /// The method at `path`; `None` where none of these services has it.
     pub(crate) fn find(&self, path: &str) -> Option<Method> {
         let (service, method) = path.strip_prefix('/')?.split_once('/')?;

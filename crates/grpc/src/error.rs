@@ -8,6 +8,7 @@ use std::fmt;
 
 use tonic_types::FieldViolation;
 use waypost_bus::BusError;
+use waypost_proto::rule_set::FieldViolations;
 use waypost_store::StoreError;
 
 /// Why a call is refused, by what its caller does next. The codes are in one table (`error/table.rs`).
@@ -106,6 +107,18 @@ impl fmt::Display for InvalidFields {
 }
 
 impl std::error::Error for InvalidFields {}
+
+/// More than that nobody reads at once.
+const VIOLATIONS_MAX: usize = 200;
+
+/// What does not fit in a message of ours, by its fields.
+impl From<FieldViolations> for CallError {
+    fn from(FieldViolations(violations): FieldViolations) -> Self {
+        let violation = |one: waypost_proto::rule_set::FieldViolation| FieldViolation::new(one.field, one.problem);
+        let violations = violations.into_iter().take(VIOLATIONS_MAX).map(violation).collect();
+        Self::Invalid(InvalidFields { violations, reason: None })
+    }
+}
 
 /// Collects what does not fit in a request, so that its caller learns of everything at once.
 #[derive(Debug, Default)]

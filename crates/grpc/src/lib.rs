@@ -16,9 +16,11 @@ pub mod fields;
 mod gate;
 pub mod metrics;
 pub mod page;
+pub mod recipients;
 pub mod roles;
 pub mod secret;
 pub mod server;
+pub mod titles;
 
 pub use change::{Changed, Mutation, Tx, change};
 pub use config::{GrpcConfig, GrpcLimits};

@@ -57,6 +57,15 @@ impl Services {
         self
     }
 
+    /// Adds all that another component has.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        self.dispatch.add_all(other.dispatch);
+        self.table.extend(other.table);
+        self.descriptor_sets.extend(other.descriptor_sets);
+        self
+    }
+
     /// Adds a service, whose methods need rows.
     #[must_use]
     pub fn serve(mut self, service: impl UnaryService) -> Self {

@@ -1,10 +1,7 @@
-//! What people call those who did something, beside their names in answers. Must never get into the audit log, which keeps
-//! what cannot change.
+//! What people call those who did something, beside their names in answers.
 
-use std::collections::HashMap;
-
-use uuid::Uuid;
 use waypost_grpc::Result;
+use waypost_grpc::titles::titles;
 use waypost_proto::admin_v1 as v1;
 use waypost_store::Store;
 
@@ -14,28 +11,25 @@ pub(super) trait ByActor {
     fn actor(&mut self) -> (&str, &mut String);
 }
 
-impl ByActor for v1::AuditRecord {
-    fn actor(&mut self) -> (&str, &mut String) {
-        (&self.actor, &mut self.actor_title)
-    }
+/// The fields of each message that has them.
+macro_rules! by_actor {
+    ($($message:ident: $name:ident, $title:ident;)*) => {
+        $(
+        impl ByActor for v1::$message {
+            fn actor(&mut self) -> (&str, &mut String) {
+                (&self.$name, &mut self.$title)
+            }
+        })*
+    };
 }
 
-impl ByActor for v1::ReplayJob {
-    fn actor(&mut self) -> (&str, &mut String) {
-        (&self.actor, &mut self.actor_title)
-    }
-}
-
-impl ByActor for v1::RuleSet {
-    fn actor(&mut self) -> (&str, &mut String) {
-        (&self.creator, &mut self.creator_title)
-    }
-}
-
-impl ByActor for v1::Activation {
-    fn actor(&mut self) -> (&str, &mut String) {
-        (&self.creator, &mut self.creator_title)
-    }
+by_actor! {
+    AuditRecord: actor, actor_title;
+    ReplayJob: actor, actor_title;
+    RuleSet: creator, creator_title;
+    Activation: creator, creator_title;
+    ConsentEntry: creator, creator_title;
+    Policy: creator, creator_title;
 }
 
 /// Adds the titles of the tokens that did it. A token without a title, and whoever is none, stays without.
@@ -43,15 +37,11 @@ pub(super) async fn add_titles<'a, T: ByActor + 'a>(
     store: &Store,
     items: impl IntoIterator<Item = &'a mut T>,
 ) -> Result<()> {
-    let token = |actor: &str| Uuid::try_parse(actor.strip_prefix("tokens/")?).ok();
     let mut items: Vec<&mut T> = items.into_iter().collect();
-    let mut ids: Vec<Uuid> = items.iter_mut().filter_map(|item| token(item.actor().0)).collect();
-    ids.sort_unstable();
-    ids.dedup();
-    let titles: HashMap<Uuid, String> = store.token_titles(&ids).await?.into_iter().collect();
+    let known = titles(store, items.iter_mut().map(|item| item.actor().0)).await?;
     for item in items {
         let (actor, title) = item.actor();
-        if let Some(of_token) = token(actor).and_then(|id| titles.get(&id)) {
+        if let Some(of_token) = known.get(actor) {
             title.clone_from(of_token);
         }
     }
