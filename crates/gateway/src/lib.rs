@@ -1,0 +1,32 @@
+//! What agents' tools call over gRPC: messages to customers.
+//!
+//! A call passes the gate of `waypost-grpc` first, with the table in `roles`. A request to send is then read, its contact and
+//! conversation are found, and it is kept in the store under its own id: whoever holds the lease on its number attempts it.
+//! Must never judge whether something may go, nor give a message to WhatsApp itself; only that a message was read, of which
+//! nothing is kept, it says at once.
+
+mod messages;
+mod roles;
+mod server;
+
+pub use roles::METHODS;
+pub use server::{Gateway, services};
+pub use waypost_grpc::{BindError, GrpcConfig, GrpcLimits, ServeError, Services, TlsFiles};
+
+use std::sync::Arc;
+
+use waypost_graph_client::Messenger;
+use waypost_live::SendingLive;
+use waypost_store::Store;
+
+/// What the services work with.
+#[derive(Clone)]
+pub struct Shared {
+    pub store: Store,
+    /// What a request that is only asked about is judged by.
+    pub sending: Arc<SendingLive>,
+    /// The way to WhatsApp; `None` where this process has none.
+    pub messenger: Option<Arc<dyn Messenger>>,
+    /// Called when a request was kept, for a sender in the same process.
+    pub on_kept: Arc<dyn Fn() + Send + Sync>,
+}

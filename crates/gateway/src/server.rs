@@ -1,0 +1,43 @@
+//! The gateway as a component: its services, behind a server of its own or beside those of another component.
+
+use std::net::SocketAddr;
+use std::pin::Pin;
+
+use tokio_util::sync::CancellationToken;
+use waypost_grpc::{BindError, GrpcConfig, GrpcServer, ServeError, Services};
+use waypost_proto::admin::GATEWAY_DESCRIPTOR_SET;
+use waypost_proto::gateway_v1::message_service_server::MessageServiceServer;
+
+use crate::Shared;
+use crate::messages::Messages;
+use crate::roles::METHODS;
+
+/// All that the gateway answers.
+pub fn services(shared: Shared) -> Services {
+    Services::default().describe(METHODS, GATEWAY_DESCRIPTOR_SET).serve(MessageServiceServer::new(Messages { shared }))
+}
+
+/// A gateway alone, that listens and does not answer yet.
+pub struct Gateway {
+    server: GrpcServer,
+}
+
+impl Gateway {
+    /// Listens.
+    pub async fn bind(config: GrpcConfig, shared: Shared) -> Result<Self, BindError> {
+        let store = shared.store.clone();
+        Ok(Self { server: GrpcServer::bind(config, store, services(shared)).await? })
+    }
+
+    /// Where it listens; `None` where the system does not say.
+    pub fn local_addr(&self) -> Option<SocketAddr> {
+        self.server.local_addr()
+    }
+
+    /// Answers until `shutdown`; then finishes what is under way, for a while.
+    ///
+    /// Boxed, as each component's whole run is: so it is compiled here and not in whoever starts it.
+    pub fn run(self, shutdown: CancellationToken) -> Pin<Box<dyn Future<Output = Result<(), ServeError>> + Send>> {
+        Box::pin(self.server.run(shutdown))
+    }
+}
