@@ -1,5 +1,5 @@
-//! The administration over gRPC: rule sets, rules, calendars, teams and their queues, tokens, contacts, decisions, dead
-//! letters, the audit log.
+//! The administration over gRPC: rule sets, rules, calendars, teams and their queues, tokens, contacts, consent, templates,
+//! policy data, decisions, dead letters, the audit log.
 //!
 //! A call passes the gate of `waypost-grpc` first, with the table in `roles`. Then a service in `services` checks what the
 //! request says, does it in one transaction of the store together with its audit record, and answers. Nothing is changed
@@ -11,14 +11,16 @@ mod queues;
 mod roles;
 mod server;
 mod services;
+mod template_source;
 
 pub use queues::TeamQueues;
 pub use roles::METHODS;
 pub use server::Admin;
 pub use services::status::status_message;
 pub use services::tokens::{NewToken, create_token, revoke_token, token_message};
+pub use template_source::{NotListed, TemplateSource};
 pub use waypost_grpc::secret::{generate as generate_secret, hash as hash_secret};
-pub use waypost_grpc::{Access, BindError, CallError, GrpcConfig, GrpcLimits, Role, ServeError, TlsFiles};
+pub use waypost_grpc::{Access, BindError, CallError, GrpcConfig, GrpcLimits, Role, ServeError, Services, TlsFiles};
 
 use std::sync::Arc;
 
@@ -35,6 +37,8 @@ pub(crate) struct Shared {
     pub(crate) store: Store,
     pub(crate) team_queues: TeamQueues,
     pub(crate) watched: Watched,
+    /// Where Meta's lists of templates are read; `None` where this process cannot.
+    pub(crate) templates: Option<Arc<dyn TemplateSource>>,
     /// What callers have in hand of teams' queues.
     pub(crate) leases: Leases,
 }

@@ -19,7 +19,7 @@ use waypost_store::RuleSetRow;
 
 use super::parts::{self, Part, PartRef};
 use super::rule_sets::wire;
-use super::versions::{self, VersionChange, part_name, part_of, read_document, version};
+use super::versions::{VersionChange, part_name, part_of, read_document, version};
 use crate::Shared;
 use crate::holidays::{self, Skipped};
 
@@ -70,7 +70,7 @@ impl Calendars {
         CalendarName::new(id.as_str())
             .map_err(|_| invalid("calendar_id", "must be 1 to 64 of a-z, 0-9 and -, and not begin with -"))?;
         let given = request.calendar.ok_or_else(|| invalid("calendar", "is missing"))?;
-        let calendar = resources::calendar_of(given, &id, "calendar").map_err(versions::invalid_fields)?;
+        let calendar = resources::calendar_of(given, &id, "calendar").map_err(CallError::from)?;
         let changed = parts::create(&self.shared, &request.parent, calendar).await?;
         let answer = |calendar, rule_set, findings| v1::CreateCalendarResponse { calendar, rule_set, findings };
         parts::keep(&self.shared, change, changed, answer).await
@@ -82,7 +82,7 @@ impl Calendars {
         let part = PartRef { field: "calendar.name", name: given.name.clone(), etag: given.etag.clone() };
         let (_, id) = part_of(part.field, COLLECTION, &part.name)?;
         let fields = masked(request.update_mask.as_ref(), &CAN_CHANGE)?;
-        let given = resources::calendar_of(given, id, "calendar").map_err(versions::invalid_fields)?;
+        let given = resources::calendar_of(given, id, "calendar").map_err(CallError::from)?;
         let merge = move |calendar: &mut Calendar| merge(calendar, &given, &fields);
         let (changed, ()) = parts::change(&self.shared, part, Calendar::FIELD, merge).await?;
         let answer = |calendar, rule_set, findings| v1::UpdateCalendarResponse { calendar, rule_set, findings };

@@ -3,7 +3,7 @@
 use std::slice;
 
 use tonic::Request;
-use waypost_grpc::error::{Violations, invalid};
+use waypost_grpc::error::{CallError, Violations, invalid};
 use waypost_grpc::{Mutation, Result, Tx, blocking, change, page, serve};
 use waypost_proto::admin_v1 as v1;
 use waypost_proto::admin_v1::rule_set_service_server::RuleSetService;
@@ -180,7 +180,7 @@ fn draft(rules: v1::create_rule_set_request::Rules, may_have_errors: bool) -> Re
                 for violation in &mut violations {
                     violation.field.insert_str(0, "document.");
                 }
-                versions::invalid_fields(FieldViolations(violations))
+                CallError::from(FieldViolations(violations))
             })?;
             (Draft::of_document(&document, "document")?, "document")
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use tonic::Request;
 use waypost_domain::TeamName;
-use waypost_grpc::error::{Violations, invalid};
+use waypost_grpc::error::{CallError, Violations, invalid};
 use waypost_grpc::fields::{check_title, content_etag, masked, team_of};
 use waypost_grpc::{Result, blocking, page, serve};
 use waypost_proto::admin_v1 as v1;
@@ -14,7 +14,7 @@ use waypost_rules::model::{Document, Outcome, Target};
 use waypost_rules::{Phase, Rule};
 
 use super::parts::{self, Part, PartRef};
-use super::versions::{self, VersionChange, part_name, part_of, read_document, version};
+use super::versions::{VersionChange, part_name, part_of, read_document, version};
 use crate::Shared;
 
 const COLLECTION: &str = "rules";
@@ -145,7 +145,7 @@ fn read(given: v1::Rule, id: &str) -> Result<Rule> {
     let mut violations = Violations::default();
     check_title(&mut violations, "rule.title", &given.title);
     violations.check()?;
-    resources::rule_of(given, id, "rule").map_err(versions::invalid_fields)
+    resources::rule_of(given, id, "rule").map_err(CallError::from)
 }
 
 /// `None` for unspecified.

@@ -9,7 +9,6 @@ use waypost_grpc::{Mutation, Result, Tx, change};
 use waypost_proto::admin_v1 as v1;
 use waypost_proto::mutating::MutatingRequest;
 use waypost_proto::reasons::NO_VERSION_NAME;
-use waypost_proto::rule_set::FieldViolations;
 use waypost_rules::check::check_text;
 use waypost_rules::model::Document;
 use waypost_rules::{Finding, RuleErrors, Severity, toml_form};
@@ -65,15 +64,6 @@ pub(super) fn unreadable(name: &str, errors: &RuleErrors) -> CallError {
     let first = errors.0.first().map(ToString::to_string).unwrap_or_default();
     let message = format!("{name} has {} errors, the first: {first}", errors.0.len());
     precondition("HAS_ERRORS", name, message)
-}
-
-/// Fields of the request that hold what they must not.
-pub(super) fn invalid_fields(violations: FieldViolations) -> CallError {
-    let mut all = Violations::default();
-    for violation in violations.0.into_iter().take(wire::FINDINGS_MAX) {
-        all.add(violation.field, violation.problem);
-    }
-    all.into_error()
 }
 
 /// A version that is not kept yet.

@@ -32,7 +32,14 @@ impl Fixture {
         bus.declare(&Topology::new(layout, &[billing].into(), false)).await.unwrap();
         let watched = Watched { work: vec![], layout, activity: false, rules_file: None };
         let replays = Replays::new(bus.clone(), store.clone());
-        let shared = Shared { bus, store, team_queues: Default::default(), watched, leases: Default::default() };
+        let shared = Shared {
+            bus,
+            store,
+            team_queues: Default::default(),
+            watched,
+            templates: None,
+            leases: Default::default(),
+        };
         Self { folder, letters: DeadLetters { shared, replays } }
     }
 

@@ -52,7 +52,7 @@ impl RuleSets {
                 (RouteInput { text, message_type, received_at, ..RouteInput::default() }, None)
             }
             Some(Message::Input(input)) => {
-                let mut input = read_input(input, "input").map_err(versions::invalid_fields)?;
+                let mut input = read_input(input, "input").map_err(CallError::from)?;
                 if input.message_type.is_empty() {
                     TEXT.clone_into(&mut input.message_type);
                 }

@@ -29,7 +29,7 @@ impl Fixture {
         let team_queues = crate::TeamQueues { serves: Some(layout), ..Default::default() };
         let watched = Watched { work: vec![], layout, activity: false, rules_file: None };
         let leases = Leases::default();
-        let shared = Shared { bus, store, team_queues, watched, leases: leases.clone() };
+        let shared = Shared { bus, store, team_queues, watched, templates: None, leases: leases.clone() };
         Self { _folder: folder, queues: TeamQueues { shared }, leases }
     }
 

@@ -59,8 +59,9 @@ async fn no_table_holds_a_secret() {
     let team_queues = TeamQueues::default();
     let layout = Layout::new(PartitionCount::DEFAULT);
     let watched = Watched { work: vec![], layout, activity: false, rules_file: None };
-    let tokens =
-        Tokens { shared: Shared { bus, store: store.clone(), team_queues, watched, leases: Default::default() } };
+    let tokens = Tokens {
+        shared: Shared { bus, store: store.clone(), team_queues, watched, templates: None, leases: Default::default() },
+    };
 
     let new = NewToken { title: "first".to_owned(), roles: vec![Role::Operator], teams: vec![], expires_at: None };
     let (first, at_the_store) = create_token(&store, "cli", &new).await.unwrap();
