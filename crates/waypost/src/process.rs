@@ -9,6 +9,7 @@ pub(crate) mod bus;
 pub(crate) mod chores;
 pub(crate) mod config;
 pub(crate) mod ending;
+pub(crate) mod gateway;
 pub(crate) mod ingress;
 pub(crate) mod local;
 pub(crate) mod ops;
@@ -18,6 +19,7 @@ pub(crate) mod section;
 pub(crate) mod sender;
 pub(crate) mod signals;
 pub(crate) mod store;
+pub(crate) mod templates;
 pub(crate) mod worker;
 
 use std::collections::BTreeMap;
@@ -120,10 +122,12 @@ pub(crate) enum Component {
     Sender,
     /// Answers the administration over gRPC, at grpc.listen; the commands of this machine too, on the embedded bus.
     Admin,
+    /// Takes messages to customers in over gRPC, at grpc.listen, beside the administration where that runs too.
+    Gateway,
 }
 
 impl Component {
-    pub(crate) const ALL: [Self; 4] = [Self::Ingress, Self::Router, Self::Sender, Self::Admin];
+    pub(crate) const ALL: [Self; 5] = [Self::Ingress, Self::Router, Self::Sender, Self::Admin, Self::Gateway];
 
     /// As `--component` takes it.
     pub(crate) const fn name(&self) -> &'static str {
@@ -132,6 +136,15 @@ impl Component {
             Self::Router => "router",
             Self::Sender => "sender",
             Self::Admin => "admin",
+            Self::Gateway => "gateway",
+        }
+    }
+
+    /// Whether it answers over gRPC.
+    pub(crate) const fn answers_grpc(&self) -> bool {
+        match self {
+            Self::Ingress | Self::Router | Self::Sender => false,
+            Self::Admin | Self::Gateway => true,
         }
     }
 
@@ -139,7 +152,7 @@ impl Component {
     pub(crate) const fn has_store(&self) -> bool {
         match self {
             Self::Ingress => false,
-            Self::Router | Self::Sender | Self::Admin => true,
+            Self::Router | Self::Sender | Self::Admin | Self::Gateway => true,
         }
     }
 }
@@ -190,7 +203,9 @@ impl Process<'_> {
 
     async fn run_components(&self, operators: &Operators) -> Result<(), Failure> {
         let administers = self.has(Component::Admin) && self.config.administers();
-        let store = if self.has(Component::Router) || self.has(Component::Sender) || administers {
+        let answers_alone = self.has(Component::Gateway) && !administers && self.config.grpc.listen.is_some();
+        let works = self.has(Component::Router) || self.has(Component::Sender);
+        let store = if works || administers || answers_alone {
             let opened = self.ending.unless_stopped("start", Box::pin(ready_store(self.config))).await;
             let Some(store) = opened.transpose()? else { return Ok(()) };
             store::take_over(self.config, &store).await?;
@@ -212,6 +227,9 @@ impl Process<'_> {
             }
             if let Some(store) = store.as_ref().filter(|_| administers) {
                 admin::start(self, store, &mut tasks).await?;
+            }
+            if let Some(store) = store.as_ref().filter(|_| answers_alone) {
+                gateway::start(self, store, &mut tasks).await?;
             }
             operators.started();
             Ok(())

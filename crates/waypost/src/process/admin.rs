@@ -6,15 +6,17 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use tracing::info;
-use waypost_admin::{Admin, GrpcConfig, GrpcLimits, TeamQueues, TlsFiles, generate_secret, hash_secret};
+use waypost_admin::{Admin, GrpcConfig, GrpcLimits, Services, TeamQueues, TlsFiles, generate_secret, hash_secret};
 use waypost_ops::State;
 use waypost_store::Store;
 
 use super::Config;
 use super::Process;
 use super::ending::Tasks;
+use super::gateway;
 use super::local::{self, LocalFile};
 use super::section::{Problems, millis, section};
+use super::templates;
 use waypost_cli::Failure;
 
 /// The component's name.
@@ -55,7 +57,7 @@ section! {
 }
 
 impl GrpcSection {
-    /// `alone`: the process runs no other component. Among others nobody from elsewhere reaches it without `listen`.
+    /// `alone`: the process runs nothing else that is reached elsewhere. Among others nobody from elsewhere reaches it without `listen`.
     pub(crate) fn check(&self, alone: bool, problems: &mut Problems) {
         // Of the listener for this machine, too.
         problems.require(self.request_bytes_max > 0, "grpc.request_bytes_max", "must be above 0");
@@ -64,7 +66,7 @@ impl GrpcSection {
         problems.require(self.streams_max > 0, "grpc.streams_max", "must be above 0");
         problems.require(self.requests_max > 0, "grpc.requests_max", "must be above 0");
         let Some(listen) = self.listen else {
-            problems.require(!alone, "grpc.listen", "is needed to run the component admin alone");
+            problems.require(!alone, "grpc.listen", "is needed to run nothing but the components admin and gateway");
             return;
         };
         let has_tls = self.tls_certificate_file.is_some() && self.tls_key_file.is_some();
@@ -92,7 +94,7 @@ impl Config {
     }
 
     /// `None`: it listens for nobody from elsewhere.
-    fn grpc_config(&self) -> Option<GrpcConfig> {
+    pub(super) fn grpc_config(&self) -> Option<GrpcConfig> {
         let section = &self.grpc;
         Some(GrpcConfig {
             listen: section.listen?,
@@ -119,14 +121,16 @@ impl Config {
 /// Starts it in a process, at each address that it has.
 pub(super) async fn start(process: &Process<'_>, store: &Store, tasks: &mut Tasks) -> Result<(), Failure> {
     let Process { config, health, .. } = process;
+    let beside = gateway::beside(process, store, tasks).await?;
+    let services = || beside.clone().map(waypost_gateway::services).unwrap_or_default();
     if let Some(grpc) = config.grpc_config() {
         let (tls, reflection) = (grpc.tls.is_some(), grpc.reflection);
-        let admin = bind(process, grpc, store).await?;
+        let admin = bind(process, grpc, store, services()).await?;
         info!(listen = ?admin.local_addr(), tls, reflection, "administration listens");
         spawn(process, admin, None, tasks);
     }
     if config.is_local() {
-        start_local(process, store, tasks).await?;
+        start_local(process, store, services(), tasks).await?;
     }
     // Beyond bus and store, which every process is asked for, it needs its listeners alone.
     health.register_state(COMPONENT, "listener", || State::Ready);
@@ -134,7 +138,7 @@ pub(super) async fn start(process: &Process<'_>, store: &Store, tasks: &mut Task
 }
 
 /// For the commands of this machine.
-async fn start_local(process: &Process<'_>, store: &Store, tasks: &mut Tasks) -> Result<(), Failure> {
+async fn start_local(process: &Process<'_>, store: &Store, beside: Services, tasks: &mut Tasks) -> Result<(), Failure> {
     let folder = &process.config.data_dir;
     let failed = |error: &dyn std::fmt::Display| Failure::failed(format!("grpc.local: {}: {error}", folder.display()));
     let token = generate_secret().map_err(|error| failed(&error))?;
@@ -145,7 +149,7 @@ async fn start_local(process: &Process<'_>, store: &Store, tasks: &mut Tasks) ->
         owner: Some(hash_secret(&token)),
         limits: process.config.grpc_limits(),
     };
-    let admin = bind(process, grpc, store).await?;
+    let admin = bind(process, grpc, store, beside).await?;
     let address = admin.local_addr().ok_or_else(|| failed(&"the system does not say where it listens"))?;
     let file = LocalFile::write(folder, address, token).map_err(|error| failed(&error))?;
     info!(listen = %address, "administration listens for the commands of this machine");
@@ -153,7 +157,7 @@ async fn start_local(process: &Process<'_>, store: &Store, tasks: &mut Tasks) ->
     Ok(())
 }
 
-async fn bind(process: &Process<'_>, grpc: GrpcConfig, store: &Store) -> Result<Admin, Failure> {
+async fn bind(process: &Process<'_>, grpc: GrpcConfig, store: &Store, beside: Services) -> Result<Admin, Failure> {
     let config = process.config;
     let queues = TeamQueues {
         declare: config.bus.declare,
@@ -161,7 +165,8 @@ async fn bind(process: &Process<'_>, grpc: GrpcConfig, store: &Store) -> Result<
         serves: config.bus.is_embedded().then(|| config.layout()),
         asked: process.asked_teams.clone(),
     };
-    let admin = Admin::bind(grpc, process.bus.clone(), store.clone(), queues, config.watched()).await;
+    let (bus, store, templates) = (process.bus.clone(), store.clone(), templates::source(config)?);
+    let admin = Admin::bind(grpc, bus, store, queues, config.watched(), templates, beside).await;
     admin.map_err(|error| Failure::config(format!("grpc: {error}")))
 }
 

@@ -93,6 +93,7 @@ impl Config {
             Component::Ingress => all || self.ingress.is_set(),
             Component::Router | Component::Sender => true,
             Component::Admin => all || self.administers(),
+            Component::Gateway => all || self.grpc.listen.is_some(),
         };
         Component::ALL.into_iter().filter(is_configured).collect()
     }
@@ -145,8 +146,8 @@ impl Config {
         if components.contains(&Component::Ingress) {
             self.ingress.check(&mut problems);
         }
-        if components.contains(&Component::Admin) {
-            self.grpc.check(components.len() == 1, &mut problems);
+        if components.iter().any(Component::answers_grpc) {
+            self.grpc.check(components.iter().all(Component::answers_grpc), &mut problems);
         }
         self.check_listeners(components, &mut problems);
         let mistakes = problems.into_mistakes();
@@ -175,7 +176,7 @@ impl Config {
         if has_ingress {
             problems.require(is_free(self.ops.listen, self.ingress.listen), "ops.listen", "is ingress.listen");
         }
-        let Some(grpc) = self.grpc.listen.filter(|_| components.contains(&Component::Admin)) else { return };
+        let Some(grpc) = self.grpc.listen.filter(|_| components.iter().any(Component::answers_grpc)) else { return };
         let taken = !is_free(grpc, self.ops.listen) || (has_ingress && !is_free(grpc, self.ingress.listen));
         problems.require(!taken, "grpc.listen", "is taken by another section");
     }

@@ -19,7 +19,7 @@ impl Config {
                 problems.add(&format!("ingress.{field}"), format!("{error}{}", remedy_of(&error)));
             }
         }
-        if let Some(files) = self.grpc.tls_files().filter(|_| uses(Component::Admin)) {
+        if let Some(files) = self.grpc.tls_files().filter(|_| components.iter().any(Component::answers_grpc)) {
             for error in tls::problems(&files) {
                 problems.add(grpc_key(&files, error.file()), format!("{error}{}", remedy(&error)));
             }
@@ -69,7 +69,7 @@ impl Config {
             files.extend(self.graph.token_file.iter().map(|file| ("graph.token_file", file)));
             files.extend(self.graph.app_token_file.iter().map(|file| ("graph.app_token_file", file)));
         }
-        if of(Component::Admin) {
+        if components.iter().any(Component::answers_grpc) {
             files.extend(grpc.tls_key_file.iter().map(|file| ("grpc.tls_key_file", file)));
         }
         let is_open = |(_, file): &(&str, &PathBuf)| access::is_for_everybody(file);
