@@ -9,6 +9,7 @@ mod compare;
 mod coverage;
 mod explain;
 mod in_force;
+mod methods;
 mod numbers;
 #[cfg(feature = "servers")]
 mod on_rabbitmq;
@@ -16,6 +17,7 @@ mod parked;
 mod rollback;
 mod rule_sets;
 mod rules;
+mod sending;
 mod server;
 mod team_queues;
 mod teams;

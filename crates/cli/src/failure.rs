@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
-use waypost_proto::reasons::{CONTACT_UNKNOWN, MESSAGE_UNKNOWN, NO_ACTIVATION, NO_VERSION_NAME};
+use waypost_proto::reasons::{CONTACT_UNKNOWN, MESSAGE_UNKNOWN, NO_ACTIVATION, NO_VERSION_NAME, NUMBER_UNKNOWN};
 
 /// Why a command did not succeed.
 #[derive(Debug)]
@@ -108,13 +108,14 @@ impl From<Status> for Failure {
 }
 
 /// What to do about an answer, by its reason. Whatever the verb: the server does not know the command line.
-const REMEDIES: [(&str, &str); 4] = [
+const REMEDIES: [(&str, &str); 5] = [
     (
         NO_ACTIVATION,
         "no version is in force; `waypost rules push FILE` keeps one, `waypost rules activate N` puts it in force",
     ),
     (MESSAGE_UNKNOWN, "messages are known for 9 days (retention.inbox_days); a phone number needs its country code"),
     (CONTACT_UNKNOWN, "a phone number needs its country code, e.g. 34600000000"),
+    (NUMBER_UNKNOWN, "`waypost numbers list` has those that there are"),
     (
         NO_VERSION_NAME,
         "give a version's number; a file becomes one by `waypost rules push FILE`, and `waypost rules lint FILE` checks it",

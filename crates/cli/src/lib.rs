@@ -7,23 +7,29 @@ mod calendars;
 mod cell;
 pub mod completions;
 mod config_args;
+mod consent;
 mod contacts;
 mod dead_letters;
 mod decisions;
 mod failure;
 mod inspect;
 pub mod man;
+mod messages;
+mod named;
 mod numbers;
 pub mod output;
 mod parts;
 mod piped;
+mod policy;
 mod rules;
 pub mod secret_file;
+mod send;
 mod server;
 pub mod show;
 pub mod status;
 pub mod tail;
 mod teams;
+mod templates;
 mod times;
 pub mod token;
 mod trace;
@@ -35,15 +41,20 @@ use clap::Subcommand;
 use self::audit::AuditCommand;
 use self::calendars::CalendarsCommand;
 pub use self::config_args::{Beside, ConfigArgs};
+use self::consent::ConsentCommand;
 use self::contacts::ContactsCommand;
 use self::dead_letters::DeadLettersCommand;
 use self::decisions::DecisionsCommand;
 pub use self::failure::{EXIT_CODES, Failure, HUNG};
 use self::inspect::InspectArgs;
+use self::messages::MessagesCommand;
 use self::numbers::NumbersCommand;
+use self::policy::PolicyCommand;
 use self::rules::{FormerRuleCommand, RulesCommand};
+use self::send::SendArgs;
 pub use self::server::{Finder, Found, Server, ServerArgs, connect, local_server};
 use self::teams::TeamsCommand;
+use self::templates::TemplatesCommand;
 use self::trace::TraceArgs;
 
 /// The verbs that are whole here: the binary adds them to its own.
@@ -63,6 +74,20 @@ pub enum ClientCommand {
     /// Look at a contact, or take over contacts from a CRM
     #[command(subcommand)]
     Contacts(ContactsCommand),
+    /// Send a message to a customer, or ask what would become of it
+    Send(SendArgs),
+    /// Messages to customers: list, look at, take back, send again
+    #[command(subcommand)]
+    Messages(MessagesCommand),
+    /// What customers agreed to: keep it, look at it
+    #[command(subcommand)]
+    Consent(ConsentCommand),
+    /// Meta's templates: list, look at, read anew, try with values
+    #[command(subcommand)]
+    Templates(TemplatesCommand),
+    /// The data of the rules for sending: countries, limits, caps, quiet hours
+    #[command(subcommand)]
+    Policy(PolicyCommand),
     /// The former name of `waypost rules list-rules` and its like, until 1.0
     #[command(subcommand, hide = true)]
     Rule(FormerRuleCommand),
@@ -96,6 +121,11 @@ fn verb(command: ClientCommand) -> Pin<Box<dyn Future<Output = Result<(), Failur
         ClientCommand::Teams(command) => Box::pin(teams::run(command)),
         ClientCommand::Numbers(command) => Box::pin(numbers::run(command)),
         ClientCommand::Contacts(command) => Box::pin(contacts::run(command)),
+        ClientCommand::Send(args) => Box::pin(send::run(args)),
+        ClientCommand::Messages(command) => Box::pin(messages::run(command)),
+        ClientCommand::Consent(command) => Box::pin(consent::run(command)),
+        ClientCommand::Templates(command) => Box::pin(templates::run(command)),
+        ClientCommand::Policy(command) => Box::pin(policy::run(command)),
         ClientCommand::Rule(command) => Box::pin(rules::run_former(command)),
         ClientCommand::Calendars(command) => Box::pin(calendars::run(command)),
         ClientCommand::Decisions(command) => Box::pin(decisions::run(command)),

@@ -6,6 +6,7 @@ use waypost_proto::admin_v1 as v1;
 use waypost_proto::admin_v1::number_service_client::NumberServiceClient;
 
 use crate::failure::Failure;
+use crate::named::number as number_name;
 use crate::server::{EditArgs, ServerArgs, connect, pages, print_list, print_one};
 
 #[derive(Debug, Subcommand)]
@@ -69,7 +70,7 @@ async fn list(args: ServerArgs) -> Result<(), Failure> {
 }
 
 async fn get(args: NumberGetArgs) -> Result<(), Failure> {
-    let request = v1::GetNumberRequest { name: name(&args.number) };
+    let request = v1::GetNumberRequest { name: number_name(&args.number) };
     let number = client(&args.server).await?.get_number(request).await?.into_inner().number;
     print_one(args.server.json, &number.unwrap_or_default())
 }
@@ -79,7 +80,7 @@ async fn set(args: NumberSetArgs) -> Result<(), Failure> {
     let mut paths = vec!["phone_number_id".to_owned()];
     paths.extend(args.language.is_some().then(|| "language".to_owned()));
     let number = v1::Number {
-        name: name(&args.number),
+        name: number_name(&args.number),
         phone_number_id: args.phone_number_id,
         language: args.language.unwrap_or_default(),
         etag,
@@ -93,8 +94,4 @@ async fn set(args: NumberSetArgs) -> Result<(), Failure> {
     };
     let number = client(&server).await?.update_number(request).await?.into_inner().number;
     print_one(server.json, &number.unwrap_or_default())
-}
-
-fn name(number: &str) -> String {
-    if number.starts_with("numbers/") { number.to_owned() } else { format!("numbers/{number}") }
 }

@@ -1,7 +1,8 @@
 //! Standard input of the verbs that read a file or what is piped into them. Nobody types a file: where a terminal stands
 //! there, a verb says what to give instead of waiting in silence.
 
-use std::io::{IsTerminal, StdinLock};
+use std::io::{IsTerminal, Read, StdinLock};
+use std::path::Path;
 
 use crate::failure::Failure;
 
@@ -10,6 +11,17 @@ pub(crate) fn standard_input(what: &str, argument: &str) -> Result<StdinLock<'st
     let stdin = std::io::stdin();
     unless_typed(stdin.is_terminal(), what, argument)?;
     Ok(stdin.lock())
+}
+
+/// The bytes of a file; of standard input where it is `-`.
+pub(crate) fn read(file: &Path, what: &str, argument: &str) -> Result<Vec<u8>, Failure> {
+    let named = |error: std::io::Error| Failure::config(format!("{}: {error}", file.display()));
+    if file.as_os_str() != "-" {
+        return std::fs::read(file).map_err(named);
+    }
+    let mut bytes = Vec::new();
+    standard_input(what, argument)?.read_to_end(&mut bytes).map_err(named)?;
+    Ok(bytes)
 }
 
 fn unless_typed(is_terminal: bool, what: &str, argument: &str) -> Result<(), Failure> {

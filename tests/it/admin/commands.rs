@@ -1,6 +1,5 @@
 //! The commands that call the administration, and what becomes of parked messages.
 
-use std::collections::BTreeSet;
 use std::process::Output;
 use std::time::Duration;
 
@@ -52,90 +51,6 @@ async fn every_verb_works_and_tells_its_failures_apart() -> anyhow::Result<()> {
     let mut unreachable = waypost()?;
     unreachable.args(["teams", "list", "--server", "https://localhost:1"]);
     assert_eq!(unreachable.output()?.status.code(), Some(5));
-    Ok(())
-}
-
-/// Which command calls which method. A method without a command is not done.
-const COMMANDS: &[(&str, &[&str])] = &[
-    ("AuditService/ListAuditRecords", &["audit", "list"]),
-    ("AuditService/VerifyAuditChain", &["audit", "verify"]),
-    ("CalendarService/CreateCalendar", &["calendars", "set"]),
-    ("CalendarService/DeleteCalendar", &["calendars", "delete"]),
-    ("CalendarService/GetCalendar", &["calendars", "get"]),
-    ("CalendarService/ImportHolidays", &["calendars", "import"]),
-    ("CalendarService/ListCalendars", &["calendars", "list"]),
-    ("CalendarService/UpdateCalendar", &["calendars", "set"]),
-    ("ContactService/BatchUpsertContacts", &["contacts", "import"]),
-    ("ContactService/ConfirmContact", &["contacts", "confirm"]),
-    ("ContactService/RefuseClaim", &["contacts", "refuse"]),
-    ("ContactService/GetContact", &["contacts", "get"]),
-    ("ContactService/SplitContact", &["contacts", "split"]),
-    ("DeadLetterService/DiscardDeadLetters", &["dead-letters", "discard"]),
-    ("DeadLetterService/ListDeadLetters", &["dead-letters", "list"]),
-    ("DeadLetterService/ReplayDeadLetters", &["dead-letters", "replay"]),
-    ("DeadLetterService/GetReplay", &["dead-letters", "replay"]),
-    ("DeadLetterService/ListReplays", &["dead-letters", "replays"]),
-    ("DeadLetterService/StartReplay", &["dead-letters", "replay"]),
-    ("DeadLetterService/StopReplay", &["dead-letters", "stop"]),
-    ("DeadLetterService/SummarizeDeadLetters", &["dead-letters", "summary"]),
-    ("DecisionService/GetDecision", &["decisions", "get"]),
-    ("DecisionService/GetTrace", &["trace"]),
-    ("DecisionService/ListDecisions", &["decisions", "list"]),
-    ("NumberService/GetNumber", &["numbers", "get"]),
-    ("NumberService/ListNumbers", &["numbers", "list"]),
-    ("NumberService/UpdateNumber", &["numbers", "set"]),
-    ("RuleService/CreateRule", &["rules", "create-rule"]),
-    ("RuleService/DeleteRule", &["rules", "delete-rule"]),
-    ("RuleService/GetRule", &["rules", "get-rule"]),
-    ("RuleService/ListRules", &["rules", "list-rules"]),
-    ("RuleService/UpdateRule", &["rules", "update-rule"]),
-    ("RuleSetService/ActivateRuleSet", &["rules", "activate"]),
-    ("RuleSetService/CheckRuleSet", &["rules", "check"]),
-    ("RuleSetService/CompareRuleSets", &["rules", "compare"]),
-    ("RuleSetService/CreateRuleSet", &["rules", "push"]),
-    ("RuleSetService/DiffRuleSets", &["rules", "diff"]),
-    ("RuleSetService/DryRunRuleSet", &["rules", "dry-run"]),
-    ("RuleSetService/EndShadow", &["rules", "shadow"]),
-    ("RuleSetService/EndTrial", &["rules", "trial", "end"]),
-    ("RuleSetService/ExplainRuleSet", &["rules", "explain"]),
-    ("RuleSetService/GetActivation", &["rules", "active"]),
-    ("RuleSetService/GetCoverage", &["rules", "coverage"]),
-    ("RuleSetService/GetRuleSet", &["rules", "get"]),
-    ("RuleSetService/ListActivations", &["rules", "history"]),
-    ("RuleSetService/ListRuleSets", &["rules", "list"]),
-    ("RuleSetService/RollBackActivation", &["rules", "rollback"]),
-    ("StatusService/GetStatus", &["status"]),
-    ("TeamQueueService/AcknowledgeMessages", &["tail"]),
-    ("TeamQueueService/PeekMessages", &["tail"]),
-    ("TeamQueueService/TakeMessages", &["tail"]),
-    ("TeamService/CreateTeam", &["teams", "create"]),
-    ("TeamService/DeleteTeam", &["teams", "delete"]),
-    ("TeamService/GetTeam", &["teams", "get"]),
-    ("TeamService/ListTeams", &["teams", "list"]),
-    ("TeamService/UpdateTeam", &["teams", "update"]),
-    ("TokenService/CreateToken", &["token", "create"]),
-    ("TokenService/GetToken", &["token", "get"]),
-    ("TokenService/ListTokens", &["token", "list"]),
-    ("TokenService/RevokeToken", &["token", "revoke"]),
-];
-
-#[test]
-fn every_method_has_its_command() -> anyhow::Result<()> {
-    let services = waypost_proto::admin::descriptors().services();
-    let methods: BTreeSet<String> = services
-        .flat_map(|service| {
-            let name = |method: &str| format!("{}/{method}", service.name());
-            service.methods().map(|method| name(method.name())).collect::<Vec<_>>()
-        })
-        .collect();
-    assert_eq!(methods, COMMANDS.iter().map(|(method, _)| (*method).to_owned()).collect());
-    for (method, words) in COMMANDS {
-        let help = waypost()?.args(*words).arg("--help").output()?;
-        let help = String::from_utf8_lossy(&help.stdout).into_owned();
-        // The command itself, and one that can ask a server.
-        let usage = format!("Usage: waypost {} ", words.join(" "));
-        assert!(help.contains(&usage) && help.contains("--server"), "{method}: {help}");
-    }
     Ok(())
 }
 

@@ -1,0 +1,54 @@
+//! What people write for contacts, numbers and conversations, in the names of the interface.
+
+use waypost_proto::sends_v1 as sends;
+
+/// `contacts/ID`, a phone number in any usual way of writing, or else a business-scoped user id.
+pub(crate) fn recipient(text: &str) -> sends::Recipient {
+    use sends::recipient::By;
+    let is_number = !text.chars().any(char::is_alphabetic);
+    let by = match text {
+        name if name.starts_with("contacts/") => By::Contact(name.to_owned()),
+        number if is_number => By::Phone(number.to_owned()),
+        id => By::Bsuid(id.to_owned()),
+    };
+    sends::Recipient { by: Some(by) }
+}
+
+/// `numbers/{number}`.
+pub(crate) fn number(text: &str) -> String {
+    in_collection("numbers/", text)
+}
+
+/// `conversations/{conversation}`; empty for none.
+pub(crate) fn conversation(text: &str) -> String {
+    in_collection("conversations/", text)
+}
+
+/// `messages/{send_id}`.
+pub(crate) fn message(text: &str) -> String {
+    in_collection("messages/", text)
+}
+
+fn in_collection(collection: &str, text: &str) -> String {
+    if text.is_empty() || text.starts_with(collection) { text.to_owned() } else { format!("{collection}{text}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sends::recipient::By;
+
+    #[test]
+    fn contacts_are_told_apart_by_how_they_are_written() {
+        for (text, by) in [
+            ("contacts/1", By::Contact("contacts/1".to_owned())),
+            ("+34 600 000 107", By::Phone("+34 600 000 107".to_owned())),
+            ("ES.13491208655302741918", By::Bsuid("ES.13491208655302741918".to_owned())),
+        ] {
+            assert_eq!(recipient(text).by, Some(by));
+        }
+        assert_eq!((number("support-es"), number("numbers/x")), ("numbers/support-es".into(), "numbers/x".into()));
+        assert_eq!(conversation(""), "");
+        assert_eq!(message("order-17/confirmation"), "messages/order-17/confirmation");
+    }
+}
