@@ -329,11 +329,43 @@ fn parameter(request: &Arrived, wanted: &str) -> Option<String> {
     url.query_pairs().find(|(name, _)| name == wanted).map(|(_, value)| value.into_owned())
 }
 
-/// A `+` in a path is one; `%2B` is one, too.
+/// A segment of a path with its `%20` and their like; a `+` is one.
 fn unescaped(segment: &str) -> String {
-    segment.replace("%2B", "+").replace("%2b", "+")
+    let (bytes, mut unescaped, mut at) = (segment.as_bytes(), Vec::new(), 0);
+    while let Some(byte) = bytes.get(at) {
+        let hex = bytes.get(at + 1..at + 3).filter(|_| *byte == b'%').and_then(|hex| std::str::from_utf8(hex).ok());
+        match hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
+            Some(byte) => {
+                unescaped.push(byte);
+                at += 3;
+            }
+            None => {
+                unescaped.push(*byte);
+                at += 1;
+            }
+        }
+    }
+    String::from_utf8_lossy(&unescaped).into_owned()
 }
 
 fn read<T: for<'de> Deserialize<'de>>(request: &Arrived) -> Result<T, Problem> {
     serde_json::from_slice(&request.body).map_err(|error| Problem(400, error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_customer_is_named_in_a_path_in_any_spelling() {
+        let cases = [
+            ("+4915100000001", "+4915100000001"),
+            ("%2B49%20151%2000000001", "+49 151 00000001"),
+            ("DE.1349%", "DE.1349%"),
+            ("%zz%4", "%zz%4"),
+        ];
+        for (segment, meant) in cases {
+            assert_eq!(unescaped(segment), meant);
+        }
+    }
 }
