@@ -26,7 +26,7 @@ async fn a_message_is_asked_about_sent_looked_at_and_taken_back() -> anyhow::Res
     let (server, to) = scene().await?;
     let operator = Terminal::new(&server, "operator")?;
     let to_them = ["--to", &to, "--number", "support-es"];
-    let send = |more: &[&str]| [&["send", "Your parcel is here"], &to_them[..], more].concat();
+    let send = |more: &[&'static str]| [&["send", "Your parcel is here"], &to_them[..], more].concat();
 
     let asked = operator.run(&[&send(&["--validate-only"])[..], &["--json"]].concat())?;
     ensure!(asked.status.code() == Some(1), "it would not go: {asked:?}");
