@@ -109,7 +109,7 @@ fn servers_are_tried_where_that_is_asked_for() -> anyhow::Result<()> {
         expect(command, code)
     };
     let good = stdout(&check(&[], 0)?);
-    let unchecked = "good for router, sender; not configured and not checked: ingress, admin (`waypost run` without";
+    let unchecked = "good for router, sender; not configured and not checked: ingress, admin, gateway (`waypost run`";
     ensure!(good.contains(unchecked), "no front door is configured, nor the administration: {good}");
     let told = stderr(&check(&["--connect"], 1)?);
     let keys: Vec<&str> = findings(&told).into_iter().map(|(key, _)| key).collect();
