@@ -199,7 +199,7 @@ fn a_closed_pipe_ends_it_quietly() -> anyhow::Result<()> {
 fn mistakes_in_the_configuration_are_told() -> anyhow::Result<()> {
     let deployment = Deployment::new(Backend::Embedded, RULES)?;
     let good = stdout(&expect(deployment.command(&["config", "check"])?, 0)?);
-    ensure!(good.contains("good for ingress, router, sender, admin; rules "), "{good}");
+    ensure!(good.contains("good for ingress, router, sender, admin, gateway; rules "), "{good}");
     let cases = [
         ("partitions", "0", "partitions"),
         ("worker.batch_max", "many", "worker.batch_max"),

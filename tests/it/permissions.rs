@@ -30,6 +30,7 @@ async fn every_process_and_every_command_works_under_its_printed_names() -> anyh
     scene.run_ok(&["rules", "push", &scene.file("rules.toml")])?;
     scene.run_ok(&["rules", "activate", "1"])?;
     let router = scene.start("router").await?;
+    let sender = scene.start("sender").await?;
     let ingress = scene.start("ingress").await?;
 
     every_kind_of_message_is_handled(&mut scene).await?;
@@ -40,7 +41,7 @@ async fn every_process_and_every_command_works_under_its_printed_names() -> anyh
     what_is_not_permitted_is_told(&mut scene).await?;
     parked_messages_are_replayed_and_discarded(&mut scene).await?;
     administered::everything(&mut scene)?;
-    drop((ingress, router, admin));
+    drop((ingress, router, sender, admin));
 
     let all = scene.start_all().await?;
     parked_messages_are_replayed_and_discarded(&mut scene).await?;

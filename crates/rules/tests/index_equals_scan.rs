@@ -321,12 +321,9 @@ fn input() -> impl Strategy<Value = RouteInput> {
                 quoted,
                 reply_id,
                 reply_template,
-                menu_here: None,
                 referral,
                 attributes: attribute("tier", tier).into_iter().chain(attribute("ltv", ltv)).collect(),
                 language,
-                language_source: None,
-                language_confidence: None,
                 country,
                 received_at: received_at.map(|s| Timestamp::from_millis(s * 1000)),
                 zone: zone.map(str::to_owned),
@@ -338,6 +335,7 @@ fn input() -> impl Strategy<Value = RouteInput> {
                 closes: open.as_ref().is_some_and(|(open, _)| !open.waits && open.priority == Priority::Normal),
                 open: open.map(|(open, _)| open),
                 queues,
+                ..RouteInput::default()
             }
         })
 }

@@ -9,19 +9,11 @@ use waypost_domain::Category;
 use super::actor::ActorError;
 use super::error::ApiError;
 use super::judge::{Ask, Kind};
+use super::members::Group;
 use super::outbox::{Pricing, Sent, Stage};
 use super::state::State;
 
 const MEMBERS_MAX: usize = 8;
-
-/// A group of one of the business's numbers.
-pub(crate) struct Group {
-    id: Arc<str>,
-    number: u32,
-    members: Vec<u32>,
-    /// Whoever of them writes opens it.
-    pub(crate) window_ends_ms: i64,
-}
 
 impl State {
     /// Its id.

@@ -23,6 +23,7 @@ mod judge;
 mod limits;
 mod log;
 mod media;
+mod members;
 mod message;
 mod multipart;
 mod news;
