@@ -258,7 +258,6 @@ impl Deployment {
     }
 
     /// The same with variables in its environment.
-    #[cfg(feature = "servers")]
     pub(crate) async fn start_with(&self, variables: &[(&str, &str)]) -> anyhow::Result<WaypostProcess> {
         WaypostProcess::start(&WaypostSettings { variables: owned(variables), ..self.process_settings() }).await
     }

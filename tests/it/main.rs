@@ -30,6 +30,7 @@ mod refusals;
 mod replicas;
 mod rules_cli;
 mod secrets;
+mod sending;
 mod standby;
 mod status;
 #[cfg(feature = "servers")]

@@ -71,7 +71,7 @@ async fn a_token_does_what_its_roles_may() -> anyhow::Result<()> {
     assert_eq!(teams(&viewer).list_teams(v1::ListTeamsRequest::default()).await?.into_inner().teams.len(), 2);
     for method in methods() {
         let verb = method.rsplit('/').next().unwrap_or_default();
-        let reads = ["Get", "List", "Verify", "Summarize", "Diff", "Explain", "Compare"]
+        let reads = ["Get", "List", "Verify", "Summarize", "Diff", "Explain", "Compare", "Preview"]
             .iter()
             .any(|reading| verb.starts_with(reading));
         if !reads {

@@ -39,10 +39,13 @@ impl Messages {
     }
 
     async fn has_number(&self, name: &NumberName) -> Result<()> {
-        // A business has hundreds at most. One that was named a moment ago is not followed yet.
-        let is_known = self.shared.sending.current().numbers.contains_key(name);
-        let is_ours = is_known || self.shared.store.numbers().await?.iter().any(|number| number.name == *name);
-        if is_ours { Ok(()) } else { Err(not_found(format!("numbers/{name}")).because(NUMBER_UNKNOWN)) }
+        let sending = &self.shared.sending;
+        let is_known = || sending.current().numbers.contains_key(name);
+        if !is_known() {
+            // One that was named a moment ago is not followed yet.
+            sending.refresh().await?;
+        }
+        if is_known() { Ok(()) } else { Err(not_found(format!("numbers/{name}")).because(NUMBER_UNKNOWN)) }
     }
 
     /// In the conversation that it names, else in the one that is open; agents in none but their teams'.
