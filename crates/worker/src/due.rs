@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 use waypost_store::Store;
 
+use crate::backoff::Backoff;
 use crate::error::{Chain, HandleError};
 use crate::metrics;
 use crate::shards::{Held, Shard, ShardEnd, ShardWork, Shards, ShardsConfig};
@@ -85,7 +86,7 @@ impl ShardWork for Passes {
     async fn run(&self, mut held: Held) -> ShardEnd {
         let stop = held.stop().clone();
         let mut wait = self.config.every;
-        let mut backoff = BACKOFF_MIN;
+        let mut backoff = Backoff::new(BACKOFF_MIN, BACKOFF_MAX);
         loop {
             tokio::select! {
                 biased;
@@ -96,12 +97,9 @@ impl ShardWork for Passes {
             match self.pass(&held).await {
                 Next::In(pause) => {
                     wait = pause;
-                    backoff = BACKOFF_MIN;
+                    backoff.reset();
                 }
-                Next::AfterBackOff => {
-                    wait = backoff;
-                    backoff = (backoff * 2).min(BACKOFF_MAX);
-                }
+                Next::AfterBackOff => wait = backoff.pause(),
                 Next::End(end) => return end,
             }
         }

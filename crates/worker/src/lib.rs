@@ -7,6 +7,7 @@
 //!
 //! Must never acknowledge before the handler's effects are durable, and never wait for anything without a bound.
 
+mod backoff;
 mod bounded;
 pub mod dead_letters;
 pub mod deliveries;

@@ -19,7 +19,7 @@ use waypost_domain::Timestamp;
 use waypost_fault::{self as fault, Sabotage};
 use waypost_store::StoreError;
 
-use super::partition::{BACKOFF_MIN, Ended, PartitionRunner};
+use super::partition::{Ended, PartitionRunner};
 use super::work::{ClaimedBatch, InHand, Parked};
 use crate::bounded::CallError;
 use crate::error::{Cause, Chain, HandleError};
@@ -248,7 +248,7 @@ impl PartitionRunner {
                 }
             }
         }
-        self.backoff = BACKOFF_MIN;
+        self.backoff.reset();
         Ok(())
     }
 

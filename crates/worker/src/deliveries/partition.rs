@@ -13,12 +13,13 @@ use super::Handler;
 use super::claim::Claim;
 use super::config::{Parts, WorkerConfig};
 use super::crashes::CrashRecord;
+use crate::backoff::Backoff;
 use crate::bounded::bounded;
 use crate::shards::{Held, ShardEnd};
 
 /// Batches that may be in hand: the one that is handled, and the next, which is complete when that ends.
 const BATCHES_PREFETCHED: u16 = 2;
-pub(super) const BACKOFF_MIN: Duration = Duration::from_millis(50);
+const BACKOFF_MIN: Duration = Duration::from_millis(50);
 const BACKOFF_MAX: Duration = Duration::from_secs(5);
 
 /// Why a subscription was given up.
@@ -42,7 +43,8 @@ pub(super) async fn run(config: WorkerConfig, parts: Parts, held: Held) -> Shard
     let queue = (parts.queue)(claim.partition());
     let handler = (parts.handler)(claim.partition());
     let crashes = CrashRecord::found_with(claim.lease());
-    let mut runner = PartitionRunner { config, parts, claim, crashes, stop, queue, handler, backoff: BACKOFF_MIN };
+    let backoff = Backoff::new(BACKOFF_MIN, BACKOFF_MAX);
+    let mut runner = PartitionRunner { config, parts, claim, crashes, stop, queue, handler, backoff };
     info!(queue = runner.queue, epoch = runner.claim.lease().epoch, "partition taken");
     let ended = runner.run().await;
     let end = match ended {
@@ -65,7 +67,7 @@ pub(super) struct PartitionRunner {
     pub(super) stop: CancellationToken,
     pub(super) queue: String,
     pub(super) handler: Box<dyn Handler>,
-    pub(super) backoff: Duration,
+    pub(super) backoff: Backoff,
 }
 
 impl PartitionRunner {
@@ -92,12 +94,6 @@ impl PartitionRunner {
     async fn subscribe(&mut self) -> Result<Box<dyn Consumer>, Ended> {
         let prefetch = self.config.batch_max.saturating_mul(BATCHES_PREFETCHED);
         loop {
-            if self.stop.is_cancelled() {
-                return Err(Ended::Stopped);
-            }
-            if !self.claim.held().is_valid() {
-                return Err(Ended::LeaseLost);
-            }
             let subscribing = tokio::select! {
                 biased;
                 () = self.stop.cancelled() => return Err(Ended::Stopped),
@@ -181,14 +177,12 @@ impl PartitionRunner {
 
     /// Waits a little, longer each time; `Some` when meanwhile it became pointless.
     pub(super) async fn back_off(&mut self) -> Option<Ended> {
-        // Half fixed, half random: replicas that failed together do not come back together.
-        let wait = self.backoff.mul_f64(0.5 + fastrand::f64() / 2.0);
-        self.backoff = (self.backoff * 2).min(BACKOFF_MAX);
+        let pause = self.backoff.pause();
         tokio::select! {
             biased;
             () = self.stop.cancelled() => Some(Ended::Stopped),
             () = self.claim.held_mut().expired() => Some(Ended::LeaseLost),
-            () = tokio::time::sleep(wait) => None,
+            () = tokio::time::sleep(pause) => None,
         }
     }
 

@@ -1,7 +1,5 @@
 //! A shard in our hands, for as long as its lease lasts by our own clock.
 
-use std::time::Duration;
-
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -42,11 +40,6 @@ impl Held {
         self.lease.fence(published_seq, oldest_at)
     }
 
-    /// Whether our own clock says that the lease still holds.
-    pub fn is_valid(&self) -> bool {
-        Instant::now() < *self.valid_until.borrow() || fault::sabotaged(Sabotage::SkipFence)
-    }
-
     /// Returns when the lease ran out.
     pub async fn expired(&mut self) {
         expired(&mut self.valid_until).await;
@@ -71,12 +64,12 @@ async fn expired(valid_until: &mut watch::Receiver<Instant>) {
     }
     loop {
         let until = *valid_until.borrow_and_update();
-        let Some(left) = until.checked_duration_since(Instant::now()).filter(|left| *left > Duration::ZERO) else {
+        if until <= Instant::now() {
             return;
-        };
+        }
         tokio::select! {
             biased;
-            () = tokio::time::sleep(left) => {}
+            () = tokio::time::sleep_until(until) => {}
             changed = valid_until.changed() => if changed.is_err() { return },
         }
     }
