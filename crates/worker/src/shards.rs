@@ -8,7 +8,6 @@
 mod held;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -41,12 +40,6 @@ impl Shard {
 impl From<PartitionId> for Shard {
     fn from(partition: PartitionId) -> Self {
         Self(partition.0)
-    }
-}
-
-impl fmt::Display for Shard {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:02}", self.0)
     }
 }
 
@@ -194,7 +187,7 @@ impl Shards {
             if self.owned.contains_key(&shard) {
                 continue;
             }
-            warn!(component = self.config.component, %shard, "lease without a task given back");
+            warn!(component = self.config.component, shard = shard.0, "lease without a task given back");
             let lease = Lease {
                 component: self.config.component.to_owned(),
                 partition: shard.row(),
@@ -216,7 +209,7 @@ impl Shards {
         let held: Vec<Shard> =
             self.owned.iter().filter(|(_, owned)| !owned.stop.is_cancelled()).map(|(shard, _)| *shard).collect();
         for shard in held.iter().skip(share) {
-            info!(component = self.config.component, %shard, "giving a shard to another replica");
+            info!(component = self.config.component, shard = shard.0, "giving a shard to another replica");
             self.owned[shard].stop.cancel();
         }
         let mut room = share.saturating_sub(self.owned.len());
@@ -224,11 +217,11 @@ impl Shards {
             return Ok(());
         }
         let limit = call_timeout(self.config.lease_ttl);
-        let others = |row: &LeaseRow| row.owner.as_ref().is_some_and(|owner| *owner != self.config.instance);
         let now = bounded(limit, self.store.now()).await?;
         let leases = bounded(limit, self.store.leases(self.config.component)).await?;
+        // What was given back runs no more.
         let taken: BTreeSet<Shard> =
-            leases.iter().filter(|row| others(row) && row.expires_at > now).map(|row| row.partition.into()).collect();
+            leases.iter().filter(|row| row.expires_at > now).map(|row| row.partition.into()).collect();
         let is_free =
             |shard: &Shard| !taken.contains(shard) && !self.owned.contains_key(shard) && !self.stopped.contains(shard);
         let free: Vec<Shard> = self.keys.iter().copied().filter(is_free).collect();
@@ -268,7 +261,7 @@ impl Shards {
                 }
                 // Whoever found it out: the store, our own clock, or the fence of a transaction.
                 ShardEnd::Dropped => {
-                    warn!(component, %shard, "lease lost");
+                    warn!(component, shard = shard.0, "lease lost");
                     ::metrics::counter!(metrics::LEASES_LOST, "component" => component).increment(1);
                 }
             }
@@ -362,7 +355,7 @@ impl Shards {
 async fn give_back(store: &Store, lease: &Lease, limit: Duration) {
     let (component, shard) = (&lease.component, Shard::from(lease.partition));
     match bounded(limit, store.release_lease(lease)).await {
-        Ok(()) => info!(component, %shard, "shard released"),
-        Err(error) => warn!(component, %shard, %error, "lease not released; it will run out"),
+        Ok(()) => info!(component, shard = shard.0, "shard released"),
+        Err(error) => warn!(component, shard = shard.0, %error, "lease not released; it will run out"),
     }
 }

@@ -4,10 +4,11 @@
 
 mod support;
 
-use support::{COMPONENT, Rig, eventually};
+use support::{COMPONENT, Rig, eventually, some_renewals_later};
 use waypost_bus::Bus;
 use waypost_domain::PartitionId;
 use waypost_store::Sequence;
+use waypost_worker::WorkerConfig;
 
 #[tokio::test]
 async fn what_is_refused_for_good_is_found_by_halves() {
@@ -22,8 +23,11 @@ async fn what_is_refused_for_good_is_found_by_halves() {
     let plain = ids.iter().enumerate().filter(|(index, _)| kind(*index) == "plain").map(|(_, id)| id.clone());
     let handled: Vec<String> = rig.log.ids().into_iter().filter(|id| id != "other").collect();
     assert_eq!(handled, plain.collect::<Vec<_>>(), "in order");
-    let sizes: Vec<usize> = rig.log.0.borrow().iter().map(|(_, _, size)| *size).collect();
-    assert!(sizes.contains(&8), "by halves: {sizes:?}");
+    let ours = |(_, partition, size): &(String, PartitionId, usize)| (*partition == PartitionId(0)).then_some(*size);
+    let sizes: Vec<usize> = rig.log.0.borrow().iter().filter_map(ours).collect();
+    // Of each half four, one, the culprit, two, eight.
+    let half = [4, 4, 4, 4, 1, 2, 2, 8, 8, 8, 8, 8, 8, 8, 8];
+    assert_eq!(sizes, [half, half].concat());
     let letters = rig.letters().await;
     let parked: Vec<_> = letters.iter().map(|one| (one.id.as_str(), one.headers["wp-reason"].as_str())).collect();
     assert_eq!(parked, [("m05", "unreadable-row"), ("m21", "unreadable-row")]);
@@ -81,7 +85,7 @@ async fn an_event_that_kills_is_parked_out_of_its_bundle() {
     let rig = Rig::new(1).await;
     rig.publish(0, &[("one=a:undecodable,b:plain,poison:die,c:plain", "bundle"), ("behind", "plain")]).await;
     // Before anything is handled alone, which starts with the third delivery.
-    rig.crash(2).await;
+    rig.crash("wa.in.p00", 2).await;
     for crashes in 1..=3 {
         let (_stop, task) = rig.start("one");
         rig.log.until(|log| log.iter().filter(|(id, ..)| id == "poison?").count() == crashes).await;
@@ -95,7 +99,8 @@ async fn an_event_that_kills_is_parked_out_of_its_bundle() {
     let letters = rig.letters().await;
     let parked: Vec<_> = letters.iter().map(|one| (one.id.as_str(), one.headers["wp-reason"].as_str())).collect();
     assert_eq!(parked, [("one.0", "undecodable-event"), ("one.2", "worker-died")]);
-    assert_eq!(letters[1].headers["wp-attempts"], "3");
+    let attempts = [0, 1].map(|index| letters[index].headers["wp-attempts"].as_str());
+    assert_eq!(attempts, ["2", "3"], "deliveries that came back, and crashes");
     stop.cancel();
     task.await.unwrap();
     assert_eq!(rig.left("wa.in.p00").await, 0);
@@ -106,6 +111,41 @@ async fn an_event_that_kills_is_parked_out_of_its_bundle() {
         .unwrap()
         .unwrap();
     assert_eq!(lease.suspect, None);
+}
+
+/// Else a crash would speak against both.
+#[tokio::test]
+async fn of_events_that_may_kill_a_process_handles_one_at_a_time() {
+    let rig = Rig::new(2).await;
+    for (partition, (id, queue)) in (0..).zip([("a", "wa.in.p00"), ("b", "wa.in.p01")]) {
+        rig.publish(partition, &[(id, "die")]).await;
+        rig.crash(queue, 2).await;
+    }
+    let (_stop, task) = rig.start("one");
+    rig.log.until(|log| log.len() == 2).await;
+    task.abort();
+    assert!(task.await.is_err());
+    let (_stop, task) = rig.start("one");
+    rig.log.until(|log| log.len() == 3).await;
+    some_renewals_later(&rig.store, COMPONENT).await;
+    assert_eq!(rig.log.ids().len(), 3);
+    task.abort();
+    assert!(task.await.is_err());
+}
+
+#[tokio::test]
+async fn only_the_batch_that_panicked_is_handled_alone() {
+    let rig = Rig::new(1).await;
+    let bundles = ["one=a:plain,b:panic,c:plain", "two=d:plain,e:plain,f:plain"];
+    rig.publish(0, &bundles.map(|bundle| (bundle, "bundle"))).await;
+    let config =
+        WorkerConfig { batch_max: 3, park_after_panics: 2, ..WorkerConfig::new(COMPONENT, "a", rig.layout.partitions) };
+    let (stop, task) = rig.start_with(rig.bus.clone(), config);
+    rig.log.until(|log| log.len() == 5).await;
+    let handled: Vec<_> = rig.log.0.borrow().iter().map(|(id, _, size)| format!("{id} {size}")).collect();
+    assert_eq!(handled, ["a 1", "c 1", "d 3", "e 3", "f 3"]);
+    stop.cancel();
+    task.await.unwrap();
 }
 
 #[tokio::test]

@@ -10,9 +10,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use support::eventually;
+use support::{eventually, some_renewals_later};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use waypost_domain::PartitionId;
 use waypost_store::{LeaseRow, Sequence, Store, StoreOptions, StoreUrl};
 use waypost_worker::{
     Due, DueConfig, DueSource, HandleError, Held, LeaseClock, Pass, Shard, ShardEnd, ShardWork, Shards, ShardsConfig,
@@ -20,6 +21,7 @@ use waypost_worker::{
 
 const KEYS: [Shard; 4] = [Shard(3), Shard(7), Shard(500), Shard(40_000)];
 const ROWS_MAX: u32 = 10;
+const HOUR: Duration = Duration::from_secs(3_600);
 
 async fn store() -> Store {
     let store = Store::open(&StoreUrl::sqlite_memory(), StoreOptions::default()).await.unwrap();
@@ -57,9 +59,27 @@ impl ShardWork for Waiter {
     }
 }
 
+/// Does not do as it is told.
+struct Endless;
+
+#[async_trait]
+impl ShardWork for Endless {
+    async fn run(&self, _: Held) -> ShardEnd {
+        std::future::pending().await
+    }
+}
+
 fn start(store: &Store, instance: &str, ends: Option<(Shard, ShardEnd)>) -> (CancellationToken, JoinHandle<()>) {
+    start_with(store, config(instance), Waiter(ends))
+}
+
+fn start_with(
+    store: &Store,
+    config: ShardsConfig,
+    work: impl ShardWork + 'static,
+) -> (CancellationToken, JoinHandle<()>) {
     let stop = CancellationToken::new();
-    let shards = Shards::new(config(instance), store.clone(), KEYS, Arc::new(Waiter(ends)));
+    let shards = Shards::new(config, store.clone(), KEYS, Arc::new(work));
     (stop.clone(), tokio::spawn(shards.run(stop)))
 }
 
@@ -86,6 +106,58 @@ async fn any_set_of_keys_is_spread_evenly() {
 }
 
 #[tokio::test]
+async fn no_more_is_taken_than_the_share() {
+    let store = store().await;
+    store.join("numbers", "other", HOUR).await.unwrap();
+    let (stop, a) = start(&store, "a", None);
+    eventually(async || leases(&store).await.len() >= 2).await;
+    some_renewals_later(&store, "numbers").await;
+    assert_eq!(leases(&store).await.len(), 2, "the others were never taken");
+    stop.cancel();
+    a.await.unwrap();
+}
+
+/// While there is room for another shard, which somebody else has.
+#[tokio::test]
+async fn what_we_have_is_not_taken_again() {
+    let store = store().await;
+    store.acquire_lease("numbers", PartitionId(KEYS[3].0), "other", HOUR, Sequence::None).await.unwrap().unwrap();
+    let (stop, a) = start(&store, "a", None);
+    eventually(async || leases(&store).await.len() == KEYS.len()).await;
+    some_renewals_later(&store, "numbers").await;
+    let epochs: Vec<i64> = leases(&store).await.iter().map(|row| row.epoch).collect();
+    assert_eq!(epochs, [1; KEYS.len()]);
+    stop.cancel();
+    a.await.unwrap();
+}
+
+#[tokio::test]
+async fn what_ends_is_given_back_without_waiting_for_the_next_renewal() {
+    let store = store().await;
+    let config = ShardsConfig { lease_renew_every: HOUR, ..config("a") };
+    let (stop, a) = start_with(&store, config, Waiter(Some((Shard(7), ShardEnd::Finished))));
+    eventually(async || {
+        let leases = leases(&store).await;
+        leases.len() == KEYS.len() && leases.iter().filter(|row| row.owner.is_none()).count() == 1
+    })
+    .await;
+    stop.cancel();
+    a.await.unwrap();
+}
+
+/// Whoever is left need not wait for the end of our membership.
+#[tokio::test]
+async fn work_that_does_not_end_leaves_time_to_say_goodbye() {
+    let store = store().await;
+    let (stop, a) = start_with(&store, ShardsConfig { lease_ttl: HOUR, ..config("a") }, Endless);
+    eventually(async || leases(&store).await.len() == KEYS.len()).await;
+    stop.cancel();
+    a.await.unwrap();
+    assert_eq!(store.join("numbers", "b", HOUR).await.unwrap(), 1);
+    assert!(leases(&store).await.iter().all(|row| row.owner.as_deref() == Some("a")), "perhaps in hand still");
+}
+
+#[tokio::test]
 async fn what_was_stopped_for_good_is_another_s_to_take() {
     for end in [ShardEnd::StoppedForGood, ShardEnd::InDoubt { for_good: true }] {
         is_another_s_to_take(end).await;
@@ -99,10 +171,7 @@ async fn is_another_s_to_take(end: ShardEnd) {
     eventually(async || leases(&store).await.iter().filter(|row| row.owner.is_some()).count() >= 3).await;
     eventually(async || leases(&store).await.len() == KEYS.len() && stopped().await.owner.is_none()).await;
     let epoch = stopped().await.epoch;
-    // Some renewals later it is still nobody's.
-    let renewed = async || leases(&store).await[0].expires_at.as_millis();
-    let first = renewed().await;
-    eventually(async || renewed().await > first + 200).await;
+    some_renewals_later(&store, "numbers").await;
     assert_eq!((stopped().await.owner, stopped().await.epoch), (None, epoch));
     let (stop_b, b) = start(&store, "b", None);
     eventually(async || stopped().await.owner.as_deref() == Some("b")).await;

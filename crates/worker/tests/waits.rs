@@ -14,6 +14,7 @@ use waypost_domain::{PartitionId, Timestamp};
 use waypost_store::{Lease, Sequence};
 use waypost_worker::WorkerConfig;
 
+const HOUR: Duration = Duration::from_secs(3_600);
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
 /// Between the end of a wait and our looking at the clock, on a machine with much to do.
 const SLACK: Duration = Duration::from_millis(800);
@@ -111,14 +112,9 @@ async fn a_shard_that_stopped_for_good_without_confirmation_is_free_when_its_lea
     task.await.unwrap();
 }
 
-#[tokio::test]
-async fn a_handler_that_hangs_is_dropped_with_the_lease() {
-    let rig = Rig::new(1).await;
-    rig.publish(0, &[("a", "die")]).await;
-    let (stop, task) = rig.start("a");
-    rig.log.until(|log| log.len() == 1).await;
+/// As if somebody else had taken it and given it back.
+async fn lose_the_lease(rig: &Rig) {
     let row = rig.store.leases(COMPONENT).await.unwrap().remove(0);
-    // As if somebody else had taken it and given it back.
     let lease = Lease {
         component: COMPONENT.to_owned(),
         partition: row.partition,
@@ -130,8 +126,32 @@ async fn a_handler_that_hangs_is_dropped_with_the_lease() {
         suspect: None,
     };
     rig.store.release_lease(&lease).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_handler_that_hangs_is_dropped_at_the_renewal_that_finds_the_lease_lost() {
+    let rig = Rig::new(1).await;
+    rig.publish(0, &[("a", "die")]).await;
+    let (stop, task) = rig.start_with(rig.bus.clone(), WorkerConfig { lease_ttl: HOUR, ..config(&rig) });
+    rig.log.until(|log| log.len() == 1).await;
+    lose_the_lease(&rig).await;
     rig.log.until(|log| log.len() == 2).await;
     stop.cancel();
     task.abort();
     assert!(task.await.is_err());
+}
+
+#[tokio::test]
+async fn a_transaction_that_finds_the_lease_lost_ends_the_subscription() {
+    let rig = Rig::new(1).await;
+    let config = WorkerConfig { lease_ttl: HOUR, lease_renew_every: HOUR, ..config(&rig) };
+    let (stop, task) = rig.start_with(rig.bus.clone(), config);
+    let consumers = async || rig.bus.depth("wa.in.p00").await.unwrap().unwrap().consumers;
+    eventually(async || consumers().await == 1).await;
+    lose_the_lease(&rig).await;
+    rig.publish(0, &[("a", "plain")]).await;
+    eventually(async || consumers().await == 0).await;
+    assert!(rig.log.ids().is_empty());
+    stop.cancel();
+    task.await.unwrap();
 }

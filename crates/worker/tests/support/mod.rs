@@ -198,9 +198,9 @@ impl Rig {
     }
 
     /// As a process that crashes with all of the queue in hand, so often.
-    pub(crate) async fn crash(&self, times: u32) {
+    pub(crate) async fn crash(&self, queue: &str, times: u32) {
         for _ in 0..times {
-            self.bus.consume("wa.in.p00", 128).await.unwrap().next_batch(128).await.unwrap();
+            self.bus.consume(queue, 128).await.unwrap().next_batch(128).await.unwrap();
         }
     }
 }
@@ -217,6 +217,13 @@ pub(crate) async fn eventually(mut holds: impl AsyncFnMut() -> bool) {
         assert!(tokio::time::Instant::now() < deadline, "not in time");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
+}
+
+/// Long enough for whoever holds the first of the leases to have done several times whatever it does at each renewal.
+pub(crate) async fn some_renewals_later(store: &Store, component: &str) {
+    let renewed = async || store.leases(component).await.unwrap()[0].expires_at.as_millis();
+    let first = renewed().await;
+    eventually(async || renewed().await > first + 200).await;
 }
 
 /// The samples of one metric, without its name, sorted.
