@@ -172,6 +172,19 @@ async fn what_is_parked_again_is_a_new_row_that_counts_its_replays() {
     stopped(mover).await;
 }
 
+/// They come together, and each is a transaction.
+#[tokio::test]
+async fn what_is_too_large_for_one_transaction_is_kept_in_its_order() {
+    let rig = Rig::new(1).await;
+    let ids = ["c", "b", "a"];
+    let large = |id: &str| undecodable(Message { body: vec![0; 2_200_000].into(), ..message(id) });
+    publish(&rig, ids.map(large).into()).await;
+    let mover = start(&rig, "a");
+    let found = moved(&rig, 3).await;
+    assert_eq!(found.iter().map(|row| &*row.message_id).collect::<Vec<_>>(), ids);
+    stopped(mover).await;
+}
+
 /// It waits in its place, with its own reason, however often that fails.
 #[tokio::test]
 async fn what_cannot_be_kept_yet_is_not_parked_again() {

@@ -29,8 +29,8 @@ pub const QUEUES: [(Parking, &str); 2] =
 
 /// Messages in a transaction: each may be as large as a webhook's body.
 const BATCH_MAX: u16 = 16;
-/// Bytes in a transaction, unless one message has more.
-const BATCH_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Bytes in a transaction, unless one message has more: 4 MiB.
+const BATCH_BYTES_MAX: usize = 4_194_304;
 
 /// The code of what no team's queue takes; its detail says more.
 const UNROUTED_REASON: &str = "unrouted";
@@ -45,14 +45,7 @@ pub fn mover(
     store: Store,
 ) -> Worker {
     let shards = u16::try_from(QUEUES.len()).ok().and_then(PartitionCount::new);
-    let config = config(PARKING, shards.unwrap_or(PartitionCount::DEFAULT));
-    let config = WorkerConfig {
-        batch_max: config.batch_max.min(BATCH_MAX),
-        // A message that it parked would come back to it, with another reason than its own.
-        park_after_panics: u32::MAX,
-        park_after_deaths: u32::MAX,
-        ..config
-    };
+    let config = of_a_mover(config(PARKING, shards.unwrap_or(PartitionCount::DEFAULT)));
     metrics::begin_moving();
     let rows = store.clone();
     let parts = Parts {
@@ -67,8 +60,18 @@ pub fn mover(
     Worker::new(config, parts)
 }
 
+fn of_a_mover(config: WorkerConfig) -> WorkerConfig {
+    WorkerConfig {
+        batch_max: config.batch_max.min(BATCH_MAX),
+        // A message that it parked would come back to it, with another reason than its own.
+        park_after_panics: u32::MAX,
+        park_after_deaths: u32::MAX,
+        ..config
+    }
+}
+
 fn queue(shard: PartitionId) -> (Parking, &'static str) {
-    QUEUES[usize::from(shard.0).min(QUEUES.len() - 1)]
+    QUEUES[usize::from(shard.0) % QUEUES.len()]
 }
 
 struct Mover {
@@ -200,9 +203,31 @@ mod tests {
             let message = Message { body: vec![0; bytes].into(), ..Message::default() };
             parked(Parking::Unrouted, message, now)
         };
-        let half = BATCH_BYTES_MAX / 2;
+        let half = 2 << 20;
         let letters = [half, half, 1, BATCH_BYTES_MAX + 1, 0].map(letter);
         assert_eq!(at_once(&letters).map(<[_]>::len).collect::<Vec<_>>(), [2, 1, 1, 1]);
         assert_eq!(at_once(&[]).count(), 0);
+    }
+
+    #[test]
+    fn a_mover_takes_little_at_once_and_parks_nothing() {
+        for (batch_max, expected) in [(128, 16), (8, 8)] {
+            let others = WorkerConfig { batch_max, ..WorkerConfig::new(PARKING, "a", PartitionCount::DEFAULT) };
+            let config = of_a_mover(others);
+            assert_eq!(config.batch_max, expected);
+            assert_eq!((config.park_after_panics, config.park_after_deaths), (u32::MAX, u32::MAX));
+        }
+    }
+
+    #[test]
+    fn an_outage_is_no_fault_of_one_message() {
+        let problems = [
+            (StoreError::Retry { reason: "deadlock", source: None }, true),
+            (StoreError::LeaseLost { component: PARKING.into(), partition: 0 }, true),
+            (StoreError::Invalid("too long".into()), false),
+        ];
+        for (error, expected) in problems {
+            assert_eq!(is_all(&error), expected, "{error}");
+        }
     }
 }

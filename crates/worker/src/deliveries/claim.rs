@@ -155,14 +155,14 @@ impl Claim {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use tokio::sync::watch;
     use tokio::time::Instant;
     use tokio_util::sync::CancellationToken;
 
     use super::*;
 
-    fn claim(published_seq: i64, last_seq: i64) -> Claim {
+    pub(in crate::deliveries) fn claim(published_seq: i64, last_seq: i64) -> Claim {
         let lease = Lease {
             component: "router".to_owned(),
             partition: PartitionId(3),
@@ -198,6 +198,7 @@ mod tests {
         assert_eq!(claim.published_at(), None, "nobody knows when");
         assert_eq!(publish(&mut claim, &[]), 16);
         assert_eq!(claim.fence(None).published_at, Some(Timestamp::from_millis(7)));
+        assert_eq!(claim.published_at(), Some(Timestamp::from_millis(7)));
     }
 
     #[test]
@@ -213,16 +214,26 @@ mod tests {
 
     #[test]
     fn a_rolled_back_transaction_gives_its_numbers_back() {
-        let mut claim = claim(0, 0);
+        let mut claim = claim(5, 5);
         claim.recovered();
         let position = claim.position();
         claim.next_seq();
         claim.rewind(position);
-        assert_eq!(publish(&mut claim, &[]), 0);
-        assert_eq!(claim.next_seq(), 1);
+        assert_eq!(publish(&mut claim, &[]), 5);
+        assert_eq!(claim.next_seq(), 6);
         // It was durable after all: what it decided is known, and no number is given twice.
         claim.rewind(position);
-        claim.covers(1);
-        assert_eq!(claim.next_seq(), 2);
+        claim.covers(6);
+        assert_eq!(claim.next_seq(), 7);
+    }
+
+    #[test]
+    fn the_store_is_told_once_of_what_was_published() {
+        let mut claim = claim(0, 0);
+        assert!(!claim.needs_mark());
+        publish(&mut claim, &[1]);
+        assert!(claim.needs_mark());
+        claim.marked();
+        assert!(!claim.needs_mark());
     }
 }

@@ -101,3 +101,20 @@ pub struct Parts {
     /// One for all workers of a process: held while an event is handled with which processes have crashed.
     pub suspects: Arc<tokio::sync::Mutex<()>>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn three_answers_of_the_store_fit_into_a_lease_and_two_of_the_bus_into_a_drain() {
+        for (lease_ttl, drain_timeout, store, bus) in [(15, 20, 5, 10), (60, 8, 20, 4), (1, 60, 1, 10)] {
+            let config = WorkerConfig {
+                lease_ttl: Duration::from_secs(lease_ttl),
+                drain_timeout: Duration::from_secs(drain_timeout),
+                ..WorkerConfig::new("router", "one", PartitionCount::DEFAULT)
+            };
+            assert_eq!((config.store_timeout().as_secs(), config.bus_timeout().as_secs()), (store, bus));
+        }
+    }
+}

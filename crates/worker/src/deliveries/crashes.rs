@@ -181,6 +181,12 @@ mod tests {
         record.begin(&store, &lease, TTL, ("a", 2)).await.unwrap();
         record.go_on("a", 3);
         record.settle(&store, &lease, TTL).await.unwrap();
+        let (lease, mut record) = start(&store).await;
+        assert_eq!((record.done_before("a"), record.crashes("a", 3)), (3, 0));
+
+        // The same with the next one in hand.
+        record.begin(&store, &lease, TTL, ("a", 3)).await.unwrap();
+        record.settle(&store, &lease, TTL).await.unwrap();
         let (_, record) = start(&store).await;
         assert_eq!((record.done_before("a"), record.crashes("a", 3)), (3, 0));
     }

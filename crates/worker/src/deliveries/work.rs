@@ -214,13 +214,24 @@ impl<'a> ClaimedBatch<'a> {
         self.left = Some(error.into());
     }
 
-    /// Why the batch was left.
-    pub const fn problem(&self) -> Option<&HandleError> {
-        self.left.as_ref()
-    }
-
     /// The same, for a handler that gives batches of its own to another.
     pub fn into_outcome(self) -> Result<(), HandleError> {
         self.left.map_or(Ok(()), Err)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::deliveries::claim::tests::claim;
+
+    #[test]
+    fn a_batch_that_is_left_says_so() {
+        let in_hand = InHand::new(Vec::new(), no_bundles, |_| 0);
+        let mut claim = claim(0, 0);
+        let mut batch = ClaimedBatch::new(&mut claim, &in_hand, 0);
+        batch.leave(HandleError::retry("as asked"));
+        assert!(matches!(batch.into_outcome(), Err(HandleError::Retry { .. })));
+        assert!(ClaimedBatch::new(&mut claim, &in_hand, 0).into_outcome().is_ok());
     }
 }
