@@ -10,6 +10,7 @@ mod cli_pages;
 mod crash;
 mod crate_edges;
 mod database;
+mod demo;
 mod deployment;
 mod duplicates;
 mod embedded_queues;

@@ -75,7 +75,9 @@ pub(crate) enum Command {
 }
 
 /// Everything in one process with an embedded bus and a SQLite store in a temporary folder. Sample customers write in
-/// several languages over real, signed HTTP; each routed message is printed with its team and the reason.
+/// several languages over real, signed HTTP; each routed message is printed with its team and the reason. A third of the messages
+/// are of customers on the sandbox's platform: scripted agents answer them over gRPC, and each answer is printed with what became
+/// of it. One customer withdraws consent, and to one WhatsApp takes no answer any more (131047).
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   waypost demo                       # until Ctrl-C
@@ -89,7 +91,7 @@ pub(crate) struct DemoArgs {
     /// Messages per second; 0 for as fast as it goes
     #[arg(long, value_name = "N", default_value_t = 40.0)]
     pub(crate) rate: f64,
-    /// Print only the summary, as one JSON object: accepted, routed, duplicates, by_team, latency_ms
+    /// Print only the summary, as one JSON object: accepted, routed, duplicates, by_team, latency_ms, answers
     #[arg(long)]
     pub(crate) json: bool,
     /// Rules to use instead of the sample rules

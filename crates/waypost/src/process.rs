@@ -5,6 +5,7 @@
 //! each a limit. Nothing here decides anything about a message.
 
 pub(crate) mod admin;
+pub(crate) mod answering;
 pub(crate) mod bus;
 pub(crate) mod chores;
 pub(crate) mod config;

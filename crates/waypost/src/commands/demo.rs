@@ -1,5 +1,11 @@
-//! `waypost demo`: the whole of it in one process, with the sandbox as the world.
+//! `waypost demo`: the whole of it in one process, with the sandbox as the world. Customers write, and those who live on the
+//! sandbox's platform are answered there.
 
+mod agents;
+mod answers;
+mod residents;
+mod script;
+mod stage;
 mod tally;
 
 use std::collections::BTreeMap;
@@ -17,19 +23,25 @@ use waypost_ingress::{Ingress, IngressConfig, Limits, SecretSource};
 use waypost_live::Rules;
 use waypost_ops::Health;
 use waypost_rules::RuleSet;
-use waypost_sandbox::{Customers, SandboxConfig, SandboxReport};
+use waypost_sandbox::{Control, Customers, SandboxConfig, SandboxReport};
 use waypost_store::Store;
 
 use crate::cli::DemoArgs;
 use crate::output;
 use crate::process::Config;
+use crate::process::answering::Answering;
 use crate::process::bus::open_bus;
+use crate::process::local::running;
 use crate::process::ops::Operators;
 use crate::process::router::Routing;
 use crate::process::rules::adopt_rules;
 use crate::process::signals::stop_on_signals;
 use crate::process::store::ready_store;
 use crate::process::{bus, store};
+use agents::Desk;
+use answers::Told;
+use residents::{Residents, Writing};
+use stage::Stage;
 use tally::{Arrived, SentAt, Tally};
 use waypost_cli::Failure;
 
@@ -40,6 +52,8 @@ const SETTLE_MAX: Duration = Duration::from_secs(30);
 /// Between two looks at the queues, once the customers fell silent.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 const PROGRESS_EVERY: Duration = Duration::from_secs(2);
+/// Customers of the platform with a part of their own, who write first.
+const PARTS: u64 = 2;
 /// Messages a consumer may be ahead of the printer.
 const PRINT_AHEAD_MAX: usize = 256;
 
@@ -86,6 +100,14 @@ fn demo_ingress(config: &Config, secret: &str) -> IngressConfig {
     }
 }
 
+/// Who writes, and who answers.
+struct Scene {
+    customers: SandboxConfig,
+    residents: Arc<Residents>,
+    control: Control,
+    desk: Desk,
+}
+
 struct World {
     args: DemoArgs,
     config: Config,
@@ -96,6 +118,13 @@ struct World {
     shutdown: CancellationToken,
 }
 
+/// How much comes from whom.
+struct Share {
+    messages: Option<u64>,
+    /// `None`: as fast as it goes.
+    rate_per_second: Option<f64>,
+}
+
 impl World {
     async fn play(self) -> Result<(), Failure> {
         let secret = format!("demo-{}", uuid::Uuid::now_v7().simple());
@@ -104,11 +133,13 @@ impl World {
             .await
             .map_err(|error| Failure::failed(format!("ingress: {error}")))?;
         let url = format!("http://{}{}", ingress.local_addr(), self.config.ingress.path);
-        let sandbox = self.sandbox_config(url.clone(), secret);
-        self.seed_contacts(&sandbox).await?;
+        let customers = self.sandbox_config(url.clone(), secret);
+        self.seed_contacts(&customers).await?;
+        let Stage { platform, config } = Stage::open(&self.config, &self.store, &customers).await?;
         if !self.args.json {
             let folder = self.config.data_dir.display();
             output::line(&format!("webhook {url}   data {folder}   rules {}", self.rules.current().active().version))?;
+            output::line(&format!("platform {}", platform.url()))?;
         }
         // The parts outlive the customers: they are stopped once everything has arrived.
         let stop_parts = CancellationToken::new();
@@ -118,17 +149,27 @@ impl World {
             let stop = stop_parts.clone();
             async move { tokio::join!(ingress.run(stop.clone()), Box::pin(routing.run(stop))).1 }
         });
+        let answering = Answering::start(&config, &self.bus, &self.store, &self.health, stop_parts.clone()).await?;
+        let server = running(&config).await.ok_or_else(|| Failure::failed("the administration does not answer"))?;
+        let residents = Arc::new(Residents::new());
+        residents.introduce(&platform.control());
+        let (told, hears) = mpsc::channel(PRINT_AHEAD_MAX);
+        let teams = self.rules.current().team_names().into_iter().map(|team| team.to_string());
+        let desk = Desk::open(&server, residents.clone(), teams, &told, &stop_parts);
         let (arrivals, arrived) = mpsc::channel(PRINT_AHEAD_MAX);
-        let readers = self.spawn_readers(&stop_parts, arrivals).await?;
-        let outcome = self.watch(sandbox, arrived).await;
+        let readers = self.spawn_readers(&stop_parts, arrivals, &desk).await?;
+        let scene = Scene { customers, residents, control: platform.control(), desk };
+        let outcome = self.watch(scene, arrived, hears).await;
         stop_parts.cancel();
         drop(parts.await);
         for reader in readers {
             drop(reader.await);
         }
+        let answered = answering.ended().await;
+        platform.shutdown().await;
         self.store.close().await;
         self.bus.close(Duration::from_secs(5)).await;
-        outcome
+        outcome.and(answered)
     }
 
     /// Customers that the business knows something about.
@@ -148,11 +189,12 @@ impl World {
         &self,
         stop: &CancellationToken,
         arrivals: mpsc::Sender<Arrived>,
+        desk: &Desk,
     ) -> Result<Vec<tokio::task::JoinHandle<()>>, Failure> {
         let mut readers = Vec::new();
         for (team, queue) in self.team_queues() {
             let mut consumer = self.bus.consume(&queue, 64).await.map_err(Failure::failed)?;
-            let (arrivals, stop) = (arrivals.clone(), stop.clone());
+            let (arrivals, desk, stop) = (arrivals.clone(), desk.clone(), stop.clone());
             readers.push(tokio::spawn(async move {
                 loop {
                     let batch = tokio::select! {
@@ -164,6 +206,7 @@ impl World {
                         if arrivals.send(Arrived::new(&team, delivery)).await.is_err() {
                             return;
                         }
+                        desk.take(&team, delivery).await;
                     }
                     if consumer.ack(batch).await.is_err() {
                         break;
@@ -175,12 +218,17 @@ impl World {
         Ok(readers)
     }
 
-    /// Lets the customers write and shows what arrives, until all has arrived or we are told to stop.
-    async fn watch(&self, sandbox: SandboxConfig, mut arrived: mpsc::Receiver<Arrived>) -> Result<(), Failure> {
+    /// Lets the customers write and shows what arrives and what is answered, until all of it has come to its end or we are told
+    /// to stop.
+    async fn watch(
+        &self,
+        scene: Scene,
+        mut arrived: mpsc::Receiver<Arrived>,
+        mut hears: mpsc::Receiver<Told>,
+    ) -> Result<(), Failure> {
         let sent_at: SentAt = Arc::default();
-        let customers = customers(sandbox, sent_at.clone())?;
-        let stop_customers = self.shutdown.child_token();
-        let mut playing = tokio::spawn(customers.run(stop_customers.clone()));
+        let (control, desk) = (scene.control.clone(), scene.desk.clone());
+        let mut playing = tokio::spawn(self.writing(scene, sent_at.clone())?);
         let mut tally = Tally::new(self.args.json, sent_at)?;
         let mut report: Option<SandboxReport> = None;
         let mut settle_until: Option<tokio::time::Instant> = None;
@@ -188,10 +236,8 @@ impl World {
         progress.tick().await;
         loop {
             // What comes twice comes after the first, so it is not over until the queues are empty.
-            if report.as_ref().is_some_and(|report| tally.routed() >= report.accepted) && self.is_drained().await? {
-                while let Ok(message) = arrived.try_recv() {
-                    tally.count(message)?;
-                }
+            let has_arrived = report.as_ref().is_some_and(|report| tally.routed() >= report.accepted);
+            if has_arrived && self.is_drained().await? && desk.under_way() == 0 {
                 break;
             }
             let settled = async {
@@ -202,8 +248,9 @@ impl World {
             };
             tokio::select! {
                 Some(message) = arrived.recv() => tally.count(message)?,
+                Some(told) = hears.recv() => tally.told(told)?,
                 ended = &mut playing, if report.is_none() => {
-                    report = Some(ended.map_err(|error| Failure::failed(format!("sandbox: {error}")))?);
+                    report = Some(ended.map_err(|error| Failure::failed(format!("sandbox: {error}")))??);
                     settle_until = Some(tokio::time::Instant::now() + SETTLE_MAX);
                 }
                 _ = progress.tick() => tally.progress(),
@@ -211,8 +258,50 @@ impl World {
                 () = settled => break,
             }
         }
-        let report = report.unwrap_or_default();
-        tally.finish(&report)
+        while let Ok(message) = arrived.try_recv() {
+            tally.count(message)?;
+        }
+        while let Ok(told) = hears.try_recv() {
+            tally.told(told)?;
+        }
+        tally.finish(&report.unwrap_or_default(), &control.accepted(), desk.under_way())
+    }
+
+    /// All customers together, and what became of what they wrote.
+    fn writing(
+        &self,
+        scene: Scene,
+        sent_at: SentAt,
+    ) -> Result<impl Future<Output = Result<SandboxReport, Failure>> + Send + 'static, Failure> {
+        let Scene { customers, residents, control, .. } = scene;
+        let share = self.share_of_residents();
+        let writing = Writing {
+            residents,
+            control,
+            number: NUMBER.1,
+            messages: share.messages.unwrap_or(u64::MAX),
+            rate_per_second: share.rate_per_second,
+            sent_at: sent_at.clone(),
+        };
+        let elsewhere = with_times(customers, sent_at)?;
+        let (stop, stop_too) = (self.shutdown.child_token(), self.shutdown.child_token());
+        Ok(async move {
+            let (report, written) = tokio::join!(elsewhere.run(stop), writing.run(stop_too));
+            let written = written?;
+            // The platform tells of each until it is answered 200.
+            let (messages, accepted) = (report.messages + written, report.accepted + written);
+            Ok(SandboxReport { messages, accepted, ..report })
+        })
+    }
+
+    /// A third, and at least those who have a part of their own.
+    fn share_of_residents(&self) -> Share {
+        let messages = self.args.messages.map(|messages| (messages / 3).max(PARTS).min(messages));
+        Share { messages, rate_per_second: self.rate().map(|rate| rate / 3.0) }
+    }
+
+    fn rate(&self) -> Option<f64> {
+        (self.args.rate > 0.0).then_some(self.args.rate)
     }
 
     /// Whether nothing is on its way to a team, or in the hands of one that has not told us yet.
@@ -239,10 +328,11 @@ impl World {
     }
 
     fn sandbox_config(&self, url: String, secret: String) -> SandboxConfig {
+        let residents = self.share_of_residents();
         SandboxConfig {
             phone_number_id: NUMBER.1.to_owned(),
-            messages: self.args.messages.unwrap_or(u64::MAX),
-            rate_per_second: (self.args.rate > 0.0).then_some(self.args.rate),
+            messages: self.args.messages.map_or(u64::MAX, |messages| messages - residents.messages.unwrap_or_default()),
+            rate_per_second: self.rate().map(|rate| rate - residents.rate_per_second.unwrap_or_default()),
             batch_max: 3,
             duplicate_percent: 10,
             status_percent: 20,
@@ -254,7 +344,7 @@ impl World {
     }
 }
 
-fn customers(config: SandboxConfig, sent_at: SentAt) -> Result<Customers, Failure> {
+fn with_times(config: SandboxConfig, sent_at: SentAt) -> Result<Customers, Failure> {
     let customers = Customers::new(config).map_err(Failure::failed)?;
     Ok(customers.on_post(move |post| {
         let mut sent_at = sent_at.lock().unwrap_or_else(PoisonError::into_inner);

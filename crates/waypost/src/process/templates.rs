@@ -32,7 +32,7 @@ impl TemplateSource for MetaLists {
 }
 
 /// `None`: there is no token for it.
-pub(super) fn source(config: &Config) -> Result<Option<Arc<dyn TemplateSource>>, Failure> {
+pub(crate) fn source(config: &Config) -> Result<Option<Arc<dyn TemplateSource>>, Failure> {
     let Some(graph) = config.graph_config() else { return Ok(None) };
     let api = GraphApi::new(graph).map_err(|error| Failure::config(format!("graph.{error}")))?;
     Ok(Some(Arc::new(MetaLists(api))))

@@ -1,5 +1,5 @@
-//! What came to the teams, counted where it came: what the demo shows and ends with. It must never take anybody's word for
-//! it.
+//! What came to the teams, counted where it came, and what became of the answers: what the demo shows and ends with. It must
+//! never take anybody's word for what came.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,8 +11,9 @@ use waypost_bus::Delivery;
 use waypost_cli::Failure;
 use waypost_cli::show::{Screen, Table};
 use waypost_proto::conversation_changed;
-use waypost_sandbox::SandboxReport;
+use waypost_sandbox::{AcceptedMessage, SandboxReport};
 
+use super::answers::{Answers, Told};
 use crate::output;
 
 /// A quarter of an hour; longer ones count as that.
@@ -34,6 +35,7 @@ struct Summary {
     duplicates: u64,
     by_team: BTreeMap<String, u64>,
     latency_ms: Latency,
+    answers: Answers,
 }
 
 /// From the POST to the team's queue, in milliseconds.
@@ -74,15 +76,16 @@ pub(super) struct Tally {
     unmatched: Vec<(String, Instant)>,
     /// Microseconds.
     latency: hdrhistogram::Histogram<u64>,
+    answers: Answers,
     started: Instant,
 }
 
 impl Tally {
     pub(super) fn new(json: bool, sent_at: SentAt) -> Result<Self, Failure> {
         let latency = hdrhistogram::Histogram::new_with_bounds(1, LATENCY_US_MAX, 3).map_err(Failure::failed)?;
-        let (by_team, seen, unmatched) = Default::default();
-        let screen = Screen::stdout();
-        Ok(Self { json, screen, sent_at, by_team, seen, repeated: 0, unmatched, latency, started: Instant::now() })
+        let (by_team, seen, unmatched, answers) = Default::default();
+        let (screen, started) = (Screen::stdout(), Instant::now());
+        Ok(Self { json, screen, sent_at, by_team, seen, repeated: 0, unmatched, latency, answers, started })
     }
 
     pub(super) fn routed(&self) -> u64 {
@@ -105,13 +108,38 @@ impl Tally {
                 (said, _) if !said.is_empty() => said.replace(char::is_control, " "),
                 (_, kind) => format!("[{kind}]"),
             };
-            let (team, priority) = (format!("{:<10}", message.team), format!("{:<6}", text("/routing/priority")));
-            let (team, priority) = (self.screen.team(&team), self.screen.priority(&priority));
             let (rule, why) = (text("/routing/rule"), text("/routing/why"));
-            output::line(&self.screen.cut(&format!("{team} {priority} {rule:<14} {what}   — {why}")))?;
+            self.show(&message.team, text("/routing/priority"), rule, &what, why)?;
         }
         *self.by_team.entry(message.team).or_default() += 1;
         Ok(())
+    }
+
+    /// Counts and shows what agents tell.
+    pub(super) fn told(&mut self, told: Told) -> Result<(), Failure> {
+        match told {
+            Told::Answered(answered) => {
+                self.answers.count(&answered.message);
+                let what = answered.what();
+                self.show(&answered.team, "answer", answered.language, &what, &answered.outcome())
+            }
+            Told::Withdrawn { team, language } => {
+                self.show(&team, "call", language, "takes back that they want offers", "consent withdrawn")
+            }
+            Told::Broken(problem) => {
+                self.answers.is_broken(problem);
+                Ok(())
+            }
+        }
+    }
+
+    fn show(&self, team: &str, kind: &str, name: &str, what: &str, why: &str) -> Result<(), Failure> {
+        if self.json {
+            return Ok(());
+        }
+        let team = self.screen.team(&format!("{team:<10}"));
+        let kind = self.screen.priority(&format!("{kind:<6}"));
+        output::line(&self.screen.cut(&format!("{team} {kind} {name:<14} {what}   — {why}")))
     }
 
     /// The platform tells when it sent a POST once that is answered: often after the message has arrived.
@@ -133,8 +161,15 @@ impl Tally {
         }
     }
 
-    pub(super) fn finish(mut self, report: &SandboxReport) -> Result<(), Failure> {
+    /// `accepted`: what the platform took. `under_way`: messages whose answers have not come to their end.
+    pub(super) fn finish(
+        mut self,
+        report: &SandboxReport,
+        accepted: &[AcceptedMessage],
+        under_way: usize,
+    ) -> Result<(), Failure> {
         self.match_latencies();
+        self.answers.close(accepted, under_way);
         let millis = |quantile| Duration::from_micros(self.latency.value_at_quantile(quantile)).as_secs_f64() * 1e3;
         let summary = Summary {
             accepted: report.accepted,
@@ -143,6 +178,7 @@ impl Tally {
             duplicates: report.duplicates_sent,
             latency_ms: Latency { p50: millis(0.5), p99: millis(0.99) },
             by_team: self.by_team,
+            answers: self.answers,
         };
         if self.json {
             output::line(&serde_json::to_string(&summary).map_err(Failure::failed)?)?;
@@ -162,16 +198,17 @@ impl Summary {
         let latency = &self.latency_ms;
         format!(
             "\n{by_team}\naccepted {}   routed {}   routed again {}   sent again by the platform {}\n\
+             {}\n\
              latency p50 {:.1} ms, p99 {:.1} ms",
-            self.accepted, self.routed, self.repeated, self.duplicates, latency.p50, latency.p99
+            self.accepted, self.routed, self.repeated, self.duplicates, self.answers, latency.p50, latency.p99
         )
     }
 
-    /// Whether every accepted message has reached a team, and none twice. `sent`: different messages, of which some may
+    /// Whether every accepted message has reached a team, and none twice, and all answers ended well. `sent`: different messages, of which some may
     /// have come without an answer.
     fn check(&self, sent: u64) -> Result<(), Failure> {
         let Self { accepted, routed, repeated, .. } = self;
-        let mut wrong = Vec::new();
+        let mut wrong = self.answers.wrong();
         if routed < accepted {
             wrong.push(format!("{} of {accepted} accepted messages did not come to a team", accepted - routed));
         }
@@ -200,7 +237,7 @@ mod tests {
             tally.count(arrived(id)).unwrap();
         }
         let report = SandboxReport { accepted, messages: 3, ..SandboxReport::default() };
-        tally.finish(&report)
+        tally.finish(&report, &[], 0)
     }
 
     #[test]
