@@ -147,6 +147,7 @@ macro_rules! store_suite {
             a_request_is_stored_once,
             sends_are_listed_and_taken_back,
             what_is_due_is_found_by_number,
+            what_is_urgent_waits_for_nothing_that_is_not,
             a_claim_knows_the_contact,
             who_waits_is_woken_by_the_one_before,
             news_of_a_send_comes_in_any_order,

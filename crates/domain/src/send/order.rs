@@ -21,7 +21,7 @@ impl Default for OrderLimits {
     }
 }
 
-/// The send before, of the same conversation and class.
+/// The send before, of the same conversation, class and priority.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Predecessor {
     pub state: SendState,

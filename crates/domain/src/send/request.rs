@@ -105,7 +105,7 @@ pub enum Cause {
     Event(String),
 }
 
-/// Order is kept within a conversation and a class; the classes never wait for each other.
+/// Order is kept within a conversation, a class and a priority; these never wait for each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SendClass {

@@ -1,8 +1,9 @@
 -- What somebody wants sent, and how far each has come. place: the order in which they were stored. fingerprint: of the request
 -- as it was made, so that the same id with another request is noticed. state and its rank: see waypost_domain::send::SendState.
+-- phase: queued, under way, or beyond: what the indexes ask, so that news of a message that Meta has touches none of them.
 -- due_at: when a queued one is looked at next, or one that may have gone; of others without meaning. waits: it is queued behind the one before it, and is
 -- looked at again once that has changed. ends_at: from when on it is of no use. epoch: of the lease under which it was
--- attempted last. line: a conversation and a class, within which order is kept, as 0 (answer) and 1 (business-started).
+-- attempted last. line: within a conversation, what is kept in order, by class and urgency.
 -- portfolio, limit_contact: where it has a place of the messaging limit. request, verdict: JSON. price: JSON of the first status that told one.
 CREATE TABLE send (
     place BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -33,6 +34,8 @@ CREATE TABLE send (
     id TEXT COLLATE "C" NOT NULL UNIQUE,
     number TEXT COLLATE "C" NOT NULL,
     state TEXT COLLATE "C" NOT NULL,
+    phase BIGINT GENERATED ALWAYS AS (
+        CASE state WHEN 'queued' THEN 0 WHEN 'attempting' THEN 1 WHEN 'uncertain' THEN 1 ELSE 2 END) STORED,
     author TEXT COLLATE "C" NOT NULL,
     cause TEXT COLLATE "C" NOT NULL,
     category TEXT COLLATE "C",
@@ -46,9 +49,9 @@ CREATE TABLE send (
     price BYTEA
 ) WITH (fillfactor = 70);
 ALTER TABLE send ALTER COLUMN request SET STORAGE EXTERNAL;
-CREATE INDEX send_due ON send (number, urgent, due_at, place) WHERE state = 'queued';
-CREATE INDEX send_ends ON send (number, ends_at) WHERE state = 'queued';
-CREATE INDEX send_unsettled ON send (number, due_at) WHERE state IN ('attempting', 'uncertain');
+CREATE INDEX send_due ON send (number, urgent, due_at, place) WHERE phase = 0;
+CREATE INDEX send_ends ON send (number, ends_at) WHERE phase = 0;
+CREATE INDEX send_unsettled ON send (number, due_at) WHERE phase = 1;
 CREATE INDEX send_line ON send (contact_id, number, line, place);
 CREATE INDEX send_wamid ON send (wamid) WHERE wamid IS NOT NULL;
 CREATE INDEX send_conversation ON send (conversation_id, place) WHERE conversation_id IS NOT NULL;

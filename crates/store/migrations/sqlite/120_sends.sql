@@ -28,6 +28,8 @@ CREATE TABLE send (
     id TEXT NOT NULL UNIQUE,
     number TEXT NOT NULL,
     state TEXT NOT NULL,
+    phase BIGINT GENERATED ALWAYS AS (
+        CASE state WHEN 'queued' THEN 0 WHEN 'attempting' THEN 1 WHEN 'uncertain' THEN 1 ELSE 2 END) STORED,
     author TEXT NOT NULL,
     cause TEXT NOT NULL,
     category TEXT,
@@ -40,9 +42,9 @@ CREATE TABLE send (
     verdict BLOB,
     price BLOB
 );
-CREATE INDEX send_due ON send (number, urgent, due_at, place) WHERE state = 'queued';
-CREATE INDEX send_ends ON send (number, ends_at) WHERE state = 'queued';
-CREATE INDEX send_unsettled ON send (number, due_at) WHERE state IN ('attempting', 'uncertain');
+CREATE INDEX send_due ON send (number, urgent, due_at, place) WHERE phase = 0;
+CREATE INDEX send_ends ON send (number, ends_at) WHERE phase = 0;
+CREATE INDEX send_unsettled ON send (number, due_at) WHERE phase = 1;
 CREATE INDEX send_line ON send (contact_id, number, line, place);
 CREATE INDEX send_wamid ON send (wamid) WHERE wamid IS NOT NULL;
 CREATE INDEX send_conversation ON send (conversation_id, place) WHERE conversation_id IS NOT NULL;

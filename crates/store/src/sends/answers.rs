@@ -110,9 +110,9 @@ static UNUSED: Sql = Sql::both("DELETE FROM limit_use WHERE sends <= 0");
 /// What a process that is gone had in hand: it may have gone.
 static TAKE_OVER: Sql = Sql::each(
     "UPDATE send SET state = 'uncertain', rank = $3, since = $4, due_at = $5
-    WHERE number IN (SELECT value FROM json_each($1)) AND state = 'attempting' AND epoch < $2",
+    WHERE number IN (SELECT value FROM json_each($1)) AND phase = 1 AND state = 'attempting' AND epoch < $2",
     "UPDATE send SET state = 'uncertain', rank = $3, since = $4, due_at = $5
-    WHERE number = ANY($1::TEXT[]) AND state = 'attempting' AND epoch < $2",
+    WHERE number = ANY($1::TEXT[]) AND phase = 1 AND state = 'attempting' AND epoch < $2",
 );
 
 impl Changed {

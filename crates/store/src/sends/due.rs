@@ -26,14 +26,14 @@ pub type UnsettledSend = SendRow;
 /// for one number after the other: $1 its name, $2 how many.
 static DUE: Sql = Sql::each(
     "SELECT place, number, contact_id, urgent, due_at FROM send
-    WHERE number = $1 AND state = 'queued' AND urgent = $3 AND due_at <= $4
+    WHERE number = $1 AND phase = 0 AND urgent = $3 AND due_at <= $4
     ORDER BY due_at, place
     LIMIT $2",
     "SELECT s.place, w.number, s.contact_id, s.urgent, s.due_at
     FROM unnest($1::TEXT[], $2::BIGINT[]) AS w(number, wanted)
     CROSS JOIN LATERAL (
         SELECT one.place, one.contact_id, one.urgent, one.due_at FROM send one
-        WHERE one.number = w.number AND one.state = 'queued' AND one.urgent = $3 AND one.due_at <= $4
+        WHERE one.number = w.number AND one.phase = 0 AND one.urgent = $3 AND one.due_at <= $4
         ORDER BY one.due_at, one.place
         LIMIT w.wanted) s
     ORDER BY w.number, s.due_at, s.place",
@@ -43,13 +43,13 @@ static DUE: Sql = Sql::each(
 static NEXT: Sql = Sql::each(
     "SELECT min(due_at) AS due_at FROM (
         SELECT (SELECT min(s.due_at) FROM send s
-            WHERE s.number = n.value AND s.state = 'queued' AND s.urgent = u.urgent) AS due_at
+            WHERE s.number = n.value AND s.phase = 0 AND s.urgent = u.urgent) AS due_at
         FROM json_each($1) n CROSS JOIN (SELECT 0 AS urgent UNION ALL SELECT 1) u)",
     "SELECT min(s.due_at) AS due_at
     FROM unnest($1::TEXT[]) AS n(number) CROSS JOIN (VALUES (0::BIGINT), (1::BIGINT)) AS u(urgent)
     CROSS JOIN LATERAL (
         SELECT one.due_at FROM send one
-        WHERE one.number = n.number AND one.state = 'queued' AND one.urgent = u.urgent
+        WHERE one.number = n.number AND one.phase = 0 AND one.urgent = u.urgent
         ORDER BY one.due_at LIMIT 1) s",
 );
 
@@ -57,7 +57,7 @@ static UNSETTLED: LazyLock<Sql> = LazyLock::new(|| {
     let with = |numbers: &str| {
         format!(
             "SELECT {COLUMNS} FROM send s
-            WHERE s.number IN ({numbers}) AND s.state IN ('attempting', 'uncertain') AND s.state = 'uncertain'
+            WHERE s.number IN ({numbers}) AND s.phase = 1 AND s.state = 'uncertain'
                 AND s.due_at <= $2
             ORDER BY s.due_at LIMIT $3"
         )
@@ -68,17 +68,17 @@ static UNSETTLED: LazyLock<Sql> = LazyLock::new(|| {
 static EXPIRE: Sql = Sql::each(
     "UPDATE send SET state = 'expired', rank = $3, since = $2, waits = 0 WHERE place IN (
         SELECT place FROM send
-        WHERE number IN (SELECT value FROM json_each($1)) AND state = 'queued' AND ends_at <= $2
+        WHERE number IN (SELECT value FROM json_each($1)) AND phase = 0 AND ends_at <= $2
         LIMIT $4)",
     "UPDATE send SET state = 'expired', rank = $3, since = $2, waits = 0 WHERE place IN (
         SELECT place FROM send
-        WHERE number = ANY($1::TEXT[]) AND state = 'queued' AND ends_at <= $2
+        WHERE number = ANY($1::TEXT[]) AND phase = 0 AND ends_at <= $2
         ORDER BY place
         LIMIT $4
         FOR NO KEY UPDATE SKIP LOCKED)",
 );
 
-static OVERDUE: Sql = Sql::both("SELECT count(*) AS count FROM send WHERE state = 'queued' AND ends_at < $1");
+static OVERDUE: Sql = Sql::both("SELECT count(*) AS count FROM send WHERE phase = 0 AND ends_at < $1");
 
 fn due(row: &Columns<'_>) -> Result<DueSend> {
     Ok(DueSend {

@@ -104,10 +104,13 @@ pub(super) const fn cause_word(cause: &Cause) -> &'static str {
 
 pub(super) const STOP_CONFIRMATION: &str = "stop_confirmation";
 
-pub(super) const fn line(class: SendClass) -> i64 {
-    match class {
-        SendClass::Answer => 0,
-        SendClass::BusinessStarted => 1,
+/// What is urgent waits for nothing that is not: a code to sign in must not stand behind an offer.
+pub(super) const fn line(class: SendClass, priority: Priority) -> i64 {
+    match (class, priority) {
+        (SendClass::Answer, Priority::Normal) => 0,
+        (SendClass::BusinessStarted, Priority::Normal) => 1,
+        (SendClass::Answer, Priority::Urgent) => 2,
+        (SendClass::BusinessStarted, Priority::Urgent) => 3,
     }
 }
 
@@ -184,7 +187,7 @@ impl<'a> NewRow<'a> {
             self.ends_at,
             request.created_at,
             i64::from(SendState::Queued.rank()),
-            line(request.cause.class()),
+            line(request.cause.class(), request.priority),
             request.priority == Priority::Urgent,
             request.author.is_automatic(),
             request.contact,

@@ -372,3 +372,17 @@ pub async fn meta_closes_a_window(store: &Store) -> Result<()> {
     assert_eq!(window().await?, Some(now()), "it was closed before");
     Ok(())
 }
+
+/// A code to sign in does not stand behind an offer.
+pub async fn what_is_urgent_waits_for_nothing_that_is_not(store: &Store) -> Result<()> {
+    let lease = sender(store, "a").await?;
+    let ann = person(store, "p:4930901820").await?;
+    let of = |text: &str, priority| new(SendRequest { priority, ..request(text, ann) });
+    let (normal, urgent) = (Priority::Normal, Priority::Urgent);
+    store.keep_sends(&[of("a", normal), of("b", urgent), of("c", urgent)]).await?;
+    let (tx, claimed) = claim(store, &lease, true).await?;
+    drop(tx);
+    let waits: Vec<bool> = claimed.iter().map(|one| one.before.is_some()).collect();
+    assert_eq!(waits, [false, true], "the urgent ones among themselves");
+    Ok(())
+}
