@@ -1,9 +1,10 @@
 //! `cargo xtask corpus DIR`: posts every webhook body of a folder, signed, to a running ingress on each bus, and
-//! compares what comes out of the queues with the folder's `expected.json`; reads what was sent to Meta and what Meta
-//! answered, where the folder has that too.
+//! compares what comes out of the queues with the folder's `expected.json`; reads what is told of accounts, and what
+//! was sent to Meta and what Meta answered, where the folder has that too.
 //!
 //! A body is posted exactly as its file has it, byte for byte.
 
+mod account;
 mod collect;
 mod expected;
 mod sends;
@@ -45,6 +46,7 @@ struct Body {
 pub(crate) async fn run(folder: &Path) -> anyhow::Result<Count> {
     let bodies = read(folder)?;
     let mut count = sends::run(folder)?;
+    count += account::run(&bodies);
     count += on_embedded(&bodies).await.context("embedded")?;
     count += on_rabbitmq(&bodies).await.context("rabbitmq")?;
     Ok(count)

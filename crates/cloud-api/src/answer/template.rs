@@ -3,6 +3,8 @@
 //!
 //! Words of states and categories stay Meta's: whether a template may be sent is policy's to say.
 
+mod registered;
+
 use super::{AnswerError, Page, each, fields};
 use crate::json::{Json, fields_of, integer, object, string, text};
 
@@ -19,6 +21,7 @@ object! {
         components: "components",
         quality_score: "quality_score",
         rejected_reason: "rejected_reason",
+        ttl_s: "message_send_ttl_seconds",
     }
 }
 
@@ -47,6 +50,8 @@ pub struct TemplateListed {
     pub quality: Option<String>,
     /// Meta writes `NONE` where there is none.
     pub rejected_reason: Option<String>,
+    /// For how long Meta tries to deliver it, in seconds, where the template says so.
+    pub ttl_s: Option<i64>,
 }
 
 /// A part of a template.
@@ -132,6 +137,7 @@ impl TemplateListed {
             components: each(object.components, |component| Some(Component::of(component, false))),
             quality: string(score.or(object.quality_score)),
             rejected_reason: string(object.rejected_reason),
+            ttl_s: integer(object.ttl_s),
         })
     }
 }

@@ -108,6 +108,16 @@ pub(super) fn template_status(params: &SampleParams) -> Value {
     account_change(params, "message_template_status_update", template(more))
 }
 
+pub(super) fn template_paused(params: &SampleParams) -> Value {
+    let info = json!({"title": "FIRST_PAUSE", "description": "Sample"});
+    account_change(params, "message_template_status_update", template(json!({"event": "LOCKED", "other_info": info})))
+}
+
+pub(super) fn template_components(params: &SampleParams) -> Value {
+    let more = json!({"message_template_title": "Sample", "message_template_element": "Hello {{1}}"});
+    account_change(params, "message_template_components_update", template(more))
+}
+
 pub(super) fn template_quality(params: &SampleParams) -> Value {
     let more = json!({"previous_quality_score": "GREEN", "new_quality_score": "YELLOW"});
     account_change(params, "message_template_quality_update", template(more))
@@ -134,6 +144,20 @@ pub(super) fn account_update(params: &SampleParams) -> Value {
     account_change(params, "account_update", value)
 }
 
+pub(super) fn account_violation(params: &SampleParams) -> Value {
+    let value = json!({"event": "ACCOUNT_VIOLATION", "violation_info": {"violation_type": "SPAM"}});
+    account_change(params, "account_update", value)
+}
+
+pub(super) fn account_ban(params: &SampleParams) -> Value {
+    let ban = json!({"waba_ban_state": "SCHEDULE_FOR_DISABLE", "waba_ban_date": "January 31, 2030"});
+    account_change(params, "account_update", json!({"event": "DISABLED_UPDATE", "ban_info": ban}))
+}
+
+pub(super) fn account_review(params: &SampleParams) -> Value {
+    account_change(params, "account_review_update", json!({"decision": "APPROVED"}))
+}
+
 pub(super) fn account_alert(params: &SampleParams) -> Value {
     let value = json!({
         "entity_type": "BUSINESS",
@@ -153,6 +177,16 @@ pub(super) fn quality(params: &SampleParams) -> Value {
         "max_daily_conversations_per_business": "TIER_UNLIMITED",
     });
     account_change(params, "phone_number_quality_update", value)
+}
+
+pub(super) fn number_name(params: &SampleParams) -> Value {
+    let value = json!({
+        "display_phone_number": params.display_phone_number,
+        "decision": "APPROVED",
+        "requested_verified_name": "Sample",
+        "rejection_reason": null,
+    });
+    account_change(params, "phone_number_name_update", value)
 }
 
 pub(super) fn business_capability(params: &SampleParams) -> Value {

@@ -3,6 +3,7 @@
 //! Nothing is lost: what cannot be made an event is quarantined with its exact bytes, and never takes its neighbours
 //! with it. Field names and message types that we do not know are events like any other.
 
+mod account;
 mod change;
 mod content;
 mod key;
@@ -16,6 +17,11 @@ use std::borrow::Cow;
 use waypost_domain::message::Rotation;
 use waypost_domain::{AliasSet, InboundMessage, PhoneNumberId, Status, WabaId};
 
+pub(crate) use account::quality;
+pub use account::{
+    AccountAlert, AccountEvent, AccountNews, AccountUpdate, BanState, Decided, NumberNews, Pause, Restriction,
+    SecurityNews, TemplateChange, TemplateNews,
+};
 pub use change::decode_contact_change;
 pub use message::{decode_echo, decode_message};
 pub use split::{DEPTH_MAX, ITEMS_MAX, split};

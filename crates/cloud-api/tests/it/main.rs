@@ -1,5 +1,6 @@
 //! Tests of what other crates see: webhook bodies in, events out; sends, answers and error codes.
 
+mod account;
 mod answers;
 mod contents;
 mod decoding;
@@ -7,6 +8,7 @@ mod edges;
 mod error_codes;
 mod people;
 mod properties;
+mod registered;
 mod samples;
 mod sending;
 mod sending_properties;

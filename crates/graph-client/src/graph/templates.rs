@@ -12,7 +12,7 @@ use crate::body::Payload;
 use crate::fault::{CallError, NotSent};
 
 const FIELDS: &str = "id,name,language,status,category,correct_category,previous_category,parameter_format,components,\
-                      quality_score,rejected_reason";
+                      quality_score,rejected_reason,message_send_ttl_seconds";
 const PAGE_ITEMS: &str = "100";
 
 impl GraphApi {
