@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use waypost_domain::{PhoneNumberId, StatusState, Timestamp, WabaId};
 
-use crate::core::{Param, Sql, Statement, Table, Tx, params};
+use crate::core::{Columns, Param, Sql, Statement, Table, Tx, params};
 use crate::lease::{Fence, Fenced};
 use crate::records::{clean, clean_option, key};
 use crate::{Result, Store};
@@ -84,7 +84,26 @@ static STATUS: Table = Table {
 static KEEP_CHANGES: LazyLock<Sql> = LazyLock::new(|| CHANGE.insert("ON CONFLICT DO NOTHING"));
 static RECORD_STATUSES: LazyLock<Sql> = LazyLock::new(|| STATUS.insert("ON CONFLICT DO NOTHING"));
 
+/// The newest of these fields.
+static OF_FIELDS: LazyLock<Sql> = LazyLock::new(|| {
+    let select = |field: &str| {
+        let list = CHANGE.list("");
+        format!(
+            "SELECT {list} FROM change WHERE scope = 'account' AND field {field}
+            ORDER BY received_at DESC, waba_id, number, key LIMIT $2"
+        )
+    };
+    Sql::made_each(select("IN (SELECT value FROM json_each($1))"), select("= ANY($1::TEXT[])"))
+});
+
 impl Store {
+    /// Changes of accounts that are kept, of these fields: the newest `limit`, the oldest of them first.
+    pub async fn account_changes(&self, fields: &[&str], limit: u32) -> Result<Vec<ChangeRow>> {
+        let fields: Param<'_> = fields.iter().copied().collect();
+        let rows = self.report(&OF_FIELDS, params![fields, limit]).await?;
+        rows.iter().rev().map(|row| ChangeRow::from_row(&row.of(CHANGE.name))).collect()
+    }
+
     /// Begins a unit of work that keeps statuses, changes or parked messages.
     pub async fn begin_record(&self, fence: &Fence) -> Result<RecordTx> {
         let (fenced, _) = self.begin_fenced(fence, vec![]).await?;
@@ -138,6 +157,24 @@ pub(crate) fn keeping(changes: &[ChangeRow]) -> Option<Statement<'_>> {
 }
 
 impl ChangeRow {
+    fn from_row(row: &Columns<'_>) -> Result<Self> {
+        let scope = |word: &str| match word {
+            "contact" => Some(ChangeScope::Contact),
+            "account" => Some(ChangeScope::Account),
+            _ => None,
+        };
+        Ok(Self {
+            scope: row.parse("scope", scope)?.ok_or(row.unreadable("scope"))?,
+            waba: row.get("waba_id")?,
+            number: row.get("number")?,
+            key: row.get("key")?,
+            field: row.get("field")?,
+            json: row.get("json")?,
+            received_at: row.get("received_at")?,
+            entry_time: row.get("entry_time")?,
+        })
+    }
+
     /// In the order of [`CHANGE`].
     fn params(&self) -> Vec<Param<'_>> {
         let scope = match self.scope {

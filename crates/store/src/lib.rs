@@ -7,6 +7,7 @@
 //! No value that names a person reaches a log line or an error text.
 
 mod admin;
+mod alerts;
 mod changes;
 mod consent;
 mod contacts;
@@ -17,6 +18,7 @@ mod ids;
 mod inbox;
 mod janitor;
 mod lease;
+mod news;
 mod parked;
 mod policy_data;
 mod records;
@@ -36,6 +38,7 @@ pub use crate::core::{Clock, Store, StoreOptions, StoreUrl};
 pub use admin::{
     AnsweredRequest, AuditEntry, AuditHead, AuditRecord, AuditVerdict, AuditedTx, NumberRow, TeamRow, TokenRow,
 };
+pub use alerts::Alert;
 pub use changes::{ChangeRow, ChangeScope, RecordTx, StatusRow};
 pub use contacts::{
     Claim, ClaimOn, ConfirmedContact, ContactDetails, ContactRecord, ContactUpsert, MergedContact, Observation,
@@ -50,6 +53,7 @@ pub use inbox::{
 };
 pub use janitor::{ANSWERS_SEEN_WITHIN, JanitorReport, Retention};
 pub use lease::{Fence, Lease, LeaseRow, Renewal, Sequence, Suspect};
+pub use news::{Heard, News, ToldAt};
 pub use parked::{
     ParkedContent, ParkedCount, ParkedFilter, ParkedGroup, ParkedMessage, ParkedPlace, ParkedRow, Parking, ReplayJob,
     ReplayStep,
@@ -62,11 +66,11 @@ pub use reports::{
 pub use rules::{Activation, InForce, RuleSetRow, RuleTextRow, TrialRow};
 pub use schema::{ROLES, Role, SchemaState, grants};
 pub use sends::{
-    Attempt, BarScope, BarWhat, ClaimedSend, DueSend, FailedSend, FoldedStatuses, NewSend, PortfolioUse, Reach,
-    RecentSend, SendAnswer, SendAnswered, SendBar, SendFacts, SendFilter, SendPrice, SendRow, SendTx, StoredSend,
-    TappedSend, UnsettledSend, Verdict,
+    Attempt, BarOrigin, BarScope, BarWhat, ClaimedSend, DueSend, FailedSend, FoldedStatuses, Lift, NewSend,
+    PortfolioUse, Reach, RecentSend, SendAnswer, SendAnswered, SendBar, SendFacts, SendFilter, SendPrice, SendRow,
+    SendTx, StoredSend, TappedSend, UnsettledSend, Verdict,
 };
-pub use templates::TemplateRow;
+pub use templates::{TEMPLATE_STATUS, TemplateListRow, TemplateRow};
 
 /// What every call here returns.
 pub type Result<T, E = StoreError> = std::result::Result<T, E>;

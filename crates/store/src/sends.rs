@@ -19,7 +19,7 @@ mod tx;
 mod write;
 
 pub use answers::{SendAnswer, SendAnswered};
-pub use bars::{BarScope, BarWhat, SendBar};
+pub use bars::{BarOrigin, BarScope, BarWhat, Lift, SendBar};
 pub use due::{DueSend, UnsettledSend};
 pub use facts::{Reach, RecentSend, SendFacts};
 pub use intake::{NewSend, StoredSend};

@@ -12,6 +12,7 @@ mod janitor;
 mod kept;
 mod leases;
 mod ledger;
+mod news;
 mod numbers;
 mod parked;
 mod races;
@@ -42,6 +43,7 @@ pub use janitor::*;
 pub use kept::*;
 pub use leases::*;
 pub use ledger::*;
+pub use news::*;
 pub use numbers::*;
 pub use parked::*;
 pub use races::*;
@@ -161,6 +163,12 @@ macro_rules! store_suite {
             a_whole_list_of_templates_replaces_what_was_known,
             bars_are_set_and_lifted,
             policy_data_has_versions,
+            news_that_is_older_than_what_is_known_is_old,
+            a_change_keeps_the_time_of_its_first_copy,
+            an_alert_stands_until_somebody_acknowledges_it,
+            good_news_lifts_what_is_older_and_of_its_kind,
+            a_webhook_is_newer_than_a_list_that_was_asked_for_before,
+            a_list_of_templates_is_wanted_tried_and_known,
             partitions_meet_the_same_contacts,
             merges_race_with_batches,
         }

@@ -1,5 +1,8 @@
 //! The registry of templates: what Meta said of each last.
 
+mod lists;
+mod told;
+
 use std::sync::LazyLock;
 
 use waypost_domain::{Template, Timestamp, WabaId};
@@ -7,6 +10,9 @@ use waypost_domain::{Template, Timestamp, WabaId};
 use crate::core::{Columns, Param, Sql, Statement, Table, params};
 use crate::records::key;
 use crate::{Result, Store, StoreError};
+
+pub use lists::TemplateListRow;
+pub use told::TEMPLATE_STATUS;
 
 /// A template of an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,11 +40,13 @@ static OF_ACCOUNT: LazyLock<Sql> = LazyLock::new(|| TEMPLATE.select("WHERE waba_
 
 static ALL: LazyLock<Sql> = LazyLock::new(|| TEMPLATE.select("ORDER BY waba_id, name, key"));
 
+/// Given a list that was asked for before a webhook came, then the webhook is newer.
 static KEEP: LazyLock<Sql> = LazyLock::new(|| {
     TEMPLATE.insert(
         "ON CONFLICT (waba_id, name, key) DO UPDATE SET
         meta_id = CASE WHEN excluded.meta_id = '' THEN template.meta_id ELSE excluded.meta_id END,
-        json = excluded.json, updated_at = excluded.updated_at",
+        json = excluded.json, updated_at = excluded.updated_at
+        WHERE template.updated_at <= excluded.updated_at",
     )
 });
 
@@ -86,9 +94,9 @@ impl Store {
         rows.first().map_or(Ok(0), |row| row.of(TEMPLATE.name).get("revision"))
     }
 
-    /// Keeps templates in the place of those of the same account, name and language.
+    /// Keeps templates in the place of those of the same account, name and language, unless these are newer.
     pub async fn keep_templates(&self, templates: &[TemplateRow]) -> Result<()> {
-        self.write_templates(templates, None).await
+        self.write_templates(templates, vec![]).await
     }
 
     /// The same for the whole list of an account that was asked for at `listed_at`: what it does not name, and was told before
@@ -99,10 +107,23 @@ impl Store {
         templates: &[TemplateRow],
         listed_at: Timestamp,
     ) -> Result<()> {
-        self.write_templates(templates, Some((waba, listed_at))).await
+        let gone = Statement::new(&GONE, lists::of(waba, listed_at));
+        let listed = Statement::new(&lists::LISTED, lists::of(waba, listed_at));
+        self.write_templates(templates, vec![gone, listed]).await
     }
 
-    async fn write_templates(&self, templates: &[TemplateRow], whole: Option<(&WabaId, Timestamp)>) -> Result<()> {
+    /// The same for a list of which something could not be read: nobody knows what is gone.
+    pub async fn keep_listed_templates(
+        &self,
+        waba: &WabaId,
+        templates: &[TemplateRow],
+        listed_at: Timestamp,
+    ) -> Result<()> {
+        let listed = Statement::new(&lists::LISTED, lists::of(waba, listed_at));
+        self.write_templates(templates, vec![listed]).await
+    }
+
+    async fn write_templates(&self, templates: &[TemplateRow], more: Vec<Statement<'_>>) -> Result<()> {
         let mut rows = templates.iter().map(params).collect::<Result<Vec<_>>>()?;
         // One order of keys for all, and each once.
         rows.sort_by_key(|row| format!("{:?}", &row[..3]));
@@ -111,7 +132,7 @@ impl Store {
         if !rows.is_empty() {
             statements.push(Statement::rows(&KEEP, rows));
         }
-        statements.extend(whole.map(|(waba, listed_at)| Statement::new(&GONE, params![key(waba.as_str()), listed_at])));
+        statements.extend(more);
         self.begin().await?.commit_with(statements).await
     }
 }

@@ -49,7 +49,7 @@ const NONE: &str = "";
 const COUNT_PARKED: &str = "SELECT (parking, parked_at)";
 const SETTLE: &str = "SELECT, UPDATE, DELETE";
 
-const TABLES: [Table; 31] = [
+const TABLES: [Table; 34] = [
     Table { name: "_sqlx_migrations", router: READ, sender: READ, admin: READ, reader: READ },
     Table { name: "setting", router: ADD, sender: ADD, admin: ADD, reader: READ },
     Table { name: "member", router: ALL, sender: ALL, admin: NONE, reader: READ },
@@ -75,6 +75,9 @@ const TABLES: [Table; 31] = [
     Table { name: "portfolio", router: NONE, sender: KEEP, admin: READ, reader: READ },
     Table { name: "template", router: NONE, sender: ALL, admin: ALL, reader: READ },
     Table { name: "send_bar", router: NONE, sender: ALL, admin: ALL, reader: READ },
+    Table { name: "alert", router: NONE, sender: KEEP, admin: CHANGE, reader: READ },
+    Table { name: "news", router: NONE, sender: KEEP, admin: NONE, reader: NONE },
+    Table { name: "template_list", router: NONE, sender: KEEP, admin: KEEP, reader: READ },
     Table { name: "consent_entry", router: NONE, sender: ADD, admin: ADD, reader: NONE },
     Table { name: "policy_data", router: NONE, sender: READ, admin: ADD, reader: READ },
     Table { name: "token", router: NONE, sender: NONE, admin: KEEP, reader: NONE },

@@ -19,7 +19,7 @@ macro_rules! migration {
     };
 }
 
-pub(super) const ALL: [Migration; 19] = [
+pub(super) const ALL: [Migration; 20] = [
     migration!(101, "initial", "101_initial"),
     migration!(102, "suspect", "102_suspect"),
     migration!(103, "admin", "103_admin"),
@@ -39,4 +39,5 @@ pub(super) const ALL: [Migration; 19] = [
     migration!(119, "retained", "119_retained"),
     migration!(120, "sends", "120_sends"),
     migration!(121, "consent", "121_consent"),
+    migration!(122, "alerts", "122_alerts"),
 ];

@@ -5,7 +5,8 @@ use std::sync::LazyLock;
 
 use waypost_domain::{Category, Timestamp};
 
-use crate::core::{Columns, Sql, Table, params};
+use crate::changes::RecordTx;
+use crate::core::{Columns, Param, Sql, Table, params};
 use crate::records::clean;
 use crate::{Result, Store};
 
@@ -50,6 +51,27 @@ pub struct SendBar {
     pub step: u32,
     /// For people, without anything about a customer.
     pub why: String,
+    pub origin: BarOrigin,
+}
+
+/// What a bar follows from. Bars of both are kept beside each other, so that neither shortens nor lifts the other's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum BarOrigin {
+    /// An answer to one of our requests.
+    Answer,
+    /// What Meta told by itself, or when asked how things stand.
+    News,
+}
+
+/// Which bars good news lifts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lift {
+    /// Those that news has set.
+    News,
+    /// The same, but for those on everything.
+    NewsOnPart,
+    /// Those on everything, whatever has set them; but for those that wait for a token.
+    Everything,
 }
 
 impl BarScope {
@@ -66,7 +88,7 @@ impl BarScope {
         }
     }
 
-    fn parse(word: &str) -> Option<Self> {
+    pub(crate) fn parse(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|scope| scope.as_str() == word)
     }
 }
@@ -92,6 +114,22 @@ impl BarWhat {
     }
 }
 
+impl BarOrigin {
+    const ALL: [Self; 2] = [Self::Answer, Self::News];
+
+    /// Its word, in the store and for people.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Answer => "answer",
+            Self::News => "news",
+        }
+    }
+
+    fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|origin| origin.as_str() == word)
+    }
+}
+
 static BAR: Table = Table {
     name: "send_bar",
     columns: &[
@@ -103,20 +141,38 @@ static BAR: Table = Table {
         ("until_token", "BIGINT"),
         ("step", "BIGINT"),
         ("why", "TEXT"),
+        ("origin", "TEXT"),
     ],
 };
 
-static ALL: LazyLock<Sql> = LazyLock::new(|| BAR.select("ORDER BY scope, name, what"));
+static ALL: LazyLock<Sql> = LazyLock::new(|| BAR.select("ORDER BY scope, name, what, origin"));
 
+/// What is older than what is known changes nothing.
 static SET: Sql = Sql::both(
-    "INSERT INTO send_bar (scope, name, what, since, until, until_token, step, why)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-    ON CONFLICT (scope, name, what) DO UPDATE SET
+    "INSERT INTO send_bar (scope, name, what, since, until, until_token, step, why, origin)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+    ON CONFLICT (scope, name, what, origin) DO UPDATE SET
         since = excluded.since, until = excluded.until, until_token = excluded.until_token, step = excluded.step,
-        why = excluded.why",
+        why = excluded.why
+    WHERE send_bar.since <= excluded.since",
 );
 
 static LIFT: Sql = Sql::both("DELETE FROM send_bar WHERE scope = $1 AND name = $2 AND what = $3");
+
+static LIFT_OF_TOKEN: Sql = Sql::both("DELETE FROM send_bar WHERE until_token = 1");
+
+static LIFT_NEWS: Sql =
+    Sql::both("DELETE FROM send_bar WHERE scope = $1 AND name = $2 AND since <= $3 AND origin = 'news'");
+
+static LIFT_NEWS_ON_PART: Sql = Sql::both(
+    "DELETE FROM send_bar
+    WHERE scope = $1 AND name = $2 AND since <= $3 AND origin = 'news' AND what <> 'everything'",
+);
+
+static LIFT_EVERYTHING: Sql = Sql::both(
+    "DELETE FROM send_bar
+    WHERE scope = $1 AND name = $2 AND since <= $3 AND what = 'everything' AND until_token = 0",
+);
 
 fn bar(row: &Columns<'_>) -> Result<SendBar> {
     Ok(SendBar {
@@ -128,7 +184,23 @@ fn bar(row: &Columns<'_>) -> Result<SendBar> {
         until_token: row.get("until_token")?,
         step: row.get("step")?,
         why: row.get("why")?,
+        origin: row.parse("origin", BarOrigin::parse)?.ok_or(row.unreadable("origin"))?,
     })
+}
+
+/// In the order of [`SET`].
+fn setting(bar: &SendBar) -> Vec<Param<'_>> {
+    params![
+        bar.scope.as_str(),
+        clean(&bar.name),
+        bar.what.as_str(),
+        bar.since,
+        bar.until,
+        bar.until_token,
+        bar.step,
+        clean(&bar.why),
+        bar.origin.as_str(),
+    ]
 }
 
 impl Store {
@@ -138,24 +210,36 @@ impl Store {
         rows.iter().map(|row| bar(&row.of(BAR.name))).collect()
     }
 
-    /// Sets a bar, in the place of one of the same scope, name and kind.
+    /// Sets a bar, in the place of one of the same scope, name, kind and origin that is not newer.
     pub async fn bar_sends(&self, bar: &SendBar) -> Result<()> {
-        let params = params![
-            bar.scope.as_str(),
-            clean(&bar.name),
-            bar.what.as_str(),
-            bar.since,
-            bar.until,
-            bar.until_token,
-            bar.step,
-            clean(&bar.why),
-        ];
-        self.write(&SET, params).await.map(drop)
+        self.write(&SET, setting(bar)).await.map(drop)
     }
 
-    /// Whether there was one.
+    /// A person lifts it, whatever it follows from. Whether there was one.
     pub async fn lift_bar(&self, scope: BarScope, name: &str, what: BarWhat) -> Result<bool> {
         let lifted = self.write(&LIFT, params![scope.as_str(), clean(name), what.as_str()]).await?;
         Ok(lifted.affected > 0)
+    }
+
+    /// There is a new token. How many had waited for it.
+    pub async fn lift_bars_of_token(&self) -> Result<u64> {
+        Ok(self.write(&LIFT_OF_TOKEN, vec![]).await?.affected)
+    }
+}
+
+impl RecordTx {
+    /// As [`Store::bar_sends`].
+    pub async fn bar_sends(&mut self, bar: &SendBar) -> Result<()> {
+        self.fenced.tx.execute(&SET, setting(bar)).await.map(drop)
+    }
+
+    /// Lifts what was set at `told_at` or before. How many.
+    pub async fn lift_bars(&mut self, scope: BarScope, name: &str, which: Lift, told_at: Timestamp) -> Result<u64> {
+        let sql = match which {
+            Lift::News => &LIFT_NEWS,
+            Lift::NewsOnPart => &LIFT_NEWS_ON_PART,
+            Lift::Everything => &LIFT_EVERYTHING,
+        };
+        self.fenced.tx.execute(sql, params![scope.as_str(), clean(name), told_at]).await
     }
 }

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use waypost_domain::{ContactId, Timestamp};
 
 use super::tx::SendTx;
+use crate::changes::RecordTx;
 use crate::core::{Sql, Statement, params};
 use crate::{Result, Store};
 
@@ -97,5 +98,12 @@ impl Store {
     /// Meta told of another limit. What was told earlier changes nothing.
     pub async fn tell_tier(&self, portfolio: &str, tier: &str, told_at: Timestamp) -> Result<()> {
         self.write(&TELL, params![portfolio, tier, told_at]).await.map(drop)
+    }
+}
+
+impl RecordTx {
+    /// As [`Store::tell_tier`].
+    pub async fn tell_tier(&mut self, portfolio: &str, tier: &str, told_at: Timestamp) -> Result<()> {
+        self.fenced.tx.execute(&TELL, params![portfolio, tier, told_at]).await.map(drop)
     }
 }

@@ -6,7 +6,7 @@ use waypost_domain::template::{Layout, ParameterFormat, Quality, TemplateStatus}
 use waypost_domain::{Category, ConsentEntryId, ContactId, Template, WabaId};
 
 use super::{aliases, at};
-use crate::{BarScope, BarWhat, PolicyDataRow, Result, SendBar, Store, TemplateRow};
+use crate::{BarOrigin, BarScope, BarWhat, PolicyDataRow, Result, SendBar, Store, TemplateRow};
 
 fn entry(contact: ContactId, number: u128, said: Said) -> ConsentEntry {
     ConsentEntry {
@@ -104,6 +104,7 @@ pub async fn bars_are_set_and_lifted(store: &Store) -> Result<()> {
         until_token: false,
         step: 1,
         why: "too fast".to_owned(),
+        origin: BarOrigin::Answer,
     };
     let token = SendBar { what: BarWhat::Everything, until: None, until_token: true, ..bar.clone() };
     store.bar_sends(&bar).await?;
