@@ -208,7 +208,7 @@ impl<'a> Desk<'a> {
         self.taken_over = true;
         self.unsure.clear();
         let landed = std::mem::take(&mut self.landed);
-        follow_up(self.sender, &sending, landed, now).await;
+        follow_up(self.sender, landed, now).await;
         if !departures.is_empty() || !due.is_empty() {
             next = self.next_look(&numbers, instant).min(self.settle_at);
         }

@@ -1,34 +1,40 @@
-//! What follows from an answer beside the send itself: bars, templates that are not sendable, and what a person must know.
+//! What follows from an answer beside the send itself: bars, templates that are not sendable or not known any more, and what a
+//! person must know.
 
 use tracing::{error, warn};
 use waypost_domain::Timestamp;
-use waypost_domain::template::{self, TemplateStatus};
-use waypost_live::Sending;
-use waypost_store::{Store, StoreError, TemplateRow};
+use waypost_domain::template::TemplateStatus;
+use waypost_live::OurNumber;
+use waypost_store::{BarScope, Store, StoreError};
 
-use crate::outcome::{Effect, Flight};
+use crate::outcome::{Effect, Flight, NO_TOKEN, Outcome};
 use crate::step::Landed;
 use crate::{Sender, metrics};
 
 /// What is changed beside the sends themselves: written after them, and found out again by the next attempt if it is not.
-pub(crate) async fn follow_up(sender: &Sender, sending: &Sending, landed: Vec<Landed>, now: Timestamp) {
+pub(crate) async fn follow_up(sender: &Sender, landed: Vec<Landed>, now: Timestamp) {
     let store = &sender.store;
     let mut is_news = false;
     for (flight, number, outcome) in landed {
         if let Some(code) = outcome.alert {
-            error!(number = %number.name, code, "Meta says that sending must stop; a person must look");
-            metrics::alert(code);
+            let raised = alert(store, &flight, &number, &outcome, code, now).await;
+            not_written(&number, raised);
         }
         for effect in outcome.effects {
             let done = match effect {
                 Effect::Bar(bar) => store.bar_sends(&bar).await,
-                Effect::HoldTemplate { for_ever } => hold(store, sending, &flight, for_ever, now).await,
-                _ => continue,
+                Effect::HoldTemplate { for_ever } => hold(store, &flight, for_ever, now).await,
+                Effect::RefreshTemplates => store.want_templates(&flight.waba, now).await,
+                Effect::Heard
+                | Effect::Unheard
+                | Effect::SlowNumber(_)
+                | Effect::SlowAll(_)
+                | Effect::BlockPair(_)
+                | Effect::WithdrawMarketing
+                | Effect::CloseWindow => continue,
             };
             is_news = true;
-            if let Err(error) = done {
-                warn!(number = %number.name, %error, "what Meta said is not written down; the next attempt hears it again");
-            }
+            not_written(&number, done);
         }
     }
     if is_news && let Err(error) = sender.sending.refresh().await {
@@ -36,20 +42,38 @@ pub(crate) async fn follow_up(sender: &Sender, sending: &Sending, landed: Vec<La
     }
 }
 
-/// The template that went is not sendable.
-async fn hold(
+fn not_written(number: &OurNumber, done: Result<(), StoreError>) {
+    if let Err(error) = done {
+        warn!(number = %number.name, %error, "what Meta said is not written down; the next attempt hears it again");
+    }
+}
+
+/// About what is stopped, and else about the number.
+async fn alert(
     store: &Store,
-    sending: &Sending,
     flight: &Flight,
-    for_ever: bool,
+    number: &OurNumber,
+    outcome: &Outcome,
+    code: i64,
     now: Timestamp,
 ) -> Result<(), StoreError> {
+    let bar = outcome.effects.iter().find_map(|effect| match effect {
+        Effect::Bar(bar) if bar.scope != BarScope::Country => Some(bar),
+        _ => None,
+    });
+    let (scope, name, why) = match bar {
+        Some(bar) => (bar.scope, bar.name.as_str(), bar.why.as_str()),
+        None => (BarScope::Number, flight.number.as_str(), "Meta refused a send"),
+    };
+    let kind = if code == 0 && why == NO_TOKEN { "no_token".to_owned() } else { format!("code_{code}") };
+    error!(number = %number.name, code, "Meta says that sending must stop; a person must look");
+    metrics::alert(&kind);
+    store.raise_alert(scope, name, &kind, why, now).await.map(drop)
+}
+
+/// The template that went is not sendable.
+async fn hold(store: &Store, flight: &Flight, for_ever: bool, now: Timestamp) -> Result<(), StoreError> {
     let Some((name, language)) = &flight.template else { return Ok(()) };
-    let known = sending.templates.get(&flight.waba).into_iter().flatten();
-    let is_it = |one: &&template::Template| one.name == *name && template::is_same_language(&one.language, language);
-    let Some(held) = known.into_iter().find(is_it) else { return Ok(()) };
     let status = if for_ever { TemplateStatus::Disabled } else { TemplateStatus::Paused };
-    let template = template::Template { status, ..held.clone() };
-    let row = TemplateRow { waba: flight.waba.clone(), meta_id: String::new(), template, updated_at: now };
-    store.keep_templates(&[row]).await
+    store.hold_template(&flight.waba, name, language, status, now).await
 }

@@ -3,8 +3,8 @@
 //! Follow a send: [`dispatch`] holds the leases on our numbers and looks for what is due → [`step`] is one transaction: what
 //! came of attempts is written, what is due is claimed and judged, and `attempting` stands in the store before the first byte
 //! leaves → the messenger carries it → [`outcome`] says what becomes of it, by the one table of error codes → [`record`] takes
-//! in what Meta's webhooks say of it, and of our accounts and templates. [`pace`] keeps to what a number and a pair may send;
-//! [`settle`] deals with what nobody knows the end of.
+//! in what Meta's webhooks say of it, and with [`hooks`] of our accounts, numbers and templates. [`pace`] keeps to what a number
+//! and a pair may send; [`settle`] deals with what nobody knows the end of; [`registry`] lists the templates.
 //!
 //! Must never attempt anything that the store does not have as `attempting` under this lease, never send again what may have
 //! gone without saying so, and never decide by a text of Meta's.
@@ -13,10 +13,12 @@ pub mod config;
 pub mod dispatch;
 mod due;
 mod follow;
+pub mod hooks;
 pub mod metrics;
 pub mod outcome;
 pub mod pace;
 pub mod record;
+pub mod registry;
 pub mod settle;
 pub mod step;
 mod wake;
@@ -33,12 +35,15 @@ use waypost_store::{Sequence, Store};
 use waypost_worker::{Handler, Parts, Shard, Shards, Worker, WorkerConfig};
 
 pub use config::SenderConfig;
+pub use registry::{Registry, RegistryConfig, Templates};
 pub use wake::Wake;
 
-/// The lease names of what the sender runs: who sends, and who takes in webhooks of statuses and of accounts.
+/// The lease names of what the sender runs: who sends, who takes in webhooks of statuses and of accounts, and who lists
+/// templates.
 pub const SENDER: &str = "sender";
 pub const STATUSES: &str = "sender-statuses";
 pub const ACCOUNT: &str = "sender-account";
+pub const REGISTRY: &str = "sender-registry";
 
 /// How many pieces our numbers are shared out in.
 pub const SHARDS: u16 = 64;

@@ -1,6 +1,7 @@
-//! The names of what the sender counts. Labels: our numbers' names and fixed words; never anything of a contact or a message.
+//! The names of what the sender counts. Labels: our numbers' names, Meta's ids of our accounts, and fixed
+//! words; never anything of a contact or a message.
 
-use waypost_domain::NumberName;
+use waypost_domain::{NumberName, Timestamp, WabaId};
 
 waypost_domain::metric_table! {
     /// Requests to send that were attempted, by `number`.
@@ -11,8 +12,12 @@ waypost_domain::metric_table! {
     counters VERDICTS = "waypost_sender_verdicts_total";
     /// Statuses and account events dead-lettered because they do not decode.
     counter UNDECODABLE = "waypost_sender_undecodable_total";
-    /// Things that a person must know, by Meta's `code`.
+    /// Things that a person must know, by `kind`: `code_` and Meta's code, or what Meta told.
     counters ALERTS = "waypost_sender_alerts_total";
+    /// Lists that Meta was asked for, by `what` (templates, numbers) and `outcome` (read, failed).
+    counters ASKED = "waypost_sender_lists_total";
+    /// When an account's templates were listed last, in seconds since 1970, by `account`.
+    gauge LISTED_AT = "waypost_sender_templates_listed_at_seconds";
     /// Requests that are under way, by `number`.
     gauge IN_FLIGHT = "waypost_sender_in_flight";
     /// Seconds from the request to Meta's answer, by `number`.
@@ -30,6 +35,16 @@ pub(crate) fn verdict(word: &'static str, rule: &'static str) {
 }
 
 /// A person must know.
-pub(crate) fn alert(code: i64) {
-    ::metrics::counter!(ALERTS, "code" => code.to_string()).increment(1);
+pub(crate) fn alert(kind: &str) {
+    ::metrics::counter!(ALERTS, "kind" => kind.to_owned()).increment(1);
+}
+
+/// Meta was asked for a list.
+pub(crate) fn asked(what: &'static str, outcome: &'static str) {
+    ::metrics::counter!(ASKED, "what" => what, "outcome" => outcome).increment(1);
+}
+
+/// The templates of an account are known as they were then.
+pub(crate) fn listed(account: &WabaId, at: Timestamp) {
+    ::metrics::gauge!(LISTED_AT, "account" => account.to_string()).set(at.as_millis() as f64 / 1000.0);
 }

@@ -11,10 +11,12 @@ use waypost_domain::send::content::{Media, MediaSource};
 use waypost_domain::{ContactId, NumberName, Timestamp, WabaId, country};
 use waypost_graph_client::{NotSent, Refusal, Sent};
 use waypost_policy::verdict::{Address, Message};
-use waypost_store::{BarScope, BarWhat, SendAnswer, SendBar};
+use waypost_store::{BarOrigin, BarScope, BarWhat, SendAnswer, SendBar};
 
 /// How soon a request is tried again of which not one byte was written.
 const NOT_SENT: Duration = Duration::from_secs(2);
+/// Why nothing goes without one.
+pub(crate) const NO_TOKEN: &str = "there is no token";
 
 /// A request that is under way.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -110,7 +112,7 @@ fn not_sent(reason: &NotSent, flight: &Flight, now: Timestamp) -> Outcome {
             Outcome { answer, effects: vec![], alert: None, word: "failed" }
         }
         NotSent::NoToken(_) => {
-            let bar = bar(flight, now, BarScope::Number, BarWhat::Everything, None, "there is no token");
+            let bar = bar(flight, now, BarScope::Number, BarWhat::Everything, None, NO_TOKEN);
             let effects = vec![Effect::Bar(SendBar { until_token: true, ..bar })];
             Outcome { answer: again, effects, alert: Some(0), word: "later" }
         }
@@ -204,5 +206,6 @@ fn bar(
         BarScope::Account => flight.waba.to_string(),
         BarScope::Number | BarScope::Template | BarScope::Country => flight.number.to_string(),
     };
-    SendBar { scope, name, what, since: now, until, until_token: false, step: 0, why: why.to_owned() }
+    let (why, origin) = (why.to_owned(), BarOrigin::Answer);
+    SendBar { scope, name, what, since: now, until, until_token: false, step: 0, why, origin }
 }

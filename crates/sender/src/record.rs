@@ -7,16 +7,18 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use tracing::{error, warn};
 use waypost_bus::{DeadLetterReason, Message};
-use waypost_cloud_api::error_code::{Circumstances, Decision, Effect as Change, Failure, decide};
+use waypost_cloud_api::error_code::{Circumstances, Decision, Effect as Change, Failure, Tell, decide};
 use waypost_cloud_api::webhook::{DecodeError, decode_status};
 use waypost_domain::{AliasSet, PhoneNumberId, Status, StatusState, Timestamp, WabaId};
 use waypost_live::{Numbers, SendingLive};
 use waypost_proto::event::InvalidField;
 use waypost_proto::{EVENT_KIND, EventError, bundled_events, decode_event, v1};
-use waypost_store::{Answered, ChangeRow, ChangeScope, FailedSend, RecordTx, StatusRow, Store};
+use waypost_store::{Answered, BarScope, ChangeRow, ChangeScope, FailedSend, RecordTx, StatusRow, Store};
 use waypost_worker::{Bundle, ClaimedBatch, HandleError, Handler};
 
+use crate::hooks;
 use crate::metrics;
 use crate::step::withdrawal;
 
@@ -78,8 +80,25 @@ impl RecordHandler {
         }
         if !changes.is_empty() {
             tx.keep_changes(&changes).await?;
+            self.take_in_changes(&mut tx, &changes).await?;
         }
         tx.commit().await?;
+        if !changes.is_empty()
+            && let Err(error) = self.sending.refresh().await
+        {
+            // It is looked at every second besides.
+            warn!(%error, "what sending goes by is not read; it stays as it was");
+        }
+        Ok(())
+    }
+
+    /// What the changes mean for sending, in the transaction that keeps them.
+    async fn take_in_changes(&self, tx: &mut RecordTx, changes: &[ChangeRow]) -> Result<(), HandleError> {
+        let now = self.store.now().await?;
+        let sending = self.sending.current();
+        for change in changes {
+            hooks::take_in(tx, &sending, change, now).await?;
+        }
         Ok(())
     }
 
@@ -95,7 +114,14 @@ impl RecordHandler {
 
     async fn follow(&self, tx: &mut RecordTx, failed: &FailedSend, now: Timestamp) -> Result<(), HandleError> {
         let sending = self.sending.current();
-        let Decision { effect, .. } = decide(&Failure::in_status(failed.code), Circumstances::default());
+        let Decision { effect, tell, meaning, .. } = decide(&Failure::in_status(failed.code), Circumstances::default());
+        if let (Tell::Alert, Some(code)) = (tell, failed.code) {
+            let (name, kind) = (failed.number.as_str(), format!("code_{code}"));
+            if tx.raise_alert(BarScope::Number, name, &kind, meaning, now).await? {
+                error!(number = name, code, "Meta says that sending must stop; a person must look");
+                metrics::alert(&kind);
+            }
+        }
         let Some(number) = sending.numbers.get(&failed.number) else { return Ok(()) };
         match effect {
             Some(Change::CloseWindow) => tx.close_window(failed.contact, &failed.number, now).await?,
@@ -103,6 +129,7 @@ impl RecordHandler {
                 let cause = format!("131050/{}", failed.id);
                 tx.append_consent(&[withdrawal(failed.contact, number, &cause, now)]).await?;
             }
+            Some(Change::RefreshTemplates) => tx.want_templates(&number.waba, now).await?,
             _ => {}
         }
         Ok(())

@@ -94,12 +94,9 @@ pub(crate) async fn watch_token(
 }
 
 async fn lift(store: &Store, sending: &SendingLive, wake: &Wake) -> Result<(), StoreError> {
-    let mut is_news = false;
-    for bar in store.send_bars().await?.into_iter().filter(|bar| bar.until_token) {
-        is_news |= store.lift_bar(bar.scope, &bar.name, bar.what).await?;
-        info!(name = bar.name, "a new token: sending goes on");
-    }
-    if is_news {
+    let lifted = store.lift_bars_of_token().await?;
+    if lifted > 0 {
+        info!(lifted, "a new token: sending goes on");
         sending.refresh().await?;
         wake.all();
     }

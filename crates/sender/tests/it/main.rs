@@ -2,10 +2,12 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test")]
 
+mod hooks;
 mod kept;
 mod limits;
 mod order;
 mod platform;
+mod registry;
 mod rig;
 mod truth;
 mod window;
