@@ -3,8 +3,6 @@
 //!
 //! Words of states and categories stay Meta's: whether a template may be sent is policy's to say.
 
-mod registered;
-
 use super::{AnswerError, Page, each, fields};
 use crate::json::{Json, fields_of, integer, object, string, text};
 
