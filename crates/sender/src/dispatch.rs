@@ -83,9 +83,9 @@ impl ShardWork for Dispatch {
                 Err(StoreError::LeaseLost { .. }) => return ShardEnd::Dropped,
                 Err(error) => {
                     if !error.is_transient() {
-                        error!(shard = %desk.shard, %error, "a step of the sender failed");
+                        error!(shard = desk.shard.0, %error, "a step of the sender failed");
                     } else if backoff > BACKOFF_MIN {
-                        warn!(shard = %desk.shard, %error, "a step of the sender is tried again");
+                        warn!(shard = desk.shard.0, %error, "a step of the sender is tried again");
                     }
                     next = Instant::now() + backoff;
                     backoff = (backoff * 2).min(BACKOFF_MAX);
@@ -181,7 +181,7 @@ impl<'a> Desk<'a> {
             let settle_at = plus(now, self.sender.config.uncertain_wait);
             let lost = tx.take_over(&names, now, settle_at).await?;
             if lost > 0 {
-                info!(shard = %self.shard, sends = lost, "sends of a process that is gone may have gone");
+                info!(shard = self.shard.0, sends = lost, "sends of a process that is gone may have gone");
             }
         }
         let mut news = News::of(&self.landed);

@@ -214,6 +214,11 @@ impl<'a> ClaimedBatch<'a> {
         self.left = Some(error.into());
     }
 
+    /// Why the batch was left.
+    pub const fn problem(&self) -> Option<&HandleError> {
+        self.left.as_ref()
+    }
+
     /// The same, for a handler that gives batches of its own to another.
     pub fn into_outcome(self) -> Result<(), HandleError> {
         self.left.map_or(Ok(()), Err)
@@ -230,7 +235,9 @@ mod tests {
         let in_hand = InHand::new(Vec::new(), no_bundles, |_| 0);
         let mut claim = claim(0, 0);
         let mut batch = ClaimedBatch::new(&mut claim, &in_hand, 0);
+        assert!(batch.problem().is_none());
         batch.leave(HandleError::retry("as asked"));
+        assert!(matches!(batch.problem(), Some(HandleError::Retry { .. })));
         assert!(matches!(batch.into_outcome(), Err(HandleError::Retry { .. })));
         assert!(ClaimedBatch::new(&mut claim, &in_hand, 0).into_outcome().is_ok());
     }
