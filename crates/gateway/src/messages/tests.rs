@@ -48,7 +48,7 @@ impl Messenger for Marked {
 impl Scene {
     async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let url = StoreUrl::sqlite_file(&folder.path().join("store.db"));
+        let url = StoreUrl::sqlite_file(folder.path().join("store.db"));
         let store = Store::open(&url, StoreOptions::default()).await.unwrap();
         store.migrate().await.unwrap();
         store.ensure_number(&PhoneNumberId::new("1"), "+34 910 000 001", &WabaId::new("7")).await.unwrap();

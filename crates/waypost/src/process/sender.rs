@@ -6,10 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tracing::info;
+use waypost_domain::PartitionCount;
 use waypost_graph_client::{GraphApi, GraphConfig, HttpConfig, ProxyUrl};
 use waypost_live::SendingLive;
 use waypost_live::overview::Work;
-use waypost_sender::{ACCOUNT, Recorder, SENDER, STATUSES, Sender, SenderConfig};
+use waypost_sender::{ACCOUNT, REGISTRY, Recorder, Registry, RegistryConfig, SENDER, STATUSES, Sender, SenderConfig};
 use waypost_store::Store;
 
 use super::config::value::Secret;
@@ -31,6 +32,8 @@ section! {
         poll_ms: u64 = millis(SenderConfig::default().poll_every),
         /// How long a send that may have gone waits for news before anything is done about it.
         uncertain_wait_s: u64 = SenderConfig::default().uncertain_wait.as_secs(),
+        /// How old what is known of Meta's templates may become before they are listed again.
+        templates_every_s: u64 = RegistryConfig::default().every.as_secs(),
         /// Whether to keep to Meta's pace for one number and one customer before Meta says so.
         pair_pace: bool = SenderConfig::default().keep_pair_pace,
     }
@@ -67,6 +70,7 @@ impl SenderSection {
         problems.require(self.in_flight_max > 0, "sender.in_flight_max", "must be above 0");
         problems.require((1..=128).contains(&self.batch_max), "sender.batch_max", "must be 1 to 128");
         problems.require(self.poll_ms > 0, "sender.poll_ms", "must be above 0");
+        problems.require(self.templates_every_s > 0, "sender.templates_every_s", "must be above 0");
         problems.require(self.uncertain_wait_s > 0, "sender.uncertain_wait_s", "must be above 0");
     }
 }
@@ -149,17 +153,25 @@ pub(super) async fn start(process: &Process<'_>, store: &Store, tasks: &mut Task
     let recording = recorder.run(leases, shutdown.clone());
     let sender = match config.graph_config() {
         Some(graph) => {
-            let messenger = GraphApi::new(graph).map_err(|error| Failure::config(format!("graph.{error}")))?;
+            let graph = GraphApi::new(graph).map_err(|error| Failure::config(format!("graph.{error}")))?;
+            let graph = Arc::new(graph);
             let worker = leases(SENDER, config.layout().partitions);
             let sender = Sender {
                 config: config.sender_config(),
                 store: store.clone(),
-                messenger: Arc::new(messenger),
-                sending,
+                messenger: graph.clone(),
+                sending: sending.clone(),
                 wake: process.wake.clone(),
             };
+            let config = RegistryConfig {
+                every: Duration::from_secs(config.sender.templates_every_s),
+                ..RegistryConfig::default()
+            };
+            let registry = Registry { config, store: store.clone(), templates: graph, sending };
+            // One account after the other, by one process.
+            let listing = leases(REGISTRY, PartitionCount::new(1).unwrap_or(PartitionCount::DEFAULT));
             info!("sender starts");
-            Some(sender.run(&worker, shutdown.clone()))
+            Some((sender.run(&worker, shutdown.clone()), registry.run(&listing, shutdown.clone())))
         }
         None => {
             info!("nothing is sent: there is no graph.token_file");
@@ -168,8 +180,8 @@ pub(super) async fn start(process: &Process<'_>, store: &Store, tasks: &mut Task
     };
     let running = async move {
         let sending = async {
-            if let Some(sender) = sender {
-                sender.await;
+            if let Some((sender, registry)) = sender {
+                tokio::join!(sender, registry);
             }
         };
         tokio::join!(recording, sending, following).2
