@@ -36,7 +36,7 @@ would read of a template, and keeps nothing. The same --id again is the same mes
 pub struct SendArgs {
     #[command(flatten)]
     content: ContentArgs,
-    /// The whole request as JSON, as wa.send takes it (proto/send-request.schema.json); - for standard input
+    /// The whole request as JSON (proto/send-request.schema.json); - for standard input
     #[arg(long, value_name = "FILE", conflicts_with_all = ["to", "number", "id"])]
     request: Option<PathBuf>,
     /// To whom: a number with its country code, a business-scoped user id, or contacts/ID

@@ -1,4 +1,4 @@
-//! Whatever can be asked for comes back as it was: over the wire, and over the JSON of `wa.send`.
+//! Whatever can be asked for comes back as it was: over the wire, and over JSON.
 
 use proptest::prelude::*;
 use prost::Message;

@@ -57,8 +57,8 @@ fn schema() -> Value {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": "https://waypost.invalid/send-request.schema.json",
         "title": "Waypost send request, version 1",
-        "description": "What somebody wants sent: the body of a message to the exchange wa.send. Made from \
-                        waypost/sends/v1/send.proto. The same send_id is the same send, however often it is published. Fields \
+        "description": "What somebody wants sent: what waypost send --request reads. Made from \
+                        waypost/sends/v1/send.proto. The same send_id is the same send, however often it is asked for. Fields \
                         that are not known are refused. New optional fields may be added within version 1.",
     });
     whole.as_object_mut().unwrap().extend(head.as_object().unwrap().clone());
