@@ -7,7 +7,7 @@ use std::process::Output;
 
 use anyhow::{Context, ensure};
 use secrecy::SecretString;
-use serde_json::Value;
+use serde_json::{Value, json};
 use waypost_domain::send::Mark;
 use waypost_fault::SEND_POINTS;
 use waypost_sandbox::{CustomerSpec, Fault, FaultKind, Limits, Platform, PlatformConfig};
@@ -148,12 +148,32 @@ async fn a_token_that_ended_stops_the_number_until_there_is_another() -> anyhow:
     }
     let refused = async || (!scene.platform.control().refused().is_empty()).then_some(());
     eventually("the token is refused", WITHIN, refused).await;
+    let told = async || scene.json(&["alerts", "list"]).ok().filter(|alerts| alerts[0].is_object());
+    let alerts = eventually("a person is told", WITHIN, told).await;
+    let of = format!("number/number-{NUMBER_ID}/code_190");
+    ensure!(alerts[0]["name"] == format!("alerts/{of}"), "{alerts}");
+    let is_in_status = || {
+        let status = scene.run(&["status"])?;
+        anyhow::Ok(String::from_utf8_lossy(&status.stdout).contains(&format!("waypost alerts acknowledge {of}")))
+    };
+    ensure!(is_in_status()?, "status must say it");
     scene.platform.control().add_token(&SecretString::from("another"));
     std::fs::write(scene.token_file(), "another")?;
     for n in 0..5 {
         scene.until(&format!("s{n}"), "MESSAGE_STATE_READ").await?;
     }
     ensure!(scene.taken()?.values().all(|times| *times == 1), "{:?}", scene.taken()?);
+
+    let known = scene.json(&["alerts", "acknowledge", &of])?;
+    ensure!(known["acknowledger"] == "local" && known["acknowledge_time"].is_string(), "{known}");
+    ensure!(!is_in_status()?, "somebody knows it");
+    ensure!(scene.json(&["alerts", "list"])? == json!([]) && scene.json(&["alerts", "list", "--all"])?[0] == known);
+    let stale = scene.run(&["alerts", "acknowledge", &of, "--etag", "1"])?;
+    ensure!(String::from_utf8_lossy(&stale.stderr).contains("read it again"), "{stale:?}");
+    let unknown = scene.run(&["alerts", "acknowledge", "number/nobody/code_190"])?;
+    ensure!(String::from_utf8_lossy(&unknown.stderr).contains("does not exist"), "{unknown:?}");
+    let records = scene.json(&["audit", "list"])?;
+    ensure!(records[0]["method"] == "AlertService/AcknowledgeAlert", "{records}");
     Ok(())
 }
 

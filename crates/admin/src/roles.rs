@@ -21,6 +21,8 @@ const AUDITS: Access = Access::AnyOf(&[Compliance, Operator]);
 
 /// Every method that can be called, by its path without the leading `/`.
 pub const METHODS: &[(&str, Access)] = &[
+    ("waypost.admin.v1.AlertService/ListAlerts", STAFF),
+    ("waypost.admin.v1.AlertService/AcknowledgeAlert", OPERATES),
     ("waypost.admin.v1.AuditService/ListAuditRecords", AUDITS),
     ("waypost.admin.v1.AuditService/VerifyAuditChain", AUDITS),
     ("waypost.admin.v1.CalendarService/GetCalendar", STAFF),

@@ -10,6 +10,7 @@ use waypost_bus::Bus;
 use waypost_grpc::{BindError, GrpcConfig, GrpcServer, ServeError, Services};
 use waypost_live::overview::Watched;
 use waypost_proto::admin::DESCRIPTOR_SET;
+use waypost_proto::admin_v1::alert_service_server::AlertServiceServer;
 use waypost_proto::admin_v1::audit_service_server::AuditServiceServer;
 use waypost_proto::admin_v1::calendar_service_server::CalendarServiceServer;
 use waypost_proto::admin_v1::consent_service_server::ConsentServiceServer;
@@ -29,6 +30,7 @@ use waypost_store::Store;
 
 use crate::queues::TeamQueues;
 use crate::roles::METHODS;
+use crate::services::alerts::Alerts;
 use crate::services::audit::Audit;
 use crate::services::calendars::Calendars;
 use crate::services::consent::Consent;
@@ -105,6 +107,7 @@ impl Admin {
 fn services(shared: Shared, replays: Replays) -> Services {
     Services::default()
         .describe(METHODS, DESCRIPTOR_SET)
+        .serve(AlertServiceServer::new(Alerts { shared: shared.clone() }))
         .serve(AuditServiceServer::new(Audit { shared: shared.clone() }))
         .serve(CalendarServiceServer::new(Calendars { shared: shared.clone() }))
         .serve(ConsentServiceServer::new(Consent { shared: shared.clone() }))

@@ -1,6 +1,7 @@
 //! The services: one file each. All of them read a request the same way: fields first, every mistake named, then the
 //! store.
 
+pub(crate) mod alerts;
 pub(crate) mod audit;
 pub(crate) mod calendars;
 pub(crate) mod consent;

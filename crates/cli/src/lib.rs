@@ -2,6 +2,7 @@
 //! file. Knows the rules, WhatsApp's and our own formats, and the administration's client. Must never open the store or
 //! the bus of this machine: the verbs that do are the binary's.
 
+mod alerts;
 mod audit;
 mod calendars;
 mod cell;
@@ -38,6 +39,7 @@ use std::pin::Pin;
 
 use clap::Subcommand;
 
+use self::alerts::AlertsCommand;
 use self::audit::AuditCommand;
 use self::calendars::CalendarsCommand;
 pub use self::config_args::{Beside, ConfigArgs};
@@ -102,6 +104,9 @@ pub enum ClientCommand {
     /// Look at parked messages, have them handled again, or throw them away
     #[command(subcommand)]
     DeadLetters(DeadLettersCommand),
+    /// What Meta stopped, restricted or warned of: list it, say that it is known
+    #[command(subcommand)]
+    Alerts(AlertsCommand),
     /// Who changed what; and whether the record of it is whole
     #[command(subcommand)]
     Audit(AuditCommand),
@@ -131,6 +136,7 @@ fn verb(command: ClientCommand) -> Pin<Box<dyn Future<Output = Result<(), Failur
         ClientCommand::Decisions(command) => Box::pin(decisions::run(command)),
         ClientCommand::Trace(args) => Box::pin(trace::run(args)),
         ClientCommand::DeadLetters(command) => Box::pin(dead_letters::run(command)),
+        ClientCommand::Alerts(command) => Box::pin(alerts::run(command)),
         ClientCommand::Audit(command) => Box::pin(audit::run(command)),
     }
 }

@@ -16,7 +16,7 @@ use waypost_bus::topology::team_queue;
 use waypost_bus::{Bus, BusError, Depth, Layout, Topology};
 use waypost_domain::team::Priority;
 use waypost_domain::{TeamName, Timestamp};
-use waypost_store::{LeaseRow, ParkedCount, Store, StoreError, TeamRow};
+use waypost_store::{Alert, LeaseRow, ParkedCount, Store, StoreError, TeamRow};
 
 use crate::rules::Rules;
 
@@ -40,6 +40,8 @@ pub struct Stored {
     pub teams: Vec<TeamRow>,
     /// What is parked; `None` where the store refuses to tell.
     pub parked: Option<Vec<ParkedCount>>,
+    /// What Meta did or told that nobody acknowledged; `None` where the store refuses to tell.
+    pub alerts: Option<Vec<Alert>>,
     /// Our numbers on which nobody was seen to answer for 30 days.
     pub numbers_without_answers: Vec<String>,
 }
@@ -55,22 +57,27 @@ impl Stored {
         for Work { component, .. } in work {
             leases.extend(store.leases(component).await?.into_iter().map(|lease| (*component, lease)));
         }
-        let parked = match store.parked_counts().await {
-            Ok(parked) => Some(parked),
-            // Not even counting may be allowed: that must not hide the rest.
-            Err(StoreError::Database(error)) => {
-                warn!(%error, "what is parked cannot be counted");
-                None
-            }
-            Err(error) => return Err(error),
-        };
+        let parked = permitted(store.parked_counts().await, "what is parked cannot be counted")?;
+        let alerts = permitted(store.open_alerts().await, "alerts cannot be read")?;
         Ok(Self {
             now,
             leases,
             teams: store.team_rows(None, u32::MAX).await?,
             parked,
+            alerts,
             numbers_without_answers: names.difference(&answered).map(|name| name.as_str().to_owned()).collect(),
         })
+    }
+}
+
+/// Not even reading may be allowed: that must not hide the rest.
+fn permitted<T>(read: Result<T, StoreError>, otherwise: &str) -> Result<Option<T>, StoreError> {
+    match read {
+        Err(StoreError::Database(error)) => {
+            warn!(%error, "{otherwise}");
+            Ok(None)
+        }
+        read => read.map(Some),
     }
 }
 

@@ -43,6 +43,7 @@ macro_rules! mutating_requests {
 }
 
 mutating_requests! {
+    AcknowledgeAlertRequest { request_id, validate_only }
     ActivateRuleSetRequest { request_id, validate_only }
     BatchUpsertContactsRequest { validate_only }
     CheckRuleSetRequest {}

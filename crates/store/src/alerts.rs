@@ -1,5 +1,6 @@
 //! What a person must know: kept until somebody says that they do, and again when it happens anew.
 
+use std::fmt;
 use std::sync::LazyLock;
 
 use waypost_domain::Timestamp;
@@ -29,6 +30,13 @@ pub struct Alert {
     pub acknowledged: Option<(Timestamp, String)>,
 }
 
+/// What it is about and what it is: `number/support-es/code_190`.
+impl fmt::Display for Alert {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}/{}", self.scope.as_str(), self.name, self.kind)
+    }
+}
+
 static ALERT: Table = Table {
     name: "alert",
     columns: &[
@@ -45,6 +53,8 @@ static ALERT: Table = Table {
 
 static OPEN: LazyLock<Sql> =
     LazyLock::new(|| ALERT.select("WHERE acknowledged_at IS NULL ORDER BY since, scope, name, kind"));
+
+static ONE: LazyLock<Sql> = LazyLock::new(|| ALERT.select("WHERE scope = $1 AND name = $2 AND kind = $3"));
 
 static ALL: LazyLock<Sql> = LazyLock::new(|| ALERT.select("ORDER BY told_at DESC, scope, name, kind LIMIT $1"));
 
@@ -121,6 +131,12 @@ impl RecordTx {
 }
 
 impl AuditedTx {
+    /// An alert, acknowledged or not.
+    pub async fn alert(&mut self, scope: BarScope, name: &str, kind: &str) -> Result<Option<Alert>> {
+        let rows = self.tx.query(&ONE, params![scope.as_str(), key(name), key(kind)]).await?;
+        rows.first().map(|row| read(&row.of(ALERT.name))).transpose()
+    }
+
     /// Somebody knows it, as it was when it had been told at `seen`. Whether that was so: not if it was told again since.
     pub async fn acknowledge_alert(
         &mut self,

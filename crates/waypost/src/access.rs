@@ -53,6 +53,7 @@ const ACCESS: [Access; 13] = [
             "-",
             "-",
             &[
+                "alerts",
                 "audit",
                 "calendars",
                 "consent",

@@ -37,6 +37,8 @@ const COMMANDS: &[(&str, &[&str])] = &[
     ("NumberService/GetNumber", &["numbers", "get"]),
     ("NumberService/ListNumbers", &["numbers", "list"]),
     ("NumberService/UpdateNumber", &["numbers", "set"]),
+    ("AlertService/AcknowledgeAlert", &["alerts", "acknowledge"]),
+    ("AlertService/ListAlerts", &["alerts", "list"]),
     ("RuleService/CreateRule", &["rules", "create-rule"]),
     ("RuleService/DeleteRule", &["rules", "delete-rule"]),
     ("RuleService/GetRule", &["rules", "get-rule"]),

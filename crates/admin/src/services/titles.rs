@@ -24,6 +24,7 @@ macro_rules! by_actor {
 }
 
 by_actor! {
+    Alert: acknowledger, acknowledger_title;
     AuditRecord: actor, actor_title;
     ReplayJob: actor, actor_title;
     RuleSet: creator, creator_title;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use waypost_bus::topology::{DEAD_LETTERS_QUEUE, UNROUTED_QUEUE};
 use waypost_domain::Timestamp;
-use waypost_store::Parking;
+use waypost_store::{Alert, Parking};
 
 use super::{Facts, Overview, ParkedOverview, Problem, QueueState, ShardOverview, TeamOverview, Work, teams};
 
@@ -22,7 +22,8 @@ impl Overview {
         problems.extend(of_shards(&facts, &shards));
         problems.extend(of_queues(&facts, &teams));
         problems.extend(parked.iter().flat_map(|place| of_parked(place, facts.now)));
-        problems.extend(of_uncounted(&facts));
+        problems.extend(of_unread(&facts));
+        problems.extend(of_alerts(&facts));
         problems.extend(teams.iter().filter_map(of_team));
         problems.extend(of_age(oldest_at, &facts));
         let numbers_without_answers = facts.stored.map(|stored| stored.numbers_without_answers).unwrap_or_default();
@@ -164,11 +165,25 @@ fn of_parked(place: &ParkedOverview, now: Timestamp) -> Vec<Problem> {
     problems
 }
 
-/// Whatever is parked, nobody would know.
-fn of_uncounted(facts: &Facts) -> Option<Problem> {
-    let is_uncounted = facts.stored.as_ref().is_some_and(|stored| stored.parked.is_none());
+/// Whatever there is, nobody would know.
+fn of_unread(facts: &Facts) -> Vec<Problem> {
+    let Some(stored) = &facts.stored else { return Vec::new() };
+    let unread = [
+        (stored.parked.is_none(), "what is parked in the store cannot be counted"),
+        (stored.alerts.is_none(), "alerts in the store cannot be read"),
+    ];
     let remedy = "`waypost store grants` prints the right that is missing: run it after `waypost migrate`";
-    is_uncounted.then(|| problem("what is parked in the store cannot be counted".to_owned(), None, remedy))
+    unread.into_iter().filter(|(is, _)| *is).map(|(_, what)| problem(what.to_owned(), None, remedy)).collect()
+}
+
+/// What Meta did or told, until somebody says that they know.
+fn of_alerts(facts: &Facts) -> Vec<Problem> {
+    let alerts = facts.stored.iter().flat_map(|stored| stored.alerts.iter().flatten());
+    let told = |alert: &Alert| {
+        let what = format!("{} {}: {} ({})", alert.scope.as_str(), alert.name, alert.why, alert.kind);
+        problem(what, Some(alert.since), format!("when you know it, `waypost alerts acknowledge {alert}`"))
+    };
+    alerts.map(told).collect()
 }
 
 fn of_team(team: &TeamOverview) -> Option<Problem> {

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use waypost_bus::topology::{DEAD_LETTERS_QUEUE, UNROUTED_QUEUE};
 use waypost_domain::{PartitionCount, PartitionId, Team};
-use waypost_store::Parking;
+use waypost_store::{BarScope, Parking};
 
 use super::*;
 use crate::test_bus::TellingBus;
@@ -63,6 +63,7 @@ fn healthy() -> Facts {
         leases: vec![lease(0, Some("one"), NOW + 9_000), lease(1, Some("one"), NOW + 9_000)],
         teams: vec![row("billing", true, None), row("frontdesk", true, None)],
         parked: Some(Vec::new()),
+        alerts: Some(Vec::new()),
         numbers_without_answers: Vec::new(),
     });
     facts.in_rules = Some([name("billing"), name("frontdesk")].into());
@@ -175,6 +176,27 @@ fn a_team_out_of_the_rules_keeps_its_row() {
         },
         &[],
     );
+}
+
+#[test]
+fn what_meta_tells_needs_somebody_who_knows() {
+    let alert = Alert {
+        scope: BarScope::Number,
+        name: "support-es".to_owned(),
+        kind: "code_190".to_owned(),
+        since: at(40),
+        told_at: at(5),
+        why: "The access token has expired.".to_owned(),
+        acknowledged: None,
+    };
+    let mut facts = healthy();
+    stored(&mut facts).alerts = Some(vec![alert]);
+    let overview = Overview::of(facts.clone());
+    let remedy = "when you know it, `waypost alerts acknowledge number/support-es/code_190`";
+    assert_eq!(overview.problems[0].remedy, remedy);
+    let what = "number support-es: The access token has expired. (code_190)";
+    assert_eq!(verdict(facts), [(what.to_owned(), Some(40))]);
+    check(|facts| stored(facts).alerts = None, &[("alerts in the store cannot be read", None)]);
 }
 
 #[test]

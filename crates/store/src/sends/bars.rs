@@ -88,7 +88,8 @@ impl BarScope {
         }
     }
 
-    pub(crate) fn parse(word: &str) -> Option<Self> {
+    /// What such a word means.
+    pub fn parse(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|scope| scope.as_str() == word)
     }
 }
