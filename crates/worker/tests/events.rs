@@ -148,6 +148,26 @@ async fn only_the_batch_that_panicked_is_handled_alone() {
     task.await.unwrap();
 }
 
+/// What is left of it is a batch of its own, and the process crashes with that in hand.
+#[tokio::test]
+async fn what_was_done_of_a_large_bundle_is_not_done_again() {
+    let rig = Rig::new(1).await;
+    rig.publish(0, &[("one=a:plain,b:panic,c:plain,poison:die", "bundle")]).await;
+    for crashes in 1..=2 {
+        let config = WorkerConfig {
+            batch_max: 2,
+            park_after_panics: 2,
+            ..WorkerConfig::new(COMPONENT, "one", rig.layout.partitions)
+        };
+        let (_stop, task) = rig.start_with(rig.bus.clone(), config);
+        rig.log.until(|log| log.iter().filter(|(id, ..)| id == "poison?").count() == crashes).await;
+        task.abort();
+        assert!(task.await.is_err());
+    }
+    assert_eq!(rig.log.ids(), ["a", "poison?", "poison?"]);
+    assert_eq!(rig.letters().await.iter().map(|letter| &*letter.id).collect::<Vec<_>>(), ["one.1"]);
+}
+
 #[tokio::test]
 async fn a_bundle_is_whole_in_a_batch_and_acknowledged_whole() {
     let rig = Rig::new(1).await;

@@ -118,7 +118,7 @@ impl PartitionRunner {
             }
             match self.handle(in_hand, part).await? {
                 Handled::Done(parked) => self.finish(consumer, in_hand, part, parked, started).await?,
-                Handled::Panicked => return Ok(part + parts.iter().sum::<usize>()),
+                Handled::Panicked => return Ok(parts.iter().chain([&part]).sum()),
                 Handled::Refused { reason, source } if part == 1 => {
                     error!(queue = self.queue, reason = reason.code(), cause = %Chain(&*source), "event refused");
                     self.park_first(consumer, in_hand, reason, 1, &source.to_string()).await?;
