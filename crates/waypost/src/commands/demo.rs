@@ -40,7 +40,7 @@ use crate::process::store::ready_store;
 use crate::process::{bus, store};
 use agents::Desk;
 use answers::Told;
-use residents::{Residents, Writing};
+use residents::{PARTS, Residents, Writing};
 use stage::Stage;
 use tally::{Arrived, SentAt, Tally};
 use waypost_cli::Failure;
@@ -52,8 +52,6 @@ const SETTLE_MAX: Duration = Duration::from_secs(30);
 /// Between two looks at the queues, once the customers fell silent.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 const PROGRESS_EVERY: Duration = Duration::from_secs(2);
-/// Customers of the platform with a part of their own, who write first.
-const PARTS: u64 = 2;
 /// Messages a consumer may be ahead of the printer.
 const PRINT_AHEAD_MAX: usize = 256;
 
@@ -227,7 +225,7 @@ impl World {
         mut hears: mpsc::Receiver<Told>,
     ) -> Result<(), Failure> {
         let sent_at: SentAt = Arc::default();
-        let (control, desk) = (scene.control.clone(), scene.desk.clone());
+        let (control, answers) = (scene.control.clone(), scene.desk.under_way().clone());
         let mut playing = tokio::spawn(self.writing(scene, sent_at.clone())?);
         let mut tally = Tally::new(self.args.json, sent_at)?;
         let mut report: Option<SandboxReport> = None;
@@ -237,7 +235,7 @@ impl World {
         loop {
             // What comes twice comes after the first, so it is not over until the queues are empty.
             let has_arrived = report.as_ref().is_some_and(|report| tally.routed() >= report.accepted);
-            if has_arrived && self.is_drained().await? && desk.under_way() == 0 {
+            if has_arrived && self.is_drained().await? && answers.is_empty() {
                 break;
             }
             let settled = async {
@@ -264,7 +262,7 @@ impl World {
         while let Ok(told) = hears.try_recv() {
             tally.told(told)?;
         }
-        tally.finish(&report.unwrap_or_default(), &control.accepted(), desk.under_way())
+        tally.finish(&report.unwrap_or_default(), &control.accepted(), answers.len())
     }
 
     /// All customers together, and what became of what they wrote.
@@ -296,7 +294,7 @@ impl World {
 
     /// A third, and at least those who have a part of their own.
     fn share_of_residents(&self) -> Share {
-        let messages = self.args.messages.map(|messages| (messages / 3).max(PARTS).min(messages));
+        let messages = self.args.messages.map(|messages| (messages / 3).max(PARTS.len() as u64).min(messages));
         Share { messages, rate_per_second: self.rate().map(|rate| rate / 3.0) }
     }
 

@@ -18,7 +18,7 @@ use waypost_proto::gateway_v1::message_service_client::MessageServiceClient;
 use waypost_proto::{admin_v1, gateway_v1 as v1, sends_v1 as sends, team_message};
 
 use super::answers::{Answered, Told, has_ended, is_substituted};
-use super::residents::{Part, Residents};
+use super::residents::{Part, Residents, Unanswered};
 use super::script::{ANSWER_WAITS, Lines, OFFER, TEMPLATE_LANGUAGE};
 
 /// Messages that wait for an agent.
@@ -42,6 +42,7 @@ struct Asked {
     number: String,
     part: Part,
     lines: &'static Lines,
+    _unanswered: Unanswered,
     /// It is under way as long as this lives.
     _token: TaskTrackerToken,
 }
@@ -79,13 +80,14 @@ impl Desk {
 
     /// Gives a message to its team's agent, where a customer of the platform wrote it.
     pub(super) async fn take(&self, team: &str, delivery: &Delivery) {
-        let Some(inbox) = self.inboxes.get(team) else { return };
         let document: Value = serde_json::from_slice(&delivery.message.body).unwrap_or_default();
         if document["type"] != team_message::EVENT_TYPE {
             return;
         }
         let text = |path: &str| document["data"].pointer(path).and_then(Value::as_str).unwrap_or_default();
         let Some(resident) = self.residents.find(text("/contact/phone")) else { return };
+        let unanswered = self.residents.unanswered();
+        let Some(inbox) = self.inboxes.get(team) else { return };
         let asked = Asked {
             team: team.to_owned(),
             id: delivery.message.id.clone(),
@@ -93,15 +95,16 @@ impl Desk {
             number: format!("numbers/{}", text("/number")),
             part: resident.part,
             lines: resident.lines,
+            _unanswered: unanswered,
             _token: self.under_way.token(),
         };
         // Agents end when the demo does.
         drop(inbox.send(asked).await);
     }
 
-    /// Messages whose answers have not come to their end.
-    pub(super) fn under_way(&self) -> usize {
-        self.under_way.len()
+    /// Has a token for each message whose answer has not come to its end.
+    pub(super) const fn under_way(&self) -> &TaskTracker {
+        &self.under_way
     }
 }
 

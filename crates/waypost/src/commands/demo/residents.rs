@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use waypost_cli::Failure;
 use waypost_domain::phone;
@@ -15,9 +16,8 @@ use super::tally::SentAt;
 
 /// Of those who talk. Each is answered more slowly than Meta would let one number write to one customer.
 const TALKERS: usize = 120;
-/// Webhooks that may wait while they write as fast as it goes.
-const WAITING_MAX: usize = 256;
-const ROOM_WITHIN: Duration = Duration::from_secs(10);
+/// Messages that wait for an answer, while more are written: however fast that goes, agents keep up.
+const UNANSWERED_MAX: usize = 64;
 /// "Re-engagement message": the customer service window is closed.
 const WINDOW_CLOSED: i64 = 131_047;
 
@@ -31,6 +31,9 @@ pub(super) enum Part {
     WindowClosed,
 }
 
+/// Of those who have one of their own. They write first, and once.
+pub(super) const PARTS: [Part; 2] = [Part::Withdraws, Part::WindowClosed];
+
 #[derive(Debug)]
 pub(super) struct Resident {
     phone: String,
@@ -38,14 +41,23 @@ pub(super) struct Resident {
     pub(super) part: Part,
 }
 
-/// All of them; those with a part of their own come first, and write once.
+/// All of them, in the order in which they write.
 #[derive(Debug)]
 pub(super) struct Residents {
     all: Vec<Resident>,
     by_phone: HashMap<String, usize>,
+    /// For those who may write.
+    turns: Arc<Semaphore>,
 }
 
-const PARTS: [Part; 2] = [Part::Withdraws, Part::WindowClosed];
+/// As long as this lives, a message waits for an answer.
+pub(super) struct Unanswered(Arc<Semaphore>);
+
+impl Drop for Unanswered {
+    fn drop(&mut self) {
+        self.0.add_permits(1);
+    }
+}
 
 impl Residents {
     pub(super) fn new() -> Self {
@@ -57,7 +69,7 @@ impl Residents {
         };
         let all: Vec<Resident> = parts.zip(LANGUAGES.iter().cycle()).enumerate().map(resident).collect();
         let by_phone = all.iter().enumerate().map(|(index, one)| (phone::canonical(&one.phone).into_owned(), index));
-        Self { by_phone: by_phone.collect(), all }
+        Self { by_phone: by_phone.collect(), all, turns: Arc::new(Semaphore::new(UNANSWERED_MAX)) }
     }
 
     /// Moves them in.
@@ -75,6 +87,11 @@ impl Residents {
                 control.add_fault(Fault::new(refuse).times(1).to_customer(&resident.phone));
             }
         }
+    }
+
+    /// Of a message that came to a team: until it is answered, or is not going to be.
+    pub(super) fn unanswered(&self) -> Unanswered {
+        Unanswered(self.turns.clone())
     }
 
     /// By a number in any spelling.
@@ -121,16 +138,17 @@ impl Writing {
         Ok(self.messages)
     }
 
+    /// Until it is time for message number `n`, and not too many wait for an answer.
     async fn turn(&self, n: u64, began_at: Instant) {
-        match self.rate_per_second {
-            Some(rate) => {
-                let due_in = Duration::try_from_secs_f64(n as f64 / rate).unwrap_or(Duration::MAX);
-                if let Some(due_at) = began_at.checked_add(due_in) {
-                    tokio::time::sleep_until(due_at.into()).await;
-                }
+        if let Some(rate) = self.rate_per_second {
+            let due_in = Duration::try_from_secs_f64(n as f64 / rate).unwrap_or(Duration::MAX);
+            if let Some(due_at) = began_at.checked_add(due_in) {
+                tokio::time::sleep_until(due_at.into()).await;
             }
-            // Without room in time the platform keeps what is written all the same.
-            None => drop(self.control.wait_until(ROOM_WITHIN, |counts| counts.hooks_pending < WAITING_MAX).await),
+        }
+        // Given back by whoever answers.
+        if let Ok(turn) = self.residents.turns.acquire().await {
+            turn.forget();
         }
     }
 }
