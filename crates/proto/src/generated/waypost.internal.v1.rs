@@ -226,6 +226,7 @@ pub struct RouteInput {
     pub language_source: ::core::option::Option<::prost::alloc::string::String>,
     #[prost(uint32, optional, tag = "41")]
     pub language_confidence: ::core::option::Option<u32>,
+    /// Whether the tapped menu was sent in the open conversation; absent where what was sent is not known.
     #[prost(bool, optional, tag = "56")]
     pub menu_here: ::core::option::Option<bool>,
 }
