@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use waypost_bus::{Address, Bus, Layout, Message, Outcome, Publication, Topology};
 use waypost_bus_embedded::{EmbeddedBus, Options};
-use waypost_domain::{PartitionCount, PartitionId};
+use waypost_domain::{PartitionCount, PartitionId, PhoneNumberId};
 use waypost_proto::{encode_event, v1};
 use waypost_sender::Recorder;
 use waypost_worker::WorkerConfig;
@@ -84,6 +84,36 @@ async fn each_is_in_the_store_as_it_came() {
     let changes = rig.store.changes_after(None, 9).await.unwrap();
     let [kept] = &changes[..] else { panic!("one change, not {}", changes.len()) };
     assert_eq!((kept.field.as_str(), kept.key.as_str()), ("account_update", "a"));
+}
+
+/// A number of ours may have two of Meta's ids: the later answer counts, whichever they came from, and in whatever order. That
+/// something was delivered says nothing of who spoke last.
+#[tokio::test]
+async fn what_left_for_a_customer_is_an_answer() {
+    let rig = Rig::new().await;
+    let (ann, bob) = (rig.customer("4930901820").await, rig.customer("4930901821").await);
+    let (support, layout) = (crate::rig::name("support"), Layout::new(PartitionCount::new(1).unwrap()));
+    let ids = ["1", "3"].map(|id| (support.clone(), PhoneNumberId::new(id)));
+    rig.store.name_numbers(&ids).await.unwrap();
+    let begun = rig.now().await.as_millis() / 1000;
+    let told = |id: &str, state: &str, to: &str, after_s: i64| {
+        let at = begun + after_s;
+        let json = format!(r#"{{"id":"{to}/{after_s}","status":"{state}","timestamp":"{at}","recipient_id":"{to}"}}"#);
+        let event = event(v1::EventKind::Status, &format!("{to}/{after_s}"), "messages", &json);
+        let event = v1::Event { phone_number_id: id.to_owned(), received_at_ms: begun * 1000, ..event };
+        (layout.statuses(PartitionId(0)), event)
+    };
+    let queues = || ["wa.st.p00".to_owned(), "wa.account".to_owned()];
+    take_in(&rig, vec![told("1", "sent", "4930901820", 20), told("1", "delivered", "4930901821", 5)], queues()).await;
+    take_in(&rig, vec![told("3", "sent", "4930901820", 10)], queues()).await;
+    let answered = async |how: &str| {
+        let resolve = format!("UPDATE conversation SET state = 'resolved' WHERE number = 'support' AND {how}");
+        rig.store.script(&resolve).await.unwrap();
+        let is_gone = async |contact| rig.store.unresolved_conversation(&[contact], &support).await.unwrap().is_none();
+        [is_gone(ann).await, is_gone(bob).await]
+    };
+    assert_eq!(answered(&format!("last_outbound_at = {}", (begun + 20) * 1000)).await, [true, false]);
+    assert_eq!(answered("last_outbound_at IS NULL").await, [true, true], "nobody answered the other");
 }
 
 /// Outbound case 4: the hook comes before the answer, and is joined.
