@@ -223,7 +223,7 @@ fn everything_else_of_the_account_is_read() {
         r#"{"entity_type":"BUSINESS","entity_id":123,"alert_info":{"alert_severity":"WARNING","alert_type":"X"}}"#;
     let cases = [
         ("account_alerts", nested, "alert BUSINESS 123 WARNING - X"),
-        ("account_alerts", r#"{"alert_description":"Bitte melden","alert_type":"Ein Satz."}"#, "alert - - - - -"),
+        ("account_alerts", r#"{"alert_description":"Bitte melden","alert_type":"A sentence."}"#, "alert - - - - -"),
         ("account_review_update", r#"{"decision":"REJECTED"}"#, "review - REJECTED"),
         (
             "phone_number_name_update",
