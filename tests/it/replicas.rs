@@ -41,6 +41,7 @@ async fn who_ends_hands_over_and_who_comes_gets_a_share() -> anyhow::Result<()> 
     wait_for_owners(&deployment, &[("one", 4)]).await;
     let _two = deployment.start_component("router", "two", &[]).await?;
     wait_for_owners(&deployment, &[("one", 2), ("two", 2)]).await;
+    let _sender = deployment.start_component("sender", "sender", &[]).await?;
     let _ingress = deployment.start_component("ingress", "door", &[]).await?;
 
     let traffic = Traffic::start(&deployment, MESSAGES_EACH, Some(RATE_EACH))?;

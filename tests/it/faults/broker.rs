@@ -160,6 +160,7 @@ async fn fault_05_work_queue_full() -> anyhow::Result<()> {
     let scale = Scale::from_env();
     let deployment = Deployment::new(Backend::Servers, RULES)?;
     let mut router = deployment.start_component("router", "one", &[]).await?;
+    let _sender = deployment.start_component("sender", "sender", &[]).await?;
     let _ingress = deployment.start_component("ingress", "door", &[]).await?;
     let servers = deployment.servers().context("servers")?;
     let definition = r#"{"max-length": 50, "overflow": "reject-publish"}"#;

@@ -62,6 +62,7 @@ async fn fault_09_frozen_worker() -> anyhow::Result<()> {
         Scale::Full => deployment.set("worker.lease_ttl_ms", "15000").set("worker.lease_renew_ms", "5000"),
     };
     let _two = deployment.start_component("router", "two", &[]).await?;
+    let _sender = deployment.start_component("sender", "sender", &[]).await?;
     let _ingress = deployment.start_component("ingress", "door", &[]).await?;
     let mut run = Run::start("09 frozen worker", &deployment)?;
     let points = [ROUTER_AFTER_COMMIT, WORKER_BEFORE_HANDLE, ROUTER_IN_TRANSACTION];
@@ -95,6 +96,7 @@ async fn fault_10_rolling_restarts_and_scaling() -> anyhow::Result<()> {
     let scale = Scale::from_env();
     let deployment = Deployment::new(Backend::Servers, RULES)?;
     let mut routers = vec![deployment.start_component("router", "r0", &[]).await?];
+    let _sender = deployment.start_component("sender", "sender", &[]).await?;
     let mut ingress = deployment.start_component("ingress", "door", &[]).await?;
     let mut run = Run::start("10 rolling restarts", &deployment)?;
     let mut number = 0;
@@ -132,6 +134,7 @@ async fn fault_13_poison() -> anyhow::Result<()> {
     let deployment = Deployment::new(Backend::Servers, RULES)?;
     let router = async |poison: &str| deployment.start_component("router", "one", &[("WAYPOST_POISON", poison)]).await;
     let mut waypost = router("panic:wamid.PANIC").await?;
+    let _sender = deployment.start_component("sender", "sender", &[]).await?;
     let _ingress = deployment.start_component("ingress", "door", &[]).await?;
     let mut run = Run::start("13 poison message", &deployment)?;
     run.accepted(100).await;

@@ -81,6 +81,7 @@ async fn skipping_the_fence_is_seen() -> anyhow::Result<()> {
         (KILLPOINT_ARMED_BY, armed_by_text),
     ];
     let first = deployment.start_component("router", "first", &variables).await?;
+    let _sender = deployment.start_component("sender", "sender", &[]).await?;
     let _ingress = deployment.start_component("ingress", "door", &[]).await?;
     let run = Run::start("-- fence skipped", &deployment)?;
     run.accepted(100).await;
@@ -115,6 +116,7 @@ async fn cancelling_with_unacknowledged_deliveries_is_seen() -> anyhow::Result<(
     let deployment = Deployment::new(Backend::Servers, RULES)?;
     let sabotaged = [(SABOTAGE, Sabotage::CancelWithUnacked.name())];
     let _first = deployment.start_component("router", "first", &sabotaged).await?;
+    let _sender = deployment.start_component("sender", "sender", &[]).await?;
     let _ingress = deployment.start_component("ingress", "door", &[]).await?;
     let run = Run::start_at("-- cancelled", &deployment, 400.0)?;
     run.accepted(400).await;

@@ -34,6 +34,7 @@ async fn fault_24b_versions_swapped() -> anyhow::Result<()> {
     versions.activate(only(one)).await?;
     let _one = deployment.start_component("router", "one", &[]).await?;
     let _two = deployment.start_component("router", "two", &[]).await?;
+    let _sender = deployment.start_component("sender", "sender", &[]).await?;
     let _door = deployment.start_component("ingress", "door", &[]).await?;
     wait_for_owners(&deployment, &[("one", 2), ("two", 2)]).await;
 
