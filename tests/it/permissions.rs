@@ -37,6 +37,7 @@ async fn every_process_and_every_command_works_under_its_printed_names() -> anyh
     let told = scene.run_ok(&["webhook", "test", "text", "--text", "my invoice", "--from", "15550009999"])?;
     ensure!(told.contains("team billing"), "{told}");
     scene.run_ok(&["tail", "billing", "--ack", "--messages", "1"])?;
+    what_meta_told_is_known(&mut scene)?;
     scene.run_ok(&["status"])?;
     what_is_not_permitted_is_told(&mut scene).await?;
     parked_messages_are_replayed_and_discarded(&mut scene).await?;
@@ -64,6 +65,15 @@ async fn every_kind_of_message_is_handled(scene: &mut Scene) -> anyhow::Result<(
     for queue in queues.chain(["wa.account".to_owned()]) {
         let is_empty = async || bus.depth(&queue).await.ok()??.ready.eq(&0).then_some(());
         eventually(&format!("{queue} is worked off"), ROUTED_DEADLINE, is_empty).await;
+    }
+    Ok(())
+}
+
+/// Among the samples are alerts.
+fn what_meta_told_is_known(scene: &mut Scene) -> anyhow::Result<()> {
+    let alerts = scene.json(&["alerts", "list"])?;
+    for alert in alerts.as_array().into_iter().flatten() {
+        scene.run_ok(&["alerts", "acknowledge", alert["name"].as_str().context("a name")?])?;
     }
     Ok(())
 }

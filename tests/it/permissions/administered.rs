@@ -18,11 +18,41 @@ pub(super) fn everything(scene: &mut Scene) -> anyhow::Result<()> {
     rules(scene)?;
     calendars(scene)?;
     tokens(scene)?;
+    sending(scene)?;
     scene.run_ok(&["audit", "list"])?;
     scene.run_ok(&["audit", "verify"])?;
     // What waits in the teams' queues is told by whoever may read nothing of it.
     scene.run_ok(&["topology", "definitions"])?;
     scene.run_ok(&["status"]).map(drop)
+}
+
+/// Whether there is something to send or not: it is about what is denied.
+fn sending(scene: &mut Scene) -> anyhow::Result<()> {
+    let policy = scene.file("policy.toml");
+    std::fs::write(&policy, scene.run_ok(&["policy", "show", "--text"])?)?;
+    let to = format!("+{PHONE}");
+    scene.run_ok(&["policy", "history"])?;
+    scene.run_ok(&["templates", "list"])?;
+    let template = "templates/7/order_update/es";
+    for words in [
+        &["policy", "set", &policy][..],
+        &["templates", "show", template],
+        &["templates", "sync"],
+        &["templates", "preview", template],
+        &["consent", "grant", &to, "--category", "marketing", "--source", "checkout"],
+        &["consent", "show", &to],
+        &["consent", "withdraw", &to, "--source", "a call"],
+        &["consent", "history", &to],
+        &["send", "It comes today", "--to", &to, "--number", "support", "--id", "one"],
+        &["messages", "list", "--contact", &to],
+        &["messages", "show", "one"],
+        &["messages", "cancel", "one"],
+        &["messages", "resend", "one", "--id", "two"],
+        &["messages", "read", "wamid.A", "--number", "support"],
+    ] {
+        scene.attempt(words)?;
+    }
+    Ok(())
 }
 
 fn teams_and_numbers(scene: &mut Scene) -> anyhow::Result<()> {

@@ -233,6 +233,16 @@ impl Scene {
         self.run(words, 0)
     }
 
+    /// However it ends, as long as nothing was denied.
+    pub(super) fn attempt(&mut self, words: &[&str]) -> anyhow::Result<()> {
+        let output = self.command(words)?.output()?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        let is_denied = ["permission denied", "ACCESS_REFUSED"].iter().any(|denied| said.contains(denied));
+        ensure!(!is_denied, "{words:?}: {said}");
+        self.ran.push(words.join(" "));
+        Ok(())
+    }
+
     pub(super) fn json(&mut self, words: &[&str]) -> anyhow::Result<Value> {
         parse(&self.run_ok(&[words, &["--json"]].concat())?)
     }
