@@ -70,17 +70,19 @@ impl RecordHandler {
                 }
             }
         }
+        // Before, not within: there may be one connection for everything.
+        let now = self.store.now().await?;
         let mut tx = self.store.begin_record(&batch.claim.fence(oldest_at)).await?;
         if !statuses.is_empty() {
             tx.record_statuses(&statuses).await?;
-            self.take_in(&mut tx, &read).await?;
+            self.take_in(&mut tx, &read, now).await?;
         }
         if !answers.is_empty() {
             tx.record_answers(&answers).await?;
         }
         if !changes.is_empty() {
             tx.keep_changes(&changes).await?;
-            self.take_in_changes(&mut tx, &changes).await?;
+            self.take_in_changes(&mut tx, &changes, now).await?;
         }
         tx.commit().await?;
         if !changes.is_empty()
@@ -93,8 +95,12 @@ impl RecordHandler {
     }
 
     /// What the changes mean for sending, in the transaction that keeps them.
-    async fn take_in_changes(&self, tx: &mut RecordTx, changes: &[ChangeRow]) -> Result<(), HandleError> {
-        let now = self.store.now().await?;
+    async fn take_in_changes(
+        &self,
+        tx: &mut RecordTx,
+        changes: &[ChangeRow],
+        now: Timestamp,
+    ) -> Result<(), HandleError> {
         let sending = self.sending.current();
         for change in changes {
             hooks::take_in(tx, &sending, change, now).await?;
@@ -103,8 +109,7 @@ impl RecordHandler {
     }
 
     /// What the statuses say of our sends, with what follows from a failure in the same transaction.
-    async fn take_in(&self, tx: &mut RecordTx, statuses: &[Status]) -> Result<(), HandleError> {
-        let now = self.store.now().await?;
+    async fn take_in(&self, tx: &mut RecordTx, statuses: &[Status], now: Timestamp) -> Result<(), HandleError> {
         let folded = tx.fold_statuses(statuses, now).await?;
         for failed in &folded.failed {
             self.follow(tx, failed, now).await?;
