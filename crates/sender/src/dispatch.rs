@@ -196,7 +196,7 @@ impl<'a> Desk<'a> {
             self.pace.get(&number.name).and_then(|pace| pace.pair_free_at(contact, instant))
         };
         let mut attempted = Vec::new();
-        let finished = step.finish(store, tx, &due, pairs, &mut attempted).await;
+        let finished = step.finish(tx, &due, pairs, &mut attempted).await;
         let departures = match finished {
             Ok(departures) => departures,
             Err(error) => {

@@ -1,21 +1,19 @@
 //! One transaction: what came of attempts is written, what is due is claimed and judged, and what goes stands as `attempting`
 //! before the first byte of it leaves.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use tokio::time::Instant;
 use tracing::debug;
 use waypost_domain::consent::{ConsentEntry, Evidence, How, Said};
 use waypost_domain::send::{Mark, SendRequest, SendState, Turn, turn};
-use waypost_domain::{Category, ConsentEntryId, ContactId, ContactRecord, Timestamp};
+use waypost_domain::{Category, ConsentEntryId, ContactId, ContactRecord, DecisionId, Timestamp};
 use waypost_fault::{self as fault, SENDER_IN_TRANSACTION};
 use waypost_live::sending::reach;
 use waypost_live::{OurNumber, Question, Sending};
 use waypost_policy::asked::OptInState;
 use waypost_policy::verdict::{Address, Allowed, Message, Verdict as Judged};
-use waypost_store::{
-    Attempt, ClaimedSend, Fence, PortfolioUse, SendAnswered, SendFacts, SendTx, Store, StoreError, Verdict,
-};
+use waypost_store::{Attempt, ClaimedSend, Fence, PortfolioUse, SendAnswered, SendFacts, SendTx, StoreError, Verdict};
 
 use crate::SENDER;
 use crate::config::SenderConfig;
@@ -104,7 +102,6 @@ impl Step<'_> {
     /// may leave unless it returns. `attempted`: which attempts it was about to write.
     pub(crate) async fn finish(
         &self,
-        store: &Store,
         mut tx: SendTx,
         due: &[(i64, ContactId)],
         pace: impl Fn(&OurNumber, ContactId) -> Option<Instant>,
@@ -113,7 +110,9 @@ impl Step<'_> {
         let reach = reach(self.sending, self.now);
         let portfolio = reach.portfolio;
         let claimed = tx.claim(due, self.now, reach).await?;
-        let seen_at = self.last_seen(store, &claimed).await?;
+        let seen = claimed.iter().map(|one| &one.row.request);
+        let seen = seen.filter_map(|request| request.decision_seen(&self.sending.numbers.get(&request.number)?.id));
+        let seen_at = tx.received_at(&seen.collect::<Vec<_>>()).await?;
         let mut places = PortfolioUse::default();
         if claimed.iter().any(|one| may_take_place(&one.row.request)) {
             places = tx.portfolio(portfolio, self.now).await?;
@@ -150,7 +149,7 @@ impl Step<'_> {
         one: &ClaimedSend,
         number: &OurNumber,
         pace: &impl Fn(&OurNumber, ContactId) -> Option<Instant>,
-        seen_at: &SeenAt,
+        seen_at: &BTreeMap<DecisionId, Timestamp>,
         places: &mut PortfolioUse,
         departures: &mut Vec<Departure>,
     ) -> Result<Verdict, StoreError> {
@@ -171,7 +170,7 @@ impl Step<'_> {
             return Ok(Verdict::Defer { until, verdict: None });
         }
         let request = SendRequest { expires_at: Some(row.ends_at), ..row.request.clone() };
-        let last_seen_at = seen_at.of(&request, number);
+        let last_seen_at = request.decision_seen(&number.id).and_then(|seen| seen_at.get(&seen).copied());
         let question = Question::new(self.sending, number, facts, last_seen_at, self.now);
         // Nobody looks through what customers write for a stop before there is an opt-in worker: the verdict says so.
         let (judged, record) = question.ask(&request, places, OptInState::NotInstalled);
@@ -200,36 +199,6 @@ impl Step<'_> {
             Judged::Refused(_) => Verdict::End { state: SendState::Refused, verdict },
         })
     }
-
-    async fn last_seen(&self, store: &Store, claimed: &[ClaimedSend]) -> Result<SeenAt, StoreError> {
-        let requests = claimed.iter().map(|one| &one.row.request);
-        SeenAt::read(store, self.sending, requests).await
-    }
-}
-
-/// When messages came that the authors of requests had read last.
-pub struct SeenAt(std::collections::BTreeMap<waypost_domain::DecisionId, Timestamp>);
-
-impl SeenAt {
-    /// Of these requests.
-    pub async fn read(
-        store: &Store,
-        sending: &Sending,
-        requests: impl Iterator<Item = &SendRequest>,
-    ) -> Result<Self, StoreError> {
-        let ids: Vec<_> =
-            requests.filter_map(|request| decision(request, sending.numbers.get(&request.number)?)).collect();
-        store.received_at(&ids).await.map(Self)
-    }
-
-    /// `None` where the request names none, or one that is not known any more.
-    pub fn of(&self, request: &SendRequest, number: &OurNumber) -> Option<Timestamp> {
-        self.0.get(&decision(request, number)?).copied()
-    }
-}
-
-fn decision(request: &SendRequest, number: &OurNumber) -> Option<waypost_domain::DecisionId> {
-    Some(waypost_domain::DecisionId::of_event(&number.id, request.last_seen.as_deref()?))
 }
 
 fn may_take_place(request: &SendRequest) -> bool {

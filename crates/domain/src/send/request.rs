@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::content::FreeForm;
 use super::template::TemplateRequest;
 use crate::category::Category;
-use crate::ids::{ContactId, ConversationId, NumberName};
+use crate::ids::{ContactId, ConversationId, DecisionId, NumberName, PhoneNumberId};
 use crate::team::Priority;
 use crate::time::Timestamp;
 
@@ -164,6 +164,13 @@ pub struct SendRequest {
     pub shorten: bool,
     /// Take the thread from another app that holds it.
     pub take_thread: bool,
+}
+
+impl SendRequest {
+    /// The decision about the message that the author had read last, which came to this number of ours; `None` where none is named.
+    pub fn decision_seen(&self, number: &PhoneNumberId) -> Option<DecisionId> {
+        Some(DecisionId::of_event(number, self.last_seen.as_deref()?))
+    }
 }
 
 #[cfg(test)]

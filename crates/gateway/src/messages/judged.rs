@@ -1,7 +1,6 @@
 //! What would become of a request now. Nothing is kept of it, and nothing rests on it: a send gets its verdict in the transaction
 //! that attempts it.
 
-use waypost_domain::DecisionId;
 use waypost_domain::send::SendRequest;
 use waypost_grpc::Result;
 use waypost_grpc::error::not_found;
@@ -22,9 +21,8 @@ impl Messages {
         let reach = reach(&sending, now);
         let facts = store.send_facts(request.contact, &request.number, reach).await?;
         let facts = facts.ok_or_else(|| not_found("the contact").because(CONTACT_UNKNOWN))?;
-        let seen: Vec<DecisionId> =
-            request.last_seen.iter().map(|wamid| DecisionId::of_event(&number.id, wamid)).collect();
-        let seen_at = store.received_at(&seen).await?.into_values().next();
+        let seen = request.decision_seen(&number.id);
+        let seen_at = store.received_at(seen.as_slice()).await?.into_values().next();
         let places = store.portfolio_use(reach.portfolio, now).await?;
         let question = Question::new(&sending, number, &facts, seen_at, now);
         let (_, record) = question.ask(request, &places, OptInState::NotInstalled);

@@ -9,6 +9,7 @@ use waypost_domain::send::SendState;
 use waypost_domain::{Alias, Category, ContactId, ContactRecord, ConversationId, DecisionId, NumberName, Timestamp};
 
 use super::row::STOP_CONFIRMATION;
+use super::tx::SendTx;
 use crate::consent;
 use crate::contacts::{RECORD, record};
 use crate::core::{Answer, Columns, Param, Row, Sql, Statement, params};
@@ -350,14 +351,31 @@ impl Store {
 
     /// When messages of customers were received, by their decisions; what is not stored any more is left out.
     pub async fn received_at(&self, decisions: &[DecisionId]) -> Result<BTreeMap<DecisionId, Timestamp>> {
-        if decisions.is_empty() {
-            return Ok(BTreeMap::new());
+        match decisions {
+            [] => Ok(BTreeMap::new()),
+            _ => read_received(&self.read(&RECEIVED, params![ids(decisions)]).await?),
         }
-        let rows = self.read(&RECEIVED, params![decisions.iter().copied().collect::<Param<'_>>()]).await?;
-        let pair = |row: &Row| {
-            let row = row.of("inbox");
-            Ok((row.get("decision_id")?, row.get("received_at")?))
-        };
-        rows.iter().map(pair).collect()
     }
+}
+
+impl SendTx {
+    /// As [`Store::received_at`].
+    pub async fn received_at(&mut self, decisions: &[DecisionId]) -> Result<BTreeMap<DecisionId, Timestamp>> {
+        match decisions {
+            [] => Ok(BTreeMap::new()),
+            _ => read_received(&self.fenced.tx.query(&RECEIVED, params![ids(decisions)]).await?),
+        }
+    }
+}
+
+fn ids(decisions: &[DecisionId]) -> Param<'_> {
+    decisions.iter().copied().collect()
+}
+
+fn read_received(rows: &[Row]) -> Result<BTreeMap<DecisionId, Timestamp>> {
+    let pair = |row: &Row| {
+        let row = row.of("inbox");
+        Ok((row.get("decision_id")?, row.get("received_at")?))
+    };
+    rows.iter().map(pair).collect()
 }
