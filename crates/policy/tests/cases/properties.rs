@@ -41,6 +41,10 @@ const RESTRICTIONS: &[(&str, Change)] = &[
     ("disabled", |s| set_status(s, &TemplateStatus::Disabled)),
     ("archived", |s| set_status(s, &TemplateStatus::Archived)),
     ("a stricter category", |s| {
+        // Each category has a consent of its own, and this is about the category alone: nobody gains the better one.
+        if !matches!(s.contact.consents.utility, EffectiveConsent::Granted(_)) {
+            s.contact.consents.marketing = s.contact.consents.utility;
+        }
         let utility = s.templates.iter_mut().filter(|row| row.category == Category::Utility);
         utility.for_each(|row| row.category = Category::Marketing);
     }),
