@@ -28,7 +28,10 @@ struct Scene {
 impl Scene {
     /// Customers who have a phone, and a program that has not started.
     async fn new() -> anyhow::Result<Self> {
-        let deployment = Deployment::new(Backend::Embedded, RULES)?;
+        Self::on(Deployment::new(Backend::Embedded, RULES)?).await
+    }
+
+    async fn on(deployment: Deployment) -> anyhow::Result<Self> {
         let mut config = PlatformConfig::new(APP_SECRET, TOKEN);
         config.webhook_url = Some(deployment.webhook_url());
         config.limits = Limits::lifted();
@@ -133,6 +136,25 @@ async fn an_answer_that_was_lost_is_settled_by_its_statuses() -> anyhow::Result<
     let read = scene.until("one", "MESSAGE_STATE_READ").await?;
     ensure!(read["attempts"] == 1 && read["maybe_duplicate"] != true, "{read}");
     ensure!(scene.taken()? == BTreeMap::from([("one".to_owned(), 1)]), "{:?}", scene.taken()?);
+    Ok(())
+}
+
+/// Whoever waits for a second connection with one in hand waits for ever where there is no second one.
+#[cfg(feature = "servers")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_connection_to_the_database_is_enough() -> anyhow::Result<()> {
+    let deployment = Deployment::new(Backend::Servers, RULES)?.set("store.connections_max", "1");
+    let scene = Scene::on(deployment).await?;
+    let _waypost = scene.start(&[]).await?;
+    scene.both_write().await?;
+    let [phone, _] = CUSTOMERS;
+    let wamid = scene.platform.control().write(phone, NUMBER_ID, "hello?")?;
+    let routed = async || scene.run(&["trace", &wamid]).ok().filter(|trace| trace.status.success());
+    eventually("it is routed", WITHIN, routed).await;
+    let (to, number) = (format!("+{phone}"), format!("number-{NUMBER_ID}"));
+    let sent = scene.run(&["send", "Hello", "--to", &to, "--number", &number, "--id", "one", "--last-seen", &wamid])?;
+    ensure!(sent.status.success(), "{sent:?}");
+    scene.until("one", "MESSAGE_STATE_READ").await?;
     Ok(())
 }
 

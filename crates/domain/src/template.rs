@@ -118,6 +118,24 @@ pub enum Quality {
     Unknown,
 }
 
+impl Quality {
+    /// Its word, for people.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Green => "green",
+            Self::Yellow => "yellow",
+            Self::Red => "red",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    /// What Meta's word means, in any case; whatever else it says is unknown.
+    pub fn parse(word: &str) -> Self {
+        let known = [Self::Green, Self::Yellow, Self::Red].into_iter();
+        known.clone().find(|one| word.eq_ignore_ascii_case(one.as_str())).unwrap_or_default()
+    }
+}
+
 /// Meta's word for what may be done with a template. It may be sent while it is approved only.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -1,6 +1,6 @@
 //! Instants, as milliseconds since the Unix epoch. No clock is read here.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
@@ -34,6 +34,12 @@ impl Timestamp {
     #[must_use]
     pub const fn plus_millis(self, millis: i64) -> Self {
         Self(self.0.saturating_add(millis))
+    }
+
+    /// So much later.
+    #[must_use]
+    pub fn plus(self, wait: Duration) -> Self {
+        self.plus_millis(i64::try_from(wait.as_millis()).unwrap_or(i64::MAX))
     }
 
     /// `self - earlier` in milliseconds; negative when `earlier` is later.

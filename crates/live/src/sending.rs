@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use tokio::sync::watch;
+use tokio::sync::{Mutex, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 use waypost_domain::{NumberName, PhoneNumberId, Template, Timestamp, WabaId, phone};
@@ -35,8 +35,8 @@ pub struct OurNumber {
 /// All of it at one moment.
 #[derive(Debug, Clone, Default)]
 pub struct Sending {
-    pub policy: PolicyData,
-    pub templates: HashMap<WabaId, Vec<Template>>,
+    pub policy: Arc<PolicyData>,
+    pub templates: Arc<HashMap<WabaId, Vec<Template>>>,
     pub bars: Vec<SendBar>,
     pub numbers: BTreeMap<NumberName, OurNumber>,
 }
@@ -45,21 +45,22 @@ pub struct Sending {
 pub struct SendingLive {
     store: Store,
     current: ArcSwap<Sending>,
-    templates_seen: ArcSwap<Option<i64>>,
-    policy_seen: ArcSwap<Option<u32>>,
+    /// Held while it is read: two who read at once must not put the older one last.
+    seen: Mutex<Seen>,
     changed: watch::Sender<u64>,
+}
+
+/// Of what the memory is.
+#[derive(Debug, Default)]
+struct Seen {
+    templates: Option<i64>,
+    policy: Option<u32>,
 }
 
 impl SendingLive {
     /// Knows nothing yet, so that nothing may be sent.
     pub fn new(store: Store) -> Arc<Self> {
-        Arc::new(Self {
-            store,
-            current: ArcSwap::default(),
-            templates_seen: ArcSwap::default(),
-            policy_seen: ArcSwap::default(),
-            changed: watch::Sender::new(0),
-        })
+        Arc::new(Self { store, current: ArcSwap::default(), seen: Mutex::default(), changed: watch::Sender::new(0) })
     }
 
     /// Reads it for the first time.
@@ -80,23 +81,18 @@ impl SendingLive {
 
     /// Reads what has changed, now.
     pub async fn refresh(&self) -> Result<(), StoreError> {
+        let mut seen = self.seen.lock().await;
         let before = self.current.load_full();
         let (bars, numbers) = (self.store.send_bars().await?, self.numbers().await?);
         let revision = self.store.templates_revision().await?;
-        let templates = if **self.templates_seen.load() == Some(revision) {
-            before.templates.clone()
-        } else {
-            let mut templates: HashMap<WabaId, Vec<Template>> = HashMap::new();
-            for row in self.store.templates(None).await? {
-                templates.entry(row.waba).or_default().push(row.template);
-            }
-            templates
-        };
+        let has_templates = seen.templates == Some(revision);
+        let templates = if has_templates { before.templates.clone() } else { self.templates().await? };
         let newest = self.store.policy_data(1).await?.into_iter().next();
         let version = newest.as_ref().map(|row| row.version);
+        let has_policy = seen.policy == version;
         let policy = match newest {
-            Some(row) if **self.policy_seen.load() != Some(row.version) => match PolicyData::from_toml(&row.text) {
-                Ok(data) => data,
+            Some(row) if !has_policy => match PolicyData::from_toml(&row.text) {
+                Ok(data) => Arc::new(data),
                 Err(errors) => {
                     // It was checked when it was stored: a later release wrote it, or somebody went around us.
                     error!(version = row.version, %errors, "policy data cannot be read; what was in force stays");
@@ -105,16 +101,21 @@ impl SendingLive {
             },
             _ => before.policy.clone(),
         };
-        let is_news =
-            before.bars != bars || before.numbers != numbers || **self.templates_seen.load() != Some(revision);
-        let is_news = is_news || **self.policy_seen.load() != version;
-        self.current.store(Arc::new(Sending { policy, templates, bars, numbers }));
-        self.templates_seen.store(Arc::new(Some(revision)));
-        self.policy_seen.store(Arc::new(version));
-        if is_news {
-            self.changed.send_modify(|count| *count += 1);
+        if has_templates && has_policy && before.bars == bars && before.numbers == numbers {
+            return Ok(());
         }
+        self.current.store(Arc::new(Sending { policy, templates, bars, numbers }));
+        *seen = Seen { templates: Some(revision), policy: version };
+        self.changed.send_modify(|count| *count += 1);
         Ok(())
+    }
+
+    async fn templates(&self) -> Result<Arc<HashMap<WabaId, Vec<Template>>>, StoreError> {
+        let mut templates: HashMap<WabaId, Vec<Template>> = HashMap::new();
+        for row in self.store.templates(None).await? {
+            templates.entry(row.waba).or_default().push(row.template);
+        }
+        Ok(Arc::new(templates))
     }
 
     async fn numbers(&self) -> Result<BTreeMap<NumberName, OurNumber>, StoreError> {
@@ -176,8 +177,7 @@ impl Sending {
         health
     }
 
-    /// Whether nothing at all may be sent from this number, so that nothing need be looked at; and until when, where that is
-    /// known.
+    /// Whether nothing at all may be sent from this number, so that nothing need be looked at.
     pub fn is_stopped(&self, number: &OurNumber, now: Timestamp) -> bool {
         let Health { account, number, .. } = self.health(number, now);
         account.iter().chain(&number).any(|bar| bar.what == Barred::Everything)

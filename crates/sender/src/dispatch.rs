@@ -14,11 +14,11 @@ use waypost_fault::{self as fault, SENDER_AFTER_ANSWER, SENDER_BEFORE_REQUEST};
 use waypost_graph_client::{Line, Outgoing, Sent};
 use waypost_live::{OurNumber, Sending};
 use waypost_store::{SendAnswer, SendAnswered, Store, StoreError};
-use waypost_worker::{Held, Shard, ShardEnd, ShardWork};
+use waypost_worker::{Backoff, Held, Shard, ShardEnd, ShardWork};
 
 use crate::due::{Due, due};
 use crate::follow::follow_up;
-use crate::outcome::{self, Effect, Flight, Outcome};
+use crate::outcome::{self, Effect, Flight};
 use crate::pace::Pace;
 use crate::step::{self, Departure, Landed, News, Step};
 use crate::{Sender, metrics, settle, shard_of};
@@ -29,8 +29,9 @@ const BACKOFF_MAX: Duration = Duration::from_secs(5);
 /// How often is looked for what nothing was heard of, and for what is of no use any more.
 const SETTLE_EVERY: Duration = Duration::from_secs(1);
 const SETTLED_MAX: u32 = 100;
-/// How long a piece without work is left alone, unless it is woken.
+/// How long a piece without work is left alone, unless it is woken; and one without numbers.
 const IDLE: Duration = Duration::from_secs(60);
+const EMPTY: Duration = Duration::from_secs(2);
 
 pub(crate) struct Dispatch {
     pub(crate) sender: Arc<Sender>,
@@ -49,6 +50,8 @@ struct Desk<'a> {
     unsure: Vec<(i64, u32)>,
     taken_over: bool,
     settle_at: Instant,
+    /// The store's time at an instant of ours.
+    clock: (Timestamp, Instant),
 }
 
 impl Dispatch {
@@ -62,7 +65,8 @@ impl ShardWork for Dispatch {
     async fn run(&self, mut held: Held) -> ShardEnd {
         let stop = held.stop().clone();
         let mut desk = Desk::new(&self.sender, held.shard());
-        let mut backoff = BACKOFF_MIN;
+        let mut backoff = Backoff::new(BACKOFF_MIN, BACKOFF_MAX);
+        let mut failed_before = false;
         let mut next = Instant::now();
         loop {
             let woken = self.sender.wake.woken();
@@ -77,18 +81,19 @@ impl ShardWork for Dispatch {
             desk.land_all();
             match desk.step(&held, stop.is_cancelled()).await {
                 Ok(at) => {
-                    backoff = BACKOFF_MIN;
+                    backoff.reset();
+                    failed_before = false;
                     next = at;
                 }
                 Err(StoreError::LeaseLost { .. }) => return ShardEnd::Dropped,
                 Err(error) => {
                     if !error.is_transient() {
                         error!(shard = desk.shard.0, %error, "a step of the sender failed");
-                    } else if backoff > BACKOFF_MIN {
+                    } else if failed_before {
                         warn!(shard = desk.shard.0, %error, "a step of the sender is tried again");
                     }
-                    next = Instant::now() + backoff;
-                    backoff = (backoff * 2).min(BACKOFF_MAX);
+                    failed_before = true;
+                    next = Instant::now() + backoff.pause();
                     // What landed meanwhile waits for the next step.
                     tokio::select! {
                         biased;
@@ -113,6 +118,7 @@ impl<'a> Desk<'a> {
             unsure: Vec::new(),
             taken_over: false,
             settle_at: Instant::now(),
+            clock: (Timestamp::from_millis(0), Instant::now()),
         }
     }
 
@@ -131,8 +137,8 @@ impl<'a> Desk<'a> {
             Err(failed) => {
                 let Some((flight, number)) = self.flights.remove(&failed.id()) else { return };
                 error!(number = %number.name, panicked = failed.is_panic(), "a request's task failed");
-                let at = Timestamp::from_millis(0);
-                (flight, number, outcome::lost(at, Duration::ZERO, vec![]))
+                let lost = outcome::lost(self.now(), self.sender.config.uncertain_wait, vec![]);
+                (flight, number, lost)
             }
         };
         if let Some(pace) = self.pace.get_mut(&number.name) {
@@ -144,6 +150,12 @@ impl<'a> Desk<'a> {
             }
         }
         self.landed.push((flight, number, outcome));
+    }
+
+    /// The store's time, without asking it.
+    fn now(&self) -> Timestamp {
+        let (now, instant) = self.clock;
+        now.plus(instant.elapsed())
     }
 
     fn land_all(&mut self) {
@@ -163,14 +175,15 @@ impl<'a> Desk<'a> {
         let numbers = self.numbers(&sending);
         let instant = Instant::now();
         if numbers.is_empty() && self.is_idle() {
-            return Ok(instant + IDLE.min(Duration::from_secs(2)));
+            return Ok(instant + EMPTY);
         }
         let store = &self.sender.store;
         let now = store.now().await?;
-        self.settle(store, &numbers, now, instant).await?;
+        self.clock = (now, Instant::now());
+        let settled = self.settle(store, &numbers, now, instant).await?;
         let (due, mut next) =
             if stopping { (vec![], instant + IDLE) } else { self.due(&sending, &numbers, now).await? };
-        let has_news = !self.landed.is_empty() || !self.unsure.is_empty() || !self.taken_over;
+        let has_news = !self.landed.is_empty() || !self.unsure.is_empty() || !settled.is_empty() || !self.taken_over;
         next = next.min(self.settle_at);
         if due.is_empty() && !has_news {
             return Ok(next);
@@ -178,13 +191,14 @@ impl<'a> Desk<'a> {
         let mut tx = store.begin_sends(&step::fence(held)).await?;
         if !self.taken_over {
             let names: Vec<NumberName> = numbers.iter().map(|number| number.name.clone()).collect();
-            let settle_at = plus(now, self.sender.config.uncertain_wait);
+            let settle_at = now.plus(self.sender.config.uncertain_wait);
             let lost = tx.take_over(&names, now, settle_at).await?;
             if lost > 0 {
                 info!(shard = self.shard.0, sends = lost, "sends of a process that is gone may have gone");
             }
         }
         let mut news = News::of(&self.landed);
+        news.answered.extend(settled);
         news.answered.extend(self.unsure.iter().map(|(place, attempt)| SendAnswered {
             place: *place,
             attempt: *attempt,
@@ -228,32 +242,15 @@ impl<'a> Desk<'a> {
         numbers: &[&OurNumber],
         now: Timestamp,
         instant: Instant,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Vec<SendAnswered>, StoreError> {
         if instant < self.settle_at {
-            return Ok(());
+            return Ok(vec![]);
         }
         self.settle_at = instant + SETTLE_EVERY;
         let names: Vec<NumberName> = numbers.iter().map(|number| number.name.clone()).collect();
         let unsettled = store.unsettled_sends(&names, now, SETTLED_MAX).await?;
-        for row in &unsettled {
-            let Some(number) = numbers.iter().find(|number| number.name == row.request.number) else { continue };
-            let flight = Flight {
-                place: row.place,
-                attempt: row.attempt,
-                retries: row.retries,
-                number: number.name.clone(),
-                waba: number.waba.clone(),
-                contact: row.request.contact,
-                template: None,
-                circumstances: Default::default(),
-                country: None,
-            };
-            let answer = settle::settled(row, now).answer;
-            let outcome = Outcome { answer, effects: vec![], alert: None, word: "settled" };
-            self.landed.push((flight, (*number).clone(), outcome));
-        }
         store.expire_sends(&names, now, SETTLED_MAX).await?;
-        Ok(())
+        Ok(unsettled.iter().map(|row| settle::settled(row, now)).collect())
     }
 
     /// What is due, as far as there is room, and when to look again.
@@ -271,6 +268,7 @@ impl<'a> Desk<'a> {
             let new = || Pace::new(config.rate_per_second, config.keep_pair_pace, instant);
             let pace = self.pace.entry(number.name.clone()).or_insert_with(new);
             let under_way = self.flights.values().filter(|(flight, _)| flight.number == number.name).count();
+            ::metrics::gauge!(metrics::IN_FLIGHT, "number" => number.name.to_string()).set(under_way as f64);
             let free = config.in_flight_max.saturating_sub(under_way);
             let free = u32::try_from(free).unwrap_or(u32::MAX).min(config.batch_max);
             match pace.room(free, instant) {
@@ -284,7 +282,7 @@ impl<'a> Desk<'a> {
 
     fn depart(&mut self, departure: Departure) {
         let Departure { flight, number, address, message, mark } = departure;
-        let now = Instant::now();
+        let (now, (store_now, asked)) = (Instant::now(), self.clock);
         if let Some(pace) = self.pace.get_mut(&number.name) {
             pace.take(1);
             pace.pair_take(flight.contact, now);
@@ -300,7 +298,7 @@ impl<'a> Desk<'a> {
             fault::point(SENDER_AFTER_ANSWER);
             let seconds = now.elapsed().as_secs_f64();
             ::metrics::histogram!(metrics::ANSWER_SECONDS, "number" => number.name.to_string()).record(seconds);
-            let at = sender.store.now().await.unwrap_or_else(|_| wall_clock());
+            let at = store_now.plus(asked.elapsed());
             let outcome = outcome::outcome(&sent, &flight, at, sender.config.uncertain_wait);
             metrics::outcome(&number.name, outcome.word);
             if let Sent::Refused(refusal) = &sent {
@@ -310,13 +308,4 @@ impl<'a> Desk<'a> {
         });
         self.flights.insert(task.id(), known);
     }
-}
-
-fn plus(now: Timestamp, wait: Duration) -> Timestamp {
-    now.plus_millis(i64::try_from(wait.as_millis()).unwrap_or(i64::MAX))
-}
-
-fn wall_clock() -> Timestamp {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }

@@ -1,13 +1,13 @@
 //! What follows from an answer beside the send itself: bars, templates that are not sendable or not known any more, and what a
 //! person must know.
 
-use tracing::{error, warn};
+use tracing::warn;
 use waypost_domain::Timestamp;
 use waypost_domain::template::TemplateStatus;
 use waypost_live::OurNumber;
 use waypost_store::{BarScope, Store, StoreError};
 
-use crate::outcome::{Effect, Flight, NO_TOKEN, Outcome};
+use crate::outcome::{Alert, Effect, Flight, Outcome};
 use crate::step::Landed;
 use crate::{Sender, metrics};
 
@@ -16,8 +16,8 @@ pub(crate) async fn follow_up(sender: &Sender, landed: Vec<Landed>, now: Timesta
     let store = &sender.store;
     let mut is_news = false;
     for (flight, number, outcome) in landed {
-        if let Some(code) = outcome.alert {
-            let raised = alert(store, &flight, &number, &outcome, code, now).await;
+        if let Some(told) = outcome.alert {
+            let raised = alert(store, &flight, &outcome, told, now).await;
             not_written(&number, raised);
         }
         for effect in outcome.effects {
@@ -52,9 +52,8 @@ fn not_written(number: &OurNumber, done: Result<(), StoreError>) {
 async fn alert(
     store: &Store,
     flight: &Flight,
-    number: &OurNumber,
     outcome: &Outcome,
-    code: i64,
+    told: Alert,
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let bar = outcome.effects.iter().find_map(|effect| match effect {
@@ -65,10 +64,11 @@ async fn alert(
         Some(bar) => (bar.scope, bar.name.as_str(), bar.why.as_str()),
         None => (BarScope::Number, flight.number.as_str(), "Meta refused a send"),
     };
-    let kind = if code == 0 && why == NO_TOKEN { "no_token".to_owned() } else { format!("code_{code}") };
-    error!(number = %number.name, code, "Meta says that sending must stop; a person must look");
-    metrics::alert(&kind);
-    store.raise_alert(scope, name, &kind, why, now).await.map(drop)
+    let kind = told.kind();
+    if store.raise_alert(scope, name, &kind, why, now).await? {
+        metrics::alert(scope, name, &kind);
+    }
+    Ok(())
 }
 
 /// The template that went is not sendable.

@@ -11,7 +11,6 @@
 mod meaning;
 mod template;
 
-use tracing::error;
 use waypost_cloud_api::webhook::{
     AccountEvent, AccountNews, AccountUpdate, BanState, Decided, NumberNews, Restriction,
 };
@@ -90,8 +89,7 @@ impl Teller<'_> {
     /// A person must know it, and is told once.
     pub(crate) async fn alert(&mut self, scope: BarScope, name: &str, kind: &str, why: &str) -> Result<(), StoreError> {
         if self.tx.raise_alert(scope, name, kind, why, self.at.told_at).await? {
-            error!(scope = scope.as_str(), name, kind, "Meta tells what a person must know");
-            metrics::alert(kind);
+            metrics::alert(scope, name, kind);
         }
         Ok(())
     }

@@ -1,7 +1,9 @@
 //! The names of what the sender counts. Labels: our numbers' names, Meta's ids of our accounts, and fixed
 //! words; never anything of a contact or a message.
 
+use tracing::error;
 use waypost_domain::{NumberName, Timestamp, WabaId};
+use waypost_store::BarScope;
 
 waypost_domain::metric_table! {
     /// Requests to send that were attempted, by `number`.
@@ -34,8 +36,9 @@ pub(crate) fn verdict(word: &'static str, rule: &'static str) {
     ::metrics::counter!(VERDICTS, "verdict" => word, "rule" => rule).increment(1);
 }
 
-/// A person must know.
-pub(crate) fn alert(kind: &str) {
+/// A person must know: told once, until somebody says that they do.
+pub(crate) fn alert(scope: BarScope, name: &str, kind: &str) {
+    error!(scope = scope.as_str(), name, kind, "Meta tells what a person must know");
     ::metrics::counter!(ALERTS, "kind" => kind.to_owned()).increment(1);
 }
 

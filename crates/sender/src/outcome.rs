@@ -15,8 +15,32 @@ use waypost_store::{BarOrigin, BarScope, BarWhat, SendAnswer, SendBar};
 
 /// How soon a request is tried again of which not one byte was written.
 const NOT_SENT: Duration = Duration::from_secs(2);
-/// Why nothing goes without one.
-pub(crate) const NO_TOKEN: &str = "there is no token";
+/// What a person must know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Alert {
+    NoToken,
+    /// Meta's code.
+    Code(i64),
+}
+
+impl Alert {
+    /// Its word, in the store and for metrics.
+    pub(crate) fn kind(self) -> String {
+        match self {
+            Self::NoToken => "no_token".to_owned(),
+            Self::Code(code) => format!("code_{code}"),
+        }
+    }
+}
+
+/// Whom an error is about.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct About<'a> {
+    pub(crate) number: &'a NumberName,
+    pub(crate) waba: &'a WabaId,
+    /// Of the customer, where it is known.
+    pub(crate) country: Option<&'a str>,
+}
 
 /// A request that is under way.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,8 +63,7 @@ pub struct Flight {
 pub struct Outcome {
     pub answer: SendAnswer,
     pub effects: Vec<Effect>,
-    /// Meta's code, where a person must know.
-    pub alert: Option<i64>,
+    pub alert: Option<Alert>,
     /// For the metrics.
     pub word: &'static str,
 }
@@ -66,6 +89,10 @@ pub enum Effect {
 }
 
 impl Flight {
+    fn about(&self) -> About<'_> {
+        About { number: &self.number, waba: &self.waba, country: self.country.as_deref() }
+    }
+
     /// What the table of codes asks about a message.
     pub fn circumstances(address: &Address, message: &Message) -> (Circumstances, Option<String>) {
         let country = match address {
@@ -95,16 +122,12 @@ pub fn outcome(sent: &Sent, flight: &Flight, now: Timestamp, uncertain_wait: Dur
 
 /// Nobody knows what became of it: not one panic or lost task of ours may send it twice.
 pub(crate) fn lost(now: Timestamp, uncertain_wait: Duration, effects: Vec<Effect>) -> Outcome {
-    let answer = SendAnswer::Lost { settle_at: later(now, uncertain_wait) };
+    let answer = SendAnswer::Lost { settle_at: now.plus(uncertain_wait) };
     Outcome { answer, effects, alert: None, word: "unknown" }
 }
 
-fn later(now: Timestamp, wait: Duration) -> Timestamp {
-    now.plus_millis(i64::try_from(wait.as_millis()).unwrap_or(i64::MAX))
-}
-
 fn not_sent(reason: &NotSent, flight: &Flight, now: Timestamp) -> Outcome {
-    let again = SendAnswer::Later { due_at: later(now, NOT_SENT), code: None, counts: false };
+    let again = SendAnswer::Later { due_at: now.plus(NOT_SENT), code: None, counts: false };
     match reason {
         // Whoever wrote it must change it.
         NotSent::Request(_) | NotSent::NotHttp => {
@@ -112,9 +135,9 @@ fn not_sent(reason: &NotSent, flight: &Flight, now: Timestamp) -> Outcome {
             Outcome { answer, effects: vec![], alert: None, word: "failed" }
         }
         NotSent::NoToken(_) => {
-            let bar = bar(flight, now, BarScope::Number, BarWhat::Everything, None, NO_TOKEN);
+            let bar = bar(flight.about(), now, BarScope::Number, BarWhat::Everything, None, "there is no token");
             let effects = vec![Effect::Bar(SendBar { until_token: true, ..bar })];
-            Outcome { answer: again, effects, alert: Some(0), word: "later" }
+            Outcome { answer: again, effects, alert: Some(Alert::NoToken), word: "later" }
         }
         NotSent::NotConnected(_) | NotSent::Cancelled => {
             Outcome { answer: again, effects: vec![Effect::Unheard], alert: None, word: "later" }
@@ -134,25 +157,23 @@ fn refused(refusal: &Refusal, flight: &Flight, now: Timestamp, uncertain_wait: D
             (SendAnswer::Failed { code }, "failed")
         }
         Do::RetryAfter(back_off) => {
-            (SendAnswer::Later { due_at: later(now, wait(back_off)), code, counts: true }, "later")
+            (SendAnswer::Later { due_at: now.plus(wait(back_off)), code, counts: true }, "later")
         }
         // It waits with everything like it, behind the bar.
-        Do::Pause { what, until } => {
-            effects.push(Effect::Bar(pausing(what, until, flight, &decision, now)));
-            (SendAnswer::Later { due_at: now, code, counts: false }, "later")
-        }
-        Do::SettleThenRetry(_) => (SendAnswer::Lost { settle_at: later(now, uncertain_wait) }, "unknown"),
+        Do::Pause { .. } => (SendAnswer::Later { due_at: now, code, counts: false }, "later"),
+        Do::SettleThenRetry(_) => (SendAnswer::Lost { settle_at: now.plus(uncertain_wait) }, "unknown"),
     };
     let slowed = match decision.action {
         Do::RetryAfter(back_off) => wait(back_off),
         Do::Terminal | Do::Pause { .. } | Do::SettleThenRetry(_) => Duration::ZERO,
     };
-    effects.extend(decision.effect.and_then(|change| effect(change, slowed, flight, &decision, now)));
+    effects.extend(decision.effect.and_then(|change| effect(change, slowed)));
+    effects.extend(bars(&decision, flight.about(), now).map(Effect::Bar));
     let must_be_told = matches!(decision.tell, Tell::Alert);
-    Outcome { answer, effects, alert: code.filter(|_| must_be_told), word }
+    Outcome { answer, effects, alert: code.filter(|_| must_be_told).map(Alert::Code), word }
 }
 
-fn effect(change: Change, wait: Duration, flight: &Flight, decision: &Decision, now: Timestamp) -> Option<Effect> {
+fn effect(change: Change, wait: Duration) -> Option<Effect> {
     Some(match change {
         Change::Slow(Scope::Pair) => Effect::BlockPair(wait),
         Change::Slow(Scope::App | Scope::Account | Scope::AccountPaid | Scope::AccountTemplates) => {
@@ -164,17 +185,28 @@ fn effect(change: Change, wait: Duration, flight: &Flight, decision: &Decision, 
         Change::RefreshTemplates => Effect::RefreshTemplates,
         Change::HoldTemplate => Effect::HoldTemplate { for_ever: false },
         Change::DisableTemplate => Effect::HoldTemplate { for_ever: true },
-        Change::BlockCountry => {
-            let country = flight.country.clone()?;
-            let bar = bar(flight, now, BarScope::Country, BarWhat::Everything, None, decision.meaning);
-            Effect::Bar(SendBar { name: country, ..bar })
-        }
+        // A bar.
+        Change::BlockCountry => return None,
         // A person confirms who they are; nothing goes by itself meanwhile than what failed.
         Change::VerifyContact | Change::ReadEachUser | Change::PageAgain => return None,
     })
 }
 
-fn pausing(what: Scope, until: Until, flight: &Flight, decision: &Decision, now: Timestamp) -> SendBar {
+/// What may not be sent from now on, whether an answer said so or a status.
+pub(crate) fn bars(decision: &Decision, about: About<'_>, now: Timestamp) -> impl Iterator<Item = SendBar> {
+    let pause = match decision.action {
+        Do::Pause { what, until } => Some(pausing(what, until, about, decision, now)),
+        Do::Terminal | Do::RetryAfter(_) | Do::SettleThenRetry(_) => None,
+    };
+    let country = about.country.filter(|_| matches!(decision.effect, Some(Change::BlockCountry)));
+    let country = country.map(|country| {
+        let bar = bar(about, now, BarScope::Country, BarWhat::Everything, None, decision.meaning);
+        SendBar { name: country.to_owned(), ..bar }
+    });
+    pause.into_iter().chain(country)
+}
+
+fn pausing(what: Scope, until: Until, about: About<'_>, decision: &Decision, now: Timestamp) -> SendBar {
     let (scope, barred) = match what {
         Scope::App => (BarScope::App, BarWhat::Everything),
         Scope::Number => (BarScope::Number, BarWhat::Everything),
@@ -188,13 +220,13 @@ fn pausing(what: Scope, until: Until, flight: &Flight, decision: &Decision, now:
     let (ends, until_token) = match until {
         Until::NewToken => (None, true),
         Until::Person => (None, false),
-        Until::Tried(back_off) => (Some(later(now, back_off.delay(0))), false),
+        Until::Tried(back_off) => (Some(now.plus(back_off.delay(0))), false),
     };
-    SendBar { until_token, ..bar(flight, now, scope, barred, ends, decision.meaning) }
+    SendBar { until_token, ..bar(about, now, scope, barred, ends, decision.meaning) }
 }
 
 fn bar(
-    flight: &Flight,
+    about: About<'_>,
     now: Timestamp,
     scope: BarScope,
     what: BarWhat,
@@ -203,8 +235,8 @@ fn bar(
 ) -> SendBar {
     let name = match scope {
         BarScope::App => String::new(),
-        BarScope::Account => flight.waba.to_string(),
-        BarScope::Number | BarScope::Template | BarScope::Country => flight.number.to_string(),
+        BarScope::Account => about.waba.to_string(),
+        BarScope::Number | BarScope::Template | BarScope::Country => about.number.to_string(),
     };
     let (why, origin) = (why.to_owned(), BarOrigin::Answer);
     SendBar { scope, name, what, since: now, until, until_token: false, step: 0, why, origin }

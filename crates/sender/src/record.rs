@@ -7,19 +7,20 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use tracing::{error, warn};
+use tracing::warn;
 use waypost_bus::{DeadLetterReason, Message};
-use waypost_cloud_api::error_code::{Circumstances, Decision, Effect as Change, Failure, Tell, decide};
+use waypost_cloud_api::error_code::{Circumstances, Effect as Change, Failure, Tell, decide};
 use waypost_cloud_api::webhook::{DecodeError, decode_status};
 use waypost_domain::{AliasSet, PhoneNumberId, Status, StatusState, Timestamp, WabaId};
 use waypost_live::{Numbers, SendingLive};
 use waypost_proto::event::InvalidField;
 use waypost_proto::{EVENT_KIND, EventError, bundled_events, decode_event, v1};
-use waypost_store::{Answered, BarScope, ChangeRow, ChangeScope, FailedSend, RecordTx, StatusRow, Store};
+use waypost_store::{Answered, BarScope, ChangeRow, ChangeScope, FailedSend, RecordTx, SendBar, StatusRow, Store};
 use waypost_worker::{Bundle, ClaimedBatch, HandleError, Handler};
 
 use crate::hooks;
 use crate::metrics;
+use crate::outcome::{About, Alert, bars};
 use crate::step::withdrawal;
 
 /// Takes in statuses and account events.
@@ -73,9 +74,10 @@ impl RecordHandler {
         // Before, not within: there may be one connection for everything.
         let now = self.store.now().await?;
         let mut tx = self.store.begin_record(&batch.claim.fence(oldest_at)).await?;
+        let mut is_news = !changes.is_empty();
         if !statuses.is_empty() {
             tx.record_statuses(&statuses).await?;
-            self.take_in(&mut tx, &read, now).await?;
+            is_news |= self.take_in(&mut tx, &read, now).await?;
         }
         if !answers.is_empty() {
             tx.record_answers(&answers).await?;
@@ -85,9 +87,7 @@ impl RecordHandler {
             self.take_in_changes(&mut tx, &changes, now).await?;
         }
         tx.commit().await?;
-        if !changes.is_empty()
-            && let Err(error) = self.sending.refresh().await
-        {
+        if is_news && let Err(error) = self.sending.refresh().await {
             // It is looked at every second besides.
             warn!(%error, "what sending goes by is not read; it stays as it was");
         }
@@ -108,33 +108,42 @@ impl RecordHandler {
         Ok(())
     }
 
-    /// What the statuses say of our sends, with what follows from a failure in the same transaction.
-    async fn take_in(&self, tx: &mut RecordTx, statuses: &[Status], now: Timestamp) -> Result<(), HandleError> {
+    /// What the statuses say of our sends, with what follows from a failure in the same transaction. Whether any failed.
+    async fn take_in(&self, tx: &mut RecordTx, statuses: &[Status], now: Timestamp) -> Result<bool, HandleError> {
         let folded = tx.fold_statuses(statuses, now).await?;
         for failed in &folded.failed {
             self.follow(tx, failed, now).await?;
         }
-        Ok(())
+        Ok(!folded.failed.is_empty())
     }
 
     async fn follow(&self, tx: &mut RecordTx, failed: &FailedSend, now: Timestamp) -> Result<(), HandleError> {
         let sending = self.sending.current();
-        let Decision { effect, tell, meaning, .. } = decide(&Failure::in_status(failed.code), Circumstances::default());
-        if let (Tell::Alert, Some(code)) = (tell, failed.code) {
-            let (name, kind) = (failed.number.as_str(), format!("code_{code}"));
-            if tx.raise_alert(BarScope::Number, name, &kind, meaning, now).await? {
-                error!(number = name, code, "Meta says that sending must stop; a person must look");
-                metrics::alert(&kind);
+        let Some(number) = sending.numbers.get(&failed.number) else { return Ok(()) };
+        let decision = decide(&Failure::in_status(failed.code), Circumstances::default());
+        let about = About { number: &failed.number, waba: &number.waba, country: None };
+        let bars: Vec<SendBar> = bars(&decision, about, now).collect();
+        for bar in &bars {
+            tx.bar_sends(bar).await?;
+        }
+        if let (Tell::Alert, Some(code)) = (decision.tell, failed.code) {
+            let of_number = (BarScope::Number, failed.number.as_str());
+            let (scope, name) = bars.first().map_or(of_number, |bar| (bar.scope, bar.name.as_str()));
+            let kind = Alert::Code(code).kind();
+            if tx.raise_alert(scope, name, &kind, decision.meaning, now).await? {
+                metrics::alert(scope, name, &kind);
             }
         }
-        let Some(number) = sending.numbers.get(&failed.number) else { return Ok(()) };
-        match effect {
+        match decision.effect {
             Some(Change::CloseWindow) => tx.close_window(failed.contact, &failed.number, now).await?,
             Some(Change::WithdrawMarketing) => {
                 let cause = format!("131050/{}", failed.id);
                 tx.append_consent(&[withdrawal(failed.contact, number, &cause, now)]).await?;
             }
-            Some(Change::RefreshTemplates) => tx.want_templates(&number.waba, now).await?,
+            // Which language went is not known here: the list says what became of it.
+            Some(Change::RefreshTemplates | Change::HoldTemplate | Change::DisableTemplate) => {
+                tx.want_templates(&number.waba, now).await?;
+            }
             _ => {}
         }
         Ok(())

@@ -15,7 +15,6 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 use waypost_cloud_api::answer::{Number, TemplateListed};
 use waypost_cloud_api::webhook::AccountNews;
-use waypost_domain::template::TemplateStatus;
 use waypost_domain::{Template, Timestamp, WabaId};
 use waypost_graph_client::{CallError, GraphApi, Listed};
 use waypost_live::{Sending, SendingLive};
@@ -142,16 +141,12 @@ impl DueSource for Lists {
 
 fn is_due(known: Option<&TemplateListRow>, is_first: bool, config: &RegistryConfig, now: Timestamp) -> bool {
     let Some(known) = known else { return true };
-    if known.tried_at.is_some_and(|tried_at| now < after(tried_at, config.pause)) {
+    if known.tried_at.is_some_and(|tried_at| now < tried_at.plus(config.pause)) {
         return false;
     }
     let Some(listed_at) = known.listed_at else { return true };
     let is_wanted = known.wanted_at.is_some_and(|wanted_at| wanted_at >= listed_at);
-    is_first || is_wanted || now >= after(listed_at, config.every)
-}
-
-fn after(at: Timestamp, wait: Duration) -> Timestamp {
-    at.plus_millis(i64::try_from(wait.as_millis()).unwrap_or(i64::MAX))
+    is_first || is_wanted || now >= listed_at.plus(config.every)
 }
 
 impl Lists {
@@ -192,7 +187,7 @@ impl Lists {
             let (meta_id, template) = (one.id.clone().unwrap_or_default(), one.registered());
             let mut row = TemplateRow { waba: waba.clone(), meta_id, template, updated_at: listed_at };
             let known = before.get(&row.news_name());
-            keep_pause(&mut row.template, known);
+            row.keep_pause(known);
             row
         };
         let rows: Vec<TemplateRow> = listed.items.iter().map(row).collect();
@@ -237,14 +232,6 @@ impl Lists {
         tx.commit().await?;
         metrics::asked("numbers", "read");
         Ok(())
-    }
-}
-
-/// The list does not say when a pause ends; a webhook may have.
-fn keep_pause(template: &mut Template, known: Option<&Template>) {
-    let is_paused = |template: &Template| template.status == TemplateStatus::Paused;
-    if is_paused(template) {
-        template.paused_until = known.filter(|known| is_paused(known)).and_then(|known| known.paused_until);
     }
 }
 

@@ -55,8 +55,13 @@ pub(crate) async fn watch(
                 () = wake.looker.notified() => {}
                 () = tokio::time::sleep(every) => {}
             }
-            let names: Vec<NumberName> = sending.current().numbers.keys().cloned().collect();
-            let looked = async { Ok::<_, StoreError>((store.next_due_send(&names).await?, store.now().await?)) };
+            let looked = async {
+                let (now, sending) = (store.now().await?, sending.current());
+                // What waits behind a bar would wake everybody at each look.
+                let open = sending.numbers.values().filter(|number| !sending.is_stopped(number, now));
+                let names: Vec<NumberName> = open.map(|number| number.name.clone()).collect();
+                Ok::<_, StoreError>((store.next_due_send(&names).await?, now))
+            };
             match looked.await {
                 Ok((Some(due_at), now)) if due_at <= now => wake.all(),
                 Ok(_) => {}

@@ -68,7 +68,7 @@ pub use schema::{ROLES, Role, SchemaState, grants};
 pub use sends::{
     Attempt, BarOrigin, BarScope, BarWhat, ClaimedSend, DueSend, FailedSend, FoldedStatuses, Lift, NewSend,
     PortfolioUse, Reach, RecentSend, SendAnswer, SendAnswered, SendBar, SendFacts, SendFilter, SendPrice, SendRow,
-    SendTx, StoredSend, TappedSend, UnsettledSend, Verdict,
+    SendTx, StoredSend, TappedSend, Verdict,
 };
 pub use templates::{TEMPLATE_STATUS, TemplateListRow, TemplateRow};
 

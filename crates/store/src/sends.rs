@@ -20,7 +20,7 @@ mod write;
 
 pub use answers::{SendAnswer, SendAnswered};
 pub use bars::{BarOrigin, BarScope, BarWhat, Lift, SendBar};
-pub use due::{DueSend, UnsettledSend};
+pub use due::DueSend;
 pub use facts::{Reach, RecentSend, SendFacts};
 pub use intake::{NewSend, StoredSend};
 pub use limit::PortfolioUse;

@@ -54,7 +54,7 @@ static KEEP: LazyLock<Sql> = LazyLock::new(|| {
 static GONE: Sql = Sql::both("DELETE FROM template WHERE waba_id = $1 AND updated_at < $2");
 
 static REVISION: Sql =
-    Sql::both("SELECT CAST(coalesce(max(updated_at), 0) + count(*) AS BIGINT) AS revision FROM template");
+    Sql::both("SELECT CAST(coalesce(sum(updated_at), 0) + count(*) AS BIGINT) AS revision FROM template");
 
 /// By which a language is the same however it is written.
 fn language_key(language: &str) -> String {
@@ -88,7 +88,7 @@ impl Store {
         rows.iter().map(|row| read(&row.of(TEMPLATE.name))).collect()
     }
 
-    /// Another number after every change, so that a memory of templates knows when it is old.
+    /// Another number after every change, which only raises `updated_at` or takes a row away, so that a memory of templates knows when it is old.
     pub async fn templates_revision(&self) -> Result<i64> {
         let rows = self.read(&REVISION, vec![]).await?;
         rows.first().map_or(Ok(0), |row| row.of(TEMPLATE.name).get("revision"))

@@ -5,24 +5,25 @@
 use std::time::Duration;
 
 /// Longer each time, until something succeeds.
-pub(crate) struct Backoff {
+#[derive(Debug, Clone)]
+pub struct Backoff {
     next: Duration,
     min: Duration,
     max: Duration,
 }
 
 impl Backoff {
-    pub(crate) const fn new(min: Duration, max: Duration) -> Self {
+    pub const fn new(min: Duration, max: Duration) -> Self {
         Self { next: min, min, max }
     }
 
     /// It worked.
-    pub(crate) const fn reset(&mut self) {
+    pub const fn reset(&mut self) {
         self.next = self.min;
     }
 
     /// How long to wait now: half fixed, half random, and twice as long the next time.
-    pub(crate) fn pause(&mut self) -> Duration {
+    pub fn pause(&mut self) -> Duration {
         let pause = self.next.mul_f64(0.5 + fastrand::f64() / 2.0);
         self.next = (self.next * 2).min(self.max);
         pause

@@ -17,6 +17,7 @@ pub mod lease_clock;
 pub mod metrics;
 pub mod shards;
 
+pub use backoff::Backoff;
 pub use deliveries::{
     Bundle, Claim, ClaimedBatch, Event, Handler, InHand, Parts, Split, Worker, WorkerConfig, no_bundles,
 };

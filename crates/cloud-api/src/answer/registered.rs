@@ -32,7 +32,7 @@ impl TemplateListed {
             category: now,
             announced_category: announced,
             parameter_format: if self.is_named { ParameterFormat::Named } else { ParameterFormat::Positional },
-            quality: quality(self.quality.as_deref()),
+            quality: self.quality.as_deref().map(Quality::parse).unwrap_or_default(),
             ttl_s: self.ttl_s.and_then(|seconds| u32::try_from(seconds).ok()).filter(|seconds| *seconds > 0),
             paused_until: None,
             layout: layout(&self.components, is_authentication),
@@ -105,10 +105,6 @@ fn button(button: &TemplateButton, is_authentication: bool) -> Button {
         ("FLOW", _) => Button::Flow { label },
         _ => Button::Other { label },
     }
-}
-
-fn quality(word: Option<&str>) -> Quality {
-    crate::webhook::quality(word.map(str::to_ascii_uppercase).as_deref())
 }
 
 #[cfg(test)]

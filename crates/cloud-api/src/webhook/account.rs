@@ -12,7 +12,6 @@ mod template;
 use crate::json::{Json, fields, fields_of, integer, string, text};
 
 pub use standing::{AccountEvent, AccountUpdate, BanState, Restriction};
-pub(crate) use template::quality;
 pub use template::{Pause, TemplateChange, TemplateNews};
 
 /// What one change says.

@@ -17,7 +17,6 @@ use std::borrow::Cow;
 use waypost_domain::message::Rotation;
 use waypost_domain::{AliasSet, InboundMessage, PhoneNumberId, Status, WabaId};
 
-pub(crate) use account::quality;
 pub use account::{
     AccountAlert, AccountEvent, AccountNews, AccountUpdate, BanState, Decided, NumberNews, Pause, Restriction,
     SecurityNews, TemplateChange, TemplateNews,

@@ -51,7 +51,7 @@ pub(crate) fn restricted(kind: &str) -> Option<BarWhat> {
 
 /// Whether quality fell, by Meta's words.
 pub(crate) fn is_worse(now: &str, before: Option<&str>) -> bool {
-    fell(quality(now), before.map_or(Quality::Unknown, quality))
+    fell(Quality::parse(now), before.map_or(Quality::Unknown, Quality::parse))
 }
 
 /// Whether quality fell to what somebody must see.
@@ -60,15 +60,6 @@ pub(crate) const fn fell(now: Quality, before: Quality) -> bool {
         (_, Quality::Green | Quality::Unknown) | (Quality::Red, _) | (Quality::Yellow, Quality::Yellow) => false,
         (Quality::Green | Quality::Unknown, Quality::Yellow)
         | (Quality::Green | Quality::Unknown | Quality::Yellow, Quality::Red) => true,
-    }
-}
-
-fn quality(word: &str) -> Quality {
-    match word.to_ascii_uppercase().as_str() {
-        "GREEN" => Quality::Green,
-        "YELLOW" => Quality::Yellow,
-        "RED" => Quality::Red,
-        _ => Quality::Unknown,
     }
 }
 

@@ -60,7 +60,7 @@ fn meant(known: Vec<TemplateRow>, news: &TemplateNews) -> Option<TemplateRow> {
 fn topic(change: &TemplateChange) -> Option<(&'static str, &str)> {
     Some(match change {
         TemplateChange::Status { status, .. } => (TEMPLATE_STATUS, status.as_str()),
-        TemplateChange::Quality { new, .. } => ("quality", quality(*new)),
+        TemplateChange::Quality { new, .. } => ("quality", new.as_str()),
         TemplateChange::Category(category) | TemplateChange::CategoryAnnounced(category) => {
             ("category", category.as_str())
         }
@@ -104,20 +104,11 @@ fn alert(before: &Template, change: &TemplateChange) -> Option<(&'static str, St
         }
         TemplateChange::Quality { previous, new } => {
             let was = if *previous == Quality::Unknown { before.quality } else { *previous };
-            fell(*new, was).then(|| ("quality", format!("the template's quality is {}", quality(*new))))
+            fell(*new, was).then(|| ("quality", format!("the template's quality is {}", new.as_str())))
         }
         // It needs another consent and costs more.
         TemplateChange::Category(category) => (*category == Category::Marketing && before.category != *category)
             .then(|| ("template_category", "the template counts as marketing now".to_owned())),
         TemplateChange::CategoryAnnounced(_) | TemplateChange::Content => None,
-    }
-}
-
-const fn quality(quality: Quality) -> &'static str {
-    match quality {
-        Quality::Green => "green",
-        Quality::Yellow => "yellow",
-        Quality::Red => "red",
-        Quality::Unknown => "unknown",
     }
 }

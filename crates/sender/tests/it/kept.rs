@@ -6,9 +6,11 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use waypost_bus::{Address, Bus, Layout, Message, Outcome, Publication, Topology};
 use waypost_bus_embedded::{EmbeddedBus, Options};
+use waypost_domain::send::SendState;
 use waypost_domain::{PartitionCount, PartitionId, PhoneNumberId};
 use waypost_proto::{encode_event, v1};
 use waypost_sender::Recorder;
+use waypost_store::BarScope;
 use waypost_worker::WorkerConfig;
 
 use crate::order::eventually;
@@ -116,6 +118,32 @@ async fn what_left_for_a_customer_is_an_answer() {
     assert_eq!(answered("last_outbound_at IS NULL").await, [true, true], "nobody answered the other");
 }
 
+/// Meta takes a message and gives it up later, for what stops everything like it: what follows is what a refusal would have done.
+#[tokio::test]
+async fn a_late_failure_bars_what_an_answer_would() {
+    let rig = Rig::new().await;
+    let ann = rig.customer("4930901820").await;
+    rig.start("a");
+    rig.ask([rig.text("one", ann).await]).await;
+    rig.until("one", SendState::Accepted).await;
+    let layout = Layout::new(PartitionCount::new(1).unwrap());
+    let json = r#"{"id":"wamid.wp1/one/1","status":"failed","timestamp":"1750000000","recipient_id":"4930901820",
+        "biz_opaque_callback_data":"wp1/one/1","errors":[{"code":131042}]}"#;
+    let status = event(v1::EventKind::Status, "s", "messages", json);
+    let queues = ["wa.st.p00".to_owned(), "wa.account".to_owned()];
+    take_in(&rig, vec![(layout.statuses(PartitionId(0)), status)], queues).await;
+    let bars = rig.store.send_bars().await.unwrap();
+    let [bar] = &bars[..] else { panic!("one bar, not {bars:?}") };
+    let alerts = rig.store.open_alerts().await.unwrap();
+    let [alert] = &alerts[..] else { panic!("one alert, not {alerts:?}") };
+    assert_eq!(
+        (bar.scope, bar.until_token, alert.scope, alert.kind.as_str()),
+        (BarScope::Account, false, bar.scope, "code_131042")
+    );
+    assert_eq!(alert.name, bar.name);
+    rig.stop().await;
+}
+
 /// Outbound case 4: the hook comes before the answer, and is joined.
 #[tokio::test]
 async fn a_status_that_is_faster_than_the_answer_is_joined() {
@@ -133,6 +161,6 @@ async fn a_status_that_is_faster_than_the_answer_is_joined() {
     take_in(&rig, vec![(layout.statuses(PartitionId(0)), status)], queues).await;
     rig.platform.open_gate();
     let row = rig.until_row("one", |row| row.progress.accepted_at.is_some()).await;
-    assert_eq!(row.state(), waypost_domain::send::SendState::Delivered);
+    assert_eq!(row.state(), SendState::Delivered);
     rig.stop().await;
 }

@@ -93,6 +93,11 @@ impl Store {
 }
 
 impl AuditedTx {
+    /// As [`Store::rule_set`].
+    pub async fn rule_set(&mut self, number: i64) -> Result<Option<RuleSetRow>> {
+        only(&self.tx.query(&BY_NUMBER, params![number]).await?)
+    }
+
     /// The version that says this already.
     pub async fn rule_set_by_hash(&mut self, hash: &str) -> Result<Option<RuleSetRow>> {
         only(&self.tx.query(&BY_HASH, params![hash]).await?)

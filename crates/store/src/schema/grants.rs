@@ -70,7 +70,7 @@ const TABLES: [Table; 34] = [
     Table { name: "change", router: EXPIRE, sender: KEEP, admin: READ, reader: NONE },
     Table { name: "parked", router: ADD, sender: NONE, admin: SETTLE, reader: COUNT_PARKED },
     Table { name: "parked_job", router: NONE, sender: NONE, admin: ALL, reader: NONE },
-    Table { name: "send", router: CHANGE, sender: KEEP, admin: KEEP, reader: NONE },
+    Table { name: "send", router: READ, sender: KEEP, admin: KEEP, reader: NONE },
     Table { name: "limit_use", router: NONE, sender: ALL, admin: READ, reader: READ },
     Table { name: "portfolio", router: NONE, sender: KEEP, admin: READ, reader: READ },
     Table { name: "template", router: NONE, sender: ALL, admin: ALL, reader: READ },

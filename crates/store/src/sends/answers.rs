@@ -86,13 +86,14 @@ static WRITE: LazyLock<Sql> = LazyLock::new(|| {
     )
 });
 
-/// Places of the messaging limit that are free again.
+/// Places of the messaging limit that are free again: of the day that counts, not of one before.
 static GIVE_BACK: LazyLock<Sql> = LazyLock::new(|| {
     let with = |of: &str| {
         format!(
             "UPDATE limit_use SET sends = sends - (
                 SELECT count(*) FROM send s
-                WHERE s.place {of} AND s.portfolio = limit_use.portfolio AND s.limit_contact = limit_use.contact_id)
+                WHERE s.place {of} AND s.portfolio = limit_use.portfolio AND s.limit_contact = limit_use.contact_id
+                    AND s.attempted_at >= limit_use.since)
             WHERE (portfolio, contact_id) IN (
                 SELECT s.portfolio, s.limit_contact FROM send s WHERE s.place {of} AND s.portfolio IS NOT NULL)"
         )
@@ -105,7 +106,15 @@ static HAS_NO_PLACE: Sql = Sql::each(
     "UPDATE send SET portfolio = NULL, limit_contact = NULL WHERE place = ANY($1::BIGINT[])",
 );
 
-static UNUSED: Sql = Sql::both("DELETE FROM limit_use WHERE sends <= 0");
+static UNUSED: LazyLock<Sql> = LazyLock::new(|| {
+    let with = |of: &str| {
+        format!(
+            "DELETE FROM limit_use WHERE sends <= 0 AND (portfolio, contact_id) IN (
+                SELECT s.portfolio, s.limit_contact FROM send s WHERE s.place {of} AND s.portfolio IS NOT NULL)"
+        )
+    };
+    Sql::made_each(with("IN (SELECT value FROM json_each($1))"), with("= ANY($1::BIGINT[])"))
+});
 
 /// What a process that is gone had in hand: it may have gone.
 static TAKE_OVER: Sql = Sql::each(
@@ -230,7 +239,7 @@ pub(super) fn writing(changed: &[Changed], now: Timestamp) -> Result<Vec<Stateme
     let free = of(Changed::frees_place);
     if !free.is_empty() {
         statements.push(Statement::new(&GIVE_BACK, params![places(&free)]));
-        statements.push(Statement::new(&UNUSED, vec![]));
+        statements.push(Statement::new(&UNUSED, params![places(&free)]));
         statements.push(Statement::new(&HAS_NO_PLACE, params![places(&free)]));
     }
     Ok(statements)

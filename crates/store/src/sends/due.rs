@@ -5,8 +5,9 @@ use std::sync::LazyLock;
 use waypost_domain::send::SendState;
 use waypost_domain::{ContactId, NumberName, Timestamp};
 
-use super::row::{COLUMNS, SEND, SendRow};
-use crate::core::{Columns, Param, Sql, params};
+use super::row::{COLUMNS, SEND, SendRow, places};
+use super::write::WAKE;
+use crate::core::{Columns, Param, Sql, Statement, params};
 use crate::{Result, Store};
 
 /// A queued send whose time has come.
@@ -18,9 +19,6 @@ pub struct DueSend {
     pub is_urgent: bool,
     pub due_at: Timestamp,
 }
-
-/// A send that may have gone, whose wait is over.
-pub type UnsettledSend = SendRow;
 
 /// For each number so many, the earliest first. SQLite, which has no round trips and no limit that goes by the row, is asked
 /// for one number after the other: $1 its name, $2 how many.
@@ -69,16 +67,16 @@ static EXPIRE: Sql = Sql::each(
     "UPDATE send SET state = 'expired', rank = $3, since = $2, waits = 0 WHERE place IN (
         SELECT place FROM send
         WHERE number IN (SELECT value FROM json_each($1)) AND phase = 0 AND ends_at <= $2
-        LIMIT $4)",
+        LIMIT $4)
+    RETURNING place",
     "UPDATE send SET state = 'expired', rank = $3, since = $2, waits = 0 WHERE place IN (
         SELECT place FROM send
         WHERE number = ANY($1::TEXT[]) AND phase = 0 AND ends_at <= $2
         ORDER BY place
         LIMIT $4
-        FOR NO KEY UPDATE SKIP LOCKED)",
+        FOR NO KEY UPDATE SKIP LOCKED)
+    RETURNING place",
 );
-
-static OVERDUE: Sql = Sql::both("SELECT count(*) AS count FROM send WHERE phase = 0 AND ends_at < $1");
 
 fn due(row: &Columns<'_>) -> Result<DueSend> {
     Ok(DueSend {
@@ -113,26 +111,23 @@ impl Store {
     }
 
     /// Sends of these numbers that may have gone, and of which nothing was heard in time.
-    pub async fn unsettled_sends(
-        &self,
-        numbers: &[NumberName],
-        now: Timestamp,
-        limit: u32,
-    ) -> Result<Vec<UnsettledSend>> {
+    pub async fn unsettled_sends(&self, numbers: &[NumberName], now: Timestamp, limit: u32) -> Result<Vec<SendRow>> {
         let rows = self.read(&UNSETTLED, params![numbers.iter().collect::<Param<'_>>(), now, limit]).await?;
         rows.iter().map(|row| SendRow::from_row(&row.of(SEND.name))).collect()
     }
 
-    /// Ends at most so many sends that are of no use any more, on numbers from which nothing goes for now. Returns how many.
+    /// Ends at most so many sends of these numbers that are of no use any more; whoever waits behind one is looked at again.
+    /// Returns how many.
     pub async fn expire_sends(&self, numbers: &[NumberName], now: Timestamp, limit: u32) -> Result<u64> {
         let rank = i64::from(SendState::Expired.rank());
         let params = params![numbers.iter().collect::<Param<'_>>(), now, rank, limit];
-        Ok(self.write(&EXPIRE, params).await?.affected)
-    }
-
-    /// How many sends are queued though they are of no use since `before`: a sender that works leaves none.
-    pub async fn overdue_sends(&self, before: Timestamp) -> Result<u64> {
-        let rows = self.report(&OVERDUE, params![before]).await?;
-        rows.first().map_or(Ok(0), |row| row.of(SEND.name).get("count"))
+        let mut tx = self.begin().await?;
+        let rows = tx.query(&EXPIRE, params).await?;
+        if rows.is_empty() {
+            return Ok(0);
+        }
+        let ended = rows.iter().map(|row| row.of(SEND.name).get("place")).collect::<Result<Vec<i64>>>()?;
+        tx.commit_with(vec![Statement::new(&WAKE, params![places(&ended), now])]).await?;
+        Ok(ended.len() as u64)
     }
 }

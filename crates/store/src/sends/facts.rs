@@ -9,7 +9,6 @@ use waypost_domain::send::SendState;
 use waypost_domain::{Alias, Category, ContactId, ContactRecord, ConversationId, DecisionId, NumberName, Timestamp};
 
 use super::row::STOP_CONFIRMATION;
-use super::tx::SendTx;
 use crate::consent;
 use crate::contacts::{RECORD, record};
 use crate::core::{Answer, Columns, Param, Row, Sql, Statement, params};
@@ -330,7 +329,7 @@ impl SendFacts {
     }
 }
 
-static RECEIVED: Sql = Sql::each(
+pub(super) static RECEIVED: Sql = Sql::each(
     "SELECT decision_id, received_at FROM inbox WHERE decision_id IN (SELECT unhex(value) FROM json_each($1))",
     "SELECT decision_id, received_at FROM inbox WHERE decision_id = ANY($1::UUID[])",
 );
@@ -353,26 +352,16 @@ impl Store {
     pub async fn received_at(&self, decisions: &[DecisionId]) -> Result<BTreeMap<DecisionId, Timestamp>> {
         match decisions {
             [] => Ok(BTreeMap::new()),
-            _ => read_received(&self.read(&RECEIVED, params![ids(decisions)]).await?),
+            _ => received(&self.read(&RECEIVED, params![ids(decisions)]).await?),
         }
     }
 }
 
-impl SendTx {
-    /// As [`Store::received_at`].
-    pub async fn received_at(&mut self, decisions: &[DecisionId]) -> Result<BTreeMap<DecisionId, Timestamp>> {
-        match decisions {
-            [] => Ok(BTreeMap::new()),
-            _ => read_received(&self.fenced.tx.query(&RECEIVED, params![ids(decisions)]).await?),
-        }
-    }
-}
-
-fn ids(decisions: &[DecisionId]) -> Param<'_> {
+pub(super) fn ids(decisions: &[DecisionId]) -> Param<'_> {
     decisions.iter().copied().collect()
 }
 
-fn read_received(rows: &[Row]) -> Result<BTreeMap<DecisionId, Timestamp>> {
+pub(super) fn received(rows: &[Row]) -> Result<BTreeMap<DecisionId, Timestamp>> {
     let pair = |row: &Row| {
         let row = row.of("inbox");
         Ok((row.get("decision_id")?, row.get("received_at")?))

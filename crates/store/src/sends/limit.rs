@@ -3,6 +3,7 @@
 //! (<https://developers.facebook.com/docs/whatsapp/messaging-limits>).
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use waypost_domain::{ContactId, Timestamp};
 
@@ -37,19 +38,24 @@ static USED: Sql =
     Sql::both("SELECT count(*) AS used, min(since) AS first_since FROM limit_use WHERE portfolio = $1 AND since > $2");
 
 /// Given a row of before the last day, then its time begins anew.
-static TAKE: Sql = Sql::each(
-    "INSERT INTO limit_use (portfolio, contact_id, since, sends) VALUES ($1, $2, $3, $4)
-    ON CONFLICT (portfolio, contact_id) DO UPDATE SET
-        sends = CASE WHEN limit_use.since > $5 THEN limit_use.sends ELSE 0 END + excluded.sends,
-        since = CASE WHEN limit_use.since > $5 THEN limit_use.since ELSE excluded.since END",
-    "INSERT INTO limit_use (portfolio, contact_id, since, sends)
-    SELECT r.portfolio, r.contact_id, r.since, r.sends
-    FROM unnest($1::TEXT[], $2::UUID[], $3::BIGINT[], $4::BIGINT[], $5::BIGINT[])
-        AS r(portfolio, contact_id, since, sends, before)
-    ON CONFLICT (portfolio, contact_id) DO UPDATE SET
-        sends = CASE WHEN limit_use.since > excluded.since - 86400000 THEN limit_use.sends ELSE 0 END + excluded.sends,
-        since = CASE WHEN limit_use.since > excluded.since - 86400000 THEN limit_use.since ELSE excluded.since END",
-);
+static TAKE: LazyLock<Sql> = LazyLock::new(|| {
+    let counted = format!("limit_use.since > excluded.since - {PERIOD_MS}");
+    let with = |rows: &str| {
+        format!(
+            "INSERT INTO limit_use (portfolio, contact_id, since, sends) {rows}
+            ON CONFLICT (portfolio, contact_id) DO UPDATE SET
+                sends = CASE WHEN {counted} THEN limit_use.sends ELSE 0 END + excluded.sends,
+                since = CASE WHEN {counted} THEN limit_use.since ELSE excluded.since END"
+        )
+    };
+    Sql::made_each(
+        with("VALUES ($1, $2, $3, $4)"),
+        with(
+            "SELECT r.portfolio, r.contact_id, r.since, r.sends
+            FROM unnest($1::TEXT[], $2::UUID[], $3::BIGINT[], $4::BIGINT[]) AS r(portfolio, contact_id, since, sends)",
+        ),
+    )
+});
 
 static TELL: Sql = Sql::both(
     "INSERT INTO portfolio (name, tier, told_at) VALUES ($1, $2, $3)
@@ -72,7 +78,7 @@ pub(super) fn taking<'a>(taken: &[(i64, ContactId)], portfolio: &'a str, now: Ti
     for (_, contact) in taken {
         *sends.entry(*contact).or_default() += 1;
     }
-    let row = |(contact, sends): (ContactId, i64)| params![portfolio, contact, now, sends, now.plus_millis(-PERIOD_MS)];
+    let row = |(contact, sends): (ContactId, i64)| params![portfolio, contact, now, sends];
     let rows: Vec<_> = sends.into_iter().map(row).collect();
     (!rows.is_empty()).then(|| Statement::rows(&TAKE, rows))
 }

@@ -1,12 +1,13 @@
 //! Statuses of our sends: joined by Meta's id, or by our mark where that came before the answer did.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::LazyLock;
 
 use waypost_domain::send::{Mark, SendId, SendState, Told};
 use waypost_domain::{ContactId, NumberName, Pricing, Status, Timestamp};
 
 use super::answers::{Changed, writing};
+use super::facts::{asking_survivors, survivors};
 use super::row::{COLUMNS, SEND, SendPrice, SendRow};
 use super::tx::SendTx;
 use crate::Result;
@@ -27,6 +28,7 @@ pub struct FoldedStatuses {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FailedSend {
     pub id: SendId,
+    /// Who it was sent to is by now.
     pub contact: ContactId,
     pub number: NumberName,
     pub template: Option<String>,
@@ -94,7 +96,22 @@ impl RecordTx {
         let failed = |one: &Changed| one.row.state() == SendState::Failed && one.before != SendState::Failed;
         folded.failed = changed.iter().filter(|one| failed(one)).map(|one| FailedSend::of(&one.row)).collect();
         self.fenced.tx.run(writing(&changed, now)?).await?;
+        self.find_survivors(&mut folded.failed).await?;
         Ok(folded)
+    }
+
+    /// Contacts may have merged since it was sent.
+    async fn find_survivors(&mut self, failed: &mut [FailedSend]) -> Result<()> {
+        if failed.is_empty() {
+            return Ok(());
+        }
+        let contacts: BTreeSet<ContactId> = failed.iter().map(|one| one.contact).collect();
+        let answers = self.fenced.tx.run(vec![asking_survivors(&contacts)]).await?;
+        let survivors = answers.first().map(survivors).transpose()?.unwrap_or_default();
+        for one in failed {
+            one.contact = survivors.get(&one.contact).copied().unwrap_or(one.contact);
+        }
+        Ok(())
     }
 
     /// Meta says that the customer service window is closed, whatever our clock says.

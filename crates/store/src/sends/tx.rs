@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use waypost_domain::send::{Predecessor, SendState};
-use waypost_domain::{Category, ContactId, ConversationId, Timestamp};
+use waypost_domain::{Category, ContactId, ConversationId, DecisionId, Timestamp};
 
 use super::facts::{self, Known, Reach, SendFacts};
 use super::row::{COLUMNS, SEND, SendRow, places};
@@ -172,6 +172,14 @@ impl SendTx {
             Ok(ClaimedSend { before: before.get(&row.place).copied(), facts, row })
         });
         claimed.collect()
+    }
+
+    /// As [`Store::received_at`](crate::Store::received_at).
+    pub async fn received_at(&mut self, decisions: &[DecisionId]) -> Result<BTreeMap<DecisionId, Timestamp>> {
+        match decisions {
+            [] => Ok(BTreeMap::new()),
+            _ => facts::received(&self.fenced.tx.query(&facts::RECEIVED, params![facts::ids(decisions)]).await?),
+        }
     }
 
     /// What becomes of a claimed send; written with the commit.

@@ -202,7 +202,15 @@ pub async fn a_webhook_is_newer_than_a_list_that_was_asked_for_before(store: &St
     let news =
         News { scope: BarScope::Template, name, topic: crate::TEMPLATE_STATUS, word: "approved", at: told(8, 20) };
     assert_eq!(tx.hear(&news).await?, Heard::Old, "it was told before the refusal");
-    tx.commit().await
+    let news = News { at: told(10, 20), ..news };
+    assert_ne!(tx.hear(&news).await?, Heard::Old);
+    tx.commit().await?;
+    store.replace_templates(&waba, &[template(TemplateStatus::Approved, 10)], at(10)).await?;
+    let revision = store.templates_revision().await?;
+    store.hold_template(&waba, "parcel", "en-US", TemplateStatus::Disabled, at(9)).await?;
+    assert_eq!(status().await?, TemplateStatus::Approved, "the refusal was of before");
+    assert_eq!(store.templates_revision().await?, revision);
+    Ok(())
 }
 
 pub async fn a_list_of_templates_is_wanted_tried_and_known(store: &Store) -> Result<()> {

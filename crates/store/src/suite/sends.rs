@@ -1,8 +1,9 @@
 //! Sends: stored once, claimed in order with what is known, followed by news in any order.
 
 mod news;
+mod waiting;
 
-use waypost_domain::send::{Author, Cause, FreeForm, SendClass, SendContent, SendId, SendRequest, SendState};
+use waypost_domain::send::{Author, Cause, FreeForm, SendContent, SendId, SendRequest, SendState};
 use waypost_domain::team::Priority;
 use waypost_domain::{Category, ContactId, PartitionId, Status, StatusState, Timestamp};
 
@@ -133,6 +134,7 @@ async fn state(store: &Store, of: &str) -> Result<SendState> {
 }
 
 pub use news::*;
+pub use waiting::*;
 
 pub async fn a_request_is_stored_once(store: &Store) -> Result<()> {
     store.migrate().await?;
@@ -226,8 +228,6 @@ pub async fn what_is_due_is_found_by_number(store: &Store) -> Result<()> {
     assert_eq!(due(&[], false).await?, [""; 0]);
     assert_eq!(store.next_due_send(&[name("support")]).await?, Some(at(NOW - 9)));
     assert_eq!(store.next_due_send(&[name("nobody's")]).await?, None);
-    assert_eq!(store.overdue_sends(at(NOW * 100 + 1)).await?, 6);
-    assert_eq!(store.overdue_sends(at(NOW * 100)).await?, 0);
     Ok(())
 }
 
@@ -268,43 +268,6 @@ pub async fn a_claim_knows_the_contact(store: &Store) -> Result<()> {
     assert!(facts.merged_at.is_some());
     let (_, claimed) = claim(store, &lease, false).await?;
     assert!(claimed.iter().all(|one| one.facts.as_ref().is_some_and(|facts| facts.contact.id == ann.min(bea))));
-    Ok(())
-}
-
-pub async fn who_waits_is_woken_by_the_one_before(store: &Store) -> Result<()> {
-    let lease = sender(store, "a").await?;
-    let (ann, bob) = (person(store, "p:4930901820").await?, person(store, "p:4930901821").await?);
-    let event = SendRequest { cause: Cause::Event("winter".to_owned()), ..request("offer", ann) };
-    assert_eq!(event.cause.class(), SendClass::BusinessStarted);
-    store.keep_sends(&[new(request("a", ann)), new(request("b", ann)), new(event), new(request("x", bob))]).await?;
-    let (mut tx, claimed) = claim(store, &lease, false).await?;
-    let waits: Vec<bool> = claimed.iter().map(|one| one.before.is_some()).collect();
-    assert_eq!(waits, [false, true, false, false], "order is kept within a conversation and a class");
-    assert_eq!(claimed[1].before.map(|before| before.state), Some(SendState::Queued));
-    let a = claimed[0].row.place;
-    tx.decide(a, Verdict::Attempt(attempt()));
-    tx.decide(claimed[1].row.place, Verdict::Wait { until: at(NOW * 50) });
-    tx.decide(claimed[2].row.place, Verdict::Defer { until: at(NOW + 1), verdict: Some(b"[]".to_vec()) });
-    let refused = Verdict::End { state: SendState::Refused, verdict: b"{}".to_vec() };
-    tx.decide(claimed[3].row.place, refused);
-    tx.commit(now(), PORTFOLIO).await?;
-    let b = store.send(&id("b")).await?.expect("it is stored");
-    assert_eq!((b.waits, b.due_at, b.state()), (true, at(NOW * 50), SendState::Queued));
-    let offer = store.send(&id("offer")).await?.expect("it is stored");
-    assert_eq!((offer.waits, offer.due_at, offer.verdict), (false, at(NOW + 1), Some(b"[]".to_vec())));
-    assert_eq!(state(store, "x").await?, SendState::Refused);
-    assert_eq!(claim(store, &lease, false).await?.1, [], "nothing else is due");
-    let attempting = store.send(&id("a")).await?.expect("it is stored");
-    assert_eq!((attempting.state(), attempting.attempt, attempting.epoch), (SendState::Attempting, 1, lease.epoch));
-
-    answer(store, &lease, a, accepted("wamid.a")).await?;
-    let (tx, claimed) = claim(store, &lease, false).await?;
-    drop(tx);
-    let [woken] = &claimed[..] else { panic!("one, not {}", claimed.len()) };
-    assert_eq!((woken.row.request.id.as_str(), woken.row.waits), ("b", false));
-    assert_eq!(woken.before.map(|before| before.state), Some(SendState::Accepted));
-    let offer = store.send(&id("offer")).await?.expect("it is stored");
-    assert_eq!(offer.due_at, at(NOW + 1), "who was put off is not woken");
     Ok(())
 }
 
@@ -370,19 +333,5 @@ pub async fn meta_closes_a_window(store: &Store) -> Result<()> {
     assert_eq!(window().await?, Some(now()));
     close("support", NOW + 1).await?;
     assert_eq!(window().await?, Some(now()), "it was closed before");
-    Ok(())
-}
-
-/// A code to sign in does not stand behind an offer.
-pub async fn what_is_urgent_waits_for_nothing_that_is_not(store: &Store) -> Result<()> {
-    let lease = sender(store, "a").await?;
-    let ann = person(store, "p:4930901820").await?;
-    let of = |text: &str, priority| new(SendRequest { priority, ..request(text, ann) });
-    let (normal, urgent) = (Priority::Normal, Priority::Urgent);
-    store.keep_sends(&[of("a", normal), of("b", urgent), of("c", urgent)]).await?;
-    let (tx, claimed) = claim(store, &lease, true).await?;
-    drop(tx);
-    let waits: Vec<bool> = claimed.iter().map(|one| one.before.is_some()).collect();
-    assert_eq!(waits, [false, true], "the urgent ones among themselves");
     Ok(())
 }

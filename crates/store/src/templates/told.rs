@@ -1,7 +1,7 @@
 //! One template at a time: what a webhook says of it, or the refusal of a send.
 
 use waypost_domain::template::{TemplateStatus, is_same_language};
-use waypost_domain::{Timestamp, WabaId};
+use waypost_domain::{Template, Timestamp, WabaId};
 
 use super::{KEEP, TEMPLATE, TemplateRow, language_key, read};
 use crate::changes::RecordTx;
@@ -24,6 +24,14 @@ impl TemplateRow {
     /// By which news and bars know it.
     pub fn news_name(&self) -> String {
         format!("{}/{}/{}", self.waba, self.template.name, language_key(&self.template.language))
+    }
+
+    /// A list does not say when a pause ends; a webhook may have.
+    pub fn keep_pause(&mut self, known: Option<&Template>) {
+        let is_paused = |template: &Template| template.status == TemplateStatus::Paused;
+        if is_paused(&self.template) {
+            self.template.paused_until = known.filter(|known| is_paused(known)).and_then(|known| known.paused_until);
+        }
     }
 }
 
@@ -53,7 +61,7 @@ impl RecordTx {
 }
 
 impl Store {
-    /// Meta refused a send because of the status that the template has. What it told before `now` is older.
+    /// Meta refused a send because of the status that the template has. What it told before `now` is older; what it told after stays.
     pub async fn hold_template(
         &self,
         waba: &WabaId,
@@ -69,7 +77,9 @@ impl Store {
         let (news_name, word) = (row.news_name(), status.as_str().to_owned());
         let at = ToldAt { told_at: now, received_at: now };
         let news = News { scope: BarScope::Template, name: &news_name, topic: TEMPLATE_STATUS, word: &word, at };
-        tx.execute(&HEAR, hearing(&news)).await?;
+        if tx.execute(&HEAR, hearing(&news)).await? == 0 {
+            return Ok(());
+        }
         row.template.status = status;
         put(&mut tx, row, now).await?;
         tx.commit().await

@@ -88,7 +88,7 @@ impl TemplateChange {
             return status(value);
         }
         if value.new_quality.is_some() {
-            let quality = |json| quality(word_of(json).as_deref());
+            let quality = |json| word_of(json).map(|word| Quality::parse(&word)).unwrap_or_default();
             return Self::Quality { previous: quality(value.previous_quality), new: quality(value.new_quality) };
         }
         // Meta, "template_category_update": with a correct category the new one is still what it was.
@@ -125,14 +125,4 @@ fn status(value: &Value<'_>) -> TemplateChange {
 
 fn category(json: crate::json::Json<'_>) -> Option<Category> {
     Category::parse(&word_of(json)?)
-}
-
-/// Meta's word for how customers take a template.
-pub(crate) fn quality(word: Option<&str>) -> Quality {
-    match word {
-        Some("GREEN") => Quality::Green,
-        Some("YELLOW") => Quality::Yellow,
-        Some("RED") => Quality::Red,
-        Some(_) | None => Quality::Unknown,
-    }
 }
