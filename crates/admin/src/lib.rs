@@ -18,7 +18,7 @@ pub use roles::METHODS;
 pub use server::Admin;
 pub use services::status::status_message;
 pub use services::tokens::{NewToken, create_token, revoke_token, token_message};
-pub use template_source::{NotListed, TemplateSource};
+pub use template_source::{NotListed, TemplateList, TemplateSource};
 pub use waypost_grpc::secret::{generate as generate_secret, hash as hash_secret};
 pub use waypost_grpc::{Access, BindError, CallError, GrpcConfig, GrpcLimits, Role, ServeError, Services, TlsFiles};
 

@@ -7,7 +7,15 @@ use waypost_store::TemplateRow;
 #[tonic::async_trait]
 pub trait TemplateSource: Send + Sync {
     /// All languages of all templates of the account, as they are now.
-    async fn templates(&self, account: &WabaId) -> Result<Vec<TemplateRow>, NotListed>;
+    async fn templates(&self, account: &WabaId) -> Result<TemplateList, NotListed>;
+}
+
+/// A list, as far as it could be read.
+#[derive(Debug, Clone, Default)]
+pub struct TemplateList {
+    pub rows: Vec<TemplateRow>,
+    /// How many more it named; while there are some, nothing counts as deleted.
+    pub unreadable: usize,
 }
 
 /// Why a list was not read, for people; without anything secret.

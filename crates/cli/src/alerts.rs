@@ -5,6 +5,7 @@ use waypost_proto::admin_v1 as v1;
 use waypost_proto::admin_v1::alert_service_client::AlertServiceClient;
 
 use crate::failure::Failure;
+use crate::named;
 use crate::server::{EditArgs, ListArgs, ServerArgs, connect, pages, print_list, print_one};
 
 #[derive(Debug, Subcommand)]
@@ -69,7 +70,7 @@ async fn list(args: AlertListArgs) -> Result<(), Failure> {
 
 async fn acknowledge(args: AlertAcknowledgeArgs) -> Result<(), Failure> {
     let EditArgs { etag, validate_only, server } = args.edit;
-    let name = if args.alert.starts_with("alerts/") { args.alert } else { format!("alerts/{}", args.alert) };
+    let name = named::alert(&args.alert);
     let request = v1::AcknowledgeAlertRequest { name, etag, validate_only, request_id: args.request_id };
     let alert = client(&server).await?.acknowledge_alert(request).await?.into_inner().alert;
     print_one(server.json, &alert.unwrap_or_default())

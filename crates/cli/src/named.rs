@@ -29,6 +29,21 @@ pub(crate) fn message(text: &str) -> String {
     in_collection("messages/", text)
 }
 
+/// `policies/{version}`.
+pub(crate) fn policy(text: &str) -> String {
+    in_collection("policies/", text)
+}
+
+/// `templates/{account}/{name}/{language}`.
+pub(crate) fn template(text: &str) -> String {
+    in_collection("templates/", text)
+}
+
+/// `alerts/{scope}/{of}/{kind}`.
+pub(crate) fn alert(text: &str) -> String {
+    in_collection("alerts/", text)
+}
+
 fn in_collection(collection: &str, text: &str) -> String {
     if text.is_empty() || text.starts_with(collection) { text.to_owned() } else { format!("{collection}{text}") }
 }

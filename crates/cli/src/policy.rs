@@ -7,6 +7,7 @@ use waypost_proto::admin_v1 as v1;
 use waypost_proto::admin_v1::policy_service_client::PolicyServiceClient;
 
 use crate::failure::Failure;
+use crate::named;
 use crate::output;
 use crate::piped;
 use crate::server::{EditArgs, ListArgs, ServerArgs, connect, pages, print_list, print_one};
@@ -74,12 +75,8 @@ async fn client(args: &ServerArgs) -> Result<PolicyServiceClient, Failure> {
     Ok(PolicyServiceClient::new(connect(args).await?))
 }
 
-fn name(version: &str) -> String {
-    if version.starts_with("policies/") { version.to_owned() } else { format!("policies/{version}") }
-}
-
 async fn show(args: PolicyShowArgs) -> Result<(), Failure> {
-    let request = v1::GetPolicyRequest { name: args.policy.as_deref().map(name).unwrap_or_default() };
+    let request = v1::GetPolicyRequest { name: args.policy.as_deref().map(named::policy).unwrap_or_default() };
     let policy = client(&args.server).await?.get_policy(request).await?.into_inner().policy.unwrap_or_default();
     if args.text {
         return output::line(policy.text.trim_end());

@@ -37,7 +37,10 @@ pub struct SendArgs {
     #[command(flatten)]
     content: ContentArgs,
     /// The whole request as JSON (proto/send-request.schema.json); - for standard input
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["to", "number", "id"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = [
+        "to", "number", "id", "conversation", "event", "asked", "category", "expires", "urgent", "last_seen", "force",
+        "strict_order", "shorten", "take_thread", "bot",
+    ])]
     request: Option<PathBuf>,
     /// To whom: a number with its country code, a business-scoped user id, or contacts/ID
     #[arg(long, value_name = "CONTACT", required_unless_present = "request")]

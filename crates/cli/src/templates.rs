@@ -10,6 +10,7 @@ use waypost_proto::sends::parse_values;
 
 use crate::failure::Failure;
 use crate::messages::preview_lines;
+use crate::named;
 use crate::output;
 use crate::piped;
 use crate::send::ValueArgs;
@@ -92,10 +93,6 @@ async fn client(args: &ServerArgs) -> Result<TemplateServiceClient, Failure> {
     Ok(TemplateServiceClient::new(connect(args).await?))
 }
 
-fn name(template: &str) -> String {
-    if template.starts_with("templates/") { template.to_owned() } else { format!("templates/{template}") }
-}
-
 async fn list(args: TemplateListArgs) -> Result<(), Failure> {
     let client = client(&args.list.server).await?;
     let asked =
@@ -112,7 +109,7 @@ async fn list(args: TemplateListArgs) -> Result<(), Failure> {
 }
 
 async fn show(args: TemplateArgs) -> Result<(), Failure> {
-    let request = v1::GetTemplateRequest { name: name(&args.template) };
+    let request = v1::GetTemplateRequest { name: named::template(&args.template) };
     let template = client(&args.server).await?.get_template(request).await?.into_inner().template;
     print_one(args.server.json, &template.unwrap_or_default())
 }
@@ -133,7 +130,7 @@ async fn preview(args: TemplatePreviewArgs) -> Result<(), Failure> {
             .map_err(|violations| Failure::config(format!("{}: {violations}", file.display())))?,
         None => args.values.into_wire(),
     };
-    let request = v1::PreviewTemplateRequest { name: name(&args.template), values: Some(values) };
+    let request = v1::PreviewTemplateRequest { name: named::template(&args.template), values: Some(values) };
     let answer = client(&args.server).await?.preview_template(request).await?.into_inner();
     if args.server.json {
         output::line(&to_json(&answer, true).to_string())?;

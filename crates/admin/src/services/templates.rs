@@ -1,6 +1,6 @@
 //! The registry of templates.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use tonic::Request;
 use waypost_domain::WabaId;
@@ -127,32 +127,38 @@ impl Templates {
         let listed_at = store.now().await?;
         let listed = source.templates(account).await;
         let listed = listed.map_err(|error| precondition("NOT_LISTED", account.as_str(), error.to_string()))?;
-        let before = store.templates(Some(account)).await?;
-        let known = |row: &TemplateRow| before.iter().find(|one| is_one(one, row));
-        let count = |wanted: &dyn Fn(&&TemplateRow) -> bool, rows: &[TemplateRow]| {
-            i32::try_from(rows.iter().filter(wanted).count()).unwrap_or(i32::MAX)
-        };
-        answer.listed += count(&|_| true, &listed);
-        answer.added += count(&|row| known(row).is_none(), &listed);
-        answer.changed += count(&|row| known(row).is_some_and(|one| one.template != row.template), &listed);
-        answer.deleted += count(&|one| !listed.iter().any(|row| is_one(one, row)), &before);
-        if !validate_only {
-            let rows: Vec<TemplateRow> =
-                listed.into_iter().map(|row| TemplateRow { updated_at: listed_at, ..row }).collect();
-            store.replace_templates(account, &rows, listed_at).await?;
+        let before: HashMap<String, TemplateRow> =
+            store.templates(Some(account)).await?.into_iter().map(|row| (row.news_name(), row)).collect();
+        let mut rows = listed.rows;
+        let mut named = HashSet::new();
+        let (mut added, mut changed) = (0, 0);
+        for row in &mut rows {
+            row.updated_at = listed_at;
+            let name = row.news_name();
+            match before.get(&name) {
+                Some(known) => {
+                    row.keep_pause(Some(&known.template));
+                    changed += i32::from(known.template != row.template);
+                }
+                None => added += 1,
+            }
+            named.insert(name);
+        }
+        let is_whole = listed.unreadable == 0;
+        let gone = before.keys().filter(|name| is_whole && !named.contains(*name)).count();
+        answer.listed += i32::try_from(rows.len()).unwrap_or(i32::MAX);
+        answer.added += added;
+        answer.changed += changed;
+        answer.deleted += i32::try_from(gone).unwrap_or(i32::MAX);
+        if validate_only {
+            return Ok(());
+        }
+        match is_whole {
+            true => store.replace_templates(account, &rows, listed_at).await?,
+            false => store.keep_listed_templates(account, &rows, listed_at).await?,
         }
         Ok(())
     }
-}
-
-/// Whether both are one language of one template.
-fn is_one(one: &TemplateRow, other: &TemplateRow) -> bool {
-    let name = RegistryName {
-        account: one.waba.clone(),
-        name: one.template.name.clone(),
-        language: one.template.language.clone(),
-    };
-    name.is_of(&other.waba, &other.template)
 }
 
 fn wire(row: &TemplateRow) -> v1::Template {

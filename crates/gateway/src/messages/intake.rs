@@ -64,7 +64,10 @@ impl Messages {
                 let found = store.owned_conversation(id).await?.filter(is_theirs);
                 Some(found.ok_or_else(|| invalid("message.conversation", problem))?)
             }
-            None => store.unresolved_conversation(&parts, &request.number).await?,
+            None => match store.unresolved_conversation(&parts, &request.number).await? {
+                None => self.conversation_before(&request).await?,
+                open => open,
+            },
         };
         if caller.bound_to.is_some() {
             let team = conversation.as_ref().and_then(|conversation| conversation.team.as_ref());
@@ -75,6 +78,16 @@ impl Messages {
         request.conversation = conversation.map(|conversation| conversation.id);
         let ends_at = ends_at(&request);
         Ok(NewSend { request, ends_at, resend_of })
+    }
+
+    /// Of the same request, if it was kept before: its conversation may have ended since.
+    async fn conversation_before(&self, request: &SendRequest) -> Result<Option<OwnedConversation>> {
+        let row = self.row(&request.id).await?.map(|row| row.request);
+        let same = row.filter(|row| row.author == request.author && row.number == request.number);
+        match same.and_then(|row| row.conversation) {
+            Some(id) => Ok(self.shared.store.owned_conversation(id).await?),
+            None => Ok(None),
+        }
     }
 }
 

@@ -1,8 +1,6 @@
 //! Templates of the registry as they are shown, and the names that they have.
 
-use waypost_domain::template::{
-    Layout, ParameterFormat, Quality, Template, TemplateButton, TemplateHeader, is_same_language,
-};
+use waypost_domain::template::{Layout, ParameterFormat, Template, TemplateButton, TemplateHeader, is_same_language};
 use waypost_domain::{Timestamp, WabaId};
 
 use super::request::wire_category;
@@ -38,19 +36,13 @@ pub fn wire_registered(account: &WabaId, template: &Template, updated_at: Timest
         ParameterFormat::Positional => "positional",
         ParameterFormat::Named => "named",
     };
-    let quality = match template.quality {
-        Quality::Green => "green",
-        Quality::Yellow => "yellow",
-        Quality::Red => "red",
-        Quality::Unknown => "unknown",
-    };
     v1::Template {
         name: format!("templates/{account}/{}/{}", template.name, template.language),
         status: template.status.as_str().to_owned(),
         category: wire_category(template.category).into(),
         announced_category: template.announced_category.map(wire_category).unwrap_or_default().into(),
         parameter_format: parameter_format.to_owned(),
-        quality: quality.to_owned(),
+        quality: template.quality.as_str().to_owned(),
         ttl_seconds: template.ttl_s.unwrap_or_default(),
         pause_end_time: template.paused_until.map(time),
         layout: Some(layout(&template.layout)),

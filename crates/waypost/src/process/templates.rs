@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use waypost_admin::{NotListed, TemplateSource};
+use waypost_admin::{NotListed, TemplateList, TemplateSource};
 use waypost_domain::{Timestamp, WabaId};
 use waypost_graph_client::GraphApi;
 use waypost_store::TemplateRow;
@@ -15,19 +15,15 @@ struct MetaLists(GraphApi);
 
 #[async_trait]
 impl TemplateSource for MetaLists {
-    async fn templates(&self, account: &WabaId) -> Result<Vec<TemplateRow>, NotListed> {
+    async fn templates(&self, account: &WabaId) -> Result<TemplateList, NotListed> {
         let listed = self.0.templates(account.as_str()).await.map_err(|error| NotListed(error.to_string()))?;
-        if listed.unreadable > 0 {
-            // What is missing in a list counts as deleted.
-            return Err(NotListed(format!("{} of its templates are unreadable", listed.unreadable)));
-        }
         let row = |one: waypost_cloud_api::answer::TemplateListed| TemplateRow {
             waba: account.clone(),
             template: one.registered(),
             meta_id: one.id.unwrap_or_default(),
             updated_at: Timestamp::from_millis(0),
         };
-        Ok(listed.items.into_iter().map(row).collect())
+        Ok(TemplateList { rows: listed.items.into_iter().map(row).collect(), unreadable: listed.unreadable })
     }
 }
 

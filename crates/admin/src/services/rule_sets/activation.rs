@@ -13,7 +13,7 @@ use waypost_proto::reasons::NO_ACTIVATION;
 use waypost_store::{Activation, InForce, TrialRow};
 
 use super::super::titles::add_titles;
-use super::super::versions::{VersionChange, number_of, version};
+use super::super::versions::{VersionChange, number_of};
 use super::looked::{VersionsLook, file_decides};
 use super::team_queues::TeamsLook;
 use super::wire::ACTIVATION;
@@ -157,11 +157,10 @@ impl RuleSets {
             }
             Err(refusal) => Err(refusal),
         };
-        let shared = self.shared.clone();
         let activation = change(&self.shared.store, mutation, move |tx| {
             Box::pin(async move {
                 let (next, looks) = next?;
-                put(tx, shared, next, looks, how).await.map(answer)
+                put(tx, next, looks, how).await.map(answer)
             })
         });
         Ok(activation.await?.into_answer())
@@ -206,19 +205,13 @@ fn seen(before: Option<&Activation>) -> String {
     before.map(wire::etag).unwrap_or_default()
 }
 
-async fn put(
-    tx: &mut Tx,
-    shared: Shared,
-    next: Next,
-    (versions, teams): (VersionsLook, TeamsLook),
-    how: How,
-) -> Result<Put> {
+async fn put(tx: &mut Tx, next: Next, (versions, teams): (VersionsLook, TeamsLook), how: How) -> Result<Put> {
     let previous = tx.activation().await?.map(|before| wire::activation(&before));
     let current = previous.as_ref().map_or("0", |before| &before.etag);
     for etag in &how.etags {
         check_etag(ACTIVATION, etag, current)?;
     }
-    check_versions(&shared, &next.in_force, &versions).await?;
+    check_versions(tx, &next.in_force, &versions).await?;
     let mut warnings = versions.warnings(how.force)?;
     warnings.extend(teams.warnings(tx, how.force).await?);
     warnings.extend(trial_goes_on(&next));
@@ -240,16 +233,15 @@ fn trial_goes_on(next: &Next) -> Option<String> {
 }
 
 /// Versions that can be activated, with numbers that exist; says of each what does not fit.
-async fn check_versions(shared: &Shared, in_force: &InForce, versions: &VersionsLook) -> Result<()> {
+async fn check_versions(tx: &mut Tx, in_force: &InForce, versions: &VersionsLook) -> Result<()> {
     for number in in_force.numbers() {
-        let name = wire::name(number);
-        let row = version(shared, "activation", &name).await?;
+        let row = tx.rule_set(number).await?.ok_or_else(|| not_found(wire::name(number)))?;
         if row.checked_at.is_none() {
             return Err(versions.refused_draft(number));
         }
     }
     let Some(trial) = &in_force.trial else { return Ok(()) };
-    let known = shared.store.numbers().await?;
+    let known = tx.numbers().await?;
     let mut violations = Violations::default();
     for number in &trial.numbers {
         let exists = known.iter().any(|row| row.name == *number);

@@ -13,14 +13,14 @@ use waypost_proto::sends_v1 as sends;
 use waypost_store::{Store, StoreOptions, StoreUrl};
 
 use super::*;
-use crate::{NotListed, TeamQueues};
+use crate::{NotListed, TeamQueues, TemplateList};
 
 #[derive(Default)]
-struct Listed(Mutex<Option<Vec<TemplateRow>>>);
+struct Listed(Mutex<Option<TemplateList>>);
 
 #[tonic::async_trait]
 impl TemplateSource for Listed {
-    async fn templates(&self, _: &WabaId) -> Result<Vec<TemplateRow>, NotListed> {
+    async fn templates(&self, _: &WabaId) -> Result<TemplateList, NotListed> {
         self.0.lock().unwrap().clone().ok_or_else(|| NotListed("status 500".to_owned()))
     }
 }
@@ -89,26 +89,46 @@ fn row(name: &str, status: TemplateStatus) -> TemplateRow {
     TemplateRow { waba: WabaId::new("7"), meta_id: String::new(), template, updated_at: Timestamp::from_millis(0) }
 }
 
+const fn whole(rows: Vec<TemplateRow>) -> TemplateList {
+    TemplateList { rows, unreadable: 0 }
+}
+
 #[tokio::test]
 async fn a_list_replaces_what_was_known_and_is_counted() {
     let scene = Scene::new().await;
     assert!(scene.sync(false).await.unwrap_err().to_string().contains("status 500"), "nothing is taken for gone");
-    *scene.listed.0.lock().unwrap() = Some(vec![row("a", TemplateStatus::Approved), row("b", TemplateStatus::Paused)]);
+    *scene.listed.0.lock().unwrap() =
+        Some(whole(vec![row("a", TemplateStatus::Approved), row("b", TemplateStatus::Paused)]));
     let counted = scene.sync(true).await.unwrap();
     assert_eq!((counted.listed, counted.added, scene.names().await), (2, 2, vec![]), "it was only counted");
     scene.sync(false).await.unwrap();
     assert_eq!(scene.names().await, ["templates/7/a/en_US", "templates/7/b/en_US"]);
-    *scene.listed.0.lock().unwrap() = Some(vec![row("a", TemplateStatus::Disabled)]);
+    *scene.listed.0.lock().unwrap() = Some(whole(vec![row("a", TemplateStatus::Disabled)]));
     let counted = scene.sync(false).await.unwrap();
     assert_eq!((counted.listed, counted.added, counted.changed, counted.deleted), (1, 0, 1, 1));
     assert_eq!(scene.names().await, ["templates/7/a/en_US"]);
+}
+
+/// A webhook told when a pause ends, which no list says; and what a list could not be read of is not gone.
+#[tokio::test]
+async fn a_sync_keeps_the_end_of_a_pause_and_what_it_could_not_read() {
+    let scene = Scene::new().await;
+    let mut paused = row("a", TemplateStatus::Paused);
+    paused.template.paused_until = Some(Timestamp::from_millis(9));
+    scene.templates.shared.store.keep_templates(&[paused.clone(), row("b", TemplateStatus::Approved)]).await.unwrap();
+    let rows = vec![row("a", TemplateStatus::Paused)];
+    *scene.listed.0.lock().unwrap() = Some(TemplateList { rows, unreadable: 1 });
+    let counted = scene.sync(false).await.unwrap();
+    assert_eq!((counted.listed, counted.added, counted.changed, counted.deleted), (1, 0, 0, 0));
+    let kept = scene.templates.shared.store.templates(None).await.unwrap();
+    assert_eq!((kept.len(), kept[0].template.paused_until), (2, paused.template.paused_until));
 }
 
 #[tokio::test]
 async fn a_preview_shows_what_is_read_or_says_what_is_missing() {
     let scene = Scene::new().await;
     *scene.listed.0.lock().unwrap() =
-        Some(vec![row("a", TemplateStatus::Approved), row("b", TemplateStatus::Disabled)]);
+        Some(whole(vec![row("a", TemplateStatus::Approved), row("b", TemplateStatus::Disabled)]));
     scene.sync(false).await.unwrap();
     let preview = async |name: &str, texts: &[&str]| {
         let parameter = |text: &&str| sends::Parameter {

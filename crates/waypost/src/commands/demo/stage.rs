@@ -66,8 +66,8 @@ impl Stage {
 /// Meta's list is read and kept, as `waypost templates sync` does.
 async fn register_templates(config: &Config, store: &Store, account: &WabaId) -> Result<(), Failure> {
     let Some(source) = templates::source(config)? else { return Ok(()) };
-    let rows = source.templates(account).await.map_err(Failure::failed)?;
-    store.keep_templates(&rows).await.map_err(|error| Failure::failed(format!("store: {error}")))
+    let listed = source.templates(account).await.map_err(Failure::failed)?;
+    store.keep_templates(&listed.rows).await.map_err(|error| Failure::failed(format!("store: {error}")))
 }
 
 fn template(name: &str, category: &str, body: &str) -> Value {

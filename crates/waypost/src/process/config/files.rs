@@ -65,7 +65,7 @@ impl Config {
             files.extend(ingress.verify_token_file.iter().map(|file| ("ingress.verify_token_file", file)));
             files.extend(ingress.tls_key_file.iter().map(|file| ("ingress.tls_key_file", file)));
         }
-        if of(Component::Sender) {
+        if of(Component::Sender) || components.iter().any(Component::answers_grpc) {
             files.extend(self.graph.token_file.iter().map(|file| ("graph.token_file", file)));
             files.extend(self.graph.app_token_file.iter().map(|file| ("graph.app_token_file", file)));
         }
