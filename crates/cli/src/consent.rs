@@ -62,8 +62,8 @@ pub(crate) struct EntryArgs {
   waypost consent grant '+34 600 000 107' --category marketing --source checkout \\
     --wording 'Send me offers by WhatsApp' --wording-version 3 --language en
 
-Only what the customer said after a stop lifts it. Consent needs the wording and where it was collected: an auditor asks for
-both.")]
+Only what the customer said after a stop lifts it. Consent needs the wording and where it was
+collected: an auditor asks for both.")]
 pub struct ConsentGrantArgs {
     /// To what; once for each
     #[arg(long = "category", value_enum, required = true)]
@@ -99,8 +99,8 @@ pub(crate) enum BasisName {
 #[command(after_help = "Example:
   waypost consent withdraw '+34 600 000 107' --source 'phone call'
 
-Without --category it is a stop: it covers all that the brand begins, whatever was granted. Answers go on inside a customer
-service window that a later message of the customer opens.")]
+Without --category it is a stop: it covers all that the brand begins, whatever was granted. People may
+finish the conversation in which it was said; programs answer once the customer has written again.")]
 pub struct ConsentWithdrawArgs {
     /// Only of this; once for each
     #[arg(long = "category", value_enum)]

@@ -26,12 +26,13 @@ use crate::times::span;
     group = ArgGroup::new("what").required(true).args(["text", "template", "image", "document", "request"]),
     after_help = "Examples:
   waypost send 'Your parcel is here' --to '+34 600 000 107' --number support-es
-  waypost send --template order_update --value 17 --value tomorrow --to ES.13491208655302741918 --number support-es \\
-    --event orders/17 --validate-only
+  waypost send --template order_update --value 17 --value tomorrow --event orders/17 \\
+    --to ES.13491208655302741918 --number support-es --validate-only
   waypost send --request request.json --wait
 
-Whether a message may go is decided when it is its turn; --validate-only tells how that would end now, with what the customer
-would read of a template, and keeps nothing. The same --id again is the same message, however often it is sent."
+Whether a message may go is decided when it is its turn; --validate-only tells how that would end
+now, with what the customer would read of a template, and keeps nothing. The same --id again is the
+same message, however often it is sent."
 )]
 pub struct SendArgs {
     #[command(flatten)]
@@ -75,7 +76,7 @@ pub struct SendArgs {
     /// Send it although the customer has written since
     #[arg(long)]
     force: bool,
-    /// Only after the message before it was delivered
+    /// Only after the message before it was delivered, which is waited for a minute at most
     #[arg(long)]
     strict_order: bool,
     /// Cut labels and texts that are too long
@@ -93,7 +94,7 @@ pub struct SendArgs {
     /// Wait until it is delivered, or ended otherwise, which fails
     #[arg(long, conflicts_with = "validate_only")]
     wait: bool,
-    /// How long --wait waits
+    /// How long --wait waits, e.g. 10m or 2h
     #[arg(long, value_name = "TIME", value_parser = span, default_value = "2m")]
     wait_timeout: Duration,
     #[command(flatten)]

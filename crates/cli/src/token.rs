@@ -40,9 +40,10 @@ pub enum TokenCommand {
   waypost token create --config waypost.toml --role agent --team billing --expires 90d
   waypost token create --server https://waypost.example.com:9465 --token-file token --role viewer
 
-Roles: viewer (looks), editor (keeps customer data current), publisher (changes what is in force), compliance (reads the
-audit log and customer data), operator (runs the system), agent (sees what concerns the --team named). They do not
-include one another.")]
+Roles: viewer (looks), editor (keeps customer data current), publisher (changes what is in force),
+compliance (reads the audit log and customer data, keeps consent and policy), operator (runs the
+system, sends), agent (sees what concerns the --team named, and sends there). They do not include
+one another.")]
 pub struct TokenCreateArgs {
     /// What it may do; may be given several times
     #[arg(long, value_name = "ROLE", required = true, value_parser = role_parser())]

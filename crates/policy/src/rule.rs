@@ -39,7 +39,7 @@ macro_rules! rules {
 
 rules! {
     // Of the request itself.
-    Expired: "expired", "It is of no use any more.", "send it anew, with a later expires_at";
+    Expired: "expired", "It is of no use any more.", "send it anew, with a later expire_time";
     ContentMissing: "content_missing", "Something that WhatsApp needs is not there.", "fill in the field";
     ContentInvalid: "content_invalid", "WhatsApp would not take this.", "change the field";
     ContentTooLong: "content_too_long", "A text is longer than WhatsApp takes.",
@@ -102,7 +102,7 @@ rules! {
         "another channel; utility templates and answers go";
     CodeToUserId: "code_to_user_id", "One-time codes go to phone numbers only, and none is known.",
         "ask for the number, or use another channel";
-    CodeWithoutEnd: "code_without_end", "It is not said when the code dies.", "give expires_at";
+    CodeWithoutEnd: "code_without_end", "It is not said when the code dies.", "give expire_time";
     CodeOutlived: "code_outlived", "WhatsApp could deliver the code after it has died.",
         "a shorter message_send_ttl_seconds in the template, or a code that lives longer";
 

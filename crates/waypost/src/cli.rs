@@ -91,7 +91,8 @@ pub(crate) struct DemoArgs {
     /// Messages per second; 0 for as fast as it goes
     #[arg(long, value_name = "N", default_value_t = 40.0)]
     pub(crate) rate: f64,
-    /// Print only the summary, as one JSON object: accepted, routed, duplicates, by_team, latency_ms, answers
+    /// Print only the summary, as one JSON object: accepted, routed, repeated, duplicates, by_team,
+    /// latency_ms, answers
     #[arg(long)]
     pub(crate) json: bool,
     /// Rules to use instead of the sample rules

@@ -19,7 +19,7 @@ use waypost_domain::phone::PhoneError;
   waypost sandbox fault --times 3 refuse 130429
   waypost sandbox accepted
 
-It runs until Ctrl-C or SIGTERM. The verbs ask the one at --sandbox (WAYPOST_SANDBOX)."
+It runs until Ctrl-C or SIGTERM. The verbs ask the one at their --sandbox (WAYPOST_SANDBOX)."
 )]
 pub(crate) struct SandboxArgs {
     #[command(subcommand)]
@@ -55,7 +55,7 @@ pub(crate) struct SandboxRunArgs {
     /// The number of somebody who has WhatsApp; may be given several times
     #[arg(long, value_name = "NUMBER", value_parser = super::phone)]
     pub(crate) customer: Vec<String>,
-    /// Everybody has WhatsApp: a number is a customer from its first message on
+    /// Everybody has WhatsApp: a number is a customer from the first message to it on
     #[arg(long)]
     pub(crate) anyone: bool,
     /// Take a number without + as one with its country code, and not as one of the sender's country

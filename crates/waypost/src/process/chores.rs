@@ -17,7 +17,7 @@ section! {
         inbox_days: u32 = 9,
         /// Bodies of messages that are kept; and a customer's words that are too few to know the language by, after the last.
         bodies_days: u32 = 30,
-        /// Delivery states of what was sent.
+        /// Statuses as Meta told them; how far a message to a customer has come stays with it.
         statuses_days: u32 = 8,
         /// Changes of accounts, numbers and templates.
         changes_days: u32 = 30,
