@@ -51,7 +51,7 @@ pub struct TemplateArgs {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = "Meta tells of changes by itself, and the lists are read every hour; this is for what was missed.")]
+#[command(after_help = "Meta tells of changes, and the lists are read every hour: this is for what was missed.")]
 pub struct TemplateSyncArgs {
     /// Only of this WhatsApp Business Account, by Meta's id; of all that numbers belong to where left out
     #[arg(long, value_name = "ID", default_value = "")]
