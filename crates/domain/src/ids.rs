@@ -135,6 +135,11 @@ meta_id! {
     WabaId
 }
 
+impl WabaId {
+    /// The account of a webhook that was sent as a test, by Meta's dashboard or by us: no account has it.
+    pub const TEST: &str = "0";
+}
+
 /// What we call one of the business's numbers (`support-es`), whatever Meta's id for it is today. Rules,
 /// conversations and windows use the name. 1 to 64 characters, no control characters.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -17,5 +17,5 @@ mod test_bus;
 pub use asked::AskedTeams;
 pub use numbers::{KnownNumber, Numbers};
 pub use rules::{Rules, RulesError, RulesInForce};
-pub use sending::{OurNumber, Question, Sending, SendingLive};
+pub use sending::{OurNumber, PORTFOLIO, Question, Sending, SendingLive};
 pub use teams::{FoundQueues, TeamDirectory, queues_of};

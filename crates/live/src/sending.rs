@@ -16,7 +16,7 @@ use waypost_policy::PolicyData;
 use waypost_policy::asked::{Bar, Barred, Health, Payment};
 use waypost_store::{BarScope, BarWhat, SendBar, Store, StoreError};
 
-pub use question::{Question, reach};
+pub use question::{PORTFOLIO, Question, reach};
 
 const POLL_EVERY: Duration = Duration::from_secs(1);
 
@@ -151,7 +151,7 @@ impl Sending {
     /// What may not be sent from this number, for policy to judge.
     pub fn health(&self, number: &OurNumber, now: Timestamp) -> Health {
         let mut health = Health::default();
-        for bar in self.bars.iter().filter(|bar| bar.until.is_none_or(|until| now < until)) {
+        for bar in self.bars.iter().filter(|bar| bar.is_in_force(now)) {
             let is_account =
                 bar.scope == BarScope::App || bar.scope == BarScope::Account && bar.name == number.waba.as_str();
             let list = match bar.scope {
@@ -175,6 +175,16 @@ impl Sending {
             list.push(Bar { what, until: bar.until, why: bar.why.clone() });
         }
         health
+    }
+
+    /// The numbers that a bar is about.
+    pub fn barred_numbers(&self, bar: &SendBar) -> impl Iterator<Item = &OurNumber> {
+        self.numbers.values().filter(move |number| match bar.scope {
+            // Of a template no more is known here than that it is one of an account.
+            BarScope::App | BarScope::Country | BarScope::Template => true,
+            BarScope::Account => bar.name == number.waba.as_str(),
+            BarScope::Number => bar.name == number.name.as_str(),
+        })
     }
 
     /// Whether nothing at all may be sent from this number, so that nothing need be looked at.

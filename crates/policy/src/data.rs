@@ -133,6 +133,23 @@ pub struct MessagingLimit {
     pub unknown_tier: u32,
 }
 
+impl MessagingLimit {
+    /// How many customers Meta's word for the limit allows; `None`: as many as one likes.
+    pub fn places(&self, tier: Option<&str>) -> Option<u32> {
+        let Some(tier) = tier else { return Some(self.unknown_tier) };
+        if self.unlimited.iter().any(|word| word == tier) {
+            return None;
+        }
+        Some(self.tiers.get(tier).copied().unwrap_or(self.unknown_tier))
+    }
+
+    /// How many of so many are kept for urgent sends: never all of them.
+    pub fn reserve(&self, places: u32) -> u32 {
+        let share = u64::from(places) * u64::from(self.reserve_percent);
+        u32::try_from(share.div_ceil(100)).unwrap_or(places).min(places.saturating_sub(1))
+    }
+}
+
 /// Where WhatsApp does not serve businesses, or not with everything.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -8,7 +8,7 @@ use waypost_domain::team::Priority;
 use waypost_domain::{Category, Timestamp};
 
 use crate::asked::Asked;
-use crate::data::{Cap, MessagingLimit};
+use crate::data::Cap;
 use crate::going::Going;
 use crate::rule::Rule;
 use crate::verdict::{Answer, Finding, Halt, refuse};
@@ -57,10 +57,11 @@ pub(crate) fn place(asked: &Asked<'_>, going: &Going<'_>) -> Answer<bool> {
     if !going.is_template() || asked.conversation.window.is_open(asked.now) || places.has_contact {
         return Ok(false);
     }
-    let Some(limit) = limit(&asked.data.messaging_limit, places.tier) else { return Ok(true) };
+    let data = &asked.data.messaging_limit;
+    let Some(limit) = data.places(places.tier) else { return Ok(true) };
     let reserve = match asked.request.priority {
         Priority::Urgent => 0,
-        Priority::Normal => reserve(limit, asked.data.messaging_limit.reserve_percent),
+        Priority::Normal => data.reserve(limit),
     };
     if places.used < limit - reserve {
         return Ok(true);
@@ -76,19 +77,4 @@ fn free_at(cap: Cap, sent_at: &[Timestamp], now: Timestamp) -> Option<Timestamp>
     let over = counted.len().checked_sub(cap.messages as usize)?;
     counted.sort_unstable();
     counted.get(over).copied()
-}
-
-/// `None`: there is no limit.
-fn limit(data: &MessagingLimit, tier: Option<&str>) -> Option<u32> {
-    let Some(tier) = tier else { return Some(data.unknown_tier) };
-    if data.unlimited.iter().any(|word| word == tier) {
-        return None;
-    }
-    Some(data.tiers.get(tier).copied().unwrap_or(data.unknown_tier))
-}
-
-/// At most what the limit leaves for one customer.
-fn reserve(limit: u32, percent: u8) -> u32 {
-    let share = u64::from(limit) * u64::from(percent);
-    u32::try_from(share.div_ceil(100)).unwrap_or(limit).min(limit.saturating_sub(1))
 }

@@ -22,7 +22,7 @@ pub(crate) async fn follow_up(sender: &Sender, landed: Vec<Landed>, now: Timesta
         }
         for effect in outcome.effects {
             let done = match effect {
-                Effect::Bar(bar) => store.bar_sends(&bar).await,
+                Effect::Bar(bar) => store.bar_sends(&bar.after(&sender.sending.current().bars)).await,
                 Effect::HoldTemplate { for_ever } => hold(store, &flight, for_ever, now).await,
                 Effect::RefreshTemplates => store.want_templates(&flight.waba, now).await,
                 Effect::Heard
@@ -57,7 +57,7 @@ async fn alert(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let bar = outcome.effects.iter().find_map(|effect| match effect {
-        Effect::Bar(bar) if bar.scope != BarScope::Country => Some(bar),
+        Effect::Bar(new) if new.bar.scope != BarScope::Country => Some(&new.bar),
         _ => None,
     });
     let (scope, name, why) = match bar {

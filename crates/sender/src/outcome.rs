@@ -77,7 +77,7 @@ pub enum Effect {
     SlowNumber(Duration),
     SlowAll(Duration),
     BlockPair(Duration),
-    Bar(SendBar),
+    Bar(NewBar),
     /// The customer stopped marketing.
     WithdrawMarketing,
     CloseWindow,
@@ -86,6 +86,32 @@ pub enum Effect {
         for_ever: bool,
     },
     RefreshTemplates,
+}
+
+/// A bar to be set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewBar {
+    /// As it is for the first time.
+    pub bar: SendBar,
+    /// How long it lasts each time in a row; `None`: as it says.
+    pub tried_again: Option<BackOff>,
+}
+
+impl NewBar {
+    /// As it is after those before. It follows its predecessor in a row if Meta refuses again within as long as that one
+    /// lasted; what comes while that one is in force was under way when it was set, and counts as the same refusal.
+    pub fn after(self, before: &[SendBar]) -> SendBar {
+        let Self { bar, tried_again } = self;
+        let Some(back_off) = tried_again else { return bar };
+        let before =
+            before.iter().find(|one| one.key() == bar.key()).and_then(|before| Some((before.step, before.until?)));
+        let step = match before {
+            Some((step, until)) if bar.since < until => step,
+            Some((step, until)) if bar.since <= until.plus(back_off.delay(step)) => step.saturating_add(1),
+            Some(_) | None => 0,
+        };
+        SendBar { step, until: Some(bar.since.plus(back_off.delay(step))), ..bar }
+    }
 }
 
 impl Flight {
@@ -136,7 +162,8 @@ fn not_sent(reason: &NotSent, flight: &Flight, now: Timestamp) -> Outcome {
         }
         NotSent::NoToken(_) => {
             let bar = bar(flight.about(), now, BarScope::Number, BarWhat::Everything, None, "there is no token");
-            let effects = vec![Effect::Bar(SendBar { until_token: true, ..bar })];
+            let bar = SendBar { until_token: true, ..bar };
+            let effects = vec![Effect::Bar(NewBar { bar, tried_again: None })];
             Outcome { answer: again, effects, alert: Some(Alert::NoToken), word: "later" }
         }
         NotSent::NotConnected(_) | NotSent::Cancelled => {
@@ -193,7 +220,7 @@ fn effect(change: Change, wait: Duration) -> Option<Effect> {
 }
 
 /// What may not be sent from now on, whether an answer said so or a status.
-pub(crate) fn bars(decision: &Decision, about: About<'_>, now: Timestamp) -> impl Iterator<Item = SendBar> {
+pub(crate) fn bars(decision: &Decision, about: About<'_>, now: Timestamp) -> impl Iterator<Item = NewBar> {
     let pause = match decision.action {
         Do::Pause { what, until } => Some(pausing(what, until, about, decision, now)),
         Do::Terminal | Do::RetryAfter(_) | Do::SettleThenRetry(_) => None,
@@ -201,12 +228,12 @@ pub(crate) fn bars(decision: &Decision, about: About<'_>, now: Timestamp) -> imp
     let country = about.country.filter(|_| matches!(decision.effect, Some(Change::BlockCountry)));
     let country = country.map(|country| {
         let bar = bar(about, now, BarScope::Country, BarWhat::Everything, None, decision.meaning);
-        SendBar { name: country.to_owned(), ..bar }
+        NewBar { bar: SendBar { name: country.to_owned(), ..bar }, tried_again: None }
     });
     pause.into_iter().chain(country)
 }
 
-fn pausing(what: Scope, until: Until, about: About<'_>, decision: &Decision, now: Timestamp) -> SendBar {
+fn pausing(what: Scope, until: Until, about: About<'_>, decision: &Decision, now: Timestamp) -> NewBar {
     let (scope, barred) = match what {
         Scope::App => (BarScope::App, BarWhat::Everything),
         Scope::Number => (BarScope::Number, BarWhat::Everything),
@@ -217,12 +244,13 @@ fn pausing(what: Scope, until: Until, about: About<'_>, decision: &Decision, now
         Scope::AccountTemplates => (BarScope::Account, BarWhat::Templates),
         Scope::AccountPaid => (BarScope::Account, BarWhat::Paid),
     };
-    let (ends, until_token) = match until {
-        Until::NewToken => (None, true),
-        Until::Person => (None, false),
-        Until::Tried(back_off) => (Some(now.plus(back_off.delay(0))), false),
+    let tried_again = match until {
+        Until::NewToken | Until::Person => None,
+        Until::Tried(back_off) => Some(back_off),
     };
-    SendBar { until_token, ..bar(about, now, scope, barred, ends, decision.meaning) }
+    let ends = tried_again.map(|back_off| now.plus(back_off.delay(0)));
+    let until_token = matches!(until, Until::NewToken);
+    NewBar { bar: SendBar { until_token, ..bar(about, now, scope, barred, ends, decision.meaning) }, tried_again }
 }
 
 fn bar(
@@ -240,4 +268,36 @@ fn bar(
     };
     let (why, origin) = (why.to_owned(), BarOrigin::Answer);
     SendBar { scope, name, what, since: now, until, until_token: false, step: 0, why, origin }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refusals_in_a_row_make_waits_grow() {
+        let (number, waba) = (NumberName::new("support").expect("a name"), WabaId::new("1"));
+        let about = About { number: &number, waba: &waba, country: None };
+        let hour = Duration::from_secs(60 * 60);
+        let at = |hours: u32| Timestamp::from_millis(1_000_000).plus(hour * hours);
+        let set = |now: Timestamp, before: &[SendBar]| {
+            let new = bar(about, now, BarScope::Number, BarWhat::Templates, Some(now.plus(hour)), "spam");
+            NewBar { bar: new, tried_again: Some(BackOff::Hours) }.after(before)
+        };
+        let first = set(at(0), &[]);
+        assert_eq!((first.step, first.until), (0, Some(at(1))));
+        let of_another = SendBar { name: "sales".to_owned(), ..first.clone() };
+        assert_eq!(set(at(1), &[of_another]).step, 0);
+        // It was under way when the first was set.
+        let beside = set(at(0).plus_millis(9), std::slice::from_ref(&first));
+        assert_eq!((beside.step, beside.until), (0, Some(at(1).plus_millis(9))));
+        let second = set(at(2), std::slice::from_ref(&first));
+        assert_eq!((second.step, second.until), (1, Some(at(4))));
+        let third = set(at(4), std::slice::from_ref(&second));
+        assert_eq!((third.step, third.until), (2, Some(at(8))));
+        // It was good for as long as it had been bad.
+        assert_eq!(set(at(13), &[third]).step, 0);
+        let lasting = NewBar { bar: SendBar { until: None, ..second.clone() }, tried_again: None };
+        assert_eq!(lasting.after(&[second]).until, None);
+    }
 }

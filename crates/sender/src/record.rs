@@ -122,7 +122,7 @@ impl RecordHandler {
         let Some(number) = sending.numbers.get(&failed.number) else { return Ok(()) };
         let decision = decide(&Failure::in_status(failed.code), Circumstances::default());
         let about = About { number: &failed.number, waba: &number.waba, country: None };
-        let bars: Vec<SendBar> = bars(&decision, about, now).collect();
+        let bars: Vec<SendBar> = bars(&decision, about, now).map(|bar| bar.after(&sending.bars)).collect();
         for bar in &bars {
             tx.bar_sends(bar).await?;
         }

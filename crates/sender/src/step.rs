@@ -2,6 +2,7 @@
 //! before the first byte of it leaves.
 
 use std::collections::{BTreeMap, HashSet};
+use std::time::Duration;
 
 use tokio::time::Instant;
 use tracing::debug;
@@ -11,15 +12,21 @@ use waypost_domain::{Category, ConsentEntryId, ContactId, ContactRecord, Decisio
 use waypost_fault::{self as fault, SENDER_IN_TRANSACTION};
 use waypost_live::sending::reach;
 use waypost_live::{OurNumber, Question, Sending};
+use waypost_policy::Rule;
 use waypost_policy::asked::OptInState;
 use waypost_policy::verdict::{Address, Allowed, Message, Verdict as Judged};
-use waypost_store::{Attempt, ClaimedSend, Fence, PortfolioUse, SendAnswered, SendFacts, SendTx, StoreError, Verdict};
+use waypost_store::{
+    Attempt, ClaimedSend, Fence, PortfolioUse, SendAnswered, SendFacts, SendRow, SendTx, StoreError, Verdict,
+};
 
 use crate::SENDER;
 use crate::config::SenderConfig;
 use crate::metrics;
 use crate::outcome::{Effect, Flight, Outcome};
 use crate::pace::Pace;
+
+/// Templates that are stored are known here within this time, at a pinch of the machine too.
+const TEMPLATES_KNOWN_WITHIN: Duration = Duration::from_secs(5);
 
 /// A request that may leave now.
 pub(crate) struct Departure {
@@ -139,6 +146,11 @@ impl Step<'_> {
         Ok(departures)
     }
 
+    /// What is known here may be older than the request by as long as it is looked at.
+    fn may_be_news(&self, row: &SendRow) -> bool {
+        self.now < row.request.created_at.plus(TEMPLATES_KNOWN_WITHIN)
+    }
+
     fn soon(&self, one: &ClaimedSend) -> Timestamp {
         let seconds = i64::from(self.sending.policy.recheck_soon_s);
         self.now.plus_millis(seconds * 1000).min(one.row.ends_at.max(self.now.plus_millis(1)))
@@ -196,6 +208,10 @@ impl Step<'_> {
             }
             Judged::Deferred { until, .. } => Verdict::Defer { until, verdict: Some(verdict) },
             Judged::Expired(_) => Verdict::End { state: SendState::Expired, verdict },
+            // Whoever has just read the templates anew may write at once.
+            Judged::Refused(finding) if finding.rule == Rule::TemplateUnknown && self.may_be_news(row) => {
+                Verdict::Defer { until: self.soon(one), verdict: Some(verdict) }
+            }
             Judged::Refused(_) => Verdict::End { state: SendState::Refused, verdict },
         })
     }

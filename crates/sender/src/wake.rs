@@ -7,13 +7,16 @@ use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
-use waypost_domain::NumberName;
+use waypost_domain::{NumberName, Timestamp};
 use waypost_graph_client::Messenger;
-use waypost_live::SendingLive;
-use waypost_store::{Store, StoreError};
+use waypost_live::{Sending, SendingLive};
+use waypost_store::{SendBar, Store, StoreError};
 
 /// How often is looked whether there is another token.
 const TOKEN_EVERY: Duration = Duration::from_secs(1);
+
+/// How many sends at once are made due that a bar had put off.
+const PULLED_MAX: u32 = 1_000;
 
 /// Tells that something may be due before its time was looked up.
 #[derive(Clone, Default)]
@@ -50,6 +53,7 @@ pub(crate) async fn watch(
     shutdown: CancellationToken,
 ) {
     let looking = async {
+        let mut before = sending.current();
         loop {
             tokio::select! {
                 () = wake.looker.notified() => {}
@@ -57,6 +61,8 @@ pub(crate) async fn watch(
             }
             let looked = async {
                 let (now, sending) = (store.now().await?, sending.current());
+                pull_forward(&store, &before, &sending, now).await?;
+                before = sending.clone();
                 // What waits behind a bar would wake everybody at each look.
                 let open = sending.numbers.values().filter(|number| !sending.is_stopped(number, now));
                 let names: Vec<NumberName> = open.map(|number| number.name.clone()).collect();
@@ -71,6 +77,27 @@ pub(crate) async fn watch(
         }
     };
     shutdown.run_until_cancelled(looking).await;
+}
+
+/// What was put off until the end of a bar goes on when the bar is lifted before that.
+async fn pull_forward(store: &Store, before: &Sending, sending: &Sending, now: Timestamp) -> Result<(), StoreError> {
+    let is_lifted = |bar: &&SendBar| {
+        bar.until.is_some_and(|until| now < until) && !sending.bars.iter().any(|one| one.key() == bar.key())
+    };
+    for bar in before.bars.iter().filter(is_lifted) {
+        let Some(until) = bar.until else { continue };
+        let names: Vec<NumberName> = sending.barred_numbers(bar).map(|number| number.name.clone()).collect();
+        let mut total = 0;
+        loop {
+            let pulled = store.pull_sends_forward(&names, until, now, PULLED_MAX).await?;
+            total += pulled;
+            if pulled < u64::from(PULLED_MAX) {
+                break;
+            }
+        }
+        info!(scope = bar.scope.as_str(), name = bar.name, what = bar.what.as_str(), sends = total, "a bar is lifted");
+    }
+    Ok(())
 }
 
 /// Lifts what waits for a new token as soon as there is one, until `shutdown`. A process that starts does not know which token

@@ -1,13 +1,15 @@
 //! What Meta told last about our accounts, numbers and templates, and when: webhooks come in any order and several times, and
 //! what is older than what is known must change nothing.
 
+use std::collections::BTreeMap;
+
 use waypost_domain::Timestamp;
 
-use crate::Result;
 use crate::changes::{ChangeRow, RecordTx};
-use crate::core::{Param, Sql, params};
+use crate::core::{Param, Row, Sql, params};
 use crate::records::key;
 use crate::sends::BarScope;
+use crate::{Result, Store};
 
 /// Something that Meta told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,6 +59,20 @@ static FIRST_RECEIVED: Sql =
 pub(crate) fn hearing<'a>(news: &News<'a>) -> Vec<Param<'a>> {
     let ToldAt { told_at, received_at } = news.at;
     params![news.scope.as_str(), key(news.name), news.topic, key(news.word), told_at, received_at]
+}
+
+static LAST: Sql = Sql::both("SELECT name, word FROM news WHERE scope = $1 AND topic = $2 ORDER BY name");
+
+impl Store {
+    /// What Meta told last on a topic: the word, by what it was told of.
+    pub async fn told(&self, scope: BarScope, topic: &str) -> Result<BTreeMap<String, String>> {
+        let rows = self.read(&LAST, params![scope.as_str(), topic]).await?;
+        let pair = |row: &Row| {
+            let row = row.of("news");
+            Ok((row.get("name")?, row.get("word")?))
+        };
+        rows.iter().map(pair).collect()
+    }
 }
 
 impl RecordTx {

@@ -19,8 +19,8 @@ mod tx;
 mod write;
 
 pub use answers::{SendAnswer, SendAnswered};
-pub use bars::{BarOrigin, BarScope, BarWhat, Lift, SendBar};
-pub use due::DueSend;
+pub use bars::{BarKey, BarOrigin, BarScope, BarWhat, Lift, SendBar};
+pub use due::{DueSend, QueuedSends};
 pub use facts::{Reach, RecentSend, SendFacts};
 pub use intake::{NewSend, StoredSend};
 pub use limit::PortfolioUse;

@@ -153,6 +153,7 @@ macro_rules! store_suite {
             a_claim_knows_the_contact,
             who_waits_is_woken_by_the_one_before,
             who_waits_is_woken_when_the_one_before_expires,
+            what_was_put_off_is_pulled_forward,
             news_of_a_send_comes_in_any_order,
             an_orphan_status_is_joined_by_the_answer,
             a_failure_keeps_its_code_and_its_price_is_told_once,

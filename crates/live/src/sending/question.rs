@@ -14,7 +14,7 @@ use super::{OurNumber, Sending};
 
 /// The messaging limit is the business's: <https://developers.facebook.com/docs/whatsapp/messaging-limits>. One deployment is
 /// one business, so all its numbers are of one portfolio.
-const PORTFOLIO: &str = "business";
+pub const PORTFOLIO: &str = "business";
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 /// Meta refused marketing to a customer for now.
 const ENOUGH_MARKETING: i64 = 131_049;

@@ -73,9 +73,14 @@ async fn what_meta_stops_is_stopped_and_nothing_else() {
     rig.ask([rig.text("later", bob).await]).await;
     tokio::time::sleep(Duration::from_millis(100)).await;
     assert_eq!(rig.row("later").await.state(), SendState::Queued);
-    rig.store.lift_bar(BarScope::Account, crate::rig::WABA, BarWhat::Everything).await.unwrap();
-    rig.refresh().await;
+    let bars = rig.store.send_bars().await.unwrap();
+    assert_eq!((bars[0].scope, bars[0].what), (BarScope::Account, BarWhat::Everything));
+    rig.lift(&bars[0]).await;
     rig.until("later", SendState::Accepted).await;
+    // What was put off for hours goes as soon as the number's bar is lifted.
+    assert_eq!(rig.row("t").await.state(), SendState::Queued);
+    rig.lift(&bars[1]).await;
+    rig.until("t", SendState::Accepted).await;
     rig.stop().await;
 }
 

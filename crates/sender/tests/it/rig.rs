@@ -21,7 +21,7 @@ use waypost_domain::{
 use waypost_live::SendingLive;
 use waypost_policy::Record;
 use waypost_sender::{SENDER, Sender, SenderConfig, Wake};
-use waypost_store::{NewSend, SendRow, Sequence, Store, StoreOptions, StoreUrl, TemplateRow};
+use waypost_store::{NewSend, SendBar, SendRow, Sequence, Store, StoreOptions, StoreUrl, TemplateRow};
 use waypost_worker::WorkerConfig;
 
 use crate::platform::Platform;
@@ -273,6 +273,14 @@ impl Rig {
     pub(crate) async fn sending(&self) -> Arc<SendingLive> {
         self.refresh().await;
         self.sending.clone()
+    }
+
+    /// A person lifts it.
+    pub(crate) async fn lift(&self, bar: &SendBar) {
+        let mut change = self.store.begin_change().await.unwrap();
+        change.lift_bar(&bar.key()).await.unwrap();
+        change.commit(&[]).await.unwrap();
+        self.refresh().await;
     }
 
     pub(crate) async fn refresh(&self) {

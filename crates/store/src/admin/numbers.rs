@@ -6,7 +6,6 @@ use std::sync::LazyLock;
 use waypost_domain::{NumberName, PhoneNumberId, Timestamp, WabaId};
 
 use super::AuditedTx;
-use super::audit;
 use crate::core::{Columns, Row, Sql, Table, Tx, params};
 use crate::janitor::ANSWERS_SEEN_WITHIN;
 use crate::lease::millis;
@@ -81,6 +80,9 @@ static SHOW: Sql = Sql::both(
     RETURNING name",
 );
 
+/// What begins to write a SQLite file is alone in it.
+static LOCK: Sql = Sql::each("SELECT 1", "LOCK TABLE number IN SHARE ROW EXCLUSIVE MODE");
+
 static NAME: Sql = Sql::both(
     "INSERT INTO number (phone_number_id, name, since, language, revision) VALUES ($1, $2, $3, $4, 1)
     ON CONFLICT (phone_number_id) DO UPDATE SET
@@ -122,7 +124,8 @@ impl Store {
     /// The name of a number; one that nobody named gets `number-<phone_number_id>`, for good. Remembers what the webhook
     /// shows of it.
     pub async fn ensure_number(&self, id: &PhoneNumberId, display: &str, waba: &WabaId) -> Result<NumberName> {
-        let (id_key, display, waba) = (key(id.as_str()), clean(display), key(waba.as_str()));
+        let waba = if waba.as_str() == WabaId::TEST { "" } else { waba.as_str() };
+        let (id_key, display, waba) = (key(id.as_str()), clean(display), key(waba));
         let rows = self.read(&SHOWN, params![id_key.clone()]).await?;
         if let Some(row) = rows.first().map(|row| row.of(NUMBER.name)) {
             // What is damaged is written anew.
@@ -147,8 +150,7 @@ impl Store {
         }
         let now = self.now().await?;
         let mut tx = self.begin().await?;
-        // The administration names numbers too.
-        audit::lock_head(&mut tx).await?;
+        lock(&mut tx).await?;
         for (name, id) in numbers {
             let rows = rows(&mut tx).await?;
             if current(&rows, name).is_some_and(|row| row.id == *id) {
@@ -191,12 +193,18 @@ impl AuditedTx {
     /// Gives `name` to `id`, whatever the name and the id were before, and a language, if one is given (empty: none). From
     /// then on the configuration changes neither name nor id.
     pub async fn name_number(&mut self, name: &NumberName, id: &PhoneNumberId, language: Option<&str>) -> Result<()> {
+        lock(&mut self.tx).await?;
         let rows = rows(&mut self.tx).await?;
         if current(&rows, name).is_none_or(|row| row.id != *id) {
             put(&mut self.tx, &rows, name, id, self.now).await?;
         }
         self.tx.execute(&MARK_CHANGED, params![self.now, name, language.map(clean)]).await.map(drop)
     }
+}
+
+/// Nobody else names one until this ends.
+async fn lock(tx: &mut Tx) -> Result<()> {
+    tx.execute(&LOCK, vec![]).await.map(drop)
 }
 
 async fn rows(tx: &mut Tx) -> Result<Vec<NumberRow>> {

@@ -76,7 +76,7 @@ const TABLES: [Table; 34] = [
     Table { name: "template", router: NONE, sender: ALL, admin: ALL, reader: READ },
     Table { name: "send_bar", router: NONE, sender: ALL, admin: ALL, reader: READ },
     Table { name: "alert", router: NONE, sender: KEEP, admin: CHANGE, reader: READ },
-    Table { name: "news", router: NONE, sender: KEEP, admin: NONE, reader: NONE },
+    Table { name: "news", router: NONE, sender: KEEP, admin: READ, reader: NONE },
     Table { name: "template_list", router: NONE, sender: KEEP, admin: KEEP, reader: READ },
     Table { name: "consent_entry", router: NONE, sender: ADD, admin: ADD, reader: NONE },
     Table { name: "policy_data", router: NONE, sender: READ, admin: ADD, reader: READ },

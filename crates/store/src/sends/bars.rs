@@ -1,10 +1,12 @@
 //! What may not be sent for now, and until when: written down, so that a restart does not try at once what Meta has just
 //! forbidden.
 
+use std::fmt;
 use std::sync::LazyLock;
 
 use waypost_domain::{Category, Timestamp};
 
+use crate::admin::AuditedTx;
 use crate::changes::RecordTx;
 use crate::core::{Columns, Param, Sql, Table, params};
 use crate::records::clean;
@@ -158,7 +160,10 @@ static SET: Sql = Sql::both(
     WHERE send_bar.since <= excluded.since",
 );
 
-static LIFT: Sql = Sql::both("DELETE FROM send_bar WHERE scope = $1 AND name = $2 AND what = $3");
+static ONE: LazyLock<Sql> =
+    LazyLock::new(|| BAR.select("WHERE scope = $1 AND name = $2 AND what = $3 AND origin = $4"));
+
+static LIFT: Sql = Sql::both("DELETE FROM send_bar WHERE scope = $1 AND name = $2 AND what = $3 AND origin = $4");
 
 static LIFT_OF_TOKEN: Sql = Sql::both("DELETE FROM send_bar WHERE until_token = 1");
 
@@ -216,15 +221,75 @@ impl Store {
         self.write(&SET, setting(bar)).await.map(drop)
     }
 
-    /// A person lifts it, whatever it follows from. Whether there was one.
-    pub async fn lift_bar(&self, scope: BarScope, name: &str, what: BarWhat) -> Result<bool> {
-        let lifted = self.write(&LIFT, params![scope.as_str(), clean(name), what.as_str()]).await?;
-        Ok(lifted.affected > 0)
-    }
-
     /// There is a new token. How many had waited for it.
     pub async fn lift_bars_of_token(&self) -> Result<u64> {
         Ok(self.write(&LIFT_OF_TOKEN, vec![]).await?.affected)
+    }
+}
+
+/// Which bar is meant.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct BarKey {
+    pub scope: BarScope,
+    pub name: String,
+    pub what: BarWhat,
+    pub origin: BarOrigin,
+}
+
+impl SendBar {
+    /// Whether its time is not over at `now`.
+    pub fn is_in_force(&self, now: Timestamp) -> bool {
+        self.until.is_none_or(|until| now < until)
+    }
+
+    /// What tells it from every other.
+    pub fn key(&self) -> BarKey {
+        BarKey { scope: self.scope, name: self.name.clone(), what: self.what, origin: self.origin }
+    }
+}
+
+/// What the app-wide bar is of.
+const NOTHING: &str = "-";
+
+/// As people see it: `number/support-es/templates/answer`.
+impl fmt::Display for BarKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { scope, name, what, origin } = self;
+        let of = if name.is_empty() { NOTHING } else { name };
+        write!(f, "{}/{of}/{}/{}", scope.as_str(), what.as_str(), origin.as_str())
+    }
+}
+
+impl BarKey {
+    /// What is shown so.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (scope, rest) = text.split_once('/')?;
+        let (rest, origin) = rest.rsplit_once('/')?;
+        let (of, what) = rest.rsplit_once('/')?;
+        let name = if of == NOTHING { String::new() } else { of.to_owned() };
+        Some(Self {
+            scope: BarScope::parse(scope)?,
+            name,
+            what: BarWhat::parse(what)?,
+            origin: BarOrigin::parse(origin)?,
+        })
+    }
+
+    fn params(&self) -> Vec<Param<'_>> {
+        params![self.scope.as_str(), clean(&self.name), self.what.as_str(), self.origin.as_str()]
+    }
+}
+
+impl AuditedTx {
+    /// One that is written down, also when its time is over.
+    pub async fn send_bar(&mut self, of: &BarKey) -> Result<Option<SendBar>> {
+        let rows = self.tx.query(&ONE, of.params()).await?;
+        rows.first().map(|row| bar(&row.of(BAR.name))).transpose()
+    }
+
+    /// A person lifts it.
+    pub async fn lift_bar(&mut self, of: &BarKey) -> Result<()> {
+        self.tx.execute(&LIFT, of.params()).await.map(drop)
     }
 }
 
@@ -242,5 +307,24 @@ impl RecordTx {
             Lift::Everything => &LIFT_EVERYTHING,
         };
         self.fenced.tx.execute(sql, params![scope.as_str(), clean(name), told_at]).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_read_as_they_are_shown() {
+        for (scope, of) in [(BarScope::App, ""), (BarScope::Number, "support-es"), (BarScope::Template, "1/parcel/es")]
+        {
+            for origin in BarOrigin::ALL {
+                let key = BarKey { scope, name: of.to_owned(), what: BarWhat::Templates, origin };
+                assert_eq!(BarKey::parse(&key.to_string()), Some(key));
+            }
+        }
+        for text in ["", "x", "number/a/everything", "number/a/all/news", "team/a/everything/news"] {
+            assert_eq!(BarKey::parse(text), None, "{text}");
+        }
     }
 }

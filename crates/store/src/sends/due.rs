@@ -7,7 +7,7 @@ use waypost_domain::{ContactId, NumberName, Timestamp};
 
 use super::row::{COLUMNS, SEND, SendRow, places};
 use super::write::WAKE;
-use crate::core::{Columns, Param, Sql, Statement, params};
+use crate::core::{Columns, Param, Row, Sql, Statement, params};
 use crate::{Result, Store};
 
 /// A queued send whose time has come.
@@ -78,6 +78,38 @@ static EXPIRE: Sql = Sql::each(
     RETURNING place",
 );
 
+/// $2: until when they were put off. A send that ends before that was put off until its end.
+static PULL_FORWARD: LazyLock<Sql> = LazyLock::new(|| {
+    let with = |numbers: &str, rest: &str| {
+        format!(
+            "UPDATE send SET due_at = $3 WHERE place IN (
+        SELECT place FROM send
+        WHERE number {numbers} AND phase = 0 AND urgent IN (0, 1) AND waits = 0
+            AND due_at > $3 AND due_at <= $2 AND (due_at = $2 OR due_at = ends_at)
+        LIMIT $4{rest})"
+        )
+    };
+    Sql::made_each(
+        with("IN (SELECT value FROM json_each($1))", ""),
+        with("= ANY($1::TEXT[])", " FOR NO KEY UPDATE SKIP LOCKED"),
+    )
+});
+
+static QUEUED: Sql = Sql::both(
+    "SELECT number, urgent, count(*) AS sends, min(due_at) AS due_at FROM send WHERE phase = 0 GROUP BY number, urgent
+    ORDER BY number, urgent",
+);
+
+/// What waits to be sent from a number.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QueuedSends {
+    pub number: NumberName,
+    pub is_urgent: bool,
+    pub sends: u64,
+    /// When the first of them is due.
+    pub due_at: Timestamp,
+}
+
 fn due(row: &Columns<'_>) -> Result<DueSend> {
     Ok(DueSend {
         place: row.get("place")?,
@@ -108,6 +140,32 @@ impl Store {
     pub async fn next_due_send(&self, numbers: &[NumberName]) -> Result<Option<Timestamp>> {
         let rows = self.read(&NEXT, params![numbers.iter().collect::<Param<'_>>()]).await?;
         rows.first().map_or(Ok(None), |row| row.of(SEND.name).get("due_at"))
+    }
+
+    /// Makes at most so many sends due now that were put off until `until`, because what they waited for is there. How many.
+    pub async fn pull_sends_forward(
+        &self,
+        numbers: &[NumberName],
+        until: Timestamp,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<u64> {
+        let params = params![numbers.iter().collect::<Param<'_>>(), until, now, limit];
+        Ok(self.write(&PULL_FORWARD, params).await?.affected)
+    }
+
+    /// What waits to be sent, by number and priority. It reads everything that is queued.
+    pub async fn queued_sends(&self) -> Result<Vec<QueuedSends>> {
+        let read = |row: &Row| {
+            let row = row.of(SEND.name);
+            Ok(QueuedSends {
+                number: row.get("number")?,
+                is_urgent: row.get("urgent")?,
+                sends: row.get("sends")?,
+                due_at: row.get("due_at")?,
+            })
+        };
+        self.read(&QUEUED, vec![]).await?.iter().map(read).collect()
     }
 
     /// Sends of these numbers that may have gone, and of which nothing was heard in time.

@@ -6,7 +6,7 @@ use waypost_domain::template::{Layout, ParameterFormat, Quality, TemplateStatus}
 use waypost_domain::{Category, ConsentEntryId, ContactId, Template, WabaId};
 
 use super::{aliases, at};
-use crate::{BarOrigin, BarScope, BarWhat, PolicyDataRow, Result, SendBar, Store, TemplateRow};
+use crate::{BarKey, BarOrigin, BarScope, BarWhat, PolicyDataRow, Result, SendBar, Store, TemplateRow};
 
 fn entry(contact: ContactId, number: u128, said: Said) -> ConsentEntry {
     ConsentEntry {
@@ -112,8 +112,13 @@ pub async fn bars_are_set_and_lifted(store: &Store) -> Result<()> {
     let longer = SendBar { step: 2, until: Some(at(99)), ..bar };
     store.bar_sends(&longer).await?;
     assert_eq!(store.send_bars().await?, [token, longer.clone()]);
-    assert!(store.lift_bar(longer.scope, &longer.name, BarWhat::Everything).await?);
-    assert!(!store.lift_bar(longer.scope, &longer.name, BarWhat::Everything).await?);
+    let of = BarKey { what: BarWhat::Everything, ..longer.key() };
+    let mut change = store.begin_change().await?;
+    assert_eq!(change.send_bar(&of).await?.map(|bar| bar.what), Some(BarWhat::Everything));
+    assert_eq!(change.send_bar(&BarKey { origin: BarOrigin::News, ..of.clone() }).await?, None);
+    change.lift_bar(&of).await?;
+    assert_eq!(change.send_bar(&of).await?, None);
+    change.commit(&[]).await?;
     assert_eq!(store.send_bars().await?, [longer]);
     Ok(())
 }

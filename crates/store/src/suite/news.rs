@@ -30,6 +30,9 @@ pub async fn news_that_is_older_than_what_is_known_is_old(store: &Store) -> Resu
     assert_eq!(hear(store, &lease, "UNFLAGGED", told(10, 12)).await?, new(Some("FLAGGED")), "in the same second");
     assert_eq!(hear(store, &lease, "FLAGGED", told(10, 11)).await?, Heard::Old, "the first once more");
     assert_eq!(hear(store, &lease, "UNFLAGGED", told(20, 20)).await?, new(Some("UNFLAGGED")));
+    let last = store.told(BarScope::Number, "standing").await?;
+    assert_eq!(last, [("support".to_owned(), "UNFLAGGED".to_owned())].into());
+    assert_eq!(store.told(BarScope::Account, "standing").await?, [].into());
     Ok(())
 }
 

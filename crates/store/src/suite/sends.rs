@@ -9,8 +9,8 @@ use waypost_domain::{Category, ContactId, PartitionId, Status, StatusState, Time
 
 use super::{TTL, aliases, at, begin, conversation, event, name, number, owner, row, seen};
 use crate::{
-    Attempt, ClaimedSend, InboxRow, Lease, NewSend, Reach, Result, SendAnswer, SendAnswered, SendFilter, SendTx,
-    Sequence, Store, StoreError, StoredSend, Verdict,
+    Attempt, ClaimedSend, InboxRow, Lease, NewSend, QueuedSends, Reach, Result, SendAnswer, SendAnswered, SendFilter,
+    SendTx, Sequence, Store, StoreError, StoredSend, Verdict,
 };
 
 const PORTFOLIO: &str = "portfolio";
@@ -228,6 +228,15 @@ pub async fn what_is_due_is_found_by_number(store: &Store) -> Result<()> {
     assert_eq!(due(&[], false).await?, [""; 0]);
     assert_eq!(store.next_due_send(&[name("support")]).await?, Some(at(NOW - 9)));
     assert_eq!(store.next_due_send(&[name("nobody's")]).await?, None);
+    let queued = store.queued_sends().await?;
+    let of = |one: &QueuedSends| (one.number.to_string(), one.is_urgent, one.sends, one.due_at);
+    let support = "support".to_owned();
+    let wanted = [
+        ("sales".to_owned(), false, 1, at(NOW - 9)),
+        (support.clone(), false, 4, at(NOW - 9)),
+        (support, true, 1, now()),
+    ];
+    assert_eq!(queued.iter().map(of).collect::<Vec<_>>(), wanted);
     Ok(())
 }
 

@@ -81,6 +81,9 @@ pub async fn numbers_keep_their_names(store: &Store) -> Result<()> {
     assert_eq!(store.ensure_number(&first, "+1 555", &waba).await?, name("support-es"));
     assert_eq!(store.ensure_number(&third, "", &none).await?, name("number-3"));
     assert_eq!(store.ensure_number(&PhoneNumberId::default(), "", &none).await?, name("unknown"));
+    // A webhook that was sent as a test is of no account.
+    let test = WabaId::new(WabaId::TEST);
+    assert_eq!(store.ensure_number(&first, "", &test).await?, name("support-es"));
     // The name moves on to a new id of Meta's; the old id keeps it, for what still refers to it.
     store.name_numbers(&[(name("support-es"), second.clone())]).await?;
     for id in [&first, &second] {

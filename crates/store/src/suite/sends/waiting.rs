@@ -73,3 +73,37 @@ pub async fn what_is_urgent_waits_for_nothing_that_is_not(store: &Store) -> Resu
     assert_eq!(waits, [false, true], "the urgent ones among themselves");
     Ok(())
 }
+
+/// What a bar had put off until its end, or until the send's own end where that is sooner.
+pub async fn what_was_put_off_is_pulled_forward(store: &Store) -> Result<()> {
+    let lease = sender(store, "a").await?;
+    let (until, sooner, other) = (at(NOW + 900), at(NOW + 700), at(NOW + 800));
+    let put_off = [("barred", until), ("ends", sooner), ("waits", until), ("quiet", other)];
+    let mut sends = Vec::new();
+    for (index, (text, _)) in put_off.iter().enumerate() {
+        let contact = person(store, &format!("p:493090182{index}")).await?;
+        let ends_at = if *text == "ends" { sooner } else { at(NOW * 100) };
+        sends.push(NewSend { ends_at, ..new(request(text, contact)) });
+    }
+    store.keep_sends(&sends).await?;
+    let (mut tx, claimed) = claim(store, &lease, false).await?;
+    for (one, (text, until)) in claimed.iter().zip(put_off) {
+        let verdict = match text {
+            "waits" => Verdict::Wait { until },
+            _ => Verdict::Defer { until, verdict: None },
+        };
+        tx.decide(one.row.place, verdict);
+    }
+    tx.commit(now(), PORTFOLIO).await?;
+    let (support, sales) = ([name("support")], [name("sales")]);
+    assert_eq!(store.pull_sends_forward(&sales, until, now(), 9).await?, 0, "another number's");
+    assert_eq!(store.pull_sends_forward(&support, until, now(), 1).await?, 1);
+    assert_eq!(store.pull_sends_forward(&support, until, now(), 9).await?, 1);
+    assert_eq!(store.pull_sends_forward(&support, until, now(), 9).await?, 0);
+    let mut due = Vec::new();
+    for (text, _) in put_off {
+        due.push(store.send(&id(text)).await?.map(|row| row.due_at));
+    }
+    assert_eq!(due, [now(), now(), until, other].map(Some));
+    Ok(())
+}
