@@ -17,6 +17,7 @@ use waypost_proto::admin_v1::consent_service_server::ConsentServiceServer;
 use waypost_proto::admin_v1::contact_service_server::ContactServiceServer;
 use waypost_proto::admin_v1::dead_letter_service_server::DeadLetterServiceServer;
 use waypost_proto::admin_v1::decision_service_server::DecisionServiceServer;
+use waypost_proto::admin_v1::limit_service_server::LimitServiceServer;
 use waypost_proto::admin_v1::number_service_server::NumberServiceServer;
 use waypost_proto::admin_v1::policy_service_server::PolicyServiceServer;
 use waypost_proto::admin_v1::rule_service_server::RuleServiceServer;
@@ -38,6 +39,7 @@ use crate::services::contacts::Contacts;
 use crate::services::dead_letters::DeadLetters;
 use crate::services::dead_letters::replays::Replays;
 use crate::services::decisions::Decisions;
+use crate::services::limits::Limits;
 use crate::services::numbers::Numbers;
 use crate::services::policy::Policies;
 use crate::services::rule_sets::RuleSets;
@@ -113,6 +115,7 @@ fn services(shared: Shared, replays: Replays) -> Services {
         .serve(ConsentServiceServer::new(Consent { shared: shared.clone() }))
         .serve(ContactServiceServer::new(Contacts { shared: shared.clone() }))
         .serve(DecisionServiceServer::new(Decisions { shared: shared.clone() }))
+        .serve(LimitServiceServer::new(Limits { shared: shared.clone() }))
         .serve(NumberServiceServer::new(Numbers { shared: shared.clone() }))
         .serve(PolicyServiceServer::new(Policies { shared: shared.clone() }))
         .serve(RuleServiceServer::new(Rules { shared: shared.clone() }))

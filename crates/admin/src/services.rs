@@ -9,6 +9,7 @@ mod contact_values;
 pub(crate) mod contacts;
 pub(crate) mod dead_letters;
 pub(crate) mod decisions;
+pub(crate) mod limits;
 pub(crate) mod numbers;
 mod parts;
 pub(crate) mod policy;

@@ -14,6 +14,7 @@ mod dead_letters;
 mod decisions;
 mod failure;
 mod inspect;
+mod limits;
 pub mod man;
 mod messages;
 mod named;
@@ -49,6 +50,7 @@ use self::dead_letters::DeadLettersCommand;
 use self::decisions::DecisionsCommand;
 pub use self::failure::{EXIT_CODES, Failure, HUNG};
 use self::inspect::InspectArgs;
+use self::limits::LimitsCommand;
 use self::messages::MessagesCommand;
 use self::numbers::NumbersCommand;
 use self::policy::PolicyCommand;
@@ -104,6 +106,9 @@ pub enum ClientCommand {
     /// Look at parked messages, have them handled again, or throw them away
     #[command(subcommand)]
     DeadLetters(DeadLettersCommand),
+    /// How much may be sent, what waits, and what may not be sent for now
+    #[command(subcommand)]
+    Limits(LimitsCommand),
     /// What Meta stopped, restricted or warned of: list it, say that it is known
     #[command(subcommand)]
     Alerts(AlertsCommand),
@@ -136,6 +141,7 @@ fn verb(command: ClientCommand) -> Pin<Box<dyn Future<Output = Result<(), Failur
         ClientCommand::Decisions(command) => Box::pin(decisions::run(command)),
         ClientCommand::Trace(args) => Box::pin(trace::run(args)),
         ClientCommand::DeadLetters(command) => Box::pin(dead_letters::run(command)),
+        ClientCommand::Limits(command) => Box::pin(limits::run(command)),
         ClientCommand::Alerts(command) => Box::pin(alerts::run(command)),
         ClientCommand::Audit(command) => Box::pin(audit::run(command)),
     }

@@ -44,6 +44,11 @@ pub(crate) fn alert(text: &str) -> String {
     in_collection("alerts/", text)
 }
 
+/// `bars/{scope}/{of}/{what}/{origin}`.
+pub(crate) fn bar(text: &str) -> String {
+    in_collection("bars/", text)
+}
+
 fn in_collection(collection: &str, text: &str) -> String {
     if text.is_empty() || text.starts_with(collection) { text.to_owned() } else { format!("{collection}{text}") }
 }

@@ -61,6 +61,7 @@ mutating_requests! {
     EndTrialRequest { request_id, validate_only }
     GrantConsentRequest { request_id, validate_only }
     ImportHolidaysRequest { request_id, validate_only }
+    LiftBarRequest { request_id, validate_only }
     RefuseClaimRequest { validate_only }
     ReplayDeadLettersRequest {}
     RevokeTokenRequest { validate_only }

@@ -60,6 +60,7 @@ const ACCESS: [Access; 13] = [
                 "contacts",
                 "dead-letters",
                 "decisions",
+                "limits",
                 "messages",
                 "numbers",
                 "policy",

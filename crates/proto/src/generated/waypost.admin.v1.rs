@@ -4416,6 +4416,296 @@ pub mod dead_letter_service_server {
         }
     }
 }
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Limits {
+    /// Meta's word for the messaging limit, e.g. `TIER_2K`; empty while it has not told.
+    #[prost(string, tag = "1")]
+    pub tier: ::prost::alloc::string::String,
+    /// How many customers may be written to outside of windows in 24 hours, for all numbers together; 0 where there is no limit.
+    /// Of a tier that Meta has not told, or that the policy data does not know, the lowest.
+    #[prost(uint32, tag = "2")]
+    pub places: u32,
+    /// How many of them are kept for urgent sends.
+    #[prost(uint32, tag = "3")]
+    pub reserved_places: u32,
+    /// How many were written to within the last 24 hours.
+    #[prost(uint32, tag = "4")]
+    pub used_places: u32,
+    /// When the next place is free; absent where none is used.
+    #[prost(message, optional, tag = "5")]
+    pub next_free_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// By name.
+    #[prost(message, repeated, tag = "6")]
+    pub numbers: ::prost::alloc::vec::Vec<NumberLimits>,
+}
+impl ::prost::Name for Limits {
+    const NAME: &'static str = "Limits";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.Limits".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.Limits".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct NumberLimits {
+    /// `numbers/{number}`.
+    #[prost(string, tag = "1")]
+    pub number: ::prost::alloc::string::String,
+    /// Meta's word for what customers make of it: `GREEN`, `YELLOW`, `RED`; empty while it has not told.
+    #[prost(string, tag = "2")]
+    pub quality: ::prost::alloc::string::String,
+    /// Meta's word for how it stands, e.g. `CONNECTED`, `FLAGGED`; empty while it has not told.
+    #[prost(string, tag = "3")]
+    pub standing: ::prost::alloc::string::String,
+    /// How many sends wait: the urgent ones, and the others. Those that are put off are among them.
+    #[prost(uint64, tag = "4")]
+    pub urgent_sends: u64,
+    #[prost(uint64, tag = "5")]
+    pub normal_sends: u64,
+    /// When the first of them is due; absent while none waits.
+    #[prost(message, optional, tag = "6")]
+    pub next_due_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// Of the bars in force that concern it, their names.
+    #[prost(string, repeated, tag = "7")]
+    pub bars: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+impl ::prost::Name for NumberLimits {
+    const NAME: &'static str = "NumberLimits";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.NumberLimits".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.NumberLimits".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Bar {
+    /// `bars/{scope}/{of}/{what}/{origin}`, e.g. `bars/number/support-es/templates/answer`. `{of}` is `-` where the scope is `app`,
+    /// which means every number.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// For people, without anything about a customer.
+    #[prost(string, tag = "2")]
+    pub reason: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "3")]
+    pub start_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// When it ends by itself; absent where somebody has to do something.
+    #[prost(message, optional, tag = "4")]
+    pub end_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// It ends as soon as there is another token.
+    #[prost(bool, tag = "5")]
+    pub until_token: bool,
+    /// How often in a row it was set before: the waits grow.
+    #[prost(uint32, tag = "6")]
+    pub repetitions: u32,
+    /// Changes when it is set anew.
+    #[prost(string, tag = "7")]
+    pub etag: ::prost::alloc::string::String,
+}
+impl ::prost::Name for Bar {
+    const NAME: &'static str = "Bar";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.Bar".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.Bar".into()
+    }
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetLimitsRequest {}
+impl ::prost::Name for GetLimitsRequest {
+    const NAME: &'static str = "GetLimitsRequest";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.GetLimitsRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.GetLimitsRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetLimitsResponse {
+    #[prost(message, optional, tag = "1")]
+    pub limits: ::core::option::Option<Limits>,
+}
+impl ::prost::Name for GetLimitsResponse {
+    const NAME: &'static str = "GetLimitsResponse";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.GetLimitsResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.GetLimitsResponse".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListBarsRequest {
+    /// At most this many; 50 when 0, never more than 500.
+    #[prost(int32, tag = "1")]
+    pub page_size: i32,
+    /// `next_page_token` of the page before.
+    #[prost(string, tag = "2")]
+    pub page_token: ::prost::alloc::string::String,
+}
+impl ::prost::Name for ListBarsRequest {
+    const NAME: &'static str = "ListBarsRequest";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.ListBarsRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.ListBarsRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListBarsResponse {
+    /// Those in force, by name.
+    #[prost(message, repeated, tag = "1")]
+    pub bars: ::prost::alloc::vec::Vec<Bar>,
+    /// Empty on the last page.
+    #[prost(string, tag = "2")]
+    pub next_page_token: ::prost::alloc::string::String,
+}
+impl ::prost::Name for ListBarsResponse {
+    const NAME: &'static str = "ListBarsResponse";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.ListBarsResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.ListBarsResponse".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LiftBarRequest {
+    /// `bars/{scope}/{of}/{what}/{origin}`, as the list shows it.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// Where given, it must be as it was read: not set anew since.
+    #[prost(string, tag = "2")]
+    pub etag: ::prost::alloc::string::String,
+    /// Check everything, change nothing.
+    #[prost(bool, tag = "3")]
+    pub validate_only: bool,
+    /// A UUID. The same request under the same id, within a day, is carried out once and answered the same.
+    #[prost(string, tag = "4")]
+    pub request_id: ::prost::alloc::string::String,
+}
+impl ::prost::Name for LiftBarRequest {
+    const NAME: &'static str = "LiftBarRequest";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.LiftBarRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.LiftBarRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LiftBarResponse {
+    /// As it was.
+    #[prost(message, optional, tag = "1")]
+    pub bar: ::core::option::Option<Bar>,
+}
+impl ::prost::Name for LiftBarResponse {
+    const NAME: &'static str = "LiftBarResponse";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.LiftBarResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.LiftBarResponse".into()
+    }
+}
+/// Generated client implementations.
+#[cfg(feature = "client")]
+pub mod limit_service_client {
+    use crate::unary::{Call, UnaryTransport, call};
+    /// Calls the service of a server.
+    #[derive(Clone)]
+    pub struct LimitServiceClient(std::sync::Arc<dyn UnaryTransport>);
+    impl LimitServiceClient {
+        pub fn new(server: impl UnaryTransport) -> Self {
+            Self(std::sync::Arc::new(server))
+        }
+        /// Meta's messaging limit and how much of it is used, and each number with what waits on it.
+        pub fn get_limits(
+            &self,
+            request: super::GetLimitsRequest,
+        ) -> Call<super::GetLimitsResponse> {
+            call(&self.0, "/waypost.admin.v1.LimitService/GetLimits", &request)
+        }
+        /// What may not be sent for now, and why.
+        pub fn list_bars(
+            &self,
+            request: super::ListBarsRequest,
+        ) -> Call<super::ListBarsResponse> {
+            call(&self.0, "/waypost.admin.v1.LimitService/ListBars", &request)
+        }
+        /// Lifts a bar before its time, e.g. after Meta's support has said that the reason is gone. What it had put off is due at once.
+        /// Where Meta refuses again, the bar is back.
+        pub fn lift_bar(
+            &self,
+            request: super::LiftBarRequest,
+        ) -> Call<super::LiftBarResponse> {
+            call(&self.0, "/waypost.admin.v1.LimitService/LiftBar", &request)
+        }
+    }
+}
+/// Generated server implementations.
+#[cfg(feature = "server")]
+pub mod limit_service_server {
+    use crate::unary::{UnaryService, decode, encode};
+    /// What a server of this service can do.
+    #[tonic::async_trait]
+    pub trait LimitService: Send + Sync + 'static {
+        /// Meta's messaging limit and how much of it is used, and each number with what waits on it.
+        async fn get_limits(
+            &self,
+            request: tonic::Request<super::GetLimitsRequest>,
+        ) -> Result<tonic::Response<super::GetLimitsResponse>, tonic::Status>;
+        /// What may not be sent for now, and why.
+        async fn list_bars(
+            &self,
+            request: tonic::Request<super::ListBarsRequest>,
+        ) -> Result<tonic::Response<super::ListBarsResponse>, tonic::Status>;
+        /// Lifts a bar before its time, e.g. after Meta's support has said that the reason is gone. What it had put off is due at once.
+        /// Where Meta refuses again, the bar is back.
+        async fn lift_bar(
+            &self,
+            request: tonic::Request<super::LiftBarRequest>,
+        ) -> Result<tonic::Response<super::LiftBarResponse>, tonic::Status>;
+    }
+    /// The service, with an implementation behind it.
+    pub struct LimitServiceServer(Box<dyn LimitService>);
+    impl LimitServiceServer {
+        pub fn new(service: impl LimitService) -> Self {
+            Self(Box::new(service))
+        }
+    }
+    #[tonic::async_trait]
+    impl UnaryService for LimitServiceServer {
+        fn name(&self) -> &'static str {
+            "waypost.admin.v1.LimitService"
+        }
+        async fn call(
+            &self,
+            method: &str,
+            request: tonic::Request<bytes::Bytes>,
+        ) -> Result<tonic::Response<Vec<u8>>, tonic::Status> {
+            match method {
+                "GetLimits" => Ok(encode(self.0.get_limits(decode(request)?).await?)),
+                "ListBars" => Ok(encode(self.0.list_bars(decode(request)?).await?)),
+                "LiftBar" => Ok(encode(self.0.lift_bar(decode(request)?).await?)),
+                _ => Err(tonic::Status::unimplemented(method.to_owned())),
+            }
+        }
+    }
+}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Number {
     /// `numbers/{number}`; the last part is 1 to 64 characters. Names that begin with `number-` are given by Waypost.
