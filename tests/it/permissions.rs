@@ -71,6 +71,12 @@ async fn every_kind_of_message_is_handled(scene: &mut Scene) -> anyhow::Result<(
 
 /// Among the samples are alerts.
 fn what_meta_told_is_known(scene: &mut Scene) -> anyhow::Result<()> {
+    let limits = scene.json(&["limits", "show"])?;
+    ensure!(limits["places"] == 250, "{limits}");
+    for bar in scene.json(&["limits", "bars"])?.as_array().into_iter().flatten() {
+        scene.run_ok(&["limits", "lift", bar["name"].as_str().context("a name")?])?;
+    }
+    ensure!(scene.json(&["limits", "bars"])? == serde_json::json!([]), "all are lifted");
     let alerts = scene.json(&["alerts", "list"])?;
     for alert in alerts.as_array().into_iter().flatten() {
         scene.run_ok(&["alerts", "acknowledge", alert["name"].as_str().context("a name")?])?;

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use waypost_domain::send::Mark;
 use waypost_fault::SEND_POINTS;
 use waypost_sandbox::{CustomerSpec, Fault, FaultKind, Limits, Platform, PlatformConfig};
+use waypost_tests::webhook::http_client;
 use waypost_tests::{WaypostProcess, eventually};
 
 use crate::deployment::{APP_SECRET, Backend, Deployment, RULES};
@@ -32,6 +33,7 @@ impl Scene {
     }
 
     async fn on(deployment: Deployment) -> anyhow::Result<Self> {
+        http_client()?; // installs the TLS provider
         let mut config = PlatformConfig::new(APP_SECRET, TOKEN);
         config.webhook_url = Some(deployment.webhook_url());
         config.limits = Limits::lifted();
@@ -143,7 +145,9 @@ async fn an_answer_that_was_lost_is_settled_by_its_statuses() -> anyhow::Result<
 #[cfg(feature = "servers")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_connection_to_the_database_is_enough() -> anyhow::Result<()> {
-    let deployment = Deployment::new(Backend::Servers, RULES)?.set("store.connections_max", "1");
+    // Commands find the process by its bus.
+    let deployment =
+        Deployment::new(Backend::Servers, RULES)?.set("bus.url", "embedded").set("store.connections_max", "1");
     let scene = Scene::on(deployment).await?;
     let _waypost = scene.start(&[]).await?;
     scene.both_write().await?;

@@ -123,7 +123,7 @@ impl Messages {
             return Ok((self.shown(row).await?, existed));
         }
         let existed = self.known(&send).await?.is_some();
-        let record = self.judged(&send.request).await?;
+        let record = self.judged(&send).await?;
         let progress = Progress::new(SendState::Queued);
         let mut message = wire_message(&send.request, &progress);
         message.verdict = Some(wire_verdict(&record));

@@ -28,11 +28,18 @@ pub struct KnownNumber {
     pub language: Option<Arc<str>>,
 }
 
+/// What is known, as of what a webhook showed.
+struct Shown {
+    number: KnownNumber,
+    display: String,
+    waba: WabaId,
+}
+
 /// Readers never lock.
 pub struct Numbers {
     store: Store,
     /// Swapped whole: what was read before a change can only be put into what is thrown away.
-    known: ArcSwap<DashMap<PhoneNumberId, KnownNumber>>,
+    known: ArcSwap<DashMap<PhoneNumberId, Shown>>,
     /// On which somebody was seen to answer lately; `None` until it was read.
     answered: ArcSwapOption<BTreeSet<NumberName>>,
     /// When this process last wrote so.
@@ -48,8 +55,9 @@ impl Numbers {
     /// The name, and what else is known; a number that nobody named gets a name of its own.
     pub async fn number(&self, id: &PhoneNumberId, display: &str, waba: &WabaId) -> Result<KnownNumber, StoreError> {
         let known = self.known.load_full();
-        if let Some(number) = known.get(id) {
-            return Ok(number.clone());
+        // What Meta shows of it may change.
+        if let Some(known) = known.get(id).filter(|known| known.display == display && known.waba == *waba) {
+            return Ok(known.number.clone());
         }
         let name = self.store.ensure_number(id, display, waba).await?;
         let language = self.store.number_language(&name).await?.map(Arc::from);
@@ -57,7 +65,8 @@ impl Numbers {
         if known.len() >= NUMBERS_MAX {
             known.clear();
         }
-        known.insert(id.clone(), number.clone());
+        let (display, waba) = (display.to_owned(), waba.clone());
+        known.insert(id.clone(), Shown { number: number.clone(), display, waba });
         Ok(number)
     }
 

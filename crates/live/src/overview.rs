@@ -16,7 +16,7 @@ use waypost_bus::topology::team_queue;
 use waypost_bus::{Bus, BusError, Depth, Layout, Topology};
 use waypost_domain::team::Priority;
 use waypost_domain::{TeamName, Timestamp};
-use waypost_store::{Alert, LeaseRow, ParkedCount, Store, StoreError, TeamRow};
+use waypost_store::{Alert, LeaseRow, ParkedCount, SendBar, Store, StoreError, TeamRow};
 
 use crate::rules::Rules;
 
@@ -42,6 +42,8 @@ pub struct Stored {
     pub parked: Option<Vec<ParkedCount>>,
     /// What Meta did or told that nobody acknowledged; `None` where the store refuses to tell.
     pub alerts: Option<Vec<Alert>>,
+    /// What may not be sent until somebody does something; `None` where the store refuses to tell.
+    pub bars: Option<Vec<SendBar>>,
     /// Our numbers on which nobody was seen to answer for 30 days.
     pub numbers_without_answers: Vec<String>,
 }
@@ -59,12 +61,15 @@ impl Stored {
         }
         let parked = permitted(store.parked_counts().await, "what is parked cannot be counted")?;
         let alerts = permitted(store.open_alerts().await, "alerts cannot be read")?;
+        let mut bars = permitted(store.send_bars().await, "what may not be sent cannot be read")?;
+        bars.iter_mut().for_each(|bars| bars.retain(|bar| bar.until.is_none()));
         Ok(Self {
             now,
             leases,
             teams: store.team_rows(None, u32::MAX).await?,
             parked,
             alerts,
+            bars,
             numbers_without_answers: names.difference(&answered).map(|name| name.as_str().to_owned()).collect(),
         })
     }

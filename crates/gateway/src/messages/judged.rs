@@ -9,11 +9,13 @@ use waypost_live::sending::reach;
 use waypost_policy::Record;
 use waypost_policy::asked::OptInState;
 use waypost_proto::reasons::{CONTACT_UNKNOWN, NUMBER_UNKNOWN};
+use waypost_store::NewSend;
 
 use super::Messages;
 
 impl Messages {
-    pub(super) async fn judged(&self, request: &SendRequest) -> Result<Record> {
+    pub(super) async fn judged(&self, send: &NewSend) -> Result<Record> {
+        let request = &SendRequest { expires_at: Some(send.ends_at), ..send.request.clone() };
         let (store, sending) = (&self.shared.store, self.shared.sending.current());
         let now = store.now().await?;
         let unknown = || not_found(format!("numbers/{}", request.number)).because(NUMBER_UNKNOWN);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use waypost_bus::topology::{DEAD_LETTERS_QUEUE, UNROUTED_QUEUE};
 use waypost_domain::Timestamp;
-use waypost_store::{Alert, Parking};
+use waypost_store::{Alert, BarWhat, Parking, SendBar};
 
 use super::{Facts, Overview, ParkedOverview, Problem, QueueState, ShardOverview, TeamOverview, Work, teams};
 
@@ -24,6 +24,7 @@ impl Overview {
         problems.extend(parked.iter().flat_map(|place| of_parked(place, facts.now)));
         problems.extend(of_unread(&facts));
         problems.extend(of_alerts(&facts));
+        problems.extend(of_bars(&facts));
         problems.extend(teams.iter().filter_map(of_team));
         problems.extend(of_age(oldest_at, &facts));
         let numbers_without_answers = facts.stored.map(|stored| stored.numbers_without_answers).unwrap_or_default();
@@ -171,6 +172,7 @@ fn of_unread(facts: &Facts) -> Vec<Problem> {
     let unread = [
         (stored.parked.is_none(), "what is parked in the store cannot be counted"),
         (stored.alerts.is_none(), "alerts in the store cannot be read"),
+        (stored.bars.is_none(), "what may not be sent cannot be read in the store"),
     ];
     let remedy = "`waypost store grants` prints the right that is missing: run it after `waypost migrate`";
     unread.into_iter().filter(|(is, _)| *is).map(|(_, what)| problem(what.to_owned(), None, remedy)).collect()
@@ -184,6 +186,24 @@ fn of_alerts(facts: &Facts) -> Vec<Problem> {
         problem(what, Some(alert.since), format!("when you know it, `waypost alerts acknowledge {alert}`"))
     };
     alerts.map(told).collect()
+}
+
+/// What may not be sent until somebody does something, also when they know it.
+fn of_bars(facts: &Facts) -> Vec<Problem> {
+    let bars = facts.stored.iter().flat_map(|stored| stored.bars.iter().flatten());
+    let told = |bar: &SendBar| {
+        let of = format!("{} {}", bar.scope.as_str(), bar.name);
+        let what = match bar.what {
+            BarWhat::Everything => "sends nothing".to_owned(),
+            what => format!("does not send: {}", what.as_str()),
+        };
+        let remedy = match bar.until_token {
+            true => "put a new token into graph.token_file: it goes on by itself".to_owned(),
+            false => format!("once the reason is gone: `waypost limits lift {}`", bar.key()),
+        };
+        problem(format!("{} {what}: {}", of.trim_end(), bar.why), Some(bar.since), remedy)
+    };
+    bars.map(told).collect()
 }
 
 fn of_team(team: &TeamOverview) -> Option<Problem> {

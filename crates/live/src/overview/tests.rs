@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use waypost_bus::topology::{DEAD_LETTERS_QUEUE, UNROUTED_QUEUE};
 use waypost_domain::{PartitionCount, PartitionId, Team};
-use waypost_store::{BarScope, Parking};
+use waypost_store::{BarOrigin, BarScope, BarWhat, Parking, SendBar};
 
 use super::*;
 use crate::test_bus::TellingBus;
@@ -64,6 +64,7 @@ fn healthy() -> Facts {
         teams: vec![row("billing", true, None), row("frontdesk", true, None)],
         parked: Some(Vec::new()),
         alerts: Some(Vec::new()),
+        bars: Some(Vec::new()),
         numbers_without_answers: Vec::new(),
     });
     facts.in_rules = Some([name("billing"), name("frontdesk")].into());
@@ -197,6 +198,39 @@ fn what_meta_tells_needs_somebody_who_knows() {
     let what = "number support-es: The access token has expired. (code_190)";
     assert_eq!(verdict(facts), [(what.to_owned(), Some(40))]);
     check(|facts| stored(facts).alerts = None, &[("alerts in the store cannot be read", None)]);
+}
+
+#[test]
+fn what_is_stopped_needs_somebody_who_lets_it_go_on() {
+    let bar = SendBar {
+        scope: BarScope::Number,
+        name: "support-es".to_owned(),
+        what: BarWhat::Everything,
+        since: at(40),
+        until: None,
+        until_token: false,
+        step: 0,
+        why: "The number is not registered.".to_owned(),
+        origin: BarOrigin::Answer,
+    };
+    let of_token = SendBar { scope: BarScope::App, name: String::new(), until_token: true, ..bar.clone() };
+    let templates = SendBar { what: BarWhat::Templates, ..bar.clone() };
+    let mut facts = healthy();
+    stored(&mut facts).bars = Some(vec![of_token, bar, templates]);
+    let problems = Overview::of(facts).problems;
+    let told: Vec<(&str, &str)> = problems.iter().map(|one| (one.what.as_str(), one.remedy.as_str())).collect();
+    let lift = "once the reason is gone: `waypost limits lift number/support-es/";
+    let (lift_all, lift_templates) = (format!("{lift}everything/answer`"), format!("{lift}templates/answer`"));
+    let wanted = [
+        (
+            "app sends nothing: The number is not registered.",
+            "put a new token into graph.token_file: it goes on by itself",
+        ),
+        ("number support-es sends nothing: The number is not registered.", &lift_all),
+        ("number support-es does not send: templates: The number is not registered.", &lift_templates),
+    ];
+    assert_eq!(told, wanted);
+    check(|facts| stored(facts).bars = None, &[("what may not be sent cannot be read in the store", None)]);
 }
 
 #[test]

@@ -9,6 +9,7 @@ use waypost_bus::topology::UNROUTED_QUEUE as UNROUTED;
 use waypost_cloud_api::samples::{SampleKind, SampleParams, sample};
 use waypost_cloud_api::signature::{Provider, sign};
 use waypost_cloud_api::webhook::{Content, split};
+use waypost_domain::WabaId;
 use waypost_store::{EventKey, KnownEvent, Store};
 
 use crate::cli::WebhookTestArgs;
@@ -177,7 +178,16 @@ fn checked_body(kind: SampleKind, args: &WebhookTestArgs) -> Result<String, Fail
 
 fn body(kind: SampleKind, args: &WebhookTestArgs) -> Result<String, Failure> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let sample_number = SampleParams::default();
+    let is_sample = args.phone_number_id == sample_number.phone_number_id;
+    // Of a number of one's own nothing is told that it might be believed for.
+    let (waba_id, display_phone_number) = match is_sample {
+        true => (sample_number.waba_id, sample_number.display_phone_number),
+        false => (WabaId::TEST.to_owned(), String::new()),
+    };
     let params = SampleParams {
+        waba_id,
+        display_phone_number,
         phone_number_id: args.phone_number_id.clone(),
         from: args.from.clone(),
         profile_name: args.profile_name.clone(),
@@ -294,6 +304,19 @@ mod tests {
         }
         let without = body(SampleKind::ListReply, &args(&["list-reply"]).unwrap()).unwrap();
         assert!(without.contains("\"sample-row\""), "{without}");
+    }
+
+    #[test]
+    fn of_a_number_of_one_s_own_nothing_is_made_up() {
+        let shown = |more: &[&str]| {
+            let body = body(SampleKind::Text, &args(&[&["text"], more].concat()).unwrap()).unwrap();
+            let body: serde_json::Value = serde_json::from_str(&body).unwrap();
+            let entry = &body["entry"][0];
+            let metadata = &entry["changes"][0]["value"]["metadata"];
+            (entry["id"].clone(), metadata["display_phone_number"].clone())
+        };
+        assert_eq!(shown(&["--phone-number-id", "106540352242922"]), (WabaId::TEST.into(), "".into()));
+        assert_ne!(shown(&[]).0, WabaId::TEST);
     }
 
     #[test]

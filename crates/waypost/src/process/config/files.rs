@@ -39,7 +39,8 @@ impl Config {
         }
         let graph =
             [("graph.token_file", &self.graph.token_file), ("graph.app_token_file", &self.graph.app_token_file)];
-        for (key, file) in graph.into_iter().filter(|_| uses(Component::Sender)) {
+        let calls = uses(Component::Sender) || components.iter().any(Component::answers_grpc);
+        for (key, file) in graph.into_iter().filter(|_| calls) {
             if let Some(Err(error)) = file.as_deref().map(read) {
                 problems.add(key, format!("{error}{}", remedy(&error)));
             }

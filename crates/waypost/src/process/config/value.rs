@@ -34,7 +34,12 @@ impl fmt::Debug for Secret {
 
 impl Serialize for Secret {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let text = if self.expose() == EMBEDDED { EMBEDDED } else { "[redacted]" };
+        // Of what is not set there is nothing to hide.
+        let text = match self.expose() {
+            "" => "",
+            EMBEDDED => EMBEDDED,
+            _ => "[redacted]",
+        };
         serializer.serialize_str(text)
     }
 }
