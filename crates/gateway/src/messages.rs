@@ -132,7 +132,7 @@ impl Messages {
         Ok((message, existed))
     }
 
-    async fn row(&self, id: &SendId) -> Result<Option<SendRow>> {
+    pub(crate) async fn row(&self, id: &SendId) -> Result<Option<SendRow>> {
         Ok(self.shared.store.send(id).await?)
     }
 
