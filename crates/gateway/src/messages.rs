@@ -7,7 +7,7 @@ mod marked;
 mod seen;
 mod shown;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use tonic::Request;
 use waypost_domain::send::{Author, Progress, SendId, SendRequest, SendState};
