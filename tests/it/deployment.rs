@@ -276,6 +276,10 @@ impl Deployment {
         let ops_listen = format!("ops.listen=127.0.0.1:{admin}");
         let arguments = ["--component", component, "--set", &instance, "--set", &ops_listen];
         settings.arguments.extend(arguments.map(Into::into));
+        if component == "gateway" {
+            // Beside an administration in another process.
+            settings.arguments.extend(["--set".into(), format!("grpc.listen=127.0.0.1:{}", free_port()).into()]);
+        }
         settings.variables = owned(variables);
         settings.ready_url = format!("http://127.0.0.1:{admin}/readyz");
         self.note_ready_url(settings.ready_url.clone());
