@@ -274,10 +274,9 @@ impl Deployment {
         let mut settings = self.process_settings();
         let instance = format!("instance={instance}");
         let ops_listen = format!("ops.listen=127.0.0.1:{admin}");
-        let grpc =
-            if component == "gateway" { format!("grpc.listen=127.0.0.1:{}", free_port()) } else { instance.clone() };
-        let arguments = ["--component", component, "--set", &instance, "--set", &ops_listen, "--set", &grpc];
-        settings.arguments.extend(arguments.map(Into::into));
+        let grpc_listen = format!("grpc.listen=127.0.0.1:{}", free_port());
+        let arguments = ["--component", component, "--set", &instance, "--set", &ops_listen, "--set", &grpc_listen];
+        settings.arguments.extend(arguments[..if component == "gateway" { 8 } else { 6 }].iter().map(Into::into));
         settings.variables = owned(variables);
         settings.ready_url = format!("http://127.0.0.1:{admin}/readyz");
         self.note_ready_url(settings.ready_url.clone());
