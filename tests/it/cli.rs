@@ -254,7 +254,7 @@ fn definitions_are_json() -> anyhow::Result<()> {
     let definitions: Value = serde_json::from_str(&stdout(&output))?;
     let names: Vec<&str> =
         definitions["queues"].as_array().context("queues")?.iter().filter_map(|queue| queue["name"].as_str()).collect();
-    for name in ["wa.in.p00", "wa.in.p03", "wa.account", "wa.dead-letters", "team.billing.urgent"] {
+    for name in ["wa.in.p00", "wa.in.p03", "wa.account", "wa.send.urgent", "wa.dead-letters", "team.billing.urgent"] {
         ensure!(names.contains(&name), "{name}: {names:?}");
     }
     Ok(())

@@ -119,6 +119,7 @@ const TESTS_ONLY: &[(&str, &str)] = &[
     ("waypost-router", "waypost-bus-embedded"),
     ("waypost-sender", "waypost-bus-embedded"),
     ("waypost-admin", "waypost-bus-embedded"),
+    ("waypost-gateway", "waypost-bus-embedded"),
 ];
 
 /// Libraries that belong to one place each, tests and benches apart.

@@ -262,7 +262,7 @@ impl Deployment {
         WaypostProcess::start(&WaypostSettings { variables: owned(variables), ..self.process_settings() }).await
     }
 
-    /// One component in a process of its own, ready. An ingress has the webhook's port, so there is one at a time.
+    /// One component in a process of its own, ready. An ingress has the webhook's port, a gateway one of its own.
     #[cfg(feature = "servers")]
     pub(crate) async fn start_component(
         &self,
@@ -274,8 +274,9 @@ impl Deployment {
         let mut settings = self.process_settings();
         let instance = format!("instance={instance}");
         let ops_listen = format!("ops.listen=127.0.0.1:{admin}");
-        let arguments = ["--component", component, "--set", &instance, "--set", &ops_listen];
-        settings.arguments.extend(arguments.map(Into::into));
+        let grpc_listen = format!("grpc.listen=127.0.0.1:{}", free_port());
+        let arguments = ["--component", component, "--set", &instance, "--set", &ops_listen, "--set", &grpc_listen];
+        settings.arguments.extend(arguments[..if component == "gateway" { 8 } else { 6 }].iter().map(Into::into));
         settings.variables = owned(variables);
         settings.ready_url = format!("http://127.0.0.1:{admin}/readyz");
         self.note_ready_url(settings.ready_url.clone());

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use serde_json::Value;
+use serde_json::{Value, json};
 use waypost_bus::dead_letter::dead_letter;
 use waypost_bus::{Bus, DeadLetterReason, Message, Outcome};
 use waypost_cloud_api::samples::{SampleKind, SampleParams, envelope, sample};
@@ -12,12 +12,16 @@ use waypost_tests::eventually;
 
 use crate::cli_pages;
 use crate::deployment::{ROUTED_DEADLINE, text};
+use crate::sending::requests::broker::Tool;
+use crate::sending::requests::request;
 
 mod administered;
 mod scene;
 
 use scene::{Scene, Table};
 
+/// Whom team billing answers.
+const INVOICED: &str = "15550009999";
 const PUBLISH_TIMEOUT: Duration = Duration::from_secs(5);
 /// For a queue to hold what was just published.
 const QUEUED_WITHIN: Duration = Duration::from_secs(30);
@@ -31,20 +35,23 @@ async fn every_process_and_every_command_works_under_its_printed_names() -> anyh
     scene.run_ok(&["rules", "activate", "1"])?;
     let router = scene.start("router").await?;
     let sender = scene.start("sender").await?;
+    let gateway = scene.start("gateway").await?;
     let ingress = scene.start("ingress").await?;
 
     every_kind_of_message_is_handled(&mut scene).await?;
-    let told = scene.run_ok(&["webhook", "test", "text", "--text", "my invoice", "--from", "15550009999"])?;
+    let told = scene.run_ok(&["webhook", "test", "text", "--text", "my invoice", "--from", INVOICED])?;
     ensure!(told.contains("team billing"), "{told}");
     scene.run_ok(&["tail", "billing", "--ack", "--messages", "1"])?;
+    a_team_s_request_is_taken(&mut scene, "apart").await?;
     what_meta_told_is_known(&mut scene)?;
     scene.run_ok(&["status"])?;
     what_is_not_permitted_is_told(&mut scene).await?;
     parked_messages_are_replayed_and_discarded(&mut scene).await?;
     administered::everything(&mut scene)?;
-    drop((ingress, router, sender, admin));
+    drop((ingress, router, sender, gateway, admin));
 
     let all = scene.start_all().await?;
+    a_team_s_request_is_taken(&mut scene, "together").await?;
     parked_messages_are_replayed_and_discarded(&mut scene).await?;
     scene.run_ok(&["teams", "create", "second"])?;
     drop(all);
@@ -67,6 +74,25 @@ async fn every_kind_of_message_is_handled(scene: &mut Scene) -> anyhow::Result<(
         eventually(&format!("{queue} is worked off"), ROUTED_DEADLINE, is_empty).await;
     }
     Ok(())
+}
+
+/// Of the team that has the customer's conversation; and a bad one is parked, put back, and parked again.
+async fn a_team_s_request_is_taken(scene: &mut Scene, id: &str) -> anyhow::Result<()> {
+    scene.run_ok(&["dead-letters", "discard", "--all", "--justification", "what was before"])?;
+    let mut tool = Tool::connect(&scene.deployment, "billing").await?;
+    let mut good = request(id, INVOICED);
+    good["number"] = json!(format!("numbers/number-{}", SampleParams::default().phone_number_id));
+    let good = tool.answered(&good, "1").await?;
+    ensure!(good == json!({"send_id": id, "state": "queued"}), "{good}");
+    let bad = tool.answered(&json!({"send_id": "bad"}), "2").await?;
+    ensure!(bad["error"]["field"] == "number", "{bad}");
+    tool.end().await?;
+    scene.parked("dead-letters", 1).await?;
+    let replayed = scene.json(&["dead-letters", "replay"])?;
+    ensure!(replayed["replayed"] == "1", "{replayed}");
+    let again = scene.parked("dead-letters", 1).await?;
+    ensure!(again[0]["replays"] == 1 && again[0]["reason"] == "bad-send-request", "{again}");
+    scene.run_ok(&["dead-letters", "discard", "--all", "--justification", "a test"]).map(drop)
 }
 
 /// Among the samples are alerts.

@@ -11,10 +11,14 @@ use serde_json::{Value, json};
 use waypost_domain::send::Mark;
 use waypost_fault::SEND_POINTS;
 use waypost_sandbox::{CustomerSpec, Fault, FaultKind, Limits, Platform, PlatformConfig};
+#[cfg(feature = "servers")]
+use waypost_tests::ports::free_port;
 use waypost_tests::webhook::http_client;
 use waypost_tests::{WaypostProcess, eventually};
 
 use crate::deployment::{APP_SECRET, Backend, Deployment, RULES};
+
+pub(crate) mod requests;
 
 const TOKEN: &str = "test-token";
 const NUMBER_ID: &str = "106540352242922";
@@ -42,6 +46,12 @@ impl Scene {
         CUSTOMERS.iter().for_each(|phone| platform.control().add_customer(CustomerSpec::of_phone(*phone)));
         let file = deployment.folder.path().join("token");
         std::fs::write(&file, TOKEN)?;
+        #[cfg(feature = "servers")]
+        let deployment = match deployment.servers() {
+            // Commands of the machine find their process by its files, which there are none of.
+            Some(_) => deployment.set("grpc.listen", &format!("127.0.0.1:{}", free_port())),
+            None => deployment,
+        };
         let deployment = deployment
             .set("graph.base_url", &platform.url().to_string())
             .set("graph.token_file", &file.display().to_string())
@@ -55,11 +65,29 @@ impl Scene {
     }
 
     async fn start(&self, variables: &[(&str, &str)]) -> anyhow::Result<WaypostProcess> {
-        self.deployment.start_with(variables).await
+        let process = self.deployment.start_with(variables).await?;
+        #[cfg(feature = "servers")]
+        if self.deployment.servers().is_some() && !self.callers_file().exists() {
+            let roles = ["viewer", "editor", "publisher", "compliance", "operator"];
+            let roles: Vec<&str> = roles.into_iter().flat_map(|role| ["--role", role]).collect();
+            let made = self.deployment.command(&[&["token", "create"], &roles[..]].concat())?.output()?;
+            ensure!(made.status.success(), "{made:?}");
+            std::fs::write(self.callers_file(), made.stdout)?;
+        }
+        Ok(process)
+    }
+
+    /// Of whoever runs commands, where the process has no files to find it by.
+    fn callers_file(&self) -> PathBuf {
+        self.deployment.folder.path().join("caller")
     }
 
     fn run(&self, words: &[&str]) -> anyhow::Result<Output> {
-        Ok(self.deployment.command(words)?.output()?)
+        let mut command = self.deployment.command(words)?;
+        if self.callers_file().exists() {
+            command.env("WAYPOST_TOKEN_FILE", self.callers_file());
+        }
+        Ok(command.output()?)
     }
 
     fn json(&self, words: &[&str]) -> anyhow::Result<Value> {

@@ -119,7 +119,7 @@ impl Attempt<'_> {
     }
 
     fn publish_one(&mut self, publication: &Publication) -> rusqlite::Result<Outcome> {
-        let Some(name) = self.state.names.get(&publication.address).cloned() else { return Ok(Outcome::Returned) };
+        let Some(name) = self.state.name_of(&publication.address) else { return Ok(Outcome::Returned) };
         let (connection, now) = (self.connection, self.now);
         let Some(queue) = self.touch(&name) else { return Ok(Outcome::Returned) };
         let bytes = publication.message.body.len() as u64;

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
-use waypost_bus::{Address, QueueKind};
+use waypost_bus::{Address, QueueKind, Stream};
 
 use crate::inbox::Inbox;
 
@@ -154,6 +154,19 @@ impl State {
         let queue = self.queues.remove(name)?;
         self.names.remove(&queue.definition.address);
         Some(queue)
+    }
+
+    /// The queue that is bound to it; a reply names its queue.
+    pub(crate) fn name_of(&self, address: &Address) -> Option<Arc<str>> {
+        match address.stream {
+            Stream::Replies => self.queues.get_key_value(&*address.key).map(|(name, _)| name.clone()),
+            Stream::Events
+            | Stream::Send
+            | Stream::Teams
+            | Stream::Activity
+            | Stream::Unrouted
+            | Stream::DeadLetters => self.names.get(address).cloned(),
+        }
     }
 
     /// Every subscription is over.

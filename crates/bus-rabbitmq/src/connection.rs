@@ -174,6 +174,7 @@ impl Supervisor {
 
 async fn connect(config: &RabbitConfig, purpose: Purpose) -> lapin::Result<Link> {
     let uri = config.uri().map_err(std::io::Error::other)?;
+    let user = uri.authority.userinfo.username.clone();
     let socket = Arc::new(SocketHandle::default());
     let attempt = Attempt::new(&socket);
     let (handle, silence_max, ca_file) = (socket.clone(), config.silence_max(), config.ca_file.clone());
@@ -192,5 +193,5 @@ async fn connect(config: &RabbitConfig, purpose: Purpose) -> lapin::Result<Link>
     let connecting = Connection::connector(uri, stream::runtime(), open, properties);
     let connection = timeout(config.connect_timeout, connecting).await.map_err(|_| timed_out())??;
     attempt.succeeded();
-    Ok(Link::new(connection, socket))
+    Ok(Link::new(connection, user, socket))
 }

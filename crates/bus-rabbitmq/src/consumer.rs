@@ -64,7 +64,7 @@ impl RabbitConsumer {
     fn take_in(&mut self, item: Option<lapin::Result<lapin::message::Delivery>>) {
         match item {
             Some(Ok(delivery)) => {
-                let delivery = wire::decode(delivery);
+                let delivery = wire::decode(delivery, self.link.user());
                 self.unacknowledged.push_back(delivery.tag());
                 self.waiting.push_back(delivery);
             }

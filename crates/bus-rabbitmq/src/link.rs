@@ -20,18 +20,24 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 #[derive(Debug)]
 pub(crate) struct Link {
     connection: Connection,
+    /// Whom we are connected as.
+    user: String,
     socket: Arc<SocketHandle>,
     killed: CancellationToken,
     kill_reason: OnceLock<&'static str>,
 }
 
 impl Link {
-    pub(crate) fn new(connection: Connection, socket: Arc<SocketHandle>) -> Self {
-        Self { connection, socket, killed: CancellationToken::new(), kill_reason: OnceLock::new() }
+    pub(crate) fn new(connection: Connection, user: String, socket: Arc<SocketHandle>) -> Self {
+        Self { connection, user, socket, killed: CancellationToken::new(), kill_reason: OnceLock::new() }
     }
 
     pub(crate) async fn channel(&self) -> lapin::Result<OwnChannel> {
         self.connection.create_channel().await.map(OwnChannel)
+    }
+
+    pub(crate) fn user(&self) -> &str {
+        &self.user
     }
 
     pub(crate) fn is_connected(&self) -> bool {

@@ -109,7 +109,7 @@ impl PublishChannel {
         for request in requests {
             replies.push((request.publications.len(), request.reply, request.in_flight));
             for publication in request.publications {
-                let (one, its_properties) = encode(publication);
+                let (one, its_properties) = encode(publication, link.user());
                 outgoing.push(one);
                 properties.push(its_properties);
             }
@@ -209,10 +209,23 @@ impl PublishChannel {
             error!(reason = text, "the broker refuses publications");
         }
         for (one, outcome) in outgoing.iter().zip(outcomes) {
-            if *outcome == Outcome::Unknown && text.contains(&format!("'{}'", one.stream.name())) {
+            if *outcome == Outcome::Unknown && text.contains(&format!("'{}'", exchange_as_told(one.stream))) {
                 *outcome = named;
             }
         }
+    }
+}
+
+/// What the broker's own words call an exchange.
+const fn exchange_as_told(stream: Stream) -> &'static str {
+    match stream {
+        Stream::Replies => "amq.default",
+        named @ (Stream::Events
+        | Stream::Send
+        | Stream::Teams
+        | Stream::Activity
+        | Stream::Unrouted
+        | Stream::DeadLetters) => named.name(),
     }
 }
 
@@ -230,11 +243,11 @@ struct Outgoing {
 }
 
 /// Without properties, AMQP cannot carry it.
-fn encode(publication: Publication) -> (Outgoing, Option<BasicProperties>) {
+fn encode(publication: Publication, user: &str) -> (Outgoing, Option<BasicProperties>) {
     let Publication { address, message } = publication;
     let (id, body) = (message.id.clone(), message.body.clone());
     let key = ShortString::try_new(address.key);
-    let properties = key.is_ok().then(|| wire::properties(message)).flatten();
+    let properties = key.is_ok().then(|| wire::properties(message, user)).flatten();
     (Outgoing { stream: address.stream, key: key.unwrap_or_default(), id, body }, properties)
 }
 

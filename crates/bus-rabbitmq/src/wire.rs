@@ -1,10 +1,18 @@
 //! Our messages as AMQP's and back. Knows no connection.
+//!
+//! Three of AMQP's own fields are headers in our words: who published (`user-id`, which the broker checks), where an answer
+//! shall go, and by what it is known. Must never let a stranger's header stand for any of them: only what we published
+//! ourselves may name another user, as a dead letter does and what is replayed.
+
+use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use lapin::BasicProperties;
 use lapin::message::Delivery as AmqpDelivery;
 use lapin::types::{AMQPValue, FieldTable, ShortString};
-use waypost_bus::{Delivery, Message};
+use waypost_bus::{CORRELATION_HEADER, Delivery, Message, REPLY_TO_HEADER, USER_HEADER};
+
+use crate::topology::USERS;
 
 /// Stored on disk, on the dead-letter queue too.
 const PERSISTENT: u8 = 2;
@@ -13,14 +21,24 @@ const DELIVERY_COUNT: &str = "x-delivery-count";
 /// Headers of that prefix belong to the broker.
 const BROKERS_OWN: &str = "x-";
 
-/// All but the body. `None`: a field is longer than AMQP allows; no broker would take it.
-pub(crate) fn properties(message: Message) -> Option<BasicProperties> {
-    let Message { id, kind, content_type, headers, body: _ } = message;
+/// All but the body, as published by `user`. `None`: a field is longer than AMQP allows; no broker would take it.
+pub(crate) fn properties(message: Message, user: &str) -> Option<BasicProperties> {
+    let Message { id, kind, content_type, mut headers, body: _ } = message;
     let mut properties = BasicProperties::default()
         .with_delivery_mode(PERSISTENT)
         .with_message_id(ShortString::try_new(id).ok()?)
         .with_type(ShortString::try_new(kind).ok()?)
         .with_content_type(ShortString::try_new(content_type).ok()?);
+    if let Some(queue) = headers.remove(REPLY_TO_HEADER) {
+        properties = properties.with_reply_to(ShortString::try_new(queue).ok()?);
+    }
+    if let Some(id) = headers.remove(CORRELATION_HEADER) {
+        properties = properties.with_correlation_id(ShortString::try_new(id).ok()?);
+    }
+    if headers.contains_key(USER_HEADER) {
+        // By this whoever reads it knows that the header is ours.
+        properties = properties.with_user_id(ShortString::try_new(user).ok()?);
+    }
     if !headers.is_empty() {
         let mut table = FieldTable::default();
         for (name, value) in headers {
@@ -31,18 +49,40 @@ pub(crate) fn properties(message: Message) -> Option<BasicProperties> {
     Some(properties)
 }
 
-pub(crate) fn decode(delivery: AmqpDelivery) -> Delivery {
+/// `user` is the one that we are connected as.
+pub(crate) fn decode(delivery: AmqpDelivery, user: &str) -> Delivery {
     let properties = delivery.properties;
     let headers = properties.headers().as_ref();
     let count = headers.and_then(|table| unsigned(table.inner().get(DELIVERY_COUNT)?)).unwrap_or(0);
+    let mut headers = headers.into_iter().flatten().filter_map(|(name, value)| header(name, value)).collect();
+    take_over(&mut headers, &properties, user);
     let message = Message {
         id: text(properties.message_id()),
         kind: text(properties.kind()),
         content_type: text(properties.content_type()),
-        headers: headers.into_iter().flatten().filter_map(|(name, value)| header(name, value)).collect(),
+        headers,
         body: Bytes::from(delivery.data),
     };
     Delivery::new(message, count, delivery.redelivered || count > 0, delivery.delivery_tag)
+}
+
+/// AMQP's own fields, in place of headers of their names.
+fn take_over(headers: &mut BTreeMap<String, String>, properties: &BasicProperties, user: &str) {
+    let publisher = properties.user_id().as_ref().map(ShortString::as_str);
+    let is_ours = |name: &str| name == user || USERS.iter().any(|ours| ours.name == name);
+    let speaks_for_another = publisher.is_some_and(is_ours) && headers.contains_key(USER_HEADER);
+    let publisher = properties.user_id().as_ref().filter(|_| !speaks_for_another);
+    if !speaks_for_another {
+        headers.remove(USER_HEADER);
+    }
+    headers.remove(REPLY_TO_HEADER);
+    headers.remove(CORRELATION_HEADER);
+    let (reply_to, correlation) = (properties.reply_to().as_ref(), properties.correlation_id().as_ref());
+    for (name, value) in [(USER_HEADER, publisher), (REPLY_TO_HEADER, reply_to), (CORRELATION_HEADER, correlation)] {
+        if let Some(value) = value {
+            headers.insert(name.to_owned(), value.to_string());
+        }
+    }
 }
 
 fn text(value: &Option<ShortString>) -> String {
@@ -81,9 +121,9 @@ fn signed(value: &AMQPValue) -> Option<i64> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
+
+    const US: &str = "our-process";
 
     fn message() -> Message {
         Message {
@@ -98,12 +138,12 @@ mod tests {
     fn delivered(properties: BasicProperties, redelivered: bool) -> Delivery {
         let mut delivery = AmqpDelivery::mock(7, "".into(), "".into(), redelivered, b"body".to_vec());
         delivery.properties = properties;
-        decode(delivery)
+        decode(delivery, US)
     }
 
     #[test]
     fn a_message_comes_back_as_it_was() {
-        let properties = properties(message()).unwrap();
+        let properties = properties(message(), US).unwrap();
         assert_eq!(properties.delivery_mode(), &Some(PERSISTENT));
         let delivery = delivered(properties, false);
         assert_eq!(delivery.message, message());
@@ -133,6 +173,48 @@ mod tests {
         assert_eq!(found, [("flag", "true"), ("number", "-5"), ("x-first-death-reason", "delivery_limit")]);
     }
 
+    /// What a consumer finds under the three names.
+    fn found(properties: BasicProperties) -> [Option<String>; 3] {
+        let headers = delivered(properties, false).message.headers;
+        [USER_HEADER, REPLY_TO_HEADER, CORRELATION_HEADER].map(|name| headers.get(name).cloned())
+    }
+
+    fn forged() -> FieldTable {
+        let mut headers = FieldTable::default();
+        for name in [USER_HEADER, REPLY_TO_HEADER, CORRELATION_HEADER] {
+            headers.insert(name.into(), AMQPValue::LongString("team-other".into()));
+        }
+        headers
+    }
+
+    #[test]
+    fn who_published_is_the_brokers_word_and_never_a_strangers() {
+        let stranger = BasicProperties::default().with_headers(forged());
+        assert_eq!(found(stranger.clone()), [const { None }; 3], "nobody vouches for any of it");
+        let team = stranger.clone().with_user_id("team-desk".into()).with_reply_to("answers".into());
+        let asked = ["team-desk", "answers", "7"].map(|text| Some(text.to_owned()));
+        assert_eq!(found(team.with_correlation_id("7".into())), asked);
+        for ours in [US, "waypost-admin", "waypost-router"] {
+            let user = &found(stranger.clone().with_user_id(ours.into()))[0];
+            assert_eq!(user.as_deref(), Some("team-other"), "{ours} speaks for another");
+            assert_eq!(found(BasicProperties::default().with_user_id(ours.into()))[0].as_deref(), Some(ours));
+        }
+    }
+
+    #[test]
+    fn what_we_publish_again_is_still_its_publishers() {
+        let asked = BasicProperties::default().with_user_id("team-desk".into()).with_reply_to("answers".into());
+        let message = delivered(asked.with_correlation_id("7".into()), false).message;
+        let again = properties(message.clone(), US).unwrap();
+        assert_eq!(
+            (again.user_id().as_ref().unwrap().as_str(), again.reply_to().as_ref().unwrap().as_str()),
+            (US, "answers")
+        );
+        assert_eq!(delivered(again, false).message, message);
+        let plain = properties(Message::default(), US).unwrap();
+        assert!(plain.user_id().is_none() && plain.headers().is_none(), "it costs nothing where nobody asks");
+    }
+
     #[test]
     fn what_amqp_cannot_carry_is_found_before_it_is_sent() {
         let long = "x".repeat(256);
@@ -141,8 +223,9 @@ mod tests {
             Message { kind: long.clone(), ..message() },
             Message { content_type: long.clone(), ..message() },
             Message { headers: BTreeMap::from([(long.clone(), String::new())]), ..message() },
+            Message { headers: BTreeMap::from([(REPLY_TO_HEADER.to_owned(), long.clone())]), ..message() },
         ] {
-            assert!(properties(message).is_none());
+            assert!(properties(message, US).is_none());
         }
     }
 }

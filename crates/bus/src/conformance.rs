@@ -77,6 +77,7 @@ macro_rules! conformance_tests {
             sequential_calls_keep_their_order
             concurrent_publishers_lose_nothing
             an_unroutable_publication_is_returned
+            a_reply_goes_to_the_queue_that_it_names
             a_deleted_queue_returns_until_declared_again
             a_full_queue_nacks_until_drained
             what_is_not_permitted_is_refused

@@ -81,6 +81,8 @@ pub enum DeadLetterReason {
     TooDeep,
     /// An internal message that does not decode.
     UndecodableEvent,
+    /// A request to send that cannot be taken as it is, or not from whoever it came from.
+    BadSendRequest,
     /// What the store holds for it cannot be read.
     UnreadableRow,
     /// The store refuses it, and will refuse it again.
@@ -98,11 +100,12 @@ pub enum DeadLetterReason {
 }
 
 impl DeadLetterReason {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::UnparseableBody,
         Self::UnparseablePart,
         Self::TooDeep,
         Self::UndecodableEvent,
+        Self::BadSendRequest,
         Self::UnreadableRow,
         Self::Unstorable,
         Self::HandlerPanicked,
@@ -118,6 +121,7 @@ impl DeadLetterReason {
             Self::UnparseablePart => "unparseable-part",
             Self::TooDeep => "too-deep",
             Self::UndecodableEvent => "undecodable-event",
+            Self::BadSendRequest => "bad-send-request",
             Self::UnreadableRow => "unreadable-row",
             Self::Unstorable => "unstorable",
             Self::HandlerPanicked => "handler-panicked",

@@ -23,6 +23,6 @@ pub mod port;
 pub mod topology;
 
 pub use dead_letter::DeadLetterReason;
-pub use message::{Delivery, Message};
+pub use message::{CORRELATION_HEADER, Delivery, Message, REPLY_TO_HEADER, USER_HEADER};
 pub use port::{Bus, BusError, ConsumeEnded, Consumer, Depth, Health, Outcome, Publication};
 pub use topology::{Address, Layout, Queue, QueueKind, Stream, Topology};

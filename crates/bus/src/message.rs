@@ -4,6 +4,14 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
+/// The header with whom the broker vouches for as the publisher (AMQP `user-id`), and nobody else: an adapter throws away what
+/// a stranger writes here. What we publish ourselves, such as a dead letter, keeps it.
+pub const USER_HEADER: &str = "wp-user";
+/// The header with the queue that whoever published it wants an answer in (AMQP `reply-to`).
+pub const REPLY_TO_HEADER: &str = "wp-reply-to";
+/// The header by which they know the answer again (AMQP `correlation-id`).
+pub const CORRELATION_HEADER: &str = "wp-correlation-id";
+
 /// A message. Cloning is cheap but for the headers: the body is shared.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Message {
@@ -13,7 +21,8 @@ pub struct Message {
     pub kind: String,
     /// MIME type of the body. At most 255 bytes.
     pub content_type: String,
-    /// Small text headers. Names starting with `x-` belong to the broker.
+    /// Small text headers. Names starting with `x-` belong to the broker; what AMQP has fields for stands here under
+    /// [`USER_HEADER`], [`REPLY_TO_HEADER`] and [`CORRELATION_HEADER`], where a publisher has said it.
     pub headers: BTreeMap<String, String>,
     pub body: Bytes,
 }

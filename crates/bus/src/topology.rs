@@ -22,9 +22,12 @@ pub enum Stream {
     Unrouted,
     /// What could not be handled.
     DeadLetters,
+    /// Answers to whoever asked for one: the key is the name of the queue that they go to. On AMQP the default exchange.
+    Replies,
 }
 
 impl Stream {
+    /// Those that queues are bound to.
     pub const ALL: [Self; 6] =
         [Self::Events, Self::Send, Self::Teams, Self::Activity, Self::Unrouted, Self::DeadLetters];
 
@@ -36,6 +39,8 @@ impl Stream {
             Self::Activity => "wa.activity",
             Self::Unrouted => "wa.unrouted",
             Self::DeadLetters => "wa.dead-letters",
+            // The default exchange has no name.
+            Self::Replies => "",
         }
     }
 }
@@ -52,10 +57,15 @@ impl Address {
         Self { stream: Stream::Teams, key: team_queue(team, priority) }
     }
 
-    /// The address of a partitioned queue, the account's, or a team's, by its name; `None` for any other.
+    /// The address of a partitioned queue, the account's, one of requests to send, or a team's, by its name; `None` for any
+    /// other.
     pub fn of_queue(name: &str) -> Option<Self> {
         if name.starts_with("team.") {
             return Some(Self { stream: Stream::Teams, key: name.to_owned() });
+        }
+        let requests = Priority::ALL.into_iter().find(|priority| send_queue(*priority) == name);
+        if let Some(priority) = requests {
+            return Some(Self::send(priority));
         }
         let key = match name.strip_prefix("wa.")? {
             "account" => "ac",
@@ -63,6 +73,16 @@ impl Address {
             _ => return None,
         };
         Some(Self { stream: Stream::Events, key: key.to_owned() })
+    }
+
+    /// Of requests to send.
+    pub fn send(priority: Priority) -> Self {
+        Self { stream: Stream::Send, key: priority.to_string() }
+    }
+
+    /// The queue of this name, whoever made it.
+    pub fn reply(queue: impl Into<String>) -> Self {
+        Self { stream: Stream::Replies, key: queue.into() }
     }
 
     pub fn activity() -> Self {
@@ -87,6 +107,24 @@ pub const DEAD_LETTERS_QUEUE: &str = "wa.dead-letters";
 /// The name of a team's queue, which is also its key.
 pub fn team_queue(team: &TeamName, priority: Priority) -> String {
     format!("team.{team}.{priority}")
+}
+
+/// The users of teams' tools are called that and the team's name: who reads a team's queues, and writes requests to send.
+const TEAM_USER_PREFIX: &str = "team-";
+
+/// The broker's user of a team's tools.
+pub fn team_user(team: &str) -> String {
+    format!("{TEAM_USER_PREFIX}{team}")
+}
+
+/// The team whose tools this user of the broker is for.
+pub fn team_of_user(user: &str) -> Option<TeamName> {
+    TeamName::new(user.strip_prefix(TEAM_USER_PREFIX)?).ok()
+}
+
+/// The name of a queue of requests to send.
+pub fn send_queue(priority: Priority) -> String {
+    format!("wa.send.{priority}")
 }
 
 /// How the partitioned streams are laid out. A change of `partitions` is a new `epoch`: new queue names, so that the
@@ -214,7 +252,7 @@ pub struct Topology {
 }
 
 impl Topology {
-    /// The queues that the router's side of the house needs, and those of `teams`. `with_activity`: somebody will
+    /// The queues that our components read and park on, and those of `teams`. `with_activity`: somebody will
     /// read `wa.activity`; no queue is declared that nobody reads.
     pub fn new(layout: Layout, teams: &BTreeSet<TeamName>, with_activity: bool) -> Self {
         let mut queues = Vec::new();
@@ -225,6 +263,9 @@ impl Topology {
             queues.push(queue(layout.statuses_queue(partition), layout.statuses(partition), QueueKind::Partitioned));
         }
         queues.push(queue(layout.account_queue(), layout.account(), QueueKind::Partitioned));
+        for priority in Priority::ALL {
+            queues.push(queue(send_queue(priority), Address::send(priority), QueueKind::Partitioned));
+        }
         if with_activity {
             queues.push(queue(ACTIVITY_QUEUE.to_owned(), Address::activity(), QueueKind::Work));
         }
@@ -270,6 +311,8 @@ mod tests {
                 "wa.events st.p00 wa.st.p00",
                 "wa.events st.p01 wa.st.p01",
                 "wa.events ac wa.account",
+                "wa.send urgent wa.send.urgent",
+                "wa.send normal wa.send.normal",
                 "wa.activity activity wa.activity",
                 "wa.unrouted unrouted wa.unrouted",
                 "wa.dead-letters dead wa.dead-letters",

@@ -26,6 +26,8 @@ pub const ROUTER_AFTER_COMMIT: &str = "router.after-commit";
 pub const ROUTER_AFTER_PUBLISH: &str = "router.after-publish";
 /// A batch is acknowledged and not marked as published.
 pub const WORKER_AFTER_ACK: &str = "worker.after-ack";
+/// A request off the queues is kept, and neither answered nor acknowledged.
+pub const GATEWAY_AFTER_COMMIT: &str = "gateway.after-commit";
 /// A send is claimed and judged, and not committed.
 pub const SENDER_IN_TRANSACTION: &str = "sender.in-transaction";
 /// It stands as attempted, and no byte was sent.

@@ -1,14 +1,18 @@
-//! What agents' tools call over gRPC: messages to customers.
+//! What agents' tools call over gRPC, and put on the queues of `wa.send`: messages to customers.
 //!
-//! A call passes the gate of `waypost-grpc` first, with the table in `roles`. A request to send is then read, its contact and
+//! A call passes the gate of `waypost-grpc` first, with the table in `roles`; what comes off a queue has the author that the
+//! broker vouches for ([`requests`]). A request to send is then read, its contact and
 //! conversation are found, and it is kept in the store under its own id: whoever holds the lease on its number attempts it.
 //! Must never judge whether something may go, nor give a message to WhatsApp itself; only that a message was read, of which
 //! nothing is kept, it says at once.
 
 mod messages;
+pub mod metrics;
+pub mod requests;
 mod roles;
 mod server;
 
+pub use requests::{REQUESTS, Requests};
 pub use roles::METHODS;
 pub use server::{Gateway, services};
 pub use waypost_grpc::{BindError, GrpcConfig, GrpcLimits, ServeError, Services, TlsFiles};

@@ -7,7 +7,7 @@ mod marked;
 mod seen;
 mod shown;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use tonic::Request;
 use waypost_domain::send::{Author, Progress, SendId, SendRequest, SendState};
@@ -132,7 +132,7 @@ impl Messages {
         Ok((message, existed))
     }
 
-    async fn row(&self, id: &SendId) -> Result<Option<SendRow>> {
+    pub(crate) async fn row(&self, id: &SendId) -> Result<Option<SendRow>> {
         Ok(self.shared.store.send(id).await?)
     }
 

@@ -96,6 +96,13 @@ pub struct InvalidFields {
     reason: Option<&'static str>,
 }
 
+impl InvalidFields {
+    /// Each field with what it must hold; never none.
+    pub fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.violations.iter().map(|violation| (violation.field.as_str(), violation.description.as_str()))
+    }
+}
+
 impl fmt::Display for InvalidFields {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (place, violation) in self.violations.iter().enumerate() {

@@ -27,6 +27,15 @@ pub struct Work {
     pub component: &'static str,
     /// The first is that of shard 0.
     pub queues: Vec<String>,
+    /// Not every deployment needs it: nobody is missed while nothing waits.
+    pub is_missed_only_when_waiting: bool,
+}
+
+impl Work {
+    /// Of a component that every deployment runs.
+    pub const fn new(component: &'static str, queues: Vec<String>) -> Self {
+        Self { component, queues, is_missed_only_when_waiting: false }
+    }
 }
 
 /// What the store says.

@@ -13,5 +13,11 @@ pub const CONTACT_UNKNOWN: &str = "CONTACT_UNKNOWN";
 /// None of the business's numbers has this name.
 pub const NUMBER_UNKNOWN: &str = "NUMBER_UNKNOWN";
 
+/// An agent's contact has no open conversation of its teams.
+pub const NO_CONVERSATION: &str = "NO_CONVERSATION";
+
+/// Another request was kept under this id.
+pub const SEND_ID_TAKEN: &str = "SEND_ID_TAKEN";
+
 /// What is given is not the name of a version of the rules.
 pub const NO_VERSION_NAME: &str = "NO_VERSION_NAME";

@@ -4,6 +4,7 @@
 use prost_types::Timestamp as WireTime;
 use waypost_domain::Timestamp;
 
+mod answer;
 mod consent;
 mod content;
 mod json;
@@ -13,6 +14,7 @@ mod request;
 mod template;
 mod verdict;
 
+pub use answer::{ANSWER_CONTENT_TYPE, ANSWER_KIND, SendAnswer, SendError};
 pub use consent::{read_basis, read_evidence, wire_consents, wire_entry, wire_evidence};
 pub use json::{JSON_BYTES_MAX, parse_json, parse_values, read_json, word};
 pub use message::{author_of, state_of, wire_author, wire_message, wire_state};

@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test")]
 #![cfg(feature = "admin")]
 
+#[path = "sends/answers.rs"]
+mod answers;
 #[path = "sends/fields.rs"]
 mod fields;
 #[path = "sends/round_trip.rs"]

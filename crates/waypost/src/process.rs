@@ -123,7 +123,8 @@ pub(crate) enum Component {
     Sender,
     /// Answers the administration over gRPC, at grpc.listen; the commands of this machine too, on the embedded bus.
     Admin,
-    /// Takes messages to customers in over gRPC, at grpc.listen, beside the administration where that runs too.
+    /// Takes messages to customers in, off the queues of wa.send and over gRPC, at grpc.listen, beside the administration where
+    /// that runs too.
     Gateway,
 }
 
@@ -204,9 +205,10 @@ impl Process<'_> {
 
     async fn run_components(&self, operators: &Operators) -> Result<(), Failure> {
         let administers = self.has(Component::Admin) && self.config.administers();
-        let answers_alone = self.has(Component::Gateway) && !administers && self.config.grpc.listen.is_some();
+        // Beside the administration that starts it.
+        let takes_alone = self.has(Component::Gateway) && !administers;
         let works = self.has(Component::Router) || self.has(Component::Sender);
-        let store = if works || administers || answers_alone {
+        let store = if works || administers || takes_alone {
             let opened = self.ending.unless_stopped("start", Box::pin(ready_store(self.config))).await;
             let Some(store) = opened.transpose()? else { return Ok(()) };
             store::take_over(self.config, &store).await?;
@@ -229,7 +231,7 @@ impl Process<'_> {
             if let Some(store) = store.as_ref().filter(|_| administers) {
                 admin::start(self, store, &mut tasks).await?;
             }
-            if let Some(store) = store.as_ref().filter(|_| answers_alone) {
+            if let Some(store) = store.as_ref().filter(|_| takes_alone) {
                 gateway::start(self, store, &mut tasks).await?;
             }
             operators.started();

@@ -61,6 +61,13 @@ async fn imported_definitions_are_the_topology_and_hold_users_to_their_work() {
         assert_eq!(take(&mut *router.consume(queue, 1).await.unwrap(), 1).await, ["bound"], "{queue}");
     }
     assert_eq!(publish_one(&*admin, inbound(), "back").await, Outcome::Confirmed);
+    // The gateway runs beside it: it takes requests off their queues, and answers.
+    assert_eq!(publish_one(&*tool, Address::send(Priority::Normal), "asked").await, Outcome::Confirmed);
+    refused(tool.consume("wa.send.normal", 1).await.err(), "wa.send.normal");
+    assert_eq!(take(&mut *admin.consume("wa.send.normal", 1).await.unwrap(), 2).await, ["bound", "asked"]);
+    assert_eq!(publish_one(&*admin, Address::reply("team.desk.urgent"), "answer").await, Outcome::Confirmed);
+    assert_eq!(publish_one(&*admin, Address::reply("nobody.waits"), "answer").await, Outcome::Returned);
+    assert_eq!(publish_one(&*router, Address::reply("team.desk.urgent"), "no").await, Outcome::Refused);
     assert_eq!(publish_one(&*admin, Address::unrouted(), "back").await, Outcome::Refused);
     refused(admin.consume("wa.in.p00", 1).await.err(), "wa.in.p00");
     refused(

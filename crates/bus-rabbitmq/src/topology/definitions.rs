@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
+use waypost_bus::topology::team_user;
 use waypost_bus::{Queue, QueueKind, Topology};
 
 use super::{Argument, arguments, streams};
@@ -41,19 +42,20 @@ pub const USERS: [User; 7] = [
         write: r"^wa\.(activity|dead-letters)$",
         read: r"^wa\.(st\..+|account)$",
     },
-    // Adds and removes teams while the system runs; puts what is parked back where it came from.
+    // Adds and removes teams while the system runs; puts what is parked back where it came from. Beside it, or alone, the
+    // gateway takes requests to send off their queues and answers them, on the default exchange.
     User {
         name: "waypost-admin",
         configure: TEAMS,
-        write: r"^(team\..+|wa\.(events|teams|dead-letters))$",
-        read: r"^(team\..+|wa\.teams)$",
+        write: r"^(team\..+|wa\.(events|send|teams|dead-letters)|amq\.default)$",
+        read: r"^(team\..+|wa\.(send\..+|teams))$",
     },
     // All of them in one process.
     User {
         name: "waypost",
         configure: TEAMS,
-        write: r"^(team\..+|wa\.(events|teams|activity|unrouted|dead-letters))$",
-        read: r"^(team\..+|wa\.((in|st)\..+|account|teams|unrouted|dead-letters))$",
+        write: r"^(team\..+|wa\.(events|send|teams|activity|unrouted|dead-letters)|amq\.default)$",
+        read: r"^(team\..+|wa\.((in|st|send)\..+|account|teams|unrouted|dead-letters))$",
     },
     // A person, or a job before the components start.
     User { name: "waypost-topology", configure: EVERYTHING, write: EVERYTHING, read: EVERYTHING },
@@ -116,10 +118,6 @@ pub fn user_names(topology: &Topology) -> Vec<String> {
     USERS.iter().map(|user| user.name.to_owned()).chain(teams).collect()
 }
 
-fn team_user(team: &str) -> String {
-    format!("team-{team}")
-}
-
 fn permissions(topology: &Topology, vhost: &str) -> Vec<Value> {
     let permission = |user: &str, configure: &str, write: &str, read: &str| json!({ "user": user, "vhost": vhost, "configure": configure, "write": write, "read": read });
     let ours = USERS.iter().map(|user| permission(user.name, user.configure, user.write, user.read));
@@ -162,7 +160,7 @@ mod tests {
             })
         );
         assert_eq!(example["bindings"][0]["routing_key"], "in.p00");
-        assert_eq!(example["exchanges"].as_array().unwrap().len(), 5, "all but wa.send, which has no queue yet");
+        assert_eq!(example["exchanges"].as_array().unwrap().len(), 6);
     }
 
     #[test]
@@ -192,8 +190,8 @@ mod tests {
                 r#""waypost-ingress" c="^$" w="^wa\\.(events|dead-letters)$" r="^$""#,
                 r#""waypost-router" c="^$" w="^wa\\.(teams|activity|unrouted|dead-letters)$" r="^wa\\.((in|st)\\..+|account|unrouted|dead-letters)$""#,
                 r#""waypost-sender" c="^$" w="^wa\\.(activity|dead-letters)$" r="^wa\\.(st\\..+|account)$""#,
-                r#""waypost-admin" c="^team\\." w="^(team\\..+|wa\\.(events|teams|dead-letters))$" r="^(team\\..+|wa\\.teams)$""#,
-                r#""waypost" c="^team\\." w="^(team\\..+|wa\\.(events|teams|activity|unrouted|dead-letters))$" r="^(team\\..+|wa\\.((in|st)\\..+|account|teams|unrouted|dead-letters))$""#,
+                r#""waypost-admin" c="^team\\." w="^(team\\..+|wa\\.(events|send|teams|dead-letters)|amq\\.default)$" r="^(team\\..+|wa\\.(send\\..+|teams))$""#,
+                r#""waypost" c="^team\\." w="^(team\\..+|wa\\.(events|send|teams|activity|unrouted|dead-letters)|amq\\.default)$" r="^(team\\..+|wa\\.((in|st|send)\\..+|account|teams|unrouted|dead-letters))$""#,
                 r#""waypost-topology" c="^(wa|team)\\." w="^(wa|team)\\." r="^(wa|team)\\.""#,
                 r#""waypost-status" c="^$" w="^$" r="^$""#,
                 r#""team-vip-desk" c="^$" w="^wa\\.send$" r="^team\\.vip-desk\\.""#,

@@ -79,6 +79,14 @@ pub async fn an_unroutable_publication_is_returned(subject: &dyn Subject) {
     assert_eq!(drain(subject, &*bus, TEAM_QUEUE).await, [4]);
 }
 
+pub async fn a_reply_goes_to_the_queue_that_it_names(subject: &dyn Subject) {
+    let bus = open_declared(subject).await;
+    publish(&*bus, &Address::reply(PARTITION_QUEUE), 0..3).await;
+    let missing = publication(&Address::reply("nobody.waits"), 3);
+    assert_eq!(bus.publish(vec![missing], PUBLISH_TIMEOUT).await, [Outcome::Returned]);
+    assert_eq!(drain(subject, &*bus, PARTITION_QUEUE).await, [0, 1, 2]);
+}
+
 pub async fn a_deleted_queue_returns_until_declared_again(subject: &dyn Subject) {
     let bus = open_declared(subject).await;
     publish(&*bus, &partition_address(), [0]).await;

@@ -5,7 +5,7 @@ use waypost_domain::{NumberName, Timestamp};
 use waypost_grpc::error::{invalid, not_found, precondition};
 use waypost_grpc::recipients::contact;
 use waypost_grpc::{CallError, Caller, Result};
-use waypost_proto::reasons::NUMBER_UNKNOWN;
+use waypost_proto::reasons::{NO_CONVERSATION, NUMBER_UNKNOWN};
 use waypost_proto::sends::{Recipient, SendDraft};
 use waypost_store::{NewSend, OwnedConversation, SendRow};
 
@@ -19,7 +19,7 @@ const BUSINESS_STARTED_MS: i64 = 3 * 24 * HOUR_MS;
 
 impl Messages {
     /// The request as it is kept, by this caller and now.
-    pub(super) async fn taken_in(&self, caller: &Caller, draft: SendDraft) -> Result<NewSend> {
+    pub(crate) async fn taken_in(&self, caller: &Caller, draft: SendDraft) -> Result<NewSend> {
         let now = self.shared.store.now().await?;
         self.has_number(&draft.number).await?;
         let contact = contact(&self.shared.store, draft.to.clone()).await?;
@@ -94,7 +94,7 @@ impl Messages {
 fn not_theirs(conversation: Option<&OwnedConversation>) -> CallError {
     let resource = conversation.map_or_else(|| "conversations".to_owned(), |one| format!("conversations/{}", one.id));
     precondition(
-        "NO_CONVERSATION",
+        NO_CONVERSATION,
         resource,
         "agents send in conversations of their teams, and the contact has none on this number that is open: name the \
          conversation, or let somebody send who is not bound to teams",

@@ -3,6 +3,7 @@
 use waypost_domain::send::SendRequest;
 use waypost_grpc::error::precondition;
 use waypost_grpc::{CallError, Result};
+use waypost_proto::reasons::SEND_ID_TAKEN;
 use waypost_store::{NewSend, SendRow, StoredSend};
 
 use super::{COLLECTION, Messages};
@@ -10,13 +11,10 @@ use super::{COLLECTION, Messages};
 impl Messages {
     /// Keeps it; or finds it kept before.
     pub(super) async fn keep(&self, send: NewSend) -> Result<(SendRow, bool)> {
-        let outcomes = self.shared.store.keep_sends(std::slice::from_ref(&send)).await?;
+        let outcomes = self.keep_all(std::slice::from_ref(&send)).await?;
         let id = &send.request.id;
         let existed = match outcomes.first() {
-            Some(StoredSend::New) => {
-                (self.shared.on_kept)();
-                false
-            }
+            Some(StoredSend::New) => false,
             Some(StoredSend::Known) => true,
             Some(StoredSend::Conflict) => {
                 let row = self.known(&send).await?;
@@ -29,11 +27,20 @@ impl Messages {
         Ok((row, existed))
     }
 
+    /// Keeps all of them or none, and says what became of each.
+    pub(crate) async fn keep_all(&self, sends: &[NewSend]) -> Result<Vec<StoredSend>> {
+        let outcomes = self.shared.store.keep_sends(sends).await?;
+        if outcomes.contains(&StoredSend::New) {
+            (self.shared.on_kept)();
+        }
+        Ok(outcomes)
+    }
+
     /// The same request, as it was kept before; refused where another one has its id.
     ///
     /// Given a request that is repeated after its contact became part of another one, or after their conversation ended, then
     /// it is the same all the same: neither was said by whoever asks.
-    pub(super) async fn known(&self, send: &NewSend) -> Result<Option<SendRow>> {
+    pub(crate) async fn known(&self, send: &NewSend) -> Result<Option<SendRow>> {
         let Some(row) = self.row(&send.request.id).await? else { return Ok(None) };
         let stored = &row.request;
         let is_contact = self.shared.store.surviving_contact(stored.contact).await? == Some(send.request.contact);
@@ -48,7 +55,7 @@ impl Messages {
             return Ok(Some(row));
         }
         let message = "another request was kept under this send_id: give this one an id of its own";
-        Err(precondition("SEND_ID_TAKEN", format!("{COLLECTION}/{}", stored.id), message))
+        Err(precondition(SEND_ID_TAKEN, format!("{COLLECTION}/{}", stored.id), message))
     }
 }
 

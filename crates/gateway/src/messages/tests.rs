@@ -15,7 +15,7 @@ use waypost_store::{ContactUpsert, Store, StoreOptions, StoreUrl};
 
 use super::*;
 
-const PHONE: &str = "34600000001";
+pub(crate) const PHONE: &str = "34600000001";
 
 /// A gateway whose store knows one number and one contact.
 struct Scene {
@@ -26,7 +26,7 @@ struct Scene {
 
 /// Remembers what was marked.
 #[derive(Default)]
-struct Marked(Mutex<Vec<(String, bool)>>);
+pub(crate) struct Marked(Mutex<Vec<(String, bool)>>);
 
 #[async_trait]
 impl Messenger for Marked {
@@ -45,21 +45,27 @@ impl Messenger for Marked {
     }
 }
 
+/// What the gateway works with, over a store in this folder that knows one number and one contact.
+pub(crate) async fn shared(folder: &TempDir) -> (Shared, std::sync::Arc<Marked>) {
+    let url = StoreUrl::sqlite_file(folder.path().join("store.db"));
+    let store = Store::open(&url, StoreOptions::default()).await.unwrap();
+    store.migrate().await.unwrap();
+    store.ensure_number(&PhoneNumberId::new("1"), "+34 910 000 001", &WabaId::new("7")).await.unwrap();
+    let mut tx = store.begin_change().await.unwrap();
+    let aliases = waypost_domain::AliasSet { phone: Some(PHONE.to_owned()), bsuid: None, parent_bsuid: None };
+    let row = ContactUpsert { aliases, attributes: Default::default(), language: None };
+    tx.upsert_contacts(&[row]).await.unwrap();
+    tx.commit(&[]).await.unwrap();
+    let marked = std::sync::Arc::<Marked>::default();
+    let sending = SendingLive::open(store.clone()).await.unwrap();
+    let shared = Shared { store, sending, messenger: Some(marked.clone()), on_kept: std::sync::Arc::new(|| ()) };
+    (shared, marked)
+}
+
 impl Scene {
     async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let url = StoreUrl::sqlite_file(folder.path().join("store.db"));
-        let store = Store::open(&url, StoreOptions::default()).await.unwrap();
-        store.migrate().await.unwrap();
-        store.ensure_number(&PhoneNumberId::new("1"), "+34 910 000 001", &WabaId::new("7")).await.unwrap();
-        let mut tx = store.begin_change().await.unwrap();
-        let aliases = waypost_domain::AliasSet { phone: Some(PHONE.to_owned()), bsuid: None, parent_bsuid: None };
-        let row = ContactUpsert { aliases, attributes: Default::default(), language: None };
-        tx.upsert_contacts(&[row]).await.unwrap();
-        tx.commit(&[]).await.unwrap();
-        let marked = std::sync::Arc::<Marked>::default();
-        let sending = SendingLive::open(store.clone()).await.unwrap();
-        let shared = Shared { store, sending, messenger: Some(marked.clone()), on_kept: std::sync::Arc::new(|| ()) };
+        let (shared, marked) = shared(&folder).await;
         Self { messages: Messages { shared }, marked, _folder: folder }
     }
 

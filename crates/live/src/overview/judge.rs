@@ -20,6 +20,7 @@ impl Overview {
         let oldest_at = shards.iter().filter_map(|shard| shard.oldest_at).chain(queued).min();
         let mut problems = facts.problems.clone();
         problems.extend(of_shards(&facts, &shards));
+        problems.extend(of_optional(&facts, &shards));
         problems.extend(of_queues(&facts, &teams));
         problems.extend(parked.iter().flat_map(|place| of_parked(place, facts.now)));
         problems.extend(of_unread(&facts));
@@ -69,6 +70,7 @@ fn shards(facts: &Facts) -> Vec<ShardOverview> {
 }
 
 const START: &str = "start `waypost run`, with the components router and sender";
+const START_GATEWAY: &str = "start `waypost run`, with the component gateway";
 const START_WITHOUT_RULES: &str =
     "a router takes them once there are rules; where none runs, start `waypost run`, with the component router";
 
@@ -76,10 +78,12 @@ const START_WITHOUT_RULES: &str =
 fn of_shards(facts: &Facts, shards: &[ShardOverview]) -> Vec<Problem> {
     let start = if facts.no_rules { START_WITHOUT_RULES } else { START };
     let Some(stored) = &facts.stored else { return Vec::new() };
-    let work = &facts.watched.work;
+    let work: Vec<&Work> = facts.watched.work.iter().filter(|work| !work.is_missed_only_when_waiting).collect();
+    let is_of = |shard: &&ShardOverview| work.iter().any(|work| work.component == shard.component);
+    let shards: Vec<ShardOverview> = shards.iter().filter(is_of).cloned().collect();
     let all: usize = work.iter().map(|work| work.queues.len()).sum();
     let named = |shards: &[&ShardOverview]| {
-        let of = |work: &&Work| shards.iter().any(|shard| shard.component == work.component);
+        let of = |work: &&&Work| shards.iter().any(|shard| shard.component == work.component);
         work.iter().filter(of).map(|work| work.component).collect::<Vec<_>>().join(", ")
     };
     let mut problems = Vec::new();
@@ -103,6 +107,19 @@ fn of_shards(facts: &Facts, shards: &[ShardOverview]) -> Vec<Problem> {
         problems.push(problem(format!("{never} of {all} partitions were never owned"), None, start));
     }
     problems
+}
+
+/// Of components that not every deployment runs, those queues that somebody waits at.
+fn of_optional(facts: &Facts, shards: &[ShardOverview]) -> Vec<Problem> {
+    let owned = |queue: &str| shards.iter().any(|shard| shard.queue == queue && shard.owner.is_some());
+    let waits = |queue: &str| facts.queues.as_ref()?.get(queue).copied().flatten().filter(|state| state.messages > 0);
+    let optional = facts.watched.work.iter().filter(|work| work.is_missed_only_when_waiting);
+    let left = optional.flat_map(|work| &work.queues).filter(|queue| facts.stored.is_some() && !owned(queue));
+    let told = |queue: &String| {
+        let QueueState { messages, oldest_at, .. } = waits(queue)?;
+        Some(problem(format!("nobody takes the {messages} messages of {queue}"), oldest_at, START_GATEWAY))
+    };
+    left.filter_map(told).collect()
 }
 
 /// Those that are there for everybody, and those of teams that messages still come to.

@@ -55,8 +55,7 @@ fn row(team: &str, in_rules: bool, overflow: Option<&str>) -> TeamRow {
 fn healthy() -> Facts {
     let layout = Layout::new(PartitionCount::new(2).unwrap());
     let queues = ["wa.in.p00", "wa.in.p01"].map(str::to_owned).to_vec();
-    let watched =
-        Watched { work: vec![Work { component: "router", queues }], layout, activity: false, rules_file: None };
+    let watched = Watched { work: vec![Work::new("router", queues)], layout, activity: false, rules_file: None };
     let mut facts = Facts::new(watched, Timestamp::from_millis(NOW), Duration::from_secs(60));
     facts.stored = Some(Stored {
         now: Timestamp::from_millis(NOW),
@@ -116,6 +115,31 @@ fn who_owns_what() {
     check(|facts| drop(stored(facts).leases.pop()), &[("1 of 2 partitions were never owned", None)]);
     // Of an earlier configuration, with more partitions.
     check(|facts| stored(facts).leases.push(lease(2, None, 0)), &[]);
+}
+
+/// Who has no tools on these queues need not run what reads them.
+#[test]
+fn nobody_is_missed_where_nothing_waits() {
+    let queue = "wa.send.urgent";
+    let optional = |facts: &mut Facts| {
+        let work = Work { is_missed_only_when_waiting: true, ..Work::new("gateway-requests", vec![queue.to_owned()]) };
+        facts.watched.work.push(work);
+    };
+    let waits = Some(state(2, Some(Timestamp::from_millis(NOW - 5_000))));
+    check(optional, &[]);
+    let waiting = |facts: &mut Facts| {
+        optional(facts);
+        set(facts, queue, waits);
+    };
+    check(waiting, &[("nobody takes the 2 messages of wa.send.urgent", Some(5))]);
+    check(
+        |facts| {
+            waiting(facts);
+            stored(facts).leases.push(("gateway-requests", lease(0, Some("one"), NOW + 10_000).1));
+            set(facts, queue, Some(QueueState { consumers: Some(1), ..waits.unwrap() }));
+        },
+        &[],
+    );
 }
 
 /// A process that runs and has no rules is told nothing of starting another, nor of adding some.

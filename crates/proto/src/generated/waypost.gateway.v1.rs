@@ -67,7 +67,7 @@ impl ::prost::Name for Message {
 pub struct Author {
     #[prost(enumeration = "AuthorKind", tag = "1")]
     pub kind: i32,
-    /// Of an agent or a bot `tokens/{token}`, or the user of the broker; else the id of the automation or the campaign.
+    /// Of an agent or a bot `tokens/{token}`, or `users/{user}` of the broker; else the id of the automation or the campaign.
     #[prost(string, tag = "2")]
     pub name: ::prost::alloc::string::String,
     /// Output only: what the token is called.

@@ -57,7 +57,7 @@ fn schema() -> Value {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": "https://waypost.invalid/send-request.schema.json",
         "title": "Waypost send request, version 1",
-        "description": "What somebody wants sent: what waypost send --request reads. Made from \
+        "description": "What somebody wants sent: what waypost send --request and the queues of wa.send read. Made from \
                         waypost/sends/v1/send.proto. The same send_id is the same send, however often it is asked for. Fields \
                         that are not known are refused. New optional fields may be added within version 1.",
     });
@@ -148,11 +148,20 @@ fn words(of: &EnumDescriptor) -> Vec<String> {
     of.values().filter(|value| value.number() != 0).map(|value| word(&value)).collect()
 }
 
-/// Where a document does not fit the committed schema first, by as much of JSON Schema as that uses.
+/// Where a document does not fit the committed schema of requests first, by as much of JSON Schema as that uses.
 pub(crate) fn first_misfit(document: &Value) -> Option<String> {
-    let text = std::fs::read_to_string(file()).unwrap();
-    let schema: Value = serde_json::from_str(&text).unwrap();
+    misfit_of("send-request.schema.json", document)
+}
+
+/// The same for another schema of `/proto`.
+pub(crate) fn misfit_of(name: &str, document: &Value) -> Option<String> {
+    let schema = schema_of(name);
     misfit(&schema, &schema, document, "$")
+}
+
+/// As it is committed.
+pub(crate) fn schema_of(name: &str) -> Value {
+    serde_json::from_str(&std::fs::read_to_string(proto().join(name)).unwrap()).unwrap()
 }
 
 fn misfit(root: &Value, schema: &Value, value: &Value, at: &str) -> Option<String> {

@@ -24,7 +24,7 @@ pub const ROLES: [Role; 6] = [
     Role { name: OWNER, purpose: "owns the schema, migrates" },
     Role { name: ROUTER, purpose: "runs the component router" },
     Role { name: SENDER, purpose: "runs the component sender" },
-    Role { name: ADMIN, purpose: "runs the component admin, makes tokens" },
+    Role { name: ADMIN, purpose: "runs the components admin and gateway, makes tokens" },
     Role { name: READER, purpose: "looks: status, topology" },
     Role { name: ALL_COMPONENTS, purpose: "runs all components in one process" },
 ];
@@ -52,8 +52,8 @@ const SETTLE: &str = "SELECT, UPDATE, DELETE";
 const TABLES: [Table; 34] = [
     Table { name: "_sqlx_migrations", router: READ, sender: READ, admin: READ, reader: READ },
     Table { name: "setting", router: ADD, sender: ADD, admin: ADD, reader: READ },
-    Table { name: "member", router: ALL, sender: ALL, admin: NONE, reader: READ },
-    Table { name: "lease", router: KEEP, sender: KEEP, admin: READ, reader: READ },
+    Table { name: "member", router: ALL, sender: ALL, admin: ALL, reader: READ },
+    Table { name: "lease", router: KEEP, sender: KEEP, admin: KEEP, reader: READ },
     Table { name: "number", router: KEEP, sender: KEEP, admin: KEEP, reader: READ },
     Table { name: "team", router: KEEP, sender: READ, admin: ALL, reader: READ },
     Table { name: "rule_set", router: READ, sender: NONE, admin: KEEP, reader: READ },

@@ -1,23 +1,34 @@
-//! The component `gateway` in this process: beside the administration, at its addresses, or alone at `grpc.listen`. It has no
-//! configuration of its own, no queues, and holds no leases.
+//! The component `gateway` in this process: beside the administration, at its addresses, or alone at `grpc.listen`; and on the
+//! queues of requests to send, wherever it runs. It has no configuration of its own.
 
 use std::sync::Arc;
 
 use tracing::info;
-use waypost_gateway::{Gateway, Shared};
+use waypost_gateway::requests::queues;
+use waypost_gateway::{Gateway, REQUESTS, Requests, Shared};
 use waypost_graph_client::{GraphApi, Messenger};
 use waypost_live::SendingLive;
+use waypost_live::overview::Work;
 use waypost_ops::State;
 use waypost_store::Store;
 
 use super::ending::Tasks;
-use super::{Component, Process};
+use super::{Component, Config, Process, worker};
 use waypost_cli::Failure;
 
 /// The component's name.
 const COMPONENT: &str = "gateway";
 
-/// What its services work with, for who answers for it; `None` where the process does not run it.
+impl Config {
+    /// What it works off.
+    pub(super) fn gateway_work(&self) -> Work {
+        // Who has no tools on the queues need not run it.
+        Work { component: REQUESTS, queues: queues(), is_missed_only_when_waiting: true }
+    }
+}
+
+/// What its services work with, for who answers for it, with requests off the queues taken in already; `None` where the process
+/// does not run it.
 pub(super) async fn beside(process: &Process<'_>, store: &Store, tasks: &mut Tasks) -> Result<Option<Shared>, Failure> {
     if !process.has(Component::Gateway) {
         return Ok(None);
@@ -38,10 +49,27 @@ pub(super) async fn beside(process: &Process<'_>, store: &Store, tasks: &mut Tas
     };
     // Whoever sends in another process looks for what is due by itself.
     let wake = process.wake.clone();
-    Ok(Some(Shared { store: store.clone(), sending, messenger, on_kept: Arc::new(move || wake.now()) }))
+    let shared = Shared { store: store.clone(), sending, messenger, on_kept: Arc::new(move || wake.now()) };
+    take_requests(process, shared.clone(), tasks);
+    Ok(Some(shared))
 }
 
-/// Starts it alone, in a process without the administration.
+fn take_requests(process: &Process<'_>, shared: Shared, tasks: &mut Tasks) {
+    let Process { config, bus, health, shutdown, .. } = process;
+    let requests = Requests { bus: bus.clone(), bus_has_users: !config.bus.is_embedded(), shared };
+    let leases = |component, shards| {
+        let worker = config.worker_config(component, shards);
+        worker::register(health, &worker);
+        worker
+    };
+    let running = requests.run(leases, shutdown.clone());
+    process.ending.spawn(tasks, COMPONENT, async move {
+        running.await;
+        Ok(())
+    });
+}
+
+/// Starts it in a process without the administration; without `grpc.listen` it takes requests off the queues alone.
 pub(super) async fn start(process: &Process<'_>, store: &Store, tasks: &mut Tasks) -> Result<(), Failure> {
     let (Some(grpc), Some(shared)) = (process.config.grpc_config(), beside(process, store, tasks).await?) else {
         return Ok(());

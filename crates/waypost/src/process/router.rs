@@ -70,8 +70,8 @@ impl Config {
         let inbound = layout.partitions.all().map(|partition| layout.inbound_queue(partition)).collect();
         let parked = QUEUES.map(|(_, queue)| queue.to_owned()).to_vec();
         let [statuses, account] = self.sender_work();
-        let inbound = Work { component: ROUTER, queues: inbound };
-        let work = vec![inbound, statuses, account, Work { component: PARKING, queues: parked }];
+        let (inbound, parked) = (Work::new(ROUTER, inbound), Work::new(PARKING, parked));
+        let work = vec![inbound, statuses, account, parked, self.gateway_work()];
         Watched { work, layout, activity: self.router.activity, rules_file: self.rules.file.clone() }
     }
 }

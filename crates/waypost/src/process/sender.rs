@@ -126,10 +126,7 @@ impl Config {
     pub(super) fn sender_work(&self) -> [Work; 2] {
         let layout = self.layout();
         let statuses = layout.partitions.all().map(|partition| layout.statuses_queue(partition)).collect();
-        [
-            Work { component: STATUSES, queues: statuses },
-            Work { component: ACCOUNT, queues: vec![layout.account_queue()] },
-        ]
+        [Work::new(STATUSES, statuses), Work::new(ACCOUNT, vec![layout.account_queue()])]
     }
 }
 

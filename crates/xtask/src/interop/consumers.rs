@@ -76,11 +76,15 @@ pub(super) async fn consume(folder: PathBuf, node: &RabbitNode) -> anyhow::Resul
         waypost.write(team).await?;
         read(command, team, &url, &folder).await.with_context(|| format!("the {team} tool"))?;
     }
-    Ok(())
+    answer(node, &vhost, &folder).await.context("the tool that sends")
 }
 
 fn tool(name: &str) -> PathBuf {
     root().join("deploy/guides/team-tools").join(name)
+}
+
+fn customer(team: &str, number: usize) -> String {
+    format!("346{:04}{number:04}", team.len())
 }
 
 struct Waypost {
@@ -115,7 +119,7 @@ impl Waypost {
             let params = SampleParams {
                 text: format!("{urgency}{team} message-{number}"),
                 // A customer each: an open conversation stays with its team, and as urgent as it was.
-                from: format!("346{:04}{number:04}", team.len()),
+                from: customer(team, number),
                 wamid: format!("wamid.{team}-{number}"),
                 ..SampleParams::default()
             };
@@ -127,6 +131,30 @@ impl Waypost {
         }
         Ok(())
     }
+}
+
+/// Runs the tool that sends under its team's user, for the first of the team's customers, twice.
+async fn answer(node: &RabbitNode, vhost: &str, folder: &Path) -> anyhow::Result<()> {
+    const USER: &str = "team-python";
+    const PASSWORD: &str = "secret";
+    node.ctl(&["add_user", USER, PASSWORD])?;
+    node.ctl(&["set_permissions", "--vhost", vhost, USER, "^$", r"^wa\.send$", r"^team\.python\."])?;
+    let request = serde_json::json!({
+        "send_id": "interop/1", "number": format!("numbers/number-{}", SampleParams::default().phone_number_id),
+        "to": {"phone": format!("+{}", customer("python", 0))}, "content": {"text": {"body": "It is on its way."}},
+    });
+    let file = folder.join("request.json");
+    std::fs::write(&file, request.to_string())?;
+    for _ in 0..2 {
+        let mut command = Command::new(folder.join("venv/bin/python"));
+        command.arg(tool("send.py")).arg(&file).env("AMQP_URL", node.handle().amqp_url_of(USER, PASSWORD, vhost));
+        command.stdout(Stdio::piped()).kill_on_drop(true);
+        let output = tokio::time::timeout(DEADLINE, command.output()).await.context("it did not end in time")??;
+        ensure!(output.status.success(), "it ended with {}: {output:?}", output.status);
+        let answer: serde_json::Value = serde_json::from_slice(&output.stdout)?;
+        ensure!(answer == serde_json::json!({"send_id": "interop/1", "state": "queued"}), "{answer}");
+    }
+    Ok(())
 }
 
 /// Runs the tool until it has handled all, and looks at what it printed.

@@ -1,0 +1,26 @@
+//! The names of what the gateway counts. Labels: fixed words; never anything of a contact or a message.
+
+use waypost_bus::Outcome;
+
+waypost_domain::metric_table! {
+    /// Requests to send off the queues of `wa.send`: kept, known (the same one was kept before), or refused and parked.
+    counter REQUESTS by "result" in ["kept", "known", "refused"] = "waypost_gateway_requests_total";
+    /// Answers to who put requests on the queues and asked for one: given, unroutable (no such queue), failed.
+    counter ANSWERS by "result" in ["given", "unroutable", "failed"] = "waypost_gateway_answers_total";
+}
+
+/// So many requests ended so.
+pub(crate) fn requests(result: &'static str, count: usize) {
+    ::metrics::counter!(REQUESTS, "result" => result).increment(u64::try_from(count).unwrap_or(0));
+}
+
+/// An answer ended so; `is_direct`: to a channel that waits for it, where the broker says of none whether it came.
+pub(crate) fn answer(outcome: Outcome, is_direct: bool) {
+    let result = match outcome {
+        Outcome::Confirmed => "given",
+        Outcome::Returned if is_direct => "given",
+        Outcome::Returned => "unroutable",
+        Outcome::Nacked | Outcome::Refused | Outcome::Unavailable | Outcome::Unknown => "failed",
+    };
+    ::metrics::counter!(ANSWERS, "result" => result).increment(1);
+}
