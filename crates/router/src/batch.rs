@@ -21,7 +21,7 @@ use waypost_proto::v1::{ActivityKind, ActivityRecord};
 use waypost_rules::{Scratch, TeamQueues};
 use waypost_store::{
     ChangeRow, ChangeScope, ContactRecord, HeldRelease, InboxRow, InboxTx, InboxWrites, KnownEvent, NoticeShown,
-    Observation, StoreError, StoredDecision,
+    Observation, StoreError, StoredDecision, TranscriptKind, TranscriptRow,
 };
 use waypost_worker::Claim;
 
@@ -33,6 +33,7 @@ mod held;
 mod notice;
 mod place;
 mod stored;
+mod transcript;
 
 pub(crate) use notice::NOTICE;
 use notice::told_to;
@@ -123,6 +124,8 @@ struct Work<'a> {
     /// What `releases` and `shown` hold: until the commit, the store still takes it for waiting.
     released: HashSet<DecisionId>,
     changes: Vec<ChangeRow>,
+    /// What is read with its conversation later.
+    transcript: Vec<TranscriptRow>,
     scratch: Scratch,
     decided: Decided,
 }
@@ -179,6 +182,7 @@ pub async fn decide_batch(
         shown: Vec::new(),
         released: HashSet::new(),
         changes: Vec::new(),
+        transcript: Vec::new(),
         scratch: Scratch::default(),
         decided,
     };
@@ -266,6 +270,7 @@ impl Work<'_> {
         row.outcome = Some(routed.decision.clone());
         self.record_activity(ActivityKind::Routed, &row, routed.decision.team.as_ref(), &routed.decision.rule);
         self.record(row);
+        self.keep_routed(&routed);
         self.decided.outgoing.push(routed);
         Ok(())
     }
@@ -276,6 +281,8 @@ impl Work<'_> {
             && let Some(conversation) = self.conversations.get(&pair)
         {
             row.conversation = Some(conversation.id);
+            let (id, team) = (conversation.id, conversation.team.clone());
+            self.keep_said(TranscriptKind::Echo, &arrival.inbound, contact.as_ref(), id, team);
             let at = message.timestamp.unwrap_or(arrival.inbound.received_at);
             self.apply(&pair, ConversationEvent::Answered { at });
         }
@@ -369,7 +376,8 @@ impl Work<'_> {
         }
         fault::point(fault::ROUTER_IN_TRANSACTION);
         let (rows, releases, shown, changes) = (&self.rows, &self.releases, &self.shown, &self.changes);
-        self.tx.finish(&InboxWrites { rows, conversations: &conversations, releases, shown, changes }).await?;
+        let (conversations, transcript) = (&conversations[..], &self.transcript[..]);
+        self.tx.finish(&InboxWrites { rows, conversations, releases, shown, changes, transcript }).await?;
         for row in rows {
             tell(row);
         }
