@@ -15,6 +15,8 @@ use waypost_tests::{WaypostProcess, eventually};
 
 use crate::deployment::{APP_SECRET, Backend, Deployment, RULES};
 
+mod transcript;
+
 const TOKEN: &str = "test-token";
 const NUMBER_ID: &str = "106540352242922";
 const CUSTOMERS: [&str; 2] = ["4915100000001", "4915100000002"];

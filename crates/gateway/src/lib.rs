@@ -1,10 +1,11 @@
-//! What agents' tools call over gRPC: messages to customers.
+//! What agents' tools call over gRPC: messages to customers, and what was said in their conversations.
 //!
 //! A call passes the gate of `waypost-grpc` first, with the table in `roles`. A request to send is then read, its contact and
 //! conversation are found, and it is kept in the store under its own id: whoever holds the lease on its number attempts it.
 //! Must never judge whether something may go, nor give a message to WhatsApp itself; only that a message was read, of which
 //! nothing is kept, it says at once.
 
+mod conversations;
 mod messages;
 mod roles;
 mod server;
@@ -15,6 +16,7 @@ pub use waypost_grpc::{BindError, GrpcConfig, GrpcLimits, ServeError, Services, 
 
 use std::sync::Arc;
 
+use waypost_domain::message::Mask;
 use waypost_graph_client::Messenger;
 use waypost_live::SendingLive;
 use waypost_store::Store;
@@ -23,6 +25,8 @@ use waypost_store::Store;
 #[derive(Clone)]
 pub struct Shared {
     pub store: Store,
+    /// What of messages to customers is not shown to whoever reads them later.
+    pub mask: Mask,
     /// What a request that is only asked about is judged by.
     pub sending: Arc<SendingLive>,
     /// The way to WhatsApp; `None` where this process has none.

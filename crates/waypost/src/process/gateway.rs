@@ -38,7 +38,8 @@ pub(super) async fn beside(process: &Process<'_>, store: &Store, tasks: &mut Tas
     };
     // Whoever sends in another process looks for what is due by itself.
     let wake = process.wake.clone();
-    Ok(Some(Shared { store: store.clone(), sending, messenger, on_kept: Arc::new(move || wake.now()) }))
+    let mask = process.config.mask();
+    Ok(Some(Shared { store: store.clone(), mask, sending, messenger, on_kept: Arc::new(move || wake.now()) }))
 }
 
 /// Starts it alone, in a process without the administration.
