@@ -124,7 +124,6 @@ struct Work<'a> {
     /// What `releases` and `shown` hold: until the commit, the store still takes it for waiting.
     released: HashSet<DecisionId>,
     changes: Vec<ChangeRow>,
-    /// What is read with its conversation later.
     transcript: Vec<TranscriptRow>,
     scratch: Scratch,
     decided: Decided,
@@ -278,11 +277,10 @@ impl Work<'_> {
     fn echo(&mut self, arrival: &Arrival, message: &InboundMessage, contact: Option<ContactRecord>) {
         let mut row = self.row(arrival, "echo", contact.as_ref());
         if let Some(pair) = pair_of(arrival, contact.as_ref())
-            && let Some(conversation) = self.conversations.get(&pair)
+            && let Some(conversation) = self.conversations.get(&pair).cloned()
         {
             row.conversation = Some(conversation.id);
-            let (id, team) = (conversation.id, conversation.team.clone());
-            self.keep_said(TranscriptKind::Echo, &arrival.inbound, contact.as_ref(), id, team);
+            self.keep_said(TranscriptKind::Echo, &arrival.inbound, contact.as_ref(), &conversation);
             let at = message.timestamp.unwrap_or(arrival.inbound.received_at);
             self.apply(&pair, ConversationEvent::Answered { at });
         }

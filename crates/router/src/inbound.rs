@@ -118,8 +118,11 @@ impl Inbound {
         let mut event = decode_event(encoded.clone())?;
         let mut content = content(event.checked_kind()?, &event)?;
         if let Some(message) = content.message_mut() {
-            mask.message(message);
-            if let Some(masked) = masked_json(&event.json, mask) {
+            let hidden = mask.message(message);
+            // Of a plain text, Meta's JSON says nothing more.
+            if (hidden || !message.is_plain_text)
+                && let Some(masked) = masked_json(&event.json, mask)
+            {
                 event.json = masked.into();
             }
         }

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use serde_json::Value;
-use waypost_domain::message::Mask;
+use waypost_domain::message::{FormField, Mask};
 
 /// Fields whose values are the platform's, or ours.
 const IDS: [&str; 29] = [
@@ -40,51 +40,64 @@ const IDS: [&str; 29] = [
 ];
 /// JSON within JSON: what a form was filled in with. None of its fields is the platform's but the token.
 const FORM: &str = "response_json";
-const FORM_TOKEN: &str = "flow_token";
 
 /// The JSON with what `mask` hides hidden; `None` where there is nothing to hide.
 pub fn masked_json(json: &[u8], mask: &Mask) -> Option<Vec<u8>> {
     let text = std::str::from_utf8(json).ok()?;
-    // Most messages have nothing that looks like it, and need not be taken apart.
-    if matches!(mask.text(text), Cow::Borrowed(_)) && !text.contains("\\u") {
+    // Most messages have nothing that looks like a card number, and need not be taken apart. A pattern may look for the
+    // beginning or the end of a text.
+    if !mask.has_patterns() && matches!(mask.text(text), Cow::Borrowed(_)) && !text.contains("\\u") {
         return None;
     }
     let mut value = serde_json::from_str(text).ok()?;
-    let hidden = hide(&mut value, mask, &IDS);
-    hidden.then(|| value.to_string().into_bytes())
+    let of_meta = Part { mask, kept: &IDS, numbers_are_ids: true };
+    of_meta.hide(&mut value).then(|| value.to_string().into_bytes())
 }
 
-/// Whether anything was hidden.
-fn hide(value: &mut Value, mask: &Mask, ids: &[&str]) -> bool {
-    let mut hidden = false;
-    match value {
-        Value::Null | Value::Bool(_) => {}
-        Value::Number(number) => {
-            if let Cow::Owned(masked) = mask.text(&number.to_string()) {
-                *value = Value::String(masked);
-                hidden = true;
+/// JSON of one origin.
+struct Part<'a> {
+    mask: &'a Mask,
+    /// The fields that stay as they are.
+    kept: &'a [&'a str],
+    /// Meta writes what people wrote as texts, and codes as numbers.
+    numbers_are_ids: bool,
+}
+
+impl Part<'_> {
+    /// Whether anything was hidden.
+    fn hide(&self, value: &mut Value) -> bool {
+        let mut hidden = false;
+        match value {
+            Value::Null | Value::Bool(_) => {}
+            Value::Number(_) if self.numbers_are_ids => {}
+            Value::Number(number) => {
+                if let Cow::Owned(masked) = self.mask.text(&number.to_string()) {
+                    *value = Value::String(masked);
+                    hidden = true;
+                }
+            }
+            Value::String(text) => {
+                if let Cow::Owned(masked) = self.mask.text(text) {
+                    *text = masked;
+                    hidden = true;
+                }
+            }
+            Value::Array(items) => items.iter_mut().for_each(|item| hidden |= self.hide(item)),
+            Value::Object(fields) => {
+                for (name, field) in fields.iter_mut().filter(|(name, _)| !self.kept.contains(&name.as_str())) {
+                    hidden |= if name == FORM { hide_form(field, self.mask) } else { self.hide(field) };
+                }
             }
         }
-        Value::String(text) => {
-            if let Cow::Owned(masked) = mask.text(text) {
-                *text = masked;
-                hidden = true;
-            }
-        }
-        Value::Array(items) => items.iter_mut().for_each(|item| hidden |= hide(item, mask, ids)),
-        Value::Object(fields) => {
-            for (name, field) in fields.iter_mut().filter(|(name, _)| !ids.contains(&name.as_str())) {
-                hidden |= if name == FORM { hide_form(field, mask) } else { hide(field, mask, ids) };
-            }
-        }
+        hidden
     }
-    hidden
 }
 
 fn hide_form(field: &mut Value, mask: &Mask) -> bool {
+    let of_customer = Part { mask, kept: &[FormField::TOKEN], numbers_are_ids: false };
     let answers = field.as_str().and_then(|text| serde_json::from_str::<Value>(text).ok());
-    let Some(mut answers) = answers.filter(Value::is_object) else { return hide(field, mask, &[]) };
-    let hidden = hide(&mut answers, mask, &[FORM_TOKEN]);
+    let Some(mut answers) = answers.filter(Value::is_object) else { return of_customer.hide(field) };
+    let hidden = of_customer.hide(&mut answers);
     if hidden {
         *field = Value::String(answers.to_string());
     }
@@ -140,6 +153,12 @@ mod tests {
             assert_eq!(masked(&message), None, "{message}");
         }
         assert_eq!(masked_json(br#"{"a":"4111\u00a01111\u00a01111\u00a01111"}"#, &Mask::cards()).is_some(), true);
+        let mut mask = Mask::cards();
+        mask.add("^[0-9]{6}$").unwrap();
+        let message = json!({ "code": 131_026, "text": { "body": "123456" } });
+        let masked = masked_json(message.to_string().as_bytes(), &mask).unwrap();
+        let want = json!({ "code": 131_026, "text": { "body": "•••" } });
+        assert_eq!(serde_json::from_slice::<Value>(&masked).unwrap(), want);
         assert_eq!(masked_json(b"4111111111111111 no JSON", &Mask::cards()), None, "nobody is shown what is none");
     }
 }

@@ -24,8 +24,8 @@ const HIDDEN: char = '•';
 const HIDDEN_MATCH: &str = "•••";
 /// How large a compiled pattern may get.
 const PATTERN_BYTES_MAX: usize = 256 * 1024;
-/// Where the decimal digits of scripts begin.
-const ZEROS: [char; 6] = ['0', '\u{660}', '\u{6f0}', '\u{966}', '\u{9e6}', '\u{ff10}'];
+/// Where the decimal digits of other scripts begin.
+const ZEROS: [char; 5] = ['\u{660}', '\u{6f0}', '\u{966}', '\u{9e6}', '\u{ff10}'];
 
 /// A pattern that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -59,6 +59,11 @@ impl Mask {
         }
         self.patterns.push(pattern);
         Ok(())
+    }
+
+    /// Whether it hides more than card numbers.
+    pub const fn has_patterns(&self) -> bool {
+        !self.patterns.is_empty()
     }
 
     /// The text with what must be hidden hidden. What is masked stays as it is when it is masked again, as far as cards go.
@@ -212,6 +217,9 @@ fn has_check_digit(digits: &[u8]) -> bool {
 }
 
 fn digit(c: char) -> Option<u8> {
+    if c.is_ascii() {
+        return c.to_digit(10).and_then(|digit| u8::try_from(digit).ok());
+    }
     ZEROS.iter().find_map(|zero| {
         let above = u32::from(c).checked_sub(u32::from(*zero))?;
         u8::try_from(above).ok().filter(|digit| *digit < 10)

@@ -67,8 +67,7 @@ impl Work<'_> {
         row.outcome = Some(decision.clone());
         self.record_activity(ActivityKind::Noticed, &row, decision.team.as_ref(), NOTICE);
         self.record(row);
-        let (id, team) = (conversation.id, decision.team.clone());
-        self.keep_said(TranscriptKind::Notice, &arrival.inbound, contact.as_ref(), id, team);
+        self.keep_said(TranscriptKind::Notice, &arrival.inbound, contact.as_ref(), &conversation);
         let original = self.original(&arrival.inbound);
         self.decided.outgoing.push(Outgoing {
             id: arrival.inbound.decision_id,
