@@ -19,6 +19,7 @@ use waypost_tests::{WaypostProcess, eventually};
 use crate::deployment::{APP_SECRET, Backend, Deployment, RULES};
 
 pub(crate) mod requests;
+mod transcript;
 
 const TOKEN: &str = "test-token";
 const NUMBER_ID: &str = "106540352242922";

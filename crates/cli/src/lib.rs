@@ -10,6 +10,7 @@ pub mod completions;
 mod config_args;
 mod consent;
 mod contacts;
+mod conversations;
 mod dead_letters;
 mod decisions;
 mod failure;
@@ -46,6 +47,7 @@ use self::calendars::CalendarsCommand;
 pub use self::config_args::{Beside, ConfigArgs};
 use self::consent::ConsentCommand;
 use self::contacts::ContactsCommand;
+use self::conversations::ConversationsCommand;
 use self::dead_letters::DeadLettersCommand;
 use self::decisions::DecisionsCommand;
 pub use self::failure::{EXIT_CODES, Failure, HUNG};
@@ -83,6 +85,9 @@ pub enum ClientCommand {
     /// Messages to customers: list, look at, take back, send again
     #[command(subcommand)]
     Messages(MessagesCommand),
+    /// Conversations with customers, and what was said in them
+    #[command(subcommand)]
+    Conversations(ConversationsCommand),
     /// What customers agreed to: keep it, look at it
     #[command(subcommand)]
     Consent(ConsentCommand),
@@ -133,6 +138,7 @@ fn verb(command: ClientCommand) -> Pin<Box<dyn Future<Output = Result<(), Failur
         ClientCommand::Contacts(command) => Box::pin(contacts::run(command)),
         ClientCommand::Send(args) => Box::pin(send::run(args)),
         ClientCommand::Messages(command) => Box::pin(messages::run(command)),
+        ClientCommand::Conversations(command) => Box::pin(conversations::run(command)),
         ClientCommand::Consent(command) => Box::pin(consent::run(command)),
         ClientCommand::Templates(command) => Box::pin(templates::run(command)),
         ClientCommand::Policy(command) => Box::pin(policy::run(command)),

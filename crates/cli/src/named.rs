@@ -24,6 +24,11 @@ pub(crate) fn conversation(text: &str) -> String {
     in_collection("conversations/", text)
 }
 
+/// `teams/{team}`; empty for none.
+pub(crate) fn team(text: &str) -> String {
+    in_collection("teams/", text)
+}
+
 /// `messages/{send_id}`.
 pub(crate) fn message(text: &str) -> String {
     in_collection("messages/", text)

@@ -47,12 +47,41 @@ impl Screen {
         }
     }
 
+    /// One of so many columns, without colours.
+    #[cfg(test)]
+    pub(crate) const fn of_width(columns: usize) -> Self {
+        Self { width: Some(columns), has_colour: false }
+    }
+
     /// A line that has no columns.
     pub fn cut<'a>(&self, line: &'a str) -> Cow<'a, str> {
         match self.width {
             Some(width) => truncate_str(line, width, CUT),
             None => Cow::Borrowed(line),
         }
+    }
+
+    /// A text in as many lines as it takes, each behind so many spaces. A word that is longer than a line is left whole, and what
+    /// somebody else wrote does not steer the terminal.
+    pub fn wrapped(&self, text: &str, indent: usize) -> Vec<String> {
+        let margin = " ".repeat(indent);
+        let room = self.width.map_or(usize::MAX, |width| width.saturating_sub(indent).max(WIDTH_MIN));
+        let mut lines = Vec::new();
+        for paragraph in text.lines() {
+            let paragraph = paragraph.replace(char::is_control, " ");
+            let mut line = String::new();
+            for word in paragraph.split(' ') {
+                if !line.is_empty() && measure_text_width(&line) + 1 + measure_text_width(word) > room {
+                    lines.push(format!("{margin}{line}"));
+                    line.clear();
+                } else if !line.is_empty() {
+                    line.push(' ');
+                }
+                line.push_str(word);
+            }
+            lines.push(format!("{margin}{line}").trim_end().to_owned());
+        }
+        lines
     }
 
     /// A team's name.

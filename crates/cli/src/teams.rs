@@ -51,6 +51,9 @@ pub(crate) struct TeamFields {
     /// The team that this one is a part of; "" for none
     #[arg(long, value_name = "TEAM")]
     parent: Option<String>,
+    /// Whether its content is shown to its own members alone, and to compliance
+    #[arg(long, value_name = "true|false", action = clap::ArgAction::Set)]
+    confidential: Option<bool>,
 }
 
 #[derive(Debug, Args)]
@@ -180,6 +183,7 @@ fn fields(given: &TeamFields) -> (v1::Team, Vec<String>) {
         max_wait: given.max_wait_s.map(seconds),
         overflow_team: given.overflow_team.as_deref().map(name).unwrap_or_default(),
         parent: given.parent.as_deref().map(name).unwrap_or_default(),
+        confidential: given.confidential.unwrap_or_default(),
         ..v1::Team::default()
     };
     let present = [
@@ -189,6 +193,7 @@ fn fields(given: &TeamFields) -> (v1::Team, Vec<String>) {
         ("max_wait", given.max_wait_s.is_some()),
         ("overflow_team", given.overflow_team.is_some()),
         ("parent", given.parent.is_some()),
+        ("confidential", given.confidential.is_some()),
     ];
     (team, present.iter().filter(|(_, is_given)| *is_given).map(|(field, _)| (*field).to_owned()).collect())
 }

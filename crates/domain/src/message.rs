@@ -1,6 +1,7 @@
 //! A message that a customer (or, as an echo, a colleague in the phone app) wrote.
 
 mod content;
+mod mask;
 mod summary;
 mod words;
 
@@ -10,6 +11,7 @@ use crate::time::Timestamp;
 pub use content::{
     Call, Card, CardPhone, Edit, Form, FormField, Item, Location, MessageContent, MessageError, Order, Reaction, System,
 };
+pub use mask::{Mask, MaskError};
 pub use words::{Part, WORDS_BYTES_MAX, Words};
 
 /// `messages[].type`. `Unknown` keeps words that Meta adds later; `Missing` is a message without a type.

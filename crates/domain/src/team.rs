@@ -97,6 +97,9 @@ pub struct Team {
     /// Who takes over when this team's queue is full or gone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub overflow_team: Option<TeamName>,
+    /// Whether what is written to it and by it is shown to its own members alone, and to compliance.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub confidential: bool,
     /// `None`: always at work.
     #[serde(skip)]
     pub hours: Option<TeamHours>,

@@ -1,4 +1,5 @@
-//! What agents' tools call over gRPC, and put on the queues of `wa.send`: messages to customers.
+//! What agents' tools call over gRPC, and put on the queues of `wa.send`: messages to customers, and what was said in their
+//! conversations.
 //!
 //! A call passes the gate of `waypost-grpc` first, with the table in `roles`; what comes off a queue has the author that the
 //! broker vouches for ([`requests`]). A request to send is then read, its contact and
@@ -6,6 +7,7 @@
 //! Must never judge whether something may go, nor give a message to WhatsApp itself; only that a message was read, of which
 //! nothing is kept, it says at once.
 
+mod conversations;
 mod messages;
 pub mod metrics;
 pub mod requests;
@@ -19,6 +21,7 @@ pub use waypost_grpc::{BindError, GrpcConfig, GrpcLimits, ServeError, Services, 
 
 use std::sync::Arc;
 
+use waypost_domain::message::Mask;
 use waypost_graph_client::Messenger;
 use waypost_live::SendingLive;
 use waypost_store::Store;
@@ -27,6 +30,8 @@ use waypost_store::Store;
 #[derive(Clone)]
 pub struct Shared {
     pub store: Store,
+    /// What of messages to customers is not shown to whoever reads them later.
+    pub mask: Mask,
     /// What a request that is only asked about is judged by.
     pub sending: Arc<SendingLive>,
     /// The way to WhatsApp; `None` where this process has none.

@@ -94,6 +94,9 @@ impl Messages {
         let v1::ResendMessageRequest { name, send_id, force, validate_only } = request.into_inner();
         let id = SendId::new(send_id).map_err(|problem| invalid("send_id", problem.to_string()))?;
         let row = self.of_name(&caller, "name", &name).await?;
+        if row.is_forgotten {
+            return Err(precondition("CONTENT_FORGOTTEN", name, "what it said is not kept any more"));
+        }
         if id == row.request.id {
             return Err(invalid("send_id", "must be another than that of the message: it is a new one"));
         }

@@ -10,6 +10,11 @@ const READS: Access = Access::AnyOf(&[Compliance, Operator, Agent]);
 
 /// Every method that can be called, by its path without the leading `/`.
 pub const METHODS: &[(&str, Access)] = &[
+    ("waypost.gateway.v1.ConversationService/GetConversation", READS),
+    ("waypost.gateway.v1.ConversationService/ListConversations", READS),
+    ("waypost.gateway.v1.ConversationService/ListEntries", READS),
+    ("waypost.gateway.v1.ConversationService/SetExternalRef", SENDS),
+    ("waypost.gateway.v1.ConversationService/DeleteExternalRef", SENDS),
     ("waypost.gateway.v1.MessageService/SendMessage", SENDS),
     ("waypost.gateway.v1.MessageService/GetMessage", READS),
     ("waypost.gateway.v1.MessageService/ListMessages", READS),

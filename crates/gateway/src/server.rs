@@ -6,15 +6,19 @@ use std::pin::Pin;
 use tokio_util::sync::CancellationToken;
 use waypost_grpc::{BindError, GrpcConfig, GrpcServer, ServeError, Services};
 use waypost_proto::admin::GATEWAY_DESCRIPTOR_SET;
+use waypost_proto::gateway_v1::conversation_service_server::ConversationServiceServer;
 use waypost_proto::gateway_v1::message_service_server::MessageServiceServer;
 
 use crate::Shared;
+use crate::conversations::Conversations;
 use crate::messages::Messages;
 use crate::roles::METHODS;
 
 /// All that the gateway answers.
 pub fn services(shared: Shared) -> Services {
-    Services::default().describe(METHODS, GATEWAY_DESCRIPTOR_SET).serve(MessageServiceServer::new(Messages { shared }))
+    let services = Services::default().describe(METHODS, GATEWAY_DESCRIPTOR_SET);
+    let services = services.serve(MessageServiceServer::new(Messages { shared: shared.clone() }));
+    services.serve(ConversationServiceServer::new(Conversations { shared }))
 }
 
 /// A gateway alone, that listens and does not answer yet.

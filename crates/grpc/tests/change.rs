@@ -35,6 +35,7 @@ async fn put(tx: &mut Tx, name: TeamName, title: &str, recorded: bool) -> Result
         staffed: true,
         overflow_team: None,
         hours: None,
+        confidential: false,
         reopen_within_hours: None,
     };
     let (parent, updated_at) = (None, None);

@@ -25,6 +25,7 @@ pub mod rule_set;
 #[cfg(feature = "admin")]
 pub mod sends;
 pub mod team_message;
+pub mod transcript;
 #[cfg(any(feature = "client", feature = "server"))]
 pub mod unary;
 

@@ -4,6 +4,7 @@
 use prost::Name;
 
 use crate::admin_v1 as v1;
+use crate::gateway_v1 as gateway;
 
 /// A request that changes something.
 pub trait MutatingRequest: Name {
@@ -76,6 +77,18 @@ mutating_requests! {
     UpdateRuleRequest { request_id, validate_only }
     UpdateTeamRequest { validate_only }
     WithdrawConsentRequest { request_id, validate_only }
+}
+
+impl MutatingRequest for gateway::SetExternalRefRequest {
+    fn validate_only(&self) -> bool {
+        self.validate_only
+    }
+}
+
+impl MutatingRequest for gateway::DeleteExternalRefRequest {
+    fn validate_only(&self) -> bool {
+        self.validate_only
+    }
 }
 
 #[cfg(test)]

@@ -23,8 +23,12 @@ fn generated_code_is_current() {
 
 fn generate(folder: &Path) {
     let root = crate_root().join("../../proto");
-    let sources =
-        ["waypost/internal/v1/event.proto", "waypost/internal/v1/route.proto", "waypost/rules/v1/rule_set.proto"];
+    let sources = [
+        "waypost/internal/v1/event.proto",
+        "waypost/internal/v1/route.proto",
+        "waypost/internal/v1/transcript.proto",
+        "waypost/rules/v1/rule_set.proto",
+    ];
     let descriptors = protox::compile(sources.map(|source| root.join(source)), [&root]).unwrap();
     prost_build::Config::new()
         // The webhook item's own JSON is passed on without a copy.

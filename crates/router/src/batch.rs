@@ -21,7 +21,7 @@ use waypost_proto::v1::{ActivityKind, ActivityRecord};
 use waypost_rules::{Scratch, TeamQueues};
 use waypost_store::{
     ChangeRow, ChangeScope, ContactRecord, HeldRelease, InboxRow, InboxTx, InboxWrites, KnownEvent, NoticeShown,
-    Observation, StoreError, StoredDecision,
+    Observation, StoreError, StoredDecision, TranscriptKind, TranscriptRow,
 };
 use waypost_worker::Claim;
 
@@ -33,6 +33,7 @@ mod held;
 mod notice;
 mod place;
 mod stored;
+mod transcript;
 
 pub(crate) use notice::NOTICE;
 use notice::told_to;
@@ -123,6 +124,7 @@ struct Work<'a> {
     /// What `releases` and `shown` hold: until the commit, the store still takes it for waiting.
     released: HashSet<DecisionId>,
     changes: Vec<ChangeRow>,
+    transcript: Vec<TranscriptRow>,
     scratch: Scratch,
     decided: Decided,
 }
@@ -179,6 +181,7 @@ pub async fn decide_batch(
         shown: Vec::new(),
         released: HashSet::new(),
         changes: Vec::new(),
+        transcript: Vec::new(),
         scratch: Scratch::default(),
         decided,
     };
@@ -266,6 +269,7 @@ impl Work<'_> {
         row.outcome = Some(routed.decision.clone());
         self.record_activity(ActivityKind::Routed, &row, routed.decision.team.as_ref(), &routed.decision.rule);
         self.record(row);
+        self.keep_routed(&routed);
         self.decided.outgoing.push(routed);
         Ok(())
     }
@@ -273,9 +277,10 @@ impl Work<'_> {
     fn echo(&mut self, arrival: &Arrival, message: &InboundMessage, contact: Option<ContactRecord>) {
         let mut row = self.row(arrival, "echo", contact.as_ref());
         if let Some(pair) = pair_of(arrival, contact.as_ref())
-            && let Some(conversation) = self.conversations.get(&pair)
+            && let Some(conversation) = self.conversations.get(&pair).cloned()
         {
             row.conversation = Some(conversation.id);
+            self.keep_said(TranscriptKind::Echo, &arrival.inbound, contact.as_ref(), &conversation);
             let at = message.timestamp.unwrap_or(arrival.inbound.received_at);
             self.apply(&pair, ConversationEvent::Answered { at });
         }
@@ -369,7 +374,8 @@ impl Work<'_> {
         }
         fault::point(fault::ROUTER_IN_TRANSACTION);
         let (rows, releases, shown, changes) = (&self.rows, &self.releases, &self.shown, &self.changes);
-        self.tx.finish(&InboxWrites { rows, conversations: &conversations, releases, shown, changes }).await?;
+        let (conversations, transcript) = (&conversations[..], &self.transcript[..]);
+        self.tx.finish(&InboxWrites { rows, conversations, releases, shown, changes, transcript }).await?;
         for row in rows {
             tell(row);
         }

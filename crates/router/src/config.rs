@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use waypost_domain::message::Mask;
+
 use crate::janitor::JanitorConfig;
 
 #[derive(Debug, Clone)]
@@ -19,6 +21,8 @@ pub struct RouterConfig {
     pub full_queue_patience: Duration,
     /// Whether somebody reads `wa.activity`.
     pub activity: bool,
+    /// What of messages must not be readable, neither in the store nor by teams.
+    pub mask: Mask,
     pub janitor: JanitorConfig,
 }
 
@@ -31,6 +35,7 @@ impl Default for RouterConfig {
             publish_timeout: Duration::from_secs(5),
             full_queue_patience: Duration::from_secs(2),
             activity: false,
+            mask: Mask::cards(),
             janitor: JanitorConfig::default(),
         }
     }

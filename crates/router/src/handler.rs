@@ -101,7 +101,7 @@ impl RouteHandler {
         let mut arrivals: Vec<Arrival> = Vec::with_capacity(events.len());
         let mut seen = HashSet::new();
         for (index, event) in events.enumerate() {
-            let inbound = match Inbound::from_event(&event) {
+            let inbound = match Inbound::from_event(&event, &self.shared.config.mask) {
                 Ok(inbound) => inbound,
                 Err(problem) if problem.is_of_a_later_release() => return Err(HandleError::stop(problem)),
                 Err(problem) => {

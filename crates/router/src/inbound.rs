@@ -1,11 +1,15 @@
 //! From a delivery to what the router works on. Nothing that was signed is refused here for its content: a message
 //! that does not decode as expected is still somebody's message, and goes to the default team as it is.
+//!
+//! What must not be readable later is masked here, and nowhere else on the way in: rules, store and teams know only what is left.
 
 use bytes::Bytes;
 use waypost_bus::Message;
 use waypost_bus::dead_letter::REPLAY_HEADER;
-use waypost_cloud_api::webhook::{ContactChange, Sender, decode_contact_change, decode_echo, decode_message};
-use waypost_domain::message::MessageError;
+use waypost_cloud_api::webhook::{
+    ContactChange, Sender, decode_contact_change, decode_echo, decode_message, masked_json,
+};
+use waypost_domain::message::{Mask, MessageError};
 use waypost_domain::{AliasSet, DecisionId, InboundMessage, PhoneNumberId, Timestamp, WabaId};
 use waypost_proto::event::InvalidField;
 use waypost_proto::{EVENT_KIND, EventError, bundled_events, decode_event, v1};
@@ -23,12 +27,12 @@ pub struct Inbound {
     pub field: String,
     pub received_at: Timestamp,
     pub entry_time: Option<i64>,
-    /// The item's own JSON.
+    /// The item's own JSON; of what somebody wrote, masked.
     pub json: Bytes,
     pub post_id: String,
     pub replay: bool,
     pub content: Content,
-    /// The whole encoded event, to keep it as it came.
+    /// The whole encoded event as it came, to read it once more.
     pub encoded: Bytes,
 }
 
@@ -48,6 +52,13 @@ impl Content {
         match self {
             Self::Message(message) | Self::Standby(message) => Some(message),
             Self::Echo(_) | Self::Change(_) => None,
+        }
+    }
+
+    const fn message_mut(&mut self) -> Option<&mut InboundMessage> {
+        match self {
+            Self::Message(message) | Self::Standby(message) | Self::Echo(message) => Some(message),
+            Self::Change(_) => None,
         }
     }
 
@@ -96,16 +107,25 @@ pub fn split(message: &Message) -> Option<Bundle> {
 }
 
 impl Inbound {
-    pub fn from_event(event: &Event<'_>) -> Result<Self, NotAnEvent> {
-        let mut inbound = Self::from_encoded(event.body().clone())?;
+    pub fn from_event(event: &Event<'_>, mask: &Mask) -> Result<Self, NotAnEvent> {
+        let mut inbound = Self::from_encoded(event.body().clone(), mask)?;
         inbound.replay = event.carrier().headers.contains_key(REPLAY_HEADER);
         Ok(inbound)
     }
 
     /// Reads an encoded event: a bus message's body, or one that was kept.
-    pub fn from_encoded(encoded: Bytes) -> Result<Self, NotAnEvent> {
-        let event = decode_event(encoded.clone())?;
-        let content = content(event.checked_kind()?, &event)?;
+    pub fn from_encoded(encoded: Bytes, mask: &Mask) -> Result<Self, NotAnEvent> {
+        let mut event = decode_event(encoded.clone())?;
+        let mut content = content(event.checked_kind()?, &event)?;
+        if let Some(message) = content.message_mut() {
+            let hidden = mask.message(message);
+            // Of a plain text, Meta's JSON says nothing more.
+            if (hidden || !message.is_plain_text)
+                && let Some(masked) = masked_json(&event.json, mask)
+            {
+                event.json = masked.into();
+            }
+        }
         let key = EventKey { number: PhoneNumberId::new(event.phone_number_id), key: event.key };
         Ok(Self {
             decision_id: key.decision_id(),

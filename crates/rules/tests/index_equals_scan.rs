@@ -264,6 +264,7 @@ fn document(rules: usize) -> impl Strategy<Value = Document> {
                 staffed: true,
                 overflow_team: None,
                 hours: hours.clone().filter(|_| name == "b"),
+                confidential: false,
                 reopen_within_hours: None,
             };
             let definition = Definition { handover, default, rules };

@@ -10,9 +10,13 @@ use crate::core::{Columns, Param, Row, Sql, Statement, Table, params};
 use crate::inbox::{InboxTx, ReadUnlocked};
 
 mod answered;
+mod external_refs;
+mod listed;
 mod owned;
 
 pub use answered::Answered;
+pub use external_refs::{ExternalRefs, RefsOf};
+pub use listed::ConversationFilter;
 pub use owned::OwnedConversation;
 
 pub(crate) static CONVERSATION: Table = Table {

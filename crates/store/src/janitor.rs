@@ -12,13 +12,15 @@ use waypost_domain::window::WINDOW_MS;
 
 use crate::core::{Param, Sql, params};
 use crate::lease::millis;
+use crate::transcript::{FORGET_SENT, FORGET_TRANSCRIPT};
 use crate::{Result, Store};
 
 /// How long things are kept after they were received.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Retention {
     pub inbox: Duration,
-    /// Bodies of messages that are kept whole, and words that a language is still to be guessed from.
+    /// What was said: bodies of messages that are kept whole, transcripts, the content of what was sent, and words that a language
+    /// is still to be guessed from.
     pub bodies: Duration,
     pub statuses: Duration,
     pub changes: Duration,
@@ -38,6 +40,9 @@ pub struct JanitorReport {
     pub members: u64,
     pub merges: u64,
     pub samples: u64,
+    pub transcript: u64,
+    /// Sends whose content was forgotten.
+    pub sent: u64,
 }
 
 /// Where nobody was seen to answer for so long, nothing tells a conversation that waits from one that is over.
@@ -153,6 +158,11 @@ impl Store {
                 .sweep(&FORGET_MERGES, params![before(retention.conversations.max(retention.inbox)), limit])
                 .await?,
             samples: self.sweep(&FORGET_SAMPLES, params![before(retention.bodies), limit]).await?,
+            // Not after their conversations, by which an erasure finds them.
+            transcript: self
+                .sweep(&FORGET_TRANSCRIPT, params![before(retention.bodies.min(retention.conversations)), limit])
+                .await?,
+            sent: self.sweep(&FORGET_SENT, params![before(retention.bodies), limit]).await?,
         })
     }
 

@@ -27,6 +27,7 @@ mod rules;
 mod schema;
 mod sends;
 mod templates;
+mod transcript;
 
 #[cfg(any(test, feature = "suite"))]
 pub mod suite;
@@ -44,7 +45,7 @@ pub use contacts::{
     Claim, ClaimOn, ConfirmedContact, ContactDetails, ContactRecord, ContactUpsert, MergedContact, Observation,
     SplitContact, UpsertedContact, Wrote,
 };
-pub use conversations::{Answered, OwnedConversation, Rebind};
+pub use conversations::{Answered, ConversationFilter, ExternalRefs, OwnedConversation, Rebind, RefsOf};
 pub use error::{Merge, SqlError, StoreError};
 pub use ids::TimeOrderedIds;
 pub use inbox::{
@@ -71,6 +72,7 @@ pub use sends::{
     SendRow, SendTx, StoredSend, TappedSend, Verdict,
 };
 pub use templates::{TEMPLATE_STATUS, TemplateListRow, TemplateRow};
+pub use transcript::{EntryPlace, TranscriptEntry, TranscriptKind, TranscriptRead, TranscriptRow};
 
 /// What every call here returns.
 pub type Result<T, E = StoreError> = std::result::Result<T, E>;

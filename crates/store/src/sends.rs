@@ -25,6 +25,7 @@ pub use facts::{Reach, RecentSend, SendFacts};
 pub use intake::{NewSend, StoredSend};
 pub use limit::PortfolioUse;
 pub use lists::SendFilter;
+pub(crate) use row::{COLUMNS as SEND_COLUMNS, SEND};
 pub use row::{SendPrice, SendRow};
 pub use tapped::TappedSend;
 pub use told::{FailedSend, FoldedStatuses};

@@ -20,6 +20,7 @@ mod rule_sets;
 mod sends;
 mod setup;
 mod traced;
+mod transcript;
 
 use std::time::Duration;
 
@@ -51,6 +52,7 @@ pub use rule_sets::*;
 pub use sends::*;
 pub use setup::*;
 pub use traced::*;
+pub use transcript::*;
 
 /// One `#[tokio::test]` for each case; see [`suite`](crate::suite).
 #[macro_export]
@@ -58,6 +60,11 @@ macro_rules! store_suite {
     ($open:path) => {
         $crate::store_suite! { $open;
             a_schema_is_made_once,
+            a_transcript_is_one_list_of_what_came_and_what_went,
+            what_was_said_is_forgotten_when_its_time_is_over,
+            nothing_of_what_was_said_with_an_erased_contact_is_left,
+            a_read_is_written_down_once_an_hour,
+            conversations_are_listed_by_what_is_asked,
             processes_may_migrate_at_once,
             a_schema_that_somebody_changed_is_refused,
             the_partition_count_is_fixed,

@@ -13,6 +13,7 @@ pub(crate) mod ending;
 pub(crate) mod gateway;
 pub(crate) mod ingress;
 pub(crate) mod local;
+pub(crate) mod masking;
 pub(crate) mod ops;
 pub(crate) mod router;
 pub(crate) mod rules;
@@ -43,6 +44,7 @@ use chores::RetentionSection;
 use config::value::string_map;
 use ending::{Ending, Tasks};
 use ingress::IngressSection;
+use masking::MaskingSection;
 use ops::{FormerOpsSection, LogSection, Operators, OpsSection, log_to_stderr};
 use router::RouterSection;
 use rules::RulesSection;
@@ -76,6 +78,7 @@ pub(crate) struct Config {
     pub(crate) graph: GraphSection,
     pub(crate) worker: WorkerSection,
     pub(crate) retention: RetentionSection,
+    pub(crate) masking: MaskingSection,
     /// Our names for the business's numbers: `support-es = "106540352242922"`.
     #[serde(deserialize_with = "string_map")]
     pub(crate) numbers: BTreeMap<String, String>,
@@ -103,6 +106,7 @@ impl Default for Config {
             graph: GraphSection::default(),
             worker: WorkerSection::default(),
             retention: RetentionSection::default(),
+            masking: MaskingSection::default(),
             numbers: BTreeMap::new(),
             warnings: Vec::new(),
         }

@@ -65,7 +65,7 @@ fn request(id: &str, number: &str, contact: ContactId) -> NewSend {
         shorten: false,
         take_thread: false,
     };
-    NewSend { request, ends_at: at(NOW * 10), resend_of: None }
+    NewSend { request, ends_at: at(NOW * 10), resend_of: None, team: None }
 }
 
 fn entry(contact: ContactId, said: Said, millis: i64) -> ConsentEntry {

@@ -34,6 +34,8 @@ fn sending(scene: &mut Scene) -> anyhow::Result<()> {
     scene.run_ok(&["policy", "history"])?;
     scene.run_ok(&["templates", "list"])?;
     let template = "templates/7/order_update/es";
+    let conversations = scene.json(&["conversations", "list", "--limit", "1"])?;
+    let conversation = conversations[0]["name"].as_str().context("a conversation")?.to_owned();
     for words in [
         &["policy", "set", &policy][..],
         &["templates", "show", template],
@@ -49,6 +51,10 @@ fn sending(scene: &mut Scene) -> anyhow::Result<()> {
         &["messages", "cancel", "one"],
         &["messages", "resend", "one", "--id", "two"],
         &["messages", "read", "wamid.A", "--number", "support"],
+        &["conversations", "list"],
+        &["conversations", "show", &conversation],
+        &["conversations", "set-ref", &conversation, "crm", "7"],
+        &["conversations", "delete-ref", &conversation, "crm"],
     ] {
         scene.attempt(words)?;
     }

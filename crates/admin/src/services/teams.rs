@@ -14,7 +14,8 @@ use crate::{Shared, queues};
 
 const COLLECTION: &str = "teams";
 /// What an update may name.
-const CAN_CHANGE: [&str; 6] = ["title", "staffed", "max_waiting", "max_wait", "overflow_team", "parent"];
+const CAN_CHANGE: [&str; 7] =
+    ["title", "staffed", "max_waiting", "max_wait", "overflow_team", "parent", "confidential"];
 
 pub(crate) struct Teams {
     pub(crate) shared: Shared,
@@ -200,7 +201,15 @@ async fn existing(tx: &mut Tx, name: &TeamName, etag: &str) -> Result<TeamRow> {
 
 const fn empty(name: TeamName) -> TeamRow {
     TeamRow {
-        team: Team { name, title: None, staffed: false, overflow_team: None, hours: None, reopen_within_hours: None },
+        team: Team {
+            name,
+            title: None,
+            staffed: false,
+            overflow_team: None,
+            confidential: false,
+            hours: None,
+            reopen_within_hours: None,
+        },
         parent: None,
         max_waiting: 0,
         max_wait_s: 0,
@@ -233,6 +242,7 @@ fn read(given: &v1::Team, mut row: TeamRow, fields: &[&str]) -> Result<TeamRow> 
             "max_wait" => row.max_wait_s = max_wait_s,
             "overflow_team" => row.team.overflow_team.clone_from(&overflow_team),
             "parent" => row.parent.clone_from(&parent),
+            "confidential" => row.team.confidential = given.confidential,
             other => violations.add("update_mask", format!("{other:?} cannot be changed")),
         }
     }
@@ -284,6 +294,7 @@ fn wire(row: &TeamRow) -> v1::Team {
         max_wait: (row.max_wait_s > 0).then(|| prost_types::Duration { seconds: i64::from(row.max_wait_s), nanos: 0 }),
         overflow_team: other(&row.team.overflow_team),
         parent: other(&row.parent),
+        confidential: row.team.confidential,
         in_rules: row.in_rules,
         update_time: row.updated_at.map(wire_time),
         etag: wire_etag(row),

@@ -7,6 +7,7 @@ mod account;
 mod change;
 mod content;
 mod key;
+mod masked;
 mod message;
 mod person;
 mod split;
@@ -22,6 +23,7 @@ pub use account::{
     SecurityNews, TemplateChange, TemplateNews,
 };
 pub use change::decode_contact_change;
+pub use masked::masked_json;
 pub use message::{decode_echo, decode_message};
 pub use split::{DEPTH_MAX, ITEMS_MAX, split};
 pub use status::decode_status;

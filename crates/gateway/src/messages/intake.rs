@@ -75,9 +75,10 @@ impl Messages {
                 return Err(not_theirs(conversation.as_ref()));
             }
         }
-        request.conversation = conversation.map(|conversation| conversation.id);
+        request.conversation = conversation.as_ref().map(|conversation| conversation.id);
         let ends_at = ends_at(&request);
-        Ok(NewSend { request, ends_at, resend_of })
+        let team = conversation.and_then(|conversation| conversation.team);
+        Ok(NewSend { request, ends_at, resend_of, team })
     }
 
     /// Of the same request, if it was kept before: its conversation may have ended since.

@@ -32,6 +32,12 @@ fn shown(row: &SendRow) -> v1::Message {
     // One of a later release is not shown rather than shown half.
     let record = row.verdict.as_deref().and_then(|json| serde_json::from_slice::<Record>(json).ok());
     let record = record.filter(|record| record.format <= Record::FORMAT);
+    let mut message = wire_message(&row.request, &row.progress);
+    if row.is_forgotten
+        && let Some(request) = &mut message.request
+    {
+        request.content = None;
+    }
     v1::Message {
         due_time: is_queued.then(|| wire_time(row.due_at)),
         attempts: row.attempt,
@@ -40,6 +46,6 @@ fn shown(row: &SendRow) -> v1::Message {
         resend_of: row.resend_of.as_ref().map(|id| format!("{COLLECTION}/{id}")).unwrap_or_default(),
         maybe_duplicate: row.maybe_duplicate,
         expire_time: Some(wire_time(row.ends_at)),
-        ..wire_message(&row.request, &row.progress)
+        ..message
     }
 }

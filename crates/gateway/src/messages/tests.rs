@@ -5,6 +5,7 @@ use std::sync::Mutex;
 use async_trait::async_trait;
 use tempfile::TempDir;
 use tonic::{Code, Status};
+use waypost_domain::message::Mask;
 use waypost_domain::send::Mark;
 use waypost_domain::{PhoneNumberId, TeamName, WabaId};
 use waypost_graph_client::{CallError, Line, Messenger, Outgoing, Sent};
@@ -58,7 +59,13 @@ pub(crate) async fn shared(folder: &TempDir) -> (Shared, std::sync::Arc<Marked>)
     tx.commit(&[]).await.unwrap();
     let marked = std::sync::Arc::<Marked>::default();
     let sending = SendingLive::open(store.clone()).await.unwrap();
-    let shared = Shared { store, sending, messenger: Some(marked.clone()), on_kept: std::sync::Arc::new(|| ()) };
+    let shared = Shared {
+        store,
+        mask: Mask::cards(),
+        sending,
+        messenger: Some(marked.clone()),
+        on_kept: std::sync::Arc::new(|| ()),
+    };
     (shared, marked)
 }
 

@@ -39,6 +39,7 @@ fn row(team: &str, in_rules: bool, overflow: Option<&str>) -> TeamRow {
             staffed: true,
             overflow_team: overflow.map(name),
             hours: None,
+            confidential: false,
             reopen_within_hours: None,
         },
         parent: None,

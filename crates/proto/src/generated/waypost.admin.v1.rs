@@ -6121,6 +6121,10 @@ pub struct Team {
     /// Output only. The names of its queues that the broker does not have.
     #[prost(string, repeated, tag = "14")]
     pub missing_queues: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// What customers write to it and what it writes is shown to its own members alone, and to compliance; others see in
+    /// transcripts that there is something, and when.
+    #[prost(bool, tag = "15")]
+    pub confidential: bool,
 }
 impl ::prost::Name for Team {
     const NAME: &'static str = "Team";

@@ -4,7 +4,8 @@ pub struct Message {
     /// `messages/{send_id}`.
     #[prost(string, tag = "1")]
     pub name: ::prost::alloc::string::String,
-    /// As it was asked for; `to` has the contact that it was found to be. What goes in its place is in the verdict.
+    /// As it was asked for; `to` has the contact that it was found to be. What goes in its place is in the verdict. The content, and
+    /// the verdict, of one that has ended are kept for `retention.bodies_days`.
     #[prost(message, optional, tag = "2")]
     pub request: ::core::option::Option<crate::sends_v1::SendRequest>,
     #[prost(enumeration = "MessageState", tag = "3")]
@@ -471,7 +472,8 @@ pub mod message_service_client {
             call(&self.0, "/waypost.gateway.v1.MessageService/CancelMessage", &request)
         }
         /// A person sends again what did not arrive: a new send with a verdict of its own. Refused for one that waits for its turn
-        /// (MESSAGE_NOT_ENDED), and for one that the customer may have (MESSAGE_MAY_HAVE_ARRIVED), unless it is forced.
+        /// (MESSAGE_NOT_ENDED), and for one that the customer may have (MESSAGE_MAY_HAVE_ARRIVED), unless it is forced; and for one whose
+        /// content is not kept any more (CONTENT_FORGOTTEN).
         pub fn resend_message(
             &self,
             request: super::ResendMessageRequest,
@@ -519,7 +521,8 @@ pub mod message_service_server {
             request: tonic::Request<super::CancelMessageRequest>,
         ) -> Result<tonic::Response<super::CancelMessageResponse>, tonic::Status>;
         /// A person sends again what did not arrive: a new send with a verdict of its own. Refused for one that waits for its turn
-        /// (MESSAGE_NOT_ENDED), and for one that the customer may have (MESSAGE_MAY_HAVE_ARRIVED), unless it is forced.
+        /// (MESSAGE_NOT_ENDED), and for one that the customer may have (MESSAGE_MAY_HAVE_ARRIVED), unless it is forced; and for one whose
+        /// content is not kept any more (CONTENT_FORGOTTEN).
         async fn resend_message(
             &self,
             request: tonic::Request<super::ResendMessageRequest>,
@@ -561,6 +564,674 @@ pub mod message_service_server {
                     Ok(encode(self.0.resend_message(decode(request)?).await?))
                 }
                 "MarkRead" => Ok(encode(self.0.mark_read(decode(request)?).await?)),
+                _ => Err(tonic::Status::unimplemented(method.to_owned())),
+            }
+        }
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Conversation {
+    /// `conversations/{conversation}`.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// `contacts/{contact}`; of a group, an id that stands for it.
+    #[prost(string, tag = "2")]
+    pub contact: ::prost::alloc::string::String,
+    /// `numbers/{number}` of the business.
+    #[prost(string, tag = "3")]
+    pub number: ::prost::alloc::string::String,
+    #[prost(enumeration = "ConversationState", tag = "4")]
+    pub state: i32,
+    /// `teams/{team}` that has it; empty: nobody takes it.
+    #[prost(string, tag = "5")]
+    pub team: ::prost::alloc::string::String,
+    #[prost(bool, tag = "6")]
+    pub urgent: bool,
+    #[prost(message, optional, tag = "7")]
+    pub open_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// When something happened in it last.
+    #[prost(message, optional, tag = "8")]
+    pub active_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// When the customer wrote last, and when they were answered last.
+    #[prost(message, optional, tag = "9")]
+    pub last_inbound_time: ::core::option::Option<::prost_types::Timestamp>,
+    #[prost(message, optional, tag = "10")]
+    pub last_outbound_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// Until when the customer can be written to without a template.
+    #[prost(message, optional, tag = "11")]
+    pub window_end_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// When a person ended it; absent where silence did.
+    #[prost(message, optional, tag = "12")]
+    pub resolve_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// `conversations/{conversation}` before this one, of the same contact on the same number; empty for none.
+    #[prost(string, tag = "13")]
+    pub previous_conversation: ::prost::alloc::string::String,
+    /// What other systems call it, by connector.
+    #[prost(message, repeated, tag = "14")]
+    pub external_refs: ::prost::alloc::vec::Vec<ExternalRef>,
+    /// What they call its contact. Only where one conversation is asked for, and not in lists.
+    #[prost(message, repeated, tag = "15")]
+    pub contact_external_refs: ::prost::alloc::vec::Vec<ExternalRef>,
+}
+impl ::prost::Name for Conversation {
+    const NAME: &'static str = "Conversation";
+    const PACKAGE: &'static str = "waypost.gateway.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.gateway.v1.Conversation".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.gateway.v1.Conversation".into()
+    }
+}
+/// An id in another system.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ExternalRef {
+    /// Which system: 1 to 64 of a-z, 0-9 and `-`.
+    #[prost(string, tag = "1")]
+    pub connector: ::prost::alloc::string::String,
+    /// Its id there: 1 to 256 characters that can be seen.
+    #[prost(string, tag = "2")]
+    pub id: ::prost::alloc::string::String,
+}
+impl ::prost::Name for ExternalRef {
+    const NAME: &'static str = "ExternalRef";
+    const PACKAGE: &'static str = "waypost.gateway.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.gateway.v1.ExternalRef".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.gateway.v1.ExternalRef".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetConversationRequest {
+    /// `conversations/{conversation}`.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+}
+impl ::prost::Name for GetConversationRequest {
+    const NAME: &'static str = "GetConversationRequest";
+    const PACKAGE: &'static str = "waypost.gateway.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.gateway.v1.GetConversationRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.gateway.v1.GetConversationRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetConversationResponse {
+    #[prost(message, optional, tag = "1")]
+    pub conversation: ::core::option::Option<Conversation>,
+}
+impl ::prost::Name for GetConversationResponse {
+    const NAME: &'static str = "GetConversationResponse";
+    const PACKAGE: &'static str = "waypost.gateway.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.gateway.v1.GetConversationResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.gateway.v1.GetConversationResponse".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListConversationsRequest {
+    /// At most this many; 50 when 0, never more than 500.
+    #[prost(int32, tag = "1")]
+    pub page_size: i32,
+    /// `next_page_token` of the page before.
+    #[prost(string, tag = "2")]
+    pub page_token: ::prost::alloc::string::String,
+    /// With whom.
+    #[prost(message, optional, tag = "3")]
+    pub contact: ::core::option::Option<crate::sends_v1::Recipient>,
+    /// `teams/{team}` that has it.
+    #[prost(string, tag = "4")]
+    pub team: ::prost::alloc::string::String,
+    /// In this state.
+    #[prost(enumeration = "ConversationState", tag = "5")]
+    pub state: i32,
+}
+impl ::prost::Name for ListConversationsRequest {
+    const NAME: &'static str = "ListConversationsRequest";
+    const PACKAGE: &'static str = "waypost.gateway.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.gateway.v1.ListConversationsRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.gateway.v1.ListConversationsRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListConversationsResponse {
+    #[prost(message, repeated, tag = "1")]
+    pub conversations: ::prost::alloc::vec::Vec<Conversation>,
+    /// Empty on the last page.
+    #[prost(string, tag = "2")]
+    pub next_page_token: ::prost::alloc::string::String,
+}
+impl ::prost::Name for ListConversationsResponse {
+    const NAME: &'static str = "ListConversationsResponse";
+    const PACKAGE: &'static str = "waypost.gateway.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.gateway.v1.ListConversationsResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.gateway.v1.ListConversationsResponse".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListEntriesRequest {
+    /// `conversations/{conversation}`.
+    #[prost(string, tag = "1")]
+    pub parent: ::prost::alloc::string::String,
+    /// At most this many; 50 when 0, never more than 500.
+    #[prost(int32, tag = "2")]
+    pub page_size: i32,
+    /// `next_page_token` of the page before.
+    #[prost(string, tag = "3")]
+    pub page_token: ::prost::alloc::string::String,
+}
+impl ::prost::Name for ListEntriesRequest {
+    const NAME: &'static str = "ListEntriesRequest";
+    const PACKAGE: &'static str = "waypost.gateway.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.gateway.v1.ListEntriesRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.gateway.v1.ListEntriesRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListEntriesResponse {
+    #[prost(message, repeated, tag = "1")]
+    pub entries: ::prost::alloc::vec::Vec<Entry>,
+    /// Empty on the last page.
+    #[prost(string, tag = "2")]
+    pub next_page_token: ::prost::alloc::string::String,
+}
+impl ::prost::Name for ListEntriesResponse {
+    const NAME: &'static str = "ListEntriesResponse";
+    const PACKAGE: &'static str = "waypost.gateway.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.gateway.v1.ListEntriesResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.gateway.v1.ListEntriesResponse".into()
+    }
+}
+/// That somebody reads a transcript, as the audit log has it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct TranscriptRead {
+    /// The hour in which they do, by its beginning.
+    #[prost(message, optional, tag = "1")]
+    pub hour: ::core::option::Option<::prost_types::Timestamp>,
+}
+impl ::prost::Name for TranscriptRead {
+    const NAME: &'static str = "TranscriptRead";
+    const PACKAGE: &'static str = "waypost.gateway.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.gateway.v1.TranscriptRead".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.gateway.v1.TranscriptRead".into()
+    }
+}
+/// Something that was said.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Entry {
+    #[prost(enumeration = "EntryKind", tag = "1")]
+    pub kind: i32,
+    /// When it came in, or was asked for.
+    #[prost(message, optional, tag = "2")]
+    pub time: ::core::option::Option<::prost_types::Timestamp>,
+    /// `teams/{team}` that had the conversation then; empty for none.
+    #[prost(string, tag = "3")]
+    pub team: ::prost::alloc::string::String,
+    /// The team is confidential, and the caller neither one of its agents nor of compliance: there is no content.
+    #[prost(bool, tag = "4")]
+    pub withheld: bool,
+    #[prost(oneof = "entry::Content", tags = "5, 6")]
+    pub content: ::core::option::Option<entry::Content>,
+}
+/// Nested message and enum types in `Entry`.
+pub mod entry {
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
+    pub enum Content {
+        /// What the customer wrote, or what was answered outside of Waypost.
+        #[prost(message, tag = "5")]
+        Received(super::ReceivedMessage),
+        #[prost(message, tag = "6")]
+        Sent(super::SentMessage),
+    }
+}
+impl ::prost::Name for Entry {
+    const NAME: &'static str = "Entry";
+    const PACKAGE: &'static str = "waypost.gateway.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.gateway.v1.Entry".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.gateway.v1.Entry".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ReceivedMessage {
+    /// Meta's id (wamid), as `last_seen` of a request to send takes it; empty where Meta left it out.
+    #[prost(string, tag = "1")]
+    pub message_id: ::prost::alloc::string::String,
+    /// Meta's word for its type, e.g. `text`.
+    #[prost(string, tag = "2")]
+    pub message_type: ::prost::alloc::string::String,
+    /// One line that a person understands, never empty.
+    #[prost(string, tag = "3")]
+    pub summary: ::prost::alloc::string::String,
+    /// All that there is to read.
+    #[prost(message, repeated, tag = "4")]
+    pub words: ::prost::alloc::vec::Vec<Words>,
+    #[prost(message, optional, tag = "5")]
+    pub media: ::core::option::Option<MediaReference>,
+    /// The message that it answers, changes, deletes or reacts to, by Meta's id; empty for none.
+    #[prost(string, tag = "6")]
+    pub about_message_id: ::prost::alloc::string::String,
+}
+impl ::prost::Name for ReceivedMessage {
+    const NAME: &'static str = "ReceivedMessage";
+    const PACKAGE: &'static str = "waypost.gateway.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.gateway.v1.ReceivedMessage".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.gateway.v1.ReceivedMessage".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Words {
+    /// `text`, `caption`, `title`, `description`, `order`, `form`, `place`, `card`, `file` or `forwarded`.
+    #[prost(string, tag = "1")]
+    pub part: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub text: ::prost::alloc::string::String,
+}
+impl ::prost::Name for Words {
+    const NAME: &'static str = "Words";
+    const PACKAGE: &'static str = "waypost.gateway.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.gateway.v1.Words".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.gateway.v1.Words".into()
+    }
+}
+/// A file that goes with a message.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct MediaReference {
+    /// Meta's id; empty for one that Meta fetched from an address.
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub link: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub mime_type: ::prost::alloc::string::String,
+    /// Of its bytes, as Meta writes it; empty where it is not known.
+    #[prost(string, tag = "4")]
+    pub sha256: ::prost::alloc::string::String,
+    #[prost(string, tag = "5")]
+    pub filename: ::prost::alloc::string::String,
+    /// Recorded on the spot.
+    #[prost(bool, tag = "6")]
+    pub voice: bool,
+}
+impl ::prost::Name for MediaReference {
+    const NAME: &'static str = "MediaReference";
+    const PACKAGE: &'static str = "waypost.gateway.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.gateway.v1.MediaReference".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.gateway.v1.MediaReference".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct SentMessage {
+    /// `messages/{send_id}`.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "2")]
+    pub author: ::core::option::Option<Author>,
+    #[prost(enumeration = "MessageState", tag = "3")]
+    pub state: i32,
+    /// What it is, as in `waypost.sends.v1.Content`: `text`, `image`, `template` and so on. Where a template went in the place of
+    /// something else, this is `template`.
+    #[prost(string, tag = "4")]
+    pub content_type: ::prost::alloc::string::String,
+    /// The template; empty where it is none.
+    #[prost(string, tag = "5")]
+    pub template: ::prost::alloc::string::String,
+    /// What the customer reads; of a template absent until it was its turn.
+    #[prost(message, optional, tag = "6")]
+    pub preview: ::core::option::Option<crate::sends_v1::Preview>,
+    #[prost(message, optional, tag = "7")]
+    pub media: ::core::option::Option<MediaReference>,
+    /// As of the message itself.
+    #[prost(message, optional, tag = "8")]
+    pub accept_time: ::core::option::Option<::prost_types::Timestamp>,
+    #[prost(message, optional, tag = "9")]
+    pub sent_time: ::core::option::Option<::prost_types::Timestamp>,
+    #[prost(message, optional, tag = "10")]
+    pub deliver_time: ::core::option::Option<::prost_types::Timestamp>,
+    #[prost(message, optional, tag = "11")]
+    pub read_time: ::core::option::Option<::prost_types::Timestamp>,
+    #[prost(message, optional, tag = "12")]
+    pub play_time: ::core::option::Option<::prost_types::Timestamp>,
+    #[prost(message, optional, tag = "13")]
+    pub fail_time: ::core::option::Option<::prost_types::Timestamp>,
+    #[prost(int64, tag = "14")]
+    pub error_code: i64,
+    /// Meta's id (wamid); empty until it is known.
+    #[prost(string, tag = "15")]
+    pub message_id: ::prost::alloc::string::String,
+}
+impl ::prost::Name for SentMessage {
+    const NAME: &'static str = "SentMessage";
+    const PACKAGE: &'static str = "waypost.gateway.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.gateway.v1.SentMessage".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.gateway.v1.SentMessage".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SetExternalRefRequest {
+    /// `conversations/{conversation}` or `contacts/{contact}`.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "2")]
+    pub external_ref: ::core::option::Option<ExternalRef>,
+    /// Check everything, change nothing.
+    #[prost(bool, tag = "3")]
+    pub validate_only: bool,
+}
+impl ::prost::Name for SetExternalRefRequest {
+    const NAME: &'static str = "SetExternalRefRequest";
+    const PACKAGE: &'static str = "waypost.gateway.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.gateway.v1.SetExternalRefRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.gateway.v1.SetExternalRefRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct SetExternalRefResponse {
+    /// All that are known now, by connector.
+    #[prost(message, repeated, tag = "1")]
+    pub external_refs: ::prost::alloc::vec::Vec<ExternalRef>,
+}
+impl ::prost::Name for SetExternalRefResponse {
+    const NAME: &'static str = "SetExternalRefResponse";
+    const PACKAGE: &'static str = "waypost.gateway.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.gateway.v1.SetExternalRefResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.gateway.v1.SetExternalRefResponse".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DeleteExternalRefRequest {
+    /// `conversations/{conversation}` or `contacts/{contact}`.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub connector: ::prost::alloc::string::String,
+    /// Check everything, change nothing.
+    #[prost(bool, tag = "3")]
+    pub validate_only: bool,
+}
+impl ::prost::Name for DeleteExternalRefRequest {
+    const NAME: &'static str = "DeleteExternalRefRequest";
+    const PACKAGE: &'static str = "waypost.gateway.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.gateway.v1.DeleteExternalRefRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.gateway.v1.DeleteExternalRefRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct DeleteExternalRefResponse {
+    /// All that are known now, by connector.
+    #[prost(message, repeated, tag = "1")]
+    pub external_refs: ::prost::alloc::vec::Vec<ExternalRef>,
+}
+impl ::prost::Name for DeleteExternalRefResponse {
+    const NAME: &'static str = "DeleteExternalRefResponse";
+    const PACKAGE: &'static str = "waypost.gateway.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.gateway.v1.DeleteExternalRefResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.gateway.v1.DeleteExternalRefResponse".into()
+    }
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum ConversationState {
+    Unspecified = 0,
+    /// Ours to answer.
+    Open = 1,
+    /// Another app holds the thread.
+    Pending = 2,
+    /// Put aside until a person or the customer wakes it.
+    Snoozed = 3,
+    /// Over.
+    Resolved = 4,
+}
+impl ConversationState {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "CONVERSATION_STATE_UNSPECIFIED",
+            Self::Open => "CONVERSATION_STATE_OPEN",
+            Self::Pending => "CONVERSATION_STATE_PENDING",
+            Self::Snoozed => "CONVERSATION_STATE_SNOOZED",
+            Self::Resolved => "CONVERSATION_STATE_RESOLVED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "CONVERSATION_STATE_UNSPECIFIED" => Some(Self::Unspecified),
+            "CONVERSATION_STATE_OPEN" => Some(Self::Open),
+            "CONVERSATION_STATE_PENDING" => Some(Self::Pending),
+            "CONVERSATION_STATE_SNOOZED" => Some(Self::Snoozed),
+            "CONVERSATION_STATE_RESOLVED" => Some(Self::Resolved),
+            _ => None,
+        }
+    }
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum EntryKind {
+    Unspecified = 0,
+    /// A message of the customer.
+    Message = 1,
+    /// A reaction of theirs, a deletion, news of the platform.
+    Notice = 2,
+    /// Somebody answered outside of Waypost.
+    Echo = 3,
+    /// A message to the customer.
+    Sent = 4,
+}
+impl EntryKind {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "ENTRY_KIND_UNSPECIFIED",
+            Self::Message => "ENTRY_KIND_MESSAGE",
+            Self::Notice => "ENTRY_KIND_NOTICE",
+            Self::Echo => "ENTRY_KIND_ECHO",
+            Self::Sent => "ENTRY_KIND_SENT",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "ENTRY_KIND_UNSPECIFIED" => Some(Self::Unspecified),
+            "ENTRY_KIND_MESSAGE" => Some(Self::Message),
+            "ENTRY_KIND_NOTICE" => Some(Self::Notice),
+            "ENTRY_KIND_ECHO" => Some(Self::Echo),
+            "ENTRY_KIND_SENT" => Some(Self::Sent),
+            _ => None,
+        }
+    }
+}
+/// Generated client implementations.
+#[cfg(feature = "client")]
+pub mod conversation_service_client {
+    use crate::unary::{Call, UnaryTransport, call};
+    /// Calls the service of a server.
+    #[derive(Clone)]
+    pub struct ConversationServiceClient(std::sync::Arc<dyn UnaryTransport>);
+    impl ConversationServiceClient {
+        pub fn new(server: impl UnaryTransport) -> Self {
+            Self(std::sync::Arc::new(server))
+        }
+        /// One conversation.
+        pub fn get_conversation(
+            &self,
+            request: super::GetConversationRequest,
+        ) -> Call<super::GetConversationResponse> {
+            call(
+                &self.0,
+                "/waypost.gateway.v1.ConversationService/GetConversation",
+                &request,
+            )
+        }
+        /// Conversations that fulfil all that is given, those that began last first.
+        pub fn list_conversations(
+            &self,
+            request: super::ListConversationsRequest,
+        ) -> Call<super::ListConversationsResponse> {
+            call(
+                &self.0,
+                "/waypost.gateway.v1.ConversationService/ListConversations",
+                &request,
+            )
+        }
+        /// The transcript: what the customer wrote and what was sent to them, the newest first. It reaches back for
+        /// `retention.bodies_days`. Card numbers, and what `masking.patterns` find, are masked. That somebody reads a conversation is
+        /// written to the audit log, once an hour for each reader.
+        pub fn list_entries(
+            &self,
+            request: super::ListEntriesRequest,
+        ) -> Call<super::ListEntriesResponse> {
+            call(
+                &self.0,
+                "/waypost.gateway.v1.ConversationService/ListEntries",
+                &request,
+            )
+        }
+        /// Notes under which id another system knows a conversation or a contact. It replaces the connector's id of before. Agents do
+        /// so for conversations of their teams alone. Of one thing at most 16 systems' ids are kept (TOO_MANY_REFS).
+        pub fn set_external_ref(
+            &self,
+            request: super::SetExternalRefRequest,
+        ) -> Call<super::SetExternalRefResponse> {
+            call(
+                &self.0,
+                "/waypost.gateway.v1.ConversationService/SetExternalRef",
+                &request,
+            )
+        }
+        /// Forgets what a connector calls a conversation or a contact. One that it has no id for is no mistake.
+        pub fn delete_external_ref(
+            &self,
+            request: super::DeleteExternalRefRequest,
+        ) -> Call<super::DeleteExternalRefResponse> {
+            call(
+                &self.0,
+                "/waypost.gateway.v1.ConversationService/DeleteExternalRef",
+                &request,
+            )
+        }
+    }
+}
+/// Generated server implementations.
+#[cfg(feature = "server")]
+pub mod conversation_service_server {
+    use crate::unary::{UnaryService, decode, encode};
+    /// What a server of this service can do.
+    #[tonic::async_trait]
+    pub trait ConversationService: Send + Sync + 'static {
+        /// One conversation.
+        async fn get_conversation(
+            &self,
+            request: tonic::Request<super::GetConversationRequest>,
+        ) -> Result<tonic::Response<super::GetConversationResponse>, tonic::Status>;
+        /// Conversations that fulfil all that is given, those that began last first.
+        async fn list_conversations(
+            &self,
+            request: tonic::Request<super::ListConversationsRequest>,
+        ) -> Result<tonic::Response<super::ListConversationsResponse>, tonic::Status>;
+        /// The transcript: what the customer wrote and what was sent to them, the newest first. It reaches back for
+        /// `retention.bodies_days`. Card numbers, and what `masking.patterns` find, are masked. That somebody reads a conversation is
+        /// written to the audit log, once an hour for each reader.
+        async fn list_entries(
+            &self,
+            request: tonic::Request<super::ListEntriesRequest>,
+        ) -> Result<tonic::Response<super::ListEntriesResponse>, tonic::Status>;
+        /// Notes under which id another system knows a conversation or a contact. It replaces the connector's id of before. Agents do
+        /// so for conversations of their teams alone. Of one thing at most 16 systems' ids are kept (TOO_MANY_REFS).
+        async fn set_external_ref(
+            &self,
+            request: tonic::Request<super::SetExternalRefRequest>,
+        ) -> Result<tonic::Response<super::SetExternalRefResponse>, tonic::Status>;
+        /// Forgets what a connector calls a conversation or a contact. One that it has no id for is no mistake.
+        async fn delete_external_ref(
+            &self,
+            request: tonic::Request<super::DeleteExternalRefRequest>,
+        ) -> Result<tonic::Response<super::DeleteExternalRefResponse>, tonic::Status>;
+    }
+    /// The service, with an implementation behind it.
+    pub struct ConversationServiceServer(Box<dyn ConversationService>);
+    impl ConversationServiceServer {
+        pub fn new(service: impl ConversationService) -> Self {
+            Self(Box::new(service))
+        }
+    }
+    #[tonic::async_trait]
+    impl UnaryService for ConversationServiceServer {
+        fn name(&self) -> &'static str {
+            "waypost.gateway.v1.ConversationService"
+        }
+        async fn call(
+            &self,
+            method: &str,
+            request: tonic::Request<bytes::Bytes>,
+        ) -> Result<tonic::Response<Vec<u8>>, tonic::Status> {
+            match method {
+                "GetConversation" => {
+                    Ok(encode(self.0.get_conversation(decode(request)?).await?))
+                }
+                "ListConversations" => {
+                    Ok(encode(self.0.list_conversations(decode(request)?).await?))
+                }
+                "ListEntries" => Ok(encode(self.0.list_entries(decode(request)?).await?)),
+                "SetExternalRef" => {
+                    Ok(encode(self.0.set_external_ref(decode(request)?).await?))
+                }
+                "DeleteExternalRef" => {
+                    Ok(encode(self.0.delete_external_ref(decode(request)?).await?))
+                }
                 _ => Err(tonic::Status::unimplemented(method.to_owned())),
             }
         }

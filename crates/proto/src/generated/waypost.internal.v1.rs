@@ -363,3 +363,48 @@ impl ActivityKind {
         }
     }
 }
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct TranscriptContent {
+    #[prost(uint32, tag = "1")]
+    pub version: u32,
+    /// The message's type, as Meta has it.
+    #[prost(string, tag = "2")]
+    pub message_type: ::prost::alloc::string::String,
+    /// One line that a person understands, never empty.
+    #[prost(string, tag = "3")]
+    pub summary: ::prost::alloc::string::String,
+    /// All that there is to read, in its order.
+    #[prost(message, repeated, tag = "4")]
+    pub words: ::prost::alloc::vec::Vec<TranscriptWords>,
+    #[prost(message, optional, tag = "5")]
+    pub media: ::core::option::Option<TranscriptMedia>,
+    /// The message that it answers, changes, deletes or reacts to, by its wamid; empty for none.
+    #[prost(string, tag = "6")]
+    pub about: ::prost::alloc::string::String,
+    /// Its own wamid; empty where Meta left it out.
+    #[prost(string, tag = "7")]
+    pub message_id: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct TranscriptWords {
+    /// `text`, `caption`, `title` and so on, as rules call it.
+    #[prost(string, tag = "1")]
+    pub part: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub text: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct TranscriptMedia {
+    /// Meta's.
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub mime_type: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub sha256: ::prost::alloc::string::String,
+    #[prost(string, tag = "4")]
+    pub filename: ::prost::alloc::string::String,
+    /// Spoken into the phone.
+    #[prost(bool, tag = "5")]
+    pub voice: bool,
+}

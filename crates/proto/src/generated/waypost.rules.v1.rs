@@ -78,6 +78,9 @@ pub struct Team {
     /// A message so soon after a person resolved its conversation goes on with it.
     #[prost(uint32, optional, tag = "46")]
     pub reopen_within_hours: ::core::option::Option<u32>,
+    /// What is written to it and by it is shown to its own members alone, and to compliance.
+    #[prost(bool, tag = "47")]
+    pub confidential: bool,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Calendar {

@@ -99,6 +99,7 @@ impl Reader {
             title: team.title,
             staffed: !team.unstaffed,
             overflow_team,
+            confidential: team.confidential,
             hours,
             reopen_within_hours: team.reopen_within_hours,
         })

@@ -68,6 +68,7 @@ fn team(team: &Team) -> wire::Team {
             Some(WhenClosed::Team(team)) => team.to_string(),
         },
         reopen_within_hours: team.reopen_within_hours,
+        confidential: team.confidential,
     }
 }
 

@@ -13,6 +13,7 @@ use waypost_store::{
 };
 
 use super::{Arrival, Outgoing, Pair, Work, pair_of};
+use crate::config::RouterConfig;
 use crate::inbound::{Content, Inbound};
 
 impl Work<'_> {
@@ -67,7 +68,7 @@ impl Work<'_> {
         let mut waiting = Vec::new();
         for held in self.tx.held(std::slice::from_ref(pair), HeldKind::Standby).await? {
             let event = EventKey { number: held.number, key: held.key };
-            waiting.extend(read_held(event.decision_id(), &held.event));
+            waiting.extend(read_held(self.config, event.decision_id(), &held.event));
         }
         waiting.extend(self.held_here.remove(pair).unwrap_or_default());
         for inbound in waiting {
@@ -81,6 +82,7 @@ impl Work<'_> {
             let writer = self.writer(&inbound, &contact).await?;
             let routed = self.route(&kept, message, writer, false);
             self.releases.push(release(&routed, released_by));
+            self.keep_routed(&routed);
             self.decided.outgoing.push(routed);
         }
         Ok(())
@@ -93,7 +95,7 @@ impl Work<'_> {
         held: ReleasedMessage,
     ) -> Result<(), StoreError> {
         let id = held.known.decision_id;
-        let Some(inbound) = read_held(id, &held.event) else { return Ok(()) };
+        let Some(inbound) = read_held(self.config, id, &held.event) else { return Ok(()) };
         let Some(decision) = held.known.outcome else {
             error!(decision_id = %id, "a message was released without a decision: nothing is published for it");
             return Ok(());
@@ -127,8 +129,8 @@ pub(super) fn keep(row: &mut InboxRow, arrival: &Arrival) {
 
 /// A kept event; `None` when it does not decode any more, which only a damaged store can bring about. It stays there, for a
 /// person to look at: nothing else can be done with it, and what was kept beside it must not wait for that person.
-pub(super) fn read_kept(id: DecisionId, event: &[u8]) -> Option<Arc<Inbound>> {
-    match Inbound::from_encoded(Bytes::copy_from_slice(event)) {
+pub(super) fn read_kept(config: &RouterConfig, id: DecisionId, event: &[u8]) -> Option<Arc<Inbound>> {
+    match Inbound::from_encoded(Bytes::copy_from_slice(event), &config.mask) {
         Ok(inbound) => Some(Arc::new(inbound)),
         Err(error) => {
             error!(decision_id = %id, %error, "a kept message does not decode any more: it stays kept, and nobody gets it");
@@ -138,8 +140,8 @@ pub(super) fn read_kept(id: DecisionId, event: &[u8]) -> Option<Arc<Inbound>> {
 }
 
 /// The same of a standby message, which it must still be.
-fn read_held(id: DecisionId, event: &[u8]) -> Option<Arc<Inbound>> {
-    let inbound = read_kept(id, event)?;
+fn read_held(config: &RouterConfig, id: DecisionId, event: &[u8]) -> Option<Arc<Inbound>> {
+    let inbound = read_kept(config, id, event)?;
     if matches!(inbound.content, Content::Standby(_)) {
         return Some(inbound);
     }

@@ -13,6 +13,7 @@ use waypost_proto::team_message::EarlierNotice;
 use waypost_proto::v1::ActivityKind;
 use waypost_store::{
     ContactRecord, EventKey, HeldKind, InboxTx, NoticeShown, ReleasedMessage, StoreError, StoredDecision,
+    TranscriptKind,
 };
 
 use super::held::{keep, read_kept};
@@ -66,6 +67,7 @@ impl Work<'_> {
         row.outcome = Some(decision.clone());
         self.record_activity(ActivityKind::Noticed, &row, decision.team.as_ref(), NOTICE);
         self.record(row);
+        self.keep_said(TranscriptKind::Notice, &arrival.inbound, contact.as_ref(), &conversation);
         let original = self.original(&arrival.inbound);
         self.decided.outgoing.push(Outgoing {
             id: arrival.inbound.decision_id,
@@ -145,14 +147,14 @@ pub(super) async fn kept(
     let mut kept: HashMap<Pair, Vec<Arc<Inbound>>> = HashMap::new();
     for held in tx.held(&Vec::from_iter(pairs), HeldKind::Notice).await? {
         let event = EventKey { number: held.number, key: held.key };
-        kept.entry(held.pair).or_default().extend(read_kept(event.decision_id(), &held.event));
+        kept.entry(held.pair).or_default().extend(read_kept(config, event.decision_id(), &held.event));
     }
     Ok(kept)
 }
 
 /// Shown again with the message that it was shown with.
-pub(super) fn shown_before(released: &ReleasedMessage) -> Option<EarlierNotice> {
-    earlier(&*read_kept(released.known.decision_id, &released.event)?)
+pub(super) fn shown_before(config: &RouterConfig, released: &ReleasedMessage) -> Option<EarlierNotice> {
+    earlier(&*read_kept(config, released.known.decision_id, &released.event)?)
 }
 
 fn earlier(inbound: &Inbound) -> Option<EarlierNotice> {

@@ -34,7 +34,7 @@ impl Work<'_> {
             // before it, as they did then; else the customer's first words would come behind the last.
             for held in self.tx.released_by(known.decision_id).await? {
                 if held.known.kind == HeldKind::Notice.as_str() {
-                    earlier.extend(shown_before(&held));
+                    earlier.extend(shown_before(self.config, &held));
                 } else if held.known.decision_id != known.decision_id {
                     self.publish_held_again(arrival, contact.clone(), held).await?;
                 }
@@ -57,6 +57,7 @@ impl Work<'_> {
                 if self.released.insert(known.decision_id) {
                     let routed = self.route(arrival, message, contact, true);
                     self.releases.push(release(&routed, routed.id));
+                    self.keep_routed(&routed);
                     self.decided.outgoing.push(routed);
                 }
             }

@@ -121,6 +121,7 @@ fn with_rules(rules: Vec<Rule>) -> Document {
         staffed: true,
         overflow_team: None,
         hours: None,
+        confidential: false,
         reopen_within_hours: None,
     });
     let calendars = (0..CALENDARS).map(calendar).collect();

@@ -60,7 +60,7 @@ fn read_with<T>(text: &str, read: impl FnOnce(&mut Reader, &DeTable<'_>) -> Opti
 }
 
 const TEAM_KEYS: &[&str] =
-    &["name", "title", "staffed", "overflow_team", "hours", "when_closed", "reopen_within_hours"];
+    &["name", "title", "staffed", "overflow_team", "confidential", "hours", "when_closed", "reopen_within_hours"];
 
 impl Reader {
     fn document(&mut self, root: &DeTable<'_>) -> Option<Document> {
@@ -168,6 +168,7 @@ impl Reader {
         let table = self.table(value, "teams")?;
         let (mut name, mut title, mut staffed, mut overflow_team) = (None, None, true, None);
         let (mut calendar, mut when_closed, mut reopen_within_hours) = (None, WhenClosed::Keep, None);
+        let mut confidential = false;
         let prefix = format!("teams.{}", text_of(table, "name"));
         for (key, value) in table {
             let field = join(&prefix, key.get_ref());
@@ -176,6 +177,7 @@ impl Reader {
                 "title" => title = self.string(value, &field).map(str::to_owned),
                 "staffed" => staffed = self.bool(value, &field).unwrap_or(true),
                 "overflow_team" => overflow_team = self.team_name(value, &field),
+                "confidential" => confidential = self.bool(value, &field).unwrap_or(false),
                 "hours" => calendar = self.calendar_name(value, &field),
                 "when_closed" => when_closed = self.when_closed(value, &field)?,
                 "reopen_within_hours" => reopen_within_hours = self.integer(value, &field),
@@ -187,7 +189,7 @@ impl Reader {
             self.required(table, value, &prefix, "hours");
         }
         let hours = calendar.map(|calendar| TeamHours { calendar, when_closed });
-        Some(Team { name: name?, title, staffed, overflow_team, hours, reopen_within_hours })
+        Some(Team { name: name?, title, staffed, overflow_team, confidential, hours, reopen_within_hours })
     }
 
     /// `keep`, `decide_again`, or a team.

@@ -165,6 +165,9 @@ impl Out {
             self.pair("staffed", "false");
         }
         self.some_text("overflow_team", team.overflow_team.as_ref().map(|team| team.as_str()));
+        if team.confidential {
+            self.pair("confidential", "true");
+        }
         self.hours(team);
     }
 

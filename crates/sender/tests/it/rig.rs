@@ -226,7 +226,7 @@ impl Rig {
     pub(crate) async fn ask_until(&self, requests: impl IntoIterator<Item = SendRequest>, millis: i64) {
         let ends_at = self.now().await.plus_millis(millis);
         let sends: Vec<NewSend> =
-            requests.into_iter().map(|request| NewSend { request, ends_at, resend_of: None }).collect();
+            requests.into_iter().map(|request| NewSend { request, ends_at, resend_of: None, team: None }).collect();
         self.store.keep_sends(&sends).await.unwrap();
         self.wake.now();
     }

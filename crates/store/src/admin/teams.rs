@@ -42,6 +42,7 @@ static TEAM: Table = Table {
         ("pending_topology", "BIGINT"),
         ("updated_at", "BIGINT"),
         ("revision", "BIGINT"),
+        ("confidential", "BIGINT"),
     ],
 };
 
@@ -67,6 +68,7 @@ impl TeamRow {
                 title: row.get("title")?,
                 staffed: row.get("staffed")?,
                 overflow_team: row.get("overflow_team")?,
+                confidential: row.get("confidential")?,
                 hours: None,
                 reopen_within_hours: None,
             },
@@ -94,6 +96,7 @@ impl TeamRow {
             self.pending_topology,
             self.updated_at,
             self.revision,
+            self.team.confidential,
         ]
     }
 }
@@ -115,9 +118,9 @@ static UNNAME_ALL: Sql = Sql::both("UPDATE team SET in_rules = 0 WHERE in_rules 
 static NAME: LazyLock<Sql> = LazyLock::new(|| TEAM.insert("ON CONFLICT (name) DO UPDATE SET in_rules = 1"));
 
 static FOLLOW_RULES: Sql = Sql::both(
-    "UPDATE team SET title = $2, staffed = $3, overflow_team = $4, revision = revision + 1
+    "UPDATE team SET title = $2, staffed = $3, overflow_team = $4, confidential = $5, revision = revision + 1
     WHERE name = $1 AND updated_at IS NULL
-        AND (title IS DISTINCT FROM $2 OR staffed <> $3 OR overflow_team IS DISTINCT FROM $4)",
+        AND (title IS DISTINCT FROM $2 OR staffed <> $3 OR overflow_team IS DISTINCT FROM $4 OR confidential <> $5)",
 );
 
 static PUT: LazyLock<Sql> = LazyLock::new(|| {
@@ -126,6 +129,7 @@ static PUT: LazyLock<Sql> = LazyLock::new(|| {
             title = excluded.title,
             staffed = excluded.staffed,
             overflow_team = excluded.overflow_team,
+            confidential = excluded.confidential,
             parent = excluded.parent,
             max_waiting = excluded.max_waiting,
             max_wait_s = excluded.max_wait_s,
@@ -155,8 +159,8 @@ impl Store {
         for row in &rows {
             statements.push(Statement::rows(&NAME, vec![row.params()]));
             let team = &row.team;
-            let params =
-                params![&team.name, clean_option(team.title.as_deref()), team.staffed, team.overflow_team.as_ref(),];
+            let title = clean_option(team.title.as_deref());
+            let params = params![&team.name, title, team.staffed, team.overflow_team.as_ref(), team.confidential];
             statements.push(Statement::new(&FOLLOW_RULES, params));
         }
         self.begin().await?.commit_with(statements).await

@@ -12,7 +12,8 @@ use crate::changes;
 use crate::contacts::lock_read;
 use crate::conversations::save;
 use crate::core::{Sql, Statement};
-use crate::{ChangeRow, Result, StoreError};
+use crate::transcript;
+use crate::{ChangeRow, Result, StoreError, TranscriptRow};
 
 /// Everything that a batch writes.
 #[derive(Debug, Default)]
@@ -25,6 +26,8 @@ pub struct InboxWrites<'a> {
     /// Notices that wait no more.
     pub shown: &'a [NoticeShown],
     pub changes: &'a [ChangeRow],
+    /// What of it is read with its conversation later.
+    pub transcript: &'a [TranscriptRow],
 }
 
 /// No ON CONFLICT: a conflict means that all is repeated, and to be ready for one takes each row a look into the index
@@ -71,7 +74,7 @@ impl InboxTx {
     }
 
     fn statements<'a>(&mut self, writes: &InboxWrites<'a>) -> Result<Vec<Statement<'a>>> {
-        let InboxWrites { rows, conversations, releases, shown, changes } = writes;
+        let InboxWrites { rows, conversations, releases, shown, changes, transcript: said } = writes;
         if rows.iter().any(|row| DecisionId::of_event(&row.number, &row.key) != row.decision_id) {
             return Err(StoreError::Invalid("decision_id is not derived from number and key".into()));
         }
@@ -90,6 +93,7 @@ impl InboxTx {
         release(&mut statements, releases);
         show(&mut statements, shown);
         statements.extend(changes::keeping(changes));
+        statements.extend(transcript::keeping(said));
         Ok(statements)
     }
 

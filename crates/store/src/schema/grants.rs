@@ -44,12 +44,13 @@ const CHANGE: &str = "SELECT, UPDATE";
 const KEEP: &str = "SELECT, INSERT, UPDATE";
 const EXPIRE: &str = "SELECT, INSERT, DELETE";
 const ALL: &str = "SELECT, INSERT, UPDATE, DELETE";
+const ERASE: &str = "SELECT, DELETE";
 const NONE: &str = "";
 /// How many are parked, and not what: their bytes are customers' words.
 const COUNT_PARKED: &str = "SELECT (parking, parked_at)";
 const SETTLE: &str = "SELECT, UPDATE, DELETE";
 
-const TABLES: [Table; 34] = [
+const TABLES: [Table; 36] = [
     Table { name: "_sqlx_migrations", router: READ, sender: READ, admin: READ, reader: READ },
     Table { name: "setting", router: ADD, sender: ADD, admin: ADD, reader: READ },
     Table { name: "member", router: ALL, sender: ALL, admin: ALL, reader: READ },
@@ -70,7 +71,9 @@ const TABLES: [Table; 34] = [
     Table { name: "change", router: EXPIRE, sender: KEEP, admin: READ, reader: NONE },
     Table { name: "parked", router: ADD, sender: NONE, admin: SETTLE, reader: COUNT_PARKED },
     Table { name: "parked_job", router: NONE, sender: NONE, admin: ALL, reader: NONE },
-    Table { name: "send", router: READ, sender: KEEP, admin: KEEP, reader: NONE },
+    Table { name: "send", router: CHANGE, sender: KEEP, admin: KEEP, reader: NONE },
+    Table { name: "transcript", router: EXPIRE, sender: NONE, admin: ERASE, reader: NONE },
+    Table { name: "transcript_read", router: NONE, sender: NONE, admin: EXPIRE, reader: NONE },
     Table { name: "limit_use", router: NONE, sender: ALL, admin: READ, reader: READ },
     Table { name: "portfolio", router: NONE, sender: KEEP, admin: READ, reader: READ },
     Table { name: "template", router: NONE, sender: ALL, admin: ALL, reader: READ },

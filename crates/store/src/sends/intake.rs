@@ -4,8 +4,8 @@ use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 
 use ring::digest::{SHA256, digest};
-use waypost_domain::Timestamp;
 use waypost_domain::send::{SendId, SendRequest};
+use waypost_domain::{TeamName, Timestamp};
 
 use super::row::{NewRow, SEND};
 use crate::core::{Param, Row, Sql, Statement, params};
@@ -20,6 +20,8 @@ pub struct NewSend {
     pub ends_at: Timestamp,
     /// The send that a person wants to go once more.
     pub resend_of: Option<SendId>,
+    /// Who has the conversation that it is in.
+    pub team: Option<TeamName>,
 }
 
 /// What became of it.
@@ -77,7 +79,8 @@ impl Store {
                 continue;
             }
             let (json, resend_of, fingerprint) = (encoded(&send.request)?, send.resend_of.as_ref(), print.clone());
-            rows.push(NewRow { request: &send.request, ends_at: send.ends_at, resend_of, fingerprint, json }.params());
+            let (ends_at, team) = (send.ends_at, send.team.as_ref());
+            rows.push(NewRow { request: &send.request, ends_at, resend_of, fingerprint, json, team }.params());
         }
         let mut after = HashMap::new();
         if !rows.is_empty() {

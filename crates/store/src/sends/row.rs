@@ -1,9 +1,9 @@
 //! One send, as it is stored.
 
 use serde::{Deserialize, Serialize};
-use waypost_domain::send::{Author, Cause, Progress, SendClass, SendId, SendRequest, SendState};
+use waypost_domain::send::{Author, Cause, FreeForm, Progress, SendClass, SendContent, SendId, SendRequest, SendState};
 use waypost_domain::team::Priority;
-use waypost_domain::{Category, Timestamp};
+use waypost_domain::{Category, TeamName, Timestamp};
 
 use crate::Result;
 use crate::core::{Columns, Param, Table, params};
@@ -42,6 +42,10 @@ pub struct SendRow {
     /// JSON of the last verdict (`waypost_policy::Record`).
     pub verdict: Option<Vec<u8>>,
     pub price: Option<SendPrice>,
+    /// Who had the conversation when it was asked for.
+    pub team: Option<TeamName>,
+    /// What it said is forgotten: its request has none of it.
+    pub is_forgotten: bool,
 }
 
 /// What Meta said that it costs: its own words, of the first status that had any.
@@ -52,7 +56,7 @@ pub struct SendPrice {
     pub category: Option<String>,
 }
 
-pub(super) static SEND: Table = Table {
+pub(crate) static SEND: Table = Table {
     name: "send",
     columns: &[
         ("created_at", "BIGINT"),
@@ -73,13 +77,15 @@ pub(super) static SEND: Table = Table {
         ("resend_of", "TEXT"),
         ("fingerprint", "BYTEA"),
         ("request", "BYTEA"),
+        ("team", "TEXT"),
     ],
 };
 
 /// What [`SendRow::from_row`] reads of `send s`.
-pub(super) const COLUMNS: &str = "s.place, s.due_at, s.ends_at, s.since, s.state, s.attempt, s.retries, s.epoch, s.waits, \
+pub(crate) const COLUMNS: &str = "s.place, s.due_at, s.ends_at, s.since, s.state, s.attempt, s.retries, s.epoch, s.waits, \
     s.attempted_at, s.accepted_at, s.sent_at, s.delivered_at, s.read_at, s.played_at, s.failed_at, s.error_code, \
-    s.maybe_duplicate, s.category, s.template, s.wamid, s.resend_of, s.request, s.verdict, s.price, s.contact_id";
+    s.maybe_duplicate, s.category, s.template, s.wamid, s.resend_of, s.request, s.verdict, s.price, s.contact_id, s.team, \
+    s.id, s.number, s.conversation_id, s.author, s.cause, s.created_at, s.urgent";
 
 /// Who wrote it, as lists are filtered by it: `agent:kim`.
 pub(super) fn author_word(author: &Author) -> String {
@@ -92,6 +98,18 @@ pub(super) fn author_word(author: &Author) -> String {
     format!("{kind}:{name}")
 }
 
+fn author_of_word(word: &str) -> Option<Author> {
+    let (kind, name) = word.split_once(':')?;
+    let name = name.to_owned();
+    match kind {
+        "agent" => Some(Author::Agent(name)),
+        "bot" => Some(Author::Bot(name)),
+        "automation" => Some(Author::Automation(name)),
+        "campaign" => Some(Author::Campaign(name)),
+        _ => None,
+    }
+}
+
 /// The word of each cause; events keep their id in the request.
 pub(super) const fn cause_word(cause: &Cause) -> &'static str {
     match cause {
@@ -99,6 +117,16 @@ pub(super) const fn cause_word(cause: &Cause) -> &'static str {
         Cause::CustomerAsked => "customer_asked",
         Cause::StopConfirmation => STOP_CONFIRMATION,
         Cause::Event(_) => "event",
+    }
+}
+
+fn cause_of_word(word: &str) -> Cause {
+    match word {
+        "reply" => Cause::Reply,
+        "customer_asked" => Cause::CustomerAsked,
+        STOP_CONFIRMATION => Cause::StopConfirmation,
+        // Which event it was is forgotten, too.
+        _ => Cause::Event(String::new()),
     }
 }
 
@@ -129,9 +157,13 @@ pub(super) fn progress(row: &Columns<'_>) -> Result<Progress> {
 }
 
 impl SendRow {
-    pub(super) fn from_row(row: &Columns<'_>) -> Result<Self> {
+    pub(crate) fn from_row(row: &Columns<'_>) -> Result<Self> {
         let request: Vec<u8> = row.get("request")?;
-        let mut request: SendRequest = serde_json::from_slice(&request).map_err(|_| row.unreadable("request"))?;
+        let is_forgotten = request.is_empty();
+        let mut request: SendRequest = match is_forgotten {
+            true => forgotten(row)?,
+            false => serde_json::from_slice(&request).map_err(|_| row.unreadable("request"))?,
+        };
         // Who it was sent to, where contacts were merged since it was stored.
         request.contact = row.get("contact_id")?;
         let price: Option<Vec<u8>> = row.get("price")?;
@@ -154,6 +186,8 @@ impl SendRow {
             resend_of: row.get("resend_of")?,
             verdict: row.get("verdict")?,
             price: price.map_err(|_| row.unreadable("price"))?,
+            team: row.get("team")?,
+            is_forgotten,
             request,
         })
     }
@@ -162,6 +196,29 @@ impl SendRow {
     pub const fn state(&self) -> SendState {
         self.progress.state
     }
+}
+
+/// What is still known of a request whose content is forgotten.
+fn forgotten(row: &Columns<'_>) -> Result<SendRequest> {
+    Ok(SendRequest {
+        id: row.get("id")?,
+        number: row.get("number")?,
+        contact: row.get("contact_id")?,
+        conversation: row.get("conversation_id")?,
+        author: row.parse("author", author_of_word)?.ok_or_else(|| row.unreadable("author"))?,
+        cause: row.parse("cause", |word| Some(cause_of_word(word)))?.ok_or_else(|| row.unreadable("cause"))?,
+        content: SendContent::FreeForm(FreeForm::Text { body: String::new(), preview_url: false }),
+        category: row.get("category")?,
+        substitute: None,
+        priority: if row.get("urgent")? { Priority::Urgent } else { Priority::Normal },
+        created_at: row.get("created_at")?,
+        expires_at: None,
+        last_seen: None,
+        force: false,
+        strict_order: false,
+        shorten: false,
+        take_thread: false,
+    })
 }
 
 /// A list of places, for one parameter.
@@ -176,6 +233,7 @@ pub(super) struct NewRow<'a> {
     pub(super) resend_of: Option<&'a SendId>,
     pub(super) fingerprint: Vec<u8>,
     pub(super) json: Vec<u8>,
+    pub(super) team: Option<&'a TeamName>,
 }
 
 impl<'a> NewRow<'a> {
@@ -200,6 +258,7 @@ impl<'a> NewRow<'a> {
             self.resend_of,
             self.fingerprint,
             self.json,
+            self.team,
         ]
     }
 }

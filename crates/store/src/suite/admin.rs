@@ -169,6 +169,7 @@ fn team(name: &str) -> TeamRow {
             staffed: true,
             overflow_team: None,
             hours: None,
+            confidential: false,
             reopen_within_hours: None,
         },
         parent: None,

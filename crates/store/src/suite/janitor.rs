@@ -24,6 +24,8 @@ const NOTHING: JanitorReport = JanitorReport {
     members: 0,
     merges: 0,
     samples: 0,
+    transcript: 0,
+    sent: 0,
 };
 
 fn days(days: u64) -> Duration {

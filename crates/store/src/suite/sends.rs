@@ -57,7 +57,7 @@ fn request(text: &str, contact: ContactId) -> SendRequest {
 }
 
 fn new(request: SendRequest) -> NewSend {
-    NewSend { request, ends_at: at(NOW * 100), resend_of: None }
+    NewSend { request, ends_at: at(NOW * 100), resend_of: None, team: None }
 }
 
 async fn person(store: &Store, text: &str) -> Result<ContactId> {

@@ -148,6 +148,7 @@ pub async fn teams_are_updated(store: &Store) -> Result<()> {
         staffed: overflow.is_none(),
         overflow_team: overflow.map(|name| TeamName::new(name).expect("a valid team")),
         hours: None,
+        confidential: false,
         reopen_within_hours: None,
     };
     let teams = [team("billing", Some("Billing"), None), team("sales", None, Some("billing"))];
@@ -155,7 +156,12 @@ pub async fn teams_are_updated(store: &Store) -> Result<()> {
     assert_eq!(store.teams().await?, teams);
     let changed = team("billing", None, Some("sales"));
     store.upsert_teams(std::slice::from_ref(&changed)).await?;
-    assert_eq!(store.teams().await?, [changed, teams[1].clone()]);
+    assert_eq!(store.teams().await?, [changed.clone(), teams[1].clone()]);
+    for confidential in [true, false] {
+        let changed = Team { confidential, ..changed.clone() };
+        store.upsert_teams(std::slice::from_ref(&changed)).await?;
+        assert_eq!(store.teams().await?, [changed, teams[1].clone()]);
+    }
     Ok(())
 }
 

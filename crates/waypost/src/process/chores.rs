@@ -15,7 +15,7 @@ section! {
     RetentionSection = "retention" {
         /// Decisions; at least 8, since Meta sends again for 7 days.
         inbox_days: u32 = 9,
-        /// Bodies of messages that are kept; and a customer's words that are too few to know the language by, after the last.
+        /// What was said: transcripts, bodies of messages that are kept, the content of what was sent and has ended; and a customer's words that are too few to know the language by, after the last.
         bodies_days: u32 = 30,
         /// Statuses as Meta told them; how far a message to a customer has come stays with it.
         statuses_days: u32 = 8,

@@ -49,7 +49,8 @@ pub(super) async fn beside(process: &Process<'_>, store: &Store, tasks: &mut Tas
     };
     // Whoever sends in another process looks for what is due by itself.
     let wake = process.wake.clone();
-    let shared = Shared { store: store.clone(), sending, messenger, on_kept: Arc::new(move || wake.now()) };
+    let mask = process.config.mask();
+    let shared = Shared { store: store.clone(), mask, sending, messenger, on_kept: Arc::new(move || wake.now()) };
     take_requests(process, shared.clone(), tasks);
     Ok(Some(shared))
 }

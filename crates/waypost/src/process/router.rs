@@ -60,6 +60,7 @@ impl Config {
             publish_timeout: Duration::from_millis(self.router.publish_timeout_ms),
             full_queue_patience: Duration::from_millis(self.router.full_queue_patience_ms),
             activity: self.router.activity,
+            mask: self.mask(),
             janitor: self.janitor_config(),
         }
     }

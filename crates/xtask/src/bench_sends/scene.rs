@@ -159,7 +159,7 @@ impl Bench {
             shorten: false,
             take_thread: false,
         };
-        Ok(NewSend { request, ends_at: now.plus_millis(DAY_MS), resend_of: None })
+        Ok(NewSend { request, ends_at: now.plus_millis(DAY_MS), resend_of: None, team: None })
     }
 }
 

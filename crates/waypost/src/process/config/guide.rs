@@ -53,7 +53,7 @@ fn sections() -> Vec<(&'static str, &'static str, &'static [Key])> {
         "log" LogSection, "bus" BusSection, "store" StoreSection, "ingress" IngressSection, "ops" OpsSection,
         "grpc" GrpcSection, "rules" RulesSection, "router" RouterSection, "sender" SenderSection, "graph" GraphSection,
         "worker" WorkerSection,
-        "retention" RetentionSection
+        "retention" RetentionSection, "masking" MaskingSection
     ]
 }
 

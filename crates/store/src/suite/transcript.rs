@@ -1,0 +1,247 @@
+//! What was said: in its order, in pages, for as long as it may be kept; and who has read it.
+
+use std::time::Duration;
+
+use waypost_domain::send::{Author, Cause, FreeForm, SendContent, SendId, SendRequest, SendState};
+use waypost_domain::team::Priority;
+use waypost_domain::{Conversation, ConversationState, TeamName, Timestamp};
+
+use super::{at, begin, contact_of, conversation, event, name, owner};
+use crate::{
+    ConversationFilter, EntryPlace, ExternalRefs, InboxWrites, Lease, NewSend, RefsOf, Result, Retention, Store,
+    TranscriptEntry, TranscriptKind, TranscriptRead, TranscriptRow,
+};
+
+fn team(text: &str) -> TeamName {
+    TeamName::new(text).expect("a valid name")
+}
+
+/// A conversation of the team billing, which is stored.
+async fn talk(store: &Store, lease: &Lease, who: &str) -> Result<Conversation> {
+    let contact = contact_of(store, lease, who).await?;
+    let fresh = conversation(contact, "support", 1_000);
+    let talk = Conversation { team: Some(team("billing")), ..fresh };
+    let mut batch = begin(store, lease).await?;
+    batch.record(&[], std::slice::from_ref(&talk)).await?;
+    batch.commit().await?;
+    Ok(talk)
+}
+
+fn said(talk: &Conversation, key: &str, at: Timestamp) -> TranscriptRow {
+    TranscriptRow {
+        at,
+        conversation: talk.id,
+        decision: event(key).decision_id(),
+        writer: None,
+        kind: TranscriptKind::Message,
+        team: Some(team("billing")),
+        content: key.as_bytes().to_vec(),
+    }
+}
+
+async fn keep(store: &Store, lease: &Lease, transcript: &[TranscriptRow]) -> Result<()> {
+    begin(store, lease).await?.finish(&InboxWrites { transcript, ..InboxWrites::default() }).await
+}
+
+fn send(talk: &Conversation, id: &str, created_at: Timestamp) -> NewSend {
+    let request = SendRequest {
+        id: SendId::new(id).expect("a valid id"),
+        number: talk.number.clone(),
+        contact: talk.contact,
+        conversation: Some(talk.id),
+        author: Author::Bot("kim".to_owned()),
+        cause: Cause::Event("winter".to_owned()),
+        content: SendContent::FreeForm(FreeForm::Text { body: format!("{id}: hello"), preview_url: false }),
+        category: None,
+        substitute: None,
+        priority: Priority::Urgent,
+        created_at,
+        expires_at: None,
+        last_seen: None,
+        force: false,
+        strict_order: false,
+        shorten: false,
+        take_thread: false,
+    };
+    NewSend { request, ends_at: at(i64::MAX / 2), resend_of: None, team: talk.team.clone() }
+}
+
+/// Their names, in order.
+fn names(entries: &[TranscriptEntry]) -> Vec<String> {
+    let name = |entry: &TranscriptEntry| match entry {
+        TranscriptEntry::Received(row) => String::from_utf8_lossy(&row.content).into_owned(),
+        TranscriptEntry::Sent(row) => row.request.id.to_string(),
+    };
+    entries.iter().map(name).collect()
+}
+
+async fn all(store: &Store, talk: &Conversation) -> Result<Vec<String>> {
+    Ok(names(&store.transcript(talk.id, None, 100).await?))
+}
+
+pub async fn a_transcript_is_one_list_of_what_came_and_what_went(store: &Store) -> Result<()> {
+    let lease = owner(store).await?;
+    let (ann, bob) = (talk(store, &lease, "b:ann").await?, talk(store, &lease, "b:bob").await?);
+    // Two at the same moment, and one of somebody else.
+    let rows = [said(&ann, "a", at(10)), said(&ann, "b", at(20)), said(&ann, "c", at(20)), said(&bob, "d", at(30))];
+    keep(store, &lease, &rows).await?;
+    // Decided once more, long after its decision was forgotten.
+    keep(store, &lease, &rows[..1]).await?;
+    store.keep_sends(&[send(&ann, "s1", at(15)), send(&ann, "s2", at(20)), send(&ann, "s3", at(40))]).await?;
+
+    let whole = store.transcript(ann.id, None, 100).await?;
+    let mut equal = [rows[1].clone(), rows[2].clone()];
+    equal.sort_by_key(|row| std::cmp::Reverse(row.decision));
+    let [first, second] = equal.map(|row| String::from_utf8_lossy(&row.content).into_owned());
+    assert_eq!(names(&whole), ["s3", "s2", &first, &second, "s1", "a"]);
+    let TranscriptEntry::Sent(sent) = &whole[0] else { panic!("{whole:?}") };
+    assert_eq!((sent.team.as_ref(), sent.is_forgotten), (Some(&team("billing")), false));
+    assert_eq!(whole[5], TranscriptEntry::Received(rows[0].clone()));
+    for size in 1..=6 {
+        let (mut found, mut before) = (Vec::new(), None);
+        loop {
+            let page = store.transcript(ann.id, before, size).await?;
+            let Some(last) = page.last() else { break };
+            before = EntryPlace::parse(&last.place().to_text());
+            assert_eq!(before, Some(last.place()));
+            found.extend(page);
+        }
+        assert_eq!(found, whole, "pages of {size}");
+    }
+    assert_eq!(["", "x", "1 x", "1 sx", "x s1"].map(EntryPlace::parse), [None; 5]);
+    Ok(())
+}
+
+pub async fn what_was_said_is_forgotten_when_its_time_is_over(store: &Store) -> Result<()> {
+    const DAY: i64 = 24 * 3600 * 1000;
+    let lease = owner(store).await?;
+    let talk = talk(store, &lease, "b:ann").await?;
+    let now = store.now().await?;
+    let (old, young) = (now.plus_millis(-31 * DAY), now.plus_millis(-29 * DAY));
+    keep(store, &lease, &[said(&talk, "old", old), said(&talk, "young", young)]).await?;
+    store.keep_sends(&[send(&talk, "ended", old), send(&talk, "waits", old), send(&talk, "new", young)]).await?;
+    for id in ["ended", "new"] {
+        store.cancel_send(&SendId::new(id).expect("valid")).await?;
+    }
+    let days = |days: u64| Duration::from_secs(days * 24 * 3600);
+    let retention =
+        Retention { inbox: days(9), bodies: days(30), statuses: days(8), changes: days(30), conversations: days(90) };
+    let pass = async || store.janitor_pass(&retention, days(1_000), 100).await;
+    let report = pass().await?;
+    assert_eq!((report.transcript, report.sent), (1, 1));
+    assert_eq!((pass().await?.transcript, pass().await?.sent), (0, 0), "once");
+    assert_eq!(all(store, &talk).await?, ["new", "young", "waits"]);
+
+    // What became of it is known, and what it said is not.
+    let row = store.send(&SendId::new("ended").expect("valid")).await?.expect("its row stays");
+    let content = SendContent::FreeForm(FreeForm::Text { body: String::new(), preview_url: false });
+    let want = SendRequest { content, cause: Cause::Event(String::new()), ..send(&talk, "ended", old).request };
+    assert_eq!((row.request, row.is_forgotten, row.verdict), (want, true, None));
+    assert_eq!(row.progress.state, SendState::Cancelled);
+    // And the same request once more is still the same.
+    assert_eq!(store.keep_sends(&[send(&talk, "ended", old)]).await?, [crate::StoredSend::Known]);
+
+    // Where conversations are kept for a shorter time, their transcripts go before them.
+    let short = Retention { conversations: days(1), ..retention.clone() };
+    assert_eq!(store.janitor_pass(&short, days(1_000), 100).await?.transcript, 1);
+    assert_eq!(all(store, &talk).await?, ["new", "waits"]);
+    Ok(())
+}
+
+pub async fn nothing_of_what_was_said_with_an_erased_contact_is_left(store: &Store) -> Result<()> {
+    let lease = owner(store).await?;
+    let (ann, bob) = (talk(store, &lease, "b:ann").await?, talk(store, &lease, "b:bob").await?);
+    // Ann writes in a group, too.
+    let in_group = TranscriptRow { writer: Some(ann.contact), ..said(&bob, "in the group", at(50)) };
+    keep(store, &lease, &[said(&ann, "a", at(10)), said(&bob, "b", at(20)), in_group]).await?;
+    store.keep_sends(&[send(&ann, "ended", at(30)), send(&ann, "waits", at(40)), send(&bob, "other", at(30))]).await?;
+    store.cancel_send(&SendId::new("ended").expect("valid")).await?;
+    let mut tx = store.begin_change().await?;
+    let refs = ExternalRefs::from([("crm".to_owned(), "7".to_owned())]);
+    for of in [RefsOf::Contact(ann.contact), RefsOf::Conversation(ann.id), RefsOf::Contact(bob.contact)] {
+        tx.put_external_refs(of, &refs).await?;
+    }
+    tx.commit(&[]).await?;
+
+    let mut tx = store.begin_change().await?;
+    assert_eq!(tx.erase_content(&[ann.contact]).await?, 0, "nothing is with Meta");
+    tx.commit(&[]).await?;
+    assert_eq!(all(store, &ann).await?, [""; 0]);
+    assert_eq!(all(store, &bob).await?, ["other", "b"]);
+    for id in ["ended", "waits"] {
+        let row = store.send(&SendId::new(id).expect("valid")).await?.expect("its row stays");
+        assert_eq!((row.progress.state, row.is_forgotten), (SendState::Cancelled, true), "{id}");
+    }
+    let all = [RefsOf::Contact(ann.contact), RefsOf::Conversation(ann.id), RefsOf::Contact(bob.contact)];
+    let left: Vec<_> = store.external_refs(&all).await?.into_iter().collect();
+    assert_eq!(left, [(bob.contact.as_uuid(), refs)]);
+    Ok(())
+}
+
+pub async fn a_read_is_written_down_once_an_hour(store: &Store) -> Result<()> {
+    let lease = owner(store).await?;
+    let (ann, bob) = (talk(store, &lease, "b:ann").await?, talk(store, &lease, "b:bob").await?);
+    let read =
+        |conversation: &Conversation, reader, hour| TranscriptRead { reader, conversation: conversation.id, hour };
+    let first = read(&ann, "tokens/1", 100);
+    assert!(!store.is_read_recorded(first).await?);
+    for (one, is_new) in [
+        (first, true),
+        (first, false),
+        (read(&bob, "tokens/1", 100), true),
+        (read(&ann, "tokens/2", 100), true),
+        (read(&ann, "tokens/1", 101), true),
+        (read(&ann, "tokens/1", 101), false),
+    ] {
+        let mut tx = store.begin_change().await?;
+        assert_eq!(tx.remember_read(one).await?, is_new, "{one:?}");
+        tx.commit(&[]).await?;
+        assert!(store.is_read_recorded(one).await?);
+    }
+    // Taken back, it was not read.
+    let late = read(&ann, "tokens/1", 200);
+    assert!(store.begin_change().await?.remember_read(late).await?);
+    assert!(!store.is_read_recorded(late).await?);
+    let mut tx = store.begin_change().await?;
+    assert!(tx.remember_read(late).await?);
+    tx.commit(&[]).await?;
+    assert!(!store.is_read_recorded(first).await?, "hours that are long over are forgotten");
+    Ok(())
+}
+
+pub async fn conversations_are_listed_by_what_is_asked(store: &Store) -> Result<()> {
+    let lease = owner(store).await?;
+    let ann = talk(store, &lease, "b:ann").await?;
+    let bob = talk(store, &lease, "b:bob").await?;
+    let over =
+        Conversation { state: ConversationState::Resolved, team: None, ..conversation(bob.contact, "sales", 2_000) };
+    let mut batch = begin(store, &lease).await?;
+    batch.record(&[], std::slice::from_ref(&over)).await?;
+    batch.commit().await?;
+    assert_eq!(store.conversation(over.id).await?, Some(over.clone()));
+    assert_eq!(store.conversation(conversation(bob.contact, "x", 1).id).await?, None);
+
+    let mut newest_first = [ann.id, bob.id, over.id];
+    newest_first.sort_unstable_by(|one, other| other.cmp(one));
+    let ids = |found: Vec<Conversation>| found.into_iter().map(|one| one.id).collect::<Vec<_>>();
+    let everything = ConversationFilter::default();
+    assert_eq!(ids(store.conversations(&everything, None, 10).await?), newest_first);
+    assert_eq!(ids(store.conversations(&everything, Some(newest_first[0]), 1).await?), newest_first[1..2]);
+    let of = |contacts: &[_], teams: Option<&[&str]>, state| ConversationFilter {
+        contacts: contacts.to_vec(),
+        teams: teams.map(|teams| teams.iter().map(|name| team(name)).collect()),
+        state,
+    };
+    for (filter, want) in [
+        (of(&[ann.contact], None, None), vec![ann.id]),
+        (of(&[], Some(&["billing", "sales"]), None), vec![bob.id, ann.id]),
+        (of(&[], Some(&["sales"]), None), vec![]),
+        (of(&[], Some(&[]), None), vec![]),
+        (of(&[], None, Some(ConversationState::Resolved)), vec![over.id]),
+        (of(&[bob.contact], Some(&["billing"]), Some(ConversationState::Open)), vec![bob.id]),
+    ] {
+        assert_eq!(ids(store.conversations(&filter, None, 10).await?), want, "{filter:?}");
+    }
+    assert_eq!(name("support"), ann.number);
+    Ok(())
+}
