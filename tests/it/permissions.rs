@@ -42,7 +42,8 @@ async fn every_process_and_every_command_works_under_its_printed_names() -> anyh
     let told = scene.run_ok(&["webhook", "test", "text", "--text", "my invoice", "--from", INVOICED])?;
     ensure!(told.contains("team billing"), "{told}");
     scene.run_ok(&["tail", "billing", "--ack", "--messages", "1"])?;
-    a_team_s_request_is_taken(&mut scene, "apart").await?;
+    a_team_s_request_is_taken(&scene).await?;
+    a_bad_request_is_parked_and_put_back(&mut scene).await?;
     what_meta_told_is_known(&mut scene)?;
     scene.run_ok(&["status"])?;
     what_is_not_permitted_is_told(&mut scene).await?;
@@ -51,7 +52,7 @@ async fn every_process_and_every_command_works_under_its_printed_names() -> anyh
     drop((ingress, router, sender, gateway, admin));
 
     let all = scene.start_all().await?;
-    a_team_s_request_is_taken(&mut scene, "together").await?;
+    a_bad_request_is_parked_and_put_back(&mut scene).await?;
     parked_messages_are_replayed_and_discarded(&mut scene).await?;
     scene.run_ok(&["teams", "create", "second"])?;
     drop(all);
@@ -76,14 +77,19 @@ async fn every_kind_of_message_is_handled(scene: &mut Scene) -> anyhow::Result<(
     Ok(())
 }
 
-/// Of the team that has the customer's conversation; and a bad one is parked, put back, and parked again.
-async fn a_team_s_request_is_taken(scene: &mut Scene, id: &str) -> anyhow::Result<()> {
-    scene.run_ok(&["dead-letters", "discard", "--all", "--justification", "what was before"])?;
+/// Of the team that has the customer's conversation.
+async fn a_team_s_request_is_taken(scene: &Scene) -> anyhow::Result<()> {
     let mut tool = Tool::connect(&scene.deployment, "billing").await?;
-    let mut good = request(id, INVOICED);
+    let mut good = request("good", INVOICED);
     good["number"] = json!(format!("numbers/number-{}", SampleParams::default().phone_number_id));
     let good = tool.answered(&good, "1").await?;
-    ensure!(good == json!({"send_id": id, "state": "queued"}), "{good}");
+    ensure!(good == json!({"send_id": "good", "state": "queued"}), "{good}");
+    tool.end().await
+}
+
+async fn a_bad_request_is_parked_and_put_back(scene: &mut Scene) -> anyhow::Result<()> {
+    scene.run_ok(&["dead-letters", "discard", "--all", "--justification", "what was before"])?;
+    let mut tool = Tool::connect(&scene.deployment, "billing").await?;
     let bad = tool.answered(&json!({"send_id": "bad"}), "2").await?;
     ensure!(bad["error"]["field"] == "number", "{bad}");
     tool.end().await?;
