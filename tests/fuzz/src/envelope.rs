@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
+use waypost_domain::message::Mask;
 use waypost_domain::team::Priority;
 use waypost_domain::{TeamName, Timestamp};
 use waypost_proto::route::{INPUT_BYTES_MAX, decode_route_input, encode_route_input, fit_route_input};
@@ -39,7 +40,7 @@ pub fn check(data: &[u8]) {
         assert!(matches!(decode_event(body.clone()), Err(EventError::Undecodable(_))), "a bundle taken for an event");
         for event in events {
             // Either is right: it must not panic.
-            drop(Inbound::from_encoded(event));
+            drop(Inbound::from_encoded(event, &Mask::cards()));
         }
     }
     match decode_event(body.clone()) {
@@ -50,7 +51,7 @@ pub fn check(data: &[u8]) {
         Err(EventError::Undecodable(problem)) => assert!(!problem.is_empty()),
         Err(EventError::NewerVersion { found }) => assert!(found > waypost_proto::BUNDLE_VERSION),
     }
-    match Inbound::from_encoded(body.clone()) {
+    match Inbound::from_encoded(body.clone(), &Mask::cards()) {
         Ok(inbound) => assert_eq!(inbound.encoded, body),
         Err(problem) => assert!(!problem.to_string().is_empty()),
     }
