@@ -4,6 +4,7 @@
 mod access;
 mod audit;
 mod calendars;
+mod campaigns;
 mod commands;
 mod compare;
 mod coverage;

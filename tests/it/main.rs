@@ -5,6 +5,7 @@ mod admin;
 mod backlog;
 #[cfg(feature = "servers")]
 mod bus_rabbitmq;
+mod campaigns;
 mod cli;
 mod cli_pages;
 mod crash;

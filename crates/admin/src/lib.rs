@@ -1,5 +1,5 @@
-//! The administration over gRPC: rule sets, rules, calendars, teams and their queues, tokens, contacts, consent, templates,
-//! policy data, decisions, dead letters, the audit log.
+//! The administration over gRPC: rule sets, rules, calendars, teams and their queues, tokens, contacts, consent, campaigns,
+//! templates, policy data, decisions, dead letters, the audit log.
 //!
 //! A call passes the gate of `waypost-grpc` first, with the table in `roles`. Then a service in `services` checks what the
 //! request says, does it in one transaction of the store together with its audit record, and answers. Nothing is changed

@@ -13,6 +13,7 @@ use waypost_proto::admin::DESCRIPTOR_SET;
 use waypost_proto::admin_v1::alert_service_server::AlertServiceServer;
 use waypost_proto::admin_v1::audit_service_server::AuditServiceServer;
 use waypost_proto::admin_v1::calendar_service_server::CalendarServiceServer;
+use waypost_proto::admin_v1::campaign_service_server::CampaignServiceServer;
 use waypost_proto::admin_v1::consent_service_server::ConsentServiceServer;
 use waypost_proto::admin_v1::contact_service_server::ContactServiceServer;
 use waypost_proto::admin_v1::dead_letter_service_server::DeadLetterServiceServer;
@@ -34,6 +35,7 @@ use crate::roles::METHODS;
 use crate::services::alerts::Alerts;
 use crate::services::audit::Audit;
 use crate::services::calendars::Calendars;
+use crate::services::campaigns::Campaigns;
 use crate::services::consent::Consent;
 use crate::services::contacts::Contacts;
 use crate::services::dead_letters::DeadLetters;
@@ -112,6 +114,7 @@ fn services(shared: Shared, replays: Replays) -> Services {
         .serve(AlertServiceServer::new(Alerts { shared: shared.clone() }))
         .serve(AuditServiceServer::new(Audit { shared: shared.clone() }))
         .serve(CalendarServiceServer::new(Calendars { shared: shared.clone() }))
+        .serve(CampaignServiceServer::new(Campaigns { shared: shared.clone() }))
         .serve(ConsentServiceServer::new(Consent { shared: shared.clone() }))
         .serve(ContactServiceServer::new(Contacts { shared: shared.clone() }))
         .serve(DecisionServiceServer::new(Decisions { shared: shared.clone() }))

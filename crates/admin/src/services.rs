@@ -4,6 +4,7 @@
 pub(crate) mod alerts;
 pub(crate) mod audit;
 pub(crate) mod calendars;
+pub(crate) mod campaigns;
 pub(crate) mod consent;
 mod contact_values;
 pub(crate) mod contacts;

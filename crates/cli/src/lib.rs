@@ -5,6 +5,7 @@
 mod alerts;
 mod audit;
 mod calendars;
+mod campaigns;
 mod cell;
 pub mod completions;
 mod config_args;
@@ -44,6 +45,7 @@ use clap::Subcommand;
 use self::alerts::AlertsCommand;
 use self::audit::AuditCommand;
 use self::calendars::CalendarsCommand;
+use self::campaigns::CampaignsCommand;
 pub use self::config_args::{Beside, ConfigArgs};
 use self::consent::ConsentCommand;
 use self::contacts::ContactsCommand;
@@ -88,6 +90,9 @@ pub enum ClientCommand {
     /// Conversations with customers, and what was said in them
     #[command(subcommand)]
     Conversations(ConversationsCommand),
+    /// One template to many contacts: plan it, start and stop it, see how far it is
+    #[command(subcommand)]
+    Campaigns(CampaignsCommand),
     /// What customers agreed to: keep it, look at it
     #[command(subcommand)]
     Consent(ConsentCommand),
@@ -139,6 +144,7 @@ fn verb(command: ClientCommand) -> Pin<Box<dyn Future<Output = Result<(), Failur
         ClientCommand::Send(args) => Box::pin(send::run(args)),
         ClientCommand::Messages(command) => Box::pin(messages::run(command)),
         ClientCommand::Conversations(command) => Box::pin(conversations::run(command)),
+        ClientCommand::Campaigns(command) => Box::pin(campaigns::run(command)),
         ClientCommand::Consent(command) => Box::pin(consent::run(command)),
         ClientCommand::Templates(command) => Box::pin(templates::run(command)),
         ClientCommand::Policy(command) => Box::pin(policy::run(command)),

@@ -29,6 +29,16 @@ pub(crate) fn team(text: &str) -> String {
     in_collection("teams/", text)
 }
 
+/// `campaigns/{campaign}`.
+pub(crate) fn campaign(text: &str) -> String {
+    in_collection("campaigns/", text)
+}
+
+/// `contacts/{contact}`.
+pub(crate) fn contact(text: &str) -> String {
+    in_collection("contacts/", text)
+}
+
 /// `messages/{send_id}`.
 pub(crate) fn message(text: &str) -> String {
     in_collection("messages/", text)

@@ -13,7 +13,7 @@ use waypost_proto::sends::parse_json;
 use waypost_proto::sends_v1 as sends;
 
 use self::content::ContentArgs;
-pub(crate) use self::content::ValueArgs;
+pub(crate) use self::content::{ValueArgs, button_of, pair};
 use crate::failure::Failure;
 use crate::messages::{print_message, waited_for};
 use crate::named::{conversation, number, recipient};

@@ -13,6 +13,10 @@ use uuid::Uuid;
 const GAP: &str = "  ";
 /// No column is made narrower than this to make room for others.
 const WIDTH_MIN: usize = 8;
+/// Characters of a bar at most and at least, and of what stands beside it.
+const BAR_MAX: usize = 40;
+const BAR_MIN: usize = 10;
+const BAR_BESIDE: usize = 8;
 /// Stands for what was cut.
 const CUT: &str = "…";
 /// Columns that are neither cut nor left out while there are others.
@@ -82,6 +86,15 @@ impl Screen {
             lines.push(format!("{margin}{line}").trim_end().to_owned());
         }
         lines
+    }
+
+    /// How much of it is done, in characters that every terminal has.
+    pub fn bar(&self, done: u64, all: u64) -> String {
+        let width = self.width.unwrap_or(BAR_MAX + BAR_BESIDE).saturating_sub(BAR_BESIDE).clamp(BAR_MIN, BAR_MAX);
+        let share = done.min(all).saturating_mul(1_000).checked_div(all).unwrap_or_default();
+        let filled = usize::try_from(share).unwrap_or_default() * width / 1_000;
+        let (filled, rest) = ("#".repeat(filled), "-".repeat(width - filled));
+        format!("[{}{rest}] {:>3} %", self.paint(&Style::new().green(), &filled), share / 10)
     }
 
     /// A team's name.
@@ -325,6 +338,17 @@ mod tests {
         assert!(coloured.contains("\u{1b}[36mbilling") && coloured.contains("\u{1b}[31m\u{1b}[1murgent"));
         assert!(!coloured.contains("\u{1b}[31m\u{1b}[1mnormal"), "only what is urgent stands out");
         assert_eq!(console::strip_ansi_codes(&coloured), plain);
+    }
+
+    #[test]
+    fn a_bar_fits_and_is_plain_where_it_has_to_be() {
+        assert_eq!(screen(Some(28), false).bar(1, 2), format!("[{}{}]  50 %", "#".repeat(10), "-".repeat(10)));
+        assert_eq!(measure_text_width(&screen(None, true).bar(999, 1_000)), 48);
+        assert!(
+            screen(Some(1), false).bar(9, 3).ends_with("#] 100 %") && screen(None, false).bar(0, 0).contains("0 %")
+        );
+        let coloured = screen(Some(28), true).bar(1, 2);
+        assert_eq!(console::strip_ansi_codes(&coloured), screen(Some(28), false).bar(1, 2));
     }
 
     #[test]

@@ -29,9 +29,27 @@ pub(crate) fn since(text: &str) -> Result<SystemTime, &'static str> {
     SystemTime::now().checked_sub(ago).ok_or(EXPECTED)
 }
 
+/// A time, or in how long it is.
+pub(crate) fn ahead(text: &str) -> Result<SystemTime, &'static str> {
+    const EXPECTED: &str = "expected a time such as 2026-12-01T09:00:00+01:00, or a number and m, h or d, e.g. 2h";
+    if let Some(at) = parse_instant(text) {
+        let after = Duration::from_millis(u64::try_from(at.as_millis()).map_err(|_| EXPECTED)?);
+        return Ok(SystemTime::UNIX_EPOCH + after);
+    }
+    let after = span(text).map_err(|_| EXPECTED)?;
+    SystemTime::now().checked_add(after).ok_or(EXPECTED)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_time_may_lie_ahead() {
+        let in_an_hour = ahead("1h").unwrap().duration_since(SystemTime::now()).unwrap().as_secs();
+        assert!((3_590..=3_600).contains(&in_an_hour), "{in_an_hour}");
+        assert!(ahead("2026-12-01T09:00:00+01:00").is_ok() && ahead("soon").is_err());
+    }
 
     #[test]
     fn a_time_is_given_or_counted_back() {

@@ -4,6 +4,7 @@
 //! Nothing here knows how WhatsApp, a broker or a database writes things down.
 
 pub mod calendar;
+pub mod campaign;
 pub mod category;
 pub mod consent;
 pub mod contact;
@@ -24,6 +25,7 @@ pub mod time;
 pub mod window;
 
 pub use calendar::{Calendar, CalendarName};
+pub use campaign::{CampaignName, CampaignState};
 pub use category::Category;
 pub use consent::{Consents, EffectiveConsent};
 pub use contact::{Alias, AliasSet, ContactRecord};

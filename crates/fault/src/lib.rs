@@ -35,6 +35,14 @@ pub const SENDER_BEFORE_REQUEST: &str = "sender.before-request";
 /// The platform has answered, and nothing of that is written.
 pub const SENDER_AFTER_ANSWER: &str = "sender.after-answer";
 
+/// A batch of a campaign's recipients is put in the queue, and not committed.
+pub const CAMPAIGN_IN_TRANSACTION: &str = "campaign.in-transaction";
+/// It is committed, and nobody was told.
+pub const CAMPAIGN_AFTER_COMMIT: &str = "campaign.after-commit";
+
+/// The crash points of a campaign's way to the queue, in their order.
+pub const CAMPAIGN_POINTS: [&str; 2] = [CAMPAIGN_IN_TRANSACTION, CAMPAIGN_AFTER_COMMIT];
+
 /// The crash points of a send's way, in their order.
 pub const SEND_POINTS: [&str; 3] = [SENDER_IN_TRANSACTION, SENDER_BEFORE_REQUEST, SENDER_AFTER_ANSWER];
 

@@ -25,7 +25,8 @@ const CARD_BODY_MAX: usize = 160;
 
 /// The template with its values, where it is one that can be sent.
 pub(crate) fn filled<'a>(asked: &Asked<'a>, request: &TemplateRequest, is_substitute: bool) -> Answer<Going<'a>> {
-    let (template, choice) = language::chosen(asked, request)?;
+    let of_contact = asked.contact.language.as_deref();
+    let (template, choice) = language::chosen(asked.templates, request, of_contact, &asked.data.templates)?;
     is_sendable(template)?;
     let (values, preview) = with_values(template, &request.values, asked.data.templates.whitespace, asked.now)?;
     let warnings = warnings(asked, template, choice.is_fallback);
@@ -58,6 +59,22 @@ pub fn preview(
         Ok((_, preview)) => Ok((preview, own_warnings(template))),
         Err(Halt::Refuse(finding) | Halt::Wait { finding, .. }) => Err(finding),
     }
+}
+
+/// Which language of the template somebody who reads `language` would get, with all the values that it needs; or why none. Whether
+/// it may be sent just now is not asked: that may change before it is sent.
+pub fn fits<'a>(
+    templates: &'a [Template],
+    request: &TemplateRequest,
+    language: Option<&str>,
+    data: &PolicyData,
+    now: Timestamp,
+) -> Result<&'a Template, Finding> {
+    let found = language::chosen(templates, request, language, &data.templates)
+        .and_then(|(found, _)| with_values(found, &request.values, data.templates.whitespace, now).map(|_| found));
+    found.map_err(|halt| match halt {
+        Halt::Refuse(finding) | Halt::Wait { finding, .. } => finding,
+    })
 }
 
 /// The values, each where it belongs, and what the customer reads.

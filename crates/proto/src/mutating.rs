@@ -46,15 +46,19 @@ macro_rules! mutating_requests {
 mutating_requests! {
     AcknowledgeAlertRequest { request_id, validate_only }
     ActivateRuleSetRequest { request_id, validate_only }
+    AddCampaignRecipientsRequest { request_id, validate_only }
     BatchUpsertContactsRequest { validate_only }
+    CancelCampaignRequest { request_id, validate_only }
     CheckRuleSetRequest {}
     ConfirmContactRequest { validate_only }
     CreateCalendarRequest { request_id, validate_only }
+    CreateCampaignRequest { request_id, validate_only }
     CreateRuleRequest { request_id, validate_only }
     CreateRuleSetRequest { request_id, validate_only }
     CreateTeamRequest { request_id, validate_only }
     CreateTokenRequest { request_id, validate_only }
     DeleteCalendarRequest { request_id, validate_only }
+    DeleteCampaignRequest { validate_only }
     DeleteRuleRequest { request_id, validate_only }
     DeleteTeamRequest { validate_only }
     DiscardDeadLettersRequest {}
@@ -63,11 +67,14 @@ mutating_requests! {
     GrantConsentRequest { request_id, validate_only }
     ImportHolidaysRequest { request_id, validate_only }
     LiftBarRequest { request_id, validate_only }
+    PauseCampaignRequest { request_id, validate_only }
     RefuseClaimRequest { validate_only }
     ReplayDeadLettersRequest {}
+    ResumeCampaignRequest { request_id, validate_only }
     RevokeTokenRequest { validate_only }
     RollBackActivationRequest { request_id, validate_only }
     SplitContactRequest { validate_only }
+    StartCampaignRequest { request_id, validate_only }
     StartReplayRequest { request_id }
     StopReplayRequest {}
     SyncTemplatesRequest { validate_only }

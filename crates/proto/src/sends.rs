@@ -16,11 +16,11 @@ mod verdict;
 
 pub use answer::{ANSWER_CONTENT_TYPE, ANSWER_KIND, SendAnswer, SendError};
 pub use consent::{read_basis, read_evidence, wire_consents, wire_entry, wire_evidence};
-pub use json::{JSON_BYTES_MAX, parse_json, parse_values, read_json, word};
+pub use json::{JSON_BYTES_MAX, parse_json, parse_recipient, parse_values, read_json, word};
 pub use message::{author_of, state_of, wire_author, wire_message, wire_state};
 pub use registry::{RegistryName, wire_registered};
 pub use request::{Recipient, SendDraft, read_category, read_recipient, read_send, wire_category, wire_send};
-pub use template::{read_values, wire_values};
+pub use template::{read_template_name, read_values, wire_template, wire_values};
 pub use verdict::{wire_finding, wire_grant, wire_preview, wire_verdict, wire_warning};
 
 pub use crate::rule_set::{FieldViolation, FieldViolations};

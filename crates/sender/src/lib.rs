@@ -4,11 +4,13 @@
 //! came of attempts is written, what is due is claimed and judged, and `attempting` stands in the store before the first byte
 //! leaves → the messenger carries it → [`outcome`] says what becomes of it, by the one table of error codes → [`record`] takes
 //! in what Meta's webhooks say of it, and with [`hooks`] of our accounts, numbers and templates. [`pace`] keeps to what a number
-//! and a pair may send; [`settle`] deals with what nobody knows the end of; [`registry`] lists the templates.
+//! and a pair may send; [`settle`] deals with what nobody knows the end of; [`registry`] lists the templates; [`campaigns`] puts
+//! their recipients in the queue.
 //!
 //! Must never attempt anything that the store does not have as `attempting` under this lease, never send again what may have
 //! gone without saying so, and never decide by a text of Meta's.
 
+pub mod campaigns;
 pub mod config;
 pub mod dispatch;
 mod due;
@@ -34,16 +36,18 @@ use waypost_live::{Numbers, SendingLive};
 use waypost_store::{Sequence, Store};
 use waypost_worker::{Handler, Parts, Shard, Shards, Worker, WorkerConfig};
 
+pub use campaigns::{Campaigns, CampaignsConfig};
 pub use config::SenderConfig;
 pub use registry::{Registry, RegistryConfig, Templates};
 pub use wake::Wake;
 
-/// The lease names of what the sender runs: who sends, who takes in webhooks of statuses and of accounts, and who lists
-/// templates.
+/// The lease names of what the sender runs: who sends, who takes in webhooks of statuses and of accounts, who lists templates, and
+/// who puts campaigns in the queue.
 pub const SENDER: &str = "sender";
 pub const STATUSES: &str = "sender-statuses";
 pub const ACCOUNT: &str = "sender-account";
 pub const REGISTRY: &str = "sender-registry";
+pub const CAMPAIGNS: &str = "sender-campaigns";
 
 /// How many pieces our numbers are shared out in.
 pub const SHARDS: u16 = 64;

@@ -16,6 +16,8 @@ waypost_domain::metric_table! {
     counter UNDECODABLE = "waypost_sender_undecodable_total";
     /// Things that a person must know, by `kind`: `code_` and Meta's code, or what Meta told.
     counters ALERTS = "waypost_sender_alerts_total";
+    /// Recipients of campaigns that were put in the queue.
+    counter CAMPAIGN_QUEUED = "waypost_sender_campaign_queued_total";
     /// Lists that Meta was asked for, by `what` (templates, numbers) and `outcome` (read, failed).
     counters ASKED = "waypost_sender_lists_total";
     /// When an account's templates were listed last, in seconds since 1970, by `account`.
@@ -40,6 +42,11 @@ pub(crate) fn verdict(word: &'static str, rule: &'static str) {
 pub(crate) fn alert(scope: BarScope, name: &str, kind: &str) {
     error!(scope = scope.as_str(), name, kind, "Meta tells what a person must know");
     ::metrics::counter!(ALERTS, "kind" => kind.to_owned()).increment(1);
+}
+
+/// So many recipients of a campaign are in the queue now.
+pub(crate) fn campaign_queued(count: u64) {
+    ::metrics::counter!(CAMPAIGN_QUEUED).increment(count);
 }
 
 /// Meta was asked for a list.

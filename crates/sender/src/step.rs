@@ -189,7 +189,8 @@ impl Step<'_> {
         let verdict =
             serde_json::to_vec(&record).map_err(|error| StoreError::Invalid(format!("a verdict: {error}")))?;
         count(&judged);
-        debug!(send = %request.id, number = %number.name, rule = judged.finding().map(|finding| finding.rule.name()), "judged");
+        let rule = judged.finding().map(|finding| finding.rule.name());
+        debug!(send = %request.id, number = %number.name, rule, "judged");
         Ok(match judged {
             Judged::Allowed(allowed) => {
                 let is_outside = facts.window_ends_at.is_none_or(|ends_at| self.now >= ends_at);
@@ -207,12 +208,12 @@ impl Step<'_> {
                 Verdict::Attempt(attempt)
             }
             Judged::Deferred { until, .. } => Verdict::Defer { until, verdict: Some(verdict) },
-            Judged::Expired(_) => Verdict::End { state: SendState::Expired, verdict },
+            Judged::Expired(_) => Verdict::End { state: SendState::Expired, verdict, rule },
             // Whoever has just read the templates anew may write at once.
             Judged::Refused(finding) if finding.rule == Rule::TemplateUnknown && self.may_be_news(row) => {
                 Verdict::Defer { until: self.soon(one), verdict: Some(verdict) }
             }
-            Judged::Refused(_) => Verdict::End { state: SendState::Refused, verdict },
+            Judged::Refused(_) => Verdict::End { state: SendState::Refused, verdict, rule },
         })
     }
 }

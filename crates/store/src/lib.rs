@@ -8,6 +8,7 @@
 
 mod admin;
 mod alerts;
+mod campaigns;
 mod changes;
 mod consent;
 mod contacts;
@@ -40,6 +41,10 @@ pub use admin::{
     AnsweredRequest, AuditEntry, AuditHead, AuditRecord, AuditVerdict, AuditedTx, NumberRow, TeamRow, TokenRow,
 };
 pub use alerts::Alert;
+pub use campaigns::{
+    BatchLimits, Campaign, CampaignFigures, CodeCount, NewRecipient, Planned, PlannedBatch, Recipient,
+    RecipientProblem, RecipientState, RuleCount,
+};
 pub use changes::{ChangeRow, ChangeScope, RecordTx, StatusRow};
 pub use contacts::{
     Claim, ClaimOn, ConfirmedContact, ContactDetails, ContactRecord, ContactUpsert, MergedContact, Observation,

@@ -4,6 +4,7 @@
 //! guard and a [`Store`] on a database that nobody else uses and that has no schema yet.
 
 mod admin;
+mod campaigns;
 mod claims;
 mod contacts;
 mod conversations;
@@ -36,6 +37,7 @@ use crate::{
 };
 
 pub use admin::*;
+pub use campaigns::*;
 pub use claims::*;
 pub use contacts::*;
 pub use conversations::*;
@@ -178,6 +180,14 @@ macro_rules! store_suite {
             good_news_lifts_what_is_older_and_of_its_kind,
             a_webhook_is_newer_than_a_list_that_was_asked_for_before,
             a_list_of_templates_is_wanted_tried_and_known,
+            recipients_are_added_once,
+            many_contacts_are_found_at_once,
+            a_row_becomes_one_send,
+            one_person_gets_one_send,
+            a_campaign_is_queued_at_its_pace,
+            a_pause_holds_its_own_sends_alone,
+            a_campaign_ends_when_every_row_has_an_end,
+            what_is_left_of_a_campaign_is_ended_in_steps,
             partitions_meet_the_same_contacts,
             merges_race_with_batches,
         }

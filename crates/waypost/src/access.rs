@@ -56,6 +56,7 @@ const ACCESS: [Access; 13] = [
                 "alerts",
                 "audit",
                 "calendars",
+                "campaigns",
                 "consent",
                 "contacts",
                 "dead-letters",

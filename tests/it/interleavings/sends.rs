@@ -144,7 +144,7 @@ fn attempt(place_of: Option<ContactId>) -> Verdict {
 }
 
 fn refuse() -> Verdict {
-    Verdict::End { state: SendState::Refused, verdict: b"{}".to_vec() }
+    Verdict::End { state: SendState::Refused, verdict: b"{}".to_vec(), rule: None }
 }
 
 fn with_consent(one: &ClaimedSend, _: u32) -> Verdict {

@@ -55,6 +55,16 @@ fn sending(scene: &mut Scene) -> anyhow::Result<()> {
         &["conversations", "show", &conversation],
         &["conversations", "set-ref", &conversation, "crm", "7"],
         &["conversations", "delete-ref", &conversation, "crm"],
+        &["campaigns", "create", "winter", "--number", "support", "--template", "offer"],
+        &["campaigns", "add", "winter", "--everybody", "--value", "Ann"],
+        &["campaigns", "list"],
+        &["campaigns", "show", "winter"],
+        &["campaigns", "recipients", "winter"],
+        &["campaigns", "start", "winter"],
+        &["campaigns", "pause", "winter"],
+        &["campaigns", "resume", "winter"],
+        &["campaigns", "cancel", "winter"],
+        &["campaigns", "delete", "winter"],
     ] {
         scene.attempt(words)?;
     }

@@ -3,11 +3,11 @@
 use tonic::Request;
 use waypost_grpc::error::{Violations, check_etag, invalid, not_found};
 use waypost_grpc::fields::{id_of, wire_time};
-use waypost_grpc::{Mutation, Result, Tx, change, page, serve};
+use waypost_grpc::{CallError, Mutation, Result, Tx, change, page, serve};
 use waypost_policy::PolicyData;
 use waypost_proto::admin_v1 as v1;
 use waypost_proto::admin_v1::policy_service_server::PolicyService;
-use waypost_store::PolicyDataRow;
+use waypost_store::{PolicyDataRow, Store};
 
 use super::titles::add_titles;
 use crate::Shared;
@@ -93,6 +93,15 @@ async fn push(tx: &mut Tx, given: v1::Policy, version: u32, reason: String) -> R
     let policy = wire(row);
     tx.record(&policy.name, Some(&previous), Some(&policy));
     Ok(v1::UpdatePolicyResponse { policy: Some(policy), previous: Some(previous) })
+}
+
+/// The data that is judged by now.
+pub(super) async fn in_force(store: &Store) -> Result<PolicyData> {
+    match store.policy_data(1).await?.first() {
+        Some(row) => PolicyData::from_toml(&row.text)
+            .map_err(|errors| CallError::Internal(format!("policy data {}: {errors}", row.version))),
+        None => Ok(PolicyData::default()),
+    }
 }
 
 /// The data that a text says; every mistake is named.

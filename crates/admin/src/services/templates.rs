@@ -4,14 +4,14 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use tonic::Request;
 use waypost_domain::WabaId;
-use waypost_grpc::error::{CallError, invalid, not_found, precondition};
+use waypost_grpc::error::{invalid, not_found, precondition};
 use waypost_grpc::{Mutation, Result, change, page, serve};
-use waypost_policy::PolicyData;
 use waypost_proto::admin_v1 as v1;
 use waypost_proto::admin_v1::template_service_server::TemplateService;
 use waypost_proto::sends::{RegistryName, read_values, wire_finding, wire_preview, wire_registered, wire_warning};
 use waypost_store::TemplateRow;
 
+use super::policy::in_force;
 use crate::{Shared, TemplateSource};
 
 #[cfg(test)]
@@ -81,11 +81,7 @@ impl Templates {
         let values = read_values(values.unwrap_or_default(), "values")?;
         let row = self.row(&name).await?;
         let store = &self.shared.store;
-        let data = match store.policy_data(1).await?.first() {
-            Some(row) => PolicyData::from_toml(&row.text)
-                .map_err(|errors| CallError::Internal(format!("policy data {}: {errors}", row.version)))?,
-            None => PolicyData::default(),
-        };
+        let data = in_force(store).await?;
         let answer = match waypost_policy::preview(&row.template, &values, &data, store.now().await?) {
             Ok((preview, warnings)) => v1::PreviewTemplateResponse {
                 preview: Some(wire_preview(&preview)),

@@ -31,6 +31,7 @@ by_actor! {
     Activation: creator, creator_title;
     ConsentEntry: creator, creator_title;
     Policy: creator, creator_title;
+    Campaign: creator, creator_title;
 }
 
 /// Adds the titles of the tokens that did it. A token without a title, and whoever is none, stays without.

@@ -100,17 +100,23 @@ impl ValueArgs {
     }
 }
 
-fn pair(text: &str) -> Result<(String, String), &'static str> {
+/// `NAME=TEXT`.
+pub(crate) fn pair(text: &str) -> Result<(String, String), &'static str> {
     let (name, value) = text.split_once('=').ok_or("expected a name, = and a text")?;
     Ok((name.to_owned(), value.to_owned()))
 }
 
+const EXPECTED: &str = "expected a place, :, a kind, = and a value, e.g. 0:url_suffix=17";
+
 fn button(text: &str) -> Result<sends::ButtonParameter, &'static str> {
-    use sends::button_parameter::Value;
-    const EXPECTED: &str = "expected a place, :, a kind, = and a value, e.g. 0:url_suffix=17";
     let (place, rest) = text.split_once(':').ok_or(EXPECTED)?;
     let (kind, value) = rest.split_once('=').ok_or(EXPECTED)?;
-    let value = value.to_owned();
+    button_of(place, kind, value.to_owned())
+}
+
+/// The value of the button at that place.
+pub(crate) fn button_of(place: &str, kind: &str, value: String) -> Result<sends::ButtonParameter, &'static str> {
+    use sends::button_parameter::Value;
     let value = match kind {
         "payload" => Value::Payload(value),
         "url_suffix" => Value::UrlSuffix(value),

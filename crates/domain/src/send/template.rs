@@ -133,6 +133,14 @@ impl ButtonValue {
         }
     }
 
+    /// The same, to be changed.
+    pub const fn text_mut(&mut self) -> &mut String {
+        match self {
+            Self::Payload(text) | Self::UrlSuffix(text) | Self::OneTimeCode(text) => text,
+            Self::CouponCode(text) | Self::FlowToken(text) => text,
+        }
+    }
+
     /// The kind, for people.
     pub const fn kind(&self) -> &'static str {
         match self {

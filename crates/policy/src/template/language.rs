@@ -5,7 +5,6 @@ use waypost_domain::Template;
 use waypost_domain::send::TemplateRequest;
 use waypost_domain::template::is_same_language;
 
-use crate::asked::Asked;
 use crate::data::TemplateData;
 use crate::rule::Rule;
 use crate::verdict::{Answer, Finding, LanguageChoice, refuse};
@@ -14,15 +13,20 @@ use crate::verdict::{Answer, Finding, LanguageChoice, refuse};
 const ANY: &str = "any";
 
 /// Chosen by what exists, not by what may be sent just now: given a paused `pt_BR` and a good `en`, then a Brazilian waits.
-pub(super) fn chosen<'a>(asked: &Asked<'a>, request: &TemplateRequest) -> Answer<(&'a Template, LanguageChoice)> {
-    let languages: Vec<&Template> = asked.templates.iter().filter(|row| row.name == request.name).collect();
+pub(super) fn chosen<'a>(
+    templates: &'a [Template],
+    request: &TemplateRequest,
+    of_contact: Option<&str>,
+    data: &TemplateData,
+) -> Answer<(&'a Template, LanguageChoice)> {
+    let languages: Vec<&Template> = templates.iter().filter(|row| row.name == request.name).collect();
     if languages.is_empty() {
         return refuse(Finding::new(Rule::TemplateUnknown).field("template").detail(&request.name));
     }
-    let wanted = request.language.as_deref().or(asked.contact.language.as_deref());
+    let wanted = request.language.as_deref().or(of_contact);
     let instead: &[String] = match &request.language_fallback {
         Some(declared) => declared,
-        None => fallback(&asked.data.templates, wanted),
+        None => fallback(data, wanted),
     };
     let find = |tag: &str| languages.iter().find(|row| is_same_language(&row.language, tag)).copied();
     let as_wanted = wanted.and_then(find).map(|row| (row, false));

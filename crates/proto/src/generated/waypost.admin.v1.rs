@@ -2751,6 +2751,968 @@ pub mod calendar_service_server {
         }
     }
 }
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Campaign {
+    /// `campaigns/{campaign}`; 1 to 63 small letters, digits and dashes.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// Which of the business's numbers speaks: `numbers/{number}`.
+    #[prost(string, tag = "2")]
+    pub number: ::prost::alloc::string::String,
+    /// Which template, and in which languages; without values, which are each recipient's.
+    #[prost(message, optional, tag = "3")]
+    pub template: ::core::option::Option<crate::sends_v1::Template>,
+    /// Messages a minute that are put in the queue, at most; 0: as many as the number takes.
+    #[prost(uint32, tag = "4")]
+    pub pace_per_minute: u32,
+    /// From when on its messages are of no use any more; absent: three days after each was put in the queue.
+    #[prost(message, optional, tag = "5")]
+    pub expire_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// Output only, as all that follows.
+    #[prost(enumeration = "CampaignState", tag = "6")]
+    pub state: i32,
+    /// When it begins by itself, or began.
+    #[prost(message, optional, tag = "7")]
+    pub start_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// When every recipient had an end.
+    #[prost(message, optional, tag = "8")]
+    pub end_time: ::core::option::Option<::prost_types::Timestamp>,
+    #[prost(message, optional, tag = "9")]
+    pub create_time: ::core::option::Option<::prost_types::Timestamp>,
+    #[prost(string, tag = "10")]
+    pub creator: ::prost::alloc::string::String,
+    /// What the token of the creator is called.
+    #[prost(string, tag = "11")]
+    pub creator_title: ::prost::alloc::string::String,
+    /// Rows that were added, rejected ones too.
+    #[prost(uint32, tag = "12")]
+    pub recipient_count: u32,
+    /// The strictest of the template's languages.
+    #[prost(enumeration = "crate::sends_v1::Category", tag = "13")]
+    pub category: i32,
+    /// Why it was paused or cancelled.
+    #[prost(string, tag = "14")]
+    pub reason: ::prost::alloc::string::String,
+    /// Changes with every change by a person.
+    #[prost(string, tag = "15")]
+    pub etag: ::prost::alloc::string::String,
+    /// Only of a campaign that was asked for by its name.
+    #[prost(message, optional, tag = "16")]
+    pub progress: ::core::option::Option<CampaignProgress>,
+}
+impl ::prost::Name for Campaign {
+    const NAME: &'static str = "Campaign";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.Campaign".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.Campaign".into()
+    }
+}
+/// Counts of recipients. Each stands in one of `rejected`, `planned`, `queued`, `attempting`, `uncertain`, `accepted`, `failed`
+/// (less `failed_after_acceptance`), `refused`, `expired` and `cancelled`.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CampaignProgress {
+    #[prost(uint64, tag = "1")]
+    pub rejected: u64,
+    /// Not in the queue yet.
+    #[prost(uint64, tag = "2")]
+    pub planned: u64,
+    /// In the queue, whatever they wait for.
+    #[prost(uint64, tag = "3")]
+    pub queued: u64,
+    /// On their way to WhatsApp at this moment.
+    #[prost(uint64, tag = "4")]
+    pub attempting: u64,
+    /// May have gone: no answer came.
+    #[prost(uint64, tag = "5")]
+    pub uncertain: u64,
+    /// WhatsApp took them, whatever became of them.
+    #[prost(uint64, tag = "6")]
+    pub accepted: u64,
+    /// Of those: they are on a device.
+    #[prost(uint64, tag = "7")]
+    pub delivered: u64,
+    /// Of those: the customer has read them, and lets it be known.
+    #[prost(uint64, tag = "8")]
+    pub read: u64,
+    #[prost(message, repeated, tag = "9")]
+    pub failed: ::prost::alloc::vec::Vec<CampaignFailures>,
+    /// Of those that failed: WhatsApp had taken them.
+    #[prost(uint64, tag = "10")]
+    pub failed_after_acceptance: u64,
+    #[prost(message, repeated, tag = "11")]
+    pub refused: ::prost::alloc::vec::Vec<CampaignRefusals>,
+    #[prost(uint64, tag = "12")]
+    pub expired: u64,
+    #[prost(uint64, tag = "13")]
+    pub cancelled: u64,
+}
+impl ::prost::Name for CampaignProgress {
+    const NAME: &'static str = "CampaignProgress";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.CampaignProgress".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.CampaignProgress".into()
+    }
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CampaignFailures {
+    /// Meta's; 0 where it told none.
+    #[prost(int64, tag = "1")]
+    pub code: i64,
+    #[prost(uint64, tag = "2")]
+    pub count: u64,
+}
+impl ::prost::Name for CampaignFailures {
+    const NAME: &'static str = "CampaignFailures";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.CampaignFailures".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.CampaignFailures".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CampaignRefusals {
+    /// Of policy, e.g. `no_consent`.
+    #[prost(string, tag = "1")]
+    pub rule: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "2")]
+    pub count: u64,
+}
+impl ::prost::Name for CampaignRefusals {
+    const NAME: &'static str = "CampaignRefusals";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.CampaignRefusals".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.CampaignRefusals".into()
+    }
+}
+/// Somebody to be added.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CampaignRecipientInput {
+    #[prost(message, optional, tag = "1")]
+    pub to: ::core::option::Option<crate::sends_v1::Recipient>,
+    #[prost(message, optional, tag = "2")]
+    pub values: ::core::option::Option<crate::sends_v1::TemplateValues>,
+}
+impl ::prost::Name for CampaignRecipientInput {
+    const NAME: &'static str = "CampaignRecipientInput";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.CampaignRecipientInput".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.CampaignRecipientInput".into()
+    }
+}
+/// Which contacts, and what they get. A contact must fit everything that is said.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CampaignContactQuery {
+    /// Of this tier.
+    #[prost(string, tag = "1")]
+    pub tier: ::prost::alloc::string::String,
+    /// With these attributes, each with exactly this value.
+    #[prost(btree_map = "string, string", tag = "2")]
+    pub attributes: ::prost::alloc::collections::BTreeMap<
+        ::prost::alloc::string::String,
+        ::prost::alloc::string::String,
+    >,
+    /// Who reads this language; `pt` is also who reads `pt-BR`.
+    #[prost(string, tag = "3")]
+    pub language: ::prost::alloc::string::String,
+    /// Everybody: needed where nothing else is said.
+    #[prost(bool, tag = "4")]
+    pub everybody: bool,
+    /// `{{attribute}}` in a text of it is what the contact has there, `{{tier}}` its tier; who has none is rejected.
+    #[prost(message, optional, tag = "5")]
+    pub values: ::core::option::Option<crate::sends_v1::TemplateValues>,
+}
+impl ::prost::Name for CampaignContactQuery {
+    const NAME: &'static str = "CampaignContactQuery";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.CampaignContactQuery".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.CampaignContactQuery".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CampaignRecipient {
+    /// `campaigns/{campaign}/recipients/{row}`.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// In the order in which they were added, from 1.
+    #[prost(uint32, tag = "2")]
+    pub row: u32,
+    /// `contacts/{contact}`; empty where nobody is known.
+    #[prost(string, tag = "3")]
+    pub contact: ::prost::alloc::string::String,
+    #[prost(enumeration = "CampaignRecipientState", tag = "4")]
+    pub state: i32,
+    /// The message, once it is in the queue, as long as the contact is who it was.
+    #[prost(string, tag = "5")]
+    pub message: ::prost::alloc::string::String,
+    /// Why it was rejected.
+    #[prost(message, optional, tag = "6")]
+    pub problem: ::core::option::Option<CampaignRecipientProblem>,
+}
+impl ::prost::Name for CampaignRecipient {
+    const NAME: &'static str = "CampaignRecipient";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.CampaignRecipient".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.CampaignRecipient".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CampaignRecipientProblem {
+    /// Of the campaign.
+    #[prost(uint32, tag = "1")]
+    pub row: u32,
+    /// E.g. `to`, `values.body\[1\]`.
+    #[prost(string, tag = "2")]
+    pub field: ::prost::alloc::string::String,
+    /// Without anything about the customer.
+    #[prost(string, tag = "3")]
+    pub description: ::prost::alloc::string::String,
+    /// Its place among those of this call, from 0; for a list only.
+    #[prost(uint32, tag = "4")]
+    pub index: u32,
+}
+impl ::prost::Name for CampaignRecipientProblem {
+    const NAME: &'static str = "CampaignRecipientProblem";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.CampaignRecipientProblem".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.CampaignRecipientProblem".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetCampaignRequest {
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+}
+impl ::prost::Name for GetCampaignRequest {
+    const NAME: &'static str = "GetCampaignRequest";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.GetCampaignRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.GetCampaignRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetCampaignResponse {
+    #[prost(message, optional, tag = "1")]
+    pub campaign: ::core::option::Option<Campaign>,
+}
+impl ::prost::Name for GetCampaignResponse {
+    const NAME: &'static str = "GetCampaignResponse";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.GetCampaignResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.GetCampaignResponse".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListCampaignsRequest {
+    /// At most this many; 50 when 0, never more than 500.
+    #[prost(int32, tag = "1")]
+    pub page_size: i32,
+    /// `next_page_token` of the page before.
+    #[prost(string, tag = "2")]
+    pub page_token: ::prost::alloc::string::String,
+    /// Only in this state.
+    #[prost(enumeration = "CampaignState", tag = "3")]
+    pub state: i32,
+}
+impl ::prost::Name for ListCampaignsRequest {
+    const NAME: &'static str = "ListCampaignsRequest";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.ListCampaignsRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.ListCampaignsRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListCampaignsResponse {
+    #[prost(message, repeated, tag = "1")]
+    pub campaigns: ::prost::alloc::vec::Vec<Campaign>,
+    /// Empty on the last page.
+    #[prost(string, tag = "2")]
+    pub next_page_token: ::prost::alloc::string::String,
+}
+impl ::prost::Name for ListCampaignsResponse {
+    const NAME: &'static str = "ListCampaignsResponse";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.ListCampaignsResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.ListCampaignsResponse".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CreateCampaignRequest {
+    /// The last part of its name.
+    #[prost(string, tag = "1")]
+    pub campaign_id: ::prost::alloc::string::String,
+    /// `number`, `template`, `pace_per_minute` and `expire_time`.
+    #[prost(message, optional, tag = "2")]
+    pub campaign: ::core::option::Option<Campaign>,
+    /// Check everything, change nothing.
+    #[prost(bool, tag = "3")]
+    pub validate_only: bool,
+    /// A UUID. The same request under the same id, within a day, is carried out once and answered the same.
+    #[prost(string, tag = "4")]
+    pub request_id: ::prost::alloc::string::String,
+}
+impl ::prost::Name for CreateCampaignRequest {
+    const NAME: &'static str = "CreateCampaignRequest";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.CreateCampaignRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.CreateCampaignRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CreateCampaignResponse {
+    #[prost(message, optional, tag = "1")]
+    pub campaign: ::core::option::Option<Campaign>,
+}
+impl ::prost::Name for CreateCampaignResponse {
+    const NAME: &'static str = "CreateCampaignResponse";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.CreateCampaignResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.CreateCampaignResponse".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct AddCampaignRecipientsRequest {
+    /// `campaigns/{campaign}`.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// 1 to 500, or a query.
+    #[prost(message, repeated, tag = "2")]
+    pub recipients: ::prost::alloc::vec::Vec<CampaignRecipientInput>,
+    /// A call looks at 5,000 contacts at most, and adds 500; `next_page_token` says where the next goes on. Who is there already is
+    /// passed over.
+    #[prost(message, optional, tag = "3")]
+    pub query: ::core::option::Option<CampaignContactQuery>,
+    /// Of a query: `next_page_token` of the call before.
+    #[prost(string, tag = "4")]
+    pub page_token: ::prost::alloc::string::String,
+    /// Check everything, change nothing.
+    #[prost(bool, tag = "5")]
+    pub validate_only: bool,
+    /// A UUID. The same request under the same id, within a day, is carried out once and answered the same.
+    #[prost(string, tag = "6")]
+    pub request_id: ::prost::alloc::string::String,
+}
+impl ::prost::Name for AddCampaignRecipientsRequest {
+    const NAME: &'static str = "AddCampaignRecipientsRequest";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.AddCampaignRecipientsRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.AddCampaignRecipientsRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct AddCampaignRecipientsResponse {
+    /// Rows that can be sent.
+    #[prost(uint32, tag = "1")]
+    pub added: u32,
+    /// Why the others cannot.
+    #[prost(message, repeated, tag = "2")]
+    pub problems: ::prost::alloc::vec::Vec<CampaignRecipientProblem>,
+    /// Contacts of a query that were there already.
+    #[prost(uint32, tag = "3")]
+    pub skipped: u32,
+    /// Empty where a query has looked at everybody.
+    #[prost(string, tag = "4")]
+    pub next_page_token: ::prost::alloc::string::String,
+}
+impl ::prost::Name for AddCampaignRecipientsResponse {
+    const NAME: &'static str = "AddCampaignRecipientsResponse";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.AddCampaignRecipientsResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.AddCampaignRecipientsResponse".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListCampaignRecipientsRequest {
+    /// `campaigns/{campaign}`.
+    #[prost(string, tag = "1")]
+    pub parent: ::prost::alloc::string::String,
+    /// At most this many; 50 when 0, never more than 500.
+    #[prost(int32, tag = "2")]
+    pub page_size: i32,
+    /// `next_page_token` of the page before.
+    #[prost(string, tag = "3")]
+    pub page_token: ::prost::alloc::string::String,
+    /// Only in this state.
+    #[prost(enumeration = "CampaignRecipientState", tag = "4")]
+    pub state: i32,
+}
+impl ::prost::Name for ListCampaignRecipientsRequest {
+    const NAME: &'static str = "ListCampaignRecipientsRequest";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.ListCampaignRecipientsRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.ListCampaignRecipientsRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListCampaignRecipientsResponse {
+    #[prost(message, repeated, tag = "1")]
+    pub recipients: ::prost::alloc::vec::Vec<CampaignRecipient>,
+    /// Empty on the last page.
+    #[prost(string, tag = "2")]
+    pub next_page_token: ::prost::alloc::string::String,
+}
+impl ::prost::Name for ListCampaignRecipientsResponse {
+    const NAME: &'static str = "ListCampaignRecipientsResponse";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.ListCampaignRecipientsResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.ListCampaignRecipientsResponse".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct StartCampaignRequest {
+    /// `campaigns/{campaign}`.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// When it begins; absent or past: now.
+    #[prost(message, optional, tag = "2")]
+    pub start_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// Where given, it must be that of the campaign.
+    #[prost(string, tag = "3")]
+    pub etag: ::prost::alloc::string::String,
+    /// Check everything, change nothing.
+    #[prost(bool, tag = "4")]
+    pub validate_only: bool,
+    /// A UUID. The same request under the same id, within a day, is carried out once and answered the same.
+    #[prost(string, tag = "5")]
+    pub request_id: ::prost::alloc::string::String,
+}
+impl ::prost::Name for StartCampaignRequest {
+    const NAME: &'static str = "StartCampaignRequest";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.StartCampaignRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.StartCampaignRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct StartCampaignResponse {
+    #[prost(message, optional, tag = "1")]
+    pub campaign: ::core::option::Option<Campaign>,
+}
+impl ::prost::Name for StartCampaignResponse {
+    const NAME: &'static str = "StartCampaignResponse";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.StartCampaignResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.StartCampaignResponse".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PauseCampaignRequest {
+    /// `campaigns/{campaign}`.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// For whoever asks later.
+    #[prost(string, tag = "2")]
+    pub reason: ::prost::alloc::string::String,
+    /// Where given, it must be that of the campaign.
+    #[prost(string, tag = "3")]
+    pub etag: ::prost::alloc::string::String,
+    /// Check everything, change nothing.
+    #[prost(bool, tag = "4")]
+    pub validate_only: bool,
+    /// A UUID. The same request under the same id, within a day, is carried out once and answered the same.
+    #[prost(string, tag = "5")]
+    pub request_id: ::prost::alloc::string::String,
+}
+impl ::prost::Name for PauseCampaignRequest {
+    const NAME: &'static str = "PauseCampaignRequest";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.PauseCampaignRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.PauseCampaignRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct PauseCampaignResponse {
+    #[prost(message, optional, tag = "1")]
+    pub campaign: ::core::option::Option<Campaign>,
+}
+impl ::prost::Name for PauseCampaignResponse {
+    const NAME: &'static str = "PauseCampaignResponse";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.PauseCampaignResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.PauseCampaignResponse".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ResumeCampaignRequest {
+    /// `campaigns/{campaign}`.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// Where given, it must be that of the campaign.
+    #[prost(string, tag = "2")]
+    pub etag: ::prost::alloc::string::String,
+    /// Check everything, change nothing.
+    #[prost(bool, tag = "3")]
+    pub validate_only: bool,
+    /// A UUID. The same request under the same id, within a day, is carried out once and answered the same.
+    #[prost(string, tag = "4")]
+    pub request_id: ::prost::alloc::string::String,
+}
+impl ::prost::Name for ResumeCampaignRequest {
+    const NAME: &'static str = "ResumeCampaignRequest";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.ResumeCampaignRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.ResumeCampaignRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ResumeCampaignResponse {
+    #[prost(message, optional, tag = "1")]
+    pub campaign: ::core::option::Option<Campaign>,
+}
+impl ::prost::Name for ResumeCampaignResponse {
+    const NAME: &'static str = "ResumeCampaignResponse";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.ResumeCampaignResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.ResumeCampaignResponse".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CancelCampaignRequest {
+    /// `campaigns/{campaign}`.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// For whoever asks later.
+    #[prost(string, tag = "2")]
+    pub reason: ::prost::alloc::string::String,
+    /// Where given, it must be that of the campaign.
+    #[prost(string, tag = "3")]
+    pub etag: ::prost::alloc::string::String,
+    /// Check everything, change nothing.
+    #[prost(bool, tag = "4")]
+    pub validate_only: bool,
+    /// A UUID. The same request under the same id, within a day, is carried out once and answered the same.
+    #[prost(string, tag = "5")]
+    pub request_id: ::prost::alloc::string::String,
+}
+impl ::prost::Name for CancelCampaignRequest {
+    const NAME: &'static str = "CancelCampaignRequest";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.CancelCampaignRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.CancelCampaignRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CancelCampaignResponse {
+    #[prost(message, optional, tag = "1")]
+    pub campaign: ::core::option::Option<Campaign>,
+}
+impl ::prost::Name for CancelCampaignResponse {
+    const NAME: &'static str = "CancelCampaignResponse";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.CancelCampaignResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.CancelCampaignResponse".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DeleteCampaignRequest {
+    /// `campaigns/{campaign}`.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// Where given, it must be that of the campaign.
+    #[prost(string, tag = "2")]
+    pub etag: ::prost::alloc::string::String,
+    /// Check everything, change nothing.
+    #[prost(bool, tag = "3")]
+    pub validate_only: bool,
+}
+impl ::prost::Name for DeleteCampaignRequest {
+    const NAME: &'static str = "DeleteCampaignRequest";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.DeleteCampaignRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.DeleteCampaignRequest".into()
+    }
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DeleteCampaignResponse {}
+impl ::prost::Name for DeleteCampaignResponse {
+    const NAME: &'static str = "DeleteCampaignResponse";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.DeleteCampaignResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.DeleteCampaignResponse".into()
+    }
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum CampaignState {
+    Unspecified = 0,
+    /// Recipients are added; nothing goes.
+    Draft = 1,
+    /// It begins by itself at its time.
+    Scheduled = 2,
+    Running = 3,
+    Paused = 4,
+    /// Every recipient has an end: delivered, failed, refused, expired or cancelled, or uncertain and given up, for a person to look
+    /// at. A message that WhatsApp has and of which nothing more is heard holds this up for the 30 days that it is kept there.
+    Completed = 5,
+    /// Ended by a person; `end_time` is there once every recipient has an end.
+    Cancelled = 6,
+}
+impl CampaignState {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "CAMPAIGN_STATE_UNSPECIFIED",
+            Self::Draft => "CAMPAIGN_STATE_DRAFT",
+            Self::Scheduled => "CAMPAIGN_STATE_SCHEDULED",
+            Self::Running => "CAMPAIGN_STATE_RUNNING",
+            Self::Paused => "CAMPAIGN_STATE_PAUSED",
+            Self::Completed => "CAMPAIGN_STATE_COMPLETED",
+            Self::Cancelled => "CAMPAIGN_STATE_CANCELLED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "CAMPAIGN_STATE_UNSPECIFIED" => Some(Self::Unspecified),
+            "CAMPAIGN_STATE_DRAFT" => Some(Self::Draft),
+            "CAMPAIGN_STATE_SCHEDULED" => Some(Self::Scheduled),
+            "CAMPAIGN_STATE_RUNNING" => Some(Self::Running),
+            "CAMPAIGN_STATE_PAUSED" => Some(Self::Paused),
+            "CAMPAIGN_STATE_COMPLETED" => Some(Self::Completed),
+            "CAMPAIGN_STATE_CANCELLED" => Some(Self::Cancelled),
+            _ => None,
+        }
+    }
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum CampaignRecipientState {
+    Unspecified = 0,
+    /// Not in the queue yet.
+    Planned = 1,
+    /// It was put in the queue; what became of it since, its message says.
+    Queued = 2,
+    Rejected = 3,
+    /// The campaign was of no use any more before its turn came.
+    Expired = 4,
+    /// The campaign was cancelled before its turn came.
+    Cancelled = 5,
+}
+impl CampaignRecipientState {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "CAMPAIGN_RECIPIENT_STATE_UNSPECIFIED",
+            Self::Planned => "CAMPAIGN_RECIPIENT_STATE_PLANNED",
+            Self::Queued => "CAMPAIGN_RECIPIENT_STATE_QUEUED",
+            Self::Rejected => "CAMPAIGN_RECIPIENT_STATE_REJECTED",
+            Self::Expired => "CAMPAIGN_RECIPIENT_STATE_EXPIRED",
+            Self::Cancelled => "CAMPAIGN_RECIPIENT_STATE_CANCELLED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "CAMPAIGN_RECIPIENT_STATE_UNSPECIFIED" => Some(Self::Unspecified),
+            "CAMPAIGN_RECIPIENT_STATE_PLANNED" => Some(Self::Planned),
+            "CAMPAIGN_RECIPIENT_STATE_QUEUED" => Some(Self::Queued),
+            "CAMPAIGN_RECIPIENT_STATE_REJECTED" => Some(Self::Rejected),
+            "CAMPAIGN_RECIPIENT_STATE_EXPIRED" => Some(Self::Expired),
+            "CAMPAIGN_RECIPIENT_STATE_CANCELLED" => Some(Self::Cancelled),
+            _ => None,
+        }
+    }
+}
+/// Generated client implementations.
+#[cfg(feature = "client")]
+pub mod campaign_service_client {
+    use crate::unary::{Call, UnaryTransport, call};
+    /// Calls the service of a server.
+    #[derive(Clone)]
+    pub struct CampaignServiceClient(std::sync::Arc<dyn UnaryTransport>);
+    impl CampaignServiceClient {
+        pub fn new(server: impl UnaryTransport) -> Self {
+            Self(std::sync::Arc::new(server))
+        }
+        /// A campaign, with what has become of its recipients.
+        pub fn get_campaign(
+            &self,
+            request: super::GetCampaignRequest,
+        ) -> Call<super::GetCampaignResponse> {
+            call(&self.0, "/waypost.admin.v1.CampaignService/GetCampaign", &request)
+        }
+        /// All of them, the newest first, without their progress.
+        pub fn list_campaigns(
+            &self,
+            request: super::ListCampaignsRequest,
+        ) -> Call<super::ListCampaignsResponse> {
+            call(&self.0, "/waypost.admin.v1.CampaignService/ListCampaigns", &request)
+        }
+        /// Makes a draft without recipients.
+        pub fn create_campaign(
+            &self,
+            request: super::CreateCampaignRequest,
+        ) -> Call<super::CreateCampaignResponse> {
+            call(&self.0, "/waypost.admin.v1.CampaignService/CreateCampaign", &request)
+        }
+        /// Adds recipients to a draft: a list of them, or all contacts that fit a query. A row that cannot be sent (nobody is known by
+        /// it, the contact is there already, the values do not fit the template) is kept as rejected, with the field and why, and the
+        /// others are carried out.
+        pub fn add_campaign_recipients(
+            &self,
+            request: super::AddCampaignRecipientsRequest,
+        ) -> Call<super::AddCampaignRecipientsResponse> {
+            call(
+                &self.0,
+                "/waypost.admin.v1.CampaignService/AddCampaignRecipients",
+                &request,
+            )
+        }
+        /// The rows of a campaign in the order in which they were added, and why some were rejected.
+        pub fn list_campaign_recipients(
+            &self,
+            request: super::ListCampaignRecipientsRequest,
+        ) -> Call<super::ListCampaignRecipientsResponse> {
+            call(
+                &self.0,
+                "/waypost.admin.v1.CampaignService/ListCampaignRecipients",
+                &request,
+            )
+        }
+        /// Starts a draft: now, or at a time to come. It needs recipients and a template that may be sent.
+        pub fn start_campaign(
+            &self,
+            request: super::StartCampaignRequest,
+        ) -> Call<super::StartCampaignResponse> {
+            call(&self.0, "/waypost.admin.v1.CampaignService/StartCampaign", &request)
+        }
+        /// Stops a campaign for a while. Once it is answered, nothing more of it is attempted; what is with WhatsApp is not taken back.
+        /// Messages that wait expire in the meantime as they would have otherwise.
+        pub fn pause_campaign(
+            &self,
+            request: super::PauseCampaignRequest,
+        ) -> Call<super::PauseCampaignResponse> {
+            call(&self.0, "/waypost.admin.v1.CampaignService/PauseCampaign", &request)
+        }
+        /// Goes on with a campaign that was paused, by a person or because Meta paused its template.
+        pub fn resume_campaign(
+            &self,
+            request: super::ResumeCampaignRequest,
+        ) -> Call<super::ResumeCampaignResponse> {
+            call(&self.0, "/waypost.admin.v1.CampaignService/ResumeCampaign", &request)
+        }
+        /// Ends a campaign for good: what has not gone by then does not go.
+        pub fn cancel_campaign(
+            &self,
+            request: super::CancelCampaignRequest,
+        ) -> Call<super::CancelCampaignResponse> {
+            call(&self.0, "/waypost.admin.v1.CampaignService/CancelCampaign", &request)
+        }
+        /// Deletes a draft, with its recipients. What was started stays.
+        pub fn delete_campaign(
+            &self,
+            request: super::DeleteCampaignRequest,
+        ) -> Call<super::DeleteCampaignResponse> {
+            call(&self.0, "/waypost.admin.v1.CampaignService/DeleteCampaign", &request)
+        }
+    }
+}
+/// Generated server implementations.
+#[cfg(feature = "server")]
+pub mod campaign_service_server {
+    use crate::unary::{UnaryService, decode, encode};
+    /// What a server of this service can do.
+    #[tonic::async_trait]
+    pub trait CampaignService: Send + Sync + 'static {
+        /// A campaign, with what has become of its recipients.
+        async fn get_campaign(
+            &self,
+            request: tonic::Request<super::GetCampaignRequest>,
+        ) -> Result<tonic::Response<super::GetCampaignResponse>, tonic::Status>;
+        /// All of them, the newest first, without their progress.
+        async fn list_campaigns(
+            &self,
+            request: tonic::Request<super::ListCampaignsRequest>,
+        ) -> Result<tonic::Response<super::ListCampaignsResponse>, tonic::Status>;
+        /// Makes a draft without recipients.
+        async fn create_campaign(
+            &self,
+            request: tonic::Request<super::CreateCampaignRequest>,
+        ) -> Result<tonic::Response<super::CreateCampaignResponse>, tonic::Status>;
+        /// Adds recipients to a draft: a list of them, or all contacts that fit a query. A row that cannot be sent (nobody is known by
+        /// it, the contact is there already, the values do not fit the template) is kept as rejected, with the field and why, and the
+        /// others are carried out.
+        async fn add_campaign_recipients(
+            &self,
+            request: tonic::Request<super::AddCampaignRecipientsRequest>,
+        ) -> Result<
+            tonic::Response<super::AddCampaignRecipientsResponse>,
+            tonic::Status,
+        >;
+        /// The rows of a campaign in the order in which they were added, and why some were rejected.
+        async fn list_campaign_recipients(
+            &self,
+            request: tonic::Request<super::ListCampaignRecipientsRequest>,
+        ) -> Result<
+            tonic::Response<super::ListCampaignRecipientsResponse>,
+            tonic::Status,
+        >;
+        /// Starts a draft: now, or at a time to come. It needs recipients and a template that may be sent.
+        async fn start_campaign(
+            &self,
+            request: tonic::Request<super::StartCampaignRequest>,
+        ) -> Result<tonic::Response<super::StartCampaignResponse>, tonic::Status>;
+        /// Stops a campaign for a while. Once it is answered, nothing more of it is attempted; what is with WhatsApp is not taken back.
+        /// Messages that wait expire in the meantime as they would have otherwise.
+        async fn pause_campaign(
+            &self,
+            request: tonic::Request<super::PauseCampaignRequest>,
+        ) -> Result<tonic::Response<super::PauseCampaignResponse>, tonic::Status>;
+        /// Goes on with a campaign that was paused, by a person or because Meta paused its template.
+        async fn resume_campaign(
+            &self,
+            request: tonic::Request<super::ResumeCampaignRequest>,
+        ) -> Result<tonic::Response<super::ResumeCampaignResponse>, tonic::Status>;
+        /// Ends a campaign for good: what has not gone by then does not go.
+        async fn cancel_campaign(
+            &self,
+            request: tonic::Request<super::CancelCampaignRequest>,
+        ) -> Result<tonic::Response<super::CancelCampaignResponse>, tonic::Status>;
+        /// Deletes a draft, with its recipients. What was started stays.
+        async fn delete_campaign(
+            &self,
+            request: tonic::Request<super::DeleteCampaignRequest>,
+        ) -> Result<tonic::Response<super::DeleteCampaignResponse>, tonic::Status>;
+    }
+    /// The service, with an implementation behind it.
+    pub struct CampaignServiceServer(Box<dyn CampaignService>);
+    impl CampaignServiceServer {
+        pub fn new(service: impl CampaignService) -> Self {
+            Self(Box::new(service))
+        }
+    }
+    #[tonic::async_trait]
+    impl UnaryService for CampaignServiceServer {
+        fn name(&self) -> &'static str {
+            "waypost.admin.v1.CampaignService"
+        }
+        async fn call(
+            &self,
+            method: &str,
+            request: tonic::Request<bytes::Bytes>,
+        ) -> Result<tonic::Response<Vec<u8>>, tonic::Status> {
+            match method {
+                "GetCampaign" => Ok(encode(self.0.get_campaign(decode(request)?).await?)),
+                "ListCampaigns" => {
+                    Ok(encode(self.0.list_campaigns(decode(request)?).await?))
+                }
+                "CreateCampaign" => {
+                    Ok(encode(self.0.create_campaign(decode(request)?).await?))
+                }
+                "AddCampaignRecipients" => {
+                    Ok(encode(self.0.add_campaign_recipients(decode(request)?).await?))
+                }
+                "ListCampaignRecipients" => {
+                    Ok(encode(self.0.list_campaign_recipients(decode(request)?).await?))
+                }
+                "StartCampaign" => {
+                    Ok(encode(self.0.start_campaign(decode(request)?).await?))
+                }
+                "PauseCampaign" => {
+                    Ok(encode(self.0.pause_campaign(decode(request)?).await?))
+                }
+                "ResumeCampaign" => {
+                    Ok(encode(self.0.resume_campaign(decode(request)?).await?))
+                }
+                "CancelCampaign" => {
+                    Ok(encode(self.0.cancel_campaign(decode(request)?).await?))
+                }
+                "DeleteCampaign" => {
+                    Ok(encode(self.0.delete_campaign(decode(request)?).await?))
+                }
+                _ => Err(tonic::Status::unimplemented(method.to_owned())),
+            }
+        }
+    }
+}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ConsentEntry {
     /// `consentEntries/{entry}`.
@@ -2776,8 +3738,8 @@ pub struct ConsentEntry {
     /// When it was kept.
     #[prost(message, optional, tag = "8")]
     pub create_time: ::core::option::Option<::prost_types::Timestamp>,
-    /// How it is known: `keyword`, `button`, `preference`, `call_permission`, `api`, `import`, `agent`, or `error_131050`: Meta
-    /// refused a message because the customer had stopped marketing.
+    /// How it is known: `api`, or `error_131050`: Meta refused a message because the customer had stopped marketing. Nothing in this
+    /// release keeps `keyword`, `button`, `preference`, `call_permission`, `import` or `agent`.
     #[prost(string, tag = "9")]
     pub how: ::prost::alloc::string::String,
     #[prost(message, optional, tag = "10")]
@@ -4954,7 +5916,7 @@ pub struct Policy {
     pub text: ::prost::alloc::string::String,
     #[prost(uint32, tag = "3")]
     pub version: u32,
-    /// The day that its facts are from, e.g. `2026-11-29`. Older than 90 days, `doctor` warns.
+    /// The day that its facts are from, e.g. `2026-11-29`.
     #[prost(string, tag = "4")]
     pub as_of: ::prost::alloc::string::String,
     /// When it was put in force; absent for the one that comes with the release.
@@ -5654,7 +6616,7 @@ impl ::prost::Name for Problem {
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ShardStatus {
-    /// `router`, `statuses`, `account`, `parking`.
+    /// `router`, `parking`, `sender-statuses`, `sender-account`.
     #[prost(string, tag = "1")]
     pub component: ::prost::alloc::string::String,
     #[prost(int32, tag = "2")]
@@ -6731,7 +7693,8 @@ pub mod template_service_client {
         ) -> Call<super::ListTemplatesResponse> {
             call(&self.0, "/waypost.admin.v1.TemplateService/ListTemplates", &request)
         }
-        /// Reads Meta's list of an account anew. What it does not have any more is marked as deleted.
+        /// Reads Meta's list of an account anew. What it does not have any more is taken out. Refused where this server has no way to
+        /// WhatsApp (SENDING_OFF), and where the list cannot be read (NOT_LISTED).
         pub fn sync_templates(
             &self,
             request: super::SyncTemplatesRequest,
@@ -6765,7 +7728,8 @@ pub mod template_service_server {
             &self,
             request: tonic::Request<super::ListTemplatesRequest>,
         ) -> Result<tonic::Response<super::ListTemplatesResponse>, tonic::Status>;
-        /// Reads Meta's list of an account anew. What it does not have any more is marked as deleted.
+        /// Reads Meta's list of an account anew. What it does not have any more is taken out. Refused where this server has no way to
+        /// WhatsApp (SENDING_OFF), and where the list cannot be read (NOT_LISTED).
         async fn sync_templates(
             &self,
             request: tonic::Request<super::SyncTemplatesRequest>,
@@ -6999,11 +7963,11 @@ pub enum Role {
     Editor = 2,
     /// Changes what is in force.
     Publisher = 3,
-    /// Reads the audit log and customer data.
+    /// Reads the audit log, customer data and messages to customers; keeps consent, and the data of the rules for sending.
     Compliance = 4,
-    /// Runs the system: numbers, dead letters, tokens.
+    /// Runs the system: numbers, dead letters, tokens, alerts; sends messages to customers.
     Operator = 5,
-    /// Sees what concerns the teams that the token is bound to.
+    /// Sees what concerns the teams that the token is bound to, and sends in their conversations.
     Agent = 6,
 }
 impl Role {

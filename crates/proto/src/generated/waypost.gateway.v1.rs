@@ -30,7 +30,8 @@ pub struct Message {
     pub read_time: ::core::option::Option<::prost_types::Timestamp>,
     #[prost(message, optional, tag = "11")]
     pub play_time: ::core::option::Option<::prost_types::Timestamp>,
-    /// The first failure, and Meta's code of it; 0 for none. It stays where another device has the message all the same.
+    /// The failure, or why Meta put off the last attempt, and Meta's code of it; 0 for none. It stays where another device has the
+    /// message all the same.
     #[prost(message, optional, tag = "12")]
     pub fail_time: ::core::option::Option<::prost_types::Timestamp>,
     #[prost(int64, tag = "13")]
@@ -50,7 +51,7 @@ pub struct Message {
     /// It was sent again without knowing what had become of it: the customer may have it twice.
     #[prost(bool, tag = "18")]
     pub maybe_duplicate: bool,
-    /// From when on it is of no use: as asked for, or what is usual, a day for answers and three for the rest.
+    /// From when on it is of no use: as asked for, or what is usual, a day for answers and three days for what the business begins.
     #[prost(message, optional, tag = "19")]
     pub expire_time: ::core::option::Option<::prost_types::Timestamp>,
 }
@@ -326,9 +327,10 @@ pub enum MessageState {
     Queued = 1,
     /// Is being given to Meta.
     Attempting = 2,
-    /// Was given to Meta, which did not answer: it may have been accepted. It is never sent again by itself.
+    /// Was given to Meta, which did not answer: it may have been accepted. A status settles it. Without one, an answer that is no
+    /// template goes once more after a while (`maybe_duplicate`); nothing else is sent again by itself.
     Uncertain = 3,
-    /// Of no use any more before it could go.
+    /// Of no use any more before it could go, or by when it could.
     Expired = 4,
     /// Not allowed; the verdict says by which rule, and what helps.
     Refused = 5,
@@ -340,7 +342,7 @@ pub enum MessageState {
     Accepted = 8,
     /// On its way from Meta's servers.
     Sent = 9,
-    /// By Meta's word; `error_code` says why.
+    /// By Meta's word, and `error_code` says why; 0 where it could not be written as a request for Meta.
     Failed = 10,
     /// On a device.
     Delivered = 11,
@@ -481,7 +483,8 @@ pub mod message_service_client {
             call(&self.0, "/waypost.gateway.v1.MessageService/ResendMessage", &request)
         }
         /// Shows the customer that their message was read, and that an answer is being typed. Nothing is kept of it. Refused where
-        /// this server sends nothing (SENDING_OFF), and where WhatsApp did not take it (NOT_MARKED).
+        /// this server has no way to WhatsApp (SENDING_OFF), where the message is not known any more (MESSAGE_UNKNOWN), and where
+        /// WhatsApp did not take it (NOT_MARKED).
         pub fn mark_read(
             &self,
             request: super::MarkReadRequest,
@@ -528,7 +531,8 @@ pub mod message_service_server {
             request: tonic::Request<super::ResendMessageRequest>,
         ) -> Result<tonic::Response<super::ResendMessageResponse>, tonic::Status>;
         /// Shows the customer that their message was read, and that an answer is being typed. Nothing is kept of it. Refused where
-        /// this server sends nothing (SENDING_OFF), and where WhatsApp did not take it (NOT_MARKED).
+        /// this server has no way to WhatsApp (SENDING_OFF), where the message is not known any more (MESSAGE_UNKNOWN), and where
+        /// WhatsApp did not take it (NOT_MARKED).
         async fn mark_read(
             &self,
             request: tonic::Request<super::MarkReadRequest>,

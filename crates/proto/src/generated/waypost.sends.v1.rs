@@ -850,13 +850,15 @@ pub struct SendRequest {
     /// From when on it is of no use any more. Needed for one-time codes: when the code dies.
     #[prost(message, optional, tag = "12")]
     pub expire_time: ::core::option::Option<::prost_types::Timestamp>,
-    /// The last message of the customer that the author had read, by its id (wamid). If there are newer ones, it is refused.
+    /// The last message of the customer that the author had read, by its id (wamid). If there are newer ones, it is refused. One
+    /// that is not known (any more) keeps nothing back.
     #[prost(string, tag = "13")]
     pub last_seen: ::prost::alloc::string::String,
     /// Send it although the customer has written since.
     #[prost(bool, tag = "14")]
     pub force: bool,
-    /// The customer must see it after the one before.
+    /// The customer must see it after the one before: its delivery is waited for, a minute at most, or an hour while Meta's
+    /// assessment of quality holds it.
     #[prost(bool, tag = "15")]
     pub strict_order: bool,
     /// Cut labels and texts that are too long instead of refusing them.
@@ -1284,7 +1286,7 @@ pub enum OptInState {
     CaughtUp = 1,
     /// Something that the contact may have written is not looked through yet.
     Behind = 2,
-    /// Nobody looks.
+    /// Nobody looks; so it is in this release.
     NotInstalled = 3,
 }
 impl OptInState {

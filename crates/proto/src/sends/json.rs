@@ -32,6 +32,11 @@ pub fn parse_values(body: &[u8]) -> Result<wire::TemplateValues, FieldViolations
     parse(body)
 }
 
+/// A recipient of a campaign, as a line of a file has it.
+pub fn parse_recipient(body: &[u8]) -> Result<crate::admin_v1::CampaignRecipientInput, FieldViolations> {
+    parse(body)
+}
+
 fn parse<M: Name + Default>(body: &[u8]) -> Result<M, FieldViolations> {
     let whole = |problem: String| FieldViolations(vec![FieldViolation { field: "body".to_owned(), problem }]);
     if body.len() > JSON_BYTES_MAX {

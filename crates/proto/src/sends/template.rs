@@ -22,6 +22,16 @@ pub(super) fn read_template(problems: &mut Problems, at: &str, template: wire::T
     Some(TemplateRequest { name, language: some(language), language_fallback, values })
 }
 
+/// Which template, in which languages; its values are said elsewhere.
+pub fn read_template_name(template: wire::Template, at: &str) -> Result<TemplateRequest, FieldViolations> {
+    let mut problems = Problems::default();
+    if template.values.is_some() {
+        problems.refuse::<()>(format!("{at}.values"), "must be absent: values are each recipient's");
+    }
+    let template = read_template(&mut problems, at, wire::Template { values: None, ..template });
+    problems.finish(template)
+}
+
 /// Values for a template, named below `at`.
 pub fn read_values(values: wire::TemplateValues, at: &str) -> Result<Values, FieldViolations> {
     let mut problems = Problems::default();
@@ -29,7 +39,8 @@ pub fn read_values(values: wire::TemplateValues, at: &str) -> Result<Values, Fie
     problems.finish(values)
 }
 
-pub(super) fn wire_template(template: &TemplateRequest) -> wire::Template {
+/// As it was asked for.
+pub fn wire_template(template: &TemplateRequest) -> wire::Template {
     let fallback = template.language_fallback.as_ref();
     wire::Template {
         name: template.name.clone(),

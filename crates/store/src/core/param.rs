@@ -9,7 +9,8 @@ use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
 use uuid::Uuid;
 use waypost_domain::send::{SendId, SendState};
 use waypost_domain::{
-    Category, ConsentEntryId, ContactId, ConversationId, DecisionId, NumberName, PartitionId, TeamName, Timestamp,
+    CampaignName, CampaignState, Category, ConsentEntryId, ContactId, ConversationId, DecisionId, NumberName,
+    PartitionId, TeamName, Timestamp,
 };
 
 /// A value to bind. An array is one parameter on PostgreSQL, and JSON on SQLite.
@@ -102,6 +103,8 @@ from! {
     Category => |category| Self::Text(Cow::Borrowed(category.as_str())),
     ConsentEntryId => |id| Self::Uuid(id.as_uuid()),
     &'a TeamName => |name| Self::Text(Cow::Borrowed(name.as_str())),
+    &'a CampaignName => |name| Self::Text(Cow::Borrowed(name.as_str())),
+    CampaignState => |state| Self::Text(Cow::Borrowed(state.as_str())),
     &'a NumberName => |name| Self::Text(Cow::Borrowed(name.as_str())),
     Vec<u8> => |bytes| Self::Bytes(Cow::Owned(bytes)),
     &'a Vec<u8> => |bytes| Self::Bytes(Cow::Borrowed(bytes)),

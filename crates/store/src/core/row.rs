@@ -10,8 +10,8 @@ use uuid::Uuid;
 use waypost_domain::send::{SendId, SendState};
 use waypost_domain::team::Priority;
 use waypost_domain::{
-    Binding, Category, ConsentEntryId, ContactId, ConversationId, ConversationState, DecisionId, NumberName,
-    PartitionId, PhoneNumberId, TeamName, Timestamp, WabaId,
+    Binding, CampaignName, CampaignState, Category, ConsentEntryId, ContactId, ConversationId, ConversationState,
+    DecisionId, NumberName, PartitionId, PhoneNumberId, TeamName, Timestamp, WabaId,
 };
 
 use crate::{Result, StoreError};
@@ -159,6 +159,8 @@ from_field! {
     PartitionId: Int => |value| u16::try_from(value).ok().map(Self),
     String: Text => |text| Some(text.to_owned()),
     TeamName: Text => |text| Self::new(text).ok(),
+    CampaignName: Text => |text| Self::new(text).ok(),
+    CampaignState: Text => |text| Self::parse(text),
     NumberName: Text => |text| Self::new(text).ok(),
     PhoneNumberId: Text => |text| Some(Self::new(text)),
     WabaId: Text => |text| Some(Self::new(text)),

@@ -50,7 +50,7 @@ const NONE: &str = "";
 const COUNT_PARKED: &str = "SELECT (parking, parked_at)";
 const SETTLE: &str = "SELECT, UPDATE, DELETE";
 
-const TABLES: [Table; 36] = [
+const TABLES: [Table; 38] = [
     Table { name: "_sqlx_migrations", router: READ, sender: READ, admin: READ, reader: READ },
     Table { name: "setting", router: ADD, sender: ADD, admin: ADD, reader: READ },
     Table { name: "member", router: ALL, sender: ALL, admin: ALL, reader: READ },
@@ -72,6 +72,8 @@ const TABLES: [Table; 36] = [
     Table { name: "parked", router: ADD, sender: NONE, admin: SETTLE, reader: COUNT_PARKED },
     Table { name: "parked_job", router: NONE, sender: NONE, admin: ALL, reader: NONE },
     Table { name: "send", router: CHANGE, sender: KEEP, admin: KEEP, reader: NONE },
+    Table { name: "campaign", router: NONE, sender: CHANGE, admin: ALL, reader: READ },
+    Table { name: "campaign_recipient", router: NONE, sender: CHANGE, admin: ALL, reader: NONE },
     Table { name: "transcript", router: EXPIRE, sender: NONE, admin: ERASE, reader: NONE },
     Table { name: "transcript_read", router: NONE, sender: NONE, admin: EXPIRE, reader: NONE },
     Table { name: "limit_use", router: NONE, sender: ALL, admin: READ, reader: READ },

@@ -166,6 +166,7 @@ mod tests {
         (120, "8540b4a0", "d9bcda96"),
         (121, "a7c6fada", "4bf9a79b"),
         (122, "35a0fea4", "a7dfd904"),
+        (123, "b6fdad76", "c1abb7ab"),
         (125, "ba7cbd1f", "13355f9a"),
     ];
 

@@ -19,7 +19,7 @@ macro_rules! migration {
     };
 }
 
-pub(super) const ALL: [Migration; 21] = [
+pub(super) const ALL: [Migration; 22] = [
     migration!(101, "initial", "101_initial"),
     migration!(102, "suspect", "102_suspect"),
     migration!(103, "admin", "103_admin"),
@@ -40,5 +40,6 @@ pub(super) const ALL: [Migration; 21] = [
     migration!(120, "sends", "120_sends"),
     migration!(121, "consent", "121_consent"),
     migration!(122, "alerts", "122_alerts"),
+    migration!(123, "campaigns", "123_campaigns"),
     migration!(125, "transcript", "125_transcript"),
 ];

@@ -21,6 +21,9 @@ pub struct SendAnswered {
     pub answer: SendAnswer,
 }
 
+/// When a send is settled that nobody will hear of: never.
+pub(crate) const GIVEN_UP: i64 = i64::MAX;
+
 /// The ways in which an attempt ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SendAnswer {
@@ -181,7 +184,7 @@ impl Changed {
                 }
             }
             SendAnswer::GivenUp if is_current && self.row.state() == SendState::Uncertain => {
-                self.row.due_at = Timestamp::from_millis(i64::MAX);
+                self.row.due_at = Timestamp::from_millis(GIVEN_UP);
             }
             SendAnswer::Failed { .. }
             | SendAnswer::Later { .. }

@@ -20,19 +20,45 @@ pub struct DueSend {
     pub due_at: Timestamp,
 }
 
-/// For each number so many, the earliest first. SQLite, which has no round trips and no limit that goes by the row, is asked
-/// for one number after the other: $1 its name, $2 how many.
+/// For each number so many, the earliest first; of campaigns only while they run, so that what is queued of one that is paused is
+/// not even looked at. What a campaign sends is never urgent. SQLite, which has no round trips and no limit that goes by the
+/// row, is asked for one number after the other: $1 its name, $2 how many.
 static DUE: Sql = Sql::each(
-    "SELECT place, number, contact_id, urgent, due_at FROM send
-    WHERE number = $1 AND phase = 0 AND urgent = $3 AND due_at <= $4
+    "SELECT place, number, contact_id, urgent, due_at FROM (
+        SELECT * FROM (
+            SELECT place, number, contact_id, urgent, due_at FROM send
+            WHERE number = $1 AND phase = 0 AND campaign IS NULL AND urgent = $3 AND due_at <= $4
+            ORDER BY due_at, place
+            LIMIT $2)
+        UNION ALL
+        SELECT * FROM (
+            SELECT s.place, s.number, s.contact_id, s.urgent, s.due_at
+            FROM campaign c
+            JOIN send s ON s.campaign = c.id AND s.phase = 0 AND s.due_at <= $4
+            WHERE $3 = 0 AND c.number = $1 AND c.state = 'running' AND c.ended_at IS NULL
+            ORDER BY s.due_at, s.place
+            LIMIT $2))
     ORDER BY due_at, place
     LIMIT $2",
     "SELECT s.place, w.number, s.contact_id, s.urgent, s.due_at
     FROM unnest($1::TEXT[], $2::BIGINT[]) AS w(number, wanted)
     CROSS JOIN LATERAL (
-        SELECT one.place, one.contact_id, one.urgent, one.due_at FROM send one
-        WHERE one.number = w.number AND one.phase = 0 AND one.urgent = $3 AND one.due_at <= $4
-        ORDER BY one.due_at, one.place
+        SELECT d.place, d.contact_id, d.urgent, d.due_at FROM (
+            (SELECT one.place, one.contact_id, one.urgent, one.due_at FROM send one
+            WHERE one.number = w.number AND one.phase = 0 AND one.campaign IS NULL AND one.urgent = $3
+                AND one.due_at <= $4
+            ORDER BY one.due_at, one.place
+            LIMIT w.wanted)
+            UNION ALL
+            (SELECT o.place, o.contact_id, o.urgent, o.due_at
+            FROM campaign c
+            CROSS JOIN LATERAL (
+                SELECT one.place, one.contact_id, one.urgent, one.due_at FROM send one
+                WHERE one.campaign = c.id AND one.phase = 0 AND one.due_at <= $4
+                ORDER BY one.due_at, one.place
+                LIMIT w.wanted) o
+            WHERE $3::BIGINT = 0 AND c.number = w.number AND c.state = 'running' AND c.ended_at IS NULL)) d
+        ORDER BY d.due_at, d.place
         LIMIT w.wanted) s
     ORDER BY w.number, s.due_at, s.place",
 );
@@ -41,14 +67,27 @@ static DUE: Sql = Sql::each(
 static NEXT: Sql = Sql::each(
     "SELECT min(due_at) AS due_at FROM (
         SELECT (SELECT min(s.due_at) FROM send s
-            WHERE s.number = n.value AND s.phase = 0 AND s.urgent = u.urgent) AS due_at
-        FROM json_each($1) n CROSS JOIN (SELECT 0 AS urgent UNION ALL SELECT 1) u)",
-    "SELECT min(s.due_at) AS due_at
-    FROM unnest($1::TEXT[]) AS n(number) CROSS JOIN (VALUES (0::BIGINT), (1::BIGINT)) AS u(urgent)
-    CROSS JOIN LATERAL (
-        SELECT one.due_at FROM send one
-        WHERE one.number = n.number AND one.phase = 0 AND one.urgent = u.urgent
-        ORDER BY one.due_at LIMIT 1) s",
+            WHERE s.number = n.value AND s.phase = 0 AND s.campaign IS NULL AND s.urgent = u.urgent) AS due_at
+        FROM json_each($1) n CROSS JOIN (SELECT 0 AS urgent UNION ALL SELECT 1) u
+        UNION ALL
+        SELECT (SELECT min(s.due_at) FROM send s WHERE s.campaign = c.id AND s.phase = 0) AS due_at
+        FROM campaign c
+        WHERE c.number IN (SELECT value FROM json_each($1)) AND c.state = 'running' AND c.ended_at IS NULL)",
+    "SELECT min(d.due_at) AS due_at FROM (
+        SELECT s.due_at
+        FROM unnest($1::TEXT[]) AS n(number) CROSS JOIN (VALUES (0::BIGINT), (1::BIGINT)) AS u(urgent)
+        CROSS JOIN LATERAL (
+            SELECT one.due_at FROM send one
+            WHERE one.number = n.number AND one.phase = 0 AND one.campaign IS NULL AND one.urgent = u.urgent
+            ORDER BY one.due_at LIMIT 1) s
+        UNION ALL
+        SELECT o.due_at
+        FROM campaign c
+        CROSS JOIN LATERAL (
+            SELECT one.due_at FROM send one
+            WHERE one.campaign = c.id AND one.phase = 0
+            ORDER BY one.due_at LIMIT 1) o
+        WHERE c.number = ANY($1::TEXT[]) AND c.state = 'running' AND c.ended_at IS NULL) d",
 );
 
 static UNSETTLED: LazyLock<Sql> = LazyLock::new(|| {

@@ -82,7 +82,8 @@ fn family(sqlite: &str, postgres: &str) -> Sql {
     )
 }
 
-fn family_both(rest: &str) -> Sql {
+/// The same statement below it for both databases; $1: the roots.
+pub(crate) fn family_both(rest: &str) -> Sql {
     family(rest, rest)
 }
 
@@ -163,11 +164,11 @@ static SURVIVORS: Sql = Sql::each(
 );
 
 /// Who each of these is by now; who there never was is left out.
-pub(super) fn asking_survivors(contacts: &BTreeSet<ContactId>) -> Statement<'static> {
+pub(crate) fn asking_survivors(contacts: &BTreeSet<ContactId>) -> Statement<'static> {
     Statement::new(&SURVIVORS, params![contacts.iter().copied().collect::<Param<'_>>()])
 }
 
-pub(super) fn survivors(answer: &Answer) -> Result<HashMap<ContactId, ContactId>> {
+pub(crate) fn survivors(answer: &Answer) -> Result<HashMap<ContactId, ContactId>> {
     let pair = |row: &Row| {
         let row = row.of("contact");
         Ok((row.get("start")?, row.get("id")?))

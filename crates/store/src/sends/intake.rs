@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use ring::digest::{SHA256, digest};
 use waypost_domain::send::{SendId, SendRequest};
-use waypost_domain::{TeamName, Timestamp};
+use waypost_domain::{CampaignName, TeamName, Timestamp};
 
 use super::row::{NewRow, SEND};
 use crate::core::{Param, Row, Sql, Statement, params};
@@ -35,6 +35,18 @@ pub enum StoredSend {
 }
 
 static INSERT: LazyLock<Sql> = LazyLock::new(|| SEND.insert("ON CONFLICT (id) DO NOTHING"));
+
+/// The statement that stores what a campaign sends; what is stored under its id before stays. `None`: there is nothing.
+pub(crate) fn storing<'a>(sends: &'a [NewSend], campaign: &'a CampaignName) -> Result<Option<Statement<'a>>> {
+    let row = |send: &'a NewSend| {
+        let (json, fingerprint) = (encoded(&send.request)?, send.fingerprint()?);
+        let (request, ends_at, resend_of) = (&send.request, send.ends_at, send.resend_of.as_ref());
+        let team = send.team.as_ref();
+        Ok(NewRow { request, ends_at, resend_of, campaign: Some(campaign), fingerprint, json, team }.params())
+    };
+    let rows = sends.iter().map(row).collect::<Result<Vec<_>>>()?;
+    Ok((!rows.is_empty()).then(|| Statement::rows(&INSERT, rows)))
+}
 
 static FINGERPRINTS: Sql = Sql::each(
     "SELECT id, fingerprint FROM send WHERE id IN (SELECT value FROM json_each($1))",
@@ -79,8 +91,8 @@ impl Store {
                 continue;
             }
             let (json, resend_of, fingerprint) = (encoded(&send.request)?, send.resend_of.as_ref(), print.clone());
-            let (ends_at, team) = (send.ends_at, send.team.as_ref());
-            rows.push(NewRow { request: &send.request, ends_at, resend_of, fingerprint, json, team }.params());
+            let (request, ends_at, team) = (&send.request, send.ends_at, send.team.as_ref());
+            rows.push(NewRow { request, ends_at, resend_of, campaign: None, fingerprint, json, team }.params());
         }
         let mut after = HashMap::new();
         if !rows.is_empty() {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use waypost_domain::send::{Author, Cause, FreeForm, Progress, SendClass, SendContent, SendId, SendRequest, SendState};
 use waypost_domain::team::Priority;
-use waypost_domain::{Category, TeamName, Timestamp};
+use waypost_domain::{CampaignName, Category, TeamName, Timestamp};
 
 use crate::Result;
 use crate::core::{Columns, Param, Table, params};
@@ -39,6 +39,8 @@ pub struct SendRow {
     /// Meta's id.
     pub wamid: Option<String>,
     pub resend_of: Option<SendId>,
+    /// Of which it is one.
+    pub campaign: Option<CampaignName>,
     /// JSON of the last verdict (`waypost_policy::Record`).
     pub verdict: Option<Vec<u8>>,
     pub price: Option<SendPrice>,
@@ -75,6 +77,7 @@ pub(crate) static SEND: Table = Table {
         ("author", "TEXT"),
         ("cause", "TEXT"),
         ("resend_of", "TEXT"),
+        ("campaign", "TEXT"),
         ("fingerprint", "BYTEA"),
         ("request", "BYTEA"),
         ("team", "TEXT"),
@@ -84,8 +87,8 @@ pub(crate) static SEND: Table = Table {
 /// What [`SendRow::from_row`] reads of `send s`.
 pub(crate) const COLUMNS: &str = "s.place, s.due_at, s.ends_at, s.since, s.state, s.attempt, s.retries, s.epoch, s.waits, \
     s.attempted_at, s.accepted_at, s.sent_at, s.delivered_at, s.read_at, s.played_at, s.failed_at, s.error_code, \
-    s.maybe_duplicate, s.category, s.template, s.wamid, s.resend_of, s.request, s.verdict, s.price, s.contact_id, s.team, \
-    s.id, s.number, s.conversation_id, s.author, s.cause, s.created_at, s.urgent";
+    s.maybe_duplicate, s.category, s.template, s.wamid, s.resend_of, s.campaign, s.request, s.verdict, s.price, \
+    s.contact_id, s.team, s.id, s.number, s.conversation_id, s.author, s.cause, s.created_at, s.urgent";
 
 /// Who wrote it, as lists are filtered by it: `agent:kim`.
 pub(super) fn author_word(author: &Author) -> String {
@@ -184,6 +187,7 @@ impl SendRow {
             template: row.get("template")?,
             wamid: row.get("wamid")?,
             resend_of: row.get("resend_of")?,
+            campaign: row.get("campaign")?,
             verdict: row.get("verdict")?,
             price: price.map_err(|_| row.unreadable("price"))?,
             team: row.get("team")?,
@@ -222,7 +226,7 @@ fn forgotten(row: &Columns<'_>) -> Result<SendRequest> {
 }
 
 /// A list of places, for one parameter.
-pub(super) fn places(places: &[i64]) -> Param<'static> {
+pub(crate) fn places(places: &[i64]) -> Param<'static> {
     places.iter().copied().collect()
 }
 
@@ -231,6 +235,7 @@ pub(super) struct NewRow<'a> {
     pub(super) request: &'a SendRequest,
     pub(super) ends_at: Timestamp,
     pub(super) resend_of: Option<&'a SendId>,
+    pub(super) campaign: Option<&'a CampaignName>,
     pub(super) fingerprint: Vec<u8>,
     pub(super) json: Vec<u8>,
     pub(super) team: Option<&'a TeamName>,
@@ -256,6 +261,7 @@ impl<'a> NewRow<'a> {
             author_word(&request.author),
             cause_word(&request.cause),
             self.resend_of,
+            self.campaign,
             self.fingerprint,
             self.json,
             self.team,

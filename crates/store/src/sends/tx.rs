@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use waypost_domain::send::{Predecessor, SendState};
-use waypost_domain::{Category, ContactId, ConversationId, DecisionId, Timestamp};
+use waypost_domain::{CampaignName, Category, ContactId, ConversationId, DecisionId, Timestamp};
 
 use super::facts::{self, Known, Reach, SendFacts};
 use super::row::{COLUMNS, SEND, SendRow, places};
@@ -37,8 +37,8 @@ pub struct ClaimedSend {
 pub enum Verdict {
     /// It is attempted as soon as the transaction is durable.
     Attempt(Attempt),
-    /// It ends here: expired, or refused.
-    End { state: SendState, verdict: Vec<u8> },
+    /// It ends here: expired, or refused; by which rule of policy, where there is one.
+    End { state: SendState, verdict: Vec<u8>, rule: Option<&'static str> },
     /// It is looked at again then.
     Defer { until: Timestamp, verdict: Option<Vec<u8>> },
     /// It is looked at again when the one before it has changed, and then at the latest.
@@ -58,10 +58,11 @@ pub struct Attempt {
 
 /// The one before each, where one that itself waits counts as due: only who was put off has given up its turn. Locked before the sends themselves, as whoever changes it and wakes those behind it does.
 static BEFORE: LazyLock<Sql> = LazyLock::new(|| {
-    let one = "SELECT b.state, b.since, CASE b.waits WHEN 1 THEN b.since ELSE b.due_at END AS due_at FROM send b
+    let one =
+        "SELECT b.state, b.since, b.campaign, CASE b.waits WHEN 1 THEN b.since ELSE b.due_at END AS due_at FROM send b
             WHERE b.contact_id = w.contact_id AND b.number = w.number AND b.line = w.line AND b.place < w.place
             ORDER BY b.place DESC LIMIT 1";
-    let sqlite = "SELECT w.place AS of_place, b.state, b.since,
+    let sqlite = "SELECT w.place AS of_place, b.state, b.since, b.campaign,
             CASE b.waits WHEN 1 THEN b.since ELSE b.due_at END AS due_at
         FROM send w
         JOIN send b ON b.place = (
@@ -70,7 +71,7 @@ static BEFORE: LazyLock<Sql> = LazyLock::new(|| {
         WHERE w.place IN (SELECT value FROM json_each($1))"
         .to_owned();
     let postgres = format!(
-        "SELECT w.place AS of_place, p.state, p.since, p.due_at
+        "SELECT w.place AS of_place, p.state, p.since, p.campaign, p.due_at
         FROM (SELECT * FROM send WHERE place = ANY($1::BIGINT[]) ORDER BY place) w
         CROSS JOIN LATERAL ({one} FOR NO KEY UPDATE) p"
     );
@@ -91,6 +92,21 @@ static LOCK_QUEUED: LazyLock<Sql> = LazyLock::new(|| {
         ),
     )
 });
+
+/// The campaigns of these that run, and cannot be paused before the transaction ends. Locked first: whoever pauses a campaign
+/// locks it and then its sends.
+static RUNNING: Sql = Sql::each(
+    "SELECT id FROM campaign
+    WHERE state = 'running' AND id IN (
+        SELECT campaign FROM send WHERE place IN (SELECT value FROM json_each($1)) AND campaign IS NOT NULL)",
+    "SELECT id FROM campaign
+    WHERE state = 'running' AND id IN (
+        SELECT campaign FROM send WHERE place = ANY($1::BIGINT[]) AND campaign IS NOT NULL)
+    ORDER BY id
+    FOR KEY SHARE",
+);
+
+static PAUSED: Sql = Sql::both("SELECT id FROM campaign WHERE state = 'paused' AND ended_at IS NULL");
 
 static ATTEMPT: LazyLock<Sql> = LazyLock::new(|| {
     by_place(
@@ -115,8 +131,8 @@ static ATTEMPT: LazyLock<Sql> = LazyLock::new(|| {
 
 static END: LazyLock<Sql> = LazyLock::new(|| {
     by_place(
-        &[("state", "TEXT"), ("rank", "BIGINT"), ("now", "BIGINT"), ("verdict", "BYTEA")],
-        "state = {state}, rank = {rank}, since = {now}, waits = 0, verdict = {verdict}",
+        &[("state", "TEXT"), ("rank", "BIGINT"), ("now", "BIGINT"), ("verdict", "BYTEA"), ("rule", "TEXT")],
+        "state = {state}, rank = {rank}, since = {now}, waits = 0, verdict = {verdict}, rule = {rule}",
         "state = 'queued'",
     )
 });
@@ -152,8 +168,10 @@ impl SendTx {
         let contacts: BTreeSet<ContactId> = due.iter().map(|(_, contact)| *contact).collect();
         let wanted: Vec<i64> = due.iter().map(|(place, _)| *place).collect();
         let tx = &mut self.fenced.tx;
-        let answers = tx.run(vec![facts::asking_survivors(&contacts)]).await?;
-        let survivors = answers.first().map(facts::survivors).transpose()?.unwrap_or_default();
+        let running = Statement::new(&RUNNING, params![places(&wanted)]);
+        let answers = tx.run(vec![running, facts::asking_survivors(&contacts)]).await?;
+        let [running, survivors] = &answers[..] else { return Ok(vec![]) };
+        let (running, survivors) = (campaigns(&running.rows)?, facts::survivors(survivors)?);
         let alive: BTreeSet<ContactId> = survivors.values().copied().collect();
         let mut statements = facts::asking(&alive, reach, true);
         statements.push(Statement::new(&BEFORE, params![places(&wanted)]));
@@ -164,14 +182,33 @@ impl SendTx {
             return Err(StoreError::retry("a contact became part of another since it was read"));
         };
         let [before, locked] = sends else { return Ok(vec![]) };
-        let before = before.rows.iter().map(predecessor).collect::<Result<BTreeMap<_, _>>>()?;
-        let claimed = locked.rows.iter().map(|row| {
-            let row = SendRow::from_row(&row.of(SEND.name))?;
+        let locked = locked.rows.iter().map(|row| SendRow::from_row(&row.of(SEND.name))).collect::<Result<Vec<_>>>()?;
+        let before = self.before(&before.rows).await?;
+        // Given a campaign that was paused since the look for what is due, then nothing of it is claimed.
+        let runs = |row: &SendRow| row.campaign.as_ref().is_none_or(|campaign| running.contains(campaign));
+        let claimed = locked.into_iter().filter(runs).map(|row| {
             let survivor = survivors.get(&row.request.contact);
             let facts = survivor.and_then(|survivor| known.facts(*survivor, &row.request.number));
             Ok(ClaimedSend { before: before.get(&row.place).copied(), facts, row })
         });
         claimed.collect()
+    }
+
+    /// Whoever is before each. What is queued of a paused campaign is passed over: nobody waits for that.
+    async fn before(&mut self, rows: &[Row]) -> Result<BTreeMap<i64, Predecessor>> {
+        let found = rows.iter().map(predecessor).collect::<Result<Vec<_>>>()?;
+        let is_campaigns = found.iter().any(|(_, _, campaign)| campaign.is_some());
+        let paused = if is_campaigns {
+            // Asked when the rows are locked, as whoever pauses locks them before others are woken.
+            campaigns(&self.fenced.tx.query(&PAUSED, vec![]).await?)?
+        } else {
+            BTreeSet::new()
+        };
+        let stands = |before: &Predecessor, campaign: &Option<CampaignName>| {
+            before.state != SendState::Queued || campaign.as_ref().is_none_or(|campaign| !paused.contains(campaign))
+        };
+        let found = found.into_iter().filter(|(_, before, campaign)| stands(before, campaign));
+        Ok(found.map(|(place, before, _)| (place, before)).collect())
     }
 
     /// As [`Store::received_at`](crate::Store::received_at).
@@ -198,9 +235,9 @@ impl SendTx {
         for (place, verdict) in &self.decided {
             match verdict {
                 Verdict::Attempt(attempt) => attempts.push(attempt.params(*place, epoch, now, portfolio)),
-                Verdict::End { state, verdict } => {
+                Verdict::End { state, verdict, rule } => {
                     ended.push(*place);
-                    ends.push(params![*place, *state, i64::from(state.rank()), now, verdict]);
+                    ends.push(params![*place, *state, i64::from(state.rank()), now, verdict, *rule]);
                 }
                 Verdict::Defer { until, verdict } => {
                     deferred.push(params![*place, *until, verdict.as_deref(), false]);
@@ -239,8 +276,13 @@ impl Attempt {
     }
 }
 
-fn predecessor(row: &Row) -> Result<(i64, Predecessor)> {
+fn predecessor(row: &Row) -> Result<(i64, Predecessor, Option<CampaignName>)> {
     let row = row.of(SEND.name);
-    let before = Predecessor { state: row.get("state")?, since: row.get("since")?, due_at: row.get("due_at")? };
-    Ok((row.get("of_place")?, before))
+    let (state, since, campaign) = (row.get("state")?, row.get("since")?, row.get("campaign")?);
+    let before = Predecessor { state, since, due_at: row.get("due_at")? };
+    Ok((row.get("of_place")?, before, campaign))
+}
+
+fn campaigns(rows: &[Row]) -> Result<BTreeSet<CampaignName>> {
+    rows.iter().map(|row| row.of("campaign").get("id")).collect()
 }

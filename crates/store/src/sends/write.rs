@@ -31,7 +31,7 @@ pub(super) fn by_place(given: &[(&str, &str)], set: &str, only: &str) -> Sql {
 }
 
 /// Whoever waits behind one of these is looked at again.
-pub(super) static WAKE: LazyLock<Sql> = LazyLock::new(|| {
+pub(crate) static WAKE: LazyLock<Sql> = LazyLock::new(|| {
     let with = |of: &str, least: &str, at: &str| {
         format!(
             "UPDATE send SET due_at = {least}(due_at, {at}), waits = 0

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use waypost_domain::message::Rotation;
-use waypost_domain::{AliasSet, LanguageSource, PhoneNumberId, WabaId};
+use waypost_domain::{AliasSet, ContactId, LanguageSource, PhoneNumberId, WabaId};
 
 use super::{aliases, at, begin, contact_of, conversation, name, number, observe, owner, row, seen};
 use crate::{ContactRecord, HeldKind, InboxRow, Lease, Merge, Observation, Result, Store, StoreError};
@@ -311,5 +311,35 @@ pub async fn what_contacts_have_of_attributes_is_told(store: &Store) -> Result<(
     let told = store.told_of_some(1).await?;
     let sources: Vec<_> = told.iter().filter_map(|one| one.language_source).collect();
     assert_eq!(sources, [LanguageSource::Crm], "who has a language alone is among them");
+    Ok(())
+}
+
+/// Contacts are found by whatever names them, many at once, as each would be alone.
+pub async fn many_contacts_are_found_at_once(store: &Store) -> Result<()> {
+    let lease = owner(store).await?;
+    let (one, other) =
+        (contact_of(store, &lease, "p:5511987654321").await?, contact_of(store, &lease, "b:ES.17").await?);
+    let set = |phone: Option<&str>, bsuid: Option<&str>| AliasSet {
+        phone: phone.map(str::to_owned),
+        bsuid: bsuid.map(str::to_owned),
+        parent_bsuid: None,
+    };
+    let wanted = [
+        set(Some("551187654321"), None),
+        set(None, Some("ES.17")),
+        set(Some("1"), None),
+        set(Some("5511987654321"), None),
+    ];
+    let found: Vec<_> = store.find_contacts(&wanted).await?.into_iter().map(|found| found.map(|one| one.id)).collect();
+    assert_eq!(found, [Some(one), Some(other), None, Some(one)]);
+    assert_eq!(store.contacts_after(None, 1).await?.len(), 1);
+    let first = one.min(other);
+    assert_eq!(store.contacts_after(Some(first), 10).await?.len(), 1);
+    store.merge(&[crate::Merge::of(one, other)]).await?;
+    let nobody = ContactId::from_uuid(uuid::Uuid::now_v7());
+    let by_now = store.contact_records(&[one, nobody, other]).await?;
+    let by_now: Vec<_> = by_now.into_iter().map(|found| found.map(|one| one.id)).collect();
+    assert_eq!(by_now, [Some(first), None, Some(first)]);
+    assert_eq!(store.contacts_after(None, 10).await?.len(), 1, "who became part of another is nobody");
     Ok(())
 }

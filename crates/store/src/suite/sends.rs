@@ -21,7 +21,7 @@ fn now() -> Timestamp {
     at(NOW)
 }
 
-fn reach() -> Reach<'static> {
+pub(super) fn reach() -> Reach<'static> {
     Reach {
         recent_since: at(0),
         verdicts_since: at(NOW - 10),
@@ -34,7 +34,7 @@ fn id(text: &str) -> SendId {
     SendId::new(text).expect("a valid id")
 }
 
-fn request(text: &str, contact: ContactId) -> SendRequest {
+pub(super) fn request(text: &str, contact: ContactId) -> SendRequest {
     SendRequest {
         id: id(text),
         number: name("support"),
@@ -56,27 +56,27 @@ fn request(text: &str, contact: ContactId) -> SendRequest {
     }
 }
 
-fn new(request: SendRequest) -> NewSend {
+pub(super) fn new(request: SendRequest) -> NewSend {
     NewSend { request, ends_at: at(NOW * 100), resend_of: None, team: None }
 }
 
-async fn person(store: &Store, text: &str) -> Result<ContactId> {
+pub(super) async fn person(store: &Store, text: &str) -> Result<ContactId> {
     store.upsert_contact(&aliases(text), &Default::default(), None).await
 }
 
 /// The holder of the shard of all numbers here.
-async fn sender(store: &Store, instance: &str) -> Result<Lease> {
+pub(super) async fn sender(store: &Store, instance: &str) -> Result<Lease> {
     store.migrate().await?;
     let lease = store.acquire_lease("sender", PartitionId(0), instance, TTL, Sequence::None).await?;
     Ok(lease.expect("the shard is free"))
 }
 
-async fn step(store: &Store, lease: &Lease) -> Result<SendTx> {
+pub(super) async fn step(store: &Store, lease: &Lease) -> Result<SendTx> {
     store.begin_sends(&lease.fence(0, None)).await
 }
 
 /// What is due, claimed in an open step.
-async fn claim(store: &Store, lease: &Lease, urgent: bool) -> Result<(SendTx, Vec<ClaimedSend>)> {
+pub(super) async fn claim(store: &Store, lease: &Lease, urgent: bool) -> Result<(SendTx, Vec<ClaimedSend>)> {
     let due = store.due_sends(&[(name("support"), 10), (name("sales"), 10)], urgent, now()).await?;
     let due: Vec<_> = due.iter().map(|due| (due.place, due.contact)).collect();
     let mut tx = step(store, lease).await?;
@@ -84,13 +84,13 @@ async fn claim(store: &Store, lease: &Lease, urgent: bool) -> Result<(SendTx, Ve
     Ok((tx, claimed))
 }
 
-fn attempt() -> Attempt {
+pub(super) fn attempt() -> Attempt {
     let verdict = b"{}".to_vec();
     Attempt { verdict, category: Category::Service, template: None, conversation: None, place_of: None }
 }
 
 /// Attempts everything that is due; its places.
-async fn attempt_all(store: &Store, lease: &Lease) -> Result<Vec<i64>> {
+pub(super) async fn attempt_all(store: &Store, lease: &Lease) -> Result<Vec<i64>> {
     let (mut tx, claimed) = claim(store, lease, false).await?;
     let places: Vec<i64> = claimed.iter().map(|one| one.row.place).collect();
     places.iter().for_each(|place| tx.decide(*place, Verdict::Attempt(attempt())));
@@ -98,17 +98,17 @@ async fn attempt_all(store: &Store, lease: &Lease) -> Result<Vec<i64>> {
     Ok(places)
 }
 
-async fn answer(store: &Store, lease: &Lease, place: i64, answer: SendAnswer) -> Result<()> {
+pub(super) async fn answer(store: &Store, lease: &Lease, place: i64, answer: SendAnswer) -> Result<()> {
     let mut tx = step(store, lease).await?;
     tx.answered(&[SendAnswered { place, attempt: 1, answer }], now()).await?;
     tx.commit(now(), PORTFOLIO).await
 }
 
-fn accepted(wamid: &str) -> SendAnswer {
+pub(super) fn accepted(wamid: &str) -> SendAnswer {
     SendAnswer::Accepted { wamid: wamid.to_owned(), held: false }
 }
 
-fn status(wamid: &str, state: &str, mark: Option<&str>) -> Status {
+pub(super) fn status(wamid: &str, state: &str, mark: Option<&str>) -> Status {
     Status {
         id: wamid.to_owned(),
         state: StatusState::parse(state),

@@ -10,7 +10,10 @@ use waypost_domain::PartitionCount;
 use waypost_graph_client::{GraphApi, GraphConfig, HttpConfig, ProxyUrl};
 use waypost_live::SendingLive;
 use waypost_live::overview::Work;
-use waypost_sender::{ACCOUNT, REGISTRY, Recorder, Registry, RegistryConfig, SENDER, STATUSES, Sender, SenderConfig};
+use waypost_sender::{
+    ACCOUNT, CAMPAIGNS, Campaigns, CampaignsConfig, REGISTRY, Recorder, Registry, RegistryConfig, SENDER, STATUSES,
+    Sender, SenderConfig,
+};
 use waypost_store::Store;
 
 use super::config::value::Secret;
@@ -164,11 +167,22 @@ pub(super) async fn start(process: &Process<'_>, store: &Store, tasks: &mut Task
                 every: Duration::from_secs(config.sender.templates_every_s),
                 ..RegistryConfig::default()
             };
-            let registry = Registry { config, store: store.clone(), templates: graph, sending };
-            // One account after the other, by one process.
-            let listing = leases(REGISTRY, PartitionCount::new(1).unwrap_or(PartitionCount::DEFAULT));
+            let registry = Registry { config, store: store.clone(), templates: graph, sending: sending.clone() };
+            let campaigns = Campaigns {
+                config: CampaignsConfig::default(),
+                store: store.clone(),
+                sending,
+                wake: process.wake.clone(),
+            };
+            // One account, and one campaign, after the other, by one process.
+            let one = PartitionCount::new(1).unwrap_or(PartitionCount::DEFAULT);
+            let (listing, planning) = (leases(REGISTRY, one), leases(CAMPAIGNS, one));
             info!("sender starts");
-            Some((sender.run(&worker, shutdown.clone()), registry.run(&listing, shutdown.clone())))
+            Some((
+                sender.run(&worker, shutdown.clone()),
+                registry.run(&listing, shutdown.clone()),
+                campaigns.run(&planning, shutdown.clone()),
+            ))
         }
         None => {
             info!("nothing is sent: there is no graph.token_file");
@@ -177,8 +191,8 @@ pub(super) async fn start(process: &Process<'_>, store: &Store, tasks: &mut Task
     };
     let running = async move {
         let sending = async {
-            if let Some((sender, registry)) = sender {
-                tokio::join!(sender, registry);
+            if let Some((sender, registry, campaigns)) = sender {
+                tokio::join!(sender, registry, campaigns);
             }
         };
         tokio::join!(recording, sending, following).2

@@ -21,7 +21,7 @@ pub async fn who_waits_is_woken_by_the_one_before(store: &Store) -> Result<()> {
     tx.decide(a, Verdict::Attempt(attempt()));
     tx.decide(claimed[1].row.place, Verdict::Wait { until: at(NOW * 50) });
     tx.decide(claimed[2].row.place, Verdict::Defer { until: at(NOW + 1), verdict: Some(b"[]".to_vec()) });
-    let refused = Verdict::End { state: SendState::Refused, verdict: b"{}".to_vec() };
+    let refused = Verdict::End { state: SendState::Refused, verdict: b"{}".to_vec(), rule: None };
     tx.decide(claimed[3].row.place, refused);
     tx.commit(now(), PORTFOLIO).await?;
     let b = store.send(&id("b")).await?.expect("it is stored");
