@@ -48,7 +48,7 @@ const ACCESS: [Access; 13] = [
     row("-", "waypost_reader", &["topology definitions", "webhook test"]),
     Access { note: "without --server", ..row("-", "waypost_admin", &["token"]) },
     Access {
-        note: "they ask a running `--component admin`, or `gateway` for messages to customers",
+        note: "they ask a running `--component admin`, or `gateway` for messages to customers and conversations",
         ..row(
             "-",
             "-",
@@ -59,6 +59,7 @@ const ACCESS: [Access; 13] = [
                 "campaigns",
                 "consent",
                 "contacts",
+                "conversations",
                 "dead-letters",
                 "decisions",
                 "limits",
