@@ -58,12 +58,12 @@ async fn each_event_of_a_conversation_is_kept_with_the_team_that_was_to_answer()
     let echo = v1::Event { kind: v1::EventKind::Echo.into(), ..echo };
     // Before there is a conversation, nothing belongs to one.
     rig.route_each([does("r0", 0, &reaction)]).await;
-    rig.route_each([says("a", 1, "hello"), does("r1", 2, &reaction), echo, says("b", 4, "my bill")]).await;
+    rig.route_each([says("a", 1, "my bill"), does("r1", 2, &reaction), echo, says("b", 4, "hello")]).await;
     let want = [
-        (TranscriptKind::Message, "a", "hello"),
-        (TranscriptKind::Notice, "a", "👍"),
-        (TranscriptKind::Echo, "a", "we look into it"),
         (TranscriptKind::Message, "b", "my bill"),
+        (TranscriptKind::Notice, "b", "👍"),
+        (TranscriptKind::Echo, "b", "we look into it"),
+        (TranscriptKind::Message, "b", "hello"),
     ];
     let rows = kept(&rig).await;
     let found = lines(&rows);
