@@ -323,7 +323,7 @@ async fn status_tells_health(backend: Backend) -> anyhow::Result<()> {
     let routers = partitions.iter().filter(|row| row["component"] == "router" && row["owner"].is_string());
     ensure!(routers.count() == 4, "{status}");
     let shown = stdout(&expect(deployment.command(&["status"])?, 0)?);
-    ensure!(shown.starts_with("healthy: 11 partitions are worked on, ") && shown.contains("p00–p03"), "{shown}");
+    ensure!(shown.starts_with("healthy: 13 partitions are worked on, ") && shown.contains("p00–p03"), "{shown}");
     ensure!(!shown.contains("wa.in.p00") && !shown.contains("p02 "), "{shown}");
     let shown = stdout(&expect(deployment.command(&["status", "--queues"])?, 0)?);
     ensure!(shown.contains("wa.in.p00") && shown.contains("p02 "), "{shown}");

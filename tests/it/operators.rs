@@ -115,6 +115,7 @@ async fn readiness_names_what_each_component_needs(backend: Backend) -> anyhow::
     let needs = [
         listener,
         Some("bus"),
+        Some("gateway-requests leases"),
         Some("ingress queues"),
         Some("janitor leases"),
         Some("parking leases"),

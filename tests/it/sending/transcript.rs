@@ -49,10 +49,11 @@ impl<'a> Person<'a> {
 
 async fn what_was_said_is_read_by_its_team_and_masked(backend: Backend) -> anyhow::Result<()> {
     let port = free_port();
-    let deployment = Deployment::new(backend, RULES)?
-        .set("grpc.listen", &format!("127.0.0.1:{port}"))
-        .set("masking.patterns", r#"["ORD-[0-9]{6}"]"#);
+    let deployment = Deployment::new(backend, RULES)?.set("masking.patterns", r#"["ORD-[0-9]{6}"]"#);
     let scene = Scene::on(deployment).await?;
+    // The last word on where it listens.
+    let deployment = scene.deployment.set("grpc.listen", &format!("127.0.0.1:{port}"));
+    let scene = Scene { deployment, ..scene };
     let waypost = scene.start(&[]).await?;
     let billing = Person::new(&scene, port, "billing", &["--role", "agent", "--team", "billing"])?;
     let other = Person::new(&scene, port, "other", &["--role", "agent", "--team", "frontdesk"])?;

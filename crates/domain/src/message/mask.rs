@@ -213,7 +213,7 @@ fn has_check_digit(digits: &[u8]) -> bool {
     let weighted =
         digits.iter().rev().enumerate().map(|(place, digit)| if place % 2 == 1 { doubled(*digit) } else { *digit });
     let sum: u32 = weighted.map(u32::from).sum();
-    sum % 10 == 0 && digits.iter().any(|digit| *digit != 0)
+    sum.is_multiple_of(10) && digits.iter().any(|digit| *digit != 0)
 }
 
 fn digit(c: char) -> Option<u8> {

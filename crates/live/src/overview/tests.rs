@@ -126,18 +126,18 @@ fn nobody_is_missed_where_nothing_waits() {
         let work = Work { is_missed_only_when_waiting: true, ..Work::new("gateway-requests", vec![queue.to_owned()]) };
         facts.watched.work.push(work);
     };
-    let waits = Some(state(2, Some(Timestamp::from_millis(NOW - 5_000))));
+    let waits = state(2, Some(Timestamp::from_millis(NOW - 5_000)));
     check(optional, &[]);
     let waiting = |facts: &mut Facts| {
         optional(facts);
-        set(facts, queue, waits);
+        set(facts, queue, Some(waits));
     };
     check(waiting, &[("nobody takes the 2 messages of wa.send.urgent", Some(5))]);
     check(
         |facts| {
             waiting(facts);
             stored(facts).leases.push(("gateway-requests", lease(0, Some("one"), NOW + 10_000).1));
-            set(facts, queue, Some(QueueState { consumers: Some(1), ..waits.unwrap() }));
+            set(facts, queue, Some(QueueState { consumers: Some(1), ..waits }));
         },
         &[],
     );
