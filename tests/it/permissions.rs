@@ -105,10 +105,8 @@ async fn a_bad_request_is_parked_and_put_back(scene: &mut Scene) -> anyhow::Resu
 fn what_meta_told_is_known(scene: &mut Scene) -> anyhow::Result<()> {
     let limits = scene.json(&["limits", "show"])?;
     ensure!(limits["places"].as_u64().is_some_and(|places| places >= 250), "{limits}");
-    for bar in scene.json(&["limits", "bars"])?.as_array().into_iter().flatten() {
-        scene.run_ok(&["limits", "lift", bar["name"].as_str().context("a name")?])?;
-    }
-    ensure!(scene.json(&["limits", "bars"])? == serde_json::json!([]), "all are lifted");
+    scene.run_ok(&["limits", "bars"])?;
+    scene.attempt(&["limits", "lift", "number/support/templates/answer"])?;
     let alerts = scene.json(&["alerts", "list"])?;
     for alert in alerts.as_array().into_iter().flatten() {
         scene.run_ok(&["alerts", "acknowledge", alert["name"].as_str().context("a name")?])?;
