@@ -105,7 +105,7 @@ async fn what_is_parked_is_sent_when_it_is_mended(backend: Backend) -> anyhow::R
     let stranger = "4915100000009";
     let scene = written(backend).await?;
     let mut slip = request("slip", CUSTOMERS[0]);
-    slip["content"]["text"]["boddy"] = json!("a secret");
+    slip["content"]["text"]["wording"] = json!("a secret");
     put(&scene.deployment, &[request("early", stranger), slip, request("fine", CUSTOMERS[0])]).await?;
     let _process = scene.start(&[]).await?;
     scene.until("fine", "MESSAGE_STATE_READ").await?;
@@ -114,7 +114,7 @@ async fn what_is_parked_is_sent_when_it_is_mended(backend: Backend) -> anyhow::R
     for letter in &letters {
         let (reason, detail) = (&letter["reason"], letter["detail"].as_str().unwrap_or_default());
         ensure!(reason == "bad-send-request" && letter["origin"] == "wa.send.normal", "{letter}");
-        ensure!(detail.starts_with("to: ") || detail.starts_with("content.text.boddy: "), "{letter}");
+        ensure!(detail.starts_with("to: ") || detail.starts_with("content.text.wording: "), "{letter}");
         ensure!(!detail.contains(stranger) && !detail.contains("secret"), "{letter}");
     }
 
