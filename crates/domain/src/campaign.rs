@@ -81,22 +81,19 @@ pub enum CampaignState {
     Cancelled,
 }
 
-/// What is done with a campaign.
+/// What a person does with a campaign. That its time has come, and that all have an end, the store finds out by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum CampaignStep {
     /// `later`: at a time to come.
     Start {
         later: bool,
     },
-    /// Its time has come.
-    Begin,
     Pause,
     /// `later`: its time has not come yet.
     Resume {
         later: bool,
     },
     Cancel,
-    Complete,
 }
 
 impl CampaignState {
@@ -128,11 +125,9 @@ impl CampaignState {
             (Self::Draft, CampaignStep::Start { later: true })
             | (Self::Paused, CampaignStep::Resume { later: true }) => Some(Self::Scheduled),
             (Self::Draft, CampaignStep::Start { later: false })
-            | (Self::Paused, CampaignStep::Resume { later: false })
-            | (Self::Scheduled, CampaignStep::Begin) => Some(Self::Running),
+            | (Self::Paused, CampaignStep::Resume { later: false }) => Some(Self::Running),
             (Self::Scheduled | Self::Running, CampaignStep::Pause) => Some(Self::Paused),
             (Self::Scheduled | Self::Running | Self::Paused, CampaignStep::Cancel) => Some(Self::Cancelled),
-            (Self::Running | Self::Paused, CampaignStep::Complete) => Some(Self::Completed),
             (Self::Draft, _) | (Self::Scheduled, _) | (Self::Running, _) | (Self::Paused, _) => None,
             (Self::Completed | Self::Cancelled, _) => None,
         }
@@ -237,21 +232,19 @@ mod tests {
         let steps = [
             CampaignStep::Start { later: false },
             CampaignStep::Start { later: true },
-            CampaignStep::Begin,
             CampaignStep::Pause,
             CampaignStep::Resume { later: false },
             CampaignStep::Resume { later: true },
             CampaignStep::Cancel,
-            CampaignStep::Complete,
         ];
         let none = None;
         let table = [
-            (Draft, [Some(Running), Some(Scheduled), none, none, none, none, none, none]),
-            (Scheduled, [none, none, Some(Running), Some(Paused), none, none, Some(Cancelled), none]),
-            (Running, [none, none, none, Some(Paused), none, none, Some(Cancelled), Some(Completed)]),
-            (Paused, [none, none, none, none, Some(Running), Some(Scheduled), Some(Cancelled), Some(Completed)]),
-            (Completed, [none; 8]),
-            (Cancelled, [none; 8]),
+            (Draft, [Some(Running), Some(Scheduled), none, none, none, none]),
+            (Scheduled, [none, none, Some(Paused), none, none, Some(Cancelled)]),
+            (Running, [none, none, Some(Paused), none, none, Some(Cancelled)]),
+            (Paused, [none, none, none, Some(Running), Some(Scheduled), Some(Cancelled)]),
+            (Completed, [none; 6]),
+            (Cancelled, [none; 6]),
         ];
         for (state, wanted) in table {
             assert_eq!(CampaignState::parse(state.as_str()), Some(state));

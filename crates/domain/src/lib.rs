@@ -10,6 +10,7 @@ pub mod consent;
 pub mod contact;
 pub mod conversation;
 pub mod country;
+pub mod digits;
 pub mod id_source;
 pub mod ids;
 pub mod language;

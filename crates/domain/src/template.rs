@@ -177,6 +177,11 @@ impl TemplateStatus {
         }
     }
 
+    /// Whether it may be sent.
+    pub const fn may_go(&self) -> bool {
+        matches!(self, Self::Approved | Self::Flagged)
+    }
+
     /// Its word, for people.
     pub fn as_str(&self) -> &str {
         match self {

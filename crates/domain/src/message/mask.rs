@@ -9,6 +9,7 @@ use std::ops::Range;
 use regex::{Regex, RegexBuilder};
 
 use super::{FormField, InboundMessage, MessageContent};
+use crate::digits;
 
 /// Digits of a card's number (ISO/IEC 7812).
 const CARD_DIGITS: Range<usize> = 13..20;
@@ -24,8 +25,8 @@ const HIDDEN: char = '•';
 const HIDDEN_MATCH: &str = "•••";
 /// How large a compiled pattern may get.
 const PATTERN_BYTES_MAX: usize = 256 * 1024;
-/// Where the decimal digits of other scripts begin.
-const ZEROS: [char; 5] = ['\u{660}', '\u{6f0}', '\u{966}', '\u{9e6}', '\u{ff10}'];
+/// Where the wide digits begin, which decompose into ours.
+const WIDE_ZERO: u32 = 0xff10;
 
 /// A pattern that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -80,8 +81,8 @@ impl Mask {
         masked
     }
 
-    /// Masks all that there is to read in a message: whatever [`words`](InboundMessage::words) and summaries are made of.
-    /// Whether anything was hidden.
+    /// Masks all that there is to read in a message: whatever [`words`](InboundMessage::words) and summaries are made of, but
+    /// for telephone numbers and the names of a form's fields. Whether anything was hidden.
     pub fn message(&self, message: &mut InboundMessage) -> bool {
         let mut hidden = false;
         each_text(message, &mut |text| {
@@ -102,13 +103,16 @@ fn each_text(message: &mut InboundMessage, mask: &mut dyn FnMut(&mut String)) {
     if let Some(media) = &mut message.media {
         media.filename.iter_mut().for_each(&mut *mask);
     }
+    if let Some(referral) = &mut message.referral {
+        referral.headline.iter_mut().chain(&mut referral.body).for_each(&mut *mask);
+    }
     match &mut message.content {
         MessageContent::Location(place) => {
             place.name.iter_mut().chain(&mut place.address).for_each(mask);
         }
         MessageContent::Cards(cards) => {
             for card in cards {
-                card.name.iter_mut().chain(&mut card.company).for_each(&mut *mask);
+                card.name.iter_mut().chain(&mut card.company).chain(&mut card.emails).for_each(&mut *mask);
             }
         }
         MessageContent::Order(order) => order.text.iter_mut().for_each(mask),
@@ -117,10 +121,10 @@ fn each_text(message: &mut InboundMessage, mask: &mut dyn FnMut(&mut String)) {
             fields.map(|field| &mut field.value).chain(&mut form.unreadable).for_each(mask);
         }
         MessageContent::Edit(edit) => each_text(&mut edit.message, mask),
+        MessageContent::System(system) => system.body.iter_mut().for_each(mask),
         MessageContent::Plain
         | MessageContent::Reaction(_)
         | MessageContent::Revoke { .. }
-        | MessageContent::System(_)
         | MessageContent::Call(_)
         | MessageContent::CallPermission { .. }
         | MessageContent::Unsupported { .. } => {}
@@ -217,13 +221,9 @@ fn has_check_digit(digits: &[u8]) -> bool {
 }
 
 fn digit(c: char) -> Option<u8> {
-    if c.is_ascii() {
-        return c.to_digit(10).and_then(|digit| u8::try_from(digit).ok());
-    }
-    ZEROS.iter().find_map(|zero| {
-        let above = u32::from(c).checked_sub(u32::from(*zero))?;
-        u8::try_from(above).ok().filter(|digit| *digit < 10)
-    })
+    let wide = || u32::from(c).checked_sub(WIDE_ZERO).filter(|digit| *digit < 10);
+    let digit = if c.is_ascii() { c.to_digit(10) } else { digits::of_script(c).or_else(wide) };
+    u8::try_from(digit?).ok()
 }
 
 /// Spaces and dashes of all kinds, but no new line.

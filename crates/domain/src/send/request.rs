@@ -167,6 +167,37 @@ pub struct SendRequest {
 }
 
 impl SendRequest {
+    /// One that asks for nothing special: in the open conversation, with normal priority and no end of its own, nothing forced.
+    pub const fn plain(
+        id: SendId,
+        number: NumberName,
+        contact: ContactId,
+        author: Author,
+        cause: Cause,
+        content: SendContent,
+        created_at: Timestamp,
+    ) -> Self {
+        Self {
+            id,
+            number,
+            contact,
+            conversation: None,
+            author,
+            cause,
+            content,
+            category: None,
+            substitute: None,
+            priority: Priority::Normal,
+            created_at,
+            expires_at: None,
+            last_seen: None,
+            force: false,
+            strict_order: false,
+            shorten: false,
+            take_thread: false,
+        }
+    }
+
     /// The decision about the message that the author had read last, which came to this number of ours; `None` where none is named.
     pub fn decision_seen(&self, number: &PhoneNumberId) -> Option<DecisionId> {
         Some(DecisionId::of_event(number, self.last_seen.as_deref()?))

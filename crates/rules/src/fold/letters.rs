@@ -4,6 +4,7 @@
 //! Properties that are not tabled here come from the Unicode crates: <https://www.unicode.org/reports/tr44/>.
 
 use unicode_normalization::char::{canonical_combining_class, compose, is_combining_mark};
+use waypost_domain::digits;
 
 /// How the words of a script are told apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -128,7 +129,12 @@ pub(super) fn letter(c: char) -> Letter {
         'œ' => return Letter::Two('o', 'e'),
         '\u{0640}' => return Letter::Nothing, // tatweel
         '\u{02b9}'..='\u{02bf}' => return Letter::Apostrophe,
-        _ => return unstroked(c).map_or(Letter::One(digit(c).unwrap_or(c)), |base| Letter::Marked(base, STROKE)),
+        _ => {
+            return unstroked(c).map_or(
+                Letter::One(digits::of_script(c).and_then(|digit| char::from_digit(digit, 10)).unwrap_or(c)),
+                |base| Letter::Marked(base, STROKE),
+            );
+        }
     };
     Letter::One(base)
 }
@@ -159,23 +165,6 @@ const fn unstroked(c: char) -> Option<char> {
         'ƶ' => 'z',
         _ => return None,
     })
-}
-
-/// The digit 0 of every script whose digits do not decompose into ours; the other nine follow it.
-const ZEROS: [u32; 67] = [
-    0x0660, 0x06f0, 0x07c0, 0x0966, 0x09e6, 0x0a66, 0x0ae6, 0x0b66, 0x0be6, 0x0c66, 0x0ce6, 0x0d66, 0x0de6, 0x0e50,
-    0x0ed0, 0x0f20, 0x1040, 0x1090, 0x17e0, 0x1810, 0x1946, 0x19d0, 0x1a80, 0x1a90, 0x1b50, 0x1bb0, 0x1c40, 0x1c50,
-    0xa620, 0xa8d0, 0xa900, 0xa9d0, 0xa9f0, 0xaa50, 0xabf0, 0x104a0, 0x10d30, 0x10d40, 0x11066, 0x110f0, 0x11136,
-    0x111d0, 0x112f0, 0x11450, 0x114d0, 0x11650, 0x116c0, 0x116d0, 0x116da, 0x11730, 0x118e0, 0x11950, 0x11bf0,
-    0x11c50, 0x11d50, 0x11da0, 0x11f50, 0x16130, 0x16a60, 0x16ac0, 0x16b50, 0x16d70, 0x1e140, 0x1e2f0, 0x1e4f0,
-    0x1e5f1, 0x1e950,
-];
-
-/// 0 to 9 for a decimal digit of another script.
-fn digit(c: char) -> Option<char> {
-    let code = u32::from(c);
-    let zero = ZEROS[..ZEROS.partition_point(|zero| *zero <= code)].last()?;
-    char::from_digit(code - zero, 10)
 }
 
 /// What a combining mark is to the letter before it.
