@@ -2,7 +2,8 @@
 //! the lease turns them into sends, a batch a transaction, and from then on each is a send like any other. A pause is a state of
 //! the campaign's row alone: what is due is looked for by campaign, and only of those that run.
 //!
-//! Locks are taken in one order: lease, campaign, contacts by id, sends by place.
+//! Locks are taken in one order: lease, campaign, contacts by id, sends. Sends are locked by whoever claims or ends them in no order
+//! that holds for all: a deadlock of two ends one of them, which begins again.
 
 mod changed;
 mod figures;
@@ -15,7 +16,7 @@ use std::sync::LazyLock;
 use waypost_domain::send::{TemplateRequest, Values};
 use waypost_domain::{CampaignName, CampaignState, ContactId, NumberName, Timestamp};
 
-use crate::core::{Columns, Param, Sql, Table, params};
+use crate::core::{Columns, Param, Row, Sql, Table, params};
 use crate::records::clean;
 use crate::{Result, Store, StoreError};
 
@@ -44,8 +45,18 @@ pub struct Campaign {
     pub recipients: u32,
     /// Why it was paused or cancelled.
     pub note: String,
-    /// Rises with every change.
+    /// Rises with every change by a person, and when it is paused.
     pub version: i64,
+}
+
+/// A campaign that is not over, and what is left to do for it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OpenCampaign {
+    pub campaign: Campaign,
+    /// Recipients wait for their turn.
+    pub has_planned: bool,
+    /// Sends of it have not gone.
+    pub has_queued: bool,
 }
 
 /// How far a row of a campaign is. What became of its send, the send says.
@@ -139,8 +150,15 @@ static LIST: LazyLock<Sql> = LazyLock::new(|| {
     )
 });
 
-static OPEN: LazyLock<Sql> =
-    LazyLock::new(|| CAMPAIGN.select("WHERE ended_at IS NULL AND state <> 'draft' ORDER BY id"));
+static OPEN: LazyLock<Sql> = LazyLock::new(|| {
+    let is_any = |of: &str| format!("CAST(CASE WHEN EXISTS (SELECT 1 FROM {of}) THEN 1 ELSE 0 END AS BIGINT)");
+    Sql::made(format!(
+        "SELECT {}, {} AS has_planned, {} AS has_queued FROM campaign c WHERE ended_at IS NULL AND state <> 'draft' ORDER BY id",
+        CAMPAIGN.list("c"),
+        is_any("campaign_recipient r WHERE r.campaign = c.id AND r.state = 'planned'"),
+        is_any("send s WHERE s.campaign = c.id AND s.phase = 0"),
+    ))
+});
 
 static RECIPIENTS: Sql = Sql::both(
     "SELECT place, contact_id, state, field, problem FROM campaign_recipient
@@ -210,9 +228,13 @@ impl Store {
     }
 
     /// Those that were started, and have recipients without an end.
-    pub async fn open_campaigns(&self) -> Result<Vec<Campaign>> {
-        let rows = self.read(&OPEN, vec![]).await?;
-        rows.iter().map(|row| read(&row.of(CAMPAIGN.name))).collect()
+    pub async fn open_campaigns(&self) -> Result<Vec<OpenCampaign>> {
+        let open = |row: &Row| {
+            let row = row.of(CAMPAIGN.name);
+            let (has_planned, has_queued) = (row.get("has_planned")?, row.get("has_queued")?);
+            Ok(OpenCampaign { campaign: read(&row)?, has_planned, has_queued })
+        };
+        self.read(&OPEN, vec![]).await?.iter().map(open).collect()
     }
 
     /// Rows of a campaign behind the place `after`, in their order.

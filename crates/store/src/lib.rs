@@ -42,7 +42,7 @@ pub use admin::{
 };
 pub use alerts::Alert;
 pub use campaigns::{
-    BatchLimits, Campaign, CampaignFigures, CodeCount, NewRecipient, Planned, PlannedBatch, Recipient,
+    BatchLimits, Campaign, CampaignFigures, CodeCount, NewRecipient, OpenCampaign, Planned, PlannedBatch, Recipient,
     RecipientProblem, RecipientState, RuleCount,
 };
 pub use changes::{ChangeRow, ChangeScope, RecordTx, StatusRow};
@@ -59,7 +59,7 @@ pub use inbox::{
 };
 pub use janitor::{ANSWERS_SEEN_WITHIN, JanitorReport, Retention};
 pub use lease::{Fence, Lease, LeaseRow, Renewal, Sequence, Suspect};
-pub use news::{Heard, News, ToldAt};
+pub use news::{Heard, News, QUALITY, STANDING, ToldAt};
 pub use parked::{
     ParkedContent, ParkedCount, ParkedFilter, ParkedGroup, ParkedMessage, ParkedPlace, ParkedRow, Parking, ReplayJob,
     ReplayStep,

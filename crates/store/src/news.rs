@@ -11,6 +11,11 @@ use crate::records::key;
 use crate::sends::BarScope;
 use crate::{Result, Store};
 
+/// The topic of how an account or a number stands.
+pub const STANDING: &str = "standing";
+/// The topic of what customers make of a number.
+pub const QUALITY: &str = "quality";
+
 /// Something that Meta told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct News<'a> {

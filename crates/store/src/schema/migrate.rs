@@ -168,6 +168,7 @@ mod tests {
         (122, "35a0fea4", "a7dfd904"),
         (123, "b6fdad76", "c1abb7ab"),
         (125, "ba7cbd1f", "13355f9a"),
+        (126, "ebb3005e", "ebb3005e"),
     ];
 
     #[test]

@@ -19,7 +19,7 @@ macro_rules! migration {
     };
 }
 
-pub(super) const ALL: [Migration; 22] = [
+pub(super) const ALL: [Migration; 23] = [
     migration!(101, "initial", "101_initial"),
     migration!(102, "suspect", "102_suspect"),
     migration!(103, "admin", "103_admin"),
@@ -42,4 +42,5 @@ pub(super) const ALL: [Migration; 22] = [
     migration!(122, "alerts", "122_alerts"),
     migration!(123, "campaigns", "123_campaigns"),
     migration!(125, "transcript", "125_transcript"),
+    migration!(126, "transcript writer", "126_transcript_writer"),
 ];

@@ -20,37 +20,42 @@ pub struct DueSend {
     pub due_at: Timestamp,
 }
 
-/// For each number so many, the earliest first; of campaigns only while they run, so that what is queued of one that is paused is
-/// not even looked at. What a campaign sends is never urgent. SQLite, which has no round trips and no limit that goes by the
+/// For each number so many, the earliest first, and of campaigns what is left: however much of one was put off to the same time,
+/// nobody's answer waits behind it. Of campaigns only while they run, so that what is queued of one that is paused is not even
+/// looked at. What a campaign sends is never urgent. SQLite, which has no round trips and no limit that goes by the
 /// row, is asked for one number after the other: $1 its name, $2 how many.
 static DUE: Sql = Sql::each(
     "SELECT place, number, contact_id, urgent, due_at FROM (
         SELECT * FROM (
-            SELECT place, number, contact_id, urgent, due_at FROM send
+            SELECT place, number, contact_id, urgent, due_at, 0 AS of_campaign FROM send
             WHERE number = $1 AND phase = 0 AND campaign IS NULL AND urgent = $3 AND due_at <= $4
             ORDER BY due_at, place
             LIMIT $2)
         UNION ALL
         SELECT * FROM (
-            SELECT s.place, s.number, s.contact_id, s.urgent, s.due_at
+            SELECT s.place, s.number, s.contact_id, s.urgent, s.due_at, 1 AS of_campaign
             FROM campaign c
-            JOIN send s ON s.campaign = c.id AND s.phase = 0 AND s.due_at <= $4
+            JOIN send s ON s.place IN (
+                SELECT one.place FROM send one
+                WHERE one.campaign = c.id AND one.phase = 0 AND one.due_at <= $4
+                ORDER BY one.due_at, one.place
+                LIMIT $2)
             WHERE $3 = 0 AND c.number = $1 AND c.state = 'running' AND c.ended_at IS NULL
             ORDER BY s.due_at, s.place
             LIMIT $2))
-    ORDER BY due_at, place
+    ORDER BY of_campaign, due_at, place
     LIMIT $2",
     "SELECT s.place, w.number, s.contact_id, s.urgent, s.due_at
     FROM unnest($1::TEXT[], $2::BIGINT[]) AS w(number, wanted)
     CROSS JOIN LATERAL (
-        SELECT d.place, d.contact_id, d.urgent, d.due_at FROM (
-            (SELECT one.place, one.contact_id, one.urgent, one.due_at FROM send one
+        SELECT d.place, d.contact_id, d.urgent, d.due_at, d.of_campaign FROM (
+            (SELECT one.place, one.contact_id, one.urgent, one.due_at, 0 AS of_campaign FROM send one
             WHERE one.number = w.number AND one.phase = 0 AND one.campaign IS NULL AND one.urgent = $3
                 AND one.due_at <= $4
             ORDER BY one.due_at, one.place
             LIMIT w.wanted)
             UNION ALL
-            (SELECT o.place, o.contact_id, o.urgent, o.due_at
+            (SELECT o.place, o.contact_id, o.urgent, o.due_at, 1 AS of_campaign
             FROM campaign c
             CROSS JOIN LATERAL (
                 SELECT one.place, one.contact_id, one.urgent, one.due_at FROM send one
@@ -58,9 +63,9 @@ static DUE: Sql = Sql::each(
                 ORDER BY one.due_at, one.place
                 LIMIT w.wanted) o
             WHERE $3::BIGINT = 0 AND c.number = w.number AND c.state = 'running' AND c.ended_at IS NULL)) d
-        ORDER BY d.due_at, d.place
+        ORDER BY d.of_campaign, d.due_at, d.place
         LIMIT w.wanted) s
-    ORDER BY w.number, s.due_at, s.place",
+    ORDER BY w.number, s.of_campaign, s.due_at, s.place",
 );
 
 /// When the next one is due on any of these numbers.
@@ -117,21 +122,26 @@ static EXPIRE: Sql = Sql::each(
     RETURNING place",
 );
 
-/// $2: until when they were put off. A send that ends before that was put off until its end.
-static PULL_FORWARD: LazyLock<Sql> = LazyLock::new(|| {
-    let with = |numbers: &str, rest: &str| {
+/// $2: until when they were put off. A send that ends before that was put off until its end. Apart for what is of no campaign and
+/// for what is of one: each has an index of its own.
+static PULL_FORWARD: LazyLock<[Sql; 2]> = LazyLock::new(|| {
+    let with = |of: &str, rest: &str| {
         format!(
             "UPDATE send SET due_at = $3 WHERE place IN (
         SELECT place FROM send
-        WHERE number {numbers} AND phase = 0 AND urgent IN (0, 1) AND waits = 0
+        WHERE {of} AND phase = 0 AND waits = 0
             AND due_at > $3 AND due_at <= $2 AND (due_at = $2 OR due_at = ends_at)
         LIMIT $4{rest})"
         )
     };
-    Sql::made_each(
-        with("IN (SELECT value FROM json_each($1))", ""),
-        with("= ANY($1::TEXT[])", " FOR NO KEY UPDATE SKIP LOCKED"),
-    )
+    let both = |of: &dyn Fn(&str) -> String| {
+        let sqlite = of("IN (SELECT value FROM json_each($1))");
+        Sql::made_each(with(&sqlite, ""), with(&of("= ANY($1::TEXT[])"), " FOR NO KEY UPDATE SKIP LOCKED"))
+    };
+    [
+        both(&|numbers| format!("number {numbers} AND campaign IS NULL AND urgent IN (0, 1)")),
+        both(&|numbers| format!("campaign IN (SELECT id FROM campaign WHERE number {numbers} AND ended_at IS NULL)")),
+    ]
 });
 
 static QUEUED: Sql = Sql::both(
@@ -189,8 +199,13 @@ impl Store {
         now: Timestamp,
         limit: u32,
     ) -> Result<u64> {
-        let params = params![numbers.iter().collect::<Param<'_>>(), until, now, limit];
-        Ok(self.write(&PULL_FORWARD, params).await?.affected)
+        let mut pulled = 0;
+        for sql in PULL_FORWARD.iter() {
+            let left = limit.saturating_sub(u32::try_from(pulled).unwrap_or(limit));
+            let params = params![numbers.iter().collect::<Param<'_>>(), until, now, left];
+            pulled += self.write(sql, params).await?.affected;
+        }
+        Ok(pulled)
     }
 
     /// What waits to be sent, by number and priority. It reads everything that is queued.

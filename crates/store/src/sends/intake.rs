@@ -38,13 +38,7 @@ static INSERT: LazyLock<Sql> = LazyLock::new(|| SEND.insert("ON CONFLICT (id) DO
 
 /// The statement that stores what a campaign sends; what is stored under its id before stays. `None`: there is nothing.
 pub(crate) fn storing<'a>(sends: &'a [NewSend], campaign: &'a CampaignName) -> Result<Option<Statement<'a>>> {
-    let row = |send: &'a NewSend| {
-        let (json, fingerprint) = (encoded(&send.request)?, send.fingerprint()?);
-        let (request, ends_at, resend_of) = (&send.request, send.ends_at, send.resend_of.as_ref());
-        let team = send.team.as_ref();
-        Ok(NewRow { request, ends_at, resend_of, campaign: Some(campaign), fingerprint, json, team }.params())
-    };
-    let rows = sends.iter().map(row).collect::<Result<Vec<_>>>()?;
+    let rows = sends.iter().map(|send| send.row(Some(campaign), send.fingerprint()?)).collect::<Result<Vec<_>>>()?;
     Ok((!rows.is_empty()).then(|| Statement::rows(&INSERT, rows)))
 }
 
@@ -59,6 +53,14 @@ impl NewSend {
         let timeless = Timestamp::from_millis(0);
         let request = SendRequest { created_at: timeless, ..self.request.clone() };
         Ok(digest(&SHA256, &encoded(&request)?).as_ref().to_vec())
+    }
+
+    /// Its columns.
+    fn row<'a>(&'a self, campaign: Option<&'a CampaignName>, fingerprint: Vec<u8>) -> Result<Vec<Param<'a>>> {
+        let Self { request, ends_at, resend_of, team } = self;
+        let (resend_of, team) = (resend_of.as_ref(), team.as_ref());
+        let json = encoded(request)?;
+        Ok(NewRow { request, ends_at: *ends_at, resend_of, campaign, fingerprint, json, team }.params())
     }
 }
 
@@ -90,9 +92,7 @@ impl Store {
             if before.contains_key(send.request.id.as_str()) {
                 continue;
             }
-            let (json, resend_of, fingerprint) = (encoded(&send.request)?, send.resend_of.as_ref(), print.clone());
-            let (request, ends_at, team) = (&send.request, send.ends_at, send.team.as_ref());
-            rows.push(NewRow { request, ends_at, resend_of, campaign: None, fingerprint, json, team }.params());
+            rows.push(send.row(None, print.clone())?);
         }
         let mut after = HashMap::new();
         if !rows.is_empty() {

@@ -205,23 +205,18 @@ impl SendRow {
 /// What is still known of a request whose content is forgotten.
 fn forgotten(row: &Columns<'_>) -> Result<SendRequest> {
     Ok(SendRequest {
-        id: row.get("id")?,
-        number: row.get("number")?,
-        contact: row.get("contact_id")?,
         conversation: row.get("conversation_id")?,
-        author: row.parse("author", author_of_word)?.ok_or_else(|| row.unreadable("author"))?,
-        cause: row.parse("cause", |word| Some(cause_of_word(word)))?.ok_or_else(|| row.unreadable("cause"))?,
-        content: SendContent::FreeForm(FreeForm::Text { body: String::new(), preview_url: false }),
         category: row.get("category")?,
-        substitute: None,
         priority: if row.get("urgent")? { Priority::Urgent } else { Priority::Normal },
-        created_at: row.get("created_at")?,
-        expires_at: None,
-        last_seen: None,
-        force: false,
-        strict_order: false,
-        shorten: false,
-        take_thread: false,
+        ..SendRequest::plain(
+            row.get("id")?,
+            row.get("number")?,
+            row.get("contact_id")?,
+            row.parse("author", author_of_word)?.ok_or_else(|| row.unreadable("author"))?,
+            row.parse("cause", |word| Some(cause_of_word(word)))?.ok_or_else(|| row.unreadable("cause"))?,
+            SendContent::FreeForm(FreeForm::Text { body: String::new(), preview_url: false }),
+            row.get("created_at")?,
+        )
     })
 }
 

@@ -194,7 +194,8 @@ impl SendTx {
         claimed.collect()
     }
 
-    /// Whoever is before each. What is queued of a paused campaign is passed over: nobody waits for that.
+    /// Whoever is before each. What is queued of a paused campaign is passed over: nobody waits for that, nor for what stands
+    /// before it.
     async fn before(&mut self, rows: &[Row]) -> Result<BTreeMap<i64, Predecessor>> {
         let found = rows.iter().map(predecessor).collect::<Result<Vec<_>>>()?;
         let is_campaigns = found.iter().any(|(_, _, campaign)| campaign.is_some());

@@ -1,15 +1,17 @@
 //! Campaigns: rows become sends once, whoever plans and whoever is killed; a pause and an end hold for all of them.
 
 use waypost_domain::campaign::CampaignStep;
-use waypost_domain::send::{Author, Cause, Parameter, SendContent, SendRequest, SendState, TemplateRequest, Values};
+use waypost_domain::send::{
+    Author, Cause, Parameter, SendContent, SendId, SendRequest, SendState, TemplateRequest, Values,
+};
 use waypost_domain::team::Priority;
 use waypost_domain::{CampaignName, CampaignState, Category, ContactId, Timestamp};
 
 use super::sends::{accepted, answer, attempt, claim, new, person, request, sender, status};
 use super::{TTL, at, begin_record, contact_of, name};
 use crate::{
-    AuditEntry, BatchLimits, Campaign, CampaignFigures, CodeCount, Lease, NewRecipient, PlannedBatch, RecipientProblem,
-    RecipientState, Result, RuleCount, SendAnswer, Sequence, Store, StoreError, Verdict,
+    AuditEntry, BatchLimits, Campaign, CampaignFigures, CodeCount, Lease, NewRecipient, OpenCampaign, PlannedBatch,
+    RecipientProblem, RecipientState, Result, RuleCount, SendAnswer, Sequence, Store, StoreError, Verdict,
 };
 
 /// As of the sends' suite.
@@ -281,10 +283,14 @@ pub async fn a_pause_holds_its_own_sends_alone(store: &Store) -> Result<()> {
     assert_eq!(store.due_sends(&[(name("support"), 10)], false, now()).await?.len(), 1);
     assert_eq!(plan(store, &plans, "winter", LIMITS).await?, 0, "nothing more is queued");
     let open = store.open_campaigns().await?;
-    assert_eq!(open.iter().map(|one| one.state).collect::<Vec<_>>(), [CampaignState::Paused]);
+    let left = |one: &OpenCampaign| (one.campaign.state, one.has_planned, one.has_queued);
+    assert_eq!(open.iter().map(left).collect::<Vec<_>>(), [(CampaignState::Paused, false, true)]);
 
     step(store, "winter", CampaignStep::Resume { later: false }).await?;
-    assert_eq!(store.due_sends(&[(name("support"), 10)], false, now()).await?.len(), 3);
+    let due = store.due_sends(&[(name("support"), 10)], false, now()).await?;
+    let after = store.send(&SendId::new("after").expect("valid")).await?.expect("it is kept").place;
+    assert_eq!((due.len(), due[0].place), (3, after), "nobody waits behind a campaign, however early it was due");
+    assert!(due[0].due_at > due[1].due_at);
     assert_eq!(store.next_due_send(&[name("support")]).await?, Some(at(NOW - 1)));
     Ok(())
 }

@@ -35,25 +35,15 @@ fn id(text: &str) -> SendId {
 }
 
 pub(super) fn request(text: &str, contact: ContactId) -> SendRequest {
-    SendRequest {
-        id: id(text),
-        number: name("support"),
+    SendRequest::plain(
+        id(text),
+        name("support"),
         contact,
-        conversation: None,
-        author: Author::Agent("kim".to_owned()),
-        cause: Cause::Reply,
-        content: SendContent::FreeForm(FreeForm::Text { body: format!("{text} ü"), preview_url: false }),
-        category: None,
-        substitute: None,
-        priority: Priority::Normal,
-        created_at: at(NOW - 1_000),
-        expires_at: None,
-        last_seen: None,
-        force: false,
-        strict_order: false,
-        shorten: false,
-        take_thread: false,
-    }
+        Author::Agent("kim".to_owned()),
+        Cause::Reply,
+        SendContent::FreeForm(FreeForm::Text { body: format!("{text} ü"), preview_url: false }),
+        at(NOW - 1_000),
+    )
 }
 
 pub(super) fn new(request: SendRequest) -> NewSend {
