@@ -60,14 +60,14 @@ impl Address {
     /// The address of a partitioned queue, the account's, one of requests to send, or a team's, by its name; `None` for any
     /// other.
     pub fn of_queue(name: &str) -> Option<Self> {
-        if name.starts_with("team.") {
+        if name.starts_with(TEAMS) {
             return Some(Self { stream: Stream::Teams, key: name.to_owned() });
         }
         let requests = Priority::ALL.into_iter().find(|priority| send_queue(*priority) == name);
         if let Some(priority) = requests {
             return Some(Self::send(priority));
         }
-        let key = match name.strip_prefix("wa.")? {
+        let key = match name.strip_prefix(INTERNAL)? {
             "account" => "ac",
             key if key.starts_with("in.") || key.starts_with("st.") => key,
             _ => return None,
@@ -104,9 +104,19 @@ pub const ACTIVITY_QUEUE: &str = "wa.activity";
 pub const UNROUTED_QUEUE: &str = "wa.unrouted";
 pub const DEAD_LETTERS_QUEUE: &str = "wa.dead-letters";
 
+/// What the names of the teams' queues begin with.
+const TEAMS: &str = "team.";
+/// What the names of all our other queues begin with.
+const INTERNAL: &str = "wa.";
+
 /// The name of a team's queue, which is also its key.
 pub fn team_queue(team: &TeamName, priority: Priority) -> String {
-    format!("team.{team}.{priority}")
+    format!("{TEAMS}{team}.{priority}")
+}
+
+/// Whether a queue of this name is, or might become, one of ours.
+pub fn is_ours(queue: &str) -> bool {
+    [TEAMS, INTERNAL].iter().any(|ours| queue.starts_with(ours))
 }
 
 /// The users of teams' tools are called that and the team's name: who reads a team's queues, and writes requests to send.

@@ -34,5 +34,5 @@ pub use data::PolicyData;
 pub use decide::verdict;
 pub use record::Record;
 pub use rule::Rule;
-pub use template::{fits, preview};
+pub use template::{fits, languages, preview};
 pub use verdict::{Finding, Verdict, Warning};

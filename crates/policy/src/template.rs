@@ -55,10 +55,7 @@ pub fn preview(
     now: Timestamp,
 ) -> Result<(Preview, Vec<Warning>), Finding> {
     let filled = is_sendable(template).and_then(|()| with_values(template, values, data.templates.whitespace, now));
-    match filled {
-        Ok((_, preview)) => Ok((preview, own_warnings(template))),
-        Err(Halt::Refuse(finding) | Halt::Wait { finding, .. }) => Err(finding),
-    }
+    filled.map(|(_, preview)| (preview, own_warnings(template))).map_err(Halt::into_finding)
 }
 
 /// Which language of the template somebody who reads `language` would get, with all the values that it needs; or why none. Whether
@@ -72,9 +69,17 @@ pub fn fits<'a>(
 ) -> Result<&'a Template, Finding> {
     let found = language::chosen(templates, request, language, &data.templates)
         .and_then(|(found, _)| with_values(found, &request.values, data.templates.whitespace, now).map(|_| found));
-    found.map_err(|halt| match halt {
-        Halt::Refuse(finding) | Halt::Wait { finding, .. } => finding,
-    })
+    found.map_err(Halt::into_finding)
+}
+
+/// The languages of the template of which one would go: one where the request names its language, else whichever a contact reads.
+pub fn languages<'a>(templates: &'a [Template], request: &TemplateRequest, data: &PolicyData) -> Vec<&'a Template> {
+    match &request.language {
+        Some(_) => {
+            language::chosen(templates, request, None, &data.templates).into_iter().map(|(row, _)| row).collect()
+        }
+        None => templates.iter().filter(|row| row.name == request.name).collect(),
+    }
 }
 
 /// The values, each where it belongs, and what the customer reads.

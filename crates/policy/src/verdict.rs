@@ -234,6 +234,13 @@ impl Halt {
         Self::Wait { until, finding }
     }
 
+    /// What it is about.
+    pub(crate) fn into_finding(self) -> Finding {
+        match self {
+            Self::Refuse(finding) | Self::Wait { finding, .. } => finding,
+        }
+    }
+
     pub(crate) const fn wait_a_moment(finding: Finding) -> Self {
         Self::Wait { until: Until::Soon, finding }
     }

@@ -14,14 +14,14 @@ use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 use waypost_domain::send::{Author, Cause, SendContent, SendRequest, TemplateRequest};
-use waypost_domain::team::Priority;
 use waypost_domain::template::TemplateStatus;
 use waypost_domain::{CampaignName, CampaignState, Timestamp};
 use waypost_fault::{self as fault, CAMPAIGN_AFTER_COMMIT, CAMPAIGN_IN_TRANSACTION};
 use waypost_live::{Sending, SendingLive};
+use waypost_policy::languages;
 use waypost_store::{
-    BarScope, BatchLimits, Campaign, NewSend, Planned, PlannedBatch, RecipientState, RecordTx, Sequence, Store,
-    StoreError,
+    BarScope, BatchLimits, Campaign, NewSend, OpenCampaign, Planned, PlannedBatch, RecipientState, RecordTx, Sequence,
+    Store, StoreError,
 };
 use waypost_worker::{Due, DueConfig, DueSource, HandleError, Held, Pass, Shard, WorkerConfig};
 
@@ -29,7 +29,7 @@ use crate::{Wake, metrics};
 
 /// For how long a send is of use, where the campaign does not say: as of everything that the business begins.
 const SEND_MS: i64 = 3 * 24 * 60 * 60 * 1000;
-/// Sends of one campaign that are due and not attempted. They are what others of the number may have to wait for.
+/// Sends of one campaign that are due and not attempted: more need not be in the queue.
 const DUE_MAX: u32 = 500;
 /// What a person is told when a campaign's template cannot be sent.
 const PAUSED: &str = "campaign_paused";
@@ -100,28 +100,26 @@ impl DueSource for Planner {
             return Ok(Pass::NothingMore);
         }
         let (now, sending) = (store.now().await?, sending.current());
-        let mut more = false;
-        for campaign in &open {
-            let worked = match campaign.state {
-                CampaignState::Scheduled => self.begin(held, campaign, now).await?,
-                CampaignState::Cancelled => self.end(held, campaign, RecipientState::Cancelled, rows_max, now).await?,
-                _ if campaign.expires_at.is_some_and(|end| end <= now) => {
-                    self.end(held, campaign, RecipientState::Expired, rows_max, now).await?
+        let (mut more, mut failed) = (false, None);
+        for one in &open {
+            match self.work_on(held, one, &sending, rows_max, now).await {
+                Ok(worked) => {
+                    more |= worked >= u64::from(rows_max);
+                    if worked > 0 {
+                        wake.now();
+                    }
                 }
-                CampaignState::Running => match why_not(&sending, campaign) {
-                    Some((template, why)) => self.pause(held, campaign, &template, why, now).await?,
-                    None => self.queue(held, &campaign.id, rows_max, now).await?,
-                },
-                CampaignState::Draft | CampaignState::Paused | CampaignState::Completed => 0,
-            };
-            more |= worked >= u64::from(rows_max);
-            if worked > 0 {
-                wake.now();
+                Err(lost @ StoreError::LeaseLost { .. }) => return Err(lost.into()),
+                // The others go on.
+                Err(error) => failed = failed.or(Some(error)),
             }
         }
         if now.as_millis() >= self.settle_at.load(Ordering::Relaxed) {
             self.settle_at.store(now.plus(config.settle_every).as_millis(), Ordering::Relaxed);
             self.settle(held, &open, now).await?;
+        }
+        if let Some(error) = failed {
+            return Err(error.into());
         }
         Ok(if more { Pass::MoreIsDue } else { Pass::NothingMore })
     }
@@ -130,6 +128,35 @@ impl DueSource for Planner {
 impl Planner {
     async fn tx(&self, held: &Held) -> Result<RecordTx, StoreError> {
         self.campaigns.store.begin_record(&held.fence(0, None)).await
+    }
+
+    /// What is to be done for one now. How many recipients were worked on.
+    async fn work_on(
+        &self,
+        held: &Held,
+        OpenCampaign { campaign, has_planned, has_queued }: &OpenCampaign,
+        sending: &Sending,
+        rows_max: u32,
+        now: Timestamp,
+    ) -> Result<u64, StoreError> {
+        let is_over = campaign.expires_at.is_some_and(|end| end <= now);
+        match campaign.state {
+            CampaignState::Scheduled => self.begin(held, campaign, now).await,
+            CampaignState::Cancelled if *has_planned || *has_queued => {
+                self.end(held, campaign, RecipientState::Cancelled, rows_max, now).await
+            }
+            CampaignState::Running | CampaignState::Paused if is_over && *has_planned => {
+                self.end(held, campaign, RecipientState::Expired, rows_max, now).await
+            }
+            CampaignState::Running if !is_over && (*has_planned || *has_queued) => match why_not(sending, campaign) {
+                Some((template, why)) => self.pause(held, campaign, &template, why, now).await,
+                None if *has_planned => self.queue(held, &campaign.id, rows_max, now).await,
+                None => Ok(0),
+            },
+            // Those that go wait for Meta.
+            CampaignState::Running | CampaignState::Cancelled => Ok(0),
+            CampaignState::Draft | CampaignState::Paused | CampaignState::Completed => Ok(0),
+        }
     }
 
     async fn begin(&self, held: &Held, campaign: &Campaign, now: Timestamp) -> Result<u64, StoreError> {
@@ -198,10 +225,11 @@ impl Planner {
         Ok(0)
     }
 
-    async fn settle(&self, held: &Held, open: &[Campaign], now: Timestamp) -> Result<(), StoreError> {
+    async fn settle(&self, held: &Held, open: &[OpenCampaign], now: Timestamp) -> Result<(), StoreError> {
         let mut tx = self.tx(held).await?;
         let mut ended = Vec::new();
-        for campaign in open.iter().filter(|campaign| campaign.state != CampaignState::Scheduled) {
+        let begun = open.iter().map(|open| &open.campaign).filter(|one| one.state != CampaignState::Scheduled);
+        for campaign in begun {
             if tx.settle_campaign(&campaign.id, now).await? {
                 ended.push(&campaign.id);
             }
@@ -215,14 +243,13 @@ impl Planner {
 /// Which template of the campaign's cannot be sent, and why.
 fn why_not(sending: &Sending, campaign: &Campaign) -> Option<(String, &'static str)> {
     let number = sending.numbers.get(&campaign.number)?;
-    let named = || sending.templates_of(number).iter().filter(|template| template.name == campaign.template.name);
+    let languages = languages(sending.templates_of(number), &campaign.template, &sending.policy);
     let name = |language: &str| format!("{}/{}/{language}", number.waba, campaign.template.name);
-    if let Some(paused) = named().find(|template| template.status == TemplateStatus::Paused) {
+    if let Some(paused) = languages.iter().find(|template| template.status == TemplateStatus::Paused) {
         return Some((name(&paused.language), "Meta paused its template"));
     }
-    let is_sendable = |status: &TemplateStatus| matches!(status, TemplateStatus::Approved | TemplateStatus::Flagged);
-    let first = named().next()?;
-    let none_is = !named().any(|template| is_sendable(&template.status));
+    let first = languages.first()?;
+    let none_is = !languages.iter().any(|template| template.status.may_go());
     none_is.then(|| (name(&first.language), "its template may not be sent any more"))
 }
 
@@ -235,23 +262,16 @@ fn sends(batch: &PlannedBatch, now: Timestamp) -> Result<Vec<NewSend>, StoreErro
 fn send(campaign: &Campaign, row: &Planned, now: Timestamp) -> Result<NewSend, StoreError> {
     let id = campaign.id.send_id(row.contact).map_err(|error| StoreError::Invalid(error.to_string()))?;
     let request = SendRequest {
-        id,
-        number: campaign.number.clone(),
-        contact: row.contact,
-        conversation: None,
-        author: Author::Campaign(campaign.id.to_string()),
-        cause: Cause::Event(format!("campaigns/{}", campaign.id)),
-        content: SendContent::Template(TemplateRequest { values: row.values.clone(), ..campaign.template.clone() }),
-        category: None,
-        substitute: None,
-        priority: Priority::Normal,
-        created_at: now,
         expires_at: campaign.expires_at,
-        last_seen: None,
-        force: false,
-        strict_order: false,
-        shorten: false,
-        take_thread: false,
+        ..SendRequest::plain(
+            id,
+            campaign.number.clone(),
+            row.contact,
+            Author::Campaign(campaign.id.to_string()),
+            Cause::Event(format!("campaigns/{}", campaign.id)),
+            SendContent::Template(TemplateRequest { values: row.values.clone(), ..campaign.template.clone() }),
+            now,
+        )
     };
     let ends_at = campaign.expires_at.unwrap_or_else(|| now.plus_millis(SEND_MS));
     Ok(NewSend { request, ends_at, resend_of: None, team: None })

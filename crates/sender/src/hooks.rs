@@ -18,7 +18,8 @@ use waypost_domain::{NumberName, Timestamp, WabaId, phone};
 use waypost_live::Sending;
 use waypost_live::sending::reach;
 use waypost_store::{
-    BarOrigin, BarScope, BarWhat, ChangeRow, Heard, Lift, News, RecordTx, SendBar, StoreError, ToldAt,
+    BarOrigin, BarScope, BarWhat, ChangeRow, Heard, Lift, News, QUALITY, RecordTx, STANDING, SendBar, StoreError,
+    ToldAt,
 };
 
 use crate::metrics;
@@ -165,7 +166,7 @@ impl Teller<'_> {
             return Ok(());
         }
         let name = number.as_str();
-        let Heard::New { before } = self.hear(BarScope::Number, name, "standing", word).await? else { return Ok(()) };
+        let Heard::New { before } = self.hear(BarScope::Number, name, STANDING, word).await? else { return Ok(()) };
         let told_at = self.at.told_at;
         if matches!(standing, Standing::Good | Standing::Barred(_)) {
             self.tx.lift_bars(BarScope::Number, name, Lift::News, told_at).await?;
@@ -182,7 +183,7 @@ impl Teller<'_> {
     /// What customers make of a number: `GREEN`, `YELLOW`, `RED`.
     pub(crate) async fn number_quality(&mut self, number: &NumberName, word: &str) -> Result<(), StoreError> {
         let name = number.as_str();
-        match self.hear(BarScope::Number, name, "quality", word).await? {
+        match self.hear(BarScope::Number, name, QUALITY, word).await? {
             Heard::New { before } if is_worse(word, before.as_deref()) => {
                 self.alert(BarScope::Number, name, "quality", &format!("the number's quality is {word}")).await
             }
@@ -260,7 +261,7 @@ impl Teller<'_> {
     /// Nothing goes from the account's numbers.
     async fn stop(&mut self, event: &str, kind: &str, why: &str) -> Result<(), StoreError> {
         let waba = self.waba.clone();
-        if self.hear(BarScope::Account, waba.as_str(), "standing", event).await? == Heard::Old {
+        if self.hear(BarScope::Account, waba.as_str(), STANDING, event).await? == Heard::Old {
             return Ok(());
         }
         self.bar(BarScope::Account, waba.as_str(), BarWhat::Everything, None, why).await?;
@@ -270,7 +271,7 @@ impl Teller<'_> {
     /// The account is back.
     async fn go_on(&mut self, event: &str) -> Result<(), StoreError> {
         let waba = self.waba.clone();
-        if self.hear(BarScope::Account, waba.as_str(), "standing", event).await? == Heard::Old {
+        if self.hear(BarScope::Account, waba.as_str(), STANDING, event).await? == Heard::Old {
             return Ok(());
         }
         let told_at = self.at.told_at;

@@ -6,7 +6,6 @@ use waypost_domain::send::{
     Author, ButtonParameter, ButtonValue, Cause, FreeForm, Parameter, SendContent, SendId, SendRequest,
     TemplateRequest, Values,
 };
-use waypost_domain::team::Priority;
 use waypost_domain::template::{Layout, ParameterFormat, Quality, Template, TemplateButton, TemplateStatus};
 use waypost_domain::window::{WINDOW_MS, window_end};
 use waypost_domain::{Category, ConsentEntryId, Consents, ContactId, EffectiveConsent, NumberName, Timestamp, Window};
@@ -274,25 +273,15 @@ fn template(category: Category) -> Template {
 }
 
 fn request(now: Timestamp) -> SendRequest {
-    SendRequest {
-        id: SendId::new("order-17").unwrap(),
-        number: NumberName::new("support-es").unwrap(),
-        contact: ContactId::from_uuid(Uuid::from_u128(1)),
-        conversation: None,
-        author: Author::Agent("kim".to_owned()),
-        cause: Cause::Reply,
-        content: SendContent::FreeForm(text("Ahora mismo lo miro.")),
-        category: None,
-        substitute: None,
-        priority: Priority::Normal,
-        created_at: now,
-        expires_at: None,
-        last_seen: None,
-        force: false,
-        strict_order: false,
-        shorten: false,
-        take_thread: false,
-    }
+    SendRequest::plain(
+        SendId::new("order-17").unwrap(),
+        NumberName::new("support-es").unwrap(),
+        ContactId::from_uuid(Uuid::from_u128(1)),
+        Author::Agent("kim".to_owned()),
+        Cause::Reply,
+        SendContent::FreeForm(text("Ahora mismo lo miro.")),
+        now,
+    )
 }
 
 fn contact() -> ContactFacts {

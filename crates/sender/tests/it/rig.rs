@@ -12,7 +12,6 @@ use waypost_domain::send::content::FreeForm;
 use waypost_domain::send::{
     Author, Cause, Parameter, ParameterValue, SendContent, SendId, SendRequest, SendState, TemplateRequest, Values,
 };
-use waypost_domain::team::Priority;
 use waypost_domain::template::{Layout, ParameterFormat, Quality, TemplateStatus};
 use waypost_domain::{
     AliasSet, Category, ConsentEntryId, ContactId, NumberName, PartitionCount, PartitionId, PhoneNumberId, Status,
@@ -188,25 +187,15 @@ impl Rig {
     }
 
     pub(crate) async fn text(&self, id: &str, contact: ContactId) -> SendRequest {
-        SendRequest {
-            id: SendId::new(id).unwrap(),
-            number: name("support"),
+        SendRequest::plain(
+            SendId::new(id).unwrap(),
+            name("support"),
             contact,
-            conversation: None,
-            author: Author::Agent("kim".to_owned()),
-            cause: Cause::Reply,
-            content: SendContent::FreeForm(FreeForm::Text { body: id.to_owned(), preview_url: false }),
-            category: None,
-            substitute: None,
-            priority: Priority::Normal,
-            created_at: self.now().await,
-            expires_at: None,
-            last_seen: None,
-            force: false,
-            strict_order: false,
-            shorten: false,
-            take_thread: false,
-        }
+            Author::Agent("kim".to_owned()),
+            Cause::Reply,
+            SendContent::FreeForm(FreeForm::Text { body: id.to_owned(), preview_url: false }),
+            self.now().await,
+        )
     }
 
     pub(crate) async fn offer(&self, id: &str, contact: ContactId, template: &str) -> SendRequest {
