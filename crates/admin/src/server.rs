@@ -118,7 +118,7 @@ fn services(shared: Shared, replays: Replays) -> Services {
         .serve(ConsentServiceServer::new(Consent { shared: shared.clone() }))
         .serve(ContactServiceServer::new(Contacts { shared: shared.clone() }))
         .serve(DecisionServiceServer::new(Decisions { shared: shared.clone() }))
-        .serve(LimitServiceServer::new(Limits { shared: shared.clone() }))
+        .serve(LimitServiceServer::new(Limits::new(shared.clone())))
         .serve(NumberServiceServer::new(Numbers { shared: shared.clone() }))
         .serve(PolicyServiceServer::new(Policies { shared: shared.clone() }))
         .serve(RuleServiceServer::new(Rules { shared: shared.clone() }))

@@ -180,8 +180,8 @@ impl Sending {
     /// The numbers that a bar is about.
     pub fn barred_numbers(&self, bar: &SendBar) -> impl Iterator<Item = &OurNumber> {
         self.numbers.values().filter(move |number| match bar.scope {
-            // Of a template no more is known here than that it is one of an account.
-            BarScope::App | BarScope::Country | BarScope::Template => true,
+            BarScope::App | BarScope::Country => true,
+            BarScope::Template => bar.name.split_once('/').is_some_and(|(waba, _)| waba == number.waba.as_str()),
             BarScope::Account => bar.name == number.waba.as_str(),
             BarScope::Number => bar.name == number.name.as_str(),
         })

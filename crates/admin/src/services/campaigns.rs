@@ -6,6 +6,8 @@ mod recipients;
 mod texts;
 mod wire;
 
+use std::collections::BTreeMap;
+
 use tonic::Request;
 use waypost_domain::send::{TemplateRequest, Values};
 use waypost_domain::{CampaignName, CampaignState, NumberName, Template, Timestamp};
@@ -16,7 +18,7 @@ use waypost_proto::admin_v1 as v1;
 use waypost_proto::admin_v1::campaign_service_server::CampaignService;
 use waypost_proto::reasons::NUMBER_UNKNOWN;
 use waypost_proto::sends::read_template_name;
-use waypost_store::{Campaign, RecipientState, Store};
+use waypost_store::{Campaign, Store};
 
 use self::wire::{etag, name, wire, wire_progress, wire_recipient};
 use super::titles::add_titles;
@@ -58,7 +60,7 @@ impl Campaigns {
         let size = page::size(request.page_size)?;
         let state = match request.state() {
             v1::CampaignState::Unspecified => None,
-            state => Some(wire::state_of(state).ok_or_else(|| invalid("state", "is not known to this release"))?),
+            state => Some(wire::state_of(state).ok_or_else(unknown_state)?),
         };
         let list = format!("{COLLECTION} {}", request.state);
         let after = page::place(&list, &request.page_token, read_place)?;
@@ -83,10 +85,7 @@ impl Campaigns {
         let (size, id) = (page::size(request.page_size)?, named("parent", &request.parent)?);
         let state = match request.state() {
             v1::CampaignRecipientState::Unspecified => None,
-            state => {
-                let known = RecipientState::ALL.into_iter().find(|known| wire::recipient_state(*known) == state);
-                Some(known.ok_or_else(|| invalid("state", "is not known to this release"))?)
-            }
+            state => Some(wire::recipient_state_of(state).ok_or_else(unknown_state)?),
         };
         let list = format!("recipients {id} {}", request.state);
         let after = page::place(&list, &request.page_token, |place| place.parse().ok())?;
@@ -108,9 +107,14 @@ impl Campaigns {
     /// As they are shown, with the categories of their templates.
     async fn shown(&self, rows: Vec<Campaign>) -> Result<Vec<v1::Campaign>> {
         let mut shown = Vec::with_capacity(rows.len());
+        let mut templates: BTreeMap<NumberName, Vec<Template>> = BTreeMap::new();
         for row in rows {
-            let templates = templates_of(&self.shared.store, &row.number).await?.unwrap_or_default();
-            let languages = templates.iter().filter(|template| template.name == row.template.name);
+            if !templates.contains_key(&row.number) {
+                let found = templates_of(&self.shared.store, &row.number).await?.unwrap_or_default();
+                templates.insert(row.number.clone(), found);
+            }
+            let of_number = templates.get(&row.number).map_or(&[][..], Vec::as_slice);
+            let languages = of_number.iter().filter(|template| template.name == row.template.name);
             let category = languages.map(|template| template.category).max();
             shown.push(wire(&row, category));
         }
@@ -179,11 +183,23 @@ async fn locked(tx: &mut Tx, id: &CampaignName, given: &str) -> Result<Campaign>
     Ok(campaign)
 }
 
+/// Writes it, and what was changed. As it is now.
+async fn keep(tx: &mut Tx, campaign: &mut Campaign, before: &v1::Campaign) -> Result<v1::Campaign> {
+    tx.update_campaign(campaign).await?;
+    let after = wire(campaign, None);
+    tx.record(&after.name, Some(before), Some(&after));
+    Ok(after)
+}
+
 fn require_draft(campaign: &Campaign, done: &str) -> Result<()> {
     if campaign.state == CampaignState::Draft {
         return Ok(());
     }
     Err(wrong_state(campaign, &format!("only drafts can be {done}")))
+}
+
+fn unknown_state() -> CallError {
+    invalid("state", "is not known to this release")
 }
 
 fn wrong_state(campaign: &Campaign, rule: &str) -> CallError {

@@ -1,6 +1,7 @@
 //! How much may be sent, what waits, and what may not be sent for now.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use tonic::Request;
 use waypost_grpc::error::{check_etag, invalid, not_found};
@@ -9,14 +10,16 @@ use waypost_grpc::{Mutation, Result, Tx, change, page, serve};
 use waypost_live::{PORTFOLIO, Sending, SendingLive};
 use waypost_proto::admin_v1 as v1;
 use waypost_proto::admin_v1::limit_service_server::LimitService;
-use waypost_store::{BarKey, BarScope, PortfolioUse, QueuedSends, SendBar};
+use waypost_store::{BarKey, BarScope, PortfolioUse, QUALITY, QueuedSends, STANDING, SendBar};
 
 use crate::Shared;
 
 const COLLECTION: &str = "bars";
 
 pub(crate) struct Limits {
-    pub(crate) shared: Shared,
+    shared: Shared,
+    /// Read again at each call, as far as it has changed.
+    sending: Arc<SendingLive>,
 }
 
 serve! { LimitService for Limits {
@@ -26,16 +29,21 @@ serve! { LimitService for Limits {
 }}
 
 impl Limits {
+    pub(crate) fn new(shared: Shared) -> Self {
+        let sending = SendingLive::new(shared.store.clone());
+        Self { shared, sending }
+    }
+
     async fn get_limits(&self, _request: Request<v1::GetLimitsRequest>) -> Result<v1::GetLimitsResponse> {
         let store = &self.shared.store;
-        let (sending, now) = (SendingLive::open(store.clone()).await?.current(), store.now().await?);
+        self.sending.refresh().await?;
+        let (sending, now) = (self.sending.current(), store.now().await?);
         let portfolio = store.portfolio_use(PORTFOLIO, now).await?;
         let queued = store.queued_sends().await?;
-        let mut standing = store.told(BarScope::Number, "standing").await?;
-        let mut quality = store.told(BarScope::Number, "quality").await?;
-        let names: Vec<String> = sending.numbers.keys().map(ToString::to_string).collect();
+        let mut standing = store.told(BarScope::Number, STANDING).await?;
+        let mut quality = store.told(BarScope::Number, QUALITY).await?;
         let mut numbers: BTreeMap<String, v1::NumberLimits> = BTreeMap::new();
-        for name in names {
+        for name in sending.numbers.keys().map(ToString::to_string) {
             let limits = v1::NumberLimits {
                 number: format!("numbers/{name}"),
                 quality: quality.remove(&name).unwrap_or_default(),

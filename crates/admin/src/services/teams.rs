@@ -181,6 +181,11 @@ async fn delete(tx: &mut Tx, name: TeamName, etag: String, waiting: u64) -> Resu
     if row.in_rules {
         return Err(precondition("TEAM_IN_USE", &resource, format!("the rules in force name {resource}")));
     }
+    if row.team.confidential {
+        let message =
+            format!("what was said with {resource} is withheld while it is there: make it not confidential first");
+        return Err(precondition("TEAM_CONFIDENTIAL", &resource, message));
+    }
     let others = tx.teams().await?;
     let names_it = |other: &&TeamRow| [&other.team.overflow_team, &other.parent].contains(&&Some(name.clone()));
     if let Some(other) = others.iter().find(names_it) {

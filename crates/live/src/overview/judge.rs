@@ -80,22 +80,22 @@ fn of_shards(facts: &Facts, shards: &[ShardOverview]) -> Vec<Problem> {
     let Some(stored) = &facts.stored else { return Vec::new() };
     let work: Vec<&Work> = facts.watched.work.iter().filter(|work| !work.is_missed_only_when_waiting).collect();
     let is_of = |shard: &&ShardOverview| work.iter().any(|work| work.component == shard.component);
-    let shards: Vec<ShardOverview> = shards.iter().filter(is_of).cloned().collect();
+    let shards: Vec<&ShardOverview> = shards.iter().filter(is_of).collect();
     let all: usize = work.iter().map(|work| work.queues.len()).sum();
     let named = |shards: &[&ShardOverview]| {
-        let of = |work: &&&Work| shards.iter().any(|shard| shard.component == work.component);
-        work.iter().filter(of).map(|work| work.component).collect::<Vec<_>>().join(", ")
+        let of = |work: &&Work| shards.iter().any(|shard| shard.component == work.component);
+        work.iter().copied().filter(of).map(|work| work.component).collect::<Vec<_>>().join(", ")
     };
     let mut problems = Vec::new();
     for owner in shards.iter().filter_map(|shard| shard.gone.as_ref()).collect::<BTreeSet<_>>() {
-        let lost: Vec<_> = shards.iter().filter(|shard| shard.gone.as_ref() == Some(owner)).collect();
+        let lost: Vec<_> = shards.iter().copied().filter(|shard| shard.gone.as_ref() == Some(owner)).collect();
         let end = lost.iter().map(|shard| shard.expires_at).max().unwrap_or(stored.now);
         let what = format!("{owner} is gone: nobody works on its {} partitions of {}", lost.len(), named(&lost));
         let wait_s = end.millis_since(stored.now) / 1_000 + 1;
         let remedy = format!("another process takes over within {wait_s} s; else {start}");
         problems.push(problem(what, None, remedy));
     }
-    let idle: Vec<_> = shards.iter().filter(|shard| shard.owner.is_none() && shard.gone.is_none()).collect();
+    let idle: Vec<_> = shards.iter().copied().filter(|shard| shard.owner.is_none() && shard.gone.is_none()).collect();
     if !idle.is_empty() {
         // A lease that was given back has no end.
         let since = idle.iter().map(|shard| shard.expires_at).filter(|end| end.as_millis() > 0).min();

@@ -2,16 +2,17 @@
 
 use tonic::Request;
 use waypost_domain::campaign::CampaignStep;
-use waypost_domain::template::TemplateStatus;
-use waypost_domain::{CampaignName, CampaignState, Template, Timestamp};
+use waypost_domain::{CampaignName, CampaignState, Timestamp};
 use waypost_grpc::error::{invalid, not_found, precondition};
 use waypost_grpc::fields::from_wire_time;
 use waypost_grpc::{Mutation, Result, Tx, change};
+use waypost_policy::languages;
 use waypost_proto::admin_v1 as v1;
 use waypost_store::{Campaign, RecipientState, Store};
 
 use super::wire::{name, wire};
-use super::{Campaigns, locked, named, templates_of, wrong_state};
+use super::{Campaigns, keep, locked, named, templates_of, wrong_state};
+use crate::services::policy::in_force;
 
 const REASON_CHARS_MAX: usize = 500;
 
@@ -41,9 +42,6 @@ impl Campaigns {
         let campaign = store.campaign(&id).await?.ok_or_else(|| not_found(name(&id)))?;
         if campaign.state == CampaignState::Draft {
             is_ready(store, &campaign).await?;
-        }
-        if at.is_some_and(|at| campaign.expires_at.is_some_and(|end| at >= end)) {
-            return Err(invalid("start_time", "must be before the campaign expires"));
         }
         let moving = Move { id, etag: request.etag, kind: Kind::Start { at } };
         let started = change(store, mutation, move |tx| {
@@ -108,16 +106,20 @@ async fn moved(tx: &mut Tx, Move { id, etag, kind }: Move) -> Result<v1::Campaig
     };
     campaign.state = campaign.state.step(step).ok_or_else(|| wrong_state(&campaign, rule))?;
     match kind {
-        Kind::Start { at } => campaign.start_at = Some(at.filter(|at| *at > now).unwrap_or(now)),
+        Kind::Start { at } => {
+            let start_at = at.filter(|at| *at > now).unwrap_or(now);
+            if campaign.expires_at.is_some_and(|end| start_at >= end) {
+                return Err(invalid("start_time", "must be before the campaign expires"));
+            }
+            campaign.start_at = Some(start_at);
+        }
         Kind::Resume => campaign.note.clear(),
         Kind::Pause { reason } | Kind::Cancel { reason } => campaign.note = reason,
     }
-    tx.update_campaign(&mut campaign).await?;
+    let after = keep(tx, &mut campaign, &before).await?;
     if campaign.state == CampaignState::Paused {
         tx.wake_behind_campaign(&campaign.id, now).await?;
     }
-    let after = wire(&campaign, None);
-    tx.record(&after.name, Some(&before), Some(&after));
     Ok(after)
 }
 
@@ -129,11 +131,8 @@ async fn is_ready(store: &Store, campaign: &Campaign) -> Result<()> {
         return Err(precondition("NO_RECIPIENTS", name(&campaign.id), message));
     }
     let templates = templates_of(store, &campaign.number).await?.unwrap_or_default();
-    let is_sendable = |template: &Template| {
-        template.name == campaign.template.name
-            && matches!(template.status, TemplateStatus::Approved | TemplateStatus::Flagged)
-    };
-    if templates.iter().any(is_sendable) {
+    let languages = languages(&templates, &campaign.template, &in_force(store).await?);
+    if languages.iter().any(|template| template.status.may_go()) {
         return Ok(());
     }
     let message = "Meta has not approved the template, or has stopped it";

@@ -15,10 +15,10 @@ use waypost_policy::verdict::Finding;
 use waypost_proto::admin_v1 as v1;
 use waypost_proto::rule_set::FieldViolations;
 use waypost_proto::sends::{Recipient, read_recipient, read_values};
-use waypost_store::{Campaign, NewRecipient, RecipientProblem, Store};
+use waypost_store::{NewRecipient, RecipientProblem, Store};
 
 use super::wire::{name, wire, wire_problem};
-use super::{Campaigns, locked, named, require_draft, templates_of, texts};
+use super::{Campaigns, keep, locked, named, require_draft, templates_of, texts};
 use crate::services::policy::in_force;
 
 /// Rows of a call.
@@ -107,13 +107,6 @@ async fn add(
         keep(tx, &mut campaign, &before).await?;
     }
     Ok(answer)
-}
-
-async fn keep(tx: &mut Tx, campaign: &mut Campaign, before: &v1::Campaign) -> Result<()> {
-    tx.update_campaign(campaign).await?;
-    let after = wire(campaign, None);
-    tx.record(&after.name, Some(before), Some(&after));
-    Ok(())
 }
 
 fn problem(field: &str, problem: impl Into<String>) -> RecipientProblem {

@@ -79,7 +79,12 @@ pub(super) fn wire_progress(figures: &CampaignFigures) -> v1::CampaignProgress {
     }
 }
 
-pub(super) const fn recipient_state(state: RecipientState) -> v1::CampaignRecipientState {
+/// `None`: unspecified.
+pub(super) fn recipient_state_of(wanted: v1::CampaignRecipientState) -> Option<RecipientState> {
+    RecipientState::ALL.into_iter().find(|known| recipient_state(*known) == wanted)
+}
+
+const fn recipient_state(state: RecipientState) -> v1::CampaignRecipientState {
     match state {
         RecipientState::Planned => v1::CampaignRecipientState::Planned,
         RecipientState::Queued => v1::CampaignRecipientState::Queued,
