@@ -2,11 +2,12 @@
 //! conversations.
 //!
 //! A call passes the gate of `waypost-grpc` first, with the table in `roles`; what comes off a queue has the author that the
-//! broker vouches for ([`requests`]). A request to send is then read, its contact and
-//! conversation are found, and it is kept in the store under its own id: whoever holds the lease on its number attempts it.
+//! broker vouches for ([`requests`]). A request to send is then read, its contact and conversation are found, and it is kept in
+//! the store under its own id: whoever holds the lease on its number attempts it.
 //! Must never judge whether something may go, nor give a message to WhatsApp itself; only that a message was read, of which
 //! nothing is kept, it says at once.
 
+mod confidential;
 mod conversations;
 mod messages;
 pub mod metrics;

@@ -22,6 +22,7 @@ use waypost_proto::sends::{author_of, read_recipient, read_send, state_of, wire_
 use waypost_store::{NewSend, SendFilter, SendRow};
 
 use crate::Shared;
+use crate::confidential::Withheld;
 
 const COLLECTION: &str = "messages";
 
@@ -51,7 +52,8 @@ impl Messages {
     async fn get_message(&self, request: Request<v1::GetMessageRequest>) -> Result<v1::GetMessageResponse> {
         let caller = Caller::of(&request)?;
         let row = self.of_name(&caller, "name", &request.get_ref().name).await?;
-        Ok(v1::GetMessageResponse { message: Some(self.shown(row).await?) })
+        let withheld = Withheld::from(&caller, &self.shared).await?;
+        Ok(v1::GetMessageResponse { message: Some(self.shown(&withheld, row).await?) })
     }
 
     async fn list_messages(&self, request: Request<v1::ListMessagesRequest>) -> Result<v1::ListMessagesResponse> {
@@ -64,7 +66,8 @@ impl Messages {
         let before = page::place(&list, &page_token, |place| place.parse().ok())?;
         let mut rows = self.shared.store.sends(&filter, before, size.saturating_add(1)).await?;
         let next_page_token = page::cut(&list, &mut rows, size, |row| row.place.to_string());
-        Ok(v1::ListMessagesResponse { messages: self.all_shown(rows).await?, next_page_token })
+        let withheld = Withheld::from(&caller, &self.shared).await?;
+        Ok(v1::ListMessagesResponse { messages: self.all_shown(&withheld, rows).await?, next_page_token })
     }
 
     async fn cancel_message(&self, request: Request<v1::CancelMessageRequest>) -> Result<v1::CancelMessageResponse> {
@@ -86,7 +89,8 @@ impl Messages {
             }
             None => return Err(not_found(name)),
         }
-        Ok(v1::CancelMessageResponse { message: Some(self.shown(row).await?) })
+        let withheld = Withheld::from(&caller, &self.shared).await?;
+        Ok(v1::CancelMessageResponse { message: Some(self.shown(&withheld, row).await?) })
     }
 
     async fn resend_message(&self, request: Request<v1::ResendMessageRequest>) -> Result<v1::ResendMessageResponse> {
@@ -96,6 +100,9 @@ impl Messages {
         let row = self.of_name(&caller, "name", &name).await?;
         if row.is_forgotten {
             return Err(precondition("CONTENT_FORGOTTEN", name, "what it said is not kept any more"));
+        }
+        if Withheld::from(&caller, &self.shared).await?.has(row.team.as_ref()) {
+            return Err(precondition("CONTENT_WITHHELD", name, "what it said is a confidential team's"));
         }
         if id == row.request.id {
             return Err(invalid("send_id", "must be another than that of the message: it is a new one"));
@@ -123,7 +130,7 @@ impl Messages {
     async fn kept(&self, send: NewSend, validate_only: bool) -> Result<(v1::Message, bool)> {
         if !validate_only {
             let (row, existed) = self.keep(send).await?;
-            return Ok((self.shown(row).await?, existed));
+            return Ok((self.shown(&Withheld::NOTHING, row).await?, existed));
         }
         let existed = self.known(&send).await?.is_some();
         let record = self.judged(&send).await?;

@@ -1,9 +1,6 @@
 //! Entries of a transcript as they are shown, and to whom their content is not.
 
-use std::collections::BTreeSet;
-
-use waypost_domain::{Conversation, TeamName};
-use waypost_grpc::Role::Compliance;
+use waypost_domain::Conversation;
 use waypost_grpc::fields::{team_name, wire_time};
 use waypost_grpc::titles::titles;
 use waypost_grpc::{Caller, Result};
@@ -13,6 +10,7 @@ use waypost_store::{TranscriptEntry, TranscriptKind, TranscriptRow};
 
 use super::Conversations;
 use super::sent::sent;
+use crate::confidential::Withheld;
 
 type Content = v1::entry::Content;
 
@@ -24,7 +22,7 @@ impl Conversations {
         conversation: &Conversation,
         rows: Vec<TranscriptEntry>,
     ) -> Result<Vec<v1::Entry>> {
-        let confidential = self.confidential().await?;
+        let withheld = Withheld::from(caller, &self.shared).await?;
         let mut entries = Vec::with_capacity(rows.len());
         for row in &rows {
             let (kind, at, team) = match row {
@@ -32,8 +30,7 @@ impl Conversations {
                 TranscriptEntry::Sent(row) => (v1::EntryKind::Sent, row.request.created_at, &row.team),
             };
             // Of what no team had, whoever has the conversation now decides.
-            let team = team.as_ref().or(conversation.team.as_ref());
-            let withheld = team.is_some_and(|team| confidential.contains(team) && !is_let_in(caller, team));
+            let withheld = withheld.has(team.as_ref().or(conversation.team.as_ref()));
             let content = match row {
                 _ if withheld => None,
                 TranscriptEntry::Received(row) => received(row).map(Content::Received),
@@ -42,18 +39,13 @@ impl Conversations {
             entries.push(v1::Entry {
                 kind: kind.into(),
                 time: Some(wire_time(at)),
-                team: team.map(team_name).unwrap_or_default(),
+                team: team.as_ref().map(team_name).unwrap_or_default(),
                 withheld,
                 content,
             });
         }
         self.entitle(&mut entries).await?;
         Ok(entries)
-    }
-
-    async fn confidential(&self) -> Result<BTreeSet<TeamName>> {
-        let teams = self.shared.store.teams().await?.into_iter();
-        Ok(teams.filter(|team| team.confidential).map(|team| team.name).collect())
     }
 
     /// Adds what people call the authors.
@@ -71,12 +63,6 @@ impl Conversations {
         }
         Ok(())
     }
-}
-
-/// Whether the content of a confidential team is for them: for its own agents, and for compliance.
-fn is_let_in(caller: &Caller, team: &TeamName) -> bool {
-    let is_member = caller.bound_to.as_ref().is_some_and(|teams| teams.contains(team));
-    is_member || caller.has_any(&[Compliance])
 }
 
 const fn received_kind(kind: TranscriptKind) -> v1::EntryKind {

@@ -94,23 +94,16 @@ impl Scene {
     /// Somebody of the team answers.
     async fn answered(&self, talk: &Conversation, body: &str, at_ms: i64, team: &str) {
         let request = SendRequest {
-            id: SendId::new(format!("at-{at_ms}")).unwrap(),
-            number: talk.number.clone(),
-            contact: talk.contact,
             conversation: Some(talk.id),
-            author: Author::Agent("tokens/0190a0a0-0000-7000-8000-000000000001".to_owned()),
-            cause: Cause::Reply,
-            content: SendContent::FreeForm(FreeForm::Text { body: body.to_owned(), preview_url: false }),
-            category: None,
-            substitute: None,
-            priority: Priority::Normal,
-            created_at: at(at_ms),
-            expires_at: None,
-            last_seen: None,
-            force: false,
-            strict_order: false,
-            shorten: false,
-            take_thread: false,
+            ..SendRequest::plain(
+                SendId::new(format!("at-{at_ms}")).unwrap(),
+                talk.number.clone(),
+                talk.contact,
+                Author::Agent("tokens/0190a0a0-0000-7000-8000-000000000001".to_owned()),
+                Cause::Reply,
+                SendContent::FreeForm(FreeForm::Text { body: body.to_owned(), preview_url: false }),
+                at(at_ms),
+            )
         };
         let send = NewSend { request, ends_at: at(i64::MAX / 2), resend_of: None, team: Some(name(team)) };
         self.store().keep_sends(&[send]).await.unwrap();

@@ -71,7 +71,9 @@ impl Messages {
         };
         if caller.bound_to.is_some() {
             let team = conversation.as_ref().and_then(|conversation| conversation.team.as_ref());
-            if !team.is_some_and(|team| caller.may_see(team)) {
+            let is_theirs = team.is_some_and(|team| caller.may_see(team));
+            // What was kept while they had it is the same when it comes again, whoever has it by now.
+            if !is_theirs && self.kept_before(&request).await?.is_none() {
                 return Err(not_theirs(conversation.as_ref()));
             }
         }
@@ -81,11 +83,15 @@ impl Messages {
         Ok(NewSend { request, ends_at, resend_of, team })
     }
 
+    /// Its author's request of this id, if there was one.
+    async fn kept_before(&self, request: &SendRequest) -> Result<Option<SendRequest>> {
+        let row = self.row(&request.id).await?.map(|row| row.request);
+        Ok(row.filter(|row| row.author == request.author && row.number == request.number))
+    }
+
     /// Of the same request, if it was kept before: its conversation may have ended since.
     async fn conversation_before(&self, request: &SendRequest) -> Result<Option<OwnedConversation>> {
-        let row = self.row(&request.id).await?.map(|row| row.request);
-        let same = row.filter(|row| row.author == request.author && row.number == request.number);
-        match same.and_then(|row| row.conversation) {
+        match self.kept_before(request).await?.and_then(|row| row.conversation) {
             Some(id) => Ok(self.shared.store.owned_conversation(id).await?),
             None => Ok(None),
         }

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use waypost_bus::topology::is_ours;
 use waypost_bus::{Address, Bus, CORRELATION_HEADER, Message, Publication, REPLY_TO_HEADER};
 use waypost_domain::send::{SendId, SendState};
 use waypost_proto::sends::{ANSWER_CONTENT_TYPE, ANSWER_KIND, SendAnswer, SendError};
@@ -12,28 +13,27 @@ use crate::metrics;
 
 /// For all answers of a batch.
 const TIMEOUT: Duration = Duration::from_secs(2);
-/// What the names of our own queues begin with: an answer in one would be taken for what is read there.
-const OURS: [&str; 2] = ["wa.", "team."];
 /// RabbitMQ's names for a channel that waits for answers itself, without a queue. What is published to one is always returned.
 const DIRECT: &str = "amq.rabbitmq.reply-to.";
 
 /// The queue that an answer shall go to, if one is wanted.
 pub(super) fn reply_to(message: &Message) -> Result<Option<&str>, Refusal> {
     let queue = message.headers.get(REPLY_TO_HEADER).map(String::as_str).filter(|queue| !queue.is_empty());
-    if queue.is_some_and(|queue| OURS.iter().any(|ours| queue.starts_with(ours))) {
+    // An answer in one would be taken for what is read there.
+    if queue.is_some_and(is_ours) {
         let problem = "must name a queue of your own: no answer goes to the queues of Waypost";
         return Err(Refusal::new("reply-to", "REPLY_TO_NOT_ALLOWED", problem));
     }
     Ok(queue)
 }
 
-/// The answer, where one is wanted and may go there.
+/// The answer to a request, in the queue that it names.
 pub(super) fn answer(
+    queue: &str,
     message: &Message,
     send_id: Option<&SendId>,
     outcome: Result<SendState, &Refusal>,
-) -> Option<Publication> {
-    let queue = reply_to(message).ok().flatten()?;
+) -> Publication {
     let outcome = outcome.map_err(|Refusal { field, reason, message }| SendError { field, reason, message });
     let body = SendAnswer { send_id, outcome }.encode();
     let named = message.headers.get(CORRELATION_HEADER).unwrap_or(&message.id);
@@ -46,7 +46,7 @@ pub(super) fn answer(
         headers: headers.collect(),
         body,
     };
-    Some(Publication { address: Address::reply(queue), message: answer })
+    Publication { address: Address::reply(queue), message: answer }
 }
 
 /// Gives them, as well as that is possible at once.

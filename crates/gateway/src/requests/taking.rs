@@ -121,10 +121,8 @@ impl Taking {
     }
 
     async fn answer(&self, message: &Message, taken: &Taken) -> Result<Option<Publication>, HandleError> {
-        if !matches!(reply_to(message), Ok(Some(_))) {
-            return Ok(None);
-        }
-        Ok(match taken {
+        let Ok(Some(queue)) = reply_to(message) else { return Ok(None) };
+        Ok(Some(match taken {
             Ok((id, stored)) => {
                 let state = match stored {
                     StoredSend::New => SendState::Queued,
@@ -133,10 +131,10 @@ impl Taking {
                         row.map_or(SendState::Queued, |row| row.progress.state)
                     }
                 };
-                answer(message, Some(id), Ok(state))
+                answer(queue, message, Some(id), Ok(state))
             }
-            Err(refusal) => answer(message, id_of(&message.body).as_ref(), Err(refusal)),
-        })
+            Err(refusal) => answer(queue, message, id_of(&message.body).as_ref(), Err(refusal)),
+        }))
     }
 }
 

@@ -2793,7 +2793,7 @@ pub struct Campaign {
     /// Why it was paused or cancelled.
     #[prost(string, tag = "14")]
     pub reason: ::prost::alloc::string::String,
-    /// Changes with every change by a person.
+    /// Changes with every change by a person, and when it is paused.
     #[prost(string, tag = "15")]
     pub etag: ::prost::alloc::string::String,
     /// Only of a campaign that was asked for by its name.
@@ -5608,8 +5608,8 @@ pub mod limit_service_client {
         ) -> Call<super::ListBarsResponse> {
             call(&self.0, "/waypost.admin.v1.LimitService/ListBars", &request)
         }
-        /// Lifts a bar before its time, e.g. after Meta's support has said that the reason is gone. What it had put off is due at once.
-        /// Where Meta refuses again, the bar is back.
+        /// Lifts a bar before its time, e.g. after Meta's support has said that the reason is gone. What it had put off is due at once, or
+        /// within five minutes where the bar had no end. Where Meta refuses again, the bar is back.
         pub fn lift_bar(
             &self,
             request: super::LiftBarRequest,
@@ -5635,8 +5635,8 @@ pub mod limit_service_server {
             &self,
             request: tonic::Request<super::ListBarsRequest>,
         ) -> Result<tonic::Response<super::ListBarsResponse>, tonic::Status>;
-        /// Lifts a bar before its time, e.g. after Meta's support has said that the reason is gone. What it had put off is due at once.
-        /// Where Meta refuses again, the bar is back.
+        /// Lifts a bar before its time, e.g. after Meta's support has said that the reason is gone. What it had put off is due at once, or
+        /// within five minutes where the bar had no end. Where Meta refuses again, the bar is back.
         async fn lift_bar(
             &self,
             request: tonic::Request<super::LiftBarRequest>,

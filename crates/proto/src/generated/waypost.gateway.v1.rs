@@ -5,7 +5,7 @@ pub struct Message {
     #[prost(string, tag = "1")]
     pub name: ::prost::alloc::string::String,
     /// As it was asked for; `to` has the contact that it was found to be. What goes in its place is in the verdict. The content, and
-    /// the verdict, of one that has ended are kept for `retention.bodies_days`.
+    /// the verdict, of one that has ended are kept for `retention.bodies_days`; those of a confidential team are absent for others.
     #[prost(message, optional, tag = "2")]
     pub request: ::core::option::Option<crate::sends_v1::SendRequest>,
     #[prost(enumeration = "MessageState", tag = "3")]
@@ -475,7 +475,7 @@ pub mod message_service_client {
         }
         /// A person sends again what did not arrive: a new send with a verdict of its own. Refused for one that waits for its turn
         /// (MESSAGE_NOT_ENDED), and for one that the customer may have (MESSAGE_MAY_HAVE_ARRIVED), unless it is forced; and for one whose
-        /// content is not kept any more (CONTENT_FORGOTTEN).
+        /// content is not kept any more (CONTENT_FORGOTTEN), or is a confidential team's (CONTENT_WITHHELD).
         pub fn resend_message(
             &self,
             request: super::ResendMessageRequest,
@@ -525,7 +525,7 @@ pub mod message_service_server {
         ) -> Result<tonic::Response<super::CancelMessageResponse>, tonic::Status>;
         /// A person sends again what did not arrive: a new send with a verdict of its own. Refused for one that waits for its turn
         /// (MESSAGE_NOT_ENDED), and for one that the customer may have (MESSAGE_MAY_HAVE_ARRIVED), unless it is forced; and for one whose
-        /// content is not kept any more (CONTENT_FORGOTTEN).
+        /// content is not kept any more (CONTENT_FORGOTTEN), or is a confidential team's (CONTENT_WITHHELD).
         async fn resend_message(
             &self,
             request: tonic::Request<super::ResendMessageRequest>,
