@@ -164,7 +164,7 @@ async fn create(args: CampaignCreateArgs) -> Result<(), Failure> {
     };
     let made = client(&args.server).await?.create_campaign(request).await?.into_inner().campaign;
     if !args.whom.says_who() {
-        return print_one(args.server.json, &made.unwrap_or_default());
+        return changed(&args.server, made);
     }
     let (whom, server) = (args.whom, args.server);
     adding::add(CampaignAddArgs { campaign: id, whom, from_line: 1, validate_only: false, server }).await
@@ -218,9 +218,7 @@ async fn start(args: CampaignStartArgs) -> Result<(), Failure> {
         validate_only: args.edit.validate_only,
         request_id: String::new(),
     };
-    let server = args.edit.server;
-    let started = client(&server).await?.start_campaign(request).await?.into_inner().campaign;
-    print_one(server.json, &started.unwrap_or_default())
+    changed(&args.edit.server, client(&args.edit.server).await?.start_campaign(request).await?.into_inner().campaign)
 }
 
 async fn pause(args: CampaignStopArgs) -> Result<(), Failure> {
@@ -231,9 +229,7 @@ async fn pause(args: CampaignStopArgs) -> Result<(), Failure> {
         validate_only: args.edit.validate_only,
         request_id: String::new(),
     };
-    let server = args.edit.server;
-    let paused = client(&server).await?.pause_campaign(request).await?.into_inner().campaign;
-    print_one(server.json, &paused.unwrap_or_default())
+    changed(&args.edit.server, client(&args.edit.server).await?.pause_campaign(request).await?.into_inner().campaign)
 }
 
 async fn resume(args: CampaignEditArgs) -> Result<(), Failure> {
@@ -243,9 +239,7 @@ async fn resume(args: CampaignEditArgs) -> Result<(), Failure> {
         validate_only: args.edit.validate_only,
         request_id: String::new(),
     };
-    let server = args.edit.server;
-    let resumed = client(&server).await?.resume_campaign(request).await?.into_inner().campaign;
-    print_one(server.json, &resumed.unwrap_or_default())
+    changed(&args.edit.server, client(&args.edit.server).await?.resume_campaign(request).await?.into_inner().campaign)
 }
 
 async fn cancel(args: CampaignStopArgs) -> Result<(), Failure> {
@@ -256,9 +250,11 @@ async fn cancel(args: CampaignStopArgs) -> Result<(), Failure> {
         validate_only: args.edit.validate_only,
         request_id: String::new(),
     };
-    let server = args.edit.server;
-    let cancelled = client(&server).await?.cancel_campaign(request).await?.into_inner().campaign;
-    print_one(server.json, &cancelled.unwrap_or_default())
+    changed(&args.edit.server, client(&args.edit.server).await?.cancel_campaign(request).await?.into_inner().campaign)
+}
+
+fn changed(server: &ServerArgs, campaign: Option<v1::Campaign>) -> Result<(), Failure> {
+    print_one(server.json, &campaign.unwrap_or_default())
 }
 
 async fn delete(args: CampaignEditArgs) -> Result<(), Failure> {

@@ -25,6 +25,7 @@ pub mod output;
 mod parts;
 mod piped;
 mod policy;
+mod rows;
 mod rules;
 pub mod secret_file;
 mod send;

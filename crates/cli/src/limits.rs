@@ -35,7 +35,7 @@ pub struct LimitBarsArgs {
 #[command(after_help = "Example:
   waypost limits lift bars/number/support-es/templates/answer
 
-What the bar had put off is due at once.")]
+What the bar had put off is due at once, or within five minutes where it had no end.")]
 pub struct LimitLiftArgs {
     /// The bar, as the list shows it: bars/SCOPE/OF/WHAT/ORIGIN
     bar: String,

@@ -20,24 +20,24 @@ pub(crate) fn span(text: &str) -> Result<Duration, &'static str> {
 
 /// A time, or how long ago it was.
 pub(crate) fn since(text: &str) -> Result<SystemTime, &'static str> {
-    const EXPECTED: &str = "expected a time such as 2026-12-01T09:00:00+01:00, or a number and m, h or d, e.g. 2h";
-    if let Some(at) = parse_instant(text) {
-        let after = Duration::from_millis(u64::try_from(at.as_millis()).map_err(|_| EXPECTED)?);
-        return Ok(SystemTime::UNIX_EPOCH + after);
-    }
-    let ago = span(text).map_err(|_| EXPECTED)?;
-    SystemTime::now().checked_sub(ago).ok_or(EXPECTED)
+    instant(text, |now, ago| now.checked_sub(ago))
 }
 
 /// A time, or in how long it is.
 pub(crate) fn ahead(text: &str) -> Result<SystemTime, &'static str> {
+    instant(text, |now, wait| now.checked_add(wait))
+}
+
+fn instant(
+    text: &str,
+    from_now: impl Fn(SystemTime, Duration) -> Option<SystemTime>,
+) -> Result<SystemTime, &'static str> {
     const EXPECTED: &str = "expected a time such as 2026-12-01T09:00:00+01:00, or a number and m, h or d, e.g. 2h";
     if let Some(at) = parse_instant(text) {
         let after = Duration::from_millis(u64::try_from(at.as_millis()).map_err(|_| EXPECTED)?);
         return Ok(SystemTime::UNIX_EPOCH + after);
     }
-    let after = span(text).map_err(|_| EXPECTED)?;
-    SystemTime::now().checked_add(after).ok_or(EXPECTED)
+    from_now(SystemTime::now(), span(text).map_err(|_| EXPECTED)?).ok_or(EXPECTED)
 }
 
 #[cfg(test)]

@@ -23,11 +23,11 @@ struct Added {
     added: u64,
     rejected: u64,
     skipped: u64,
-    problems: Vec<Problem>,
+    problems: Vec<Rejected>,
 }
 
 #[derive(Debug, Serialize)]
-struct Problem {
+struct Rejected {
     /// Of the file; absent for a query.
     #[serde(skip_serializing_if = "Option::is_none")]
     line: Option<u64>,
@@ -88,7 +88,9 @@ impl Adding {
                     lines.push(row.line);
                     recipients.push(recipient);
                 }
-                Err((field, problem)) => self.reject(Problem { line: Some(row.line), field, problem }),
+                Err(problem) => {
+                    self.reject(Rejected { line: Some(row.line), field: problem.field, problem: problem.problem })
+                }
             }
         }
         if recipients.is_empty() {
@@ -128,11 +130,11 @@ impl Adding {
         self.added.added += u64::from(answer.added);
         self.added.skipped += u64::from(answer.skipped);
         for one in answer.problems {
-            self.reject(Problem { line: line(one.index), field: one.field, problem: one.description });
+            self.reject(Rejected { line: line(one.index), field: one.field, problem: one.description });
         }
     }
 
-    fn reject(&mut self, problem: Problem) {
+    fn reject(&mut self, problem: Rejected) {
         self.added.rejected += 1;
         if self.added.problems.len() < SHOWN_MAX {
             self.added.problems.push(problem);
@@ -145,7 +147,7 @@ impl Adding {
         if is_json {
             output::line(&json!(self.added).to_string())?;
         } else {
-            for Problem { line, field, problem } in problems {
+            for Rejected { line, field, problem } in problems {
                 let line = line.map(|line| format!("line {line}: ")).unwrap_or_default();
                 let field = if field.is_empty() { String::new() } else { format!("{field}: ") };
                 output::line(&format!("{line}{field}{problem}"))?;

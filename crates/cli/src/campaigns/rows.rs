@@ -1,7 +1,5 @@
 //! The rows of a file of recipients: CSV with a header, or a JSON object a line. What cannot be read is one row's matter.
 
-use std::fs::File;
-use std::io::{BufRead, BufReader};
 use std::path::Path;
 
 use waypost_proto::admin_v1 as v1;
@@ -9,13 +7,14 @@ use waypost_proto::sends::{FieldViolations, parse_recipient};
 use waypost_proto::sends_v1 as sends;
 
 use crate::failure::Failure;
+use crate::rows::{self, Begin, Problem, RowsFile, unreadable};
 use crate::send::button_of;
 
 /// A row, and where it stands.
 pub(super) struct Row {
     pub(super) line: u64,
-    /// Or the field that cannot be read, and why; the field is empty where it is the row as a whole.
-    pub(super) recipient: Result<v1::CampaignRecipientInput, (String, String)>,
+    /// Or why it is none.
+    pub(super) recipient: Result<v1::CampaignRecipientInput, Problem>,
 }
 
 /// What a column is.
@@ -38,30 +37,21 @@ enum Column {
 type Rows = Box<dyn Iterator<Item = Result<Row, Failure>>>;
 
 pub(super) fn open(path: &Path) -> Result<Rows, Failure> {
-    let unreadable = |error: &dyn std::fmt::Display| Failure::config(format!("{}: {error}", path.display()));
-    let file = BufReader::new(File::open(path).map_err(|error| unreadable(&error))?);
-    if !path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv")) {
-        return Ok(json_lines(file));
-    }
-    let mut reader = csv::ReaderBuilder::new().flexible(true).trim(csv::Trim::All).from_reader(file);
-    let header = reader.headers().map_err(|error| unreadable(&error))?.clone();
-    let columns = columns(&header).map_err(|problem| unreadable(&format!("line 1: {problem}")))?;
-    Ok(Box::new(reader.into_records().map(move |record| match record {
-        Ok(record) => {
-            let line = record.position().map_or(0, csv::Position::line);
-            Ok(Row { line, recipient: of_record(&columns, &record) })
+    Ok(match rows::open(path)? {
+        RowsFile::Csv(mut reader) => {
+            let header = reader.headers().map_err(|error| unreadable(path, &error))?.clone();
+            let columns = columns(&header).map_err(|problem| unreadable(path, &format!("line 1: {problem}")))?;
+            let records = rows::records(reader, columns.len());
+            Box::new(records.map(move |one| {
+                let (Begin { line, .. }, record) = one?;
+                Ok(Row { line, recipient: record.and_then(|record| of_record(&columns, &record)) })
+            }))
         }
-        Err(error) => match (error.kind(), error.position()) {
-            (csv::ErrorKind::Utf8 { .. }, Some(place)) => {
-                Ok(Row { line: place.line(), recipient: Err(whole("is not UTF-8")) })
-            }
-            _ => Err(Failure::config(error.to_string())),
-        },
-    })))
-}
-
-fn whole(problem: &str) -> (String, String) {
-    (String::new(), problem.to_owned())
+        RowsFile::JsonLines(file) => Box::new(rows::json_lines(file).map(|one| {
+            let (Begin { line, .. }, text) = one?;
+            Ok(Row { line, recipient: text.and_then(|text| of_json(&text)) })
+        })),
+    })
 }
 
 fn columns(header: &csv::StringRecord) -> Result<Vec<Column>, String> {
@@ -99,12 +89,9 @@ impl Column {
     }
 }
 
-fn of_record(columns: &[Column], record: &csv::StringRecord) -> Result<v1::CampaignRecipientInput, (String, String)> {
+fn of_record(columns: &[Column], record: &csv::StringRecord) -> Result<v1::CampaignRecipientInput, Problem> {
     use sends::header_value::Kind;
     use sends::recipient::By;
-    if record.len() != columns.len() {
-        return Err(whole(&format!("{} columns, not {}", record.len(), columns.len())));
-    }
     let text = |name: &str, value: &str| sends::Parameter {
         name: name.to_owned(),
         value: Some(sends::parameter::Value::Text(value.to_owned())),
@@ -126,7 +113,7 @@ fn of_record(columns: &[Column], record: &csv::StringRecord) -> Result<v1::Campa
             Column::HeaderDocument => header = Some(Kind::Document(media(value))),
             Column::Button { place, kind } => {
                 let read = button_of(place, kind, value.to_owned());
-                buttons.push(read.map_err(|problem| (format!("{place}:{kind}"), problem.to_owned()))?);
+                buttons.push(read.map_err(|problem| Problem::of_field(format!("{place}:{kind}"), problem))?);
             }
         }
     }
@@ -140,16 +127,11 @@ fn of_record(columns: &[Column], record: &csv::StringRecord) -> Result<v1::Campa
     Ok(v1::CampaignRecipientInput { to: Some(sends::Recipient { by }), values: Some(values) })
 }
 
-fn json_lines(reader: BufReader<File>) -> Rows {
-    let lines = (1..).zip(reader.split(b'\n')).map(|(line, text)| {
-        let text = text.map_err(|error| Failure::config(format!("line {line}: {error}")))?;
-        let recipient = parse_recipient(&text).map_err(|FieldViolations(violations)| {
-            let first = violations.into_iter().next();
-            first.map_or_else(|| whole("cannot be read"), |one| (one.field, one.problem))
-        });
-        Ok((!text.trim_ascii().is_empty()).then_some(Row { line, recipient }))
-    });
-    Box::new(lines.filter_map(Result::transpose))
+fn of_json(text: &[u8]) -> Result<v1::CampaignRecipientInput, Problem> {
+    parse_recipient(text).map_err(|FieldViolations(violations)| {
+        let first = violations.into_iter().next();
+        first.map_or_else(|| Problem::whole("cannot be read"), |one| Problem::of_field(one.field, &one.problem))
+    })
 }
 
 #[cfg(test)]
@@ -167,7 +149,7 @@ mod tests {
                 let body: Vec<_> = values.body.iter().map(|one| format!("{}={:?}", one.name, one.value)).collect();
                 format!("{} {:?} {} {}", row.line, recipient.to, body.join(","), values.buttons.len())
             }
-            Err((field, problem)) => format!("{} {field}: {problem}", row.line),
+            Err(Problem { field, problem }) => format!("{} {field}: {problem}", row.line),
         };
         let rows = open(&path).map(|rows| rows.map(|row| told(row.unwrap())).collect());
         std::fs::remove_dir_all(&folder).unwrap();
@@ -187,6 +169,11 @@ mod tests {
         for (header, want) in [("telephone,1", "no column phone"), ("phone,1,3", "must be 1, 2")] {
             assert!(opened("bad.csv", &format!("{header}\n")).unwrap_err().contains(want), "{header}");
         }
+    }
+
+    #[test]
+    fn csv_under_another_name_is_said_to_be_csv() {
+        assert!(opened("people.txt", "phone,1\n34600000000,Ann\n").unwrap_err().contains("name it .csv"));
     }
 
     #[test]

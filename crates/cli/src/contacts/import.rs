@@ -13,9 +13,10 @@ use serde_json::json;
 use waypost_proto::admin_v1 as v1;
 use waypost_proto::admin_v1::contact_service_client::ContactServiceClient;
 
-use super::rows::{self, Problem, Row};
+use super::rows::{self, Row};
 use crate::failure::Failure;
 use crate::output;
+use crate::rows::Problem;
 use crate::server::{ServerArgs, connect};
 
 /// Rows of one call, as many as the administration takes.

@@ -1,13 +1,12 @@
 //! A file of contacts, row by row: CSV, or JSON lines. What is wrong with a row is said without repeating it.
 
-use std::fs::File;
-use std::io::{BufRead, BufReader};
 use std::path::Path;
 
 use serde_json::{Map, Value};
 use waypost_proto::admin_v1 as v1;
 
 use crate::failure::Failure;
+use crate::rows::{self, Begin, Problem, RowsFile, unreadable};
 
 /// A contact, or why it is none.
 pub(super) struct Row {
@@ -16,13 +15,6 @@ pub(super) struct Row {
     /// Where it begins in the file.
     pub(super) byte: u64,
     pub(super) contact: Result<v1::Contact, Problem>,
-}
-
-/// What is wrong, and where.
-pub(super) struct Problem {
-    /// Empty where it is the row as a whole.
-    pub(super) field: String,
-    pub(super) problem: String,
 }
 
 /// A header of which no row is a contact.
@@ -42,39 +34,23 @@ const ALIASES: [&str; 3] = ["phone", "bsuid", "parent_bsuid"];
 type Rows = Box<dyn Iterator<Item = Result<Row, Failure>>>;
 
 pub(super) fn open(path: &Path) -> Result<Rows, Failure> {
-    let unreadable = |error: &dyn std::fmt::Display| Failure::config(format!("{}: {error}", path.display()));
-    let file = File::open(path).map_err(|error| unreadable(&error))?;
-    let mut file = BufReader::new(file);
-    let is_named = |name: &str| path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case(name));
-    if ["jsonl", "ndjson", "json"].into_iter().any(is_named) {
-        return Ok(json_lines(file));
-    }
-    if !is_named("csv") {
-        let is_json = first_byte(&mut file).map_err(|error| unreadable(&error))?.is_none_or(|first| first == b'{');
-        let remedy = "begins with no JSON object: is it CSV? Then name it .csv";
-        return if is_json { Ok(json_lines(file)) } else { Err(unreadable(&remedy)) };
-    }
-    let mut reader = csv::ReaderBuilder::new().flexible(true).trim(csv::Trim::All).from_reader(file);
-    let columns = reader.headers().map_err(|error| unreadable(&error))?.clone();
-    check_header(&columns).map_err(|problem| unreadable(&problem))?;
-    Ok(Box::new(reader.into_records().map(move |record| match record {
-        Ok(record) => {
-            let (line, byte) = record.position().map_or((0, 0), |place| (place.line(), place.byte()));
-            Ok(Row { line, byte, contact: of_record(&columns, &record) })
+    let row =
+        |(begin, contact): (Begin, Result<v1::Contact, Problem>)| Row { line: begin.line, byte: begin.byte, contact };
+    Ok(match rows::open(path)? {
+        RowsFile::Csv(mut reader) => {
+            let columns = reader.headers().map_err(|error| unreadable(path, &error))?.clone();
+            check_header(&columns).map_err(|problem| unreadable(path, &problem))?;
+            let records = rows::records(reader, columns.len());
+            Box::new(records.map(move |one| {
+                let (begin, record) = one?;
+                Ok(row((begin, record.and_then(|record| of_record(&columns, &record)))))
+            }))
         }
-        Err(error) => match (error.kind(), error.position()) {
-            // The next one is whole again.
-            (csv::ErrorKind::Utf8 { .. }, Some(place)) => {
-                Ok(Row { line: place.line(), byte: place.byte(), contact: Err(whole("is not UTF-8")) })
-            }
-            _ => Err(Failure::config(error.to_string())),
-        },
-    })))
-}
-
-/// The first that is no space, as far as one look goes.
-fn first_byte(reader: &mut impl BufRead) -> std::io::Result<Option<u8>> {
-    Ok(reader.fill_buf()?.trim_ascii_start().first().copied())
+        RowsFile::JsonLines(file) => Box::new(rows::json_lines(file).map(move |one| {
+            let (begin, text) = one?;
+            Ok(row((begin, text.and_then(|text| of_json(&text)))))
+        })),
+    })
 }
 
 /// Somebody's name for a column is an attribute; but without any column that says who, no row is a contact.
@@ -87,33 +63,17 @@ fn check_header(columns: &csv::StringRecord) -> Result<(), HeaderError> {
     Err(if is_separated_otherwise { HeaderError::Separator { names } } else { HeaderError::NobodyNamed { names } })
 }
 
-fn json_lines(reader: BufReader<File>) -> Rows {
-    let mut byte = 0;
-    let lines = (1..).zip(reader.split(b'\n')).map(move |(line, text)| {
-        let text = text.map_err(|error| Failure::config(format!("line {line}: {error}")))?;
-        let begin = byte;
-        byte += text.len() as u64 + 1;
-        let text = String::from_utf8(text);
-        let is_blank = text.as_ref().is_ok_and(|text| text.trim().is_empty());
-        let contact = text.map_err(|_| whole("is not UTF-8")).and_then(|text| of_json(&text));
-        Ok((!is_blank).then_some(Row { line, byte: begin, contact }))
-    });
-    Box::new(lines.filter_map(Result::transpose))
-}
-
 fn of_record(columns: &csv::StringRecord, record: &csv::StringRecord) -> Result<v1::Contact, Problem> {
-    if record.len() != columns.len() {
-        return Err(whole(&format!("{} columns, not {}", record.len(), columns.len())));
-    }
     let fields = columns.iter().map(str::to_owned).zip(record.iter().map(|value| Value::from(value.to_owned())));
     of_fields(fields.collect())
 }
 
-fn of_json(text: &str) -> Result<v1::Contact, Problem> {
+fn of_json(text: &[u8]) -> Result<v1::Contact, Problem> {
+    let text = std::str::from_utf8(text).map_err(|_| Problem::whole("is not UTF-8"))?;
     match serde_json::from_str(text) {
         Ok(Value::Object(fields)) => of_fields(fields),
         // The parser's own words may quote the line.
-        Ok(_) | Err(_) => Err(whole("is not a JSON object")),
+        Ok(_) | Err(_) => Err(Problem::whole("is not a JSON object")),
     }
 }
 
@@ -121,7 +81,7 @@ fn of_fields(fields: Map<String, Value>) -> Result<v1::Contact, Problem> {
     let mut contact = v1::Contact::default();
     for (name, value) in fields {
         if name == "attributes" {
-            let Value::Object(attributes) = value else { return Err(of_field(name, "is not an object")) };
+            let Value::Object(attributes) = value else { return Err(Problem::of_field(name, "is not an object")) };
             for (name, value) in attributes {
                 let value = plain(&format!("attributes.{name}"), value)?;
                 contact.attributes.insert(name, value);
@@ -148,16 +108,8 @@ fn plain(field: &str, value: Value) -> Result<String, Problem> {
         Value::Null => Ok(String::new()),
         Value::String(text) => Ok(text),
         Value::Bool(_) | Value::Number(_) => Ok(value.to_string()),
-        Value::Array(_) | Value::Object(_) => Err(of_field(field.to_owned(), "is not one value")),
+        Value::Array(_) | Value::Object(_) => Err(Problem::of_field(field.to_owned(), "is not one value")),
     }
-}
-
-fn whole(problem: &str) -> Problem {
-    of_field(String::new(), problem)
-}
-
-fn of_field(field: String, problem: &str) -> Problem {
-    Problem { field, problem: problem.to_owned() }
 }
 
 #[cfg(test)]

@@ -63,15 +63,15 @@ fn said(entry: &v1::Entry, screen: &Screen) -> Vec<String> {
         None => (who_wrote(entry.kind()).to_owned(), Vec::new()),
     };
     let who = if entry.kind() == v1::EntryKind::Message { who } else { screen.team(&who) };
-    let mut lines = vec![String::new(), screen.cut(&format!("{}  {who}", minute(&time))).into_owned()];
+    let mut lines = vec![String::new(), screen.cut(&format!("{}  {who}", second(&time))).into_owned()];
     lines.extend(texts.iter().flat_map(|text| screen.wrapped(text, INDENT)));
     lines
 }
 
 /// `2026-11-30T14:00:05.123Z` to the second.
-fn minute(time: &str) -> String {
+fn second(time: &str) -> String {
     match time.get(..19) {
-        Some(second) => format!("{}Z", second.replace('T', " ")),
+        Some(begin) => format!("{}Z", begin.replace('T', " ")),
         None => time.to_owned(),
     }
 }
@@ -96,12 +96,12 @@ fn who_sent(message: &v1::SentMessage) -> String {
     format!("{author} ({state}{code}{template})")
 }
 
-/// All its words, where the summary has not all of them.
+/// The summary, and what it does not have whole; of a text, its words alone.
 fn received(message: &v1::ReceivedMessage) -> Vec<String> {
-    match message.words.as_slice() {
-        [words] if message.message_type == "text" => vec![words.text.clone()],
-        _ => vec![message.summary.clone()],
-    }
+    let is_text = message.message_type == "text" && message.words.len() == 1;
+    let is_left_out = |words: &&v1::Words| is_text || !message.summary.contains(&words.text);
+    let more = message.words.iter().filter(is_left_out).map(|words| words.text.clone());
+    Some(message.summary.clone()).filter(|_| !is_text).into_iter().chain(more).collect()
 }
 
 fn sent(message: &v1::SentMessage) -> Vec<String> {
