@@ -3,28 +3,24 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::ops::Deref;
 use std::path::PathBuf;
 use std::process::Output;
 use std::time::Duration;
 
-use anyhow::{Context, ensure};
+use anyhow::{Context as _, ensure};
 use serde_json::{Value, json};
 use uuid::Uuid;
 use waypost_domain::consent::{Basis, ConsentEntry, Evidence, How, Said};
-use waypost_domain::send::Mark;
 use waypost_domain::{AliasSet, ConsentEntryId};
 use waypost_fault::{CAMPAIGN_POINTS, SEND_POINTS};
-use waypost_sandbox::{CustomerSpec, Limits, Platform, PlatformConfig};
+use waypost_sandbox::CustomerSpec;
 use waypost_store::{Store, StoreOptions};
-#[cfg(feature = "servers")]
-use waypost_tests::ports::free_port;
-use waypost_tests::webhook::http_client;
-use waypost_tests::{WaypostProcess, eventually};
+use waypost_tests::eventually;
 
-use crate::deployment::{APP_SECRET, Backend, Deployment, RULES};
+use crate::deployment::{Backend, Deployment, RULES};
+use crate::outbound::{NUMBER_ID, Outbound};
 
-const TOKEN: &str = "test-token";
-const NUMBER_ID: &str = "106540352242922";
 const WITHIN: Duration = Duration::from_secs(180);
 /// As the fault suite: `WAYPOST_FAULTS=full` is the long form, of 3,000 recipients.
 const SCALE_ENV: &str = "WAYPOST_FAULTS";
@@ -32,9 +28,16 @@ const LONG: usize = 3_000;
 const SHORT: usize = 200;
 
 struct Scene {
-    deployment: Deployment,
-    platform: Platform,
+    outbound: Outbound,
     recipients: usize,
+}
+
+impl Deref for Scene {
+    type Target = Outbound;
+
+    fn deref(&self) -> &Outbound {
+        &self.outbound
+    }
 }
 
 fn recipients() -> usize {
@@ -48,34 +51,18 @@ fn phone(n: usize) -> String {
 impl Scene {
     /// Customers who have a phone and have agreed, and a program that has not started.
     async fn new(backend: Backend, recipients: usize) -> anyhow::Result<Self> {
-        http_client()?; // installs the TLS provider
-        let deployment = Deployment::new(backend, RULES)?;
-        #[cfg(feature = "servers")]
-        let deployment = match deployment.servers() {
-            // Commands of the machine find their process by its files, which there are none of.
-            Some(_) => deployment.set("grpc.listen", &format!("127.0.0.1:{}", free_port())),
-            None => deployment,
-        };
-        let mut config = PlatformConfig::new(APP_SECRET, TOKEN);
-        config.webhook_url = Some(deployment.webhook_url());
-        config.limits = Limits::lifted();
-        config.delivery.retry_max = 1_000;
-        config.log_max = 10_000;
-        config.templates = vec![json!({
-            "name": "offer", "language": "en", "category": "UTILITY",
-            "components": [{ "type": "BODY", "text": "Hello {{1}}!", "example": { "body_text": [["Ann"]] } }],
-        })];
-        let platform = Platform::start(config).await?;
-        (0..recipients).for_each(|n| platform.control().add_customer(CustomerSpec::of_phone(phone(n))));
-        let file = deployment.folder.path().join("token");
-        std::fs::write(&file, TOKEN)?;
-        let deployment = deployment
-            .set("graph.base_url", &platform.url().to_string())
-            .set("graph.token_file", &file.display().to_string())
-            .set("sender.uncertain_wait_s", "2")
-            .set("sender.rate_per_second", "0")
-            .set("sender.pair_pace", "false");
-        let scene = Self { deployment, platform, recipients };
+        let deployment = Deployment::new(backend, RULES)?.set("sender.rate_per_second", "0");
+        let outbound = Outbound::on(deployment, |config| {
+            config.log_max = 10_000;
+            config.templates = vec![json!({
+                "name": "offer", "language": "en", "category": "UTILITY",
+                "components": [{ "type": "BODY", "text": "Hello {{1}}!", "example": { "body_text": [["Ann"]] } }],
+            })];
+        })
+        .await?;
+        let control = outbound.platform.control();
+        (0..recipients).for_each(|n| control.add_customer(CustomerSpec::of_phone(phone(n))));
+        let scene = Self { outbound, recipients };
         scene.everybody_agrees().await?;
         Ok(scene)
     }
@@ -111,43 +98,11 @@ impl Scene {
         Ok(())
     }
 
-    async fn start(&self, variables: &[(&str, &str)]) -> anyhow::Result<WaypostProcess> {
-        let process = self.deployment.start_with(variables).await?;
-        #[cfg(feature = "servers")]
-        if self.deployment.servers().is_some() && !self.callers_file().exists() {
-            let words = ["token", "create", "--role", "viewer", "--role", "editor", "--role", "publisher"];
-            let made = self.deployment.command(&words)?.output()?;
-            ensure!(made.status.success(), "{made:?}");
-            std::fs::write(self.callers_file(), made.stdout)?;
-        }
-        Ok(process)
-    }
-
-    /// Of whoever runs commands, where the process has no files to find it by.
-    fn callers_file(&self) -> PathBuf {
-        self.deployment.folder.path().join("caller")
-    }
-
-    fn run(&self, words: &[&str]) -> anyhow::Result<Output> {
-        let mut command = self.deployment.command(words)?;
-        if self.callers_file().exists() {
-            command.env("WAYPOST_TOKEN_FILE", self.callers_file());
-        }
-        Ok(command.output()?)
-    }
-
     /// A kill point, and the file that arms it: nobody is to die before being ready.
     fn armed(&self, point: &str, count: u32) -> (PathBuf, [(&'static str, String); 2]) {
         let file = self.deployment.folder.path().join(format!("armed-{point}"));
         let armed_by = file.display().to_string();
         (file, [("WAYPOST_KILLPOINT", format!("{point}:{count}")), ("WAYPOST_KILLPOINT_ARMED_BY", armed_by)])
-    }
-
-    fn json(&self, words: &[&str]) -> anyhow::Result<Value> {
-        let output = self.run(&[words, &["--json"]].concat())?;
-        let told = String::from_utf8_lossy(&output.stderr).into_owned();
-        ensure!(output.status.success(), "{words:?}: {told}");
-        Ok(serde_json::from_slice(&output.stdout)?)
     }
 
     /// The number and its templates are known.
@@ -183,16 +138,6 @@ impl Scene {
 
     async fn until(&self, name: &str, what: &str, holds: impl Fn(&Value) -> bool) -> Value {
         eventually(what, WITHIN, async || self.shown(name).ok().filter(|campaign| holds(campaign))).await
-    }
-
-    /// How often the platform has taken each send.
-    fn taken(&self) -> anyhow::Result<BTreeMap<String, usize>> {
-        let mut taken = BTreeMap::new();
-        for message in self.platform.control().accepted() {
-            let mark = message.callback_data.as_deref().and_then(Mark::parse).context("it bears our mark")?;
-            *taken.entry(mark.send.to_string()).or_default() += 1;
-        }
-        Ok(taken)
     }
 }
 

@@ -25,6 +25,7 @@ mod inbound;
 mod interleavings;
 mod ledger;
 mod operators;
+mod outbound;
 #[cfg(feature = "servers")]
 mod permissions;
 mod refusals;

@@ -2,100 +2,45 @@
 //! as signed statuses. What breaks in between costs nothing and doubles nothing that is not marked so.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
-use std::process::Output;
+use std::ops::Deref;
 
-use anyhow::{Context, ensure};
+use anyhow::ensure;
 use secrecy::SecretString;
 use serde_json::{Value, json};
-use waypost_domain::send::Mark;
 use waypost_fault::SEND_POINTS;
-use waypost_sandbox::{CustomerSpec, Fault, FaultKind, Limits, Platform, PlatformConfig};
-#[cfg(feature = "servers")]
-use waypost_tests::ports::free_port;
-use waypost_tests::webhook::http_client;
-use waypost_tests::{WaypostProcess, eventually};
+use waypost_sandbox::{CustomerSpec, Fault, FaultKind};
+use waypost_tests::eventually;
 
-use crate::deployment::{APP_SECRET, Backend, Deployment, RULES};
+use crate::deployment::{Backend, Deployment, RULES};
+use crate::outbound::{NUMBER_ID, Outbound};
 
 pub(crate) mod requests;
 mod transcript;
 
-const TOKEN: &str = "test-token";
-const NUMBER_ID: &str = "106540352242922";
 const CUSTOMERS: [&str; 2] = ["4915100000001", "4915100000002"];
 const WITHIN: std::time::Duration = std::time::Duration::from_secs(60);
 
-struct Scene {
-    deployment: Deployment,
-    platform: Platform,
+/// Two customers who have a phone, and a program that has not started.
+struct Scene(Outbound);
+
+impl Deref for Scene {
+    type Target = Outbound;
+
+    fn deref(&self) -> &Outbound {
+        &self.0
+    }
 }
 
 impl Scene {
-    /// Customers who have a phone, and a program that has not started.
     async fn new() -> anyhow::Result<Self> {
         Self::on(Deployment::new(Backend::Embedded, RULES)?).await
     }
 
     async fn on(deployment: Deployment) -> anyhow::Result<Self> {
-        http_client()?; // installs the TLS provider
-        let mut config = PlatformConfig::new(APP_SECRET, TOKEN);
-        config.webhook_url = Some(deployment.webhook_url());
-        config.limits = Limits::lifted();
-        config.delivery.retry_max = 1_000;
-        let platform = Platform::start(config).await?;
-        CUSTOMERS.iter().for_each(|phone| platform.control().add_customer(CustomerSpec::of_phone(*phone)));
-        let file = deployment.folder.path().join("token");
-        std::fs::write(&file, TOKEN)?;
-        #[cfg(feature = "servers")]
-        let deployment = match deployment.servers() {
-            // Commands of the machine find their process by its files, which there are none of.
-            Some(_) => deployment.set("grpc.listen", &format!("127.0.0.1:{}", free_port())),
-            None => deployment,
-        };
-        let deployment = deployment
-            .set("graph.base_url", &platform.url().to_string())
-            .set("graph.token_file", &file.display().to_string())
-            .set("sender.uncertain_wait_s", "2")
-            .set("sender.pair_pace", "false");
-        Ok(Self { deployment, platform })
-    }
-
-    fn token_file(&self) -> PathBuf {
-        self.deployment.folder.path().join("token")
-    }
-
-    async fn start(&self, variables: &[(&str, &str)]) -> anyhow::Result<WaypostProcess> {
-        let process = self.deployment.start_with(variables).await?;
-        #[cfg(feature = "servers")]
-        if self.deployment.servers().is_some() && !self.callers_file().exists() {
-            let roles = ["viewer", "editor", "publisher", "compliance", "operator"];
-            let roles: Vec<&str> = roles.into_iter().flat_map(|role| ["--role", role]).collect();
-            let made = self.deployment.command(&[&["token", "create"], &roles[..]].concat())?.output()?;
-            ensure!(made.status.success(), "{made:?}");
-            std::fs::write(self.callers_file(), made.stdout)?;
-        }
-        Ok(process)
-    }
-
-    /// Of whoever runs commands, where the process has no files to find it by.
-    fn callers_file(&self) -> PathBuf {
-        self.deployment.folder.path().join("caller")
-    }
-
-    fn run(&self, words: &[&str]) -> anyhow::Result<Output> {
-        let mut command = self.deployment.command(words)?;
-        if self.callers_file().exists() {
-            command.env("WAYPOST_TOKEN_FILE", self.callers_file());
-        }
-        Ok(command.output()?)
-    }
-
-    fn json(&self, words: &[&str]) -> anyhow::Result<Value> {
-        let output = self.run(&[words, &["--json"]].concat())?;
-        let told = String::from_utf8_lossy(&output.stderr).into_owned();
-        ensure!(output.status.success(), "{words:?}: {told}");
-        Ok(serde_json::from_slice(&output.stdout)?)
+        let outbound = Outbound::on(deployment, |_| {}).await?;
+        let control = outbound.platform.control();
+        CUSTOMERS.iter().for_each(|phone| control.add_customer(CustomerSpec::of_phone(*phone)));
+        Ok(Self(outbound))
     }
 
     /// Both customers have written, so that they can be answered.
@@ -125,16 +70,6 @@ impl Scene {
     async fn until(&self, id: &str, state: &str) -> anyhow::Result<Value> {
         let is_there = async || self.message(id).ok().filter(|message| message["state"] == state);
         Ok(eventually(&format!("{id} is {state}"), WITHIN, is_there).await)
-    }
-
-    /// How often the platform has taken each send.
-    fn taken(&self) -> anyhow::Result<BTreeMap<String, usize>> {
-        let mut taken = BTreeMap::new();
-        for message in self.platform.control().accepted() {
-            let mark = message.callback_data.as_deref().and_then(Mark::parse).context("it bears our mark")?;
-            *taken.entry(mark.send.to_string()).or_default() += 1;
-        }
-        Ok(taken)
     }
 }
 

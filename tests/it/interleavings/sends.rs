@@ -6,7 +6,6 @@ use uuid::Uuid;
 use waypost_domain::consent::{Basis, ConsentEntry, Evidence, Folding, How, Said, fold};
 use waypost_domain::send::content::FreeForm;
 use waypost_domain::send::{Author, Cause, SendContent, SendId, SendRequest, SendState};
-use waypost_domain::team::Priority;
 use waypost_domain::{Category, ConsentEntryId, ContactId, EffectiveConsent, PartitionId, Timestamp};
 use waypost_store::{
     Attempt, ClaimedSend, Fence, Merge, NewSend, Reach, SendAnswer, SendAnswered, Sequence, Store, StoreError, Verdict,
@@ -46,25 +45,15 @@ fn fence(index: u16) -> Fence {
 }
 
 fn request(id: &str, number: &str, contact: ContactId) -> NewSend {
-    let request = SendRequest {
-        id: SendId::new(id).expect("a valid id"),
-        number: name(number),
+    let request = SendRequest::plain(
+        SendId::new(id).expect("a valid id"),
+        name(number),
         contact,
-        conversation: None,
-        author: Author::Campaign("winter".to_owned()),
-        cause: Cause::Event("winter".to_owned()),
-        content: SendContent::FreeForm(FreeForm::Text { body: id.to_owned(), preview_url: false }),
-        category: None,
-        substitute: None,
-        priority: Priority::Normal,
-        created_at: at(NOW - 10),
-        expires_at: None,
-        last_seen: None,
-        force: false,
-        strict_order: false,
-        shorten: false,
-        take_thread: false,
-    };
+        Author::Campaign("winter".to_owned()),
+        Cause::Event("winter".to_owned()),
+        SendContent::FreeForm(FreeForm::Text { body: id.to_owned(), preview_url: false }),
+        at(NOW - 10),
+    );
     NewSend { request, ends_at: at(NOW * 10), resend_of: None, team: None }
 }
 

@@ -11,8 +11,9 @@ use waypost_domain::team::Priority;
 use waypost_fault::GATEWAY_AFTER_COMMIT;
 use waypost_tests::{WaypostProcess, WaypostSettings, eventually};
 
-use super::{CUSTOMERS, NUMBER_ID, Scene, WITHIN};
+use super::{CUSTOMERS, Scene, WITHIN};
 use crate::deployment::{Backend, Deployment, RULES, on_each_backend};
+use crate::outbound::NUMBER_ID;
 
 #[cfg(feature = "servers")]
 pub(crate) mod broker;
@@ -33,7 +34,7 @@ pub(crate) fn request(id: &str, phone: &str) -> Value {
 async fn put(deployment: &Deployment, requests: &[Value]) -> anyhow::Result<()> {
     #[cfg(feature = "servers")]
     if deployment.servers().is_some() {
-        let tool = broker::Tool::connect(deployment, TEAM).await?;
+        let tool = broker::Tool::of_new_user(deployment, TEAM).await?;
         for request in requests {
             tool.ask("normal", request, "").await?;
         }

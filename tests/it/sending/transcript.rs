@@ -9,8 +9,9 @@ use serde_json::Value;
 use waypost_tests::eventually;
 use waypost_tests::ports::free_port;
 
-use super::{CUSTOMERS, NUMBER_ID, Scene, WITHIN};
+use super::{CUSTOMERS, Scene, WITHIN};
 use crate::deployment::{Backend, Deployment, RULES, on_each_backend};
+use crate::outbound::NUMBER_ID;
 
 const CARD: &str = "4111 1111 1111 1111";
 const MASKED: &str = "•••• •••• •••• 1111";
@@ -50,10 +51,9 @@ impl<'a> Person<'a> {
 async fn what_was_said_is_read_by_its_team_and_masked(backend: Backend) -> anyhow::Result<()> {
     let port = free_port();
     let deployment = Deployment::new(backend, RULES)?.set("masking.patterns", r#"["ORD-[0-9]{6}"]"#);
-    let scene = Scene::on(deployment).await?;
+    let mut scene = Scene::on(deployment).await?;
     // The last word on where it listens.
-    let deployment = scene.deployment.set("grpc.listen", &format!("127.0.0.1:{port}"));
-    let scene = Scene { deployment, ..scene };
+    scene.0.deployment = scene.0.deployment.set("grpc.listen", &format!("127.0.0.1:{port}"));
     let waypost = scene.start(&[]).await?;
     let billing = Person::new(&scene, port, "billing", &["--role", "agent", "--team", "billing"])?;
     let other = Person::new(&scene, port, "other", &["--role", "agent", "--team", "frontdesk"])?;

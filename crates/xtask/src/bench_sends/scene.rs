@@ -141,23 +141,16 @@ impl Bench {
             values: Values::default(),
         };
         let request = SendRequest {
-            id: SendId::new(id)?,
-            number: NumberName::new(NUMBER)?,
-            contact,
-            conversation: None,
-            author: Author::Agent("bench".to_owned()),
-            cause: Cause::Event(id.to_owned()),
-            content: SendContent::Template(template),
-            category: None,
-            substitute: None,
             priority,
-            created_at: now,
-            expires_at: None,
-            last_seen: None,
-            force: false,
-            strict_order: false,
-            shorten: false,
-            take_thread: false,
+            ..SendRequest::plain(
+                SendId::new(id)?,
+                NumberName::new(NUMBER)?,
+                contact,
+                Author::Agent("bench".to_owned()),
+                Cause::Event(id.to_owned()),
+                SendContent::Template(template),
+                now,
+            )
         };
         Ok(NewSend { request, ends_at: now.plus_millis(DAY_MS), resend_of: None, team: None })
     }

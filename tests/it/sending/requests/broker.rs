@@ -29,8 +29,8 @@ pub(crate) struct Tool {
 }
 
 impl Tool {
-    /// With the permissions that are printed for the team's user.
-    pub(crate) async fn connect(deployment: &Deployment, team: &str) -> anyhow::Result<Self> {
+    /// Under a user of the team's who is made here.
+    pub(super) async fn of_new_user(deployment: &Deployment, team: &str) -> anyhow::Result<Self> {
         let servers = deployment.servers().context("servers")?;
         let user = format!("team-{team}");
         let users = servers.node.ctl(&["list_users"])?;
@@ -39,6 +39,13 @@ impl Tool {
             servers.node.ctl(&["add_user", &user, PASSWORD]).ok();
         }
         servers.ctl(&["set_permissions", &user, "^$", r"^wa\.send$", &format!(r"^team\.{team}\.")])?;
+        Self::connect(deployment, team).await
+    }
+
+    /// Under the team's user, with the permissions that it has.
+    pub(crate) async fn connect(deployment: &Deployment, team: &str) -> anyhow::Result<Self> {
+        let servers = deployment.servers().context("servers")?;
+        let user = format!("team-{team}");
         let url = servers.node.amqp_url_of(&user, PASSWORD, &servers.vhost);
         let connection = Connection::connect(&url, ConnectionProperties::default()).await?;
         let channel = connection.create_channel().await?;
@@ -100,7 +107,7 @@ async fn a_team_is_answered_and_speaks_for_itself_alone() -> anyhow::Result<()> 
     let scene = Scene::on(Deployment::new(Backend::Servers, RULES)?).await?;
     let _process = scene.start(&[]).await?;
     scene.both_write().await?;
-    let mut tool = Tool::connect(&scene.deployment, TEAM).await?;
+    let mut tool = Tool::of_new_user(&scene.deployment, TEAM).await?;
     let one = request("one", CUSTOMERS[0]);
     ensure!(tool.answered(&one, "1").await? == json!({"send_id": "one", "state": "queued"}), "the first");
     let message = scene.until("one", "MESSAGE_STATE_READ").await?;
@@ -111,7 +118,7 @@ async fn a_team_is_answered_and_speaks_for_itself_alone() -> anyhow::Result<()> 
     ensure!(bad["send_id"] == "bad" && bad["error"]["field"] == "number", "{bad}");
 
     // Another team's conversation.
-    let mut other = Tool::connect(&scene.deployment, "billing").await?;
+    let mut other = Tool::of_new_user(&scene.deployment, "billing").await?;
     let refused = other.answered(&request("theirs", CUSTOMERS[0]), "4").await?;
     ensure!(refused["error"]["reason"] == "NO_CONVERSATION", "{refused}");
     // A header is nobody's word but the writer's.
@@ -145,7 +152,7 @@ async fn a_request_waits_for_a_database_that_is_away() -> anyhow::Result<()> {
     let scene = Scene::on(deployment).await?;
     let _process = scene.start(&[]).await?;
     scene.both_write().await?;
-    let mut tool = Tool::connect(&scene.deployment, TEAM).await?;
+    let mut tool = Tool::of_new_user(&scene.deployment, TEAM).await?;
     proxy.refuse(true);
     proxy.cut();
     tool.ask("urgent", &request("one", CUSTOMERS[0]), "1").await?;
