@@ -3,22 +3,23 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, Ready, ready};
+use futures_util::stream::{self, StreamExt, TryStreamExt};
 use prost::bytes::Bytes;
 use tonic::body::Body;
 use tonic::codegen::http;
-use tonic::{Request, Response, Status};
-use waypost_proto::unary::{BytesCodec, UnaryService};
+use tonic::{Request, Response, Status, Streaming};
+use waypost_proto::rpc::{BytesCodec, Messages, RpcService};
 
 #[derive(Default)]
 pub(crate) struct Dispatch {
-    services: HashMap<&'static str, Arc<dyn UnaryService>>,
+    services: HashMap<&'static str, Arc<dyn RpcService>>,
     /// Of one request's message.
     pub(crate) request_bytes_max: usize,
 }
 
 impl Dispatch {
-    pub(crate) fn add(&mut self, service: impl UnaryService) {
+    pub(crate) fn add(&mut self, service: impl RpcService) {
         self.services.insert(service.name(), Arc::new(service));
     }
 
@@ -36,7 +37,7 @@ impl Dispatch {
 
 /// A method of a service.
 pub(crate) struct Method {
-    service: Arc<dyn UnaryService>,
+    service: Arc<dyn RpcService>,
     name: String,
     request_bytes_max: usize,
 }
@@ -44,7 +45,12 @@ pub(crate) struct Method {
 impl Method {
     pub(crate) async fn answer(self, request: http::Request<Body>) -> http::Response<Body> {
         let grpc = tonic::server::Grpc::new(BytesCodec);
-        grpc.apply_max_message_size_config(Some(self.request_bytes_max), None).unary(self, request).await
+        let mut grpc = grpc.apply_max_message_size_config(Some(self.request_bytes_max), None);
+        if self.service.streams(&self.name) {
+            grpc.streaming(self, request).await
+        } else {
+            grpc.unary(self, request).await
+        }
     }
 }
 
@@ -55,5 +61,22 @@ impl tonic::server::UnaryService<Bytes> for Method {
     fn call(&mut self, request: Request<Bytes>) -> Self::Future {
         let (service, name) = (Arc::clone(&self.service), self.name.clone());
         Box::pin(async move { service.call(&name, request).await })
+    }
+}
+
+/// The answer begins at once, and the work is done as it is read: so it does not count against the time of one request, and whoever
+/// does it bounds its waits, and how many there are at once.
+impl tonic::server::StreamingService<Bytes> for Method {
+    type Response = Vec<u8>;
+    type ResponseStream = Messages<Vec<u8>>;
+    type Future = Ready<Result<Response<Self::ResponseStream>, Status>>;
+
+    fn call(&mut self, request: Request<Streaming<Bytes>>) -> Self::Future {
+        let (service, name) = (Arc::clone(&self.service), self.name.clone());
+        let answered = async move {
+            let answered = service.stream(&name, request.map(StreamExt::boxed)).await?;
+            Ok::<_, Status>(answered.into_inner())
+        };
+        ready(Ok(Response::new(stream::once(answered).try_flatten().boxed())))
     }
 }

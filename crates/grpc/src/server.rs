@@ -14,7 +14,7 @@ use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 use tracing::warn;
 use waypost_files::{FileError, Reload, Reloadable, tls};
-use waypost_proto::unary::UnaryService;
+use waypost_proto::rpc::RpcService;
 use waypost_store::Store;
 
 use crate::config::GrpcConfig;
@@ -68,7 +68,7 @@ impl Services {
 
     /// Adds a service, whose methods need rows.
     #[must_use]
-    pub fn serve(mut self, service: impl UnaryService) -> Self {
+    pub fn serve(mut self, service: impl RpcService) -> Self {
         self.dispatch.add(service);
         self
     }

@@ -21,13 +21,13 @@ pub mod reasons;
 #[cfg(feature = "admin")]
 pub mod resources;
 pub mod route;
+#[cfg(any(feature = "client", feature = "server"))]
+pub mod rpc;
 pub mod rule_set;
 #[cfg(feature = "admin")]
 pub mod sends;
 pub mod team_message;
 pub mod transcript;
-#[cfg(any(feature = "client", feature = "server"))]
-pub mod unary;
 
 pub use event::{BUNDLE_VERSION, EVENT_KIND, EVENT_VERSION, EventError, bundled_events, decode_event, encode_event};
 

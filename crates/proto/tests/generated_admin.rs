@@ -3,11 +3,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use prost::Message;
-use prost_build::{Service, ServiceGenerator};
+use prost_build::{Method, Service, ServiceGenerator};
 use prost_types::FileDescriptorSet;
 
 #[test]
@@ -72,41 +73,72 @@ struct ClientsAndServers;
 
 impl ServiceGenerator for ClientsAndServers {
     fn generate(&mut self, service: Service, text: &mut String) {
-        for method in &service.methods {
-            assert!(!method.client_streaming && !method.server_streaming, "{} is a stream", method.proto_name);
-        }
         write_client(&service, text);
         write_server(&service, text);
+    }
+}
+
+/// How many messages go each way.
+enum Shape {
+    Unary,
+    /// Several are answered.
+    ForMany,
+    /// Several are asked with.
+    WithMany,
+}
+
+fn shape(method: &Method) -> Shape {
+    match (method.client_streaming, method.server_streaming) {
+        (false, false) => Shape::Unary,
+        (false, true) => Shape::ForMany,
+        (true, false) => Shape::WithMany,
+        (true, true) => panic!("{} streams both ways: nothing does as yet", method.proto_name),
     }
 }
 
 fn write_client(service: &Service, text: &mut String) {
     let name = &service.name;
     let mut functions = String::new();
+    let mut used = BTreeSet::from(["Call", "RpcTransport"]);
     for method in &service.methods {
         let (function, request, response) = (&method.name, &method.input_type, &method.output_type);
         let path = format!("/{}.{}/{}", service.package, service.proto_name, method.proto_name);
         method.comments.append_with_indent(2, &mut functions);
-        write!(
-            functions,
-            "pub fn {function}(&self, request: super::{request}) -> Call<super::{response}> {{
-                call(&self.0, {path:?}, &request)
-            }}"
-        )
-        .unwrap();
+        let (names, takes, gives, does) = match shape(method) {
+            Shape::Unary => (
+                vec!["call"],
+                format!("request: super::{request}"),
+                format!("super::{response}"),
+                format!("call(&self.0, {path:?}, &request)"),
+            ),
+            Shape::ForMany => (
+                vec!["call_for_many", "Messages"],
+                format!("request: super::{request}"),
+                format!("Messages<super::{response}>"),
+                format!("call_for_many(&self.0, {path:?}, &request)"),
+            ),
+            Shape::WithMany => (
+                vec!["call_with_many"],
+                format!("requests: futures_util::stream::BoxStream<'static, super::{request}>"),
+                format!("super::{response}"),
+                format!("call_with_many(&self.0, {path:?}, requests)"),
+            ),
+        };
+        used.extend(names);
+        write!(functions, "pub fn {function}(&self, {takes}) -> Call<{gives}> {{ {does} }}").unwrap();
     }
-    let module = module(name);
+    let (module, used) = (module(name), listed(&used));
     write!(
         text,
         "/// Generated client implementations.
         #[cfg(feature = \"client\")]
         pub mod {module}_client {{
-            use crate::unary::{{Call, UnaryTransport, call}};
+            use crate::rpc::{{{used}}};
             /// Calls the service of a server.
             #[derive(Clone)]
-            pub struct {name}Client(std::sync::Arc<dyn UnaryTransport>);
+            pub struct {name}Client(std::sync::Arc<dyn RpcTransport>);
             impl {name}Client {{
-                pub fn new(server: impl UnaryTransport) -> Self {{
+                pub fn new(server: impl RpcTransport) -> Self {{
                     Self(std::sync::Arc::new(server))
                 }}
                 {functions}
@@ -118,27 +150,71 @@ fn write_client(service: &Service, text: &mut String) {
 
 fn write_server(service: &Service, text: &mut String) {
     let name = &service.name;
-    let module = module(name);
-    let (mut functions, mut arms) = (String::new(), String::new());
+    let (mut functions, mut calls, mut streams) = (String::new(), String::new(), String::new());
+    let (mut used, mut streaming) = (BTreeSet::from(["RpcService"]), Vec::new());
     for method in &service.methods {
-        let (function, request, response) = (&method.name, &method.input_type, &method.output_type);
+        let (function, called) = (&method.name, &method.proto_name);
+        let (mut request, mut response) =
+            (format!("super::{}", method.input_type), format!("super::{}", method.output_type));
+        let answer = |read: &str, write: &str| format!("{called:?} => Ok({write}(self.0.{function}({read}).await?)),");
+        let is_unary = match shape(method) {
+            Shape::Unary => {
+                used.extend(["decode", "encode"]);
+                calls.push_str(&answer("decode(request)?", "encode"));
+                true
+            }
+            Shape::ForMany => {
+                used.extend(["Messages", "decode_one", "encode_many"]);
+                response = format!("Messages<{response}>");
+                streams.push_str(&answer("decode_one(request).await?", "encode_many"));
+                false
+            }
+            Shape::WithMany => {
+                used.extend(["Messages", "decode_many", "encode_one"]);
+                request = format!("Messages<{request}>");
+                streams.push_str(&answer("decode_many(request)", "encode_one"));
+                false
+            }
+        };
+        if !is_unary {
+            streaming.push(format!("{called:?}"));
+        }
         method.comments.append_with_indent(2, &mut functions);
         write!(
             functions,
-            "async fn {function}(&self, request: tonic::Request<super::{request}>) \
-             -> Result<tonic::Response<super::{response}>, tonic::Status>;"
+            "async fn {function}(&self, request: tonic::Request<{request}>) \
+             -> Result<tonic::Response<{response}>, tonic::Status>;"
         )
         .unwrap();
-        let called = &method.proto_name;
-        write!(arms, "{called:?} => Ok(encode(self.0.{function}(decode(request)?).await?)),").unwrap();
     }
+    let unknown = "_ => Err(tonic::Status::unimplemented(method.to_owned())),";
+    let streamed = match streaming.join(" | ") {
+        none if none.is_empty() => String::new(),
+        names => format!(
+            "fn streams(&self, method: &str) -> bool {{
+                matches!(method, {names})
+            }}
+            async fn stream(
+                &self,
+                method: &str,
+                request: tonic::Request<Messages<bytes::Bytes>>,
+            ) -> Result<tonic::Response<Messages<Vec<u8>>>, tonic::Status> {{
+                match method {{
+                    {streams}
+                    {unknown}
+                }}
+            }}"
+        ),
+    };
+    let parameter = if calls.is_empty() { "_request" } else { "request" };
+    let (module, used) = (module(name), listed(&used));
     let full_name = format!("{}.{}", service.package, service.proto_name);
     write!(
         text,
         "/// Generated server implementations.
         #[cfg(feature = \"server\")]
         pub mod {module}_server {{
-            use crate::unary::{{UnaryService, decode, encode}};
+            use crate::rpc::{{{used}}};
             /// What a server of this service can do.
             #[tonic::async_trait]
             pub trait {name}: Send + Sync + 'static {{ {functions} }}
@@ -150,24 +226,29 @@ fn write_server(service: &Service, text: &mut String) {
                 }}
             }}
             #[tonic::async_trait]
-            impl UnaryService for {name}Server {{
+            impl RpcService for {name}Server {{
                 fn name(&self) -> &'static str {{
                     {full_name:?}
                 }}
                 async fn call(
                     &self,
                     method: &str,
-                    request: tonic::Request<bytes::Bytes>,
+                    {parameter}: tonic::Request<bytes::Bytes>,
                 ) -> Result<tonic::Response<Vec<u8>>, tonic::Status> {{
                     match method {{
-                        {arms}
-                        _ => Err(tonic::Status::unimplemented(method.to_owned())),
+                        {calls}
+                        {unknown}
                     }}
                 }}
+                {streamed}
             }}
         }}"
     )
     .unwrap();
+}
+
+fn listed(names: &BTreeSet<&str>) -> String {
+    names.iter().copied().collect::<Vec<_>>().join(", ")
 }
 
 /// The name of a service's modules, without what they end with.

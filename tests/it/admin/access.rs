@@ -8,7 +8,7 @@ use tonic::{Code, Status};
 use waypost_proto::admin::descriptors;
 use waypost_proto::admin_v1 as v1;
 use waypost_proto::admin_v1::token_service_client::TokenServiceClient;
-use waypost_proto::unary::UnaryTransport;
+use waypost_proto::rpc::RpcTransport;
 use waypost_tests::eventually;
 use waypost_tests::process::waypost;
 
@@ -19,7 +19,7 @@ const RENEWED_WITHIN: Duration = Duration::from_secs(30);
 
 /// Calls the method at `path` with an empty request.
 async fn call(caller: &Caller, path: &str) -> Result<(), Status> {
-    UnaryTransport::call(caller, path, vec![]).await.map(drop)
+    RpcTransport::call(caller, path, vec![]).await.map(drop)
 }
 
 fn methods() -> Vec<String> {
@@ -135,7 +135,7 @@ async fn a_client_certificate_is_needed_where_it_is_asked_for() -> anyhow::Resul
     let identity = Identity::from_pem(certificate, key);
     let health = async |identity| {
         let server = server.connect(identity).await?;
-        anyhow::Ok(UnaryTransport::call(&server, "/grpc.health.v1.Health/Check", vec![]).await?)
+        anyhow::Ok(RpcTransport::call(&server, "/grpc.health.v1.Health/Check", vec![]).await?)
     };
     assert!(health(None).await.is_err(), "no certificate");
     health(Some(identity)).await?;

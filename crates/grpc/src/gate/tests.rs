@@ -9,7 +9,7 @@ use tonic::Code;
 use uuid::Uuid;
 use waypost_domain::Timestamp;
 use waypost_proto::admin_v1::{GetTeamRequest, GetTeamResponse, Team};
-use waypost_proto::unary::{UnaryService, decode, encode};
+use waypost_proto::rpc::{RpcService, decode, encode};
 use waypost_store::{StoreOptions, StoreUrl};
 
 use super::*;
@@ -28,7 +28,7 @@ const OWNERS: &str = "wpt_owners";
 struct Teams;
 
 #[tonic::async_trait]
-impl UnaryService for Teams {
+impl RpcService for Teams {
     fn name(&self) -> &'static str {
         "test.v1.TeamService"
     }
