@@ -39,8 +39,8 @@ pub struct SendArgs {
     content: ContentArgs,
     /// The whole request as JSON (proto/send-request.schema.json); - for standard input
     #[arg(long, value_name = "FILE", conflicts_with_all = [
-        "to", "number", "id", "conversation", "event", "asked", "category", "expires", "urgent", "last_seen", "force",
-        "strict_order", "shorten", "take_thread", "bot",
+        "to", "number", "id", "conversation", "event", "asked", "category", "expires", "urgent", "last_seen",
+        "reply_to", "force", "strict_order", "shorten", "take_thread", "bot",
     ])]
     request: Option<PathBuf>,
     /// To whom: a number with its country code, a business-scoped user id, or contacts/ID
@@ -73,6 +73,9 @@ pub struct SendArgs {
     /// The customer's last message that you have read, by its id (wamid): refused if there are newer ones
     #[arg(long, value_name = "WAMID", default_value = "")]
     last_seen: String,
+    /// The message of this chat that it is shown as an answer to, by its id (wamid)
+    #[arg(long, value_name = "WAMID", default_value = "")]
+    reply_to: String,
     /// Send it although the customer has written since
     #[arg(long)]
     force: bool,
@@ -160,6 +163,7 @@ fn request(args: SendArgs) -> Result<sends::SendRequest, Failure> {
         priority: priority.into(),
         expire_time: expires.map(Into::into),
         last_seen: args.last_seen,
+        reply_to: args.reply_to,
         force: args.force,
         strict_order: args.strict_order,
         shorten: args.shorten,

@@ -281,7 +281,7 @@ impl<'a> Desk<'a> {
     }
 
     fn depart(&mut self, departure: Departure) {
-        let Departure { flight, number, address, message, mark } = departure;
+        let Departure { flight, number, address, message, reply_to, mark } = departure;
         let (now, (store_now, asked)) = (Instant::now(), self.clock);
         if let Some(pace) = self.pace.get_mut(&number.name) {
             pace.take(1);
@@ -293,7 +293,12 @@ impl<'a> Desk<'a> {
         let task = self.under_way.spawn(async move {
             fault::point(SENDER_BEFORE_REQUEST);
             let line = Line::new(number.id.as_str());
-            let outgoing = Outgoing { address: &address, message: &message, reply_to: None, mark: &mark };
+            let outgoing = Outgoing {
+                address: &address,
+                message: &message,
+                reply_to: reply_to.as_deref(),
+                mark: &mark,
+            };
             let sent = sender.messenger.send(&line, &outgoing).await;
             fault::point(SENDER_AFTER_ANSWER);
             let seconds = now.elapsed().as_secs_f64();

@@ -34,6 +34,8 @@ pub(crate) struct Departure {
     pub(crate) number: OurNumber,
     pub(crate) address: Address,
     pub(crate) message: Message,
+    /// The wamid of the message that it answers.
+    pub(crate) reply_to: Option<String>,
     pub(crate) mark: Mark,
 }
 
@@ -245,6 +247,7 @@ fn departure(one: &ClaimedSend, number: &OurNumber, contact: ContactId, allowed:
         number: number.clone(),
         address: allowed.address.clone(),
         message: allowed.message.clone(),
+        reply_to: row.request.reply_to.clone(),
         mark: Mark { send: row.request.id.clone(), attempt },
     }
 }

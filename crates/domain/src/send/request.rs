@@ -156,6 +156,9 @@ pub struct SendRequest {
     pub expires_at: Option<Timestamp>,
     /// The last message of the customer that the author had read, by its wamid.
     pub last_seen: Option<String>,
+    /// The message that it is shown as an answer to, by its wamid. Requests of before are known by their text: absent, not null.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reply_to: Option<String>,
     /// Send it although the customer has written since.
     pub force: bool,
     /// The customer must see it after the one before.
@@ -191,6 +194,7 @@ impl SendRequest {
             created_at,
             expires_at: None,
             last_seen: None,
+            reply_to: None,
             force: false,
             strict_order: false,
             shorten: false,

@@ -120,12 +120,12 @@ impl ::prost::Name for AcknowledgeAlertResponse {
 /// Generated client implementations.
 #[cfg(feature = "client")]
 pub mod alert_service_client {
-    use crate::unary::{Call, UnaryTransport, call};
+    use crate::rpc::{Call, RpcTransport, call};
     /// Calls the service of a server.
     #[derive(Clone)]
-    pub struct AlertServiceClient(std::sync::Arc<dyn UnaryTransport>);
+    pub struct AlertServiceClient(std::sync::Arc<dyn RpcTransport>);
     impl AlertServiceClient {
-        pub fn new(server: impl UnaryTransport) -> Self {
+        pub fn new(server: impl RpcTransport) -> Self {
             Self(std::sync::Arc::new(server))
         }
         /// Those that nobody acknowledged, or all, the newest first.
@@ -147,7 +147,7 @@ pub mod alert_service_client {
 /// Generated server implementations.
 #[cfg(feature = "server")]
 pub mod alert_service_server {
-    use crate::unary::{UnaryService, decode, encode};
+    use crate::rpc::{RpcService, decode, encode};
     /// What a server of this service can do.
     #[tonic::async_trait]
     pub trait AlertService: Send + Sync + 'static {
@@ -170,7 +170,7 @@ pub mod alert_service_server {
         }
     }
     #[tonic::async_trait]
-    impl UnaryService for AlertServiceServer {
+    impl RpcService for AlertServiceServer {
         fn name(&self) -> &'static str {
             "waypost.admin.v1.AlertService"
         }
@@ -320,12 +320,12 @@ impl ::prost::Name for VerifyAuditChainResponse {
 /// Generated client implementations.
 #[cfg(feature = "client")]
 pub mod audit_service_client {
-    use crate::unary::{Call, UnaryTransport, call};
+    use crate::rpc::{Call, RpcTransport, call};
     /// Calls the service of a server.
     #[derive(Clone)]
-    pub struct AuditServiceClient(std::sync::Arc<dyn UnaryTransport>);
+    pub struct AuditServiceClient(std::sync::Arc<dyn RpcTransport>);
     impl AuditServiceClient {
-        pub fn new(server: impl UnaryTransport) -> Self {
+        pub fn new(server: impl RpcTransport) -> Self {
             Self(std::sync::Arc::new(server))
         }
         /// Records, newest first.
@@ -348,7 +348,7 @@ pub mod audit_service_client {
 /// Generated server implementations.
 #[cfg(feature = "server")]
 pub mod audit_service_server {
-    use crate::unary::{UnaryService, decode, encode};
+    use crate::rpc::{RpcService, decode, encode};
     /// What a server of this service can do.
     #[tonic::async_trait]
     pub trait AuditService: Send + Sync + 'static {
@@ -372,7 +372,7 @@ pub mod audit_service_server {
         }
     }
     #[tonic::async_trait]
-    impl UnaryService for AuditServiceServer {
+    impl RpcService for AuditServiceServer {
         fn name(&self) -> &'static str {
             "waypost.admin.v1.AuditService"
         }
@@ -707,12 +707,12 @@ impl ::prost::Name for TraceStep {
 /// Generated client implementations.
 #[cfg(feature = "client")]
 pub mod decision_service_client {
-    use crate::unary::{Call, UnaryTransport, call};
+    use crate::rpc::{Call, RpcTransport, call};
     /// Calls the service of a server.
     #[derive(Clone)]
-    pub struct DecisionServiceClient(std::sync::Arc<dyn UnaryTransport>);
+    pub struct DecisionServiceClient(std::sync::Arc<dyn RpcTransport>);
     impl DecisionServiceClient {
-        pub fn new(server: impl UnaryTransport) -> Self {
+        pub fn new(server: impl RpcTransport) -> Self {
             Self(std::sync::Arc::new(server))
         }
         /// One decision, by whatever is known of it.
@@ -744,7 +744,7 @@ pub mod decision_service_client {
 /// Generated server implementations.
 #[cfg(feature = "server")]
 pub mod decision_service_server {
-    use crate::unary::{UnaryService, decode, encode};
+    use crate::rpc::{RpcService, decode, encode};
     /// What a server of this service can do.
     #[tonic::async_trait]
     pub trait DecisionService: Send + Sync + 'static {
@@ -775,7 +775,7 @@ pub mod decision_service_server {
         }
     }
     #[tonic::async_trait]
-    impl UnaryService for DecisionServiceServer {
+    impl RpcService for DecisionServiceServer {
         fn name(&self) -> &'static str {
             "waypost.admin.v1.DecisionService"
         }
@@ -2026,12 +2026,12 @@ impl RuleSetView {
 /// Generated client implementations.
 #[cfg(feature = "client")]
 pub mod rule_set_service_client {
-    use crate::unary::{Call, UnaryTransport, call};
+    use crate::rpc::{Call, RpcTransport, call};
     /// Calls the service of a server.
     #[derive(Clone)]
-    pub struct RuleSetServiceClient(std::sync::Arc<dyn UnaryTransport>);
+    pub struct RuleSetServiceClient(std::sync::Arc<dyn RpcTransport>);
     impl RuleSetServiceClient {
-        pub fn new(server: impl UnaryTransport) -> Self {
+        pub fn new(server: impl RpcTransport) -> Self {
             Self(std::sync::Arc::new(server))
         }
         /// One version, as much of it as the view asks for.
@@ -2152,7 +2152,7 @@ pub mod rule_set_service_client {
 /// Generated server implementations.
 #[cfg(feature = "server")]
 pub mod rule_set_service_server {
-    use crate::unary::{UnaryService, decode, encode};
+    use crate::rpc::{RpcService, decode, encode};
     /// What a server of this service can do.
     #[tonic::async_trait]
     pub trait RuleSetService: Send + Sync + 'static {
@@ -2244,7 +2244,7 @@ pub mod rule_set_service_server {
         }
     }
     #[tonic::async_trait]
-    impl UnaryService for RuleSetServiceServer {
+    impl RpcService for RuleSetServiceServer {
         fn name(&self) -> &'static str {
             "waypost.admin.v1.RuleSetService"
         }
@@ -2620,12 +2620,12 @@ impl ::prost::Name for SkippedEvent {
 /// Generated client implementations.
 #[cfg(feature = "client")]
 pub mod calendar_service_client {
-    use crate::unary::{Call, UnaryTransport, call};
+    use crate::rpc::{Call, RpcTransport, call};
     /// Calls the service of a server.
     #[derive(Clone)]
-    pub struct CalendarServiceClient(std::sync::Arc<dyn UnaryTransport>);
+    pub struct CalendarServiceClient(std::sync::Arc<dyn RpcTransport>);
     impl CalendarServiceClient {
-        pub fn new(server: impl UnaryTransport) -> Self {
+        pub fn new(server: impl RpcTransport) -> Self {
             Self(std::sync::Arc::new(server))
         }
         /// One calendar of a version.
@@ -2676,7 +2676,7 @@ pub mod calendar_service_client {
 /// Generated server implementations.
 #[cfg(feature = "server")]
 pub mod calendar_service_server {
-    use crate::unary::{UnaryService, decode, encode};
+    use crate::rpc::{RpcService, decode, encode};
     /// What a server of this service can do.
     #[tonic::async_trait]
     pub trait CalendarService: Send + Sync + 'static {
@@ -2720,7 +2720,7 @@ pub mod calendar_service_server {
         }
     }
     #[tonic::async_trait]
-    impl UnaryService for CalendarServiceServer {
+    impl RpcService for CalendarServiceServer {
         fn name(&self) -> &'static str {
             "waypost.admin.v1.CalendarService"
         }
@@ -3504,12 +3504,12 @@ impl CampaignRecipientState {
 /// Generated client implementations.
 #[cfg(feature = "client")]
 pub mod campaign_service_client {
-    use crate::unary::{Call, UnaryTransport, call};
+    use crate::rpc::{Call, RpcTransport, call};
     /// Calls the service of a server.
     #[derive(Clone)]
-    pub struct CampaignServiceClient(std::sync::Arc<dyn UnaryTransport>);
+    pub struct CampaignServiceClient(std::sync::Arc<dyn RpcTransport>);
     impl CampaignServiceClient {
-        pub fn new(server: impl UnaryTransport) -> Self {
+        pub fn new(server: impl RpcTransport) -> Self {
             Self(std::sync::Arc::new(server))
         }
         /// A campaign, with what has become of its recipients.
@@ -3598,7 +3598,7 @@ pub mod campaign_service_client {
 /// Generated server implementations.
 #[cfg(feature = "server")]
 pub mod campaign_service_server {
-    use crate::unary::{UnaryService, decode, encode};
+    use crate::rpc::{RpcService, decode, encode};
     /// What a server of this service can do.
     #[tonic::async_trait]
     pub trait CampaignService: Send + Sync + 'static {
@@ -3670,7 +3670,7 @@ pub mod campaign_service_server {
         }
     }
     #[tonic::async_trait]
-    impl UnaryService for CampaignServiceServer {
+    impl RpcService for CampaignServiceServer {
         fn name(&self) -> &'static str {
             "waypost.admin.v1.CampaignService"
         }
@@ -4115,12 +4115,12 @@ impl ConsentState {
 /// Generated client implementations.
 #[cfg(feature = "client")]
 pub mod consent_service_client {
-    use crate::unary::{Call, UnaryTransport, call};
+    use crate::rpc::{Call, RpcTransport, call};
     /// Calls the service of a server.
     #[derive(Clone)]
-    pub struct ConsentServiceClient(std::sync::Arc<dyn UnaryTransport>);
+    pub struct ConsentServiceClient(std::sync::Arc<dyn RpcTransport>);
     impl ConsentServiceClient {
-        pub fn new(server: impl UnaryTransport) -> Self {
+        pub fn new(server: impl RpcTransport) -> Self {
             Self(std::sync::Arc::new(server))
         }
         /// What holds now, for each brand and category.
@@ -4160,7 +4160,7 @@ pub mod consent_service_client {
 /// Generated server implementations.
 #[cfg(feature = "server")]
 pub mod consent_service_server {
-    use crate::unary::{UnaryService, decode, encode};
+    use crate::rpc::{RpcService, decode, encode};
     /// What a server of this service can do.
     #[tonic::async_trait]
     pub trait ConsentService: Send + Sync + 'static {
@@ -4193,7 +4193,7 @@ pub mod consent_service_server {
         }
     }
     #[tonic::async_trait]
-    impl UnaryService for ConsentServiceServer {
+    impl RpcService for ConsentServiceServer {
         fn name(&self) -> &'static str {
             "waypost.admin.v1.ConsentService"
         }
@@ -4572,12 +4572,12 @@ impl ::prost::Name for ContactProblem {
 /// Generated client implementations.
 #[cfg(feature = "client")]
 pub mod contact_service_client {
-    use crate::unary::{Call, UnaryTransport, call};
+    use crate::rpc::{Call, RpcTransport, call};
     /// Calls the service of a server.
     #[derive(Clone)]
-    pub struct ContactServiceClient(std::sync::Arc<dyn UnaryTransport>);
+    pub struct ContactServiceClient(std::sync::Arc<dyn RpcTransport>);
     impl ContactServiceClient {
-        pub fn new(server: impl UnaryTransport) -> Self {
+        pub fn new(server: impl RpcTransport) -> Self {
             Self(std::sync::Arc::new(server))
         }
         /// One contact, by whatever is known of it.
@@ -4630,7 +4630,7 @@ pub mod contact_service_client {
 /// Generated server implementations.
 #[cfg(feature = "server")]
 pub mod contact_service_server {
-    use crate::unary::{UnaryService, decode, encode};
+    use crate::rpc::{RpcService, decode, encode};
     /// What a server of this service can do.
     #[tonic::async_trait]
     pub trait ContactService: Send + Sync + 'static {
@@ -4674,7 +4674,7 @@ pub mod contact_service_server {
         }
     }
     #[tonic::async_trait]
-    impl UnaryService for ContactServiceServer {
+    impl RpcService for ContactServiceServer {
         fn name(&self) -> &'static str {
             "waypost.admin.v1.ContactService"
         }
@@ -5197,12 +5197,12 @@ impl Parking {
 /// Generated client implementations.
 #[cfg(feature = "client")]
 pub mod dead_letter_service_client {
-    use crate::unary::{Call, UnaryTransport, call};
+    use crate::rpc::{Call, RpcTransport, call};
     /// Calls the service of a server.
     #[derive(Clone)]
-    pub struct DeadLetterServiceClient(std::sync::Arc<dyn UnaryTransport>);
+    pub struct DeadLetterServiceClient(std::sync::Arc<dyn RpcTransport>);
     impl DeadLetterServiceClient {
-        pub fn new(server: impl UnaryTransport) -> Self {
+        pub fn new(server: impl RpcTransport) -> Self {
             Self(std::sync::Arc::new(server))
         }
         /// Parked messages in the order in which they were parked, without their bodies.
@@ -5288,7 +5288,7 @@ pub mod dead_letter_service_client {
 /// Generated server implementations.
 #[cfg(feature = "server")]
 pub mod dead_letter_service_server {
-    use crate::unary::{UnaryService, decode, encode};
+    use crate::rpc::{RpcService, decode, encode};
     /// What a server of this service can do.
     #[tonic::async_trait]
     pub trait DeadLetterService: Send + Sync + 'static {
@@ -5347,7 +5347,7 @@ pub mod dead_letter_service_server {
         }
     }
     #[tonic::async_trait]
-    impl UnaryService for DeadLetterServiceServer {
+    impl RpcService for DeadLetterServiceServer {
         fn name(&self) -> &'static str {
             "waypost.admin.v1.DeadLetterService"
         }
@@ -5586,12 +5586,12 @@ impl ::prost::Name for LiftBarResponse {
 /// Generated client implementations.
 #[cfg(feature = "client")]
 pub mod limit_service_client {
-    use crate::unary::{Call, UnaryTransport, call};
+    use crate::rpc::{Call, RpcTransport, call};
     /// Calls the service of a server.
     #[derive(Clone)]
-    pub struct LimitServiceClient(std::sync::Arc<dyn UnaryTransport>);
+    pub struct LimitServiceClient(std::sync::Arc<dyn RpcTransport>);
     impl LimitServiceClient {
-        pub fn new(server: impl UnaryTransport) -> Self {
+        pub fn new(server: impl RpcTransport) -> Self {
             Self(std::sync::Arc::new(server))
         }
         /// Meta's messaging limit and how much of it is used, and each number with what waits on it.
@@ -5621,7 +5621,7 @@ pub mod limit_service_client {
 /// Generated server implementations.
 #[cfg(feature = "server")]
 pub mod limit_service_server {
-    use crate::unary::{UnaryService, decode, encode};
+    use crate::rpc::{RpcService, decode, encode};
     /// What a server of this service can do.
     #[tonic::async_trait]
     pub trait LimitService: Send + Sync + 'static {
@@ -5650,7 +5650,7 @@ pub mod limit_service_server {
         }
     }
     #[tonic::async_trait]
-    impl UnaryService for LimitServiceServer {
+    impl RpcService for LimitServiceServer {
         fn name(&self) -> &'static str {
             "waypost.admin.v1.LimitService"
         }
@@ -5820,12 +5820,12 @@ impl ::prost::Name for UpdateNumberResponse {
 /// Generated client implementations.
 #[cfg(feature = "client")]
 pub mod number_service_client {
-    use crate::unary::{Call, UnaryTransport, call};
+    use crate::rpc::{Call, RpcTransport, call};
     /// Calls the service of a server.
     #[derive(Clone)]
-    pub struct NumberServiceClient(std::sync::Arc<dyn UnaryTransport>);
+    pub struct NumberServiceClient(std::sync::Arc<dyn RpcTransport>);
     impl NumberServiceClient {
-        pub fn new(server: impl UnaryTransport) -> Self {
+        pub fn new(server: impl RpcTransport) -> Self {
             Self(std::sync::Arc::new(server))
         }
         /// One number.
@@ -5856,7 +5856,7 @@ pub mod number_service_client {
 /// Generated server implementations.
 #[cfg(feature = "server")]
 pub mod number_service_server {
-    use crate::unary::{UnaryService, decode, encode};
+    use crate::rpc::{RpcService, decode, encode};
     /// What a server of this service can do.
     #[tonic::async_trait]
     pub trait NumberService: Send + Sync + 'static {
@@ -5886,7 +5886,7 @@ pub mod number_service_server {
         }
     }
     #[tonic::async_trait]
-    impl UnaryService for NumberServiceServer {
+    impl RpcService for NumberServiceServer {
         fn name(&self) -> &'static str {
             "waypost.admin.v1.NumberService"
         }
@@ -6058,12 +6058,12 @@ impl ::prost::Name for ListPolicyVersionsResponse {
 /// Generated client implementations.
 #[cfg(feature = "client")]
 pub mod policy_service_client {
-    use crate::unary::{Call, UnaryTransport, call};
+    use crate::rpc::{Call, RpcTransport, call};
     /// Calls the service of a server.
     #[derive(Clone)]
-    pub struct PolicyServiceClient(std::sync::Arc<dyn UnaryTransport>);
+    pub struct PolicyServiceClient(std::sync::Arc<dyn RpcTransport>);
     impl PolicyServiceClient {
-        pub fn new(server: impl UnaryTransport) -> Self {
+        pub fn new(server: impl RpcTransport) -> Self {
             Self(std::sync::Arc::new(server))
         }
         /// The version in force, or another one. Before the first update that is what comes with the release.
@@ -6092,7 +6092,7 @@ pub mod policy_service_client {
 /// Generated server implementations.
 #[cfg(feature = "server")]
 pub mod policy_service_server {
-    use crate::unary::{UnaryService, decode, encode};
+    use crate::rpc::{RpcService, decode, encode};
     /// What a server of this service can do.
     #[tonic::async_trait]
     pub trait PolicyService: Send + Sync + 'static {
@@ -6120,7 +6120,7 @@ pub mod policy_service_server {
         }
     }
     #[tonic::async_trait]
-    impl UnaryService for PolicyServiceServer {
+    impl RpcService for PolicyServiceServer {
         fn name(&self) -> &'static str {
             "waypost.admin.v1.PolicyService"
         }
@@ -6410,12 +6410,12 @@ impl ::prost::Name for DeleteRuleResponse {
 /// Generated client implementations.
 #[cfg(feature = "client")]
 pub mod rule_service_client {
-    use crate::unary::{Call, UnaryTransport, call};
+    use crate::rpc::{Call, RpcTransport, call};
     /// Calls the service of a server.
     #[derive(Clone)]
-    pub struct RuleServiceClient(std::sync::Arc<dyn UnaryTransport>);
+    pub struct RuleServiceClient(std::sync::Arc<dyn RpcTransport>);
     impl RuleServiceClient {
-        pub fn new(server: impl UnaryTransport) -> Self {
+        pub fn new(server: impl RpcTransport) -> Self {
             Self(std::sync::Arc::new(server))
         }
         /// One rule of a version.
@@ -6458,7 +6458,7 @@ pub mod rule_service_client {
 /// Generated server implementations.
 #[cfg(feature = "server")]
 pub mod rule_service_server {
-    use crate::unary::{UnaryService, decode, encode};
+    use crate::rpc::{RpcService, decode, encode};
     /// What a server of this service can do.
     #[tonic::async_trait]
     pub trait RuleService: Send + Sync + 'static {
@@ -6496,7 +6496,7 @@ pub mod rule_service_server {
         }
     }
     #[tonic::async_trait]
-    impl UnaryService for RuleServiceServer {
+    impl RpcService for RuleServiceServer {
         fn name(&self) -> &'static str {
             "waypost.admin.v1.RuleService"
         }
@@ -6729,12 +6729,12 @@ impl ::prost::Name for ParkedStatus {
 /// Generated client implementations.
 #[cfg(feature = "client")]
 pub mod status_service_client {
-    use crate::unary::{Call, UnaryTransport, call};
+    use crate::rpc::{Call, RpcTransport, call};
     /// Calls the service of a server.
     #[derive(Clone)]
-    pub struct StatusServiceClient(std::sync::Arc<dyn UnaryTransport>);
+    pub struct StatusServiceClient(std::sync::Arc<dyn RpcTransport>);
     impl StatusServiceClient {
-        pub fn new(server: impl UnaryTransport) -> Self {
+        pub fn new(server: impl RpcTransport) -> Self {
             Self(std::sync::Arc::new(server))
         }
         /// Asks the store, the rules in force and every queue. What cannot be read is a problem among the others.
@@ -6749,7 +6749,7 @@ pub mod status_service_client {
 /// Generated server implementations.
 #[cfg(feature = "server")]
 pub mod status_service_server {
-    use crate::unary::{UnaryService, decode, encode};
+    use crate::rpc::{RpcService, decode, encode};
     /// What a server of this service can do.
     #[tonic::async_trait]
     pub trait StatusService: Send + Sync + 'static {
@@ -6767,7 +6767,7 @@ pub mod status_service_server {
         }
     }
     #[tonic::async_trait]
-    impl UnaryService for StatusServiceServer {
+    impl RpcService for StatusServiceServer {
         fn name(&self) -> &'static str {
             "waypost.admin.v1.StatusService"
         }
@@ -6943,12 +6943,12 @@ impl ::prost::Name for AcknowledgeMessagesResponse {
 /// Generated client implementations.
 #[cfg(feature = "client")]
 pub mod team_queue_service_client {
-    use crate::unary::{Call, UnaryTransport, call};
+    use crate::rpc::{Call, RpcTransport, call};
     /// Calls the service of a server.
     #[derive(Clone)]
-    pub struct TeamQueueServiceClient(std::sync::Arc<dyn UnaryTransport>);
+    pub struct TeamQueueServiceClient(std::sync::Arc<dyn RpcTransport>);
     impl TeamQueueServiceClient {
-        pub fn new(server: impl UnaryTransport) -> Self {
+        pub fn new(server: impl RpcTransport) -> Self {
             Self(std::sync::Arc::new(server))
         }
         /// Messages from the front of the team's queues, which stay where they are: also those that somebody has in hand.
@@ -6983,7 +6983,7 @@ pub mod team_queue_service_client {
 /// Generated server implementations.
 #[cfg(feature = "server")]
 pub mod team_queue_service_server {
-    use crate::unary::{UnaryService, decode, encode};
+    use crate::rpc::{RpcService, decode, encode};
     /// What a server of this service can do.
     #[tonic::async_trait]
     pub trait TeamQueueService: Send + Sync + 'static {
@@ -7013,7 +7013,7 @@ pub mod team_queue_service_server {
         }
     }
     #[tonic::async_trait]
-    impl UnaryService for TeamQueueServiceServer {
+    impl RpcService for TeamQueueServiceServer {
         fn name(&self) -> &'static str {
             "waypost.admin.v1.TeamQueueService"
         }
@@ -7308,12 +7308,12 @@ impl TeamState {
 /// Generated client implementations.
 #[cfg(feature = "client")]
 pub mod team_service_client {
-    use crate::unary::{Call, UnaryTransport, call};
+    use crate::rpc::{Call, RpcTransport, call};
     /// Calls the service of a server.
     #[derive(Clone)]
-    pub struct TeamServiceClient(std::sync::Arc<dyn UnaryTransport>);
+    pub struct TeamServiceClient(std::sync::Arc<dyn RpcTransport>);
     impl TeamServiceClient {
-        pub fn new(server: impl UnaryTransport) -> Self {
+        pub fn new(server: impl RpcTransport) -> Self {
             Self(std::sync::Arc::new(server))
         }
         /// One team.
@@ -7357,7 +7357,7 @@ pub mod team_service_client {
 /// Generated server implementations.
 #[cfg(feature = "server")]
 pub mod team_service_server {
-    use crate::unary::{UnaryService, decode, encode};
+    use crate::rpc::{RpcService, decode, encode};
     /// What a server of this service can do.
     #[tonic::async_trait]
     pub trait TeamService: Send + Sync + 'static {
@@ -7396,7 +7396,7 @@ pub mod team_service_server {
         }
     }
     #[tonic::async_trait]
-    impl UnaryService for TeamServiceServer {
+    impl RpcService for TeamServiceServer {
         fn name(&self) -> &'static str {
             "waypost.admin.v1.TeamService"
         }
@@ -7671,12 +7671,12 @@ impl ::prost::Name for PreviewTemplateResponse {
 /// Generated client implementations.
 #[cfg(feature = "client")]
 pub mod template_service_client {
-    use crate::unary::{Call, UnaryTransport, call};
+    use crate::rpc::{Call, RpcTransport, call};
     /// Calls the service of a server.
     #[derive(Clone)]
-    pub struct TemplateServiceClient(std::sync::Arc<dyn UnaryTransport>);
+    pub struct TemplateServiceClient(std::sync::Arc<dyn RpcTransport>);
     impl TemplateServiceClient {
-        pub fn new(server: impl UnaryTransport) -> Self {
+        pub fn new(server: impl RpcTransport) -> Self {
             Self(std::sync::Arc::new(server))
         }
         /// One language of a template.
@@ -7714,7 +7714,7 @@ pub mod template_service_client {
 /// Generated server implementations.
 #[cfg(feature = "server")]
 pub mod template_service_server {
-    use crate::unary::{UnaryService, decode, encode};
+    use crate::rpc::{RpcService, decode, encode};
     /// What a server of this service can do.
     #[tonic::async_trait]
     pub trait TemplateService: Send + Sync + 'static {
@@ -7749,7 +7749,7 @@ pub mod template_service_server {
         }
     }
     #[tonic::async_trait]
-    impl UnaryService for TemplateServiceServer {
+    impl RpcService for TemplateServiceServer {
         fn name(&self) -> &'static str {
             "waypost.admin.v1.TemplateService"
         }
@@ -8003,12 +8003,12 @@ impl Role {
 /// Generated client implementations.
 #[cfg(feature = "client")]
 pub mod token_service_client {
-    use crate::unary::{Call, UnaryTransport, call};
+    use crate::rpc::{Call, RpcTransport, call};
     /// Calls the service of a server.
     #[derive(Clone)]
-    pub struct TokenServiceClient(std::sync::Arc<dyn UnaryTransport>);
+    pub struct TokenServiceClient(std::sync::Arc<dyn RpcTransport>);
     impl TokenServiceClient {
-        pub fn new(server: impl UnaryTransport) -> Self {
+        pub fn new(server: impl RpcTransport) -> Self {
             Self(std::sync::Arc::new(server))
         }
         /// One token, without its secret.
@@ -8044,7 +8044,7 @@ pub mod token_service_client {
 /// Generated server implementations.
 #[cfg(feature = "server")]
 pub mod token_service_server {
-    use crate::unary::{UnaryService, decode, encode};
+    use crate::rpc::{RpcService, decode, encode};
     /// What a server of this service can do.
     #[tonic::async_trait]
     pub trait TokenService: Send + Sync + 'static {
@@ -8077,7 +8077,7 @@ pub mod token_service_server {
         }
     }
     #[tonic::async_trait]
-    impl UnaryService for TokenServiceServer {
+    impl RpcService for TokenServiceServer {
         fn name(&self) -> &'static str {
             "waypost.admin.v1.TokenService"
         }

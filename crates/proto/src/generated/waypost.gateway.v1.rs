@@ -434,12 +434,12 @@ impl AuthorKind {
 /// Generated client implementations.
 #[cfg(feature = "client")]
 pub mod message_service_client {
-    use crate::unary::{Call, UnaryTransport, call};
+    use crate::rpc::{Call, RpcTransport, call};
     /// Calls the service of a server.
     #[derive(Clone)]
-    pub struct MessageServiceClient(std::sync::Arc<dyn UnaryTransport>);
+    pub struct MessageServiceClient(std::sync::Arc<dyn RpcTransport>);
     impl MessageServiceClient {
-        pub fn new(server: impl UnaryTransport) -> Self {
+        pub fn new(server: impl RpcTransport) -> Self {
             Self(std::sync::Arc::new(server))
         }
         /// Keeps a request. The same `send_id` again is the same send and answered as it is by now; with another request it is
@@ -496,7 +496,7 @@ pub mod message_service_client {
 /// Generated server implementations.
 #[cfg(feature = "server")]
 pub mod message_service_server {
-    use crate::unary::{UnaryService, decode, encode};
+    use crate::rpc::{RpcService, decode, encode};
     /// What a server of this service can do.
     #[tonic::async_trait]
     pub trait MessageService: Send + Sync + 'static {
@@ -546,7 +546,7 @@ pub mod message_service_server {
         }
     }
     #[tonic::async_trait]
-    impl UnaryService for MessageServiceServer {
+    impl RpcService for MessageServiceServer {
         fn name(&self) -> &'static str {
             "waypost.gateway.v1.MessageService"
         }
@@ -1101,12 +1101,12 @@ impl EntryKind {
 /// Generated client implementations.
 #[cfg(feature = "client")]
 pub mod conversation_service_client {
-    use crate::unary::{Call, UnaryTransport, call};
+    use crate::rpc::{Call, RpcTransport, call};
     /// Calls the service of a server.
     #[derive(Clone)]
-    pub struct ConversationServiceClient(std::sync::Arc<dyn UnaryTransport>);
+    pub struct ConversationServiceClient(std::sync::Arc<dyn RpcTransport>);
     impl ConversationServiceClient {
-        pub fn new(server: impl UnaryTransport) -> Self {
+        pub fn new(server: impl RpcTransport) -> Self {
             Self(std::sync::Arc::new(server))
         }
         /// One conversation.
@@ -1172,7 +1172,7 @@ pub mod conversation_service_client {
 /// Generated server implementations.
 #[cfg(feature = "server")]
 pub mod conversation_service_server {
-    use crate::unary::{UnaryService, decode, encode};
+    use crate::rpc::{RpcService, decode, encode};
     /// What a server of this service can do.
     #[tonic::async_trait]
     pub trait ConversationService: Send + Sync + 'static {
@@ -1213,7 +1213,7 @@ pub mod conversation_service_server {
         }
     }
     #[tonic::async_trait]
-    impl UnaryService for ConversationServiceServer {
+    impl RpcService for ConversationServiceServer {
         fn name(&self) -> &'static str {
             "waypost.gateway.v1.ConversationService"
         }
@@ -1235,6 +1235,325 @@ pub mod conversation_service_server {
                 }
                 "DeleteExternalRef" => {
                     Ok(encode(self.0.delete_external_ref(decode(request)?).await?))
+                }
+                _ => Err(tonic::Status::unimplemented(method.to_owned())),
+            }
+        }
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DownloadMediaRequest {
+    /// `numbers/{number}` of the business, to which it was sent.
+    #[prost(string, tag = "1")]
+    pub number: ::prost::alloc::string::String,
+    /// Meta's id of the message (wamid).
+    #[prost(string, tag = "2")]
+    pub message_id: ::prost::alloc::string::String,
+}
+impl ::prost::Name for DownloadMediaRequest {
+    const NAME: &'static str = "DownloadMediaRequest";
+    const PACKAGE: &'static str = "waypost.gateway.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.gateway.v1.DownloadMediaRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.gateway.v1.DownloadMediaRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DownloadMediaResponse {
+    #[prost(oneof = "download_media_response::Part", tags = "1, 2, 3")]
+    pub part: ::core::option::Option<download_media_response::Part>,
+}
+/// Nested message and enum types in `DownloadMediaResponse`.
+pub mod download_media_response {
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Part {
+        #[prost(message, tag = "1")]
+        File(super::MediaFile),
+        /// In their order, none of them empty.
+        #[prost(bytes, tag = "2")]
+        Bytes(::prost::alloc::vec::Vec<u8>),
+        #[prost(message, tag = "3")]
+        End(super::MediaEnd),
+    }
+}
+impl ::prost::Name for DownloadMediaResponse {
+    const NAME: &'static str = "DownloadMediaResponse";
+    const PACKAGE: &'static str = "waypost.gateway.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.gateway.v1.DownloadMediaResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.gateway.v1.DownloadMediaResponse".into()
+    }
+}
+/// What a customer's file is, as Meta says.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct MediaFile {
+    /// With its parameters, as `audio/ogg; codecs=opus`.
+    #[prost(string, tag = "1")]
+    pub mime_type: ::prost::alloc::string::String,
+    /// As the customer's device calls it; empty where it has no name. Never a path.
+    #[prost(string, tag = "2")]
+    pub filename: ::prost::alloc::string::String,
+    /// Recorded on the spot.
+    #[prost(bool, tag = "3")]
+    pub voice: bool,
+}
+impl ::prost::Name for MediaFile {
+    const NAME: &'static str = "MediaFile";
+    const PACKAGE: &'static str = "waypost.gateway.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.gateway.v1.MediaFile".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.gateway.v1.MediaFile".into()
+    }
+}
+/// That all of it came.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct MediaEnd {
+    #[prost(uint64, tag = "1")]
+    pub size_bytes: u64,
+    /// Of its bytes, in hex. It is what the customer sent where Meta said what that was.
+    #[prost(string, tag = "2")]
+    pub sha256: ::prost::alloc::string::String,
+}
+impl ::prost::Name for MediaEnd {
+    const NAME: &'static str = "MediaEnd";
+    const PACKAGE: &'static str = "waypost.gateway.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.gateway.v1.MediaEnd".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.gateway.v1.MediaEnd".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct UploadMediaRequest {
+    #[prost(oneof = "upload_media_request::Part", tags = "1, 2")]
+    pub part: ::core::option::Option<upload_media_request::Part>,
+}
+/// Nested message and enum types in `UploadMediaRequest`.
+pub mod upload_media_request {
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Part {
+        /// First, and once.
+        #[prost(message, tag = "1")]
+        Upload(super::MediaUpload),
+        /// In their order; at most 1 MiB each.
+        #[prost(bytes, tag = "2")]
+        Bytes(::prost::alloc::vec::Vec<u8>),
+    }
+}
+impl ::prost::Name for UploadMediaRequest {
+    const NAME: &'static str = "UploadMediaRequest";
+    const PACKAGE: &'static str = "waypost.gateway.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.gateway.v1.UploadMediaRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.gateway.v1.UploadMediaRequest".into()
+    }
+}
+/// What a file is to be.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct MediaUpload {
+    /// `numbers/{number}` of the business, from which it is to be sent.
+    #[prost(string, tag = "1")]
+    pub number: ::prost::alloc::string::String,
+    #[prost(enumeration = "MediaKind", tag = "2")]
+    pub kind: i32,
+    /// What it says of itself, for files whose bytes do not tell; empty for none.
+    #[prost(string, tag = "3")]
+    pub mime_type: ::prost::alloc::string::String,
+    #[prost(string, tag = "4")]
+    pub filename: ::prost::alloc::string::String,
+    /// Of the file; as many come, or it is refused.
+    #[prost(uint64, tag = "5")]
+    pub size_bytes: u64,
+}
+impl ::prost::Name for MediaUpload {
+    const NAME: &'static str = "MediaUpload";
+    const PACKAGE: &'static str = "waypost.gateway.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.gateway.v1.MediaUpload".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.gateway.v1.MediaUpload".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct UploadMediaResponse {
+    /// Meta's id, as `waypost.sends.v1.MediaSource` takes it, for messages from this number.
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    /// By its bytes.
+    #[prost(string, tag = "2")]
+    pub mime_type: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "3")]
+    pub size_bytes: u64,
+}
+impl ::prost::Name for UploadMediaResponse {
+    const NAME: &'static str = "UploadMediaResponse";
+    const PACKAGE: &'static str = "waypost.gateway.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.gateway.v1.UploadMediaResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.gateway.v1.UploadMediaResponse".into()
+    }
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum MediaKind {
+    Unspecified = 0,
+    Image = 1,
+    Audio = 2,
+    Video = 3,
+    Document = 4,
+    Sticker = 5,
+}
+impl MediaKind {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "MEDIA_KIND_UNSPECIFIED",
+            Self::Image => "MEDIA_KIND_IMAGE",
+            Self::Audio => "MEDIA_KIND_AUDIO",
+            Self::Video => "MEDIA_KIND_VIDEO",
+            Self::Document => "MEDIA_KIND_DOCUMENT",
+            Self::Sticker => "MEDIA_KIND_STICKER",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "MEDIA_KIND_UNSPECIFIED" => Some(Self::Unspecified),
+            "MEDIA_KIND_IMAGE" => Some(Self::Image),
+            "MEDIA_KIND_AUDIO" => Some(Self::Audio),
+            "MEDIA_KIND_VIDEO" => Some(Self::Video),
+            "MEDIA_KIND_DOCUMENT" => Some(Self::Document),
+            "MEDIA_KIND_STICKER" => Some(Self::Sticker),
+            _ => None,
+        }
+    }
+}
+/// Generated client implementations.
+#[cfg(feature = "client")]
+pub mod media_service_client {
+    use crate::rpc::{Call, Messages, RpcTransport, call_for_many, call_with_many};
+    /// Calls the service of a server.
+    #[derive(Clone)]
+    pub struct MediaServiceClient(std::sync::Arc<dyn RpcTransport>);
+    impl MediaServiceClient {
+        pub fn new(server: impl RpcTransport) -> Self {
+            Self(std::sync::Arc::new(server))
+        }
+        /// A file that a customer sent: first what it is, then its bytes, then its end. Whoever did not get the end has not got the file.
+        /// Agents get files of conversations that their teams have now; those of a confidential team are its own agents' and of
+        /// compliance (CONTENT_WITHHELD). It is written to the audit log like the reading of a transcript. Refused where the message is
+        /// not known any more (MESSAGE_UNKNOWN) or has no file (NO_MEDIA), where WhatsApp does not keep it any more (MEDIA_GONE), where
+        /// it is larger than what is passed on (MEDIA_TOO_LARGE), and where what came is not what the customer sent (MEDIA_DAMAGED) or
+        /// WhatsApp did not give it (MEDIA_NOT_FETCHED).
+        pub fn download_media(
+            &self,
+            request: super::DownloadMediaRequest,
+        ) -> Call<Messages<super::DownloadMediaResponse>> {
+            call_for_many(
+                &self.0,
+                "/waypost.gateway.v1.MediaService/DownloadMedia",
+                &request,
+            )
+        }
+        /// Gives WhatsApp a file to be sent from a number: first what it is to be, then its bytes. What it is, is read from its bytes.
+        /// One that WhatsApp does not take, or not as this kind, is refused (MEDIA_REFUSED) before anything is sent; and where WhatsApp
+        /// did not keep it (MEDIA_NOT_KEPT). To upload it once more does no harm.
+        pub fn upload_media(
+            &self,
+            requests: futures_util::stream::BoxStream<'static, super::UploadMediaRequest>,
+        ) -> Call<super::UploadMediaResponse> {
+            call_with_many(
+                &self.0,
+                "/waypost.gateway.v1.MediaService/UploadMedia",
+                requests,
+            )
+        }
+    }
+}
+/// Generated server implementations.
+#[cfg(feature = "server")]
+pub mod media_service_server {
+    use crate::rpc::{
+        Messages, RpcService, decode_many, decode_one, encode_many, encode_one,
+    };
+    /// What a server of this service can do.
+    #[tonic::async_trait]
+    pub trait MediaService: Send + Sync + 'static {
+        /// A file that a customer sent: first what it is, then its bytes, then its end. Whoever did not get the end has not got the file.
+        /// Agents get files of conversations that their teams have now; those of a confidential team are its own agents' and of
+        /// compliance (CONTENT_WITHHELD). It is written to the audit log like the reading of a transcript. Refused where the message is
+        /// not known any more (MESSAGE_UNKNOWN) or has no file (NO_MEDIA), where WhatsApp does not keep it any more (MEDIA_GONE), where
+        /// it is larger than what is passed on (MEDIA_TOO_LARGE), and where what came is not what the customer sent (MEDIA_DAMAGED) or
+        /// WhatsApp did not give it (MEDIA_NOT_FETCHED).
+        async fn download_media(
+            &self,
+            request: tonic::Request<super::DownloadMediaRequest>,
+        ) -> Result<
+            tonic::Response<Messages<super::DownloadMediaResponse>>,
+            tonic::Status,
+        >;
+        /// Gives WhatsApp a file to be sent from a number: first what it is to be, then its bytes. What it is, is read from its bytes.
+        /// One that WhatsApp does not take, or not as this kind, is refused (MEDIA_REFUSED) before anything is sent; and where WhatsApp
+        /// did not keep it (MEDIA_NOT_KEPT). To upload it once more does no harm.
+        async fn upload_media(
+            &self,
+            request: tonic::Request<Messages<super::UploadMediaRequest>>,
+        ) -> Result<tonic::Response<super::UploadMediaResponse>, tonic::Status>;
+    }
+    /// The service, with an implementation behind it.
+    pub struct MediaServiceServer(Box<dyn MediaService>);
+    impl MediaServiceServer {
+        pub fn new(service: impl MediaService) -> Self {
+            Self(Box::new(service))
+        }
+    }
+    #[tonic::async_trait]
+    impl RpcService for MediaServiceServer {
+        fn name(&self) -> &'static str {
+            "waypost.gateway.v1.MediaService"
+        }
+        async fn call(
+            &self,
+            method: &str,
+            _request: tonic::Request<bytes::Bytes>,
+        ) -> Result<tonic::Response<Vec<u8>>, tonic::Status> {
+            match method {
+                _ => Err(tonic::Status::unimplemented(method.to_owned())),
+            }
+        }
+        fn streams(&self, method: &str) -> bool {
+            matches!(method, "DownloadMedia" | "UploadMedia")
+        }
+        async fn stream(
+            &self,
+            method: &str,
+            request: tonic::Request<Messages<bytes::Bytes>>,
+        ) -> Result<tonic::Response<Messages<Vec<u8>>>, tonic::Status> {
+            match method {
+                "DownloadMedia" => {
+                    Ok(
+                        encode_many(
+                            self.0.download_media(decode_one(request).await?).await?,
+                        ),
+                    )
+                }
+                "UploadMedia" => {
+                    Ok(encode_one(self.0.upload_media(decode_many(request)).await?))
                 }
                 _ => Err(tonic::Status::unimplemented(method.to_owned())),
             }

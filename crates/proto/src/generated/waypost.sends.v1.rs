@@ -867,6 +867,9 @@ pub struct SendRequest {
     /// Take the thread from another app that holds it.
     #[prost(bool, tag = "17")]
     pub take_thread: bool,
+    /// The message of this chat that it is shown as an answer to, by its id (wamid). A reaction has none.
+    #[prost(string, tag = "18")]
+    pub reply_to: ::prost::alloc::string::String,
 }
 impl ::prost::Name for SendRequest {
     const NAME: &'static str = "SendRequest";

@@ -1,7 +1,7 @@
 //! A request to send, and whom it is for.
 
 use uuid::Uuid;
-use waypost_domain::send::{Author, Cause, SendContent, SendId, SendRequest, TemplateRequest};
+use waypost_domain::send::{Author, Cause, FreeForm, SendContent, SendId, SendRequest, TemplateRequest};
 use waypost_domain::team::Priority;
 use waypost_domain::{Category, ContactId, ConversationId, NumberName, Timestamp, phone};
 
@@ -30,6 +30,7 @@ pub struct SendDraft {
     pub priority: Priority,
     pub expires_at: Option<Timestamp>,
     pub last_seen: Option<String>,
+    pub reply_to: Option<String>,
     pub force: bool,
     pub strict_order: bool,
     pub shorten: bool,
@@ -62,6 +63,7 @@ impl SendDraft {
             created_at,
             expires_at: self.expires_at,
             last_seen: self.last_seen,
+            reply_to: self.reply_to,
             force: self.force,
             strict_order: self.strict_order,
             shorten: self.shorten,
@@ -97,8 +99,14 @@ fn draft(problems: &mut Problems, request: wire::SendRequest) -> Option<SendDraf
     let substitute = request.substitute.map(|substitute| read_template(problems, "substitute", substitute));
     let priority = priority(problems, request.priority);
     let expires_at = problems.time("expire_time", request.expire_time);
-    if request.last_seen.chars().count() > META_ID_CHARS_MAX {
-        problems.refuse::<()>("last_seen", "is not an id of a message");
+    for (field, id) in [("last_seen", &request.last_seen), ("reply_to", &request.reply_to)] {
+        if id.chars().count() > META_ID_CHARS_MAX {
+            problems.refuse::<()>(field, "is not an id of a message");
+        }
+    }
+    let is_reaction = matches!(content, Some(SendContent::FreeForm(FreeForm::Reaction(_))));
+    if is_reaction && !request.reply_to.is_empty() {
+        problems.refuse::<()>("reply_to", "is for what is shown below a message: a reaction stands on one");
     }
     Some(SendDraft {
         id: id?,
@@ -113,6 +121,7 @@ fn draft(problems: &mut Problems, request: wire::SendRequest) -> Option<SendDraf
         priority: priority?,
         expires_at,
         last_seen: some(request.last_seen),
+        reply_to: some(request.reply_to),
         force: request.force,
         strict_order: request.strict_order,
         shorten: request.shorten,
@@ -235,6 +244,7 @@ pub fn wire_send(request: &SendRequest) -> wire::SendRequest {
         priority: priority.into(),
         expire_time: request.expires_at.map(time),
         last_seen: plain(&request.last_seen),
+        reply_to: plain(&request.reply_to),
         force: request.force,
         strict_order: request.strict_order,
         shorten: request.shorten,

@@ -202,11 +202,14 @@ pub(crate) fn request() -> BoxedStrategy<SendRequest> {
     ];
     let names = ("[!-~]{1,128}", "[a-z é-]{0,20}[a-z]", any::<u128>(), option::of(any::<u128>()));
     let judged = (author, cause, option::of(proptest::sample::select(Category::ALL.to_vec())));
-    let times = (time(), option::of(time()), some_text(), proptest::sample::select(Priority::ALL.to_vec()));
+    let said = (some_text(), some_text());
+    let times = (time(), option::of(time()), said, proptest::sample::select(Priority::ALL.to_vec()));
     (names, judged, content(), option::of(template()), times, any::<[bool; 4]>())
         .prop_map(|((id, number, contact, conversation), judged, content, substitute, times, flags)| {
             let (author, cause, category) = judged;
-            let (created_at, expires_at, last_seen, priority) = times;
+            let (created_at, expires_at, (last_seen, reply_to), priority) = times;
+            let is_reaction = matches!(content, SendContent::FreeForm(FreeForm::Reaction(_)));
+            let reply_to = reply_to.filter(|_| !is_reaction);
             let [force, strict_order, shorten, take_thread] = flags;
             SendRequest {
                 id: SendId::new(id).unwrap(),
@@ -222,6 +225,7 @@ pub(crate) fn request() -> BoxedStrategy<SendRequest> {
                 created_at,
                 expires_at,
                 last_seen,
+                reply_to,
                 force,
                 strict_order,
                 shorten,
