@@ -4,25 +4,25 @@ mod intake;
 mod judged;
 mod kept;
 mod marked;
-mod seen;
 mod shown;
 #[cfg(test)]
 pub(crate) mod tests;
 
 use tonic::Request;
 use waypost_domain::send::{Author, Progress, SendId, SendRequest, SendState};
-use waypost_domain::{ConversationId, NumberName, Timestamp};
+use waypost_domain::{ConversationId, Timestamp};
 use waypost_grpc::error::{invalid, not_found, precondition};
 use waypost_grpc::fields::{id_of, uuid_of};
 use waypost_grpc::recipients::contact;
-use waypost_grpc::{Caller, Result, page, serve};
+use waypost_grpc::{Caller, Mutation, Result, change, page, serve};
 use waypost_proto::gateway_v1 as v1;
 use waypost_proto::gateway_v1::message_service_server::MessageService;
-use waypost_proto::sends::{author_of, read_recipient, read_send, state_of, wire_message, wire_verdict};
+use waypost_proto::sends::{author_of, read_recipient, read_send, state_of, wire_message, wire_state, wire_verdict};
 use waypost_store::{NewSend, SendFilter, SendRow};
 
 use crate::Shared;
 use crate::confidential::Withheld;
+use crate::seen::number_of;
 
 const COLLECTION: &str = "messages";
 
@@ -77,7 +77,7 @@ impl Messages {
         let id = row.request.id.clone();
         let state = match row.progress.state {
             SendState::Queued if validate_only => Some(SendState::Cancelled),
-            SendState::Queued => self.shared.store.cancel_send(&id).await?,
+            SendState::Queued => self.cancelled(&caller, &id).await?,
             state => Some(state),
         };
         match state {
@@ -142,6 +142,23 @@ impl Messages {
         Ok((message, existed))
     }
 
+    /// Takes it back, if it still waits, with a record of who did. The state that it is in now.
+    async fn cancelled(&self, caller: &Caller, id: &SendId) -> Result<Option<SendState>> {
+        let id = id.clone();
+        let cancelled = change(&self.shared.store, Mutation::local(caller.clone()), move |tx| {
+            Box::pin(async move {
+                let state = tx.cancel_send(&id).await?;
+                let of = |state| v1::Message { state: wire_state(state).into(), ..v1::Message::default() };
+                if state == Some(SendState::Cancelled) {
+                    let (before, after) = (of(SendState::Queued), of(SendState::Cancelled));
+                    tx.record(&format!("{COLLECTION}/{id}"), Some(&before), Some(&after));
+                }
+                Ok(state.map(of).unwrap_or_default())
+            })
+        });
+        Ok(state_of(cancelled.await?.into_answer().state))
+    }
+
     pub(crate) async fn row(&self, id: &SendId) -> Result<Option<SendRow>> {
         Ok(self.shared.store.send(id).await?)
     }
@@ -151,7 +168,7 @@ impl Messages {
         let id = id_of(field, COLLECTION, name)?;
         let id = SendId::new(id).map_err(|_| invalid(field, "must be messages/{send_id}"))?;
         let row = self.row(&id).await?.ok_or_else(|| not_found(name))?;
-        if self.may_see(caller, row.request.conversation).await? { Ok(row) } else { Err(not_found(name)) }
+        if self.shared.may_see(caller, row.request.conversation).await? { Ok(row) } else { Err(not_found(name)) }
     }
 
     async fn filter(&self, caller: &Caller, request: v1::ListMessagesRequest) -> Result<SendFilter> {
@@ -179,7 +196,7 @@ impl Messages {
         if caller.bound_to.is_some() && filter.conversation.is_none() {
             return Err(invalid("conversation", "is needed: agents see the messages of their teams' conversations"));
         }
-        if !self.may_see(caller, filter.conversation).await? {
+        if !self.shared.may_see(caller, filter.conversation).await? {
             return Err(not_found(request.conversation));
         }
         Ok(filter)
@@ -209,10 +226,6 @@ fn may_be_resent(name: &str, state: SendState, force: bool) -> Result<()> {
 fn may_have_it(name: &str, state: SendState) -> waypost_grpc::CallError {
     let message = format!("it is {state}: the customer would get it twice; force it if that is meant");
     precondition("MESSAGE_MAY_HAVE_ARRIVED", name, message)
-}
-
-fn number_of(field: &str, name: &str) -> Result<NumberName> {
-    NumberName::new(id_of(field, "numbers", name)?).map_err(|_| invalid(field, "must be numbers/{number}"))
 }
 
 /// A request of before, by somebody else and now.

@@ -26,6 +26,7 @@ mod transcript;
 use std::time::Duration;
 
 use uuid::Uuid;
+use waypost_domain::send::{SendId, SendState};
 use waypost_domain::team::Priority;
 use waypost_domain::{
     AliasSet, ContactId, Conversation, ConversationId, NumberName, PartitionId, PhoneNumberId, TeamName, Timestamp,
@@ -227,6 +228,14 @@ async fn begin(store: &Store, lease: &Lease) -> Result<InboxTx> {
 
 async fn begin_record(store: &Store, lease: &Lease) -> Result<RecordTx> {
     store.begin_record(&lease.fence(lease.published_seq, None)).await
+}
+
+/// Takes a send back, by nobody.
+async fn cancel(store: &Store, id: &SendId) -> Result<Option<SendState>> {
+    let mut tx = store.begin_change().await?;
+    let state = tx.cancel_send(id).await?;
+    tx.commit(&[]).await?;
+    Ok(state)
 }
 
 fn number() -> PhoneNumberId {

@@ -64,6 +64,7 @@ pub(crate) async fn shared(folder: &TempDir) -> (Shared, std::sync::Arc<Marked>)
         mask: Mask::cards(),
         sending,
         messenger: Some(marked.clone()),
+        media: None,
         on_kept: std::sync::Arc::new(|| ()),
     };
     (shared, marked)
@@ -188,6 +189,10 @@ async fn what_waits_is_taken_back_and_sent_again() {
     assert_eq!((cancel(true).await.unwrap(), get().await), (v1::MessageState::Cancelled, v1::MessageState::Queued));
     assert_eq!((cancel(false).await.unwrap(), get().await), (v1::MessageState::Cancelled, v1::MessageState::Cancelled));
     assert_eq!(cancel(false).await.unwrap(), v1::MessageState::Cancelled, "it stays so");
+    let records = scene.messages.shared.store.audit_records(i64::MAX, None, 10).await.unwrap();
+    let [record] = &records[..] else { panic!("{records:?}") };
+    assert_eq!((record.entry.resource.as_str(), record.entry.actor.starts_with("tokens/")), ("messages/a", true));
+    assert_eq!(record.entry.after, r#"{"state":"MESSAGE_STATE_CANCELLED"}"#);
 
     let new = resend("b").await.unwrap();
     let message = new.message.unwrap();

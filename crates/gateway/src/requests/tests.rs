@@ -115,7 +115,9 @@ async fn a_request_is_kept_once_and_answered_as_often_as_it_comes() {
     assert_eq!((&*first[0].headers[CORRELATION_HEADER], &*first[0].id), ("one", "one"));
     assert_eq!((&*first[0].kind, &*first[0].content_type), ("waypost.send-answer.v1", "application/json"));
 
-    scene.store.cancel_send(&SendId::new("a/1").unwrap()).await.unwrap();
+    let mut tx = scene.store.begin_change().await.unwrap();
+    tx.cancel_send(&SendId::new("a/1").unwrap()).await.unwrap();
+    tx.commit(&[]).await.unwrap();
     scene.publish(asking(&request("a/1"), "two"), Priority::Normal).await;
     assert_eq!(scene.answers(1).await, [json!({"send_id": "a/1", "state": "cancelled"})], "how far it has come by now");
     let mut other = request("a/1");

@@ -8,7 +8,7 @@ use waypost_domain::{ContactId, ConversationId, NumberName};
 use super::row::{COLUMNS, SEND, SendRow, author_word, places};
 use super::write::WAKE;
 use crate::core::{Sql, Statement, params};
-use crate::{Result, Store};
+use crate::{AuditedTx, Result, Store};
 
 /// Some of the sends: those that fit all that is said.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -75,18 +75,20 @@ impl Store {
         let rows = self.report(sql, params).await?;
         rows.iter().map(|row| SendRow::from_row(&row.of(SEND.name))).collect()
     }
+}
 
+impl AuditedTx {
     /// Takes a send back that is still queued. Returns the state that it is in now; `None` where there is none of this id.
-    pub async fn cancel_send(&self, id: &SendId) -> Result<Option<SendState>> {
-        let now = self.now().await?;
-        let mut tx = self.begin().await?;
-        let rank = i64::from(SendState::Cancelled.rank());
+    pub async fn cancel_send(&mut self, id: &SendId) -> Result<Option<SendState>> {
+        let (now, rank) = (self.now, i64::from(SendState::Cancelled.rank()));
         let statements = vec![Statement::new(&CANCEL, params![id, rank, now]), Statement::new(&STATE, params![id])];
-        let answers = tx.run(statements).await?;
+        let answers = self.tx.run(statements).await?;
         let Some(row) = answers.last().and_then(|answer| answer.rows.first()) else { return Ok(None) };
         let row = row.of(SEND.name);
         let (place, state): (i64, SendState) = (row.get("place")?, row.get("state")?);
-        tx.commit_with(vec![Statement::new(&WAKE, params![places(&[place]), now])]).await?;
+        if state == SendState::Cancelled {
+            self.tx.run(vec![Statement::new(&WAKE, params![places(&[place]), now])]).await?;
+        }
         Ok(Some(state))
     }
 }

@@ -7,7 +7,7 @@ use waypost_domain::send::{Author, Cause, FreeForm, SendContent, SendId, SendReq
 use waypost_domain::team::Priority;
 use waypost_domain::{Category, ContactId, PartitionId, Status, StatusState, Timestamp};
 
-use super::{TTL, aliases, at, begin, conversation, event, name, number, owner, row, seen};
+use super::{TTL, aliases, at, begin, cancel, conversation, event, name, number, owner, row, seen};
 use crate::{
     Attempt, ClaimedSend, InboxRow, Lease, NewSend, QueuedSends, Reach, Result, SendAnswer, SendAnswered, SendFilter,
     SendTx, Sequence, Store, StoreError, StoredSend, Verdict,
@@ -172,11 +172,11 @@ pub async fn sends_are_listed_and_taken_back(store: &Store) -> Result<()> {
     ] {
         assert_eq!(listed(&filter, None).await?.0, want, "{filter:?}");
     }
-    assert_eq!(store.cancel_send(&id("b")).await?, Some(SendState::Cancelled));
-    assert_eq!(store.cancel_send(&id("b")).await?, Some(SendState::Cancelled), "it stays");
-    assert_eq!(store.cancel_send(&id("x")).await?, None);
+    assert_eq!(cancel(store, &id("b")).await?, Some(SendState::Cancelled));
+    assert_eq!(cancel(store, &id("b")).await?, Some(SendState::Cancelled), "it stays");
+    assert_eq!(cancel(store, &id("x")).await?, None);
     attempt_all(store, &lease).await?;
-    assert_eq!(store.cancel_send(&id("a")).await?, Some(SendState::Attempting), "too late");
+    assert_eq!(cancel(store, &id("a")).await?, Some(SendState::Attempting), "too late");
     assert_eq!(state(store, "b").await?, SendState::Cancelled);
     Ok(())
 }

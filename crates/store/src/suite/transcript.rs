@@ -6,7 +6,7 @@ use waypost_domain::send::{Author, Cause, FreeForm, SendContent, SendId, SendReq
 use waypost_domain::team::Priority;
 use waypost_domain::{Conversation, ConversationState, TeamName, Timestamp};
 
-use super::{at, begin, contact_of, conversation, event, name, owner};
+use super::{at, begin, cancel, contact_of, conversation, event, name, owner};
 use crate::sends::GIVEN_UP;
 use crate::{
     ConversationFilter, EntryPlace, InboxWrites, Lease, NewSend, Result, Retention, Store, TranscriptEntry,
@@ -92,6 +92,8 @@ pub async fn a_transcript_is_one_list_of_what_came_and_what_went(store: &Store) 
     let TranscriptEntry::Sent(sent) = &whole[0] else { panic!("{whole:?}") };
     assert_eq!((sent.team.as_ref(), sent.is_forgotten), (Some(&team("billing")), false));
     assert_eq!(whole[5], TranscriptEntry::Received(rows[0].clone()));
+    assert_eq!(store.transcript_of(ann.id, rows[1].decision).await?, Some(rows[1].clone()));
+    assert_eq!(store.transcript_of(ann.id, rows[3].decision).await?, None, "another's");
     for size in 1..=6 {
         let (mut found, mut before) = (Vec::new(), None);
         loop {
@@ -116,7 +118,7 @@ pub async fn what_was_said_is_forgotten_when_its_time_is_over(store: &Store) -> 
     keep(store, &lease, &[said(&talk, "old", old), said(&talk, "young", young)]).await?;
     store.keep_sends(&[send(&talk, "ended", old), send(&talk, "waits", old), send(&talk, "new", young)]).await?;
     for id in ["ended", "new"] {
-        store.cancel_send(&SendId::new(id).expect("valid")).await?;
+        cancel(store, &SendId::new(id).expect("valid")).await?;
     }
     // Nobody knows what became of it, and nothing is waited for any more.
     store.keep_sends(&[send(&talk, "lost", old)]).await?;

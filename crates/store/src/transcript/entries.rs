@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use uuid::Uuid;
-use waypost_domain::{ConversationId, Timestamp};
+use waypost_domain::{ConversationId, DecisionId, Timestamp};
 
 use super::{TRANSCRIPT, TranscriptRow};
 use crate::core::{Sql, params};
@@ -88,7 +88,20 @@ static SENT: LazyLock<Sql> = LazyLock::new(|| {
     ))
 });
 
+static RECEIVED_ONE: LazyLock<Sql> =
+    LazyLock::new(|| TRANSCRIPT.select("WHERE conversation_id = $1 AND decision_id = $2"));
+
 impl Store {
+    /// What of a conversation this event was, if it is kept.
+    pub async fn transcript_of(
+        &self,
+        conversation: ConversationId,
+        decision: DecisionId,
+    ) -> Result<Option<TranscriptRow>> {
+        let rows = self.report(&RECEIVED_ONE, params![conversation, decision]).await?;
+        rows.first().map(|row| TranscriptRow::from_row(&row.of(TRANSCRIPT.name))).transpose()
+    }
+
     /// Up to `limit` entries of a conversation before `before`, the newest first.
     pub async fn transcript(
         &self,
