@@ -2,10 +2,9 @@
 
 mod entries;
 mod external_refs;
-mod reads;
 mod sent;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use tonic::Request;
 use waypost_domain::team::Priority;
@@ -21,7 +20,7 @@ use waypost_store::{ConversationFilter, EntryPlace, RefsOf};
 
 use crate::Shared;
 
-const COLLECTION: &str = "conversations";
+pub(crate) const COLLECTION: &str = "conversations";
 
 pub(crate) struct Conversations {
     pub(crate) shared: Shared,
@@ -88,7 +87,7 @@ impl Conversations {
         let list = format!("entries {}", conversation.id);
         let before = page::place(&list, &page_token, EntryPlace::parse)?;
         // Who reads without a record of it has read nothing: it is written first.
-        self.record_read(&caller, conversation.id).await?;
+        self.shared.record_read(&caller, conversation.id).await?;
         let mut rows = self.shared.store.transcript(conversation.id, before, size.saturating_add(1)).await?;
         let next_page_token = page::cut(&list, &mut rows, size, |row| row.place().to_text());
         let entries = self.shown(&caller, &conversation, rows).await?;

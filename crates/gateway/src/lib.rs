@@ -9,10 +9,13 @@
 
 mod confidential;
 mod conversations;
+mod media;
 mod messages;
 pub mod metrics;
+mod reads;
 pub mod requests;
 mod roles;
+mod seen;
 mod server;
 
 pub use requests::{REQUESTS, Requests};
@@ -23,7 +26,7 @@ pub use waypost_grpc::{BindError, GrpcConfig, GrpcLimits, ServeError, Services, 
 use std::sync::Arc;
 
 use waypost_domain::message::Mask;
-use waypost_graph_client::Messenger;
+use waypost_graph_client::{MediaStore, Messenger};
 use waypost_live::SendingLive;
 use waypost_store::Store;
 
@@ -37,6 +40,8 @@ pub struct Shared {
     pub sending: Arc<SendingLive>,
     /// The way to WhatsApp; `None` where this process has none.
     pub messenger: Option<Arc<dyn Messenger>>,
+    /// Where files of messages are; `None` where this process has no way to WhatsApp.
+    pub media: Option<Arc<dyn MediaStore>>,
     /// Called when a request was kept, for a sender in the same process.
     pub on_kept: Arc<dyn Fn() + Send + Sync>,
 }

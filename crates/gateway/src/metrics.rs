@@ -7,6 +7,10 @@ waypost_domain::metric_table! {
     counter REQUESTS by "result" in ["kept", "known", "refused"] = "waypost_gateway_requests_total";
     /// Answers to who put requests on the queues and asked for one: given, unroutable (no such queue), failed.
     counter ANSWERS by "result" in ["given", "unroutable", "failed"] = "waypost_gateway_answers_total";
+    /// Customers' files that were passed on: done, failed, given_up (whoever asked for it left).
+    counter DOWNLOADS by "result" in ["done", "failed", "given_up"] = "waypost_gateway_downloads_total";
+    /// Files that were given to WhatsApp: done, failed.
+    counter UPLOADS by "result" in ["done", "failed"] = "waypost_gateway_uploads_total";
 }
 
 /// So many requests ended so.
@@ -23,4 +27,14 @@ pub(crate) fn answer(outcome: Outcome, is_direct: bool) {
         Outcome::Nacked | Outcome::Refused | Outcome::Unavailable | Outcome::Unknown => "failed",
     };
     ::metrics::counter!(ANSWERS, "result" => result).increment(1);
+}
+
+/// A customer's file was passed on, or not.
+pub(crate) fn download(result: &'static str) {
+    ::metrics::counter!(DOWNLOADS, "result" => result).increment(1);
+}
+
+/// WhatsApp has a file, or not.
+pub(crate) fn upload(result: &'static str) {
+    ::metrics::counter!(UPLOADS, "result" => result).increment(1);
 }

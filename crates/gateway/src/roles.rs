@@ -15,6 +15,8 @@ pub const METHODS: &[(&str, Access)] = &[
     ("waypost.gateway.v1.ConversationService/ListEntries", READS),
     ("waypost.gateway.v1.ConversationService/SetExternalRef", SENDS),
     ("waypost.gateway.v1.ConversationService/DeleteExternalRef", SENDS),
+    ("waypost.gateway.v1.MediaService/DownloadMedia", READS),
+    ("waypost.gateway.v1.MediaService/UploadMedia", SENDS),
     ("waypost.gateway.v1.MessageService/SendMessage", SENDS),
     ("waypost.gateway.v1.MessageService/GetMessage", READS),
     ("waypost.gateway.v1.MessageService/ListMessages", READS),

@@ -7,10 +7,12 @@ use tokio_util::sync::CancellationToken;
 use waypost_grpc::{BindError, GrpcConfig, GrpcServer, ServeError, Services};
 use waypost_proto::admin::GATEWAY_DESCRIPTOR_SET;
 use waypost_proto::gateway_v1::conversation_service_server::ConversationServiceServer;
+use waypost_proto::gateway_v1::media_service_server::MediaServiceServer;
 use waypost_proto::gateway_v1::message_service_server::MessageServiceServer;
 
 use crate::Shared;
 use crate::conversations::Conversations;
+use crate::media::Media;
 use crate::messages::Messages;
 use crate::roles::METHODS;
 
@@ -18,6 +20,7 @@ use crate::roles::METHODS;
 pub fn services(shared: Shared) -> Services {
     let services = Services::default().describe(METHODS, GATEWAY_DESCRIPTOR_SET);
     let services = services.serve(MessageServiceServer::new(Messages { shared: shared.clone() }));
+    let services = services.serve(MediaServiceServer::new(Media::new(shared.clone())));
     services.serve(ConversationServiceServer::new(Conversations { shared }))
 }
 

@@ -48,7 +48,7 @@ const ACCESS: [Access; 13] = [
     row("-", "waypost_reader", &["topology definitions", "webhook test"]),
     Access { note: "without --server", ..row("-", "waypost_admin", &["token"]) },
     Access {
-        note: "they ask a running `--component admin`, or `gateway` for messages to customers and conversations",
+        note: "they ask a running `--component admin`, or `gateway` for messages to customers, conversations and files",
         ..row(
             "-",
             "-",
@@ -63,6 +63,7 @@ const ACCESS: [Access; 13] = [
                 "dead-letters",
                 "decisions",
                 "limits",
+                "media",
                 "messages",
                 "numbers",
                 "policy",

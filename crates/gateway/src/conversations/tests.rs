@@ -8,7 +8,7 @@ use waypost_domain::message::Mask;
 use waypost_domain::send::{Author, Cause, FreeForm, SendContent, SendId, SendRequest};
 use waypost_domain::{
     AliasSet, ContactId, DecisionId, InboundMessage, MessageKind, NumberName, PartitionId, PhoneNumberId, Team,
-    TeamName, Timestamp,
+    TeamName, Timestamp, WabaId,
 };
 use waypost_grpc::Role;
 use waypost_live::SendingLive;
@@ -24,34 +24,45 @@ const CARD: &str = "4111 1111 1111 1111";
 const MASKED: &str = "•••• •••• •••• 1111";
 
 /// A gateway whose store has a team billing, and a team people that is confidential.
-struct Scene {
+pub(crate) struct Scene {
     conversations: Conversations,
     lease: Lease,
     _folder: TempDir,
 }
 
 impl Scene {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let url = StoreUrl::sqlite_file(folder.path().join("store.db"));
         let store = Store::open(&url, StoreOptions::default()).await.unwrap();
         store.migrate().await.unwrap();
+        store.ensure_number(&PhoneNumberId::new("1"), "+34 910 000 001", &WabaId::new("7")).await.unwrap();
         store.upsert_teams(&[a_team("billing", false), a_team("people", true)]).await.unwrap();
         let ttl = Duration::from_secs(600);
         let lease =
             store.acquire_lease("router", PartitionId(0), "one", ttl, Sequence::OfInbox).await.unwrap().unwrap();
         let sending = SendingLive::open(store.clone()).await.unwrap();
-        let shared =
-            Shared { store, mask: Mask::cards(), sending, messenger: None, on_kept: std::sync::Arc::new(|| ()) };
+        let shared = Shared {
+            store,
+            mask: Mask::cards(),
+            sending,
+            messenger: None,
+            media: None,
+            on_kept: std::sync::Arc::new(|| ()),
+        };
         Self { conversations: Conversations { shared }, lease, _folder: folder }
     }
 
-    fn store(&self) -> &Store {
+    pub(crate) fn shared(&self) -> Shared {
+        self.conversations.shared.clone()
+    }
+
+    pub(crate) fn store(&self) -> &Store {
         &self.conversations.shared.store
     }
 
     /// A conversation with whoever has that number.
-    async fn talk(&self, phone: &str, team: Option<&str>) -> Conversation {
+    pub(crate) async fn talk(&self, phone: &str, team: Option<&str>) -> Conversation {
         let mut tx = self.store().begin_change().await.unwrap();
         let aliases = AliasSet { phone: Some(phone.to_owned()), bsuid: None, parent_bsuid: None };
         tx.upsert_contacts(&[ContactUpsert {
@@ -64,13 +75,13 @@ impl Scene {
         tx.commit(&[]).await.unwrap();
         let contact = self.store().find_contact(&aliases).await.unwrap().unwrap().contact.id;
         let id = ConversationId::from_uuid(uuid::Uuid::now_v7());
-        let fresh = Conversation::new(id, contact, NumberName::new("support").unwrap(), at(1));
+        let fresh = Conversation::new(id, contact, NumberName::new("number-1").unwrap(), at(1));
         let talk = Conversation { team: team.map(name), ..fresh };
         self.write(&InboxWrites { conversations: std::slice::from_ref(&talk), ..InboxWrites::default() }).await;
         talk
     }
 
-    async fn write(&self, writes: &InboxWrites<'_>) {
+    pub(crate) async fn write(&self, writes: &InboxWrites<'_>) {
         let batch = self.store().begin_batch(&self.lease.fence(0, None)).await.unwrap();
         batch.finish(writes).await.unwrap();
     }
@@ -92,7 +103,7 @@ impl Scene {
     }
 
     /// Somebody of the team answers.
-    async fn answered(&self, talk: &Conversation, body: &str, at_ms: i64, team: &str) {
+    pub(crate) async fn answered(&self, talk: &Conversation, body: &str, at_ms: i64, team: &str) {
         let request = SendRequest {
             conversation: Some(talk.id),
             ..SendRequest::plain(
@@ -117,12 +128,12 @@ impl Scene {
 
 /// Who calls.
 #[derive(Clone, Copy)]
-enum Who {
+pub(crate) enum Who {
     AgentOf(&'static str),
     Has(Role),
 }
 
-fn call<M>(message: M, who: Who) -> Request<M> {
+pub(crate) fn call<M>(message: M, who: Who) -> Request<M> {
     let mut request = Request::new(message);
     let (bound_to, roles, actor) = match who {
         Who::AgentOf(team) => (Some(vec![name(team)]), vec![Role::Agent], format!("tokens/{team}")),
@@ -133,11 +144,11 @@ fn call<M>(message: M, who: Who) -> Request<M> {
     request
 }
 
-fn at(millis: i64) -> Timestamp {
+pub(crate) fn at(millis: i64) -> Timestamp {
     Timestamp::from_millis(millis)
 }
 
-fn name(team: &str) -> TeamName {
+pub(crate) fn name(team: &str) -> TeamName {
     TeamName::new(team).unwrap()
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tracing::info;
 use waypost_gateway::requests::queues;
 use waypost_gateway::{Gateway, REQUESTS, Requests, Shared};
-use waypost_graph_client::{GraphApi, Messenger};
+use waypost_graph_client::{GraphApi, MediaStore, Messenger};
 use waypost_live::SendingLive;
 use waypost_live::overview::Work;
 use waypost_ops::State;
@@ -40,17 +40,19 @@ pub(super) async fn beside(process: &Process<'_>, store: &Store, tasks: &mut Tas
         follower.follow(stop).await;
         Ok(())
     });
-    let messenger = match process.config.graph_config() {
-        Some(graph) => {
-            let api = GraphApi::new(graph).map_err(|error| Failure::config(format!("graph.{error}")))?;
-            Some(Arc::new(api) as Arc<dyn Messenger>)
-        }
-        None => None,
-    };
+    let graph = process.config.graph_config().map(GraphApi::new).transpose();
+    let graph = graph.map_err(|error| Failure::config(format!("graph.{error}")))?.map(Arc::new);
     // Whoever sends in another process looks for what is due by itself.
     let wake = process.wake.clone();
     let mask = process.config.mask();
-    let shared = Shared { store: store.clone(), mask, sending, messenger, on_kept: Arc::new(move || wake.now()) };
+    let shared = Shared {
+        store: store.clone(),
+        mask,
+        sending,
+        messenger: graph.clone().map(|graph| graph as Arc<dyn Messenger>),
+        media: graph.map(|graph| graph as Arc<dyn MediaStore>),
+        on_kept: Arc::new(move || wake.now()),
+    };
     take_requests(process, shared.clone(), tasks);
     Ok(Some(shared))
 }

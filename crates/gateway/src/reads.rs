@@ -7,14 +7,15 @@ use waypost_grpc::{Caller, Result};
 use waypost_proto::gateway_v1 as v1;
 use waypost_store::TranscriptRead;
 
-use super::{COLLECTION, Conversations};
+use crate::Shared;
+use crate::conversations::COLLECTION;
 
 const HOUR_MS: i64 = 60 * 60 * 1000;
 
-impl Conversations {
+impl Shared {
     /// Returns when the record of this hour is durable.
-    pub(super) async fn record_read(&self, caller: &Caller, conversation: ConversationId) -> Result<()> {
-        let store = &self.shared.store;
+    pub(crate) async fn record_read(&self, caller: &Caller, conversation: ConversationId) -> Result<()> {
+        let store = &self.store;
         let hour = store.now().await?.as_millis().div_euclid(HOUR_MS);
         if store.is_read_recorded(TranscriptRead { reader: &caller.actor, conversation, hour }).await? {
             return Ok(());

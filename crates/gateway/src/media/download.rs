@@ -1,0 +1,162 @@
+//! A customer's file, piece by piece as WhatsApp gives it.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use futures_util::stream::{self, StreamExt};
+use tokio::io::AsyncWrite;
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+use tokio_util::sync::PollSender;
+use tonic::Status;
+use waypost_graph_client::{DownloadError, Downloaded, Line};
+use waypost_grpc::error::{not_found, precondition};
+use waypost_grpc::{CallError, Caller, Result};
+use waypost_proto::gateway_v1 as v1;
+use waypost_proto::reasons::MESSAGE_UNKNOWN;
+use waypost_proto::rpc::Messages;
+use waypost_proto::transcript::decode_transcript;
+
+use super::{Media, TRANSFER_TIME};
+use crate::confidential::Withheld;
+use crate::metrics;
+use crate::seen::{number_of, sending_off};
+
+/// Of a file, in one message.
+const PIECE_BYTES_MAX: usize = 64 << 10;
+/// That wait for whoever reads them.
+const PIECES_MAX: usize = 4;
+
+type Part = v1::download_media_response::Part;
+type Sent = Result<v1::DownloadMediaResponse, Status>;
+
+impl Media {
+    pub(super) async fn download(
+        &self,
+        caller: &Caller,
+        request: v1::DownloadMediaRequest,
+    ) -> Result<Messages<v1::DownloadMediaResponse>> {
+        let number = number_of("number", &request.number)?;
+        let (row, event) = self.shared.inbound(caller, &number, &request.message_id).await?;
+        let unknown = || not_found("the message").because(MESSAGE_UNKNOWN);
+        let id = event.conversation.ok_or_else(unknown)?;
+        let entry = self.shared.store.transcript_of(id, event.decision_id).await?.ok_or_else(unknown)?;
+        let conversation = self.shared.store.conversation(id).await?.ok_or_else(unknown)?;
+        let resource = format!("conversations/{id}");
+        if Withheld::from(caller, &self.shared).await?.has(entry.team.as_ref().or(conversation.team.as_ref())) {
+            return Err(precondition("CONTENT_WITHHELD", resource, "what it says is a confidential team's"));
+        }
+        let content = decode_transcript(&entry.content).map_err(|error| CallError::Internal(error.to_string()))?;
+        let Some(media) = content.media.filter(|media| !media.id.is_empty()) else {
+            return Err(precondition("NO_MEDIA", resource, "there is no file with this message"));
+        };
+        let store = self.shared.media.clone().ok_or_else(|| sending_off(&number))?;
+        let place = self.place()?;
+        self.shared.record_read(caller, id).await?;
+
+        let file =
+            v1::MediaFile { mime_type: media.mime_type, filename: file_name(&media.filename), voice: media.voice };
+        let (sender, receiver) = mpsc::channel(PIECES_MAX);
+        tokio::spawn(async move {
+            let _place = place;
+            let line = Line::new(row.id.as_str());
+            let mut pieces = Pieces(PollSender::new(sender.clone()));
+            let fetched = tokio::select! {
+                fetched = timeout(TRANSFER_TIME, store.download(&line, &media.id, &mut pieces)) => fetched,
+                // Nobody wants it any more.
+                () = sender.closed() => return metrics::download("given_up"),
+            };
+            let end = match fetched {
+                Ok(Ok(file)) => Ok(end(file)),
+                Ok(Err(error)) => Err(refusal(resource, &error)),
+                Err(_) => Err(precondition("MEDIA_NOT_FETCHED", resource, "the file did not come in ten minutes")),
+            };
+            metrics::download(if end.is_ok() { "done" } else { "failed" });
+            // Err: they left meanwhile.
+            sender.send(end.map_err(Status::from)).await.ok();
+        });
+        let first = stream::once(async { Ok(message(Part::File(file))) });
+        let rest =
+            stream::unfold(receiver, |mut receiver| async { receiver.recv().await.map(|part| (part, receiver)) });
+        Ok(first.chain(rest).boxed())
+    }
+}
+
+const fn message(part: Part) -> v1::DownloadMediaResponse {
+    v1::DownloadMediaResponse { part: Some(part) }
+}
+
+fn end(file: Downloaded) -> v1::DownloadMediaResponse {
+    message(Part::End(v1::MediaEnd { size_bytes: file.size_bytes, sha256: file.sha256 }))
+}
+
+/// Without any folder, whatever the customer's device says: tools write files by that name.
+fn file_name(name: &str) -> String {
+    let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
+    let visible: String = last.chars().filter(|sign| !sign.is_control()).collect();
+    let trimmed = visible.trim().trim_start_matches('.');
+    trimmed.to_owned()
+}
+
+/// Says nothing of the file's address, nor of what is in it.
+fn refusal(resource: String, error: &DownloadError) -> CallError {
+    let gone = "WhatsApp does not keep the file any more: it does so for 7 days";
+    match error {
+        DownloadError::Gone => precondition("MEDIA_GONE", resource, gone),
+        // What has no object behind it: the id has died, or was never of this number.
+        DownloadError::Call(error) if error.failure().is_some_and(|failure| failure.code == Some(NO_SUCH_OBJECT)) => {
+            precondition("MEDIA_GONE", resource, gone)
+        }
+        DownloadError::TooLarge { .. } => precondition("MEDIA_TOO_LARGE", resource, error.to_string()),
+        DownloadError::Damaged(_) => precondition("MEDIA_DAMAGED", resource, error.to_string()),
+        DownloadError::Call(_) | DownloadError::Address | DownloadError::Sink(_) => {
+            precondition("MEDIA_NOT_FETCHED", resource, error.to_string())
+        }
+    }
+}
+
+/// Meta's code of a parameter that names nothing.
+const NO_SUCH_OBJECT: i64 = 100;
+
+/// Where a download is written to: it waits for whoever reads.
+struct Pieces(PollSender<Sent>);
+
+impl AsyncWrite for Pieces {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let gone = |_| io::Error::from(io::ErrorKind::BrokenPipe);
+        ready!(self.0.poll_reserve(context)).map_err(gone)?;
+        let piece = &bytes[..bytes.len().min(PIECE_BYTES_MAX)];
+        self.0.send_item(Ok(message(Part::Bytes(piece.to_vec())))).map_err(gone)?;
+        Poll::Ready(Ok(piece.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[cfg(test)]
+mod unit {
+    use super::file_name;
+
+    #[test]
+    fn a_file_is_never_called_a_path() {
+        let names = [
+            ("invoice.pdf", "invoice.pdf"),
+            ("../../etc/passwd", "passwd"),
+            ("C:\\temp\\a.txt", "a.txt"),
+            ("..", ""),
+            (".bashrc", "bashrc"),
+            ("a\u{0}\n b.pdf", "a b.pdf"),
+            ("", ""),
+        ];
+        for (given, want) in names {
+            assert_eq!(file_name(given), want, "{given:?}");
+        }
+    }
+}
