@@ -16,7 +16,7 @@ use waypost_tests::webhook::http_client;
 use crate::deployment::{APP_SECRET, Deployment};
 
 /// What the platform takes for our token.
-const TOKEN: &str = "test-token";
+pub(crate) const TOKEN: &str = "test-token";
 /// Meta's id of the platform's number.
 pub(crate) const NUMBER_ID: &str = "106540352242922";
 

@@ -14,6 +14,7 @@ use waypost_tests::eventually;
 use crate::deployment::{Backend, Deployment, RULES};
 use crate::outbound::{NUMBER_ID, Outbound};
 
+mod media;
 pub(crate) mod requests;
 mod transcript;
 

@@ -18,6 +18,7 @@ mod failure;
 mod inspect;
 mod limits;
 pub mod man;
+mod media;
 mod messages;
 mod named;
 mod numbers;
@@ -56,6 +57,7 @@ use self::decisions::DecisionsCommand;
 pub use self::failure::{EXIT_CODES, Failure, HUNG};
 use self::inspect::InspectArgs;
 use self::limits::LimitsCommand;
+use self::media::MediaCommand;
 use self::messages::MessagesCommand;
 use self::numbers::NumbersCommand;
 use self::policy::PolicyCommand;
@@ -91,6 +93,9 @@ pub enum ClientCommand {
     /// Conversations with customers, and what was said in them
     #[command(subcommand)]
     Conversations(ConversationsCommand),
+    /// Files that customers sent, and files for them
+    #[command(subcommand)]
+    Media(MediaCommand),
     /// One template to many contacts: plan it, start and stop it, see how far it is
     #[command(subcommand)]
     Campaigns(CampaignsCommand),
@@ -145,6 +150,7 @@ fn verb(command: ClientCommand) -> Pin<Box<dyn Future<Output = Result<(), Failur
         ClientCommand::Send(args) => Box::pin(send::run(args)),
         ClientCommand::Messages(command) => Box::pin(messages::run(command)),
         ClientCommand::Conversations(command) => Box::pin(conversations::run(command)),
+        ClientCommand::Media(command) => Box::pin(media::run(command)),
         ClientCommand::Campaigns(command) => Box::pin(campaigns::run(command)),
         ClientCommand::Consent(command) => Box::pin(consent::run(command)),
         ClientCommand::Templates(command) => Box::pin(templates::run(command)),

@@ -21,27 +21,27 @@ const COLUMNS: usize = 80;
 on_each_backend!(what_was_said_is_read_by_its_team_and_masked);
 
 /// A person with a token of their own.
-struct Person<'a> {
+pub(super) struct Person<'a> {
     scene: &'a Scene,
     server: String,
     token_file: PathBuf,
 }
 
 impl<'a> Person<'a> {
-    fn new(scene: &'a Scene, port: u16, name: &str, role: &[&str]) -> anyhow::Result<Self> {
+    pub(super) fn new(scene: &'a Scene, port: u16, name: &str, role: &[&str]) -> anyhow::Result<Self> {
         let made = scene.json(&[&["token", "create"], role].concat())?;
         let token_file = scene.deployment.folder.path().join(format!("{name}.token"));
         std::fs::write(&token_file, made["secret"].as_str().context("a secret")?)?;
         Ok(Self { scene, server: format!("http://127.0.0.1:{port}"), token_file })
     }
 
-    fn run(&self, words: &[&str]) -> anyhow::Result<Output> {
+    pub(super) fn run(&self, words: &[&str]) -> anyhow::Result<Output> {
         let mut command = self.scene.deployment.command(words)?;
         command.args(["--server", &self.server]).arg("--token-file").arg(&self.token_file);
         Ok(command.env("COLUMNS", COLUMNS.to_string()).env("NO_COLOR", "1").output()?)
     }
 
-    fn json(&self, words: &[&str]) -> anyhow::Result<Value> {
+    pub(super) fn json(&self, words: &[&str]) -> anyhow::Result<Value> {
         let output = self.run(&[words, &["--json"]].concat())?;
         ensure!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
         Ok(serde_json::from_slice(&output.stdout)?)

@@ -15,11 +15,11 @@ pub(super) struct ContentArgs {
     /// The template's language, e.g. es or pt_BR; the contact's where left out
     #[arg(long, value_name = "TAG", requires = "template")]
     language: Option<String>,
-    /// A picture, by its address
-    #[arg(long, value_name = "URL")]
+    /// A picture, by its address, or by the id of `waypost media upload`
+    #[arg(long, value_name = "URL or ID")]
     image: Option<String>,
-    /// A document, by its address
-    #[arg(long, value_name = "URL")]
+    /// A document, by its address, or by the id of `waypost media upload`
+    #[arg(long, value_name = "URL or ID")]
     document: Option<String>,
     /// Under the picture or the document
     #[arg(long, value_name = "TEXT", default_value = "")]
@@ -55,11 +55,8 @@ pub(crate) struct ValueArgs {
 impl ContentArgs {
     pub(super) fn content(self) -> Result<sends::Content, Failure> {
         use sends::content::Kind;
-        let media = |link: String, caption: String| sends::Media {
-            source: Some(sends::MediaSource { at: Some(sends::media_source::At::Link(link)) }),
-            caption,
-            ..sends::Media::default()
-        };
+        let media =
+            |at: String, caption: String| sends::Media { source: Some(source(at)), caption, ..sends::Media::default() };
         let kind = match self {
             Self { text: Some(body), .. } => Kind::Text(sends::Text { body, preview_url: false }),
             Self { template: Some(name), language, values, .. } => {
@@ -67,8 +64,8 @@ impl ContentArgs {
                 let values = Some(values.into_wire());
                 Kind::Template(sends::Template { name, language, language_fallback: None, values })
             }
-            Self { image: Some(link), caption, .. } => Kind::Image(media(link, caption)),
-            Self { document: Some(link), caption, .. } => Kind::Document(media(link, caption)),
+            Self { image: Some(at), caption, .. } => Kind::Image(media(at, caption)),
+            Self { document: Some(at), caption, .. } => Kind::Document(media(at, caption)),
             // clap has seen to it that there is one.
             _ => return Err(Failure::config("nothing to send: give a text, --template or --request")),
         };
@@ -98,6 +95,13 @@ impl ValueArgs {
             ..sends::TemplateValues::default()
         }
     }
+}
+
+/// Meta's ids are digits, and addresses are not.
+fn source(text: String) -> sends::MediaSource {
+    use sends::media_source::At;
+    let is_id = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    sends::MediaSource { at: Some(if is_id { At::Id(text) } else { At::Link(text) }) }
 }
 
 /// `NAME=TEXT`.
@@ -131,6 +135,14 @@ pub(crate) fn button_of(place: &str, kind: &str, value: String) -> Result<sends:
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_is_at_an_address_or_has_an_id() {
+        use sends::media_source::At;
+        assert_eq!(source("1013859600285441".to_owned()).at, Some(At::Id("1013859600285441".to_owned())));
+        let link = "https://example.com/1.png";
+        assert_eq!(source(link.to_owned()).at, Some(At::Link(link.to_owned())));
+    }
 
     #[test]
     fn buttons_and_names_are_read_strictly() {
