@@ -12,7 +12,7 @@ use anyhow::{Context as _, ensure};
 use serde_json::{Value, json};
 use uuid::Uuid;
 use waypost_domain::consent::{Basis, ConsentEntry, Evidence, How, Said};
-use waypost_domain::{AliasSet, ConsentEntryId};
+use waypost_domain::{AliasSet, ConsentEntryId, ContactId, Timestamp};
 use waypost_fault::{CAMPAIGN_POINTS, SEND_POINTS};
 use waypost_sandbox::CustomerSpec;
 use waypost_store::{Store, StoreOptions};
@@ -48,6 +48,23 @@ fn phone(n: usize) -> String {
     format!("49151{n:08}")
 }
 
+/// They agreed to all that the business begins.
+pub(crate) fn agreed(contact: ContactId, at: Timestamp) -> ConsentEntry {
+    ConsentEntry {
+        id: ConsentEntryId::from_uuid(Uuid::now_v7()),
+        contact,
+        brand: String::new(),
+        category: None,
+        said: Said::Granted(Basis::Consent),
+        at: Some(at),
+        recorded_at: at,
+        how: How::Api,
+        source: None,
+        recorded_by: "a test".to_owned(),
+        evidence: Evidence::default(),
+    }
+}
+
 impl Scene {
     /// Customers who have a phone and have agreed, and a program that has not started.
     async fn new(backend: Backend, recipients: usize) -> anyhow::Result<Self> {
@@ -77,19 +94,7 @@ impl Scene {
         for n in 0..self.recipients {
             let aliases = AliasSet { phone: Some(phone(n)), ..AliasSet::default() };
             let contact = store.upsert_contact(&aliases, &BTreeMap::new(), Some("en")).await?;
-            entries.push(ConsentEntry {
-                id: ConsentEntryId::from_uuid(Uuid::now_v7()),
-                contact,
-                brand: String::new(),
-                category: None,
-                said: Said::Granted(Basis::Consent),
-                at: Some(now),
-                recorded_at: now,
-                how: How::Api,
-                source: None,
-                recorded_by: "a test".to_owned(),
-                evidence: Evidence::default(),
-            });
+            entries.push(agreed(contact, now));
         }
         let mut change = store.begin_change().await?;
         change.append_consent(&entries).await?;

@@ -23,6 +23,9 @@ pub(crate) const NUMBER_ID: &str = "106540352242922";
 pub(crate) struct Outbound {
     pub(crate) deployment: Deployment,
     pub(crate) platform: Platform,
+    /// Where it answers calls, on servers.
+    #[cfg(feature = "servers")]
+    pub(crate) grpc_address: Option<String>,
 }
 
 impl Outbound {
@@ -35,10 +38,12 @@ impl Outbound {
         config.delivery.retry_max = 1_000;
         set(&mut config);
         let platform = Platform::start(config).await?;
+        // Commands of the machine find their process by its files, which there are none of.
         #[cfg(feature = "servers")]
-        let deployment = match deployment.servers() {
-            // Commands of the machine find their process by its files, which there are none of.
-            Some(_) => deployment.set("grpc.listen", &format!("127.0.0.1:{}", free_port())),
+        let grpc_address = deployment.servers().map(|_| format!("127.0.0.1:{}", free_port()));
+        #[cfg(feature = "servers")]
+        let deployment = match &grpc_address {
+            Some(address) => deployment.set("grpc.listen", address),
             None => deployment,
         };
         let token_file = token_file(&deployment);
@@ -48,7 +53,12 @@ impl Outbound {
             .set("graph.token_file", &token_file.display().to_string())
             .set("sender.uncertain_wait_s", "2")
             .set("sender.pair_pace", "false");
-        Ok(Self { deployment, platform })
+        Ok(Self {
+            deployment,
+            platform,
+            #[cfg(feature = "servers")]
+            grpc_address,
+        })
     }
 
     pub(crate) fn token_file(&self) -> PathBuf {
@@ -71,6 +81,12 @@ impl Outbound {
     /// Of whoever runs commands, where the process has no files to find it by.
     fn callers_file(&self) -> PathBuf {
         self.deployment.folder.path().join("caller")
+    }
+
+    /// What calls bear, on servers.
+    #[cfg(feature = "servers")]
+    pub(crate) fn callers_token(&self) -> anyhow::Result<String> {
+        Ok(std::fs::read_to_string(self.callers_file())?.trim().to_owned())
     }
 
     pub(crate) fn run(&self, words: &[&str]) -> anyhow::Result<Output> {

@@ -24,6 +24,10 @@ const BROKERS_ORIGIN_HEADER: &str = "x-first-death-queue";
 /// The header of a message that somebody took out of the dead letters to have it handled again: how often.
 pub const REPLAY_HEADER: &str = "wp-replay";
 
+/// The header of a request to send that was parked and is replayed: when it was parked first, in milliseconds since the epoch.
+/// What was asked for is no younger than that.
+pub const PARKED_AT_HEADER: &str = "wp-parked-at";
+
 /// The header of a message that another queue got than its team's, or nobody's: why. It has it for as long as it is there:
 /// also when it is replayed to that queue, but not to its team's.
 pub const DIVERTED_HEADER: &str = "wp-diverted";

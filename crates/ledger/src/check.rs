@@ -4,6 +4,7 @@ mod index;
 mod kept;
 mod order;
 mod repeats;
+mod sends;
 mod versions;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -30,6 +31,7 @@ pub(super) fn check(ledger: &Ledger, drained: bool) -> Verdict {
     check.i10_decided_the_same_again();
     check.i10_decided_by_what_was_in_force();
     check.i11_decided_for_somebody();
+    check.sends();
     check.verdict.violations.sort();
     check.verdict.violations.dedup();
     check.verdict

@@ -21,6 +21,7 @@ mod collect;
 mod facts;
 mod files;
 mod records;
+mod sends;
 mod verdict;
 
 #[cfg(test)]
@@ -33,6 +34,9 @@ pub use records::{
     ActivationFact, Answer, ChangeFact, DeadLetterNote, DecisionFact, DeliveryRecord, Entry, IN_HAND_MAX, InFlight,
     InterruptionRecord, Item, ItemKind, LeaseFact, MadeFact, OutcomeFact, PostRecord, QueueDepth, RoutingNote,
     StatusFact, TextRecord, TrialFact,
+};
+pub use sends::{
+    AskAnswer, AskedRecord, ConsentFact, ConsentRecord, SendFact, Sends, StepFact, TakenRecord, WrittenRecord,
 };
 pub use verdict::{Counts, Invariant, Verdict, Violation};
 
@@ -53,6 +57,8 @@ pub struct Ledger {
     pub markers: Vec<String>,
     /// The text of every rules file, or version in the store, that was in force.
     pub rule_sets: Vec<String>,
+    /// Messages to customers.
+    pub sends: Sends,
 }
 
 /// The store's side of the account.
@@ -97,6 +103,13 @@ impl Ledger {
             Entry::Text(text) => self.texts.push(text),
             Entry::Marker(marker) => self.markers.push(marker),
             Entry::RuleSet(text) => self.rule_sets.push(text),
+            Entry::Asked(asked) => self.sends.asked.push(asked),
+            Entry::Taken(taken) => self.sends.taken.push(taken),
+            Entry::Written(written) => self.sends.written.push(written),
+            Entry::Consent(consent) => self.sends.consents.push(consent),
+            Entry::Send(row) => self.sends.rows.push(row),
+            Entry::SendStep(step) => self.sends.steps.push(step),
+            Entry::ConsentEntry(entry) => self.sends.entries.push(entry),
         }
     }
 
@@ -112,6 +125,7 @@ impl Ledger {
             .chain(self.texts.iter().cloned().map(Entry::Text))
             .chain(self.markers.iter().cloned().map(Entry::Marker))
             .chain(self.rule_sets.iter().cloned().map(Entry::RuleSet))
+            .chain(self.sends.entries())
     }
 }
 

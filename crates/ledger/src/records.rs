@@ -11,6 +11,7 @@ use waypost_proto::v1::EventKind;
 use waypost_proto::{EVENT_KIND, decode_event};
 
 use crate::StoreFacts;
+use crate::sends::{AskedRecord, ConsentFact, ConsentRecord, SendFact, StepFact, TakenRecord, WrittenRecord};
 
 /// The component whose leases number the inbox, and say what of it was published.
 pub(crate) const ROUTER: &str = "router";
@@ -35,6 +36,13 @@ pub enum Entry {
     Marker(String),
     /// The text of a rules file.
     RuleSet(String),
+    Asked(AskedRecord),
+    Taken(TakenRecord),
+    Written(WrittenRecord),
+    Consent(ConsentRecord),
+    Send(SendFact),
+    SendStep(StepFact),
+    ConsentEntry(ConsentFact),
 }
 
 /// One attempt at a POST. A body that is sent again is another record with the same items.

@@ -12,6 +12,7 @@ mod kept;
 mod notices;
 mod records;
 mod repeats;
+mod sends;
 mod versions;
 
 const NUMBER: &str = "106540352242922";
@@ -148,6 +149,7 @@ fn good() -> Ledger {
         texts: vec![TextRecord { source: "log".into(), text: "started\nready".into() }],
         markers: vec!["15550001111".into(), "Zebulon".into()],
         rule_sets: vec![RULES.into()],
+        sends: sends::good(),
     }
 }
 
@@ -178,6 +180,7 @@ fn a_good_run_is_good() {
     let verdict = good().check();
     assert!(verdict.is_good() && verdict.unchecked.is_empty(), "{verdict}");
     let expected = Counts { posts: 6, posts_accepted: 4, messages: 3, kept: 3, delivered: 3, ..Counts::default() };
+    let expected = Counts { asked: 3, taken: 3, ..expected };
     assert_eq!(verdict.counts, expected);
 }
 

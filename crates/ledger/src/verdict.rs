@@ -8,13 +8,18 @@ const NAMED_MAX: usize = 20;
 /// The promises that a ledger can judge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Invariant {
-    /// What was answered 200 has one decision and is delivered, or is kept once, or is one dead letter.
+    /// What was answered 200 has one decision and is delivered, or is kept once, or is one dead letter. What is kept to be sent comes
+    /// to one end.
     I1,
     /// At most one effect: repetitions come under the same id, with the same decision, and no more of them than was in
-    /// flight when something broke off.
+    /// flight when something broke off. A send is taken once, or says that it may have gone twice.
     I2,
     /// In order per customer.
     I3,
+    /// Nothing is sent without consent at its attempt.
+    I4,
+    /// Nothing but templates is sent outside of the customer service window.
+    I5,
     /// Nothing unsigned is accepted.
     I6,
     /// Queues drain, and what is parked says why.
@@ -28,7 +33,8 @@ pub enum Invariant {
 }
 
 impl Invariant {
-    pub const ALL: [Self; 8] = [Self::I1, Self::I2, Self::I3, Self::I6, Self::I7, Self::I9, Self::I10, Self::I11];
+    pub const ALL: [Self; 10] =
+        [Self::I1, Self::I2, Self::I3, Self::I4, Self::I5, Self::I6, Self::I7, Self::I9, Self::I10, Self::I11];
 }
 
 impl fmt::Display for Invariant {
@@ -70,8 +76,14 @@ pub struct Counts {
     pub in_flight: u64,
     /// Behind a message that was posted after they were answered 200.
     pub out_of_order: u64,
-    /// Not held to the order because they were parked, diverted or replayed.
+    /// Not held to the order because they were parked, diverted or replayed; of sends, because they may have gone before.
     pub excepted: u64,
+    /// Sends that whoever asked was told to be kept.
+    pub asked: u64,
+    /// Of those and others, what the platform took.
+    pub taken: u64,
+    /// Sends that it took more than once.
+    pub marked: u64,
 }
 
 /// Good when there is no violation.
@@ -122,6 +134,9 @@ impl fmt::Display for Verdict {
             counts.out_of_order,
             counts.excepted,
         )?;
+        if counts.asked + counts.taken > 0 {
+            writeln!(f, "sends {}: taken by the platform {}, twice {}", counts.asked, counts.taken, counts.marked)?;
+        }
         for (invariant, why) in &self.unchecked {
             writeln!(f, "{invariant} not checked: {why}")?;
         }

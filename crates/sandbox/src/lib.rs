@@ -20,7 +20,8 @@ pub use error::SandboxError;
 pub use plan::{SentMessage, SentOther};
 pub use platform::{
     AcceptedMessage, ActorError, Control, CustomerSpec, Delivery, Fault, FaultKind, Holder, Limits, NumberConfig,
-    Platform, PlatformConfig, PlatformCounts, Rating, ReadMessage, RefusedMessage, Said, Strangers, Tap, Unprefixed,
+    Platform, PlatformConfig, PlatformCounts, PostedStatus, Rating, ReadMessage, RefusedMessage, Said, SaidMessage,
+    Strangers, Tap, Unprefixed,
 };
 pub use post::{check_handshake, post_signed};
 pub use run::{Customers, PostRecord, SandboxReport};

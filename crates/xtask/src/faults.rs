@@ -19,15 +19,15 @@ const SCALE_ENV: &str = "WAYPOST_FAULTS";
 const SABOTAGE: &str = "sabotage";
 /// What their lines in the table begin with, and how many there are.
 const SABOTAGE_MARK: &str = "--";
-const FOUR: usize = 4;
+const SIX: usize = 6;
 /// How a process ends whose network or servers fail while it drains: measured by the clock, not judged by the ledger.
 const ENDINGS: &str = "endings";
 const ENDINGS_REPORT_ENV: &str = "WAYPOST_ENDINGS_REPORT";
 const SEVEN: usize = 7;
 /// Those of the catalogue that there is something to break for yet, each a test `fault_NN_…`.
-const FAULTS: [&str; 23] = [
-    SABOTAGE, "01", "02", "03", "04", "05", "06", "07", "08", "09", "10", "11", "13", "14", "15", "16", "24", "24b",
-    "25", "26", "27", "30", ENDINGS,
+const FAULTS: [&str; 32] = [
+    SABOTAGE, "01", "02", "03", "04", "05", "06", "07", "08", "09", "10", "11", "12", "13", "14", "15", "16", "17",
+    "18", "19", "20", "21", "22", "23", "24", "24b", "25", "26", "27", "29", "30", ENDINGS,
 ];
 
 #[derive(Args)]
@@ -56,7 +56,7 @@ pub(crate) async fn run(args: FaultsArgs) -> anyhow::Result<Count> {
     let faults: Vec<&str> = FAULTS.into_iter().filter(wanted).collect();
     for fault in &faults {
         let name = match *fault {
-            SABOTAGE => "faults::sabotage::".to_owned(),
+            SABOTAGE => "sabotage::".to_owned(),
             ENDINGS => "faults::endings::".to_owned(),
             fault => format!("fault_{fault}_"),
         };
@@ -71,7 +71,7 @@ pub(crate) async fn run(args: FaultsArgs) -> anyhow::Result<Count> {
     print(&lines);
     print_endings(&endings);
     let is_reported = |fault: &&&str| match **fault {
-        SABOTAGE => lines.iter().filter(|line| line.is_sabotage() && !line.good).count() == FOUR,
+        SABOTAGE => lines.iter().filter(|line| line.is_sabotage() && !line.good).count() == SIX,
         ENDINGS => endings.len() == SEVEN,
         fault => lines.iter().any(|line| line.fault.starts_with(fault)),
     };

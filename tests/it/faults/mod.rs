@@ -12,6 +12,7 @@ mod endings;
 mod process;
 mod run;
 mod sabotage;
+mod sends;
 mod store;
 mod teams;
 mod versions;

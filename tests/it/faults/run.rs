@@ -259,13 +259,18 @@ impl<'a> Run<'a> {
             "longest_pause_ms": u64::try_from(self.load.longest_pause().as_millis())?,
             "time_to_recover_ms": u64::try_from(self.recovered_in.as_millis())?,
         });
-        eprintln!("{line}");
-        let Some(file) = std::env::var_os(REPORT_ENV) else { return Ok(()) };
-        let mut file = std::fs::OpenOptions::new().create(true).append(true).open(file)?;
-        // One write: tests that run beside each other share the file.
-        file.write_all(format!("{line}\n").as_bytes())?;
-        Ok(())
+        append(&line)
     }
+}
+
+/// Writes a line into the report.
+pub(crate) fn append(line: &serde_json::Value) -> anyhow::Result<()> {
+    eprintln!("{line}");
+    let Some(file) = std::env::var_os(REPORT_ENV) else { return Ok(()) };
+    let mut file = std::fs::OpenOptions::new().create(true).append(true).open(file)?;
+    // One write: tests that run beside each other share the file.
+    file.write_all(format!("{line}\n").as_bytes())?;
+    Ok(())
 }
 
 pub(crate) fn load_config(deployment: &Deployment, rate: f64) -> LoadConfig {

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures_util::future::join_all;
+use waypost_bus::dead_letter::PARKED_AT_HEADER;
 use waypost_bus::{Bus, DeadLetterReason, Message, Publication};
+use waypost_domain::Timestamp;
 use waypost_domain::send::{SendId, SendState};
 use waypost_domain::team::Priority;
 use waypost_fault as fault;
@@ -75,7 +77,8 @@ impl Taking {
         let mut request = parse_json(&message.body).map_err(CallError::from)?;
         request.priority = self.priority_of(&request)?.into();
         let draft = read_send(request, "").map_err(CallError::from)?;
-        Ok(self.messages.taken_in(&author, draft).await?)
+        let send = self.messages.taken_in(&author, draft).await?;
+        Ok(of_its_age(send, message)?)
     }
 
     /// That of the queue, which a request need not repeat.
@@ -136,6 +139,22 @@ impl Taking {
             Err(refusal) => answer(queue, message, id_of(&message.body).as_ref(), Err(refusal)),
         }))
     }
+}
+
+/// Given a request without an end of its own that was parked yesterday and is replayed, then it is of use for as long as if it had
+/// been taken then; what is of none any more is not sent as an answer to what the customer says by now.
+fn of_its_age(send: NewSend, message: &Message) -> Result<NewSend, Refusal> {
+    let parked_at = message.headers.get(PARKED_AT_HEADER).and_then(|at| at.parse().ok()).map(Timestamp::from_millis);
+    let (Some(parked_at), None) = (parked_at, send.request.expires_at) else { return Ok(send) };
+    let now = send.request.created_at;
+    let age_ms = now.millis_since(parked_at).max(0);
+    let ends_at = send.ends_at.plus_millis(-age_ms);
+    if ends_at <= now {
+        let problem = "is missing, and the request was parked too long ago to be of use: ask anew for what is to be said now, \
+                       or say until when it is of use";
+        return Err(Refusal::new("expire_time", "TOO_OLD", problem));
+    }
+    Ok(NewSend { ends_at, ..send })
 }
 
 /// What is refused is refused alone; whatever else went wrong speaks of all.

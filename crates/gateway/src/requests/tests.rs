@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
-use waypost_bus::dead_letter::{DETAIL_HEADER, reason_code, replay};
+use waypost_bus::dead_letter::{DETAIL_HEADER, PARKED_AT_HEADER, reason_code, replay};
 use waypost_bus::topology::DEAD_LETTERS_QUEUE;
 use waypost_bus::{
     Address, CORRELATION_HEADER, Layout, Message, Outcome, Publication, Queue, QueueKind, REPLY_TO_HEADER, Stream,
@@ -188,6 +188,42 @@ async fn what_cannot_be_taken_is_parked_with_its_field_and_answered() {
         assert!(asked.headers.iter().all(|(name, value)| again.message.headers.get(name) == Some(value)));
     }
     assert_eq!(scene.kept().await, []);
+    scene.end().await;
+}
+
+/// Fault 29: what was parked long ago is as old as that, and not as when somebody replays it.
+#[tokio::test]
+async fn what_is_replayed_is_as_old_as_when_it_was_parked() {
+    const HOUR_MS: i64 = 60 * 60 * 1000;
+    let scene = Scene::new(false).await;
+    let now = scene.store.now().await.unwrap();
+    let parked = async |body: &Value, id: &str, hours: i64| {
+        let mut body = body.clone();
+        body["send_id"] = json!(id);
+        let mut asked = asking(&body, id);
+        let at = now.plus_millis(-hours * HOUR_MS).as_millis().to_string();
+        asked.headers.insert(PARKED_AT_HEADER.to_owned(), at);
+        scene.publish(asked, Priority::Normal).await;
+        let error = scene.answers(1).await[0]["error"].take();
+        let row = scene.store.send(&SendId::new(id).unwrap()).await.unwrap();
+        (error["reason"].as_str().unwrap_or_default().to_owned(), row.map(|row| row.ends_at.millis_since(now)))
+    };
+    let answer = request("");
+    assert_eq!(parked(&answer, "old", 25).await, ("TOO_OLD".to_owned(), None));
+    let (error, left) = parked(&answer, "late", 23).await;
+    assert_eq!((&*error, left.map(|left| left / HOUR_MS)), ("", Some(1)), "an hour is left of its day");
+    // Whoever says it was parked in the future gains nothing.
+    let (_, left) = parked(&answer, "ahead", -9).await;
+    assert_eq!(left.map(|left| left / HOUR_MS), Some(24));
+    let begun = json!({"cause": "CAUSE_EVENT", "event": "a parcel left"});
+    let begun: Value = [&answer, &begun].into_iter().flat_map(|one| one.as_object().unwrap().clone()).collect();
+    assert_eq!(parked(&begun, "notice", 71).await.1.map(|left| left / HOUR_MS), Some(1), "it is of use for three days");
+    assert_eq!(parked(&begun, "old-notice", 73).await.0, "TOO_OLD");
+    // Who said until when it is of use meant that.
+    let mut ends = answer.clone();
+    ends["expire_time"] = json!("2100-01-01T00:00:00Z");
+    assert_eq!(parked(&ends, "ends", 1_000).await.0, "");
+    scene.take(DEAD_LETTERS_QUEUE, 2).await;
     scene.end().await;
 }
 

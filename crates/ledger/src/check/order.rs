@@ -1,16 +1,16 @@
 //! I3: when B's POST began after A's was answered 200, A comes before B. What arrived at the same time may come in
-//! any order, and so may what was parked, diverted or replayed.
+//! any order, and so may what was parked, diverted or replayed. The same of what is asked for to be sent.
 
 use std::collections::BTreeMap;
 
 use super::index::{Index, Message};
 
-/// When a message was posted, and the place it came to.
-struct Placed<'a> {
-    began_ns: u64,
-    accepted_ns: u64,
-    place: i64,
-    name: &'a str,
+/// When a message was posted or asked for, and the place it came to.
+pub(super) struct Placed<'a> {
+    pub(super) began_ns: u64,
+    pub(super) accepted_ns: u64,
+    pub(super) place: i64,
+    pub(super) name: &'a str,
 }
 
 /// Pairs of a late message and one that is before it and came after its 200, by place in each team's queue.
@@ -52,7 +52,7 @@ fn placed<'a>(message: &Message<'a>, place: i64) -> Option<(&'a str, &'a str, Pl
 }
 
 /// Of one customer's messages in one stream, those that are behind one that began after they were accepted.
-fn late(mut messages: Vec<Placed<'_>>) -> Vec<(&str, &str)> {
+pub(super) fn late(mut messages: Vec<Placed<'_>>) -> Vec<(&str, &str)> {
     // By the time of the 200, the last first; beside them, those that began later still, of which only the foremost
     // matters.
     let mut by_began: Vec<usize> = (0..messages.len()).collect();

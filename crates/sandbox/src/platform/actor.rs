@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::hook::number_value;
+use super::log::SaidMessage;
 use super::outbox::{Item, Stage};
 use super::people::Customer;
 use super::state::{Holder, State, WINDOW_MS};
@@ -86,6 +87,13 @@ impl State {
             message["context"] = json!({"from": name.display_phone_number, "id": context});
         }
         self.received.insert(&wamid, at_ms, self.config.log_max);
+        self.said.push(SaidMessage {
+            at_ms,
+            wamid: wamid.clone(),
+            customer: person.id().to_owned(),
+            phone_number_id: name.phone_number_id.clone(),
+            opens_window: said.opens_window() && said.group_id.is_none(),
+        });
         if let Some(group) = &said.group_id {
             message["group_id"] = json!(group);
         }

@@ -1,7 +1,7 @@
 //! The platform's clock: the machine's, moved by as much as control says.
 
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 #[derive(Debug, Default)]
 pub(crate) struct Clock {
@@ -15,7 +15,8 @@ impl Clock {
         i64::try_from(now.as_millis()).unwrap_or(i64::MAX).saturating_add(self.ahead_ms.load(Ordering::Relaxed))
     }
 
-    pub(crate) fn advance(&self, by: Duration) {
-        self.ahead_ms.fetch_add(i64::try_from(by.as_millis()).unwrap_or(i64::MAX), Ordering::Relaxed);
+    /// By so many milliseconds; back where it is negative.
+    pub(crate) fn advance(&self, by_ms: i64) {
+        self.ahead_ms.fetch_add(by_ms, Ordering::Relaxed);
     }
 }

@@ -12,7 +12,7 @@ use waypost_domain::Category;
 use super::actor::{ActorError, Said, Tap};
 use super::error::ApiError;
 use super::fault::Fault;
-use super::log::{AcceptedMessage, ReadMessage, RefusedMessage};
+use super::log::{AcceptedMessage, PostedStatus, ReadMessage, RefusedMessage, SaidMessage};
 use super::news::Rating;
 use super::people::CustomerSpec;
 use super::shared::Shared;
@@ -67,6 +67,14 @@ impl Control {
     pub fn say(&self, who: &str, phone_number_id: &str, said: &Said) -> Result<String, ActorError> {
         self.between(who, phone_number_id, |state, now_ms, customer, number| {
             state.say(now_ms, customer, number, said).ok_or(ActorError::NoNumber)
+        })
+    }
+
+    /// What they said so long ago, and the business is told only now: a webhook may come days later.
+    pub fn say_late(&self, who: &str, phone_number_id: &str, said: &Said, ago: Duration) -> Result<String, ActorError> {
+        self.between(who, phone_number_id, |state, now_ms, customer, number| {
+            let at_ms = now_ms.saturating_sub(millis(ago));
+            state.say(at_ms, customer, number, said).ok_or(ActorError::NoNumber)
         })
     }
 
@@ -251,7 +259,16 @@ impl Control {
 
     /// Moves the platform's clock: windows end, limits are forgotten, what is due comes.
     pub fn advance(&self, by: Duration) {
-        self.shared.clock.advance(by);
+        self.move_clock(millis(by));
+    }
+
+    /// Moves the platform's clock back: what it says from then on it says with earlier times.
+    pub fn turn_back(&self, by: Duration) {
+        self.move_clock(-millis(by));
+    }
+
+    fn move_clock(&self, by_ms: i64) {
+        self.shared.clock.advance(by_ms);
         self.shared.with(|state, _| state.outbox.touch_all());
     }
 
@@ -281,6 +298,16 @@ impl Control {
     /// Every read receipt, in order, as far as it is remembered.
     pub fn reads(&self) -> Vec<ReadMessage> {
         self.shared.with(|state, _| state.reads.iter().cloned().collect())
+    }
+
+    /// Everything that customers said, in order, as far as it is remembered.
+    pub fn said(&self) -> Vec<SaidMessage> {
+        self.shared.with(|state, _| state.said.iter().cloned().collect())
+    }
+
+    /// Every status in every POST, in order, as far as it is remembered.
+    pub fn posted_statuses(&self) -> Vec<PostedStatus> {
+        self.shared.with(|state, _| state.statuses.iter().cloned().collect())
     }
 
     pub fn counts(&self) -> PlatformCounts {
@@ -316,6 +343,10 @@ impl Control {
             act(state, now_ms, customer, number)
         })
     }
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
 pub(crate) fn counts(state: &State) -> PlatformCounts {

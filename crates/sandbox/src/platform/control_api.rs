@@ -28,6 +28,8 @@ enum Act {
     Write {
         text: String,
         phone_number_id: Option<String>,
+        /// So long ago, and it is told only now.
+        ago_s: Option<u64>,
     },
     Say {
         #[serde(rename = "type")]
@@ -36,6 +38,7 @@ enum Act {
         context: Option<String>,
         group_id: Option<String>,
         phone_number_id: Option<String>,
+        ago_s: Option<u64>,
     },
     Tap {
         on: Tap,
@@ -114,7 +117,8 @@ struct NewGroup {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Advance {
-    advance_s: u64,
+    /// Below zero: back.
+    advance_s: i64,
 }
 
 /// What cannot be done, for people.
@@ -161,6 +165,8 @@ fn dispatch(control: &Control, request: &Arrived, segments: &[&str]) -> Answer {
         }
         ("GET", ["accepted"]) => Ok(json!({"accepted": last(request, accepted(control, request))})),
         ("GET", ["refused"]) => Ok(json!({"refused": last(request, control.refused())})),
+        ("GET", ["said"]) => Ok(json!({"said": last(request, control.said())})),
+        ("GET", ["statuses"]) => Ok(json!({"statuses": last(request, control.posted_statuses())})),
         ("GET", ["reads"]) => Ok(json!({"reads": last(request, control.reads())})),
         ("POST", ["groups"]) => {
             let NewGroup { members, phone_number_id } = read(request)?;
@@ -173,7 +179,13 @@ fn dispatch(control: &Control, request: &Arrived, segments: &[&str]) -> Answer {
             Ok(json!({"id": id.to_string()}))
         }
         ("POST", ["clock"]) => {
-            control.advance(Duration::from_secs(read::<Advance>(request)?.advance_s));
+            let Advance { advance_s } = read(request)?;
+            let by = Duration::from_secs(advance_s.unsigned_abs());
+            if advance_s < 0 {
+                control.turn_back(by)
+            } else {
+                control.advance(by)
+            }
             Ok(json!({"now_ms": control.now_ms()}))
         }
         ("POST", ["templates"]) => Ok(json!({"id": control.add_template(&read::<Value>(request)?)?.to_string()})),
@@ -187,9 +199,12 @@ fn act(control: &Control, who: &str, act: Act) -> Answer {
     let at = |number: Option<String>| number.unwrap_or_else(|| first_number(control));
     let wamid = |wamid: String| json!({"wamid": wamid});
     Ok(match act {
-        Act::Write { text, phone_number_id } => wamid(control.write(who, &at(phone_number_id), &text)?),
-        Act::Say { kind, content, context, group_id, phone_number_id } => {
-            wamid(control.say(who, &at(phone_number_id), &Said { kind, content, context, group_id })?)
+        Act::Write { text, phone_number_id, ago_s } => {
+            wamid(control.say_late(who, &at(phone_number_id), &Said::text(&text), seconds(ago_s))?)
+        }
+        Act::Say { kind, content, context, group_id, phone_number_id, ago_s } => {
+            let said = Said { kind, content, context, group_id };
+            wamid(control.say_late(who, &at(phone_number_id), &said, seconds(ago_s))?)
         }
         Act::Tap { on, phone_number_id } => wamid(control.tap(who, &at(phone_number_id), &on)?),
         Act::Read => json!({"read": control.read(who)?}),
@@ -206,6 +221,10 @@ fn act(control: &Control, who: &str, act: Act) -> Answer {
         Act::ChangePhone { to } => done(control.change_phone(who, &to))?,
         Act::Holder { is, phone_number_id } => done(control.set_holder(who, &at(phone_number_id), is))?,
     })
+}
+
+fn seconds(seconds: Option<u64>) -> Duration {
+    Duration::from_secs(seconds.unwrap_or_default())
 }
 
 fn first_number(control: &Control) -> String {

@@ -77,7 +77,7 @@ impl State {
         };
         let each: Vec<Arc<Sent>> = members.iter().filter_map(|member| to_member(self, *member)).collect();
         let Some(first) = each.first() else { return Err(ApiError::no_object()) };
-        self.remember(ask, message, first, body, failure.as_ref().map(|failure| failure.code));
+        self.remember(ask, message, kind.category, first, body, failure.as_ref().map(|failure| failure.code));
         match failure {
             Some(failure) => self.schedule(ask.now_ms, first, Some(failure)),
             None => self.deliver_to_group(ask.now_ms, &each),

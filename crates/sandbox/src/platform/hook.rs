@@ -151,20 +151,14 @@ fn add<'a>(changes: &mut Vec<Change<'a>>, due_ms: i64, item: &'a Item, webhook_v
 }
 
 fn status(sent: &Sent, stage: Stage, due_ms: i64, webhook_version: u32) -> Status<'_> {
-    let (word, is_priced) = match stage {
-        Stage::Sent => ("sent", true),
-        Stage::Delivered => ("delivered", true),
-        Stage::Read => ("read", false),
-        Stage::Played => ("played", false),
-        Stage::Failed => ("failed", false),
-    };
+    let is_priced = matches!(stage, Stage::Sent | Stage::Delivered);
     let user_id = Some(sent.person.user_id.as_str()).filter(|id| !id.is_empty());
     let (phone, group) = (sent.person.phone.as_deref(), sent.group.as_deref());
     let price = sent.pricing.filter(|_| is_priced);
     let conversation = price.filter(|_| webhook_version < WITHOUT_CONVERSATION);
     Status {
         id: &sent.wamid,
-        status: word,
+        status: stage.as_str(),
         timestamp: (due_ms / 1_000).to_string(),
         recipient_id: group.or(phone),
         recipient_type: group.map(|_| "group"),

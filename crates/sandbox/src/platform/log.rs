@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
 use serde_json::Value;
+use waypost_domain::Category;
 
 /// A message that the platform took.
 #[derive(Debug, Clone, Serialize)]
@@ -21,6 +22,8 @@ pub struct AcceptedMessage {
     pub callback_data: Option<String>,
     /// Meta's `type`.
     pub kind: &'static str,
+    /// What it counts as: a template's own at that time.
+    pub category: Category,
     /// The code with which its `failed` status comes.
     pub fails_with: Option<i64>,
     /// The whole request.
@@ -54,6 +57,31 @@ pub struct ReadMessage {
     /// Of the customer's message.
     pub wamid: String,
     pub typing: bool,
+}
+
+/// Something that a customer said to a number.
+#[derive(Debug, Clone, Serialize)]
+pub struct SaidMessage {
+    /// When they said it, which may be long before the business is told.
+    pub at_ms: i64,
+    pub wamid: String,
+    /// As an [`AcceptedMessage`] has them.
+    pub customer: String,
+    pub phone_number_id: String,
+    /// Whether it opens the customer service window.
+    pub opens_window: bool,
+}
+
+/// A status in a webhook that was posted. What was not answered 200 comes again.
+#[derive(Debug, Clone, Serialize)]
+pub struct PostedStatus {
+    /// When it was answered, or was not.
+    pub at_ms: i64,
+    pub wamid: String,
+    pub phone_number_id: String,
+    pub state: &'static str,
+    /// Whether it was answered 200.
+    pub is_taken: bool,
 }
 
 /// The last so many.

@@ -194,7 +194,7 @@ impl State {
             answered["message_status"] = json!(word);
         }
         let answer = answer(recipient.as_str(), &sent, answered);
-        self.remember(ask, message, &sent, body, failure.as_ref().map(|error| error.code));
+        self.remember(ask, message, kind.category, &sent, body, failure.as_ref().map(|error| error.code));
         match is_held {
             Some(template) => self.held.entry(template).or_default().push(sent),
             None => self.schedule(ask.now_ms, &sent, failure),
@@ -237,6 +237,7 @@ impl State {
         &mut self,
         ask: &Ask,
         message: &Message,
+        category: Category,
         sent: &Arc<Sent>,
         body: Arc<Value>,
         fails_with: Option<i64>,
@@ -264,6 +265,7 @@ impl State {
             phone_number_id: sent.number.phone_number_id.clone(),
             callback_data: sent.callback_data.clone(),
             kind: message.body.kind(),
+            category,
             fails_with,
             body,
         });

@@ -55,7 +55,7 @@ pub use actor::{ActorError, Said, Tap};
 pub use config::{Delivery, Limits, NumberConfig, PlatformConfig, Strangers, Unprefixed};
 pub use control::{Control, PlatformCounts};
 pub use fault::{Fault, FaultKind};
-pub use log::{AcceptedMessage, ReadMessage, RefusedMessage};
+pub use log::{AcceptedMessage, PostedStatus, ReadMessage, RefusedMessage, SaidMessage};
 pub use news::Rating;
 pub use people::CustomerSpec;
 pub use state::Holder;

@@ -57,6 +57,19 @@ pub(crate) enum Stage {
     Failed,
 }
 
+impl Stage {
+    /// Meta's word.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Sent => "sent",
+            Self::Delivered => "delivered",
+            Self::Read => "read",
+            Self::Played => "played",
+            Self::Failed => "failed",
+        }
+    }
+}
+
 /// One thing that a webhook tells.
 #[derive(Debug, Clone)]
 pub(crate) enum Item {
@@ -91,6 +104,8 @@ pub(crate) struct Again {
     pub(crate) url: Arc<str>,
     /// Things told in it.
     pub(crate) items: usize,
+    /// Those that are statuses.
+    pub(crate) statuses: Arc<[(Arc<Sent>, Stage)]>,
     /// Counted from 1.
     pub(crate) attempt: u32,
 }
@@ -292,7 +307,7 @@ mod tests {
     fn a_body_goes_again_alone() {
         let mut outbox = Outbox::new(1, 10);
         outbox.push(0, 1, change("a"));
-        let again = Again { body: Bytes::new(), url: Arc::from("here"), items: 1, attempt: 2 };
+        let again = Again { body: Bytes::new(), url: Arc::from("here"), items: 1, statuses: Arc::from([]), attempt: 2 };
         outbox.push_again(0, 1, again);
         outbox.push(0, 1, change("b"));
         assert_eq!(fields(outbox.next(0, 1, 10, url_of)), ["a"]);

@@ -12,7 +12,8 @@ use waypost_cloud_api::signature::Provider;
 
 use super::config::PlatformConfig;
 use super::hook;
-use super::outbox::{Again, Next};
+use super::log::PostedStatus;
+use super::outbox::{Again, Item, Next, Sent, Stage};
 use super::shared::Shared;
 use crate::config::parse_url;
 use crate::error::SandboxError;
@@ -68,7 +69,8 @@ impl Pump {
             let nap = match next {
                 Next::Post { items, url } => {
                     let body = Bytes::from(hook::body(&self.waba_id, self.webhook_version, &items));
-                    self.post(lane, Again { body, url, items: items.len(), attempt: 1 }).await;
+                    let (statuses, items) = (statuses(&items), items.len());
+                    self.post(lane, Again { body, url, items, statuses, attempt: 1 }).await;
                     continue;
                 }
                 Next::Again(again) => {
@@ -91,6 +93,15 @@ impl Pump {
         let is_taken = self.is_taken(&again).await;
         self.shared.with(|state, now_ms| {
             state.hooks.posts += 1;
+            for (sent, stage) in &*again.statuses {
+                state.statuses.push(PostedStatus {
+                    at_ms: now_ms,
+                    wamid: sent.wamid.clone(),
+                    phone_number_id: sent.number.phone_number_id.clone(),
+                    state: stage.as_str(),
+                    is_taken,
+                });
+            }
             if is_taken {
                 state.hooks.told += again.items as u64;
                 state.outbox.settled(again.items);
@@ -117,4 +128,12 @@ impl Pump {
             }
         }
     }
+}
+
+fn statuses(items: &[(i64, Item)]) -> Arc<[(Arc<Sent>, Stage)]> {
+    let status = |(_, item): &(i64, Item)| match item {
+        Item::Status { sent, stage, .. } => Some((sent.clone(), *stage)),
+        Item::Change { .. } => None,
+    };
+    items.iter().filter_map(status).collect()
 }

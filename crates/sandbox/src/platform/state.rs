@@ -16,7 +16,7 @@ use super::config::PlatformConfig;
 use super::error::ApiError;
 use super::fault::Faults;
 use super::limits::{PairPace, Reached, Throughput};
-use super::log::{AcceptedMessage, ReadMessage, RefusedMessage, Ring};
+use super::log::{AcceptedMessage, PostedStatus, ReadMessage, RefusedMessage, Ring, SaidMessage};
 use super::media::MediaStore;
 use super::members::Group;
 use super::outbox::{Item, Next, NumberName, Outbox, Sent};
@@ -56,6 +56,8 @@ pub(crate) struct State {
     pub(crate) accepted: Ring<AcceptedMessage>,
     pub(crate) refused: Ring<RefusedMessage>,
     pub(crate) reads: Ring<ReadMessage>,
+    pub(crate) said: Ring<SaidMessage>,
+    pub(crate) statuses: Ring<PostedStatus>,
     pub(crate) received: Received,
     pub(crate) addresses: Addresses,
     pub(crate) hooks: HookCounts,
@@ -182,6 +184,8 @@ impl State {
             accepted: Ring::new(config.log_max),
             refused: Ring::new(config.log_max),
             reads: Ring::new(config.log_max),
+            said: Ring::new(config.log_max),
+            statuses: Ring::new(config.log_max),
             received: Received::default(),
             addresses: Addresses { of_app: config.webhook_url.as_deref().map(Arc::from), ..Addresses::default() },
             hooks: HookCounts::default(),

@@ -41,8 +41,16 @@ async fn a_test_in_any_language_can_play() {
     assert_eq!(world.refused(&text(BEA)).await, 190);
     let (_, clock) = ask(Method::POST, "clock", json!({"advance_s": 86_400})).await;
     assert!(clock["now_ms"].as_i64().is_some_and(|now_ms| now_ms <= world.control.now_ms()));
+    let (_, back) = ask(Method::POST, "clock", json!({"advance_s": -86_400})).await;
+    assert!(back["now_ms"].as_i64() < clock["now_ms"].as_i64().map(|now_ms| now_ms - 80_000_000), "{back}");
+    let (_, said) = ask(Method::GET, "said?limit=1", Value::Null).await;
+    assert_eq!(
+        (&said["said"][0]["customer"], &said["said"][0]["opens_window"]),
+        (&json!("4915100000007"), &json!(true))
+    );
     let (_, accepted) = ask(Method::GET, "accepted?customer=%2B4915100000007", Value::Null).await;
     assert_eq!(accepted["accepted"][0]["body"]["text"]["body"], "Hello");
+    assert_eq!(accepted["accepted"][0]["category"], "service");
     assert_eq!(ask(Method::GET, "refused?limit=2", Value::Null).await.1["refused"].as_array().unwrap().len(), 2);
     let (_, state) = ask(Method::GET, "state", Value::Null).await;
     assert_eq!((&state["numbers"][0]["phone_number_id"], &state["counts"]["accepted"]), (&json!(NUMBER), &json!(1)));

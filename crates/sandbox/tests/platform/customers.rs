@@ -102,3 +102,21 @@ async fn somebody_can_answer_every_message() {
     world.accepted(&text(BEA)).await;
     world.end().await;
 }
+
+/// A webhook may come days after what it tells of: the window is as old as the message.
+#[tokio::test]
+async fn what_is_told_late_was_said_long_ago() {
+    let world = World::new().await;
+    let hours = |hours: u64| std::time::Duration::from_secs(hours * 3_600);
+    world.control.say_late(BEA, NUMBER, &Said::text("Hello?"), hours(25)).unwrap();
+    assert_eq!(world.fails(&text(BEA)).await, 131_047);
+    world.control.say_late(BEA, NUMBER, &Said::text("Hello?"), hours(23)).unwrap();
+    world.accepted(&text(BEA)).await;
+    world.webhook.until("both are told", |webhook| webhook.messages().len() == 2).await;
+    let times: Vec<i64> =
+        world.webhook.messages().iter().map(|one| one["timestamp"].as_str().unwrap().parse().unwrap()).collect();
+    assert_eq!(times[1] - times[0], 2 * 3_600);
+    let said: Vec<i64> = world.control.said().iter().map(|said| said.at_ms / 1_000).collect();
+    assert_eq!(said, times);
+    world.end().await;
+}

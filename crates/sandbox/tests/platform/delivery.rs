@@ -40,6 +40,12 @@ async fn a_webhook_is_told_again_until_it_answers_200() {
     assert_eq!(words.len(), 3);
     assert_eq!(world.control.counts().hooks_lost, 0);
     assert!(world.webhook.posts() >= 3);
+    let posted = world.control.posted_statuses();
+    for state in ["sent", "delivered", "read"] {
+        let taken: Vec<bool> = posted.iter().filter(|one| one.state == state).map(|one| one.is_taken).collect();
+        assert!(taken.ends_with(&[true]) && !taken[..taken.len() - 1].contains(&true), "{state}: {posted:?}");
+    }
+    assert!(posted.iter().filter(|one| !one.is_taken).count() >= 2, "{posted:?}");
     world.webhook.answer_next(&[500; 9]);
     world.control.write(BEA, NUMBER, "Hello?").unwrap();
     assert!(world.control.wait_until(PATIENCE, |counts| counts.hooks_lost == 1).await, "three times, then never");

@@ -30,7 +30,7 @@ pub(crate) struct Tool {
 
 impl Tool {
     /// Under a user of the team's who is made here.
-    pub(super) async fn of_new_user(deployment: &Deployment, team: &str) -> anyhow::Result<Self> {
+    pub(crate) async fn of_new_user(deployment: &Deployment, team: &str) -> anyhow::Result<Self> {
         let servers = deployment.servers().context("servers")?;
         let user = format!("team-{team}");
         let users = servers.node.ctl(&["list_users"])?;

@@ -10,9 +10,11 @@ use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 use uuid::Uuid;
-use waypost_bus::dead_letter::{DIVERTED_HEADER, replay};
+use waypost_bus::dead_letter::{DIVERTED_HEADER, PARKED_AT_HEADER, origin, replay};
+use waypost_bus::topology::send_queue;
 use waypost_bus::{Address, Bus, Message, Publication};
-use waypost_domain::DecisionId;
+use waypost_domain::team::Priority;
+use waypost_domain::{DecisionId, Timestamp};
 use waypost_grpc::Result;
 use waypost_grpc::error::CallError;
 use waypost_store::{ParkedMessage, Parking, ReplayJob, ReplayStep, Store, StoreError};
@@ -180,12 +182,15 @@ impl Replays {
         parking: Parking,
         parked: std::result::Result<ParkedMessage, StoreError>,
     ) -> Result<std::result::Result<Publication, Left>> {
-        let mut message = match parked {
-            Ok(parked) => whole(parked),
+        let (parked_at, mut message) = match parked {
+            Ok(parked) => (parked.row.parked_at, whole(parked)),
             Err(error) => return unreadable(error),
         };
         match parking {
-            Parking::DeadLetters => Ok(replay(message).ok_or(Left::NoWayBack)),
+            Parking::DeadLetters => {
+                note_age(&mut message, parked_at);
+                Ok(replay(message).ok_or(Left::NoWayBack))
+            }
             Parking::Unrouted => {
                 let Ok(id) = Uuid::try_parse(&message.id) else { return Ok(Err(Left::NoWayBack)) };
                 let event = match self.store.decision_of(DecisionId::from_uuid(id)).await {
@@ -198,6 +203,14 @@ impl Replays {
                 Ok(Ok(Publication { address: Address::team(&team, outcome.priority), message }))
             }
         }
+    }
+}
+
+/// A request to send is as old as when it was parked first, however often it is replayed.
+fn note_age(letter: &mut Message, parked_at: Timestamp) {
+    if Priority::ALL.iter().any(|priority| origin(letter) == Some(&*send_queue(*priority))) {
+        let parked_at = parked_at.as_millis().to_string();
+        letter.headers.entry(PARKED_AT_HEADER.to_owned()).or_insert(parked_at);
     }
 }
 

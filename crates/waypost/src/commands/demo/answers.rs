@@ -191,6 +191,7 @@ mod tests {
             phone_number_id: String::new(),
             callback_data: Some(format!("wp1/{send}/{attempt}")),
             kind: "text",
+            category: waypost_domain::Category::Service,
             fails_with: None,
             body: Arc::default(),
         }
