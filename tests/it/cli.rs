@@ -74,7 +74,7 @@ pub(crate) fn with_arguments(words: &[&str]) -> anyhow::Result<Command> {
 
 #[test]
 fn every_help_teaches() -> anyhow::Result<()> {
-    let commands: [&[&str]; 21] = [
+    let commands: [&[&str]; 22] = [
         &[],
         &["demo"],
         &["run"],
@@ -89,6 +89,7 @@ fn every_help_teaches() -> anyhow::Result<()> {
         &["store"],
         &["store", "grants"],
         &["status"],
+        &["doctor"],
         &["inspect"],
         &["tail"],
         &["webhook"],

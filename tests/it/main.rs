@@ -13,6 +13,7 @@ mod crate_edges;
 mod database;
 mod demo;
 mod deployment;
+mod doctor;
 mod duplicates;
 mod embedded_queues;
 mod embedded_run;

@@ -108,6 +108,17 @@ impl Screen {
         self.paint(&style, text)
     }
 
+    /// `ok`, `warn` and `bad`, each in its colour.
+    pub fn verdict(&self, text: &str) -> String {
+        let style = match text.trim_end() {
+            "ok" => Style::new().green(),
+            "warn" => Style::new().yellow(),
+            "bad" => Style::new().red().bold(),
+            _ => Style::new(),
+        };
+        self.paint(&style, text)
+    }
+
     fn paint(&self, style: &Style, text: &str) -> String {
         if self.has_colour { style.clone().force_styling(true).apply_to(text).to_string() } else { text.to_owned() }
     }

@@ -2,6 +2,7 @@
 
 mod account;
 mod customers;
+mod head;
 mod media;
 mod numbers;
 mod pages;
@@ -9,6 +10,7 @@ mod sending;
 mod templates;
 
 pub use account::Span;
+pub use head::AnswerHead;
 pub use pages::Listed;
 
 use reqwest::Url;

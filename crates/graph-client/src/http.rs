@@ -31,6 +31,10 @@ pub(crate) struct Http {
 pub(crate) struct Answer {
     pub status: u16,
     pub retry_after: Option<Duration>,
+    /// `Date`
+    pub date: Option<String>,
+    /// Which version of the API answered: Meta's own header.
+    pub api_version: Option<String>,
     pub body: Vec<u8>,
 }
 
@@ -135,6 +139,8 @@ impl Http {
             return Err(Unknown::AnswerTooLarge);
         }
         let (status, retry_after) = (response.status().as_u16(), retry_after(&response));
+        let header = |name| Some(response.headers().get(name)?.to_str().ok()?.to_owned());
+        let (date, api_version) = (header("date"), header("facebook-api-version"));
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|_| Unknown::Broken)? {
             if too_large(body.len() + chunk.len()) {
@@ -142,7 +148,7 @@ impl Http {
             }
             body.extend_from_slice(&chunk);
         }
-        Ok(Answer { status, retry_after, body })
+        Ok(Answer { status, retry_after, date, api_version, body })
     }
 }
 

@@ -20,7 +20,7 @@ pub mod to_wire;
 pub use config::{ConfigError, GraphConfig, HttpConfig, ProxyUrl};
 pub use dialog360::{Dialog360, Dialog360Config};
 pub use fault::{CallError, NotSent, Refusal, Unknown};
-pub use graph::{GraphApi, Listed, Span};
+pub use graph::{AnswerHead, GraphApi, Listed, Span};
 pub use media::{DownloadError, Downloaded, MediaFile, MediaStore, Sink, UploadError, UploadedMedia};
 pub use media_type::{Hints, MediaRefused, MediaType, media_type};
 pub use messenger::{Accepted, Line, Messenger, Outgoing, Sent};

@@ -19,9 +19,9 @@ pub use conversations::{CONVERSATIONS, Conversation, Step};
 pub use error::SandboxError;
 pub use plan::{SentMessage, SentOther};
 pub use platform::{
-    AcceptedMessage, ActorError, Control, CustomerSpec, Delivery, Fault, FaultKind, Holder, Limits, NumberConfig,
-    Platform, PlatformConfig, PlatformCounts, PostedStatus, Rating, ReadMessage, RefusedMessage, Said, SaidMessage,
-    Strangers, Tap, Unprefixed,
+    AcceptedMessage, ActorError, Control, CustomerSpec, Delivery, Fault, FaultKind, Hindrance, Holder, Limits,
+    NumberConfig, Platform, PlatformConfig, PlatformCounts, PostedStatus, Rating, ReadMessage, RefusedMessage, Said,
+    SaidMessage, Standing, Strangers, Tap, Unprefixed,
 };
 pub use post::{check_handshake, post_signed};
 pub use run::{Customers, PostRecord, SandboxReport};

@@ -42,7 +42,7 @@ const ACCESS: [Access; 13] = [
     row("waypost-admin", "waypost_admin", &["run --component admin", "run --component gateway"]),
     row("waypost", "waypost", &["run"]),
     row("waypost-topology", "waypost_reader", &["topology declare", "topology verify"]),
-    row("waypost-status", "waypost_reader", &["status"]),
+    row("waypost-status", "waypost_reader", &["doctor", "status"]),
     row("team-TEAM", "-", &["tail"]),
     row("-", "waypost_migrate", &["migrate"]),
     row("-", "waypost_reader", &["topology definitions", "webhook test"]),

@@ -5,6 +5,7 @@ pub(crate) mod sandbox;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use reqwest::Url;
 pub(crate) use waypost_cli::ConfigArgs;
 use waypost_cli::completions::CompletionsArgs;
 use waypost_cli::man::ManArgs;
@@ -54,6 +55,8 @@ pub(crate) enum Command {
     /// What PostgreSQL must let Waypost do
     #[command(subcommand)]
     Store(StoreCommand),
+    /// Ask Meta, and ourselves, whether all is set up: webhooks, token, accounts, numbers; exit code 1 when something is bad
+    Doctor(DoctorArgs),
     /// Is all well, since when not, and what to do; partitions, teams, what is parked; exit code 1 when unhealthy
     Status(StatusArgs),
     /// Follow a team's queue from the terminal
@@ -197,6 +200,40 @@ pub(crate) struct DeclareArgs {
     /// Create only this team's queues; may be given several times. For teams that the rules do not name
     #[arg(long, value_name = "TEAM", value_parser = |name: &str| TeamName::new(name))]
     pub(crate) team: Vec<TeamName>,
+}
+
+/// One line for each finding: ok, warn or bad, of what, what was found, and what to do. It asks Meta with the token of the
+/// configuration (graph.token_file), the store, the bus, and our own address as Meta calls it; it changes nothing. Callback URL and
+/// overrides, subscribed fields, token and scopes, version of the API, clock, accounts, and each number. Every check is made whatever
+/// becomes of the others, and each has its time. Numbers go by our names; neither phone numbers nor secrets are shown.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  waypost doctor --config waypost.toml
+  waypost doctor --config waypost.toml --callback https://example.com/webhook
+  waypost doctor --config waypost.toml --json | jq '.findings[] | select(.level == \"bad\")'
+
+Exit code 1: something is bad; 0: all is ok, or to be looked at. The app's webhooks can be looked at with the app's token only
+(graph.app_token_file). With webhooks of 360dialog and no token of Meta's, nothing can be asked of Meta, and a line says so.")]
+pub(crate) struct DoctorArgs {
+    #[command(flatten)]
+    pub(crate) config: ConfigArgs,
+    /// Our webhook's address, as Meta calls it [default: ingress.public_url]. It is shown the verify token
+    #[arg(long, value_name = "URL", value_parser = webhook_url)]
+    pub(crate) callback: Option<Url>,
+    /// Certificate authorities (PEM) that the address' certificate is checked by, beside the system's
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca: Option<PathBuf>,
+    /// Print JSON: findings (level, check, subject, found, remedy), and how many are ok, warn, bad
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// An address that webhooks can come to.
+pub(crate) fn webhook_url(text: &str) -> Result<Url, &'static str> {
+    let expected = "must be an address such as https://example.com/webhook";
+    let url = Url::parse(text).map_err(|_| expected)?;
+    let is_address = matches!(url.scheme(), "http" | "https") && url.has_host() && url.username().is_empty();
+    if is_address { Ok(url) } else { Err(expected) }
 }
 
 #[derive(Debug, Subcommand)]

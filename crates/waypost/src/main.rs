@@ -53,6 +53,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Topology(TopologyCommand::Verify(args)) => commands::topology::verify(args).await,
         Command::Topology(TopologyCommand::Definitions(args)) => commands::topology::definitions(args).await,
         Command::Store(StoreCommand::Grants(args)) => output::line(&waypost_store::grants(&args.database)),
+        Command::Doctor(args) => Box::pin(commands::doctor::run(args)).await,
         Command::Status(args) => commands::status::run(args).await,
         Command::Tail(args) => commands::tail::run(args).await,
         Command::Client(command) => waypost_cli::run(*command, process::local::finder()).await,

@@ -16,6 +16,8 @@ pub struct Account {
     pub currency: Option<String>,
     /// The way in which it pays: absent where there is none, and nothing that costs can be sent then.
     pub primary_funding_id: Option<String>,
+    /// `verified` and its like: of the business that owns it.
+    pub business_verification: Option<String>,
     /// Whether it can send.
     pub health: Option<Health>,
 }
@@ -23,14 +25,23 @@ pub struct Account {
 impl Account {
     /// The answer to GET `/{waba_id}`.
     pub fn read(body: &[u8]) -> Result<Self, AnswerError> {
-        let [id, name, review_status, currency, funding, health] =
-            fields(body, &["id", "name", "account_review_status", "currency", "primary_funding_id", "health_status"])?;
+        let names = &[
+            "id",
+            "name",
+            "account_review_status",
+            "currency",
+            "primary_funding_id",
+            "business_verification_status",
+            "health_status",
+        ];
+        let [id, name, review_status, currency, funding, verification, health] = fields(body, names)?;
         Ok(Self {
             id: string(id).ok_or(AnswerError::Missing("id"))?,
             name: string(name),
             review_status: string(review_status),
             currency: string(currency),
             primary_funding_id: string(funding),
+            business_verification: string(verification),
             health: Health::of(health),
         })
     }

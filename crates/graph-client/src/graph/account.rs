@@ -27,6 +27,14 @@ impl GraphApi {
         Ok(Account::read(&self.api.call(&Call::get(url)).await?.body)?)
     }
 
+    /// How far Meta has verified the business that owns an account: `verified` and its like. Asked by itself, so that what
+    /// Meta may tell no more costs nothing else.
+    pub async fn business_verification(&self, waba_id: &str) -> Result<Option<String>, CallError> {
+        let mut url = self.below("waba_id", waba_id, &[])?;
+        url.query_pairs_mut().append_pair("fields", "id,business_verification_status");
+        Ok(Account::read(&self.api.call(&Call::get(url)).await?.body)?.business_verification)
+    }
+
     /// The apps that get an account's webhooks.
     pub async fn subscribed_apps(&self, waba_id: &str) -> Result<Listed<SubscribedApp>, CallError> {
         self.list(self.below("waba_id", waba_id, &["subscribed_apps"])?, SubscribedApp::read_page).await

@@ -253,6 +253,29 @@ async fn a_token_is_looked_at_with_the_apps() {
     assert_eq!(error.to_string(), "there is no token: no file is configured for it");
 }
 
+/// Whoever holds no good token learns the time and the version, too.
+#[tokio::test]
+async fn the_head_of_a_refusal_is_read() {
+    let headers = "date: Sun, 06 Nov 1994 08:49:37 GMT\r\nfacebook-api-version: v27.0\r\n";
+    let refused = json!({"error": {"code": 190}}).to_string().into_bytes();
+    let management = Management::start(move |_, _| Reply::Answer { status: 401, headers, body: refused.clone() }).await;
+    let head = management.api.answer_head().await.unwrap();
+    assert_eq!((head.date_ms, head.api_version.as_deref()), (Some(784_111_777_000), Some("v27.0")));
+    assert!(head.asked_ms <= head.answered_ms);
+    let management = Management::answering(200, json!({"id": "1"})).await;
+    let head = management.api.answer_head().await.unwrap();
+    assert_eq!((head.date_ms, head.api_version), (None, None));
+    assert_eq!(management.asked().0, "GET /me");
+}
+
+#[tokio::test]
+async fn the_verification_of_a_business_is_asked_by_itself() {
+    let management = Management::answering(200, json!({"id": WABA, "business_verification_status": "verified"})).await;
+    assert_eq!(management.api.business_verification(WABA).await.unwrap().as_deref(), Some("verified"));
+    let (line, query) = management.asked();
+    assert_eq!((line, query["fields"].as_str()), (format!("GET /{WABA}"), "id,business_verification_status"));
+}
+
 #[tokio::test]
 async fn customers_are_blocked_each_with_an_answer() {
     let users = |numbers: &[&str]| {

@@ -16,6 +16,7 @@ use super::log::{AcceptedMessage, PostedStatus, ReadMessage, RefusedMessage, Sai
 use super::news::Rating;
 use super::people::CustomerSpec;
 use super::shared::Shared;
+use super::standing::Standing;
 use super::state::{Holder, State};
 use crate::config::parse_url;
 use crate::error::SandboxError;
@@ -224,6 +225,16 @@ impl Control {
         self.shared.with(|state, _| state.account.has_payment = has_payment);
     }
 
+    /// What Meta says of the app, the token, the account and its numbers when it is asked.
+    pub fn standing(&self) -> Standing {
+        self.shared.look(|state| state.standing.clone())
+    }
+
+    /// What it says from now on.
+    pub fn set_standing(&self, standing: Standing) {
+        self.shared.with(|state, _| state.standing = standing);
+    }
+
     /// Another app takes a customer's thread, keeps it from then on, or gives it to the business; the business is told.
     pub fn set_holder(&self, who: &str, phone_number_id: &str, holder: Holder) -> Result<(), ActorError> {
         self.between(who, phone_number_id, |state, now_ms, customer, number| {
@@ -250,6 +261,12 @@ impl Control {
     pub fn add_token(&self, token: &SecretString) {
         use secrecy::ExposeSecret as _;
         self.shared.with(|state, _| state.tokens.insert(token.expose_secret().to_owned(), i64::MAX));
+    }
+
+    /// A further token, or one that there is, that ends then, by the platform's clock.
+    pub fn end_token(&self, token: &SecretString, ends_ms: i64) {
+        use secrecy::ExposeSecret as _;
+        self.shared.with(|state, _| state.tokens.insert(token.expose_secret().to_owned(), ends_ms));
     }
 
     /// Every token has ended.

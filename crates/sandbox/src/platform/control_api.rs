@@ -191,6 +191,12 @@ fn dispatch(control: &Control, request: &Arrived, segments: &[&str]) -> Answer {
         ("POST", ["templates"]) => Ok(json!({"id": control.add_template(&read::<Value>(request)?)?.to_string()})),
         ("POST", ["templates", "decide"]) => decide(control, &read(request)?),
         ("POST", ["account"]) => change_account(control, read(request)?),
+        ("GET", ["standing"]) => Ok(json!(control.standing())),
+        ("POST", ["standing"]) => {
+            let changed = control.standing().with(read(request)?);
+            control.set_standing(changed.map_err(|error| Problem(400, error.to_string()))?);
+            Ok(json!(control.standing()))
+        }
         _ => Err(Problem(404, "there is no such page; see deploy/guides/sandbox.md".to_owned())),
     }
 }

@@ -38,6 +38,7 @@ mod route;
 mod schedule;
 mod serve;
 mod shared;
+mod standing;
 mod state;
 mod template;
 mod template_rules;
@@ -58,6 +59,7 @@ pub use fault::{Fault, FaultKind};
 pub use log::{AcceptedMessage, PostedStatus, ReadMessage, RefusedMessage, SaidMessage};
 pub use news::Rating;
 pub use people::CustomerSpec;
+pub use standing::{Hindrance, Standing};
 pub use state::Holder;
 
 use crate::error::SandboxError;

@@ -1,5 +1,8 @@
 //! Which request is which, by method and path. Thin: what is done is the state's.
 
+use jiff::Timestamp;
+use jiff::fmt::rfc2822::DateTimePrinter;
+
 use super::control::Control;
 use super::control_api;
 use super::graph;
@@ -26,6 +29,19 @@ impl Handler for Routes {
             (_, [control_api::FOLDER, rest @ ..]) => control_api::answer(&self.control, request, rest),
             (_, segments) => self.control.shared.with(|state, now_ms| graph::answer(state, now_ms, request, segments)),
         }
+    }
+
+    /// The platform's time, and the version of the API that answered.
+    fn head(&self, path: &str) -> Vec<(&'static str, String)> {
+        let mut head = Vec::new();
+        let now = Timestamp::from_millisecond(self.control.now_ms()).unwrap_or_default();
+        if let Ok(date) = DateTimePrinter::new().timestamp_to_rfc9110_string(&now) {
+            head.push(("date", date));
+        }
+        let asked = path.split('/').find(|segment| !segment.is_empty()).filter(|segment| is_version(segment));
+        let answering = |asked| self.control.shared.look(|state| state.standing.answering(asked));
+        head.extend(asked.map(|asked| ("facebook-api-version", answering(asked))));
+        head
     }
 }
 

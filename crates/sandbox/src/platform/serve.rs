@@ -41,6 +41,9 @@ pub(crate) struct Arrived {
 /// Says what is answered to a request.
 pub(crate) trait Handler: Send + Sync + 'static {
     fn handle(&self, request: &Arrived) -> Reply;
+
+    /// What every answer says in its head besides.
+    fn head(&self, path: &str) -> Vec<(&'static str, String)>;
 }
 
 /// The connection is to be reset.
@@ -126,6 +129,7 @@ async fn answer(
     handler: &impl Handler,
     body_bytes_max: usize,
 ) -> Result<Response<Full<Bytes>>, ResetOnDemand> {
+    let path = request.uri().path().to_owned();
     let reply = match arrived(request, body_bytes_max).await {
         Ok(arrived) => handler.handle(&arrived),
         Err(reply) => reply,
@@ -136,6 +140,9 @@ async fn answer(
                 tokio::time::sleep(after).await;
             }
             let mut response = Response::builder().status(http_status).header(header::CONTENT_TYPE, &*content_type);
+            for (name, value) in handler.head(&path) {
+                response = response.header(name, value);
+            }
             if let Some(seconds) = retry_after_s {
                 response = response.header(header::RETRY_AFTER, seconds);
             }

@@ -21,6 +21,7 @@ use super::media::MediaStore;
 use super::members::Group;
 use super::outbox::{Item, Next, NumberName, Outbox, Sent};
 use super::people::People;
+use super::standing::Standing;
 use super::templates::Templates;
 
 /// The customer service window.
@@ -49,6 +50,7 @@ pub(crate) struct State {
     pub(crate) reached: Reached,
     pub(crate) media: MediaStore,
     pub(crate) account: Account,
+    pub(crate) standing: Standing,
     /// Whether the app is subscribed to the account.
     pub(crate) is_subscribed: bool,
     pub(crate) faults: Faults,
@@ -179,6 +181,7 @@ impl State {
             media: MediaStore::default(),
             is_subscribed: config.webhook_url.is_some(),
             account: Account { restriction: None, has_payment: true },
+            standing: Standing::default(),
             faults: Faults::default(),
             outbox: Outbox::new(config.delivery.lanes, config.delivery.pending_max),
             accepted: Ring::new(config.log_max),

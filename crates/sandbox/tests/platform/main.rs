@@ -9,4 +9,5 @@ mod delivery;
 mod faults;
 mod graph;
 mod news;
+mod standing;
 mod support;

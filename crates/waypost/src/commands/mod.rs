@@ -2,6 +2,7 @@
 
 pub(crate) mod config;
 pub(crate) mod demo;
+pub(crate) mod doctor;
 pub(crate) mod migrate;
 pub(crate) mod run;
 pub(crate) mod sandbox;

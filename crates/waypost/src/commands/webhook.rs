@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use reqwest::{Certificate, Client, StatusCode};
+use reqwest::{Certificate, Client, ClientBuilder, StatusCode};
 use serde_json::{Value, json};
 use waypost_bus::topology::UNROUTED_QUEUE as UNROUTED;
 use waypost_cloud_api::samples::{SampleKind, SampleParams, sample};
@@ -223,7 +223,11 @@ fn address(config: &Config) -> String {
 
 /// `ca`: who signed the webhook's certificate, where the system does not know them.
 fn client(ca: Option<&Path>) -> Result<Client, Failure> {
-    let mut builder = Client::builder().timeout(TIMEOUT);
+    with_authorities(Client::builder().timeout(TIMEOUT), ca)?.build().map_err(Failure::failed)
+}
+
+/// `ca`: certificate authorities, beside the system's.
+pub(crate) fn with_authorities(mut builder: ClientBuilder, ca: Option<&Path>) -> Result<ClientBuilder, Failure> {
     if let Some(file) = ca {
         let wrong = |problem: &dyn std::fmt::Display| Failure::config(format!("--ca {}: {problem}", file.display()));
         let pem = std::fs::read(file).map_err(|error| wrong(&error))?;
@@ -233,7 +237,7 @@ fn client(ca: Option<&Path>) -> Result<Client, Failure> {
         }
         builder = builder.tls_certs_merge(certificates);
     }
-    builder.build().map_err(Failure::failed)
+    Ok(builder)
 }
 
 async fn send(client: &Client, url: &str, header: &str, signature: &str, body: String) -> Result<Answered, Failure> {
@@ -260,7 +264,7 @@ fn remedy(status: StatusCode) -> &'static str {
 }
 
 /// An error with all its causes: the outermost alone says little.
-fn chain(error: &dyn std::error::Error) -> String {
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use reqwest::Url;
 use secrecy::SecretString;
 use tracing::info;
 use waypost_cloud_api::signature::Provider;
@@ -14,6 +15,7 @@ use super::Process;
 use super::config::value::{Secret, one_or_many};
 use super::ending::Tasks;
 use super::section::{Problems, millis, section};
+use crate::cli::webhook_url;
 use waypost_cli::Failure;
 
 section! {
@@ -23,6 +25,9 @@ section! {
         listen: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 8080)),
         /// The webhook's path.
         path: String = "/webhook".to_owned(),
+        /// The webhook's address as Meta calls it, e.g. `https://example.com/webhook`: `waypost doctor` compares.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        public_url: Option<String> = None,
         /// Whose signature header is checked: `meta` or `360dialog`.
         provider: String = "meta".to_owned(),
         /// The app secrets that sign webhooks: one, or several while one is replaced.
@@ -78,6 +83,9 @@ impl IngressSection {
         );
         problems.require(self.provider().is_some(), "ingress.provider", "must be \"meta\" or \"360dialog\"");
         problems.require(self.path.starts_with('/'), "ingress.path", "must start with /");
+        if let Err(problem) = self.public_url() {
+            problems.add("ingress.public_url", problem);
+        }
         let tls_pair = self.tls_certificate_file.is_some() == self.tls_key_file.is_some();
         problems.require(tls_pair, "ingress.tls_key_file", "certificate and key file go together");
         problems.require(self.in_flight_max > 0, "ingress.in_flight_max", "must be above 0");
@@ -87,6 +95,11 @@ impl IngressSection {
     /// Whether any key says something else than by default.
     pub(crate) fn is_set(&self) -> bool {
         toml::Value::try_from(self) != toml::Value::try_from(Self::default())
+    }
+
+    /// Where it is for others, where somebody said so.
+    pub(crate) fn public_url(&self) -> Result<Option<Url>, &'static str> {
+        self.public_url.as_deref().map(webhook_url).transpose()
     }
 
     fn provider(&self) -> Option<Provider> {

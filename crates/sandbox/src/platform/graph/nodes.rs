@@ -9,6 +9,7 @@ use super::fields::{chosen, page};
 use super::{Answer, Ask, success};
 use crate::platform::error::ApiError;
 use crate::platform::news::tier;
+use crate::platform::standing::Hindrance;
 use crate::platform::state::{Number, State};
 
 const NUMBER_DEFAULTS: &[&str] = &[
@@ -22,7 +23,7 @@ const NUMBER_DEFAULTS: &[&str] = &[
 const PROFILE_FIELDS: &[&str] =
     &["about", "address", "description", "email", "profile_picture_url", "websites", "vertical"];
 const OVERRIDE_MAX: usize = 200;
-const SCOPES: [&str; 3] = ["whatsapp_business_management", "whatsapp_business_messaging", "business_management"];
+const BLOCKED: &str = "BLOCKED";
 
 pub(super) fn number(state: &State, ask: &Ask<'_>, place: u32) -> Answer {
     let number = state.number(place).ok_or_else(ApiError::no_object)?;
@@ -35,7 +36,7 @@ pub(super) fn numbers(state: &State, ask: &Ask<'_>) -> Answer {
 }
 
 fn number_value(state: &State, number: &Number) -> Value {
-    let id = &number.name.phone_number_id;
+    let (id, standing) = (&number.name.phone_number_id, &state.standing);
     let level = if state.config.limits.throughput.is_some_and(|mps| mps <= 80) { "STANDARD" } else { "HIGH" };
     let mut addresses = json!({});
     if let Some(url) = &state.addresses.of_app {
@@ -51,13 +52,13 @@ fn number_value(state: &State, number: &Number) -> Value {
         "id": id,
         "display_phone_number": number.name.display_phone_number,
         "verified_name": number.verified_name,
-        "status": if number.is_registered { "CONNECTED" } else { "DISCONNECTED" },
+        "status": if number.is_registered { &standing.number_status } else { "DISCONNECTED" },
         "quality_rating": number.quality,
-        "name_status": "APPROVED",
-        "code_verification_status": "VERIFIED",
-        "account_mode": "LIVE",
-        "platform_type": "CLOUD_API",
-        "host_platform": "CLOUD_API",
+        "name_status": standing.name_status,
+        "code_verification_status": standing.code_verification_status,
+        "account_mode": standing.account_mode,
+        "platform_type": standing.host_platform,
+        "host_platform": standing.host_platform,
         "throughput": {"level": level},
         "whatsapp_business_manager_messaging_limit": tier(state.config.limits.messaging),
         "webhook_configuration": addresses,
@@ -67,32 +68,56 @@ fn number_value(state: &State, number: &Number) -> Value {
 
 /// Whether messages can be sent, and what stands in the way.
 fn health(state: &State, number: Option<&Number>) -> Value {
-    let entity = |kind: &str, id: &str, problem: Option<(i64, &str, &str)>| {
-        let Some((code, description, solution)) = problem else {
-            return json!({"entity_type": kind, "id": id, "can_send_message": "AVAILABLE"});
-        };
-        let error = json!({"error_code": code, "error_description": description, "possible_solution": solution});
-        json!({"entity_type": kind, "id": id, "can_send_message": "BLOCKED", "errors": [error]})
-    };
     let config = &state.config;
-    let restricted =
-        state.account.restriction.map(|_| (141_006, "The account is restricted", "Appeal in Business Support"));
-    let unpaid = (!state.account.has_payment).then_some((
-        141_006,
-        "There is an error with your payment method",
-        "Add a payment method",
-    ));
-    let mut entities = Vec::new();
-    if let Some(number) = number {
-        let problem =
-            (!number.is_registered).then_some((141_000, "The number is not registered", "Register the number"));
-        entities.push(entity("PHONE_NUMBER", &number.name.phone_number_id, problem));
+    let hindrance = |entity: &str, error_code, error_description: &str, possible_solution: &str| Hindrance {
+        entity: entity.to_owned(),
+        can_send_message: BLOCKED.to_owned(),
+        error_code,
+        error_description: error_description.to_owned(),
+        possible_solution: possible_solution.to_owned(),
+    };
+    let mut hindrances = state.standing.hindrances.clone();
+    if number.is_some_and(|number| !number.is_registered) {
+        hindrances.push(hindrance("PHONE_NUMBER", 141_000, "The number is not registered", "Register the number"));
     }
-    entities.push(entity("WABA", &config.waba_id, restricted));
-    entities.push(entity("BUSINESS", "100000000000099", unpaid));
-    entities.push(entity("APP", &config.app_id, None));
-    let is_blocked = entities.iter().any(|entity| entity["can_send_message"] == "BLOCKED");
-    json!({"can_send_message": if is_blocked { "BLOCKED" } else { "AVAILABLE" }, "entities": entities})
+    if state.account.restriction.is_some() {
+        hindrances.push(hindrance("WABA", 141_006, "The account is restricted", "Appeal in Business Support"));
+    }
+    if !state.account.has_payment {
+        let description = "There is an error with your payment method";
+        hindrances.push(hindrance("BUSINESS", 141_006, description, "Add a payment method"));
+    }
+    let entity = |kind: &str, id: &str| {
+        let of_it: Vec<&Hindrance> = hindrances.iter().filter(|hindrance| hindrance.entity == kind).collect();
+        let mut entity = json!({"entity_type": kind, "id": id, "can_send_message": worst(of_it.iter().copied())});
+        if !of_it.is_empty() {
+            let error = |hindrance: &&Hindrance| {
+                json!({
+                    "error_code": hindrance.error_code,
+                    "error_description": hindrance.error_description,
+                    "possible_solution": hindrance.possible_solution,
+                })
+            };
+            entity["errors"] = of_it.iter().map(error).collect();
+        }
+        entity
+    };
+    let mut entities: Vec<Value> = Vec::new();
+    entities.extend(number.map(|number| entity("PHONE_NUMBER", &number.name.phone_number_id)));
+    entities.push(entity("WABA", &config.waba_id));
+    entities.push(entity("BUSINESS", "100000000000099"));
+    entities.push(entity("APP", &config.app_id));
+    // What is said of a number is nothing of the account's.
+    let counts = |hindrance: &&Hindrance| number.is_some() || hindrance.entity != "PHONE_NUMBER";
+    json!({"can_send_message": worst(hindrances.iter().filter(counts)), "entities": entities})
+}
+
+fn worst<'a>(mut hindrances: impl Iterator<Item = &'a Hindrance> + Clone) -> &'static str {
+    match hindrances.clone().next() {
+        None => "AVAILABLE",
+        Some(_) if hindrances.any(|hindrance| hindrance.can_send_message == BLOCKED) => BLOCKED,
+        Some(_) => "LIMITED",
+    }
 }
 
 /// Sets or removes the number's own address for messages.
@@ -125,7 +150,8 @@ pub(super) fn account(state: &State, ask: &Ask<'_>) -> Value {
         "name": "Sandbox",
         "currency": "EUR",
         "timezone_id": "1",
-        "account_review_status": "APPROVED",
+        "account_review_status": state.standing.account_review_status,
+        "business_verification_status": state.standing.business_verification_status,
         "message_template_namespace": "sandbox",
         "health_status": health(state, None),
     });
@@ -158,32 +184,24 @@ pub(super) fn subscribed_apps(state: &mut State, ask: &Ask<'_>, method: &str) ->
     }
 }
 
-/// The fields that the app has subscribed to: all of them.
+/// The fields that the app has subscribed to.
 pub(super) fn subscriptions(state: &State) -> Value {
-    let names = [
-        "messages",
-        "message_template_status_update",
-        "message_template_quality_update",
-        "template_category_update",
-        "account_update",
-        "account_alerts",
-        "phone_number_quality_update",
-        "business_capability_update",
-        "user_preferences",
-        "messaging_handovers",
-        "standby",
-        "user_id_update",
-    ];
-    let fields = names.map(|name| json!({"name": name, "version": format!("v{}.0", state.config.webhook_version)}));
+    let version = format!("v{}.0", state.config.webhook_version);
+    let names = state.standing.subscribed_fields.iter();
+    let fields: Vec<Value> = names.map(|name| json!({"name": name, "version": version})).collect();
     let url = state.addresses.of_app.as_deref().unwrap_or_default();
-    json!({"data": [{"object": "whatsapp_business_account", "callback_url": url, "active": true, "fields": fields}]})
+    let active = state.standing.subscription_active;
+    json!({"data": [{"object": "whatsapp_business_account", "callback_url": url, "active": active, "fields": fields}]})
 }
 
 pub(super) fn token(state: &State, ask: &Ask<'_>) -> Answer {
     let token = ask.required("input_token")?;
     let is_valid = state.authorise(Some(token), ask.now_ms).is_ok();
     let ends_ms = state.tokens.get(token).copied().unwrap_or_default();
-    let scopes = SCOPES.map(|scope| json!({"scope": scope, "target_ids": [state.config.waba_id]}));
+    let ours = || vec![state.config.waba_id.clone()];
+    let targets = state.standing.token_targets.clone().unwrap_or_else(ours);
+    let scopes = &state.standing.scopes;
+    let granular: Vec<Value> = scopes.iter().map(|scope| json!({"scope": scope, "target_ids": targets})).collect();
     let mut data = json!({
         "app_id": state.config.app_id,
         "type": "SYSTEM_USER",
@@ -191,8 +209,8 @@ pub(super) fn token(state: &State, ask: &Ask<'_>) -> Answer {
         "data_access_expires_at": 0,
         "expires_at": if ends_ms == i64::MAX { 0 } else { ends_ms / 1_000 },
         "is_valid": is_valid,
-        "scopes": SCOPES,
-        "granular_scopes": scopes,
+        "scopes": scopes,
+        "granular_scopes": granular,
     });
     if !is_valid {
         data["error"] = json!({"code": 190, "message": "Error validating access token", "subcode": 463});
