@@ -7,15 +7,15 @@ use std::time::{Duration, Instant};
 
 use tokio::net::TcpListener;
 use waypost_cloud_api::answer::MessageStatus;
-use waypost_cloud_api::error_code::{Circumstances, Do, decide};
+use waypost_cloud_api::error_code::{Circumstances, Do, Effect, decide};
 use waypost_domain::send::Mark;
 use waypost_graph_client::{
-    CallError, Dialog360, GraphApi, HttpConfig, Line, Messenger, NotSent, ProxyUrl, Refusal, Sent, Unknown,
+    CallError, Dialog360, GraphApi, HttpConfig, Line, Messenger, NotSent, ProxyUrl, Refusal, Sent, Twilio, Unknown,
 };
 use waypost_policy::verdict::Address;
 
 use crate::stub::{Reply, Request, Stub};
-use crate::support::{Letter, Token, dialog360_config, graph_config, http, hurried, line};
+use crate::support::{Letter, Token, dialog360_config, graph_config, http, hurried, line, twilio_config};
 
 /// A platform whose client is put to the test.
 struct Platform {
@@ -24,18 +24,61 @@ struct Platform {
     /// How a message is asked for: the request's first line, and the header with the token `first`.
     line: &'static str,
     token: (&'static str, &'static str),
+    /// What it answers to a message that it takes, with the message's id, and the customer's number and id where it tells them.
+    accepted: (u16, &'static str),
+    wamid: &'static str,
+    customer: (Option<&'static str>, Option<&'static str>),
+    /// Whether a request asks for [`send`]'s message.
+    asks: fn(&Request),
+    /// That the window is closed, and with which code.
+    closed: (&'static str, i64),
+    /// An error beside a success, that the message may have gone all the same.
+    uncertain: &'static str,
+    /// That the token has ended, and what our error says of it.
+    expired: (&'static str, &'static str),
 }
 
 const META: Platform = Platform {
     client: |http, token| Box::new(GraphApi::new(graph_config(http, token)).unwrap()),
     line: "POST /v26.0/106540352242922/messages",
     token: ("authorization", "Bearer first"),
+    accepted: (200, ACCEPTED),
+    wamid: "wamid.A",
+    customer: (Some("15550100001"), Some("US.1")),
+    asks: asks_as_meta_does,
+    closed: (
+        r#"{"error":{"message":"(#131047) Bitte antworten","code":131047,"error_data":{"details":"x"}}}"#,
+        131_047,
+    ),
+    uncertain: r#"{"error":{"code":131000}}"#,
+    expired: (
+        r#"{"error":{"message":"Ablauf","type":"OAuthException","code":190,"error_subcode":463}}"#,
+        "refused with status 401, code 190 (463)",
+    ),
 };
 
 const DIALOG_360: Platform = Platform {
     client: |http, token| Box::new(Dialog360::new(dialog360_config(http, token)).unwrap()),
     line: "POST /messages",
     token: ("d360-api-key", "first"),
+    ..META
+};
+
+const TWILIO: Platform = Platform {
+    client: |http, token| Box::new(Twilio::new(twilio_config(http, token)).unwrap()),
+    line: "POST /2010-04-01/Accounts/AC1/Messages.json",
+    // `AC1:first`
+    token: ("authorization", "Basic QUMxOmZpcnN0"),
+    accepted: (201, r#"{"sid":"SM1","status":"queued","error_code":null,"error_message":null,"to":"whatsapp:+1"}"#),
+    wamid: "SM1",
+    customer: (None, None),
+    asks: crate::twilio::asks_for_the_text,
+    closed: (r#"{"code":63016,"message":"Ausserhalb","more_info":"https://x.example/63016","status":400}"#, 63_016),
+    uncertain: r#"{"code":20500,"message":"Internal","more_info":"x","status":500}"#,
+    expired: (
+        r#"{"code":20003,"message":"Authenticate","more_info":"x","status":401}"#,
+        "refused with status 401, code 20003",
+    ),
 };
 
 /// A test of each promise for each platform.
@@ -50,14 +93,14 @@ macro_rules! promises {
     };
 }
 
-/// The list of promises, for a platform.
+/// The list of promises, for a platform; behind it, those for platforms that hold templates and show what was read.
 macro_rules! all_promises {
-    ($platform:ident, $constant:expr) => {
+    ($platform:ident, $constant:expr $(, $more:ident)*) => {
         promises!(
             $platform,
             $constant,
+            $($more,)*
             an_accepted_message_has_its_wamid_and_whom_it_is_for,
-            a_held_template_is_accepted_with_its_status,
             a_refusal_is_decided_by_its_code,
             a_machine_on_the_way_refuses_without_a_code,
             what_nobody_could_take_was_not_sent,
@@ -70,19 +113,24 @@ macro_rules! all_promises {
             a_proxy_is_used_where_one_is_configured,
             a_refused_token_is_replaced_by_the_one_in_the_file,
             without_a_token_nothing_is_sent,
-            a_message_is_marked_as_read,
         );
     };
 }
 
-all_promises!(meta, super::META);
-all_promises!(dialog_360, super::DIALOG_360);
+all_promises!(meta, super::META, a_held_template_is_accepted_with_its_status, a_message_is_marked_as_read);
+all_promises!(dialog_360, super::DIALOG_360, a_held_template_is_accepted_with_its_status, a_message_is_marked_as_read);
+all_promises!(twilio, super::TWILIO);
 
 const ACCEPTED: &str = r#"{"messaging_product":"whatsapp","contacts":[{"input":"+15550100001","wa_id":"15550100001",
     "user_id":"US.1"}],"messages":[{"id":"wamid.A"}]}"#;
-const EXPIRED: &str = r#"{"error":{"message":"Ablauf","type":"OAuthException","code":190,"error_subcode":463}}"#;
 
 impl Platform {
+    /// What it answers to a message that it takes.
+    fn takes(&self) -> Reply {
+        let (status, body) = self.accepted;
+        Reply::json(status, body)
+    }
+
     fn at(&self, stub: &Stub, token: &Token) -> Box<dyn Messenger> {
         (self.client)(http(format!("http://{}", stub.address)), token)
     }
@@ -113,15 +161,19 @@ fn refused(sent: Sent) -> Refusal {
 }
 
 async fn an_accepted_message_has_its_wamid_and_whom_it_is_for(platform: &Platform) {
-    let stub = always(Reply::json(200, ACCEPTED)).await;
+    let stub = always(platform.takes()).await;
     let sent = platform.send_to(&stub).await;
     assert!(!format!("{sent:?}").contains("5550100001"), "{sent:?}");
     let Sent::Accepted(accepted) = sent else { panic!("{sent:?}") };
-    assert_eq!((accepted.wamid.as_str(), accepted.status), ("wamid.A", None));
-    assert_eq!((accepted.wa_id.as_deref(), accepted.user_id.as_deref()), (Some("15550100001"), Some("US.1")));
+    assert_eq!((accepted.wamid.as_str(), accepted.status), (platform.wamid, None));
+    assert_eq!((accepted.wa_id.as_deref(), accepted.user_id.as_deref()), platform.customer);
     let request = stub.request();
     assert_eq!(request.line, platform.line);
     assert_eq!(request.header(platform.token.0), platform.token.1);
+    (platform.asks)(&request);
+}
+
+fn asks_as_meta_does(request: &Request) {
     assert_eq!(request.header("content-type"), "application/json");
     let body = request.json();
     assert_eq!((&body["to"], &body["type"]), (&"+15550100001".into(), &"text".into()));
@@ -137,16 +189,18 @@ async fn a_held_template_is_accepted_with_its_status(platform: &Platform) {
 }
 
 async fn a_refusal_is_decided_by_its_code(platform: &Platform) {
-    let body = br#"{"error":{"message":"(#131047) Bitte antworten","code":131047,"error_data":{"details":"x"}}}"#;
+    let (body, code) = platform.closed;
     let headers = "content-type: application/json\r\nretry-after: 7\r\n";
-    let stub = always(Reply::Answer { status: 400, headers, body: body.to_vec() }).await;
+    let stub = always(Reply::Answer { status: 400, headers, body: body.into() }).await;
     let refusal = refused(platform.send_to(&stub).await);
     assert_eq!((refusal.http_status, refusal.retry_after), (400, Some(Duration::from_secs(7))));
-    assert_eq!(refusal.to_string(), "refused with status 400, code 131047", "a translated text is no part of it");
-    assert_eq!(decide(&refusal.failure(), Circumstances::default()).action, Do::Terminal);
+    let want = format!("refused with status 400, code {code}");
+    assert_eq!(refusal.to_string(), want, "a translated text is no part of it");
+    let decision = decide(&refusal.failure(), Circumstances::default());
+    assert_eq!((decision.action, decision.effect), (Do::Terminal, Some(Effect::CloseWindow)));
     assert_eq!(stub.requests().len(), 1);
     // An error counts whatever the status says.
-    let stub = always(Reply::json(200, r#"{"error":{"code":131000}}"#)).await;
+    let stub = always(Reply::json(200, platform.uncertain)).await;
     let refusal = refused(platform.send_to(&stub).await);
     assert!(matches!(decide(&refusal.failure(), Circumstances::default()).action, Do::SettleThenRetry(_)));
 }
@@ -194,7 +248,7 @@ async fn what_nobody_could_take_was_not_sent(platform: &Platform) {
 }
 
 async fn what_cannot_be_written_was_not_sent(platform: &Platform) {
-    let stub = always(Reply::json(200, ACCEPTED)).await;
+    let stub = always(platform.takes()).await;
     let token = Token::new("first");
     let client = platform.at(&stub, &token);
     let mut letter = Letter::text("x");
@@ -250,30 +304,31 @@ async fn an_answer_that_says_nothing_is_unknown(platform: &Platform) {
 
 /// Given a connection that is kept and that the platform closes, when the next message goes, then it goes over another one.
 async fn a_connection_that_was_closed_meanwhile_costs_nothing(platform: &Platform) {
-    let stub = always(Reply::AnswerAndClose { status: 200, body: ACCEPTED.into() }).await;
+    let stub = always(Reply::AnswerAndClose { status: platform.accepted.0, body: platform.accepted.1.into() }).await;
     let token = Token::new("first");
     let client = platform.at(&stub, &token);
     for count in 1..=5 {
-        assert_eq!(accepted(&send(&*client).await), "wamid.A");
+        assert_eq!(accepted(&send(&*client).await), platform.wamid);
         stub.closed(count).await;
     }
     assert_eq!(stub.requests().len(), 5);
     // Given one that is torn down while it has the second request, then that one is unknown, and nothing is sent twice.
-    let stub = Stub::start(|number, _| if number == 0 { Reply::json(200, ACCEPTED) } else { Reply::Reset }).await;
+    let takes = platform.takes();
+    let stub = Stub::start(move |number, _| if number == 0 { takes.clone() } else { Reply::Reset }).await;
     let token = Token::new("first");
     let client = platform.at(&stub, &token);
-    assert_eq!(accepted(&send(&*client).await), "wamid.A");
+    assert_eq!(accepted(&send(&*client).await), platform.wamid);
     assert_eq!(send(&*client).await, Sent::Unknown(Unknown::Broken));
     let connections: Vec<usize> = stub.requests().iter().map(|request| request.connection).collect();
     assert_eq!(connections, [0, 0]);
 }
 
 async fn connections_are_used_again(platform: &Platform) {
-    let stub = always(Reply::json(200, ACCEPTED)).await;
+    let stub = always(platform.takes()).await;
     let token = Token::new("first");
     let client = platform.at(&stub, &token);
     for _ in 0..20 {
-        assert_eq!(accepted(&send(&*client).await), "wamid.A");
+        assert_eq!(accepted(&send(&*client).await), platform.wamid);
     }
     assert!(stub.requests().iter().all(|request| request.connection == 0));
 }
@@ -302,36 +357,36 @@ async fn a_connection_that_nobody_wants_sends_nothing_twice(platform: &Platform)
 }
 
 async fn a_proxy_is_used_where_one_is_configured(platform: &Platform) {
-    let stub = always(Reply::json(200, ACCEPTED)).await;
+    let stub = always(platform.takes()).await;
     let token = Token::new("first");
     let proxy = Some(ProxyUrl(format!("http://me:secret@{}", stub.address)));
     let config = HttpConfig { proxy, allow_plain_http: true, ..http("http://sandbox.invalid".to_owned()) };
     assert!(!format!("{config:?}").contains("secret"));
-    assert_eq!(accepted(&send(&*(platform.client)(config, &token)).await), "wamid.A");
+    assert_eq!(accepted(&send(&*(platform.client)(config, &token)).await), platform.wamid);
     assert_eq!(stub.request().line, platform.line.replace(" /", " http://sandbox.invalid/"));
 }
 
 async fn a_refused_token_is_replaced_by_the_one_in_the_file(platform: &Platform) {
-    let is_first = |request: &Request| request.headers.iter().any(|(_, value)| value.ends_with("first"));
-    let stub = Stub::start(move |_, request| match is_first(request) {
-        true => Reply::json(401, EXPIRED),
-        false => Reply::json(200, ACCEPTED),
+    let ((name, first), (expired, told), takes) = (platform.token, platform.expired, platform.takes());
+    let stub = Stub::start(move |_, request| match request.header(name) == first {
+        true => Reply::json(401, expired),
+        false => takes.clone(),
     })
     .await;
     let token = Token::new("first");
     let client = platform.at(&stub, &token);
     let before = client.credentials_version().await;
     let refusal = refused(send(&*client).await);
-    assert_eq!(refusal.to_string(), "refused with status 401, code 190 (463)");
+    assert_eq!(refusal.to_string(), told);
     assert_eq!((stub.requests().len(), client.credentials_version().await), (1, before));
     token.write("second\n");
-    assert_eq!(accepted(&send(&*client).await), "wamid.A");
+    assert_eq!(accepted(&send(&*client).await), platform.wamid);
     assert_eq!(stub.requests().len(), 3, "the old one was refused once more, and the new one taken at once");
     assert_ne!(client.credentials_version().await, before);
 }
 
 async fn without_a_token_nothing_is_sent(platform: &Platform) {
-    let stub = always(Reply::json(200, ACCEPTED)).await;
+    let stub = always(platform.takes()).await;
     for text in ["", "two words"] {
         let token = Token::new(text);
         let sent = send(&*platform.at(&stub, &token)).await;
