@@ -13,6 +13,7 @@ pub mod message;
 pub mod signature;
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use waypost_domain::phone;
 
@@ -20,7 +21,7 @@ use waypost_domain::phone;
 pub const CHANNEL: &str = "whatsapp:";
 
 /// The business's numbers at Twilio.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Clone, PartialEq, Eq, Default)]
 pub struct OurNumbers {
     ids: BTreeMap<String, String>,
 }
@@ -42,5 +43,12 @@ impl OurNumbers {
     /// The id of `whatsapp:+15550199`.
     fn id_of(&self, address: &str) -> Option<&str> {
         self.ids.get(&*phone::canonical(address.strip_prefix(CHANNEL)?)).map(String::as_str)
+    }
+}
+
+/// No number is shown.
+impl fmt::Debug for OurNumbers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.ids.values()).finish()
     }
 }

@@ -71,11 +71,11 @@ impl fmt::Debug for AuthTokens {
 
 /// A request as it arrived.
 #[derive(Clone, Copy)]
-pub struct Request<'a> {
+pub struct Request<'h, 'a> {
     /// All values of the signature header.
-    pub header_values: &'a [&'a [u8]],
+    pub header_values: &'h [&'h [u8]],
     /// Of its target, as it came.
-    pub query: Option<&'a str>,
+    pub query: Option<&'h str>,
     /// By its `content-type`.
     pub form: Form,
     /// Its bytes.
@@ -84,7 +84,7 @@ pub struct Request<'a> {
 
 /// The fields of a request that Twilio signed for this address.
 pub fn verify<'a>(
-    request: &Request<'a>,
+    request: &Request<'_, 'a>,
     address: &PublicAddress,
     tokens: &AuthTokens,
 ) -> Result<Fields<'a>, SignatureError> {

@@ -219,13 +219,13 @@ const FORM_SIGNATURE: &str = "0noosJ6G0q/rwQs5YDtm";
 const JSON_BODY: &str = "{\"text\":\"ñ\",\"n\":1}";
 const JSON_SIGNATURE: &str = "6bjLr5IO5qzKvGGni9Ch";
 
-fn check(name: &str, request: Request<'_>, url: &str, tokens: &[&str], want: Result<(), SignatureError>) {
+fn check(name: &str, request: Request<'_, '_>, url: &str, tokens: &[&str], want: Result<(), SignatureError>) {
     let address = PublicAddress::new(url).unwrap();
     let tokens = AuthTokens::new(tokens).unwrap();
     assert_eq!(verify(&request, &address, &tokens).map(drop), want, "{name}");
 }
 
-fn form<'a>(header_values: &'a [&'a [u8]], body: &'a str) -> Request<'a> {
+fn form<'a>(header_values: &'a [&'a [u8]], body: &'a str) -> Request<'a, 'a> {
     Request { header_values, query: None, form: Form::UrlEncoded, body: body.as_bytes() }
 }
 

@@ -1,6 +1,8 @@
 //! What every [`Messenger`] promises, each against a stand-in of its platform: whether a send that was not accepted is
 //! surely unsent, surely refused, or unknown. A change of the port changes this suite.
 
+mod platform;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -8,78 +10,12 @@ use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 use waypost_cloud_api::answer::MessageStatus;
 use waypost_cloud_api::error_code::{Circumstances, Do, Effect, decide};
-use waypost_domain::send::Mark;
-use waypost_graph_client::{
-    CallError, Dialog360, GraphApi, HttpConfig, Line, Messenger, NotSent, ProxyUrl, Refusal, Sent, Twilio, Unknown,
-};
+use waypost_graph_client::{CallError, HttpConfig, Line, Messenger, NotSent, ProxyUrl, Refusal, Sent, Unknown};
 use waypost_policy::verdict::Address;
 
-use crate::stub::{Reply, Request, Stub};
-use crate::support::{Letter, Token, dialog360_config, graph_config, http, hurried, line, twilio_config};
-
-/// A platform whose client is put to the test.
-struct Platform {
-    /// A client of the platform at this address, with this token.
-    client: fn(HttpConfig, &Token) -> Box<dyn Messenger>,
-    /// How a message is asked for: the request's first line, and the header with the token `first`.
-    line: &'static str,
-    token: (&'static str, &'static str),
-    /// What it answers to a message that it takes, with the message's id, and the customer's number and id where it tells them.
-    accepted: (u16, &'static str),
-    wamid: &'static str,
-    customer: (Option<&'static str>, Option<&'static str>),
-    /// Whether a request asks for [`send`]'s message.
-    asks: fn(&Request),
-    /// That the window is closed, and with which code.
-    closed: (&'static str, i64),
-    /// An error beside a success, that the message may have gone all the same.
-    uncertain: &'static str,
-    /// That the token has ended, and what our error says of it.
-    expired: (&'static str, &'static str),
-}
-
-const META: Platform = Platform {
-    client: |http, token| Box::new(GraphApi::new(graph_config(http, token)).unwrap()),
-    line: "POST /v26.0/106540352242922/messages",
-    token: ("authorization", "Bearer first"),
-    accepted: (200, ACCEPTED),
-    wamid: "wamid.A",
-    customer: (Some("15550100001"), Some("US.1")),
-    asks: asks_as_meta_does,
-    closed: (
-        r#"{"error":{"message":"(#131047) Bitte antworten","code":131047,"error_data":{"details":"x"}}}"#,
-        131_047,
-    ),
-    uncertain: r#"{"error":{"code":131000}}"#,
-    expired: (
-        r#"{"error":{"message":"Ablauf","type":"OAuthException","code":190,"error_subcode":463}}"#,
-        "refused with status 401, code 190 (463)",
-    ),
-};
-
-const DIALOG_360: Platform = Platform {
-    client: |http, token| Box::new(Dialog360::new(dialog360_config(http, token)).unwrap()),
-    line: "POST /messages",
-    token: ("d360-api-key", "first"),
-    ..META
-};
-
-const TWILIO: Platform = Platform {
-    client: |http, token| Box::new(Twilio::new(twilio_config(http, token)).unwrap()),
-    line: "POST /2010-04-01/Accounts/AC1/Messages.json",
-    // `AC1:first`
-    token: ("authorization", "Basic QUMxOmZpcnN0"),
-    accepted: (201, r#"{"sid":"SM1","status":"queued","error_code":null,"error_message":null,"to":"whatsapp:+1"}"#),
-    wamid: "SM1",
-    customer: (None, None),
-    asks: crate::twilio::asks_for_the_text,
-    closed: (r#"{"code":63016,"message":"Ausserhalb","more_info":"https://x.example/63016","status":400}"#, 63_016),
-    uncertain: r#"{"code":20500,"message":"Internal","more_info":"x","status":500}"#,
-    expired: (
-        r#"{"code":20003,"message":"Authenticate","more_info":"x","status":401}"#,
-        "refused with status 401, code 20003",
-    ),
-};
+use crate::stub::{Reply, Stub};
+use crate::support::{Letter, Token, http, hurried, line};
+use platform::{ACCEPTED, META, Platform};
 
 /// A test of each promise for each platform.
 macro_rules! promises {
@@ -117,29 +53,19 @@ macro_rules! all_promises {
     };
 }
 
-all_promises!(meta, super::META, a_held_template_is_accepted_with_its_status, a_message_is_marked_as_read);
-all_promises!(dialog_360, super::DIALOG_360, a_held_template_is_accepted_with_its_status, a_message_is_marked_as_read);
-all_promises!(twilio, super::TWILIO);
+all_promises!(meta, super::platform::META, a_held_template_is_accepted_with_its_status, a_message_is_marked_as_read);
+all_promises!(
+    dialog_360,
+    super::platform::DIALOG_360,
+    a_held_template_is_accepted_with_its_status,
+    a_message_is_marked_as_read
+);
+all_promises!(twilio, super::platform::TWILIO);
 
-const ACCEPTED: &str = r#"{"messaging_product":"whatsapp","contacts":[{"input":"+15550100001","wa_id":"15550100001",
-    "user_id":"US.1"}],"messages":[{"id":"wamid.A"}]}"#;
-
-impl Platform {
-    /// What it answers to a message that it takes.
-    fn takes(&self) -> Reply {
-        let (status, body) = self.accepted;
-        Reply::json(status, body)
-    }
-
-    fn at(&self, stub: &Stub, token: &Token) -> Box<dyn Messenger> {
-        (self.client)(http(format!("http://{}", stub.address)), token)
-    }
-
-    /// What becomes of one text.
-    async fn send_to(&self, stub: &Stub) -> Sent {
-        let token = Token::new("first");
-        send(&*self.at(stub, &token)).await
-    }
+/// What becomes of one text.
+async fn send_to(platform: &Platform, stub: &Stub) -> Sent {
+    let token = Token::new("first");
+    send(&*platform.at(stub, &token)).await
 }
 
 async fn send(client: &dyn Messenger) -> Sent {
@@ -162,7 +88,7 @@ fn refused(sent: Sent) -> Refusal {
 
 async fn an_accepted_message_has_its_wamid_and_whom_it_is_for(platform: &Platform) {
     let stub = always(platform.takes()).await;
-    let sent = platform.send_to(&stub).await;
+    let sent = send_to(platform, &stub).await;
     assert!(!format!("{sent:?}").contains("5550100001"), "{sent:?}");
     let Sent::Accepted(accepted) = sent else { panic!("{sent:?}") };
     assert_eq!((accepted.wamid.as_str(), accepted.status), (platform.wamid, None));
@@ -173,17 +99,9 @@ async fn an_accepted_message_has_its_wamid_and_whom_it_is_for(platform: &Platfor
     (platform.asks)(&request);
 }
 
-fn asks_as_meta_does(request: &Request) {
-    assert_eq!(request.header("content-type"), "application/json");
-    let body = request.json();
-    assert_eq!((&body["to"], &body["type"]), (&"+15550100001".into(), &"text".into()));
-    let mark = body["biz_opaque_callback_data"].as_str().and_then(Mark::parse);
-    assert_eq!(mark, Some(Letter::text("").mark));
-}
-
 async fn a_held_template_is_accepted_with_its_status(platform: &Platform) {
     let answer = r#"{"messages":[{"id":"wamid.A","message_status":"held_for_quality_assessment"}]}"#;
-    let sent = platform.send_to(&always(Reply::json(200, answer)).await).await;
+    let sent = send_to(platform, &always(Reply::json(200, answer)).await).await;
     let Sent::Accepted(accepted) = sent else { panic!("{sent:?}") };
     assert_eq!((accepted.status, accepted.wa_id), (Some(MessageStatus::HeldForQualityAssessment), None));
 }
@@ -192,7 +110,7 @@ async fn a_refusal_is_decided_by_its_code(platform: &Platform) {
     let (body, code) = platform.closed;
     let headers = "content-type: application/json\r\nretry-after: 7\r\n";
     let stub = always(Reply::Answer { status: 400, headers, body: body.into() }).await;
-    let refusal = refused(platform.send_to(&stub).await);
+    let refusal = refused(send_to(platform, &stub).await);
     assert_eq!((refusal.http_status, refusal.retry_after), (400, Some(Duration::from_secs(7))));
     let want = format!("refused with status 400, code {code}");
     assert_eq!(refusal.to_string(), want, "a translated text is no part of it");
@@ -201,7 +119,7 @@ async fn a_refusal_is_decided_by_its_code(platform: &Platform) {
     assert_eq!(stub.requests().len(), 1);
     // An error counts whatever the status says.
     let stub = always(Reply::json(200, platform.uncertain)).await;
-    let refusal = refused(platform.send_to(&stub).await);
+    let refusal = refused(send_to(platform, &stub).await);
     assert!(matches!(decide(&refusal.failure(), Circumstances::default()).action, Do::SettleThenRetry(_)));
 }
 
@@ -209,7 +127,7 @@ async fn a_machine_on_the_way_refuses_without_a_code(platform: &Platform) {
     for status in [302, 403, 404, 429] {
         let headers = "location: https://elsewhere.example/\r\n";
         let stub = always(Reply::Answer { status, headers, body: b"<html>no</html>".to_vec() }).await;
-        let refusal = refused(platform.send_to(&stub).await);
+        let refusal = refused(send_to(platform, &stub).await);
         assert_eq!((refusal.http_status, &refusal.error), (status, &None));
         assert!(matches!(decide(&refusal.failure(), Circumstances::default()).action, Do::RetryAfter(_)), "{status}");
         assert_eq!(stub.requests().len(), 1, "nothing follows {status}");
@@ -297,7 +215,7 @@ async fn an_answer_that_says_nothing_is_unknown(platform: &Platform) {
     ];
     for (http_status, body) in cases {
         let stub = always(Reply::json(http_status, body)).await;
-        assert_eq!(platform.send_to(&stub).await, Sent::Unknown(Unknown::Unreadable { http_status }), "{body}");
+        assert_eq!(send_to(platform, &stub).await, Sent::Unknown(Unknown::Unreadable { http_status }), "{body}");
         assert_eq!(stub.requests().len(), 1);
     }
 }
