@@ -24,6 +24,7 @@ pub const CHANNEL: &str = "whatsapp:";
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct OurNumbers {
     ids: BTreeMap<String, String>,
+    account: Option<String>,
 }
 
 impl OurNumbers {
@@ -37,7 +38,13 @@ impl OurNumbers {
                 return Err(id.to_owned());
             }
         }
-        Ok(Self { ids })
+        Ok(Self { ids, account: None })
+    }
+
+    /// The account that their news are told under, where it is another one than Twilio's.
+    #[must_use]
+    pub fn of_account(self, account: Option<String>) -> Self {
+        Self { account, ..self }
     }
 
     /// The id of `whatsapp:+15550199`.

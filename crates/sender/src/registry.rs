@@ -56,6 +56,8 @@ pub struct RegistryConfig {
     pub poll_every: Duration,
     /// How long the lists of one look may take.
     pub pass_timeout: Duration,
+    /// Accounts that Meta does not know: another carrier's.
+    pub apart: BTreeSet<WabaId>,
 }
 
 impl Default for RegistryConfig {
@@ -65,6 +67,7 @@ impl Default for RegistryConfig {
             pause: Duration::from_secs(60),
             poll_every: Duration::from_secs(1),
             pass_timeout: Duration::from_secs(10 * 60),
+            apart: BTreeSet::new(),
         }
     }
 }
@@ -120,8 +123,9 @@ impl DueSource for Lists {
         let known: HashMap<WabaId, TemplateListRow> =
             store.template_lists().await?.into_iter().map(|row| (row.waba.clone(), row)).collect();
         let numbers = sending.current();
+        let is_metas = |waba: &&WabaId| !waba.is_empty() && !config.apart.contains(*waba);
         let accounts: BTreeSet<&WabaId> =
-            numbers.numbers.values().map(|number| &number.waba).filter(|waba| !waba.is_empty()).collect();
+            numbers.numbers.values().map(|number| &number.waba).filter(is_metas).collect();
         let mut due: Vec<&WabaId> =
             accounts.into_iter().filter(|waba| is_due(known.get(*waba), self.is_first(waba), config, now)).collect();
         let rows_max = usize::try_from(rows_max).unwrap_or(usize::MAX);

@@ -51,7 +51,7 @@ impl<'a> Fields<'a> {
     }
 
     /// The first of this name that says anything.
-    pub(super) fn get(&self, name: &str) -> Option<&str> {
+    pub fn get(&self, name: &str) -> Option<&str> {
         let is_it = |(key, value): &&(Cow<'_, str>, Cow<'_, str>)| key == name && !value.is_empty();
         self.0.iter().find(is_it).map(|(_, value)| value.as_ref())
     }

@@ -3,8 +3,8 @@
 //! (<https://www.twilio.com/docs/messaging/guides/outbound-message-status-in-status-callbacks>).
 //!
 //! A message must never be lost for a field that is missing or new. What is not WhatsApp's, or of a number that is not ours, is
-//! said so, and kept apart by the caller. The account (`AccountSid`) stands where Meta has the WhatsApp Business Account, the
-//! message's `MessageSid` where Meta has the wamid.
+//! said so, and kept apart by the caller. The account (`AccountSid`, unless the configuration knows Meta's id of it) stands where
+//! Meta has the WhatsApp Business Account, the message's `MessageSid` where Meta has the wamid.
 
 mod message;
 
@@ -47,7 +47,7 @@ pub fn webhook(fields: &Fields<'_>, query: Option<&str>, ours: &OurNumbers) -> R
             value["messages"] = message::messages(fields, sid(fields), &person).into();
         }
     }
-    let account = fields.get("AccountSid").unwrap_or_default();
+    let account = ours.account.as_deref().or_else(|| fields.get("AccountSid")).unwrap_or_default();
     let change = json!({"field": "messages", "value": value});
     Ok(json!({"object": "whatsapp_business_account", "entry": [{"id": account, "changes": [change]}]}).to_string())
 }

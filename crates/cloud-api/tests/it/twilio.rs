@@ -208,6 +208,10 @@ fn our_numbers_are_each_one() {
     assert_eq!(OurNumbers::new([("a", "no number")]), Err("a".to_owned()));
     assert_eq!(OurNumbers::new([("a", "")]), Err("a".to_owned()));
     assert_eq!(OurNumbers::new([("a", "+15550199"), ("b", "1 555 0199")]), Err("b".to_owned()));
+    let of_meta = ours().of_account(Some("102290129340398".to_owned()));
+    let fields = Fields::read(Form::UrlEncoded, FROM_CUSTOMER.as_bytes()).unwrap();
+    let body = webhook(&fields, None, &of_meta).unwrap();
+    assert_eq!(split(body.as_bytes()).events[0].waba_id.as_str(), "102290129340398");
 }
 
 const TOKEN: &str = "test-secret";

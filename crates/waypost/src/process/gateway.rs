@@ -6,7 +6,6 @@ use std::sync::Arc;
 use tracing::info;
 use waypost_gateway::requests::queues;
 use waypost_gateway::{Gateway, REQUESTS, Requests, Shared};
-use waypost_graph_client::{GraphApi, Messenger};
 use waypost_live::SendingLive;
 use waypost_live::overview::Work;
 use waypost_ops::State;
@@ -40,13 +39,7 @@ pub(super) async fn beside(process: &Process<'_>, store: &Store, tasks: &mut Tas
         follower.follow(stop).await;
         Ok(())
     });
-    let messenger = match process.config.graph_config() {
-        Some(graph) => {
-            let api = GraphApi::new(graph).map_err(|error| Failure::config(format!("graph.{error}")))?;
-            Some(Arc::new(api) as Arc<dyn Messenger>)
-        }
-        None => None,
-    };
+    let messenger = process.config.messenger(process.config.graph()?)?;
     // Whoever sends in another process looks for what is due by itself.
     let wake = process.wake.clone();
     let mask = process.config.mask();
