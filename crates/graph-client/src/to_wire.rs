@@ -1,5 +1,5 @@
-//! What policy allowed, in the words of Meta's requests, and of Twilio's ([`twilio`]). What cannot be said there names its field, as policy names fields;
-//! no error holds what a field says.
+//! What policy allowed, in the words of Meta's requests, and below `twilio` of Twilio's. What cannot be said there names its
+//! field, as policy names fields; no error holds what a field says.
 
 mod content;
 mod template;

@@ -8,7 +8,8 @@ use waypost_domain::send::Mark;
 /// The parameter of the address that holds the mark.
 const MARK: &str = "wp";
 
-/// `https://host[:port]/path`, perhaps with Twilio's own wishes behind a `#` (`#rc=5`: five more attempts).
+/// `https://host[:port]/path`, perhaps with Twilio's own wishes behind a `#` (`#rc=5&rp=all`: five more attempts, whatever
+/// failed).
 #[derive(Clone, PartialEq, Eq)]
 pub struct PublicAddress {
     /// Up to the path: with the port that it is written with, or its scheme's, and without one.

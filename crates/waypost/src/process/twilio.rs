@@ -29,7 +29,7 @@ section! {
         /// Files with the auth tokens that sign webhooks, one a line, where another one than `auth_token_file` counts: both while one takes the other's place.
         #[serde(deserialize_with = "one_or_many")]
         webhook_tokens_file: Vec<PathBuf> = Vec::new(),
-        /// The public address of the webhook, as it is configured at Twilio: `https://hooks.example.com/webhook/twilio#rc=5`. Signatures are made over it, and statuses are sent to it.
+        /// The public address of the webhook, as it is configured at Twilio: `https://hooks.example.com/webhook/twilio#rc=5&rp=all`. Signatures are made over it, and statuses are sent to it.
         webhook_url: String = String::new(),
         /// The path at which it arrives here.
         webhook_path: String = "/webhook/twilio".to_owned(),
