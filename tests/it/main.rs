@@ -44,4 +44,5 @@ mod store_postgres;
 mod teams;
 mod tidy;
 mod traffic;
+mod twilio;
 mod workspace;

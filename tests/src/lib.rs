@@ -14,6 +14,7 @@ pub mod process;
 pub mod proxy;
 pub mod rabbitmq;
 mod rules;
+pub mod twilio;
 pub mod webhook;
 
 pub use admin::AdminServer;

@@ -1,4 +1,5 @@
-//! Meta's JSON: webhooks (signature, handshake, decoding, splitting), and what is sent, answered and refused.
+//! Meta's JSON: webhooks (signature, handshake, decoding, splitting), and what is sent, answered and refused. A carrier with
+//! forms of its own is read here, too, and told in Meta's words.
 //!
 //! What Meta writes stops here: everything behind this crate sees the words of `waypost-domain`. Reading what Meta says is
 //! tolerant throughout (a field of an unexpected type is an absent field), because Meta's types are unstable and a message
@@ -13,6 +14,7 @@ mod json;
 pub mod samples;
 pub mod send;
 pub mod signature;
+pub mod twilio;
 mod user_id;
 pub mod wamid;
 pub mod webhook;

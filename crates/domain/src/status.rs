@@ -19,6 +19,11 @@ pub enum StatusState {
 }
 
 impl StatusState {
+    /// The word for a message that its carrier has, and WhatsApp perhaps not yet. Meta says so in its answer alone; other
+    /// carriers repeat it, with our mark, which settles a send whose answer was lost. It stays a word among
+    /// [`Other`](Self::Other).
+    pub const ACCEPTED: &str = "accepted";
+
     pub fn parse(text: &str) -> Self {
         match text {
             "sent" => Self::Sent,

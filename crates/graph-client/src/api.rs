@@ -1,6 +1,10 @@
 //! The calls of one service: addresses below its base, with a secret in every request, and what its answers say. Meta's own
 //! API and those that repeat it differ in little more than that.
 
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue};
 use reqwest::{Method, Request, RequestBuilder, Response, Url};
 use serde_json::{Map, Value};
@@ -27,12 +31,14 @@ pub(crate) struct Api {
 }
 
 /// How a request shows the secret.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Scheme {
     /// `Authorization: Bearer`
     Bearer,
     /// `D360-API-KEY`
     D360ApiKey,
+    /// `Authorization: Basic`, where the secret is the password.
+    Basic { user: Arc<str> },
     /// `Authorization: OAuth`, for the bytes of an example alone.
     OAuth,
 }
@@ -157,7 +163,7 @@ impl Api {
     }
 
     async fn exchange(&self, call: &Call, secret: &Secret) -> Result<Answer, Fault> {
-        let (name, value) = call.scheme.unwrap_or(self.scheme).header(secret)?;
+        let (name, value) = call.scheme.as_ref().unwrap_or(&self.scheme).header(secret)?;
         let mut request = self.http.client().request(call.method.clone(), call.url.clone()).header(name, value);
         for (name, value) in call.headers {
             request = request.header(*name, *value);
@@ -175,10 +181,14 @@ fn built(request: RequestBuilder) -> Result<Request, NotSent> {
 }
 
 impl Scheme {
-    fn header(self, secret: &Secret) -> Result<(HeaderName, HeaderValue), NotSent> {
+    fn header(&self, secret: &Secret) -> Result<(HeaderName, HeaderValue), NotSent> {
         let (name, value) = match self {
             Self::Bearer => (AUTHORIZATION, HeaderValue::from_str(&format!("Bearer {}", secret.expose()))),
             Self::D360ApiKey => (HeaderName::from_static("d360-api-key"), HeaderValue::from_str(secret.expose())),
+            Self::Basic { user } => {
+                let pair = STANDARD.encode(format!("{user}:{}", secret.expose()));
+                (AUTHORIZATION, HeaderValue::from_str(&format!("Basic {pair}")))
+            }
             Self::OAuth => (AUTHORIZATION, HeaderValue::from_str(&format!("OAuth {}", secret.expose()))),
         };
         let mut value = value.map_err(|_| NotSent::NotHttp)?;
@@ -213,15 +223,15 @@ impl Answer {
 
     /// Whether the status leaves open what was done: a success without its answer, a gateway before a service that may have
     /// taken the request. Any other without an error of the platform's comes from a machine that kept the request.
-    const fn says_nothing(&self) -> bool {
+    pub(crate) const fn says_nothing(&self) -> bool {
         matches!(self.status, 200..=299 | 500..)
     }
 
-    const fn unreadable(&self) -> Unknown {
+    pub(crate) const fn unreadable(&self) -> Unknown {
         Unknown::Unreadable { http_status: self.status }
     }
 
-    fn refusal(&self, error: Option<GraphError>) -> Refusal {
+    pub(crate) fn refusal(&self, error: Option<GraphError>) -> Refusal {
         Refusal { http_status: self.status, error: error.map(Box::new), retry_after: self.retry_after }
     }
 

@@ -22,6 +22,11 @@ impl Payload {
         Self { content_type: "application/json".to_owned(), chunks: VecDeque::from([body.into()]) }
     }
 
+    /// `name=value&…`
+    pub(crate) fn form(body: Vec<u8>) -> Self {
+        Self { content_type: "application/x-www-form-urlencoded".to_owned(), chunks: VecDeque::from([body.into()]) }
+    }
+
     /// A file as it is.
     pub(crate) fn bytes(file: Bytes) -> Self {
         Self { content_type: "application/octet-stream".to_owned(), chunks: VecDeque::from([file]) }

@@ -6,6 +6,7 @@
 
 mod api;
 mod body;
+mod by_number;
 mod config;
 mod dialog360;
 mod fault;
@@ -16,7 +17,9 @@ mod media_type;
 mod messenger;
 mod secret_file;
 pub mod to_wire;
+mod twilio;
 
+pub use by_number::ByNumber;
 pub use config::{ConfigError, GraphConfig, HttpConfig, ProxyUrl};
 pub use dialog360::{Dialog360, Dialog360Config};
 pub use fault::{CallError, NotSent, Refusal, Unknown};
@@ -25,3 +28,4 @@ pub use media::{DownloadError, Downloaded, MediaFile, MediaStore, Sink, UploadEr
 pub use media_type::{Hints, MediaRefused, MediaType, media_type};
 pub use messenger::{Accepted, Line, Messenger, Outgoing, Sent};
 pub use secret_file::SecretError;
+pub use twilio::{Twilio, TwilioConfig};

@@ -1,8 +1,9 @@
-//! What policy allowed, in the words of Meta's requests. What cannot be said there names its field, as policy names fields;
-//! no error holds what a field says.
+//! What policy allowed, in the words of Meta's requests, and below `twilio` of Twilio's. What cannot be said there names its
+//! field, as policy names fields; no error holds what a field says.
 
 mod content;
 mod template;
+pub(crate) mod twilio;
 
 use waypost_cloud_api::send::{Body, FieldError, Message, NonEmpty, PhoneNumber, Problem, Recipient, UserId};
 use waypost_policy::verdict::{self, Address};

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 use waypost_cloud_api::signature::Provider;
+use waypost_cloud_api::twilio::OurNumbers;
+use waypost_cloud_api::twilio::address::PublicAddress;
 
 use crate::error::IngressError;
 
@@ -17,13 +19,28 @@ pub struct IngressConfig {
     pub path: String,
     /// Who signs: Meta itself, or a provider with its own header.
     pub provider: Provider,
-    /// The app secrets that a signature may be made with. At least one.
+    /// The app secrets that a signature may be made with. At least one, unless there is `twilio`: then Meta has no door here.
     pub app_secrets: Vec<SecretSource>,
     /// What the subscription handshake must show.
     pub verify_token: SecretSource,
+    /// The door for numbers at Twilio.
+    pub twilio: Option<TwilioConfig>,
     /// `None`: plain HTTP, behind a proxy that ends TLS.
     pub tls: Option<TlsFiles>,
     pub limits: Limits,
+}
+
+/// What is needed to believe Twilio, and to know whom it speaks of.
+#[derive(Debug, Clone)]
+pub struct TwilioConfig {
+    /// Another path than Meta's.
+    pub path: String,
+    /// As it is configured at Twilio: what signatures are made over.
+    pub address: PublicAddress,
+    /// The auth tokens that a signature may be made with. At least one.
+    pub auth_tokens: Vec<SecretSource>,
+    /// The business's numbers there.
+    pub numbers: OurNumbers,
 }
 
 /// Where a secret comes from. A file is read again when it changes.
@@ -107,11 +124,19 @@ impl IngressConfig {
     pub(crate) fn check(&self) -> Result<(), IngressError> {
         let invalid = |field: &'static str, problem: &'static str| Err(IngressError::Config { field, problem });
         let plain = |c: u8| c.is_ascii_alphanumeric() || b"/-_.~".contains(&c);
-        if !self.path.starts_with('/') || !self.path.bytes().all(plain) {
-            return invalid("path", "must start with '/' and hold only letters, digits and /-_.~");
+        let is_path = |path: &str| path.starts_with('/') && path.bytes().all(plain);
+        const PATH: &str = "must start with '/' and hold only letters, digits and /-_.~";
+        if !is_path(&self.path) {
+            return invalid("path", PATH);
         }
-        if self.app_secrets.is_empty() {
-            return invalid("app_secrets", "must name at least one secret");
+        match &self.twilio {
+            None if self.app_secrets.is_empty() => return invalid("app_secrets", "must name at least one secret"),
+            Some(twilio) if !is_path(&twilio.path) => return invalid("twilio.path", PATH),
+            Some(twilio) if twilio.path == self.path => return invalid("twilio.path", "must be another one than path"),
+            Some(twilio) if twilio.auth_tokens.is_empty() => {
+                return invalid("twilio.auth_tokens", "must name at least one token");
+            }
+            Some(_) | None => {}
         }
         let limits = &self.limits;
         // Hyper's own floor for its read buffer.

@@ -1,5 +1,8 @@
 //! The webhook's front door: verify, split, publish, confirm, answer.
 //!
+//! Meta posts to one path, and Twilio, where the business has numbers there, to another in forms of its own, which are told in
+//! Meta's words before anything else is done with them.
+//!
 //! A POST is answered 200 only when every part of it is durably on the bus; anything else is a 503 at once, and Meta
 //! sends it again for days. This crate knows the bus port and never an adapter, a store or another component; and it
 //! must never log a phone number, a name or a message's text.
@@ -13,6 +16,7 @@ pub mod outgoing;
 mod ready;
 mod reload;
 mod serve;
+mod twilio;
 mod watched_io;
 mod webhook;
 
@@ -32,19 +36,21 @@ use tokio_util::sync::CancellationToken;
 use tracing::info;
 use waypost_bus::{Bus, Layout};
 use waypost_cloud_api::signature::AppSecrets;
+use waypost_cloud_api::twilio::signature::AuthTokens;
 use waypost_files::Reloadable;
 use waypost_ops::{Health, State};
 
-pub use config::{IngressConfig, Limits, SecretSource, TlsFiles};
+pub use config::{IngressConfig, Limits, SecretSource, TlsFiles, TwilioConfig};
 pub use error::IngressError;
 pub use outgoing::QUARANTINE_KIND;
-pub use reload::file_problems;
+pub use reload::{file_problems, twilio_file_problems};
 
 use body::Bodies;
 use metrics::Metrics;
 use ready::Readiness;
 use reload::refresh;
 use serve::Server;
+use twilio::TwilioDoor;
 use webhook::Webhook;
 
 /// The component's name.
@@ -54,8 +60,8 @@ pub const COMPONENT: &str = "ingress";
 pub struct Ingress {
     listener: TcpListener,
     local_addr: SocketAddr,
-    webhook_path: String,
-    webhook: Arc<Webhook>,
+    /// Where anybody may knock.
+    routes: Router,
     readiness: Arc<Readiness>,
     metrics: Arc<Metrics>,
     limits: Limits,
@@ -64,8 +70,9 @@ pub struct Ingress {
 
 /// What has to be looked at again and again.
 struct Files {
-    app_secrets: Reloadable<AppSecrets, IngressError>,
-    verify_tokens: Reloadable<Vec<String>, IngressError>,
+    app_secrets: Option<Reloadable<AppSecrets, IngressError>>,
+    verify_tokens: Option<Reloadable<Vec<String>, IngressError>>,
+    auth_tokens: Option<Reloadable<AuthTokens, IngressError>>,
     tls: Option<Reloadable<ServerConfig>>,
 }
 
@@ -86,9 +93,13 @@ impl Ingress {
         health: &Health,
     ) -> Result<Self, IngressError> {
         config.check()?;
+        let is_for_meta = !config.app_secrets.is_empty();
+        let (path, twilio) = (config.path, config.twilio);
+        let auth_tokens = twilio.as_ref().map(|twilio| reload::auth_tokens(twilio.auth_tokens.clone())).transpose()?;
         let files = Files {
-            app_secrets: reload::app_secrets(config.app_secrets)?,
-            verify_tokens: reload::verify_tokens(config.verify_token)?,
+            app_secrets: is_for_meta.then(|| reload::app_secrets(config.app_secrets)).transpose()?,
+            verify_tokens: is_for_meta.then(|| reload::verify_tokens(config.verify_token)).transpose()?,
+            auth_tokens,
             tls: config.tls.map(reload::tls_config).transpose()?,
         };
         let (listener, local_addr) = listen(config.listen).await?;
@@ -100,8 +111,8 @@ impl Ingress {
         let webhook = Arc::new(Webhook {
             provider: config.provider,
             signature_header: HeaderName::from_static(config.provider.header_name()),
-            app_secrets: files.app_secrets.current(),
-            verify_tokens: files.verify_tokens.current(),
+            app_secrets: files.app_secrets.as_ref().map(Reloadable::current),
+            verify_tokens: files.verify_tokens.as_ref().map(Reloadable::current),
             bus,
             layout,
             retry_after: HeaderValue::from(limits.retry_after_seconds),
@@ -112,7 +123,17 @@ impl Ingress {
             warned_at_ms: AtomicI64::new(0),
             limits: limits.clone(),
         });
-        Ok(Self { listener, local_addr, webhook_path: config.path, webhook, readiness, metrics, limits, files })
+        let mut routes = Router::new();
+        if is_for_meta {
+            let door = routing::get(webhook::get).post(webhook::post).with_state(webhook.clone());
+            routes = routes.route(&path, door);
+        }
+        if let (Some(twilio), Some(tokens)) = (twilio, &files.auth_tokens) {
+            let path = twilio.path.clone();
+            let door = Arc::new(TwilioDoor::new(webhook, twilio, tokens.current()));
+            routes = routes.route(&path, routing::post(twilio::post).with_state(door));
+        }
+        Ok(Self { listener, local_addr, routes, readiness, metrics, limits, files })
     }
 
     pub const fn local_addr(&self) -> SocketAddr {
@@ -128,9 +149,7 @@ impl Ingress {
     }
 
     async fn serve(self, shutdown: CancellationToken) -> Drained {
-        let Self { listener, webhook_path, webhook, metrics, limits, mut files, .. } = self;
-        let routes =
-            Router::new().route(&webhook_path, routing::get(webhook::get).post(webhook::post)).with_state(webhook);
+        let Self { listener, routes, metrics, limits, mut files, .. } = self;
         let tls = files.tls.as_ref().map(Reloadable::current);
         info!(address = %self.local_addr, tls = tls.is_some(), "ingress is open");
         let server = Server::new(listener, routes, limits.clone(), tls, metrics.clone());
@@ -151,8 +170,15 @@ impl Files {
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
-            refresh(&mut self.app_secrets, metrics).await;
-            refresh(&mut self.verify_tokens, metrics).await;
+            if let Some(secrets) = &mut self.app_secrets {
+                refresh(secrets, metrics).await;
+            }
+            if let Some(tokens) = &mut self.verify_tokens {
+                refresh(tokens, metrics).await;
+            }
+            if let Some(tokens) = &mut self.auth_tokens {
+                refresh(tokens, metrics).await;
+            }
             if let Some(tls) = &mut self.tls {
                 refresh(tls, metrics).await;
             }

@@ -16,7 +16,6 @@ use waypost_proto::{EVENT_KIND, encode_event};
 
 /// A dead letter's `kind` when its body is a webhook body, or a part of one.
 pub const QUARANTINE_KIND: &str = "waypost.webhook-part.v1";
-const QUARANTINE_CONTENT_TYPE: &str = "application/json";
 const ORIGIN: &str = "ingress";
 
 /// Namespace of the ids of quarantined bytes. Any fixed value does; changing it changes every id.
@@ -25,6 +24,8 @@ const QUARANTINE_NAMESPACE: Uuid = Uuid::from_u128(0x6d5c_8f0e_3a4b_4d6a_9d64_77
 /// What all parts of one POST have in common.
 pub struct Post<'a> {
     pub body: &'a Bytes,
+    /// Of the body.
+    pub content_type: &'static str,
     pub id: Uuid,
     /// Milliseconds since the epoch.
     pub received_at_ms: i64,
@@ -37,7 +38,7 @@ pub fn publications(post: &Post<'_>, layout: Layout, split: Split<'_>) -> Vec<Pu
         batch.push(event_publication(post, layout, event));
     }
     for part in split.quarantined {
-        batch.push(quarantine_publication(post.body, &part));
+        batch.push(quarantine_publication(post, &part));
     }
     batch
 }
@@ -121,14 +122,14 @@ struct Person {
     errors: Vec<MessageError>,
 }
 
-fn quarantine_publication(body: &Bytes, part: &Quarantined<'_>) -> Publication {
+fn quarantine_publication(post: &Post<'_>, part: &Quarantined<'_>) -> Publication {
     let message = Message {
         // Of the bytes alone: Meta's repetitions of it are the same dead letter.
         id: Uuid::new_v5(&QUARANTINE_NAMESPACE, part.bytes).to_string(),
         kind: QUARANTINE_KIND.to_owned(),
-        content_type: QUARANTINE_CONTENT_TYPE.to_owned(),
+        content_type: post.content_type.to_owned(),
         headers: BTreeMap::new(),
-        body: part_of(body, part.bytes),
+        body: part_of(post.body, part.bytes),
     };
     dead_letter(message, dead_letter_reason(part.reason), ORIGIN, 1, &part.detail)
 }

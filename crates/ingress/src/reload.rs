@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use rustls::ServerConfig;
 use secrecy::ExposeSecret;
 use waypost_cloud_api::signature::AppSecrets;
+use waypost_cloud_api::twilio::signature::AuthTokens;
 use waypost_files::{FileError, Reload, Reloadable, tls};
 
-use crate::config::{IngressConfig, SecretSource, TlsFiles};
+use crate::config::{IngressConfig, SecretSource, TlsFiles, TwilioConfig};
 use crate::error::IngressError;
 use crate::metrics::Metrics;
 
@@ -30,6 +31,16 @@ pub(crate) fn app_secrets(sources: Vec<SecretSource>) -> Result<Reloadable<AppSe
             .map_err(|_| IngressError::Config { field: "app_secrets", problem: "must not hold an empty secret" })
     };
     Reloadable::load("app secrets", files, build)
+}
+
+/// The tokens that Twilio may sign with.
+pub(crate) fn auth_tokens(sources: Vec<SecretSource>) -> Result<Reloadable<AuthTokens, IngressError>, IngressError> {
+    let files = files_of(&sources);
+    let build = move |contents: &[Vec<u8>]| {
+        AuthTokens::new(secrets(&sources, contents)?)
+            .map_err(|_| IngressError::Config { field: "twilio.auth_tokens", problem: "must not hold an empty token" })
+    };
+    Reloadable::load("Twilio's auth tokens", files, build)
 }
 
 /// The tokens that the handshake may show.
@@ -65,6 +76,12 @@ pub fn file_problems(config: &IngressConfig) -> Vec<(&'static str, IngressError)
         problems.extend(tls::problems(&files).into_iter().map(|error| (tls_field(&files, &error), error.into())));
     }
     problems
+}
+
+/// What is wrong with the files of Twilio's auth tokens.
+pub fn twilio_file_problems(config: &TwilioConfig) -> Vec<IngressError> {
+    let files = config.auth_tokens.iter().filter(|source| matches!(source, SecretSource::File(_)));
+    files.filter_map(|source| auth_tokens(vec![source.clone()]).err()).collect()
 }
 
 fn tls_field(files: &waypost_files::TlsFiles, error: &FileError) -> &'static str {
@@ -125,6 +142,7 @@ mod tests {
                 provider: Provider::Meta,
                 app_secrets: vec![source.clone()],
                 verify_token: source,
+                twilio: None,
                 tls: None,
                 limits: Limits::default(),
             };

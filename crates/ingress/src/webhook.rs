@@ -9,6 +9,7 @@ use std::time::{Instant, SystemTime};
 
 use arc_swap::ArcSwap;
 use axum::extract::{Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
@@ -17,7 +18,7 @@ use tracing::{Level, debug, enabled, error, warn};
 use uuid::Uuid;
 use waypost_bus::{Bus, Layout, Outcome};
 use waypost_cloud_api::signature::{self, AppSecrets, Provider, SignatureError};
-use waypost_cloud_api::webhook::{Split, split};
+use waypost_cloud_api::webhook::{QuarantineReason, Quarantined, Split, split};
 use waypost_cloud_api::{handshake, handshake::HandshakeError};
 use waypost_domain::Timestamp;
 use waypost_fault as fault;
@@ -30,12 +31,14 @@ use crate::ready::Readiness;
 
 /// A bus that is down would otherwise fill the disk with one and the same line.
 const WARNING_INTERVAL_MIN_MS: i64 = 10_000;
+pub(crate) const JSON: &str = "application/json";
 
 pub(crate) struct Webhook {
     pub(crate) provider: Provider,
     pub(crate) signature_header: HeaderName,
-    pub(crate) app_secrets: Arc<ArcSwap<AppSecrets>>,
-    pub(crate) verify_tokens: Arc<ArcSwap<Vec<String>>>,
+    /// `None`: nobody is believed.
+    pub(crate) app_secrets: Option<Arc<ArcSwap<AppSecrets>>>,
+    pub(crate) verify_tokens: Option<Arc<ArcSwap<Vec<String>>>>,
     pub(crate) bus: Arc<dyn Bus>,
     pub(crate) layout: Layout,
     pub(crate) limits: Limits,
@@ -50,7 +53,7 @@ pub(crate) struct Webhook {
 
 /// Meta's subscription handshake.
 pub(crate) async fn get(State(webhook): State<Arc<Webhook>>, uri: Uri) -> Response {
-    let tokens = webhook.verify_tokens.load();
+    let tokens = webhook.verify_tokens.as_ref().map(|tokens| tokens.load_full()).unwrap_or_default();
     let mut refused = HandshakeError::WrongToken;
     for token in tokens.iter() {
         match handshake::verify(uri.query().unwrap_or_default(), token) {
@@ -67,13 +70,42 @@ pub(crate) async fn get(State(webhook): State<Arc<Webhook>>, uri: Uri) -> Respon
 
 /// A webhook.
 pub(crate) async fn post(State(webhook): State<Arc<Webhook>>, request: Request) -> Response {
-    let outcome = webhook.take(request).await;
+    let outcome = webhook.take(request, |head, body| match webhook.verify(&head.headers, &body) {
+        Ok(()) => Some(Signed { body, content_type: JSON, aside: None }),
+        Err(error) => {
+            debug!(%error, "webhook refused");
+            None
+        }
+    });
+    let outcome = outcome.await;
     webhook.metrics.post(outcome);
     webhook.answer(outcome)
 }
 
+/// What somebody whom we believe has posted.
+pub(crate) struct Signed {
+    /// A webhook in Meta's words, unless it is put aside.
+    pub(crate) body: Bytes,
+    pub(crate) content_type: &'static str,
+    /// Why it is kept as it came, for a person to look at.
+    pub(crate) aside: Option<String>,
+}
+
+impl Signed {
+    fn parts(&self) -> Split<'_> {
+        let Some(detail) = &self.aside else { return split(&self.body) };
+        let (reason, detail) = (QuarantineReason::UnparseableBody, detail.clone());
+        Split { events: vec![], quarantined: vec![Quarantined { reason, position: None, bytes: &self.body, detail }] }
+    }
+}
+
 impl Webhook {
-    async fn take(&self, request: Request) -> PostOutcome {
+    /// `believe`: `None` where nobody whom we know has signed it.
+    pub(crate) async fn take(
+        &self,
+        request: Request,
+        believe: impl FnOnce(&Parts, Bytes) -> Option<Signed> + Send,
+    ) -> PostOutcome {
         let (head, body) = request.into_parts();
         let (body, _held) = match self.bodies.read(&head.headers, body).await {
             Ok(read) => read,
@@ -87,29 +119,26 @@ impl Webhook {
             return PostOutcome::Shed;
         };
         let _counted = Counted::new(&self.metrics.in_flight);
-        if let Err(error) = self.verify(&head.headers, &body) {
-            debug!(%error, "webhook refused");
-            return PostOutcome::BadSignature;
+        match believe(&head, body) {
+            Some(signed) => self.publish(&signed).await,
+            None => PostOutcome::BadSignature,
         }
-        self.publish(&body).await
     }
 
     fn verify(&self, headers: &HeaderMap, body: &[u8]) -> Result<(), SignatureError> {
-        let secrets = self.app_secrets.load();
-        let mut values = headers.get_all(&self.signature_header).iter().map(HeaderValue::as_bytes);
-        match (values.next(), values.next()) {
-            (None, _) => signature::verify(self.provider, &[], body, &secrets),
-            (Some(only), None) => signature::verify(self.provider, &[only], body, &secrets),
-            (Some(first), Some(second)) => signature::verify(self.provider, &[first, second], body, &secrets),
-        }
+        let Some(secrets) = &self.app_secrets else { return Err(SignatureError::Mismatch) };
+        with_values(headers, &self.signature_header, |values| {
+            signature::verify(self.provider, values, body, &secrets.load())
+        })
     }
 
-    /// `body` is signed. Everything in it goes to the bus in one call.
-    async fn publish(&self, body: &Bytes) -> PostOutcome {
-        let parts = split(body);
+    /// Everything in it goes to the bus in one call.
+    async fn publish(&self, signed: &Signed) -> PostOutcome {
+        let Signed { body, content_type, .. } = signed;
+        let parts = signed.parts();
         let tally = tally(&parts);
         let received_at = Timestamp::from_system_time(SystemTime::now());
-        let post = Post { body, id: Uuid::now_v7(), received_at_ms: received_at.as_millis() };
+        let post = Post { body, content_type, id: Uuid::now_v7(), received_at_ms: received_at.as_millis() };
         let batch = publications(&post, self.layout, parts);
         if batch.is_empty() {
             return PostOutcome::Accepted;
@@ -154,7 +183,7 @@ impl Webhook {
         }
     }
 
-    fn answer(&self, outcome: PostOutcome) -> Response {
+    pub(crate) fn answer(&self, outcome: PostOutcome) -> Response {
         match outcome {
             PostOutcome::Accepted => StatusCode::OK.into_response(),
             PostOutcome::BadSignature => StatusCode::UNAUTHORIZED.into_response(),
@@ -165,6 +194,16 @@ impl Webhook {
                 (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, self.retry_after.clone())]).into_response()
             }
         }
+    }
+}
+
+/// Calls `verify` with the header's values: none, one, or the first two, which is one too many.
+pub(crate) fn with_values<T>(headers: &HeaderMap, name: &HeaderName, verify: impl FnOnce(&[&[u8]]) -> T) -> T {
+    let mut values = headers.get_all(name).iter().map(HeaderValue::as_bytes);
+    match (values.next(), values.next()) {
+        (None, _) => verify(&[]),
+        (Some(only), None) => verify(&[only]),
+        (Some(first), Some(second)) => verify(&[first, second]),
     }
 }
 

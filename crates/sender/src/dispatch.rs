@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use tracing::{error, info, warn};
 use waypost_domain::{ContactId, NumberName, Timestamp};
 use waypost_fault::{self as fault, SENDER_AFTER_ANSWER, SENDER_BEFORE_REQUEST};
-use waypost_graph_client::{Line, Outgoing, Sent};
+use waypost_graph_client::{Line, NotSent, Outgoing, Sent};
 use waypost_live::{OurNumber, Sending};
 use waypost_store::{SendAnswer, SendAnswered, Store, StoreError};
 use waypost_worker::{Backoff, Held, Shard, ShardEnd, ShardWork};
@@ -306,6 +306,9 @@ impl<'a> Desk<'a> {
             let at = store_now.plus(asked.elapsed());
             let outcome = outcome::outcome(&sent, &flight, at, sender.config.uncertain_wait);
             metrics::outcome(&number.name, outcome.word);
+            if let Sent::NotSent(NotSent::Request(error)) = &sent {
+                info!(send = %mark.send, number = %number.name, %error, outcome = outcome.word, "its carrier cannot take it");
+            }
             if let Sent::Refused(refusal) = &sent {
                 info!(send = %mark.send, number = %number.name, code = refusal.failure().code, outcome = outcome.word, "refused");
             }

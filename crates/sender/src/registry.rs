@@ -56,6 +56,8 @@ pub struct RegistryConfig {
     pub poll_every: Duration,
     /// How long the lists of one look may take.
     pub pass_timeout: Duration,
+    /// Accounts that Meta does not know: another carrier's.
+    pub apart: BTreeSet<WabaId>,
 }
 
 impl Default for RegistryConfig {
@@ -65,6 +67,7 @@ impl Default for RegistryConfig {
             pause: Duration::from_secs(60),
             poll_every: Duration::from_secs(1),
             pass_timeout: Duration::from_secs(10 * 60),
+            apart: BTreeSet::new(),
         }
     }
 }
@@ -120,8 +123,7 @@ impl DueSource for Lists {
         let known: HashMap<WabaId, TemplateListRow> =
             store.template_lists().await?.into_iter().map(|row| (row.waba.clone(), row)).collect();
         let numbers = sending.current();
-        let accounts: BTreeSet<&WabaId> =
-            numbers.numbers.values().map(|number| &number.waba).filter(|waba| !waba.is_empty()).collect();
+        let accounts = accounts(numbers.numbers.values().map(|number| &number.waba), &config.apart);
         let mut due: Vec<&WabaId> =
             accounts.into_iter().filter(|waba| is_due(known.get(*waba), self.is_first(waba), config, now)).collect();
         let rows_max = usize::try_from(rows_max).unwrap_or(usize::MAX);
@@ -137,6 +139,11 @@ impl DueSource for Lists {
         }
         Ok(pass)
     }
+}
+
+/// Those that Meta lists.
+fn accounts<'a>(of_numbers: impl Iterator<Item = &'a WabaId>, apart: &BTreeSet<WabaId>) -> BTreeSet<&'a WabaId> {
+    of_numbers.filter(|waba| !waba.is_empty() && !apart.contains(*waba)).collect()
 }
 
 fn is_due(known: Option<&TemplateListRow>, is_first: bool, config: &RegistryConfig, now: Timestamp) -> bool {
@@ -238,6 +245,14 @@ impl Lists {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn another_carriers_account_is_never_asked_for() {
+        let all = ["1", "AC1", "", "2", "1"].map(WabaId::new);
+        let apart = BTreeSet::from([WabaId::new("AC1")]);
+        let asked: Vec<&str> = accounts(all.iter(), &apart).into_iter().map(WabaId::as_str).collect();
+        assert_eq!(asked, ["1", "2"]);
+    }
 
     #[test]
     fn an_account_is_asked_for_when_it_is_old_or_wanted_and_never_too_often() {

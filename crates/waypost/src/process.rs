@@ -22,6 +22,7 @@ pub(crate) mod sender;
 pub(crate) mod signals;
 pub(crate) mod store;
 pub(crate) mod templates;
+pub(crate) mod twilio;
 pub(crate) mod worker;
 
 use std::collections::BTreeMap;
@@ -50,6 +51,7 @@ use router::RouterSection;
 use rules::RulesSection;
 use sender::{GraphSection, SenderSection};
 use store::{StoreSection, ready_store};
+use twilio::TwilioSection;
 use waypost_cli::Failure;
 use worker::WorkerSection;
 
@@ -76,6 +78,7 @@ pub(crate) struct Config {
     pub(crate) router: RouterSection,
     pub(crate) sender: SenderSection,
     pub(crate) graph: GraphSection,
+    pub(crate) twilio: TwilioSection,
     pub(crate) worker: WorkerSection,
     pub(crate) retention: RetentionSection,
     pub(crate) masking: MaskingSection,
@@ -104,6 +107,7 @@ impl Default for Config {
             router: RouterSection::default(),
             sender: SenderSection::default(),
             graph: GraphSection::default(),
+            twilio: TwilioSection::default(),
             worker: WorkerSection::default(),
             retention: RetentionSection::default(),
             masking: MaskingSection::default(),

@@ -129,6 +129,7 @@ impl RunningIngress {
             provider: Provider::Meta,
             app_secrets: vec![SecretSource::Inline(APP_SECRET.into())],
             verify_token: SecretSource::Inline(VERIFY_TOKEN.into()),
+            twilio: None,
             tls: None,
             limits: Limits::default(),
         };

@@ -9,6 +9,7 @@ pub mod rules;
 pub mod sends;
 pub mod signature;
 mod tree;
+pub mod twilio;
 pub mod webhook;
 mod wire;
 pub mod words;
@@ -26,9 +27,10 @@ pub struct Target {
     pub words: &'static [&'static str],
 }
 
-pub const TARGETS: [Target; 10] = [
+pub const TARGETS: [Target; 11] = [
     Target { name: "webhook", check: webhook::check, seeds: webhook::seeds, words: webhook::WORDS },
     Target { name: "signature", check: signature::check, seeds: signature::seeds, words: signature::WORDS },
+    Target { name: "twilio", check: twilio::check, seeds: twilio::seeds, words: twilio::WORDS },
     Target { name: "sends", check: sends::check, seeds: sends::seeds, words: sends::WORDS },
     Target { name: "envelope", check: envelope::check, seeds: envelope::seeds, words: envelope::WORDS },
     Target { name: "fold", check: fold::check, seeds: fold::seeds, words: fold::WORDS },

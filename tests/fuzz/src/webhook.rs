@@ -127,7 +127,8 @@ fn crowded(bodies: &[Value]) -> Value {
 
 /// What the front door publishes for a body.
 pub(super) fn published(body: &Bytes) -> Vec<Publication> {
-    publications(&Post { body, id: Uuid::nil(), received_at_ms: RECEIVED_AT_MS }, LAYOUT, split(body))
+    let content_type = "application/json";
+    publications(&Post { body, content_type, id: Uuid::nil(), received_at_ms: RECEIVED_AT_MS }, LAYOUT, split(body))
 }
 
 /// Compares with what another reader of the same text finds.

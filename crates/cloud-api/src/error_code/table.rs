@@ -2,12 +2,7 @@
 
 use super::{BackOff, Circumstance, Concern, Do, Effect, Row, Scope, Tell, Until};
 
-/// The row about `code`; `None` for a code that nobody told us of.
-pub fn row_of(code: i64) -> Option<&'static Row> {
-    TABLE.iter().find(|row| row.is_about(code))
-}
-
-/// Every code that we know.
+/// Every code of Meta's that we know.
 pub const TABLE: &[Row] = &[
     // Who we are, and what we may do.
     row(0, "the token cannot be used", Concern::Token, stop(Scope::Number, Until::NewToken)).alert(),
@@ -102,34 +97,34 @@ pub const TABLE: &[Row] = &[
 const SPAM: Do = stop(Scope::NumberTemplates, Until::Tried(BackOff::Hours));
 const MISFILED: Do = stop(Scope::AccountTemplates, Until::Tried(BackOff::Day));
 
-const fn stop(what: Scope, until: Until) -> Do {
+pub(super) const fn stop(what: Scope, until: Until) -> Do {
     Do::Pause { what, until }
 }
 
 /// One code, of which nobody is told and that changes nothing else.
-const fn row(code: i64, meaning: &'static str, concerns: Concern, action: Do) -> Row {
+pub(super) const fn row(code: i64, meaning: &'static str, concerns: Concern, action: Do) -> Row {
     let (first, last) = (code, code);
     Row { first, last, meaning, concerns, action, exception: None, tell: Tell::Nobody, effect: None }
 }
 
 impl Row {
-    const fn to(self, last: i64) -> Self {
+    pub(super) const fn to(self, last: i64) -> Self {
         Self { last, ..self }
     }
 
-    const fn except(self, circumstance: Circumstance, action: Do) -> Self {
+    pub(super) const fn except(self, circumstance: Circumstance, action: Do) -> Self {
         Self { exception: Some((circumstance, action)), ..self }
     }
 
-    const fn then(self, effect: Effect) -> Self {
+    pub(super) const fn then(self, effect: Effect) -> Self {
         Self { effect: Some(effect), ..self }
     }
 
-    const fn alert(self) -> Self {
+    pub(super) const fn alert(self) -> Self {
         Self { tell: Tell::Alert, ..self }
     }
 
-    const fn if_many(self) -> Self {
+    pub(super) const fn if_many(self) -> Self {
         Self { tell: Tell::AlertIfMany, ..self }
     }
 }

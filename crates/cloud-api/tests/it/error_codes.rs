@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use waypost_cloud_api::answer::GraphError;
 use waypost_cloud_api::error_code::{
-    BackOff, Circumstances, Concern, Do, Effect, Failure, Scope, TABLE, Tell, Until, decide, row_of,
+    BackOff, Circumstances, Concern, Do, Effect, Failure, Scope, Seen, TABLE, TWILIO, Tell, Until, decide, row_of,
 };
 
 /// The codes of Meta's page of errors, and those of the endpoints that we use besides.
@@ -270,5 +270,59 @@ fn texts_decide_nothing() {
 fn only_what_is_over_gives_its_place_back() {
     for row in TABLE {
         assert_eq!(row.action.is_final(), row.action == Do::Terminal);
+    }
+}
+
+/// Codes of Twilio's, as lines of [`LINES`].
+const TWILIO_LINES: &[Line<'_>] = {
+    use BackOff::{Hours, Outage, Throttle};
+    use Do::{RetryAfter, SettleThenRetry, Terminal};
+    use Effect::{CloseWindow, HoldTemplate, RefreshTemplates, Slow, WithdrawMarketing};
+    use Tell::{Alert, AlertIfMany, Nobody};
+    &[
+        (&[20_003..=20_003], pause(Scope::Number, Until::NewToken), Alert, None),
+        (&[63_007..=63_007], pause(Scope::Number, Until::Person), Alert, None),
+        (&[63_020..=63_020], pause(Scope::Account, Until::Person), Alert, None),
+        (&[63_038..=63_038], pause(Scope::Account, Until::Tried(Hours)), Alert, None),
+        (&[20_429..=20_429, 63_017..=63_018], RetryAfter(Throttle), Nobody, Some(Slow(Scope::Number))),
+        (&[63_016..=63_016], Terminal, Nobody, Some(CloseWindow)),
+        (&[21_610..=21_610], Terminal, Nobody, Some(WithdrawMarketing)),
+        (&[63_003..=63_003, 63_024..=63_024], Terminal, AlertIfMany, None),
+        (&[63_014..=63_014, 63_032..=63_033], Terminal, Nobody, None),
+        (&[21_656..=21_656, 63_028..=63_028, 63_019..=63_019], Terminal, Nobody, None),
+        (&[63_027..=63_027], Terminal, Nobody, Some(RefreshTemplates)),
+        (&[63_041..=63_041], Terminal, AlertIfMany, Some(HoldTemplate)),
+        (&[20_503..=20_503], RetryAfter(Outage), Nobody, None),
+        (&[20_500..=20_500], SettleThenRetry(Outage), Nobody, None),
+    ]
+};
+
+#[test]
+fn what_is_done_about_each_code_of_twilios() {
+    let mut seen = 0;
+    for (codes, action, tell, effect) in TWILIO_LINES {
+        for code in codes.iter().cloned().flatten() {
+            for failure in [
+                Failure::in_answer(400, Some(&GraphError { code: Some(code), ..GraphError::default() })),
+                Failure::in_status(Some(code)),
+            ] {
+                let decision = decide(&failure, Circumstances::default());
+                let want = match action {
+                    Do::SettleThenRetry(back_off) if failure.seen == Seen::InStatus => Do::RetryAfter(*back_off),
+                    action => *action,
+                };
+                assert_eq!((decision.action, decision.tell, decision.effect), (want, *tell, *effect), "{code}");
+            }
+            seen += 1;
+        }
+    }
+    assert_eq!(seen, TWILIO.iter().map(|row| row.last - row.first + 1).sum::<i64>(), "a row without a line");
+    let by_link = Circumstances { media_by_link: true, ..Circumstances::default() };
+    let file = decide(&Failure::in_status(Some(63_019)), by_link);
+    assert_eq!(file.action, Do::RetryAfter(BackOff::Once), "whoever has the file may have been down");
+    // No code has two meanings.
+    for row in TWILIO {
+        assert!(!TABLE.iter().any(|of_meta| of_meta.first <= row.last && row.first <= of_meta.last), "{row:?}");
+        assert!(!row.meaning.is_empty() && !row.meaning.ends_with('.'), "{row:?}");
     }
 }

@@ -15,3 +15,4 @@ mod sending_properties;
 mod settings;
 mod splitting;
 mod support;
+mod twilio;

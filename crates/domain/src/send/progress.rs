@@ -27,6 +27,7 @@ impl Told {
             StatusState::Read => SendState::Read,
             StatusState::Played => SendState::Played,
             StatusState::Failed => SendState::Failed,
+            StatusState::Other(ref word) if word == StatusState::ACCEPTED => SendState::Accepted,
             StatusState::Other(_) => return None,
         };
         let error_code = status.error_codes().first().copied().filter(|_| state == SendState::Failed);
@@ -177,5 +178,9 @@ mod tests {
         let sent = Told::of_status(&status("sent"), at(7)).unwrap();
         assert_eq!((sent.state, sent.error_code), (Sent, None));
         assert_eq!(Told::of_status(&status("deleted"), at(7)), None);
+        let accepted = Told::of_status(&status("accepted"), at(7)).unwrap();
+        let mut lost = Progress::new(Uncertain);
+        lost.tell(&accepted);
+        assert_eq!((accepted.state, lost.state, lost.accepted_at), (Accepted, Accepted, Some(at(7))));
     }
 }

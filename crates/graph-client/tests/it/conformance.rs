@@ -1,42 +1,21 @@
 //! What every [`Messenger`] promises, each against a stand-in of its platform: whether a send that was not accepted is
 //! surely unsent, surely refused, or unknown. A change of the port changes this suite.
 
+mod platform;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::net::TcpListener;
 use waypost_cloud_api::answer::MessageStatus;
-use waypost_cloud_api::error_code::{Circumstances, Do, decide};
-use waypost_domain::send::Mark;
-use waypost_graph_client::{
-    CallError, Dialog360, GraphApi, HttpConfig, Line, Messenger, NotSent, ProxyUrl, Refusal, Sent, Unknown,
-};
+use waypost_cloud_api::error_code::{Circumstances, Do, Effect, decide};
+use waypost_graph_client::{CallError, HttpConfig, Line, Messenger, NotSent, ProxyUrl, Refusal, Sent, Unknown};
 use waypost_policy::verdict::Address;
 
-use crate::stub::{Reply, Request, Stub};
-use crate::support::{Letter, Token, dialog360_config, graph_config, http, hurried, line};
-
-/// A platform whose client is put to the test.
-struct Platform {
-    /// A client of the platform at this address, with this token.
-    client: fn(HttpConfig, &Token) -> Box<dyn Messenger>,
-    /// How a message is asked for: the request's first line, and the header with the token `first`.
-    line: &'static str,
-    token: (&'static str, &'static str),
-}
-
-const META: Platform = Platform {
-    client: |http, token| Box::new(GraphApi::new(graph_config(http, token)).unwrap()),
-    line: "POST /v26.0/106540352242922/messages",
-    token: ("authorization", "Bearer first"),
-};
-
-const DIALOG_360: Platform = Platform {
-    client: |http, token| Box::new(Dialog360::new(dialog360_config(http, token)).unwrap()),
-    line: "POST /messages",
-    token: ("d360-api-key", "first"),
-};
+use crate::stub::{Reply, Stub};
+use crate::support::{Letter, Token, http, hurried, line};
+use platform::{ACCEPTED, META, Platform};
 
 /// A test of each promise for each platform.
 macro_rules! promises {
@@ -50,14 +29,14 @@ macro_rules! promises {
     };
 }
 
-/// The list of promises, for a platform.
+/// The list of promises, for a platform; behind it, those for platforms that hold templates and show what was read.
 macro_rules! all_promises {
-    ($platform:ident, $constant:expr) => {
+    ($platform:ident, $constant:expr $(, $more:ident)*) => {
         promises!(
             $platform,
             $constant,
+            $($more,)*
             an_accepted_message_has_its_wamid_and_whom_it_is_for,
-            a_held_template_is_accepted_with_its_status,
             a_refusal_is_decided_by_its_code,
             a_machine_on_the_way_refuses_without_a_code,
             what_nobody_could_take_was_not_sent,
@@ -70,28 +49,23 @@ macro_rules! all_promises {
             a_proxy_is_used_where_one_is_configured,
             a_refused_token_is_replaced_by_the_one_in_the_file,
             without_a_token_nothing_is_sent,
-            a_message_is_marked_as_read,
         );
     };
 }
 
-all_promises!(meta, super::META);
-all_promises!(dialog_360, super::DIALOG_360);
+all_promises!(meta, super::platform::META, a_held_template_is_accepted_with_its_status, a_message_is_marked_as_read);
+all_promises!(
+    dialog_360,
+    super::platform::DIALOG_360,
+    a_held_template_is_accepted_with_its_status,
+    a_message_is_marked_as_read
+);
+all_promises!(twilio, super::platform::TWILIO);
 
-const ACCEPTED: &str = r#"{"messaging_product":"whatsapp","contacts":[{"input":"+15550100001","wa_id":"15550100001",
-    "user_id":"US.1"}],"messages":[{"id":"wamid.A"}]}"#;
-const EXPIRED: &str = r#"{"error":{"message":"Ablauf","type":"OAuthException","code":190,"error_subcode":463}}"#;
-
-impl Platform {
-    fn at(&self, stub: &Stub, token: &Token) -> Box<dyn Messenger> {
-        (self.client)(http(format!("http://{}", stub.address)), token)
-    }
-
-    /// What becomes of one text.
-    async fn send_to(&self, stub: &Stub) -> Sent {
-        let token = Token::new("first");
-        send(&*self.at(stub, &token)).await
-    }
+/// What becomes of one text.
+async fn send_to(platform: &Platform, stub: &Stub) -> Sent {
+    let token = Token::new("first");
+    send(&*platform.at(stub, &token)).await
 }
 
 async fn send(client: &dyn Messenger) -> Sent {
@@ -113,41 +87,39 @@ fn refused(sent: Sent) -> Refusal {
 }
 
 async fn an_accepted_message_has_its_wamid_and_whom_it_is_for(platform: &Platform) {
-    let stub = always(Reply::json(200, ACCEPTED)).await;
-    let sent = platform.send_to(&stub).await;
+    let stub = always(platform.takes()).await;
+    let sent = send_to(platform, &stub).await;
     assert!(!format!("{sent:?}").contains("5550100001"), "{sent:?}");
     let Sent::Accepted(accepted) = sent else { panic!("{sent:?}") };
-    assert_eq!((accepted.wamid.as_str(), accepted.status), ("wamid.A", None));
-    assert_eq!((accepted.wa_id.as_deref(), accepted.user_id.as_deref()), (Some("15550100001"), Some("US.1")));
+    assert_eq!((accepted.wamid.as_str(), accepted.status), (platform.wamid, None));
+    assert_eq!((accepted.wa_id.as_deref(), accepted.user_id.as_deref()), platform.customer);
     let request = stub.request();
     assert_eq!(request.line, platform.line);
     assert_eq!(request.header(platform.token.0), platform.token.1);
-    assert_eq!(request.header("content-type"), "application/json");
-    let body = request.json();
-    assert_eq!((&body["to"], &body["type"]), (&"+15550100001".into(), &"text".into()));
-    let mark = body["biz_opaque_callback_data"].as_str().and_then(Mark::parse);
-    assert_eq!(mark, Some(Letter::text("").mark));
+    (platform.asks)(&request);
 }
 
 async fn a_held_template_is_accepted_with_its_status(platform: &Platform) {
     let answer = r#"{"messages":[{"id":"wamid.A","message_status":"held_for_quality_assessment"}]}"#;
-    let sent = platform.send_to(&always(Reply::json(200, answer)).await).await;
+    let sent = send_to(platform, &always(Reply::json(200, answer)).await).await;
     let Sent::Accepted(accepted) = sent else { panic!("{sent:?}") };
     assert_eq!((accepted.status, accepted.wa_id), (Some(MessageStatus::HeldForQualityAssessment), None));
 }
 
 async fn a_refusal_is_decided_by_its_code(platform: &Platform) {
-    let body = br#"{"error":{"message":"(#131047) Bitte antworten","code":131047,"error_data":{"details":"x"}}}"#;
+    let (body, code) = platform.closed;
     let headers = "content-type: application/json\r\nretry-after: 7\r\n";
-    let stub = always(Reply::Answer { status: 400, headers, body: body.to_vec() }).await;
-    let refusal = refused(platform.send_to(&stub).await);
+    let stub = always(Reply::Answer { status: 400, headers, body: body.into() }).await;
+    let refusal = refused(send_to(platform, &stub).await);
     assert_eq!((refusal.http_status, refusal.retry_after), (400, Some(Duration::from_secs(7))));
-    assert_eq!(refusal.to_string(), "refused with status 400, code 131047", "a translated text is no part of it");
-    assert_eq!(decide(&refusal.failure(), Circumstances::default()).action, Do::Terminal);
+    let want = format!("refused with status 400, code {code}");
+    assert_eq!(refusal.to_string(), want, "a translated text is no part of it");
+    let decision = decide(&refusal.failure(), Circumstances::default());
+    assert_eq!((decision.action, decision.effect), (Do::Terminal, Some(Effect::CloseWindow)));
     assert_eq!(stub.requests().len(), 1);
     // An error counts whatever the status says.
-    let stub = always(Reply::json(200, r#"{"error":{"code":131000}}"#)).await;
-    let refusal = refused(platform.send_to(&stub).await);
+    let stub = always(Reply::json(200, platform.uncertain)).await;
+    let refusal = refused(send_to(platform, &stub).await);
     assert!(matches!(decide(&refusal.failure(), Circumstances::default()).action, Do::SettleThenRetry(_)));
 }
 
@@ -155,7 +127,7 @@ async fn a_machine_on_the_way_refuses_without_a_code(platform: &Platform) {
     for status in [302, 403, 404, 429] {
         let headers = "location: https://elsewhere.example/\r\n";
         let stub = always(Reply::Answer { status, headers, body: b"<html>no</html>".to_vec() }).await;
-        let refusal = refused(platform.send_to(&stub).await);
+        let refusal = refused(send_to(platform, &stub).await);
         assert_eq!((refusal.http_status, &refusal.error), (status, &None));
         assert!(matches!(decide(&refusal.failure(), Circumstances::default()).action, Do::RetryAfter(_)), "{status}");
         assert_eq!(stub.requests().len(), 1, "nothing follows {status}");
@@ -194,7 +166,7 @@ async fn what_nobody_could_take_was_not_sent(platform: &Platform) {
 }
 
 async fn what_cannot_be_written_was_not_sent(platform: &Platform) {
-    let stub = always(Reply::json(200, ACCEPTED)).await;
+    let stub = always(platform.takes()).await;
     let token = Token::new("first");
     let client = platform.at(&stub, &token);
     let mut letter = Letter::text("x");
@@ -243,37 +215,38 @@ async fn an_answer_that_says_nothing_is_unknown(platform: &Platform) {
     ];
     for (http_status, body) in cases {
         let stub = always(Reply::json(http_status, body)).await;
-        assert_eq!(platform.send_to(&stub).await, Sent::Unknown(Unknown::Unreadable { http_status }), "{body}");
+        assert_eq!(send_to(platform, &stub).await, Sent::Unknown(Unknown::Unreadable { http_status }), "{body}");
         assert_eq!(stub.requests().len(), 1);
     }
 }
 
 /// Given a connection that is kept and that the platform closes, when the next message goes, then it goes over another one.
 async fn a_connection_that_was_closed_meanwhile_costs_nothing(platform: &Platform) {
-    let stub = always(Reply::AnswerAndClose { status: 200, body: ACCEPTED.into() }).await;
+    let stub = always(Reply::AnswerAndClose { status: platform.accepted.0, body: platform.accepted.1.into() }).await;
     let token = Token::new("first");
     let client = platform.at(&stub, &token);
     for count in 1..=5 {
-        assert_eq!(accepted(&send(&*client).await), "wamid.A");
+        assert_eq!(accepted(&send(&*client).await), platform.wamid);
         stub.closed(count).await;
     }
     assert_eq!(stub.requests().len(), 5);
     // Given one that is torn down while it has the second request, then that one is unknown, and nothing is sent twice.
-    let stub = Stub::start(|number, _| if number == 0 { Reply::json(200, ACCEPTED) } else { Reply::Reset }).await;
+    let takes = platform.takes();
+    let stub = Stub::start(move |number, _| if number == 0 { takes.clone() } else { Reply::Reset }).await;
     let token = Token::new("first");
     let client = platform.at(&stub, &token);
-    assert_eq!(accepted(&send(&*client).await), "wamid.A");
+    assert_eq!(accepted(&send(&*client).await), platform.wamid);
     assert_eq!(send(&*client).await, Sent::Unknown(Unknown::Broken));
     let connections: Vec<usize> = stub.requests().iter().map(|request| request.connection).collect();
     assert_eq!(connections, [0, 0]);
 }
 
 async fn connections_are_used_again(platform: &Platform) {
-    let stub = always(Reply::json(200, ACCEPTED)).await;
+    let stub = always(platform.takes()).await;
     let token = Token::new("first");
     let client = platform.at(&stub, &token);
     for _ in 0..20 {
-        assert_eq!(accepted(&send(&*client).await), "wamid.A");
+        assert_eq!(accepted(&send(&*client).await), platform.wamid);
     }
     assert!(stub.requests().iter().all(|request| request.connection == 0));
 }
@@ -302,36 +275,36 @@ async fn a_connection_that_nobody_wants_sends_nothing_twice(platform: &Platform)
 }
 
 async fn a_proxy_is_used_where_one_is_configured(platform: &Platform) {
-    let stub = always(Reply::json(200, ACCEPTED)).await;
+    let stub = always(platform.takes()).await;
     let token = Token::new("first");
     let proxy = Some(ProxyUrl(format!("http://me:secret@{}", stub.address)));
     let config = HttpConfig { proxy, allow_plain_http: true, ..http("http://sandbox.invalid".to_owned()) };
     assert!(!format!("{config:?}").contains("secret"));
-    assert_eq!(accepted(&send(&*(platform.client)(config, &token)).await), "wamid.A");
+    assert_eq!(accepted(&send(&*(platform.client)(config, &token)).await), platform.wamid);
     assert_eq!(stub.request().line, platform.line.replace(" /", " http://sandbox.invalid/"));
 }
 
 async fn a_refused_token_is_replaced_by_the_one_in_the_file(platform: &Platform) {
-    let is_first = |request: &Request| request.headers.iter().any(|(_, value)| value.ends_with("first"));
-    let stub = Stub::start(move |_, request| match is_first(request) {
-        true => Reply::json(401, EXPIRED),
-        false => Reply::json(200, ACCEPTED),
+    let ((name, first), (expired, told), takes) = (platform.token, platform.expired, platform.takes());
+    let stub = Stub::start(move |_, request| match request.header(name) == first {
+        true => Reply::json(401, expired),
+        false => takes.clone(),
     })
     .await;
     let token = Token::new("first");
     let client = platform.at(&stub, &token);
     let before = client.credentials_version().await;
     let refusal = refused(send(&*client).await);
-    assert_eq!(refusal.to_string(), "refused with status 401, code 190 (463)");
+    assert_eq!(refusal.to_string(), told);
     assert_eq!((stub.requests().len(), client.credentials_version().await), (1, before));
     token.write("second\n");
-    assert_eq!(accepted(&send(&*client).await), "wamid.A");
+    assert_eq!(accepted(&send(&*client).await), platform.wamid);
     assert_eq!(stub.requests().len(), 3, "the old one was refused once more, and the new one taken at once");
     assert_ne!(client.credentials_version().await, before);
 }
 
 async fn without_a_token_nothing_is_sent(platform: &Platform) {
-    let stub = always(Reply::json(200, ACCEPTED)).await;
+    let stub = always(platform.takes()).await;
     for text in ["", "two words"] {
         let token = Token::new(text);
         let sent = send(&*platform.at(&stub, &token)).await;

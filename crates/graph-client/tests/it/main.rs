@@ -8,3 +8,4 @@ mod management;
 mod media;
 mod stub;
 mod support;
+mod twilio;

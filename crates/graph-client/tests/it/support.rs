@@ -4,8 +4,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use tempfile::TempDir;
+use waypost_cloud_api::twilio::address::PublicAddress;
+use waypost_cloud_api::twilio::message::Sender;
 use waypost_domain::send::{FreeForm, Mark, SendId};
-use waypost_graph_client::{Dialog360Config, GraphConfig, HttpConfig, Line, Outgoing};
+use waypost_graph_client::{Dialog360Config, GraphConfig, HttpConfig, Line, Outgoing, TwilioConfig};
 use waypost_policy::verdict::{Address, Message};
 
 /// Of nobody.
@@ -80,6 +82,15 @@ pub(crate) fn graph_config(http: HttpConfig, token: &Token) -> GraphConfig {
 pub(crate) fn dialog360_config(http: HttpConfig, token: &Token) -> Dialog360Config {
     install_provider();
     Dialog360Config { http, ..Dialog360Config::new(&token.file) }
+}
+
+/// With the number of [`line`].
+pub(crate) fn twilio_config(http: HttpConfig, token: &Token) -> TwilioConfig {
+    install_provider();
+    let webhook = PublicAddress::new("https://hooks.example.com/twilio#rc=5").unwrap();
+    let senders = [(line().phone_number_id, Sender::Number("+15550199".to_owned()))].into();
+    let contents = [(("order_ready".to_owned(), "en".to_owned()), "HX1".to_owned())].into();
+    TwilioConfig { http, senders, contents, ..TwilioConfig::new("AC1", &token.file, webhook) }
 }
 
 /// Once a process.

@@ -9,3 +9,4 @@ mod operations;
 mod outcomes;
 mod signatures;
 mod tls;
+mod twilio;

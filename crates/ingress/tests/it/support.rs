@@ -142,6 +142,7 @@ pub(crate) fn config() -> IngressConfig {
         provider: Provider::Meta,
         app_secrets: vec![inline(SECRET)],
         verify_token: inline(TOKEN),
+        twilio: None,
         tls: None,
         limits: Limits {
             reload_interval: Duration::from_millis(10),

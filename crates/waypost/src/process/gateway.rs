@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tracing::info;
 use waypost_gateway::requests::queues;
 use waypost_gateway::{Gateway, REQUESTS, Requests, Shared};
-use waypost_graph_client::{GraphApi, MediaStore, Messenger};
+use waypost_graph_client::MediaStore;
 use waypost_live::SendingLive;
 use waypost_live::overview::Work;
 use waypost_ops::State;
@@ -40,8 +40,8 @@ pub(super) async fn beside(process: &Process<'_>, store: &Store, tasks: &mut Tas
         follower.follow(stop).await;
         Ok(())
     });
-    let graph = process.config.graph_config().map(GraphApi::new).transpose();
-    let graph = graph.map_err(|error| Failure::config(format!("graph.{error}")))?.map(Arc::new);
+    let graph = process.config.graph()?;
+    let messenger = process.config.messenger(graph.clone())?;
     // Whoever sends in another process looks for what is due by itself.
     let wake = process.wake.clone();
     let mask = process.config.mask();
@@ -49,7 +49,7 @@ pub(super) async fn beside(process: &Process<'_>, store: &Store, tasks: &mut Tas
         store: store.clone(),
         mask,
         sending,
-        messenger: graph.clone().map(|graph| graph as Arc<dyn Messenger>),
+        messenger,
         media: graph.map(|graph| graph as Arc<dyn MediaStore>),
         on_kept: Arc::new(move || wake.now()),
     };

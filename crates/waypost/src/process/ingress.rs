@@ -19,7 +19,7 @@ use crate::cli::webhook_url;
 use waypost_cli::Failure;
 
 section! {
-    /// The webhook's front door.
+    /// The front door for webhooks. Numbers at Twilio have another path: see `twilio`.
     IngressSection = "ingress" {
         /// Where webhooks arrive.
         listen: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 8080)),
@@ -66,10 +66,11 @@ section! {
 }
 
 impl IngressSection {
-    pub(crate) fn check(&self, problems: &mut Problems) {
+    /// `is_for_meta`: Meta's door is needed; else it is there only with an app secret.
+    pub(crate) fn check(&self, is_for_meta: bool, problems: &mut Problems) {
         let has_secret = !self.app_secrets.is_empty() || !self.app_secrets_file.is_empty();
         problems.require(
-            has_secret,
+            has_secret || !is_for_meta,
             "ingress.app_secrets",
             "at least one app secret (or ingress.app_secrets_file) is needed",
         );
@@ -77,7 +78,7 @@ impl IngressSection {
         problems.require(no_empty, "ingress.app_secrets", "a secret is empty");
         let has_token = self.verify_token.is_some() || self.verify_token_file.is_some();
         problems.require(
-            has_token,
+            has_token || !(is_for_meta || has_secret),
             "ingress.verify_token",
             "the handshake's token (or ingress.verify_token_file) is needed",
         );
@@ -132,6 +133,7 @@ impl Config {
             provider: section.provider().unwrap_or(Provider::Meta),
             app_secrets,
             verify_token: section.verify_token(),
+            twilio: self.twilio_door(),
             tls: tls.map(|(certificate_file, key_file)| TlsFiles { certificate_file, key_file }),
             limits: Limits {
                 body_bytes_max: section.body_bytes_max,

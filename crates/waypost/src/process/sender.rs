@@ -1,12 +1,14 @@
 //! The component `sender` in this process: its configuration, its lease names, and its start. Statuses and account events are
 //! taken in whether anything is sent or not; to send there must be a token.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tracing::info;
-use waypost_domain::PartitionCount;
+use waypost_domain::{PartitionCount, WabaId};
 use waypost_graph_client::{GraphApi, GraphConfig, HttpConfig, ProxyUrl};
 use waypost_live::SendingLive;
 use waypost_live::overview::Work;
@@ -15,6 +17,7 @@ use waypost_sender::{
     Sender, SenderConfig,
 };
 use waypost_store::Store;
+use waypost_worker::WorkerConfig;
 
 use super::config::value::Secret;
 use super::ending::Tasks;
@@ -96,19 +99,30 @@ impl Config {
     pub(crate) fn graph_config(&self) -> Option<GraphConfig> {
         let section = &self.graph;
         let config = GraphConfig::new(section.token_file.clone()?);
-        let (connect, answer) = (section.connect_timeout_ms, section.answer_timeout_ms);
-        let http = HttpConfig {
-            allow_plain_http: section.plain_http,
-            proxy: Some(section.proxy.expose())
-                .filter(|proxy| !proxy.is_empty())
-                .map(|proxy| ProxyUrl(proxy.to_owned())),
-            connect_timeout: Duration::from_millis(connect),
-            answer_timeout: Duration::from_millis(answer),
-            total_timeout: config.http.total_timeout.max(Duration::from_millis(connect.saturating_add(answer))),
-            ..HttpConfig::new(section.base_url.clone())
-        };
+        let http = self.carrier_http(HttpConfig::new(section.base_url.clone()), section.plain_http);
         let (version, app_token_file) = (section.version.clone(), section.app_token_file.clone());
         Some(GraphConfig { http, version, app_token_file, ..config })
+    }
+
+    /// How a carrier is reached: with one proxy and one patience for all of them.
+    pub(super) fn carrier_http(&self, http: HttpConfig, allow_plain_http: bool) -> HttpConfig {
+        let section = &self.graph;
+        let (connect, answer) = (section.connect_timeout_ms, section.answer_timeout_ms);
+        let proxy = Some(section.proxy.expose()).filter(|proxy| !proxy.is_empty());
+        HttpConfig {
+            allow_plain_http,
+            proxy: proxy.map(|proxy| ProxyUrl(proxy.to_owned())),
+            connect_timeout: Duration::from_millis(connect),
+            answer_timeout: Duration::from_millis(answer),
+            total_timeout: http.total_timeout.max(Duration::from_millis(connect.saturating_add(answer))),
+            ..http
+        }
+    }
+
+    /// Accounts that Meta does not list.
+    fn apart(&self) -> BTreeSet<WabaId> {
+        let twilio = Some(&self.twilio).filter(|twilio| twilio.is_used() && twilio.waba_id.is_empty());
+        twilio.map(|twilio| WabaId::new(twilio.account_sid.clone())).into_iter().collect()
     }
 
     pub(crate) fn check_graph(&self, problems: &mut Problems) {
@@ -151,52 +165,64 @@ pub(super) async fn start(process: &Process<'_>, store: &Store, tasks: &mut Task
         worker
     };
     let recording = recorder.run(leases, shutdown.clone());
-    let sender = match config.graph_config() {
-        Some(graph) => {
-            let graph = GraphApi::new(graph).map_err(|error| Failure::config(format!("graph.{error}")))?;
-            let graph = Arc::new(graph);
-            let worker = leases(SENDER, config.layout().partitions);
-            let sender = Sender {
-                config: config.sender_config(),
-                store: store.clone(),
-                messenger: graph.clone(),
-                sending: sending.clone(),
-                wake: process.wake.clone(),
-            };
-            let config = RegistryConfig {
-                every: Duration::from_secs(config.sender.templates_every_s),
-                ..RegistryConfig::default()
-            };
-            let registry = Registry { config, store: store.clone(), templates: graph, sending: sending.clone() };
-            let campaigns = Campaigns {
-                config: CampaignsConfig::default(),
-                store: store.clone(),
-                sending,
-                wake: process.wake.clone(),
-            };
-            // One account, and one campaign, after the other, by one process.
-            let one = PartitionCount::new(1).unwrap_or(PartitionCount::DEFAULT);
-            let (listing, planning) = (leases(REGISTRY, one), leases(CAMPAIGNS, one));
-            info!("sender starts");
-            Some((
-                sender.run(&worker, shutdown.clone()),
-                registry.run(&listing, shutdown.clone()),
-                campaigns.run(&planning, shutdown.clone()),
-            ))
-        }
-        None => {
-            info!("nothing is sent: there is no graph.token_file");
-            None
-        }
-    };
+    let sending = sending_of(process, store, sending, &leases)?;
     let running = async move {
         let sending = async {
-            if let Some((sender, registry, campaigns)) = sender {
-                tokio::join!(sender, registry, campaigns);
+            if let Some(sending) = sending {
+                sending.await;
             }
         };
         tokio::join!(recording, sending, following).2
     };
     ending.spawn(tasks, SENDER, Box::pin(running));
     Ok(())
+}
+
+type Running = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// What sends, where there is a carrier to send by, and what lists templates, where Meta may be asked.
+fn sending_of(
+    process: &Process<'_>,
+    store: &Store,
+    sending: Arc<SendingLive>,
+    leases: &dyn Fn(&'static str, PartitionCount) -> WorkerConfig,
+) -> Result<Option<Running>, Failure> {
+    let Process { config, shutdown, wake, .. } = process;
+    let graph = config.graph()?;
+    let Some(messenger) = config.messenger(graph.clone())? else {
+        info!("nothing is sent: there is no graph.token_file");
+        return Ok(None);
+    };
+    let sender = Sender {
+        config: config.sender_config(),
+        store: store.clone(),
+        messenger,
+        sending: sending.clone(),
+        wake: wake.clone(),
+    };
+    let campaigns = Campaigns {
+        config: CampaignsConfig::default(),
+        store: store.clone(),
+        sending: sending.clone(),
+        wake: wake.clone(),
+    };
+    // One account, and one campaign, after the other, by one process.
+    let one = PartitionCount::new(1).unwrap_or(PartitionCount::DEFAULT);
+    let registry = graph.map(|templates| {
+        let every = Duration::from_secs(config.sender.templates_every_s);
+        let registry = RegistryConfig { every, apart: config.apart(), ..RegistryConfig::default() };
+        let registry = Registry { config: registry, store: store.clone(), templates, sending };
+        registry.run(&leases(REGISTRY, one), shutdown.clone())
+    });
+    let sender = sender.run(&leases(SENDER, config.layout().partitions), shutdown.clone());
+    let campaigns = campaigns.run(&leases(CAMPAIGNS, one), shutdown.clone());
+    info!("sender starts");
+    Ok(Some(Box::pin(async move {
+        let listing = async {
+            if let Some(registry) = registry {
+                registry.await;
+            }
+        };
+        tokio::join!(sender, listing, campaigns);
+    })))
 }

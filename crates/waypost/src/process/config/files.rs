@@ -19,6 +19,15 @@ impl Config {
                 problems.add(&format!("ingress.{field}"), format!("{error}{}", remedy_of(&error)));
             }
         }
+        if let Some(twilio) = self.twilio_door().filter(|_| uses(Component::Ingress)) {
+            let key = match self.twilio.webhook_tokens_file.is_empty() {
+                true => "twilio.auth_token_file",
+                false => "twilio.webhook_tokens_file",
+            };
+            for error in waypost_ingress::twilio_file_problems(&twilio) {
+                problems.add(key, format!("{error}{}", remedy_of(&error)));
+            }
+        }
         if let Some(files) = self.grpc.tls_files().filter(|_| components.iter().any(Component::answers_grpc)) {
             for error in tls::problems(&files) {
                 problems.add(grpc_key(&files, error.file()), format!("{error}{}", remedy(&error)));
@@ -37,10 +46,15 @@ impl Config {
         {
             problems.add("store.url", error);
         }
-        let graph =
-            [("graph.token_file", &self.graph.token_file), ("graph.app_token_file", &self.graph.app_token_file)];
+        let carriers = [
+            ("graph.token_file", &self.graph.token_file),
+            ("graph.app_token_file", &self.graph.app_token_file),
+            ("twilio.auth_token_file", &self.twilio.auth_token_file),
+        ];
         let calls = uses(Component::Sender) || components.iter().any(Component::answers_grpc);
-        for (key, file) in graph.into_iter().filter(|_| calls) {
+        // What the front door reads of it has been told already.
+        let is_new = |key: &str| !(uses(Component::Ingress) && key.starts_with("twilio."));
+        for (key, file) in carriers.into_iter().filter(|(key, _)| calls && is_new(key)) {
             if let Some(Err(error)) = file.as_deref().map(read) {
                 problems.add(key, format!("{error}{}", remedy(&error)));
             }
@@ -65,10 +79,13 @@ impl Config {
             files.extend(ingress.app_secrets_file.iter().map(|file| ("ingress.app_secrets_file", file)));
             files.extend(ingress.verify_token_file.iter().map(|file| ("ingress.verify_token_file", file)));
             files.extend(ingress.tls_key_file.iter().map(|file| ("ingress.tls_key_file", file)));
+            let tokens = self.twilio.webhook_tokens_file.iter();
+            files.extend(tokens.map(|file| ("twilio.webhook_tokens_file", file)));
         }
         if of(Component::Sender) || components.iter().any(Component::answers_grpc) {
             files.extend(self.graph.token_file.iter().map(|file| ("graph.token_file", file)));
             files.extend(self.graph.app_token_file.iter().map(|file| ("graph.app_token_file", file)));
+            files.extend(self.twilio.auth_token_file.iter().map(|file| ("twilio.auth_token_file", file)));
         }
         if components.iter().any(Component::answers_grpc) {
             files.extend(grpc.tls_key_file.iter().map(|file| ("grpc.tls_key_file", file)));

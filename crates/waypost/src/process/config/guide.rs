@@ -52,6 +52,7 @@ fn sections() -> Vec<(&'static str, &'static str, &'static [Key])> {
     rows![
         "log" LogSection, "bus" BusSection, "store" StoreSection, "ingress" IngressSection, "ops" OpsSection,
         "grpc" GrpcSection, "rules" RulesSection, "router" RouterSection, "sender" SenderSection, "graph" GraphSection,
+        "twilio" TwilioSection,
         "worker" WorkerSection,
         "retention" RetentionSection, "masking" MaskingSection
     ]
@@ -88,6 +89,7 @@ fn default_of(key: &str, defaults: &toml::Table) -> String {
     };
     match value {
         Some(toml::Value::Array(list)) if list.is_empty() => "–".to_owned(),
+        Some(toml::Value::Table(table)) if table.is_empty() => "–".to_owned(),
         Some(toml::Value::String(text)) => format!("`{text}`"),
         Some(other) => format!("`{other}`"),
         None => "–".to_owned(),

@@ -52,6 +52,40 @@ fn mistakes_name_the_field() {
 }
 
 #[test]
+fn numbers_at_twilio_are_checked_and_need_nothing_of_metas() {
+    let all = Component::ALL;
+    let good = "[rules]\nfile='r.toml'\n[twilio]\naccount_sid='AC1'\nauth_token_file='t'\n\
+                webhook_url='https://x.example/webhook/twilio#rc=5&rp=all'\n";
+    let numbers = "[twilio.numbers]\ntw='+1 555 0199'\n";
+    assert_eq!(problems(&format!("{good}{numbers}"), &all), Vec::<String>::new());
+    let with_secret = problems(&format!("{good}{numbers}[ingress]\napp_secrets='s'\n"), &all);
+    assert_eq!(with_secret.len(), 1, "Meta's door is open, and has no handshake: {with_secret:?}");
+    assert!(with_secret[0].starts_with("ingress.verify_token: "), "{with_secret:?}");
+    let check = |more: &str, want: &[&str]| {
+        let found = problems(&format!("{good}{more}"), &all);
+        let keys: Vec<&str> = found.iter().filter_map(|problem| problem.split(": ").next()).collect();
+        assert_eq!(keys, want, "{more}: {found:?}");
+    };
+    check("[ingress]\napp_secrets='s'\nverify_token='v'\n", &["twilio.numbers"]);
+    check("[twilio.numbers]\ntw='x'\n", &["twilio.numbers.tw"]);
+    check("[twilio.numbers]\na='15550199'\nb='+15550199'\n", &["twilio.numbers.b"]);
+    check(&format!("webhook_path='/webhook'\n{numbers}"), &["twilio.webhook_path"]);
+    check(&format!("base_url='http://x.example'\n{numbers}"), &["twilio.base_url"]);
+    check(&format!("{numbers}[twilio.messaging_services]\ntw='SM1'\n"), &["twilio.messaging_services.tw"]);
+    check(&format!("{numbers}[twilio.messaging_services]\nx='MG1'\n"), &["twilio.messaging_services.x"]);
+    check(&format!("{numbers}[twilio.templates]\n'offer/en'='HX1'\n"), &[]);
+    check(&format!("{numbers}[twilio.templates]\noffer='HX1'\n"), &["twilio.templates.offer"]);
+    check(&format!("{numbers}[twilio.templates]\n'offer/en'='1'\n"), &["twilio.templates.offer/en"]);
+    let without = |key: &str| {
+        let kept: String = good.lines().filter(|line| !line.starts_with(key)).flat_map(|line| [line, "\n"]).collect();
+        problems(&format!("{kept}{numbers}"), &all)
+    };
+    assert!(without("webhook_url")[0].starts_with("twilio.webhook_url: must be https://"));
+    assert!(without("account_sid")[0].starts_with("twilio.account_sid: "));
+    assert!(without("auth_token_file")[0].starts_with("twilio.auth_token_file: is needed"));
+}
+
+#[test]
 fn no_secret_is_shown() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("waypost.toml");

@@ -1,0 +1,132 @@
+//! Twilio (<https://www.twilio.com/docs/whatsapp/api>): numbers that the business has there instead of at Meta. It has forms of
+//! its own and no key against doubling: our mark stands in the address that it posts the statuses to, and settles a message
+//! whose answer was lost.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use async_trait::async_trait;
+use reqwest::Method;
+use waypost_cloud_api::send::{FieldError, Problem};
+use waypost_cloud_api::twilio::address::PublicAddress;
+use waypost_cloud_api::twilio::answer::SendOutcome;
+use waypost_cloud_api::twilio::message::{Message, Sender};
+
+use crate::api::{Api, Call, Scheme, id};
+use crate::body::Payload;
+use crate::config::{ConfigError, HttpConfig};
+use crate::fault::{CallError, NotSent};
+use crate::http::{Answer, Fault};
+use crate::messenger::{Accepted, Line, Messenger, Outgoing, Sent};
+use crate::secret_file::SecretFile;
+use crate::to_wire::twilio::{self as to_wire, Contents};
+
+/// The version of the API: a date that has not changed since.
+const VERSION: &str = "2010-04-01";
+
+/// Twilio's API, for the numbers of one account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TwilioConfig {
+    /// How it is reached.
+    pub http: HttpConfig,
+    /// `AC…`
+    pub account_sid: String,
+    /// Holds the account's auth token, and nothing else. It is read again when it changes.
+    pub token_file: PathBuf,
+    /// Where Twilio reaches our front door.
+    pub webhook: PublicAddress,
+    /// What each number is sent from, by the id that it has here.
+    pub senders: BTreeMap<String, Sender>,
+    /// Which content (`HX…`) each of our templates is there, by name and language.
+    pub contents: BTreeMap<(String, String), String>,
+}
+
+impl TwilioConfig {
+    /// The API of today, with the token of a file, for no number yet.
+    pub fn new(account_sid: impl Into<String>, token_file: impl Into<PathBuf>, webhook: PublicAddress) -> Self {
+        let (http, account_sid) = (HttpConfig::new("https://api.twilio.com"), account_sid.into());
+        let (senders, contents) = (BTreeMap::new(), BTreeMap::new());
+        Self { http, account_sid, token_file: token_file.into(), webhook, senders, contents }
+    }
+}
+
+/// One account at Twilio.
+pub struct Twilio {
+    api: Api,
+    account_sid: String,
+    webhook: PublicAddress,
+    senders: BTreeMap<String, Sender>,
+    contents: Contents,
+}
+
+impl Twilio {
+    /// The process must have installed a TLS provider. The token is read with the first call.
+    pub fn new(config: TwilioConfig) -> Result<Self, ConfigError> {
+        let TwilioConfig { http, account_sid, token_file, webhook, senders, contents } = config;
+        if id("account_sid", &account_sid).is_err() || !account_sid.starts_with("AC") {
+            return Err(ConfigError { key: "account_sid", problem: "is no AccountSid (AC…)" });
+        }
+        let scheme = Scheme::Basic { user: account_sid.clone().into() };
+        let api = Api::new(&http, scheme, SecretFile::new(token_file))?;
+        Ok(Self { api, account_sid, webhook, senders, contents })
+    }
+
+    fn call(&self, from: &Line, outgoing: &Outgoing<'_>) -> Result<Call, FieldError> {
+        if outgoing.reply_to.is_some() {
+            return Err(not_carried("reply_to"));
+        }
+        if from.messaging_account_id.is_some() {
+            return Err(not_carried("messaging_account_id"));
+        }
+        let sender = self.senders.get(&from.phone_number_id).ok_or_else(|| FieldError {
+            path: "phone_number_id".to_owned(),
+            problem: Problem::MustBe("one of twilio.numbers"),
+        })?;
+        let message = Message {
+            to: to_wire::to(outgoing.address)?,
+            from: sender.clone(),
+            content: to_wire::content(outgoing.message, &self.contents)?,
+            status_callback: self.webhook.for_statuses(outgoing.mark),
+        };
+        let url = self.api.url(&[VERSION, "Accounts", &self.account_sid, "Messages.json"]);
+        Ok(Call::new(Method::POST, url, Some(Payload::form(message.encode()))))
+    }
+}
+
+#[async_trait]
+impl Messenger for Twilio {
+    async fn send(&self, from: &Line, message: &Outgoing<'_>) -> Sent {
+        let call = match self.call(from, message) {
+            Ok(call) => call,
+            Err(error) => return Sent::NotSent(NotSent::Request(error)),
+        };
+        match self.api.ask(&call).await {
+            Ok(answer) => sent(answer),
+            Err(Fault::NotSent(reason)) => Sent::NotSent(reason),
+            Err(Fault::Unknown(reason)) => Sent::Unknown(reason),
+        }
+    }
+
+    /// Twilio shows a customer neither that we have read nor that we are typing.
+    async fn mark_read(&self, _from: &Line, _wamid: &str, typing: bool) -> Result<(), CallError> {
+        let field = if typing { "typing" } else { "read" };
+        Err(NotSent::Request(not_carried(field)).into())
+    }
+
+    async fn credentials_version(&self) -> u64 {
+        self.api.secret.version().await
+    }
+}
+
+fn sent(answer: Answer) -> Sent {
+    match SendOutcome::read(answer.status, &answer.body) {
+        SendOutcome::Accepted(sid) => Sent::Accepted(Accepted { wamid: sid, status: None, wa_id: None, user_id: None }),
+        SendOutcome::Refused(error) => Sent::Refused(answer.refusal(Some(error))),
+        SendOutcome::Unclear if answer.says_nothing() => Sent::Unknown(answer.unreadable()),
+        SendOutcome::Unclear => Sent::Refused(answer.refusal(None)),
+    }
+}
+
+fn not_carried(field: &str) -> FieldError {
+    FieldError { path: field.to_owned(), problem: Problem::MustBe("absent: Twilio does not carry it") }
+}

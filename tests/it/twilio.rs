@@ -1,0 +1,194 @@
+//! Numbers at Twilio, whole: a customer's signed form comes in and is routed, the answer goes out as Twilio's form, and what
+//! becomes of it comes back; beside a number at Meta, which goes its own way.
+
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+use serde_json::{Value, json};
+use waypost_sandbox::CustomerSpec;
+use waypost_tests::eventually;
+use waypost_tests::twilio::{TwilioSettings, TwilioStandIn};
+
+use crate::deployment::{Backend, Deployment, RULES};
+use crate::outbound::{NUMBER_ID, Outbound};
+
+const CUSTOMER: &str = "+4915100000001";
+const NUMBER: &str = "number-tw-support";
+const AUTH_TOKEN: &str = "twilio-token";
+/// `AC1:twilio-token`
+const BASIC: &str = "QUMxOnR3aWxpby10b2tlbg==";
+/// Of WhatsApp's stand-in, which lists its templates.
+const WABA: &str = "102290129340398";
+const WITHIN: Duration = Duration::from_secs(60);
+
+/// A customer at Twilio, one at Meta, and a program that has not started.
+struct Scene {
+    outbound: Outbound,
+    twilio: TwilioStandIn,
+}
+
+impl Scene {
+    async fn new() -> anyhow::Result<Self> {
+        let deployment = Deployment::new(Backend::Embedded, RULES)?;
+        let webhook_url = format!("{}/twilio", deployment.webhook_url());
+        let outbound = Outbound::on(deployment, |config| {
+            config.templates = vec![json!({
+                "name": "offer", "language": "en", "category": "UTILITY",
+                "components": [{ "type": "BODY", "text": "Hello {{1}}!", "example": { "body_text": [["Ann"]] } }],
+            })];
+        })
+        .await?;
+        let settings = TwilioSettings {
+            account_sid: "AC1".to_owned(),
+            auth_token: AUTH_TOKEN.to_owned(),
+            basic: BASIC.to_owned(),
+            number: "+15550199".to_owned(),
+            webhook_url: webhook_url.clone(),
+        };
+        let twilio = TwilioStandIn::start(settings).await?;
+        let token_file = outbound.deployment.folder.path().join("twilio-token");
+        std::fs::write(&token_file, AUTH_TOKEN)?;
+        let Outbound { deployment, platform } = outbound;
+        let deployment = deployment
+            .set("twilio.account_sid", "AC1")
+            .set("twilio.auth_token_file", &token_file.display().to_string())
+            .set("twilio.webhook_url", &format!("{webhook_url}#rc=5"))
+            .set("twilio.base_url", &twilio.url)
+            .set("twilio.waba_id", WABA)
+            .set("twilio.numbers.tw-support", "15550199")
+            .set("twilio.templates.offer/en", "HX1");
+        Ok(Self { outbound: Outbound { deployment, platform }, twilio })
+    }
+
+    /// The customer has written to the number at Twilio, so that they can be answered.
+    async fn written(&self) -> anyhow::Result<String> {
+        let sid = self.twilio.write(CUSTOMER, "my invoice & me: ñ?")?;
+        let known = async || self.outbound.json(&["contacts", "get", CUSTOMER]).ok();
+        eventually("the customer is known", WITHIN, known).await;
+        Ok(sid)
+    }
+
+    /// Keeps a request; whether the program took it.
+    fn send(&self, what: &[&str], id: &str) -> anyhow::Result<bool> {
+        let words = [&["send"], what, &["--to", CUSTOMER, "--number", NUMBER, "--id", id, "--json"]].concat();
+        let output = self.outbound.run(&words)?;
+        Ok(output.status.success())
+    }
+
+    async fn until(&self, id: &str, state: &str) -> Value {
+        let is_there = async || {
+            let message = self.outbound.json(&["messages", "show", id]).ok()?;
+            (message["state"] == state).then_some(message)
+        };
+        eventually(&format!("{id} is {state}"), WITHIN, is_there).await
+    }
+
+    /// What was taken of each send, by the mark in its address.
+    fn taken(&self, id: &str) -> usize {
+        let mark = format!("?wp=wp1%2F{id}%2F");
+        self.twilio.taken().iter().filter(|form| form["StatusCallback"].contains(&mark)).count()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_is_routed_answered_and_told_of() -> anyhow::Result<()> {
+    let scene = Scene::new().await?;
+    let waypost = scene.outbound.start(&[]).await?;
+    let sid = scene.written().await?;
+    let mut reader = scene.outbound.deployment.reader(&["team.billing.normal"]).await?;
+    let found = reader.wait_for(1).await?;
+    ensure!(found[0].wamid() == sid, "{}", found[0].document());
+    ensure!(found[0].document().to_string().contains("my invoice & me: ñ?"), "{}", found[0].document());
+
+    ensure!(scene.send(&["It comes today: ñ & +"], "one")?, "they have written");
+    let read = scene.until("one", "MESSAGE_STATE_READ").await;
+    for time in ["accept_time", "sent_time", "deliver_time", "read_time"] {
+        ensure!(read[time].is_string(), "{time}: {read}");
+    }
+    ensure!(read["message_id"] == "SMout1" && read["attempts"] == 1, "{read}");
+    let taken = scene.twilio.taken();
+    let [form] = &taken[..] else { anyhow::bail!("one message, not {}", taken.len()) };
+    let callback = format!("{}/twilio?wp=wp1%2Fone%2F1#rc=5", scene.outbound.deployment.webhook_url());
+    let want = [
+        ("To", format!("whatsapp:{CUSTOMER}")),
+        ("From", "whatsapp:+15550199".to_owned()),
+        ("Body", "It comes today: ñ & +".to_owned()),
+        ("StatusCallback", callback),
+    ];
+    ensure!(want.iter().all(|(name, value)| form.get(*name) == Some(value)) && form.len() == 4, "{form:?}");
+
+    // A number at Meta goes Meta's way.
+    let control = scene.outbound.platform.control();
+    control.add_customer(CustomerSpec::of_phone("4915100000002"));
+    control.write("4915100000002", NUMBER_ID, "hello")?;
+    let to = "+4915100000002";
+    eventually("they are known", WITHIN, async || scene.outbound.json(&["contacts", "get", to]).ok()).await;
+    let number = format!("number-{NUMBER_ID}");
+    let sent = scene.outbound.run(&["send", "Hello", "--to", to, "--number", &number, "--id", "meta"])?;
+    ensure!(sent.status.success(), "{sent:?}");
+    scene.until("meta", "MESSAGE_STATE_READ").await;
+    ensure!(scene.twilio.taken().len() == 1 && scene.outbound.taken()?.len() == 1, "each by its own carrier");
+
+    // What comes while nobody is there is posted again, as the address asks for.
+    drop(waypost);
+    let later = scene.twilio.write("+4915100000003", "an invoice, too")?;
+    let _again = scene.outbound.start(&[]).await?;
+    let found = reader.wait_for(2).await?;
+    ensure!(found[1].wamid() == later, "{}", found[1].document());
+    Ok(())
+}
+
+/// There is no key against doubling: the mark in the address of the statuses settles it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lost_answer_is_settled_by_the_mark() -> anyhow::Result<()> {
+    let scene = Scene::new().await?;
+    let _waypost = scene.outbound.start(&[]).await?;
+    scene.written().await?;
+    scene.twilio.lose_answers(1);
+    ensure!(scene.send(&["It comes today"], "one")?, "it is kept");
+    let read = scene.until("one", "MESSAGE_STATE_READ").await;
+    ensure!(read["attempts"] == 1 && read["maybe_duplicate"] != true && read["message_id"] == "SMout1", "{read}");
+    ensure!(scene.taken("one") == 1, "{:?}", scene.twilio.taken());
+    Ok(())
+}
+
+/// Twilio takes it, and says afterwards that the window is closed (63016); then a template goes, as content of Twilio's.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_window_that_closed_unseen_is_closed_for_us_too() -> anyhow::Result<()> {
+    let scene = Scene::new().await?;
+    let _waypost = scene.outbound.start(&[]).await?;
+    scene.written().await?;
+    scene.twilio.close_window(CUSTOMER);
+    ensure!(scene.send(&["It comes today"], "one")?, "for us it is open");
+    let failed = scene.until("one", "MESSAGE_STATE_FAILED").await;
+    ensure!(failed.to_string().contains("63016"), "{failed}");
+    ensure!(!scene.send(&["It comes today"], "two")?, "it is closed");
+    ensure!(scene.taken("two") == 0);
+
+    let granted = scene.outbound.run(&["consent", "grant", CUSTOMER])?;
+    ensure!(granted.status.success(), "{granted:?}");
+    let listed = async || {
+        let templates = scene.outbound.json(&["templates", "list"]).ok()?;
+        (templates[0]["status"] == "approved").then_some(())
+    };
+    eventually("the templates are listed", WITHIN, listed).await;
+    let offer = ["--template", "offer", "--value", "Ann", "--event", "orders/1"];
+    ensure!(scene.send(&offer, "three")?, "with a template it may go");
+    scene.until("three", "MESSAGE_STATE_READ").await;
+    let form = scene.twilio.taken().pop().context("a template")?;
+    ensure!(form["ContentSid"] == "HX1" && form["ContentVariables"] == r#"{"1":"Ann"}"#, "{form:?}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_twilio_cannot_carry_is_never_sent() -> anyhow::Result<()> {
+    let scene = Scene::new().await?;
+    let _waypost = scene.outbound.start(&[]).await?;
+    scene.written().await?;
+    ensure!(scene.send(&[&"x".repeat(1_601)], "long")?, "Meta would take it");
+    scene.until("long", "MESSAGE_STATE_FAILED").await;
+    ensure!(scene.send(&[&"x".repeat(1_600)], "short")?, "it is kept");
+    scene.until("short", "MESSAGE_STATE_READ").await;
+    ensure!(scene.taken("long") == 0 && scene.twilio.refused().is_empty(), "{:?}", scene.twilio.refused());
+    Ok(())
+}
