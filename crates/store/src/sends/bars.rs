@@ -150,14 +150,18 @@ static BAR: Table = Table {
 
 static ALL: LazyLock<Sql> = LazyLock::new(|| BAR.select("ORDER BY scope, name, what, origin"));
 
-/// What is older than what is known changes nothing.
+/// What is older than what is known changes nothing. Neither does a refusal that was under way when the bar was set: given five of
+/// one moment, of which each would last for an hour, then whatever is put off waits for one and the same end, by which it is found
+/// when the bar is lifted.
 static SET: Sql = Sql::both(
     "INSERT INTO send_bar (scope, name, what, since, until, until_token, step, why, origin)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
     ON CONFLICT (scope, name, what, origin) DO UPDATE SET
         since = excluded.since, until = excluded.until, until_token = excluded.until_token, step = excluded.step,
         why = excluded.why
-    WHERE send_bar.since <= excluded.since",
+    WHERE send_bar.since <= excluded.since
+        AND (excluded.origin = 'answer' AND send_bar.step = excluded.step AND send_bar.until > excluded.since
+            AND send_bar.until - send_bar.since = excluded.until - excluded.since) IS NOT TRUE",
 );
 
 static ONE: LazyLock<Sql> =

@@ -1,10 +1,10 @@
-//! One fault's run of the way out: customers who wrote and agreed, whoever asks for sends, the drain, the judgement, and the line in
-//! the report.
+//! One fault's run of the way out: customers who wrote and agreed, and whoever asks for sends.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
+use futures_util::future::join_all;
 use secrecy::SecretString;
 use serde_json::json;
 use tonic::metadata::{Ascii, MetadataValue};
@@ -12,12 +12,10 @@ use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::Channel;
 use tonic::{Code, Request, Status};
-use waypost_bus::Bus as _;
 use waypost_domain::AliasSet;
-use waypost_ledger::{
-    Answer, AskAnswer, AskedRecord, ConsentRecord, Item, ItemKind, Ledger, PostRecord, QueueDepth, StoreFacts,
-    TakenRecord, Verdict, WrittenRecord,
-};
+use waypost_ledger::{AskAnswer, AskedRecord, ConsentRecord, Ledger};
+use waypost_proto::admin_v1::consent_service_client::ConsentServiceClient;
+use waypost_proto::admin_v1::{ConsentEvidence, WithdrawConsentRequest};
 use waypost_proto::gateway_v1::SendMessageRequest;
 use waypost_proto::gateway_v1::message_service_client::MessageServiceClient;
 use waypost_proto::sends_v1 as sends;
@@ -25,23 +23,23 @@ use waypost_sandbox::{Control, CustomerSpec, NumberConfig, PlatformConfig};
 use waypost_store::{Store, StoreOptions, StoreUrl};
 use waypost_tests::{WaypostProcess, eventually};
 
-use super::super::run::append;
 use super::journal::Journal;
 use crate::deployment::{Backend, Deployment, RULES};
 use crate::outbound::{NUMBER_ID, Outbound};
 
 /// A second number of the platform.
 pub(super) const OTHER_NUMBER_ID: &str = "106540352242923";
-/// For what was asked for to come to its end, once nothing is wrong any more.
-const DRAIN_TIMEOUT: Duration = Duration::from_secs(120);
-const QUICK_TIMEOUT: Duration = Duration::from_secs(2);
 pub(super) const WITHIN: Duration = Duration::from_secs(60);
 /// In words of every customer, and nowhere else.
-const SAID: &str = "zebulon";
+pub(super) const SAID: &str = "zebulon";
 
 /// A customer of a run.
 pub(super) fn phone(n: usize) -> String {
     format!("49151{n:08}")
+}
+
+fn recipient(phone: &str) -> sends::Recipient {
+    sends::Recipient { by: Some(sends::recipient::By::Phone(format!("+{phone}"))) }
 }
 
 /// What is asked for.
@@ -86,7 +84,7 @@ impl Asking {
         sends::SendRequest {
             send_id: self.id.clone(),
             number: format!("numbers/number-{}", self.number),
-            to: Some(sends::Recipient { by: Some(sends::recipient::By::Phone(format!("+{}", self.phone))) }),
+            to: Some(recipient(&self.phone)),
             content: Some(sends::Content { kind: Some(kind) }),
             cause: cause.into(),
             event: if self.what == What::Template { "a parcel left".to_owned() } else { String::new() },
@@ -108,14 +106,15 @@ impl Interceptor for Bearer {
 }
 
 pub(super) struct Desk {
-    fault: &'static str,
+    pub(super) fault: &'static str,
     pub(super) scene: Outbound,
     pub(super) journal: Journal,
     pub(super) store: Store,
     pub(super) ledger: Ledger,
     pub(super) recovered_in: Duration,
     messages: MessageServiceClient,
-    customers: usize,
+    consents: ConsentServiceClient,
+    pub(super) customers: usize,
     began: Instant,
     /// Ends with the run.
     _process: WaypostProcess,
@@ -147,6 +146,7 @@ impl Desk {
         let address = scene.grpc_address.clone().context("an address")?;
         let token = Bearer(format!("Bearer {}", scene.callers_token()?).parse()?);
         let channel = Channel::from_shared(format!("http://{address}"))?.connect().await?;
+        let server = InterceptedService::new(channel, token);
         let began = Instant::now();
         let desk = Self {
             fault,
@@ -156,7 +156,8 @@ impl Desk {
             ledger: Ledger::default(),
             _process: process,
             recovered_in: Duration::ZERO,
-            messages: MessageServiceClient::new(InterceptedService::new(channel, token)),
+            messages: MessageServiceClient::new(server.clone()),
+            consents: ConsentServiceClient::new(server),
             customers,
             began,
         };
@@ -214,8 +215,8 @@ impl Desk {
         eventually(what, WITHIN, reached).await;
     }
 
-    /// Asks, and notes what is answered.
-    pub(super) async fn ask(&mut self, asking: &Asking) -> anyhow::Result<AskAnswer> {
+    /// Asks, and says what was answered.
+    async fn ask(&self, asking: &Asking) -> AskedRecord {
         let request = SendMessageRequest { message: Some(asking.to_wire()), validate_only: false };
         let started_ns = self.now_ns();
         let answered = tokio::time::timeout(WITHIN, self.messages.send_message(request)).await;
@@ -224,7 +225,7 @@ impl Desk {
             Ok(Err(Code::InvalidArgument | Code::FailedPrecondition)) => AskAnswer::Refused,
             Ok(Err(_)) | Err(_) => AskAnswer::None,
         };
-        self.ledger.sends.asked.push(AskedRecord {
+        AskedRecord {
             send: asking.id.clone(),
             phone_number_id: asking.number.to_owned(),
             customer: asking.phone.clone(),
@@ -232,24 +233,41 @@ impl Desk {
             started_ns,
             answered_ns: self.now_ns(),
             answer,
-        });
-        Ok(answer)
+        }
+    }
+
+    fn note(&mut self, asked: AskedRecord) -> anyhow::Result<()> {
+        ensure!(asked.answer == AskAnswer::Kept, "{}: {:?}", asked.send, asked.answer);
+        self.ledger.sends.asked.push(asked);
+        Ok(())
     }
 
     /// Asks one after the other; all are kept.
     pub(super) async fn ask_all(&mut self, askings: impl IntoIterator<Item = Asking>) -> anyhow::Result<()> {
         for asking in askings {
-            let answer = self.ask(&asking).await?;
-            ensure!(answer == AskAnswer::Kept, "{}: {answer:?}", asking.id);
+            let asked = self.ask(&asking).await;
+            self.note(asked)?;
         }
         Ok(())
     }
 
-    /// The customer takes everything back, by the verb of whoever is told so.
-    pub(super) fn withdraw(&mut self, n: usize) -> anyhow::Result<()> {
+    /// Asks for all of them together, so that they wait for their turn; all are kept.
+    pub(super) async fn ask_at_once(&mut self, askings: impl IntoIterator<Item = Asking>) -> anyhow::Result<()> {
+        let askings: Vec<Asking> = askings.into_iter().collect();
+        let asked = join_all(askings.iter().map(|asking| self.ask(asking))).await;
+        asked.into_iter().try_for_each(|asked| self.note(asked))
+    }
+
+    /// The customer takes everything back, and whoever was told so writes it down.
+    pub(super) async fn withdraw(&mut self, n: usize) -> anyhow::Result<()> {
         let started_ns = self.now_ns();
-        let to = format!("+{}", phone(n));
-        self.scene.json(&["consent", "withdraw", &to, "--source", "a call"])?;
+        let evidence = ConsentEvidence { source: "a call".to_owned(), ..ConsentEvidence::default() };
+        let request = WithdrawConsentRequest {
+            contact: Some(recipient(&phone(n))),
+            evidence: Some(evidence),
+            ..WithdrawConsentRequest::default()
+        };
+        self.consents.withdraw_consent(request).await?;
         let answered_ns = self.now_ns();
         let consent = ConsentRecord { customer: phone(n), category: None, allows: false, started_ns, answered_ns };
         self.ledger.sends.consents.push(consent);
@@ -267,140 +285,5 @@ impl Desk {
     pub(super) fn new_token(&self, token: &str) -> anyhow::Result<()> {
         self.control().add_token(&SecretString::from(token));
         Ok(std::fs::write(self.scene.token_file(), token)?)
-    }
-
-    /// Waits for every send's end, holds the ledger to be good, and gives it. Writes the fault's line in any case.
-    pub(super) async fn finish(mut self) -> anyhow::Result<(Verdict, Ledger)> {
-        let verdict = self.judge(DRAIN_TIMEOUT).await?;
-        self.report(&verdict)?;
-        verdict.clone().into_result()?;
-        ensure!(verdict.unchecked.is_empty(), "something was not checked: {verdict}");
-        Ok((verdict, self.ledger))
-    }
-
-    /// The same without an opinion, where it is known that a promise is broken.
-    pub(super) async fn judge_quickly(mut self) -> anyhow::Result<Verdict> {
-        let verdict = self.judge(QUICK_TIMEOUT).await?;
-        self.report(&verdict)?;
-        Ok(verdict)
-    }
-
-    /// Waits until nothing goes any more by itself, and all is told.
-    pub(super) async fn drained(&self) -> anyhow::Result<()> {
-        let open = format!(
-            "SELECT count(*) FROM send WHERE state IN ('queued', 'attempting') OR state = 'uncertain' AND due_at < {}",
-            i64::MAX
-        );
-        let is_drained = async || (self.journal.count(&open).await.ok()? == 0).then_some(());
-        eventually("every send is at its end", DRAIN_TIMEOUT, is_drained).await;
-        let is_told = self.control().wait_until(DRAIN_TIMEOUT, |counts| counts.hooks_pending == 0).await;
-        ensure!(is_told, "webhooks wait: {:?}", self.control().counts());
-        Ok(())
-    }
-
-    /// Judges when all is drained, and what was told is taken in or the time is over.
-    async fn judge(&mut self, timeout: Duration) -> anyhow::Result<Verdict> {
-        self.drained().await?;
-        let began = Instant::now();
-        loop {
-            self.collect().await?;
-            let verdict = self.ledger.check();
-            // What was answered 200 is on its way to the store.
-            if verdict.is_good() || began.elapsed() > timeout {
-                return self.with_texts().await;
-            }
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-    }
-
-    async fn with_texts(&mut self) -> anyhow::Result<Verdict> {
-        self.ledger.markers = (0..self.customers).map(phone).chain([SAID.to_owned()]).collect();
-        self.ledger.texts = self.scene.deployment.said().await?;
-        Ok(self.ledger.check())
-    }
-
-    /// The platform's account, and the store's.
-    async fn collect(&mut self) -> anyhow::Result<()> {
-        let control = self.control();
-        let sends = &mut self.ledger.sends;
-        sends.taken = control.accepted().into_iter().zip(0..).map(taken).collect();
-        let written = control.said().into_iter().map(|said| WrittenRecord {
-            at_ms: said.at_ms,
-            phone_number_id: said.phone_number_id,
-            customer: said.customer,
-            opens_window: said.opens_window,
-        });
-        sends.written = written.collect();
-        sends.steps = self.journal.steps().await?;
-        sends.entries = self.journal.consents().await?;
-        sends.read_rows(&self.store).await?;
-        self.ledger.posts = control.posted_statuses().into_iter().zip(0..).map(post).collect();
-        let mut facts = StoreFacts::default();
-        facts.read_kept(&self.store).await?;
-        // Of changes no generator has written down what was in them; nor are messages judged here.
-        facts.changes.clear();
-        self.ledger.store = Some(facts);
-        // Nobody decides in this run, by any rules.
-        self.ledger.rule_sets = vec![RULES.to_owned()];
-        let bus = self.scene.deployment.servers().context("servers")?.bus().await?;
-        self.ledger.depths.clear();
-        let statuses = (0..4).map(|id| format!("wa.st.p{id:02}"));
-        for queue in statuses.chain(["wa.account", "wa.send.urgent", "wa.send.normal"].map(str::to_owned)) {
-            let depth = bus.depth(&queue).await?.unwrap_or_default();
-            self.ledger.depths.push(QueueDepth { queue, ready: depth.ready, unacknowledged: depth.unacknowledged });
-        }
-        bus.close(WITHIN).await;
-        Ok(())
-    }
-
-    fn report(&self, verdict: &Verdict) -> anyhow::Result<()> {
-        let counts = &verdict.counts;
-        append(&json!({
-            "fault": self.fault,
-            "good": verdict.is_good(),
-            "messages": counts.asked,
-            "lost": counts.lost,
-            "doubled": counts.doubled,
-            "out_of_order": counts.out_of_order,
-            // Taken twice, and marked so.
-            "redelivered": counts.marked,
-            "in_flight": counts.marked,
-            "parked": 0,
-            "longest_pause_ms": 0,
-            "time_to_recover_ms": u64::try_from(self.recovered_in.as_millis())?,
-        }))
-    }
-}
-
-fn taken((message, position): (waypost_sandbox::AcceptedMessage, u64)) -> TakenRecord {
-    let template = message.body.pointer("/template/name").and_then(serde_json::Value::as_str);
-    TakenRecord {
-        position,
-        at_ms: message.at_ms,
-        phone_number_id: message.phone_number_id,
-        customer: message.customer,
-        wamid: message.wamid,
-        mark: message.callback_data,
-        template: template.map(str::to_owned),
-        category: message.category.as_str().to_owned(),
-        fails_with: message.fails_with,
-    }
-}
-
-fn post((status, number): (waypost_sandbox::PostedStatus, u64)) -> PostRecord {
-    PostRecord {
-        number,
-        started_ns: 0,
-        answered_ns: u64::MAX,
-        started_at_ms: status.at_ms,
-        answer: if status.is_taken { Answer::Status(200) } else { Answer::None("not taken".to_owned()) },
-        signed: true,
-        items: vec![Item {
-            phone_number_id: status.phone_number_id,
-            key: status.wamid,
-            contact: String::new(),
-            ordinal: 0,
-            kind: ItemKind::Status { state: status.state.to_owned() },
-        }],
     }
 }

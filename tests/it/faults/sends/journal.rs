@@ -1,5 +1,6 @@
-//! What the database notes by itself, past the program: each change of a send's state, and each entry of consent, in one count.
-//! Both are written while the contact's row is locked, so that within a contact the count is the order in which they were made.
+//! What the database notes by itself, past the program: each change of a send's state, and each entry of consent, in one
+//! count. Both are written while the contact's row is locked, so that within a contact the count is the order in which they
+//! were made.
 
 use tokio_postgres::{Client, Row};
 use waypost_domain::send::SendState;
@@ -10,7 +11,8 @@ use crate::database;
 /// Tables and triggers of the test's own.
 const INSTALL: &str = "
     CREATE SEQUENCE noted;
-    CREATE TABLE noted_step (place BIGINT DEFAULT nextval('noted'), send TEXT, contact TEXT, attempt BIGINT, was TEXT, state TEXT);
+    CREATE TABLE noted_step (
+        place BIGINT DEFAULT nextval('noted'), send TEXT, contact TEXT, attempt BIGINT, was TEXT, state TEXT);
     CREATE TABLE noted_consent (place BIGINT DEFAULT nextval('noted'), contact TEXT, category TEXT, said TEXT);
     CREATE FUNCTION note_step() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
         INSERT INTO noted_step (send, contact, attempt, was, state)
@@ -43,6 +45,15 @@ impl Journal {
 
     pub(super) async fn run(&self, statements: &str) -> anyhow::Result<()> {
         Ok(self.client.batch_execute(statements).await?)
+    }
+
+    /// What goes on by itself, each with how it stands.
+    pub(super) async fn open(&self) -> anyhow::Result<Vec<String>> {
+        let read = "SELECT concat_ws(' ', id, state, 'attempts', attempt, 'put off', retries, 'code', error_code, \
+                    'due in', \
+                    due_at - (extract(epoch FROM clock_timestamp()) * 1000)::BIGINT, 'ms') FROM send \
+                    WHERE state IN ('queued', 'attempting') OR state = 'uncertain' AND due_at < $1 ORDER BY place";
+        self.client.query(read, &[&i64::MAX]).await?.iter().map(|row| Ok(row.try_get(0)?)).collect()
     }
 
     pub(super) async fn steps(&self) -> anyhow::Result<Vec<StepFact>> {

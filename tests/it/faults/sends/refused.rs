@@ -1,4 +1,4 @@
-//! WhatsApp refuses for a while: too fast, too many, no token. Nothing ends by that, and nothing is asked in vain. 19 and 21.
+//! WhatsApp refuses for a while: too fast, too many, no token. Nothing ends by that, and nothing is asked in vain. 19, 21.
 
 use std::time::Instant;
 
@@ -39,7 +39,7 @@ async fn fault_19_too_fast_and_too_many() -> anyhow::Result<()> {
         desk.control().add_fault(Fault::new(refuse).to_customer(phone(n)).times(1));
     }
     for part in 0..2 {
-        desk.ask_all((0..known).map(|n| Asking::new(format!("a{n}-{part}"), n, What::Answer))).await?;
+        desk.ask_at_once((0..known).map(|n| Asking::new(format!("a{n}-{part}"), n, What::Answer))).await?;
     }
     desk.drained().await?;
     let refused = desk.control().refused();

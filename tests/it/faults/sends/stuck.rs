@@ -11,14 +11,14 @@ use super::desk::{Asking, Desk, OTHER_NUMBER_ID, What};
 use crate::outbound::NUMBER_ID;
 
 /// Each writes to both numbers.
-const CUSTOMERS: usize = 30;
+const CUSTOMERS: usize = 15;
 /// So many are stuck on the first one.
 const STUCK: usize = 6;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn fault_20_one_number_stuck() -> anyhow::Result<()> {
     let scale = Scale::from_env();
-    let timeout_ms = scale.pick("6000", "20000");
+    let timeout_ms = scale.pick("5000", "20000");
     let with = |deployment: crate::deployment::Deployment| deployment.set("graph.answer_timeout_ms", timeout_ms);
     let mut desk = Desk::open("20 one number stuck", CUSTOMERS, |_| {}, with).await?;
     desk.they_write(0..CUSTOMERS, &[NUMBER_ID, OTHER_NUMBER_ID]).await?;

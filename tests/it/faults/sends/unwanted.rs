@@ -1,4 +1,4 @@
-//! What was wanted when it was asked for, and is not when it could go: the customer said stop, or it is yesterday's. 22 and 29.
+//! What was wanted when it was asked for, and is not when it could go: the customer said stop, or it is yesterday's. 22, 29.
 
 use anyhow::{Context, ensure};
 use serde_json::{Value, json};
@@ -12,16 +12,16 @@ use crate::outbound::NUMBER_ID;
 use crate::sending::requests::broker::Tool;
 
 /// What each customer gets, one after the other.
-pub(super) const NOTICES: usize = 3;
+pub(super) const NOTICES: usize = 2;
 
 /// A paced queue of notices to everybody.
 pub(super) async fn queued(fault: &'static str, customers: usize) -> anyhow::Result<Desk> {
     let set = |config: &mut waypost_sandbox::PlatformConfig| config.limits.messaging = None;
-    let with = |deployment: crate::deployment::Deployment| deployment.set("sender.rate_per_second", "15");
+    let with = |deployment: crate::deployment::Deployment| deployment.set("sender.rate_per_second", "8");
     let mut desk = Desk::open(fault, customers, set, with).await?;
     desk.they_write(0..1, &[NUMBER_ID]).await?; // the number is known, and lists its templates
     for part in 0..NOTICES {
-        desk.ask_all((0..customers).map(|n| Asking::new(format!("t{n}-{part}"), n, What::Template))).await?;
+        desk.ask_at_once((0..customers).map(|n| Asking::new(format!("t{n}-{part}"), n, What::Template))).await?;
     }
     Ok(desk)
 }
@@ -31,15 +31,14 @@ async fn fault_22_opt_out_while_queued() -> anyhow::Result<()> {
     let scale = Scale::from_env();
     let (customers, leave) = scale.pick((30, 8), (300, 80));
     let mut desk = queued("22 opt-out while queued", customers).await?;
-    // The last in the queue, and some who have had something.
     for n in (0..leave).map(|n| if n % 2 == 0 { customers - 1 - n } else { n }) {
-        desk.withdraw(n)?;
+        desk.withdraw(n).await?;
         desk.ask_all([Asking::new(format!("after{n}"), n, What::Template)]).await?;
     }
     let (_, ledger) = desk.finish().await?;
     let of = |state: SendState| ledger.sends.rows.iter().filter(move |row| row.state == state);
     let refused = of(SendState::Refused).count();
-    ensure!(refused > leave && of(SendState::Read).count() > customers, "{refused} were refused");
+    ensure!(refused > leave && of(SendState::Read).count() > customers / 2, "{refused} were refused");
     let rules: Vec<&str> = of(SendState::Refused).filter_map(|row| row.rule.as_deref()).collect();
     ensure!(rules.iter().all(|rule| *rule == "stopped") && rules.len() == refused, "{rules:?}");
     Ok(())
@@ -67,8 +66,7 @@ async fn fault_29_old_requests_replayed() -> anyhow::Result<()> {
     let all = i64::try_from(asked.len())?;
     desk.until_count("they are parked", "SELECT count(*) FROM parked", all).await;
     // So that nobody waits for a day: they were parked as long ago as that.
-    let day = "UPDATE parked SET parked_at = parked_at - 90000000 WHERE message_id IN \
-               (SELECT message_id FROM parked WHERE convert_from(body, 'UTF8') LIKE '%\"old%')";
+    let day = "UPDATE parked SET parked_at = parked_at - 90000000 WHERE convert_from(body, 'UTF8') LIKE '%\"old%'";
     desk.journal.run(day).await?;
 
     // They are customers by now, and have written. One takes everything back, which forbids no answer.

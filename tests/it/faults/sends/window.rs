@@ -65,8 +65,8 @@ struct Case {
     is_answered: bool,
 }
 
-/// Meta's clock is ten minutes ahead of ours, within the minute that we keep off, and ten minutes behind. Who wrote just now is
-/// answered in each case; of who wrote a day ago the window is not taken for longer than it is.
+/// Meta's clock is ten minutes ahead of ours, within the minute that we keep off, and ten minutes behind. Who wrote just
+/// now is answered in each case; of who wrote a day ago the window is not taken for longer than it is.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn fault_17_clocks_differ() -> anyhow::Result<()> {
     const CUSTOMERS: usize = 8;
@@ -111,8 +111,8 @@ async fn fault_17_clocks_differ() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A clock that is further behind than we keep off takes a window for open that has ended: then Meta's word ends it, and the next
-/// answer is not even tried.
+/// A clock that is further behind than we keep off takes a window for open that has ended: then Meta's word ends it, and the
+/// next answer is not even tried.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn metas_word_ends_a_window_that_our_clock_keeps_open() -> anyhow::Result<()> {
     let mut desk = Desk::open("17 our clock is behind", 1, |_| {}, |deployment| deployment).await?;
