@@ -252,7 +252,8 @@ fn a_clock_is_wrong_by_what_it_surely_is() {
 
 #[test]
 fn a_version_ends_and_another_answers() {
-    let cases: [(&str, Option<&str>, i64, Option<(Level, &str)>); 8] = [
+    type Want = Option<(Level, &'static str)>;
+    let cases: [(&str, Option<&str>, i64, Want); 8] = [
         ("v23.0", Some("v23.0"), 0, None),
         ("v23.0", None, 0, None),
         ("v21.0", Some("v21.0"), 0, Some((Level::Warn, "v21.0 ends on 2027-01-21, in 52 days"))),
