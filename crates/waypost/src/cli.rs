@@ -17,6 +17,7 @@ use waypost_domain::TeamName;
 use waypost_domain::phone::{self, PhoneError};
 
 use crate::process::Component;
+use crate::process::ingress::webhook_url;
 use sandbox::SandboxArgs;
 
 /// What `--version` says; `-V` says the version alone.
@@ -226,14 +227,6 @@ pub(crate) struct DoctorArgs {
     /// Print JSON: findings (level, check, subject, found, remedy), and how many are ok, warn, bad
     #[arg(long)]
     pub(crate) json: bool,
-}
-
-/// An address that webhooks can come to.
-pub(crate) fn webhook_url(text: &str) -> Result<Url, &'static str> {
-    let expected = "must be an address such as https://example.com/webhook";
-    let url = Url::parse(text).map_err(|_| expected)?;
-    let is_address = matches!(url.scheme(), "http" | "https") && url.has_host() && url.username().is_empty();
-    if is_address { Ok(url) } else { Err(expected) }
 }
 
 #[derive(Debug, Subcommand)]

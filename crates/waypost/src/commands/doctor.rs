@@ -26,11 +26,11 @@ pub(crate) async fn run(args: DoctorArgs) -> Result<(), Failure> {
     for warning in &config.warnings {
         output::note(&format!("warning: {warning}"));
     }
-    let shaker = Shaker::new(args.ca.as_deref())?;
+    let shaker = Shaker::new(args.ca.as_deref(), config.graph.plain_http)?;
     let configured = config.ingress.public_url();
     let configured = configured.map_err(|problem| Failure::config(format!("ingress.public_url: {problem}")))?;
     let url = args.callback.or(configured);
     let ours = Ours { url, handshake: None, through_d360: ask::is_through_d360(&config) };
-    let facts = ask::ask(&config, ours, &shaker).await;
+    let facts = Box::pin(ask::ask(&config, ours, &shaker)).await;
     report::show(&judge::findings(&facts), args.json)
 }

@@ -15,7 +15,6 @@ use super::Process;
 use super::config::value::{Secret, one_or_many};
 use super::ending::Tasks;
 use super::section::{Problems, millis, section};
-use crate::cli::webhook_url;
 use waypost_cli::Failure;
 
 section! {
@@ -118,6 +117,14 @@ impl IngressSection {
             (None, None) => SecretSource::Inline(SecretString::from(String::new())),
         }
     }
+}
+
+/// An address that webhooks can come to.
+pub(crate) fn webhook_url(text: &str) -> Result<Url, &'static str> {
+    let expected = "must be an address such as https://example.com/webhook";
+    let url = Url::parse(text).map_err(|_| expected)?;
+    let is_address = matches!(url.scheme(), "http" | "https") && url.has_host() && url.username().is_empty();
+    if is_address { Ok(url) } else { Err(expected) }
 }
 
 impl Config {

@@ -249,11 +249,11 @@ impl Meta {
         NumberFacts { name: known.name.clone(), number, profile }
     }
 
-    async fn account(&self, id: &String) -> AccountFacts {
+    async fn account(&self, id: &str) -> AccountFacts {
         let apps = async { Ok(self.question(self.api.subscribed_apps(id)).await?.items) };
         let (account, verification, apps) =
             tokio::join!(self.question(self.api.account(id)), self.question(self.api.business_verification(id)), apps);
-        AccountFacts { id: id.clone(), account, verification, apps }
+        AccountFacts { id: id.to_owned(), account, verification, apps }
     }
 }
 

@@ -31,18 +31,23 @@ pub(crate) enum Handshake {
 }
 
 /// Who shakes hands.
-pub(super) struct Shaker(Client);
+pub(super) struct Shaker {
+    client: Client,
+    /// Of a sandbox on a network of its own.
+    allow_plain: bool,
+}
 
 impl Shaker {
     /// `ca`: who signed our certificate, where the system does not know them.
-    pub(super) fn new(ca: Option<&Path>) -> Result<Self, Failure> {
+    pub(super) fn new(ca: Option<&Path>, allow_plain: bool) -> Result<Self, Failure> {
         // Meta follows none either.
         let builder = Client::builder().timeout(TIMEOUT).redirect(redirect::Policy::none());
-        with_authorities(builder, ca)?.build().map(Self).map_err(Failure::failed)
+        let client = with_authorities(builder, ca)?.build().map_err(Failure::failed)?;
+        Ok(Self { client, allow_plain })
     }
 
     pub(super) async fn shake(&self, url: &Url, token: &SecretSource) -> Handshake {
-        if url.scheme() != "https" && !is_here(url) {
+        if url.scheme() != "https" && !is_here(url) && !self.allow_plain {
             return Handshake::Plain;
         }
         let token = match read(token) {
@@ -67,7 +72,7 @@ impl Shaker {
 
     /// Of a body that is longer than `most` only so much that one sees it.
     async fn ask(&self, url: Url, most: usize) -> Result<(u16, Vec<u8>), reqwest::Error> {
-        let mut response = self.0.get(url).send().await?;
+        let mut response = self.client.get(url).send().await?;
         let (status, mut body) = (response.status().as_u16(), Vec::new());
         while body.len() <= most
             && let Some(chunk) = response.chunk().await?
@@ -93,6 +98,6 @@ fn read(token: &SecretSource) -> Result<SecretString, String> {
 }
 
 /// Whether it is on this machine.
-pub(super) fn is_here(url: &Url) -> bool {
+fn is_here(url: &Url) -> bool {
     url.host_str().is_some_and(|host| host == "localhost" || host.starts_with("127.") || host == "[::1]")
 }

@@ -105,8 +105,9 @@ fn of_health(subject: &Subject, health: Option<&Health>, kinds: &[&str], hidden:
         findings.push(subject.at(level(&health.can_send), Check::Health, found, "look into WhatsApp Manager"));
     }
     if findings.is_empty() {
-        findings
-            .push(subject.ok(Check::Health, format!("messages can be sent, by {}", kinds.join(", ").to_lowercase())));
+        let names: Vec<String> = kinds.iter().map(|kind| named(kind)).collect();
+        let found = format!("nothing stands in the way of messages: {}", names.join(", "));
+        findings.push(subject.ok(Check::Health, found));
     }
     findings
 }
@@ -116,7 +117,7 @@ fn of_entity(subject: &Subject, entity: &HealthEntity, hidden: &Hidden) -> Vec<F
     if *can == CanSend::Available && entity.errors.is_empty() {
         return Vec::new();
     }
-    let of = entity.kind.to_lowercase().replace('_', " ");
+    let of = named(&entity.kind);
     let plain = |text: &Option<String>| text.as_deref().map(|text| hidden.without(text)).unwrap_or_default();
     let line = |error: &HealthError| {
         let code = error.code.map(|code| format!(" (code {code})")).unwrap_or_default();
@@ -131,6 +132,14 @@ fn of_entity(subject: &Subject, entity: &HealthEntity, hidden: &Hidden) -> Vec<F
         return vec![subject.at(level(can), Check::Health, found, "look into WhatsApp Manager")];
     }
     entity.errors.iter().map(line).collect()
+}
+
+/// In our words.
+fn named(kind: &str) -> String {
+    match kind {
+        "WABA" => "account".to_owned(),
+        other => other.to_lowercase().replace('_', " "),
+    }
 }
 
 fn word(can: &CanSend) -> String {

@@ -9,6 +9,8 @@ use crate::output;
 
 /// Between what stands side by side.
 const GAP: &str = "  ";
+/// Between what was found and what to do.
+const REMEDY: &str = " → ";
 /// The longest word for how bad something is.
 const LEVEL_WIDTH: usize = 4;
 
@@ -49,7 +51,7 @@ fn lines(findings: &[Finding], screen: &Screen) -> Vec<String> {
     let indent = LEVEL_WIDTH + GAP.len() + subject_width + GAP.len();
     let lines = findings.iter().flat_map(|finding| {
         let Finding { level, check, subject, found, remedy } = finding;
-        let remedy = remedy.as_deref().map(|remedy| format!("; {remedy}")).unwrap_or_default();
+        let remedy = remedy.as_deref().map(|remedy| format!("{REMEDY}{remedy}")).unwrap_or_default();
         let mut lines = screen.wrapped(&format!("{}: {found}{remedy}", check.name()), indent);
         if let Some(first) = lines.first_mut() {
             let level = screen.verdict(&format!("{:<LEVEL_WIDTH$}", level.name()));
@@ -81,7 +83,7 @@ mod tests {
         let main = Subject::Number("main".to_owned());
         let findings =
             [Subject::App.ok(Check::Token, "good"), main.bad(Check::Quality, "rated:\u{1b} RED", "stop\ncampaigns")];
-        let want = ["ok    app           token: good", "bad   numbers/main  quality: rated:  RED; stop campaigns"];
+        let want = ["ok    app           token: good", "bad   numbers/main  quality: rated:  RED → stop campaigns"];
         assert_eq!(lines(&findings, &Screen::default()), want);
         assert_eq!(summary(&findings), "1 bad, 0 to look at, 1 ok");
         let json = json!({"findings": [

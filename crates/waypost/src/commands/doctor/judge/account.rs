@@ -34,10 +34,10 @@ pub(super) fn findings(facts: &AccountFacts, hidden: &Hidden) -> Vec<Finding> {
         Err(not_asked) => return vec![unanswered(&subject, Level::Bad, Check::Known, not_asked)],
     };
     let mut findings = of_health(&subject, account.health.as_ref(), &["WABA", "BUSINESS", "APP"], hidden);
-    findings.push(judged(&subject, Check::Review, "review", account.review_status.as_deref(), &REVIEW));
+    findings.push(judged(&subject, Check::Review, "", account.review_status.as_deref(), &REVIEW));
     findings.push(payment(&subject, account));
     findings.push(match &facts.verification {
-        Ok(word) => judged(&subject, Check::Verification, "business", word.as_deref(), &VERIFICATION),
+        Ok(word) => judged(&subject, Check::Verification, "business: ", word.as_deref(), &VERIFICATION),
         Err(not_asked) => unanswered(&subject, Level::Warn, Check::Verification, not_asked),
     });
     findings

@@ -71,10 +71,10 @@ pub(super) fn findings(ours: &Ours, meta: &MetaFacts, facts: &NumberFacts, hidde
         Ok(number) => number,
         Err(not_asked) => return vec![unanswered(&subject, Level::Bad, Check::Known, not_asked)],
     };
-    let mut findings = vec![judged(&subject, Check::Status, "status", number.status.as_deref(), &STATUS)];
+    let mut findings = vec![judged(&subject, Check::Status, "", number.status.as_deref(), &STATUS)];
     // Account, business and app have their own lines, once.
     findings.extend(of_health(&subject, number.health.as_ref(), &["PHONE_NUMBER"], hidden));
-    findings.push(judged(&subject, Check::Quality, "rated", number.quality_rating.as_deref(), &QUALITY));
+    findings.push(judged(&subject, Check::Quality, "", number.quality_rating.as_deref(), &QUALITY));
     findings.push(limits(&subject, number));
     findings.extend(mode(&subject, number));
     findings.push(display_name(&subject, number));
@@ -92,7 +92,7 @@ fn limits(subject: &Subject, number: &Number) -> Finding {
         None => "throughput not told".to_owned(),
     };
     let tier = number.messaging_limit.as_deref().map(|tier| tier.trim_start_matches("TIER_").to_uppercase());
-    let found = |customers: &str| format!("{customers} a day outside windows, of the whole portfolio; {per_second}");
+    let found = |customers: &str| format!("{customers} a day outside windows (of the whole portfolio), {per_second}");
     match tier.as_deref() {
         Some("250") => subject.warn(
             Check::Limits,
@@ -101,15 +101,15 @@ fn limits(subject: &Subject, number: &Number) -> Finding {
         ),
         Some("UNLIMITED") => subject.ok(Check::Limits, found("any number of customers")),
         Some("UNTIERED") | None => {
-            subject.warn(Check::Limits, format!("no messaging limit is told yet; {per_second}"), MANAGER)
+            subject.warn(Check::Limits, format!("no messaging limit is told yet, {per_second}"), MANAGER)
         }
         Some(tier) => subject.ok(Check::Limits, found(&format!("{tier} customers"))),
     }
 }
 
 fn mode(subject: &Subject, number: &Number) -> Vec<Finding> {
-    let mode = judged(subject, Check::Mode, "mode", number.account_mode.as_deref(), &MODE);
-    let platform = judged(subject, Check::Mode, "platform", number.platform.as_deref(), &PLATFORM);
+    let mode = judged(subject, Check::Mode, "", number.account_mode.as_deref(), &MODE);
+    let platform = judged(subject, Check::Mode, "", number.platform.as_deref(), &PLATFORM);
     if mode.level == Level::Ok && platform.level == Level::Ok {
         return vec![subject.ok(Check::Mode, "it is live, in the Cloud API")];
     }
@@ -118,7 +118,7 @@ fn mode(subject: &Subject, number: &Number) -> Vec<Finding> {
 
 fn display_name(subject: &Subject, number: &Number) -> Finding {
     let name = number.verified_name.as_deref().unwrap_or_default();
-    judged(subject, Check::DisplayName, &format!("\"{name}\""), number.name_status.as_deref(), &NAME)
+    judged(subject, Check::DisplayName, &format!("\"{name}\": "), number.name_status.as_deref(), &NAME)
 }
 
 /// The code that was sent to show that the number is ours ends some days later, which is nothing once it is connected.
@@ -131,7 +131,7 @@ fn code(subject: &Subject, number: &Number) -> Finding {
             let remedy = "verify it by a new code that Meta sends, then register it";
             subject.bad(Check::Verification, "number: EXPIRED, and it is not connected", remedy)
         }
-        (said, _) => judged(subject, Check::Verification, "number", said, &CODE),
+        (said, _) => judged(subject, Check::Verification, "number: ", said, &CODE),
     }
 }
 

@@ -1,12 +1,14 @@
 //! Each judgement: an installation with which everything is well, one thing in it otherwise, and the lines that differ.
 
+mod addresses;
+mod things;
+
 use jiff::civil::Date;
 use reqwest::Url;
 use waypost_cloud_api::answer::{
     Account, AppSubscription, BusinessProfile, CanSend, Expiry, GranularScope, Health, HealthEntity, HealthError,
     Number, SubscribedApp, TokenInfo, WebhookAddresses,
 };
-use waypost_cloud_api::webhook::AccountNews;
 use waypost_graph_client::AnswerHead;
 
 use super::webhooks::{OPTIONAL, USED};
@@ -250,7 +252,8 @@ fn a_clock_is_wrong_by_what_it_surely_is() {
 
 #[test]
 fn a_version_ends_and_another_answers() {
-    let cases: [(&str, Option<&str>, i64, Option<(Level, &str)>); 8] = [
+    type Want = Option<(Level, &'static str)>;
+    let cases: [(&str, Option<&str>, i64, Want); 8] = [
         ("v23.0", Some("v23.0"), 0, None),
         ("v23.0", None, 0, None),
         ("v21.0", Some("v21.0"), 0, Some((Level::Warn, "v21.0 ends on 2027-01-21, in 52 days"))),
@@ -292,207 +295,6 @@ fn a_token_is_good_for_a_while_and_for_what_it_is_needed_for() {
             (Level::Bad, "app", "token", "it is gone"),
             (Level::Warn, "accounts/9", "subscription", "which is ours is not known"),
         ],
-    );
-}
-
-#[test]
-fn webhooks_come_to_us() {
-    let app = |change: fn(&mut AppSubscription)| {
-        move |meta: &mut MetaFacts| change(meta.app.as_mut().unwrap().as_mut().unwrap())
-    };
-    let elsewhere = app(|app| app.callback_url = text(ELSEWHERE));
-    let words =
-        "the app's webhooks go to https://elsewhere.example/hook?…, and not to ours, https://wa.example/webhook";
-    check_meta(elsewhere, &[(Level::Bad, "app", "callback", words)]);
-    check_meta(app(|app| app.callback_url = text("https://WA.example:443/webhook/")), &[]);
-    check_meta(app(|app| app.is_active = false), &[(Level::Bad, "app", "callback", "switched")]);
-    check_meta(
-        |meta| {
-            meta.app = Ok(None);
-            meta.numbers[0].number.as_mut().unwrap().webhooks = WebhookAddresses::default();
-        },
-        &[(Level::Bad, "app", "callback", "no callback URL"), (Level::Bad, "app", "fields", "subscribed to nothing")],
-    );
-    // A number says it, too.
-    check_meta(|meta| meta.app = Err(gone()), &[(Level::Warn, "app", "fields", "it is gone")]);
-    check(
-        |facts| facts.ours.url = None,
-        &[(Level::Warn, "app", "callback", "whether that is this Waypost is not known")],
-    );
-}
-
-#[test]
-fn an_override_is_ours_or_takes_messages_away() {
-    let account = |url: &'static str| {
-        move |meta: &mut MetaFacts| {
-            meta.accounts[0].apps.as_mut().unwrap()[0].override_callback_uri = text(url);
-            meta.numbers[0].number.as_mut().unwrap().webhooks.of_account = text(url);
-        }
-    };
-    check_meta(account(OURS), &[]);
-    check_meta(
-        account(ELSEWHERE),
-        &[
-            (Level::Bad, "accounts/9", "callback", "by an override of the account"),
-            (Level::Bad, "numbers/main", "callback", "by an override of its account"),
-        ],
-    );
-    let of_number = |number: &mut Number| number.webhooks.of_number = text(ELSEWHERE);
-    check_number(of_number, Level::Bad, "callback", "by an override of the number, messages go to https://elsewhere");
-}
-
-#[test]
-fn an_account_that_the_app_does_not_follow_is_bad() {
-    let apps = |change: fn(&mut Vec<SubscribedApp>)| {
-        move |meta: &mut MetaFacts| change(meta.accounts[0].apps.as_mut().unwrap())
-    };
-    let want = |words| [(Level::Bad, "accounts/9", "subscription", words)];
-    check_meta(apps(Vec::clear), &want("our app does not get its webhooks"));
-    check_meta(apps(|apps| apps[0].id = text("8")), &want("(1 other apps do)"));
-    check_meta(
-        |meta| meta.accounts[0].apps = Err(gone()),
-        &[(Level::Warn, "accounts/9", "subscription", "it is gone")],
-    );
-}
-
-#[test]
-fn each_field_that_is_used_is_missed() {
-    let without = |name: &'static str| {
-        move |meta: &mut MetaFacts| meta.app.as_mut().unwrap().as_mut().unwrap().fields.retain(|field| field != name)
-    };
-    check_meta(without("messages"), &[(Level::Bad, "app", "fields", "neither messages nor statuses come")]);
-    for (names, lost) in USED {
-        check_meta(without(names[0]), &[(Level::Warn, "app", "fields", lost)]);
-    }
-    for (name, _) in OPTIONAL {
-        check_meta(without(name), &[]);
-    }
-}
-
-/// What is made something of here is in the list, and nothing else.
-#[test]
-fn the_fields_that_are_used_are_those_that_are_read() {
-    let mut listed: Vec<&str> = USED.iter().flat_map(|(names, _)| names.iter().copied()).collect();
-    let mut read = AccountNews::FIELDS.to_vec();
-    listed.sort_unstable();
-    read.sort_unstable();
-    assert_eq!(listed, read);
-}
-
-#[test]
-fn what_stands_in_the_way_of_messages_is_told_with_its_code() {
-    let hinder = |health: &mut Option<Health>, kind: &str, can_send: CanSend| {
-        let health = health.as_mut().unwrap();
-        health.can_send = can_send.clone();
-        let entity = health.entities.iter_mut().find(|entity| entity.kind == kind).unwrap();
-        entity.can_send = can_send;
-        entity.errors = vec![HealthError {
-            code: Some(141_006),
-            description: text("+1 (555) 078-3881 has\nno way to pay, asset 555078388"),
-            possible_solution: text("Call 0555 078 3881"),
-        }];
-    };
-    check_number(
-        |number| hinder(&mut number.health, "PHONE_NUMBER", CanSend::Blocked),
-        Level::Bad,
-        "health",
-        "sending is blocked, for the phone number: +… has no way to pay, asset 555078388 (code 141006)",
-    );
-    // The account's own line says it, once.
-    check_meta(|meta| hinder(&mut meta.numbers[0].number.as_mut().unwrap().health, "BUSINESS", CanSend::Blocked), &[]);
-    check_account(
-        |account| hinder(&mut account.health, "BUSINESS", CanSend::Limited),
-        Level::Warn,
-        "health",
-        "sending is limited, for the business",
-    );
-    check_account(|account| account.health = None, Level::Warn, "health", "does not say");
-    let unexplained = |account: &mut Account| account.health.as_mut().unwrap().can_send = CanSend::Blocked;
-    check_account(unexplained, Level::Bad, "health", "blocked, and not why");
-}
-
-#[test]
-fn an_account_is_approved_pays_and_is_verified() {
-    check_account(|account| account.review_status = text("REJECTED"), Level::Bad, "review", "REJECTED");
-    check_account(|account| account.review_status = text("PENDING"), Level::Warn, "review", "PENDING");
-    check_account(|account| account.primary_funding_id = None, Level::Warn, "payment", "131042");
-    let verified = |word: Asked<Option<String>>| move |meta: &mut MetaFacts| meta.accounts[0].verification = word;
-    let want = |words| [(Level::Warn, "accounts/9", "verification", words)];
-    check_meta(verified(Ok(text("not_verified"))), &want("not_verified"));
-    check_meta(verified(Ok(None)), &want("does not say"));
-    check_meta(verified(Err(gone())), &want("it is gone"));
-    check_meta(|meta| meta.accounts[0].account = Err(gone()), &[(Level::Bad, "accounts/9", "known", "it is gone")]);
-}
-
-#[test]
-fn a_number_is_judged_word_by_word() {
-    type Change = fn(&mut Number);
-    let cases: [(Change, Level, &str, &str); 21] = [
-        (|number| number.status = text("BANNED"), Level::Bad, "status", "BANNED"),
-        (|number| number.status = text("FLAGGED"), Level::Warn, "status", "FLAGGED"),
-        (|number| number.status = text("SLEEPING"), Level::Warn, "status", "SLEEPING, which is not known here"),
-        (|number| number.status = None, Level::Warn, "status", "does not say"),
-        (|number| number.quality_rating = text("YELLOW"), Level::Warn, "quality", "YELLOW"),
-        (|number| number.quality_rating = text("RED"), Level::Bad, "quality", "RED"),
-        (|number| number.messaging_limit = text("TIER_250"), Level::Warn, "limits", "250 customers a day"),
-        (|number| number.messaging_limit = None, Level::Warn, "limits", "no messaging limit is told"),
-        (|number| number.account_mode = text("SANDBOX"), Level::Warn, "mode", "SANDBOX"),
-        (|number| number.platform = text("ON_PREMISE"), Level::Bad, "mode", "ON_PREMISE"),
-        (|number| number.name_status = text("DECLINED"), Level::Bad, "display-name", "\"Sample\": DECLINED"),
-        (|number| number.name_status = text("PENDING_REVIEW"), Level::Warn, "display-name", "PENDING_REVIEW"),
-        (|number| number.name_status = text("EXPIRED"), Level::Bad, "display-name", "EXPIRED"),
-        (|number| number.name_status = text("NONE"), Level::Warn, "display-name", "NONE"),
-        (|number| number.code_verification_status = text("NOT_VERIFIED"), Level::Warn, "verification", "NOT_VERIFIED"),
-        (|number| number.status = text("RESTRICTED"), Level::Bad, "status", "RESTRICTED"),
-        (|number| number.status = text("PENDING"), Level::Bad, "status", "PENDING"),
-        (|number| number.status = text("RATE_LIMITED"), Level::Warn, "status", "RATE_LIMITED"),
-        (|number| number.quality_rating = text("PURPLE"), Level::Warn, "quality", "PURPLE"),
-        (|number| number.account_mode = None, Level::Warn, "mode", "does not say"),
-        (|number| number.messaging_limit = text("UNTIERED"), Level::Warn, "limits", "no messaging limit is told"),
-    ];
-    for (change, level, name, words) in cases {
-        check_number(change, level, name, words);
-    }
-    check_meta(|meta| meta.numbers[0].number.as_mut().unwrap().code_verification_status = text("EXPIRED"), &[]);
-    check_meta(
-        |meta| {
-            let number = meta.numbers[0].number.as_mut().unwrap();
-            (number.status, number.code_verification_status) = (text("DISCONNECTED"), text("EXPIRED"));
-        },
-        &[
-            (Level::Bad, "numbers/main", "status", "DISCONNECTED"),
-            (Level::Bad, "numbers/main", "verification", "EXPIRED"),
-        ],
-    );
-    for tier in ["TIER_2K", "TIER_100K", "TIER_UNLIMITED", "tier_1k"] {
-        check_meta(|meta| meta.numbers[0].number.as_mut().unwrap().messaging_limit = text(tier), &[]);
-    }
-}
-
-#[test]
-fn a_number_has_a_profile_and_is_known() {
-    let profile = |meta: &mut MetaFacts| {
-        meta.numbers[0].profile = Ok(BusinessProfile { about: text(" "), ..BusinessProfile::default() })
-    };
-    check_meta(profile, &[(Level::Warn, "numbers/main", "profile", "about and description not filled in")]);
-    let want = [(Level::Warn, "numbers/main", "profile", "it is gone")];
-    check_meta(|meta| meta.numbers[0].profile = Err(gone()), &want);
-    let want = [(Level::Bad, "numbers/main", "known", "it is gone")];
-    check_meta(|meta| meta.numbers[0].number = Err(gone()), &want);
-    check_meta(|meta| meta.no_numbers = Some(gone()), &[(Level::Bad, "meta", "known", "it is gone")]);
-}
-
-/// Webhooks of 360dialog, and a token of Meta's: what is the app's is not looked at.
-#[test]
-fn webhooks_of_360dialog_are_nobodys_here() {
-    check(
-        |facts| {
-            facts.ours = Ours { url: None, handshake: None, through_d360: true };
-            let meta = facts.meta.as_mut().unwrap();
-            (meta.app, meta.accounts[0].apps) = (Err(gone()), Err(gone()));
-            meta.numbers[0].number.as_mut().unwrap().webhooks.of_number = text(ELSEWHERE);
-        },
-        &[],
     );
 }
 

@@ -107,14 +107,14 @@ fn placed(ours: &Ours, subject: &Subject, what: &str, url: &str, remedy: &str) -
 pub(super) fn fields(app: &AppSubscription) -> Vec<Finding> {
     let (subject, check) = (Subject::App, Check::Fields);
     let has = |name: &str| app.fields.iter().any(|field| field == name);
-    let subscribe = |name: &str| format!("subscribe the app to {name}, {DASHBOARD}");
+    let subscribe = format!("subscribe the app to it, {DASHBOARD}");
     let mut findings = Vec::new();
     if !has("messages") {
         let found = "messages is not subscribed to: neither messages nor statuses come";
-        findings.push(subject.bad(check, found, subscribe("messages")));
+        findings.push(subject.bad(check, found, &subscribe));
     }
     for (names, lost) in USED.iter().filter(|(names, _)| !names.iter().any(|name| has(name))) {
-        findings.push(subject.warn(check, format!("{} is not subscribed to: {lost}", names[0]), subscribe(names[0])));
+        findings.push(subject.warn(check, format!("{} is not subscribed to: {lost}", names[0]), &subscribe));
     }
     if findings.is_empty() {
         let without: Vec<String> = OPTIONAL

@@ -23,15 +23,15 @@ pub(super) const fn bad(word: &'static str, means: &'static str, remedy: &'stati
     Word { word, level: Level::Bad, means, remedy }
 }
 
-/// What a word comes to. Meta adds some: what the table lacks is shown, and somebody should look.
+/// What a word comes to; `of` stands before it. Meta adds some: what the table lacks is shown, and somebody should look.
 pub(super) fn judged(subject: &Subject, check: Check, of: &str, said: Option<&str>, words: &[Word]) -> Finding {
     const LOOK: &str = "look into WhatsApp Manager";
     let Some(said) = said.filter(|word| !word.is_empty()) else {
-        return subject.warn(check, format!("{of}: Meta does not say"), LOOK);
+        return subject.warn(check, format!("{of}Meta does not say"), LOOK);
     };
     match words.iter().find(|word| word.word.eq_ignore_ascii_case(said)) {
-        Some(word) if word.means.is_empty() => subject.at(word.level, check, format!("{of}: {said}"), word.remedy),
-        Some(word) => subject.at(word.level, check, format!("{of}: {said}, {}", word.means), word.remedy),
-        None => subject.warn(check, format!("{of}: Meta says {said}, which is not known here"), LOOK),
+        Some(word) if word.means.is_empty() => subject.at(word.level, check, format!("{of}{said}"), word.remedy),
+        Some(word) => subject.at(word.level, check, format!("{of}{said}, {}", word.means), word.remedy),
+        None => subject.warn(check, format!("{of}Meta says {said}, which is not known here"), LOOK),
     }
 }
