@@ -162,8 +162,9 @@ async fn a_window_that_closed_unseen_is_closed_for_us_too() -> anyhow::Result<()
     ensure!(scene.send(&["It comes today"], "one")?, "for us it is open");
     let failed = scene.until("one", "MESSAGE_STATE_FAILED").await;
     ensure!(failed.to_string().contains("63016"), "{failed}");
-    ensure!(!scene.send(&["It comes today"], "two")?, "it is closed");
-    ensure!(scene.taken("two") == 0);
+    ensure!(scene.send(&["It comes today"], "two")?, "it is kept");
+    let refused = scene.until("two", "MESSAGE_STATE_REFUSED").await;
+    ensure!(refused.to_string().contains("window_closed") && scene.taken("two") == 0, "{refused}");
 
     let granted = scene.outbound.run(&["consent", "grant", CUSTOMER])?;
     ensure!(granted.status.success(), "{granted:?}");

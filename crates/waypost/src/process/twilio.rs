@@ -12,7 +12,7 @@ use waypost_domain::phone;
 use waypost_graph_client::{ByNumber, GraphApi, HttpConfig, Messenger, Twilio, TwilioConfig};
 use waypost_ingress::SecretSource;
 
-use super::config::value::{one_or_many, string_map};
+use super::config::value::{one_or_many, scalar, string_map};
 use super::section::{Problems, section};
 use super::{Component, Config};
 use waypost_cli::Failure;
@@ -34,6 +34,7 @@ section! {
         /// The path at which it arrives here.
         webhook_path: String = "/webhook/twilio".to_owned(),
         /// Meta's id of the WhatsApp Business Account behind the numbers, whose templates Meta lists to `graph.token_file`. Where it is empty the account is `account_sid`, and has no templates.
+        #[serde(deserialize_with = "scalar")]
         waba_id: String = String::new(),
         /// What every address of the API begins with; without TLS only on this machine, unless `twilio.plain_http`.
         base_url: String = "https://api.twilio.com".to_owned(),

@@ -67,6 +67,7 @@ fn numbers_at_twilio_are_checked_and_need_nothing_of_metas() {
         assert_eq!(keys, want, "{more}: {found:?}");
     };
     check("[ingress]\napp_secrets='s'\nverify_token='v'\n", &["twilio.numbers"]);
+    check(&format!("waba_id=102290129340398\n{numbers}"), &[]);
     check("[twilio.numbers]\ntw='x'\n", &["twilio.numbers.tw"]);
     check("[twilio.numbers]\na='15550199'\nb='+15550199'\n", &["twilio.numbers.b"]);
     check(&format!("webhook_path='/webhook'\n{numbers}"), &["twilio.webhook_path"]);

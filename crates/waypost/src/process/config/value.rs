@@ -61,7 +61,8 @@ enum Scalar {
     Bool(bool),
 }
 
-fn scalar<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+/// Text, whatever it looks like.
+pub(crate) fn scalar<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     Ok(Scalar::deserialize(deserializer)?.into_text())
 }
 
