@@ -1,5 +1,7 @@
 //! What Twilio posts, told as Meta would: every kind of message and status, and what is not WhatsApp's; and who signed it.
 
+#![allow(clippy::unwrap_used, reason = "a test")]
+
 use serde_json::{Value, json};
 use waypost_cloud_api::twilio::OurNumbers;
 use waypost_cloud_api::twilio::address::PublicAddress;
