@@ -48,8 +48,8 @@ impl Scene {
         let twilio = TwilioStandIn::start(settings).await?;
         let token_file = outbound.deployment.folder.path().join("twilio-token");
         std::fs::write(&token_file, AUTH_TOKEN)?;
-        let Outbound { deployment, platform } = outbound;
-        let deployment = deployment
+        let deployment = outbound
+            .deployment
             .set("twilio.account_sid", "AC1")
             .set("twilio.auth_token_file", &token_file.display().to_string())
             .set("twilio.webhook_url", &format!("{webhook_url}#rc=5"))
@@ -57,7 +57,7 @@ impl Scene {
             .set("twilio.waba_id", WABA)
             .set("twilio.numbers.tw-support", "15550199")
             .set("twilio.templates.offer/en", "HX1");
-        Ok(Self { outbound: Outbound { deployment, platform }, twilio })
+        Ok(Self { outbound: Outbound { deployment, ..outbound }, twilio })
     }
 
     /// The customer has written to the number at Twilio, so that they can be answered.

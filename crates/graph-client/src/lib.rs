@@ -19,7 +19,7 @@ mod secret_file;
 pub mod to_wire;
 mod twilio;
 
-pub use by_number::ByNumber;
+pub use by_number::{ByNumber, MediaAtGraph};
 pub use config::{ConfigError, GraphConfig, HttpConfig, ProxyUrl};
 pub use dialog360::{Dialog360, Dialog360Config};
 pub use fault::{CallError, NotSent, Refusal, Unknown};

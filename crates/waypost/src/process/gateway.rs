@@ -6,7 +6,6 @@ use std::sync::Arc;
 use tracing::info;
 use waypost_gateway::requests::queues;
 use waypost_gateway::{Gateway, REQUESTS, Requests, Shared};
-use waypost_graph_client::MediaStore;
 use waypost_live::SendingLive;
 use waypost_live::overview::Work;
 use waypost_ops::State;
@@ -50,7 +49,7 @@ pub(super) async fn beside(process: &Process<'_>, store: &Store, tasks: &mut Tas
         mask,
         sending,
         messenger,
-        media: graph.map(|graph| graph as Arc<dyn MediaStore>),
+        media: process.config.media(graph),
         on_kept: Arc::new(move || wake.now()),
     };
     take_requests(process, shared.clone(), tasks);

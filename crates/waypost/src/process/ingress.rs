@@ -65,8 +65,11 @@ section! {
 }
 
 impl IngressSection {
-    /// `is_for_meta`: Meta's door is needed; else it is there only with an app secret.
+    /// `is_for_meta`: Meta's door is needed; else it is there only with an app secret, and whoever has the handshake's token means
+    /// it to be.
     pub(crate) fn check(&self, is_for_meta: bool, problems: &mut Problems) {
+        let has_token = self.verify_token.is_some() || self.verify_token_file.is_some();
+        let is_for_meta = is_for_meta || has_token;
         let has_secret = !self.app_secrets.is_empty() || !self.app_secrets_file.is_empty();
         problems.require(
             has_secret || !is_for_meta,
@@ -75,7 +78,6 @@ impl IngressSection {
         );
         let no_empty = self.app_secrets.iter().all(|secret| !secret.expose().is_empty());
         problems.require(no_empty, "ingress.app_secrets", "a secret is empty");
-        let has_token = self.verify_token.is_some() || self.verify_token_file.is_some();
         problems.require(
             has_token || !(is_for_meta || has_secret),
             "ingress.verify_token",

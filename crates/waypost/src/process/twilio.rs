@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use reqwest::Url;
 use waypost_cloud_api::twilio::OurNumbers;
 use waypost_cloud_api::twilio::address::PublicAddress;
 use waypost_cloud_api::twilio::message::Sender;
 use waypost_domain::phone;
-use waypost_graph_client::{ByNumber, GraphApi, HttpConfig, Messenger, Twilio, TwilioConfig};
+use waypost_graph_client::{ByNumber, GraphApi, HttpConfig, MediaAtGraph, MediaStore, Messenger, Twilio, TwilioConfig};
 use waypost_ingress::SecretSource;
 
 use super::config::value::{one_or_many, scalar, string_map};
@@ -126,6 +127,13 @@ impl Config {
         if components.contains(&Component::Ingress) {
             let is_path = section.webhook_path.starts_with('/') && section.webhook_path != self.ingress.path;
             problems.require(is_path, "twilio.webhook_path", "must start with / and be another one than ingress.path");
+            // A proxy leaves the path as it is: it is signed.
+            let path = Url::parse(&section.webhook_url).map(|url| url.path() == section.webhook_path);
+            problems.require(
+                !is_path || path.unwrap_or(true),
+                "twilio.webhook_path",
+                "must be the path of twilio.webhook_url",
+            );
             let has_token = !section.webhook_tokens().is_empty();
             problems.require(has_token, "twilio.auth_token_file", "is needed (or twilio.webhook_tokens_file)");
         }
@@ -158,11 +166,21 @@ impl Config {
     /// Whoever carries messages: each number by its own carrier; `None`: there is a token for none.
     pub(super) fn messenger(&self, graph: Option<Arc<GraphApi>>) -> Result<Option<Arc<dyn Messenger>>, Failure> {
         let graph = graph.map(|graph| graph as Arc<dyn Messenger>);
-        let Some(config) = self.twilio_config() else { return Ok(graph) };
-        let ids: Vec<String> = config.senders.keys().cloned().collect();
-        let twilio = Twilio::new(config).map_err(|error| Failure::config(format!("twilio.{error}")))?;
-        let twilio: Arc<dyn Messenger> = Arc::new(twilio);
-        Ok(Some(Arc::new(ByNumber::new(graph).with(ids, &twilio))))
+        let twilio = self.twilio_config().map(Twilio::new).transpose();
+        let twilio = twilio.map_err(|error| Failure::config(format!("twilio.{error}")))?;
+        let twilio = twilio.map(|twilio| Arc::new(twilio) as Arc<dyn Messenger>);
+        if graph.is_none() && twilio.is_none() || !self.twilio.is_used() {
+            return Ok(graph);
+        }
+        // Without a token of Twilio's they wait: Meta knows nothing of them.
+        let ids = self.twilio.numbers.keys().cloned();
+        Ok(Some(Arc::new(ByNumber::new(graph).with(ids, twilio.as_ref()))))
+    }
+
+    /// Where files of messages are; `None`: there is no token for it.
+    pub(super) fn media(&self, graph: Option<Arc<GraphApi>>) -> Option<Arc<dyn MediaStore>> {
+        let elsewhere = self.twilio.numbers.keys().cloned();
+        graph.map(|graph| Arc::new(MediaAtGraph::new(graph, elsewhere)) as Arc<dyn MediaStore>)
     }
 
     /// The Graph API; `None`: there is no token for it.

@@ -19,7 +19,7 @@ pub(super) fn messages(fields: &Fields<'_>, id: Option<&str>, from: &Person) -> 
     if let Some(referral) = referral(fields) {
         first.insert("referral".to_owned(), referral);
     }
-    content(&mut first, fields, files.next());
+    content(&mut first, fields, &mut files);
     let mut messages = vec![first.into()];
     for (at, (kind, file)) in (1..).zip(files) {
         let mut more = Map::new();
@@ -37,7 +37,12 @@ fn who(message: &mut Map<String, Value>, from: &Person) {
     put(message, "from_user_id", from.user_id.as_deref());
 }
 
-fn content(message: &mut Map<String, Value>, fields: &Fields<'_>, file: Option<(&'static str, Map<String, Value>)>) {
+/// What it says, with the first of its files where it is nothing else.
+fn content(
+    message: &mut Map<String, Value>,
+    fields: &Fields<'_>,
+    files: &mut impl Iterator<Item = (&'static str, Map<String, Value>)>,
+) {
     let body = fields.get("Body");
     let (button, button_text) = (fields.get("ButtonPayload"), fields.get("ButtonText"));
     let (kind, content, shown) = if button.is_some() || button_text.is_some() {
@@ -52,7 +57,7 @@ fn content(message: &mut Map<String, Value>, fields: &Fields<'_>, file: Option<(
         let (name, address) = (fields.get("Label"), fields.get("Address"));
         let place = [("latitude", Some(north)), ("longitude", Some(east)), ("name", name), ("address", address)];
         ("location", object(place), name)
-    } else if let Some((kind, mut file)) = file {
+    } else if let Some((kind, mut file)) = files.next() {
         put(&mut file, "caption", body);
         (kind, file.into(), body)
     } else if let Some(body) = body {
