@@ -137,7 +137,7 @@ impl RecordHandler {
         match decision.effect {
             Some(Change::CloseWindow) => tx.close_window(failed.contact, &failed.number, now).await?,
             Some(Change::WithdrawMarketing) => {
-                let cause = format!("131050/{}", failed.id);
+                let cause = format!("{}/{}", failed.code.unwrap_or_default(), failed.id);
                 tx.append_consent(&[withdrawal(failed.contact, number, &cause, now)]).await?;
             }
             // Which language went is not known here: the list says what became of it.

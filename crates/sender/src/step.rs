@@ -16,7 +16,8 @@ use waypost_policy::Rule;
 use waypost_policy::asked::OptInState;
 use waypost_policy::verdict::{Address, Allowed, Message, Verdict as Judged};
 use waypost_store::{
-    Attempt, ClaimedSend, Fence, PortfolioUse, SendAnswered, SendFacts, SendRow, SendTx, StoreError, Verdict,
+    Attempt, ClaimedSend, Fence, PortfolioUse, SendAnswer, SendAnswered, SendFacts, SendRow, SendTx, StoreError,
+    Verdict,
 };
 
 use crate::SENDER;
@@ -66,7 +67,11 @@ impl News {
             news.answered.push(answered);
             for effect in &outcome.effects {
                 if matches!(effect, Effect::WithdrawMarketing | Effect::CloseWindow) {
-                    let cause = format!("131050/{}/{}", flight.place, flight.attempt);
+                    let code = match outcome.answer {
+                        SendAnswer::Failed { code } | SendAnswer::Later { code, .. } => code.unwrap_or_default(),
+                        _ => 0,
+                    };
+                    let cause = format!("{code}/{}/{}", flight.place, flight.attempt);
                     news.consequences.push((flight.contact, number.clone(), effect.clone(), cause));
                 }
             }
@@ -89,7 +94,7 @@ impl News {
     }
 }
 
-/// Meta said that the customer stopped marketing (131050).
+/// The platform said that the customer stopped marketing (131050 at Meta). `cause` begins with the code.
 pub(crate) fn withdrawal(contact: ContactId, number: &OurNumber, cause: &str, now: Timestamp) -> ConsentEntry {
     ConsentEntry {
         id: ConsentEntryId::of_cause(cause),
