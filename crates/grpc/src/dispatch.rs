@@ -2,14 +2,20 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::{BoxFuture, Ready, ready};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use prost::bytes::Bytes;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::timeout;
 use tonic::body::Body;
 use tonic::codegen::http;
 use tonic::{Request, Response, Status, Streaming};
 use waypost_proto::rpc::{BytesCodec, Messages, RpcService};
+
+/// For which a stream that was opened may say nothing.
+const FIRST_MESSAGE_TIME: Duration = Duration::from_secs(10);
 
 #[derive(Default)]
 pub(crate) struct Dispatch {
@@ -31,7 +37,7 @@ impl Dispatch {
     pub(crate) fn find(&self, path: &str) -> Option<Method> {
         let (service, method) = path.strip_prefix('/')?.split_once('/')?;
         let service = Arc::clone(self.services.get(service)?);
-        Some(Method { service, name: method.to_owned(), request_bytes_max: self.request_bytes_max })
+        Some(Method { service, name: method.to_owned(), request_bytes_max: self.request_bytes_max, permit: None })
     }
 }
 
@@ -40,17 +46,24 @@ pub(crate) struct Method {
     service: Arc<dyn RpcService>,
     name: String,
     request_bytes_max: usize,
+    permit: Option<OwnedSemaphorePermit>,
 }
 
 impl Method {
-    pub(crate) async fn answer(self, request: http::Request<Body>) -> http::Response<Body> {
+    /// `permit` is held until the service has answered.
+    pub(crate) async fn answer(
+        mut self,
+        request: http::Request<Body>,
+        permit: OwnedSemaphorePermit,
+    ) -> http::Response<Body> {
+        self.permit = Some(permit);
         let grpc = tonic::server::Grpc::new(BytesCodec);
         let mut grpc = grpc.apply_max_message_size_config(Some(self.request_bytes_max), None);
         if self.service.streams(&self.name) {
-            grpc.streaming(self, request).await
-        } else {
-            grpc.unary(self, request).await
+            return grpc.streaming(self, request).await;
         }
+        let _held = self.permit.take();
+        grpc.unary(self, request).await
     }
 }
 
@@ -65,7 +78,7 @@ impl tonic::server::UnaryService<Bytes> for Method {
 }
 
 /// The answer begins at once, and the work is done as it is read: so it does not count against the time of one request, and whoever
-/// does it bounds its waits, and how many there are at once.
+/// does it bounds its waits, and how many there are once the service has answered.
 impl tonic::server::StreamingService<Bytes> for Method {
     type Response = Vec<u8>;
     type ResponseStream = Messages<Vec<u8>>;
@@ -73,8 +86,14 @@ impl tonic::server::StreamingService<Bytes> for Method {
 
     fn call(&mut self, request: Request<Streaming<Bytes>>) -> Self::Future {
         let (service, name) = (Arc::clone(&self.service), self.name.clone());
+        let permit = self.permit.take();
         let answered = async move {
-            let answered = service.stream(&name, request.map(StreamExt::boxed)).await?;
+            let _held = permit;
+            let (metadata, extensions, mut messages) = request.into_parts();
+            let late = |_| Status::deadline_exceeded("the first message did not come");
+            let first = timeout(FIRST_MESSAGE_TIME, messages.next()).await.map_err(late)?;
+            let messages = stream::iter(first).chain(messages).boxed();
+            let answered = service.stream(&name, Request::from_parts(metadata, extensions, messages)).await?;
             Ok::<_, Status>(answered.into_inner())
         };
         ready(Ok(Response::new(stream::once(answered).try_flatten().boxed())))

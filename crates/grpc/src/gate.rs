@@ -181,13 +181,16 @@ where
             let authorization = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
             let authorization = authorization.map(str::to_owned);
             match gate.admit(&path, authorization.as_deref()).await {
-                Ok((_permit, caller)) => {
+                Ok((permit, caller)) => {
                     if let Some(caller) = caller {
                         request.extensions_mut().insert(caller);
                     }
                     match gate.services.find(&path) {
-                        Some(method) => Ok(method.answer(request).await),
-                        None => inner.call(request).await,
+                        Some(method) => Ok(method.answer(request, permit).await),
+                        None => {
+                            let _held = permit;
+                            inner.call(request).await
+                        }
                     }
                 }
                 Err(error) => {

@@ -37,6 +37,7 @@ impl Media {
         caller: &Caller,
         request: v1::DownloadMediaRequest,
     ) -> Result<Messages<v1::DownloadMediaResponse>> {
+        let place = self.place()?;
         let number = number_of("number", &request.number)?;
         let (row, event) = self.shared.inbound(caller, &number, &request.message_id).await?;
         let unknown = || not_found("the message").because(MESSAGE_UNKNOWN);
@@ -52,7 +53,6 @@ impl Media {
             return Err(precondition("NO_MEDIA", resource, "there is no file with this message"));
         };
         let store = self.shared.media.clone().ok_or_else(|| sending_off(&number))?;
-        let place = self.place()?;
         self.shared.record_read(caller, id).await?;
 
         let file =
@@ -62,25 +62,35 @@ impl Media {
             let _place = place;
             let line = Line::new(row.id.as_str());
             let mut pieces = Pieces(PollSender::new(sender.clone()));
-            let fetched = tokio::select! {
-                fetched = timeout(TRANSFER_TIME, store.download(&line, &media.id, &mut pieces)) => fetched,
+            let passing = async {
+                let fetched = store.download(&line, &media.id, &mut pieces).await;
+                let end = fetched.map(end).map_err(|error| Status::from(refusal(resource, &error)));
+                let result = if end.is_ok() { "done" } else { "failed" };
+                // Err: they left meanwhile.
+                if sender.send(end).await.is_ok() { result } else { "given_up" }
+            };
+            metrics::download(tokio::select! {
+                passed = timeout(TRANSFER_TIME, passing) => passed.unwrap_or("failed"),
                 // Nobody wants it any more.
-                () = sender.closed() => return metrics::download("given_up"),
-            };
-            let end = match fetched {
-                Ok(Ok(file)) => Ok(end(file)),
-                Ok(Err(error)) => Err(refusal(resource, &error)),
-                Err(_) => Err(precondition("MEDIA_NOT_FETCHED", resource, "the file did not come in ten minutes")),
-            };
-            metrics::download(if end.is_ok() { "done" } else { "failed" });
-            // Err: they left meanwhile.
-            sender.send(end.map_err(Status::from)).await.ok();
+                () = sender.closed() => "given_up",
+            });
         });
         let first = stream::once(async { Ok(message(Part::File(file))) });
-        let rest =
-            stream::unfold(receiver, |mut receiver| async { receiver.recv().await.map(|part| (part, receiver)) });
-        Ok(first.chain(rest).boxed())
+        Ok(first.chain(stream::unfold(Some(receiver), next)).boxed())
     }
+}
+
+/// The next part; after all pieces there is an end or an error, whatever becomes of who sends them.
+async fn next(receiver: Option<mpsc::Receiver<Sent>>) -> Option<(Sent, Option<mpsc::Receiver<Sent>>)> {
+    let mut receiver = receiver?;
+    Some(match receiver.recv().await {
+        Some(Ok(part)) if !matches!(part.part, Some(Part::End(_))) => (Ok(part), Some(receiver)),
+        Some(last) => (last, None),
+        None => {
+            let late = precondition("MEDIA_NOT_FETCHED", "media", "the file did not come in ten minutes");
+            (Err(late.into()), None)
+        }
+    })
 }
 
 const fn message(part: Part) -> v1::DownloadMediaResponse {
@@ -101,7 +111,7 @@ fn file_name(name: &str) -> String {
 
 /// Says nothing of the file's address, nor of what is in it.
 fn refusal(resource: String, error: &DownloadError) -> CallError {
-    let gone = "WhatsApp does not keep the file any more: it does so for 7 days";
+    let gone = "WhatsApp does not keep the file any more, which it does for 7 days; or this token may not have it";
     match error {
         DownloadError::Gone => precondition("MEDIA_GONE", resource, gone),
         // What has no object behind it: the id has died, or was never of this number.

@@ -301,3 +301,18 @@ async fn an_upload_is_taken_whole_or_refused_with_its_field() {
     let room = files.media.uploads_kib.available_permits();
     assert_eq!((room, files.media.transfers.available_permits()), (UPLOADS_KIB_MAX, TRANSFERS_MAX));
 }
+
+#[tokio::test]
+async fn whoever_stops_reading_does_not_keep_the_place() {
+    let (files, _) = Files::new(Platform { answer: Answer::Endless, ..Platform::default() }).await;
+    let talk = files.scene.talk("34600000001", Some("billing")).await;
+    files.wrote(&talk, "billing", Some(a_file())).await;
+    let parts = files.download(Who::AgentOf("billing")).await.unwrap();
+    assert_eq!(files.media.transfers.available_permits(), TRANSFERS_MAX - 1);
+    tokio::time::pause();
+    tokio::time::sleep(TRANSFER_TIME + Duration::from_secs(1)).await;
+    assert_eq!(files.media.transfers.available_permits(), TRANSFERS_MAX);
+    let (_, bytes, end) = read(parts).await;
+    assert!(!bytes.is_empty(), "what was there already");
+    assert_eq!(end, Err((Code::FailedPrecondition, "MEDIA_NOT_FETCHED".to_owned())));
+}
