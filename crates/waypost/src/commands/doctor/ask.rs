@@ -148,7 +148,7 @@ async fn bus(config: &Config) -> Asked<&'static str> {
 }
 
 /// Our names and Meta's ids, with the account where it is known. What the administration named goes before the configuration;
-/// numbers that only `waypost webhook test` made up are left out.
+/// numbers that only `waypost webhook test` made up are left out, and those that are not Meta's to tell of.
 fn numbers(config: &Config, stored: &[StoredNumber]) -> Vec<StoredNumber> {
     let sample = SampleParams::default().phone_number_id;
     let is_made_up = |number: &&StoredNumber| {
@@ -161,6 +161,7 @@ fn numbers(config: &Config, stored: &[StoredNumber]) -> Vec<StoredNumber> {
             numbers.push(StoredNumber { name: name.clone(), id: id.clone(), waba: String::new() });
         }
     }
+    numbers.retain(|number| !config.twilio.numbers.contains_key(&number.id));
     numbers.sort_by(|one, other| one.name.cmp(&other.name));
     numbers
 }
@@ -181,7 +182,11 @@ struct First {
 impl Meta {
     fn of(config: &Config, through_d360: bool) -> Result<Self, NoMeta> {
         let Some(graph) = config.graph_config() else {
-            return Err(if through_d360 { NoMeta::D360 } else { NoMeta::NoToken });
+            return Err(match () {
+                () if through_d360 => NoMeta::D360,
+                () if config.twilio.is_used() => NoMeta::Twilio,
+                () => NoMeta::NoToken,
+            });
         };
         let GraphConfig { version, .. } = graph.clone();
         let api = GraphApi::new(graph).map_err(|error| NoMeta::Config(format!("graph.{error}")))?;

@@ -1,6 +1,7 @@
 //! Meta's handshake, made as Meta makes it, at an address that we were told is ours. At no other: whoever gets the verify token
 //! could pass for us.
 
+use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -99,5 +100,9 @@ fn read(token: &SecretSource) -> Result<SecretString, String> {
 
 /// Whether it is on this machine.
 fn is_here(url: &Url) -> bool {
-    url.host_str().is_some_and(|host| host == "localhost" || host.starts_with("127.") || host == "[::1]")
+    let is_loopback = |host: &str| {
+        let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+        host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+    };
+    url.host_str().is_some_and(is_loopback)
 }

@@ -65,6 +65,10 @@ fn not_asked(reason: &NoMeta) -> Finding {
             let remedy = "look into 360dialog's Hub, and ask its /health_status with the key";
             Subject::Meta.warn(check, NOT_AT_D360, remedy)
         }
+        NoMeta::Twilio => {
+            let found = "of numbers at Twilio nothing can be asked, neither of Meta nor of Twilio";
+            Subject::Meta.warn(check, found, "look into Twilio's console")
+        }
         NoMeta::Config(problem) => {
             Subject::Meta.bad(check, problem, "correct the key; `waypost config check` names it")
         }
@@ -92,12 +96,17 @@ fn days_between(from: Date, to: Date) -> i32 {
 }
 
 /// One line for each thing that stands in the way.
+/// Of whom Meta says whether they can send.
+const ENTITIES: [&str; 4] = ["APP", "BUSINESS", "PHONE_NUMBER", "WABA"];
+
 fn of_health(subject: &Subject, health: Option<&Health>, kinds: &[&str], hidden: &Hidden) -> Vec<Finding> {
     let Some(health) = health else {
         let remedy = "look into WhatsApp Manager";
         return vec![subject.warn(Check::Health, "Meta does not say whether messages can be sent", remedy)];
     };
-    let ours = health.entities.iter().filter(|entity| kinds.contains(&entity.kind.as_str()));
+    // What is told of nobody whom we know is told of everybody.
+    let is_ours = |kind: &str| kinds.contains(&kind) || !ENTITIES.contains(&kind);
+    let ours = health.entities.iter().filter(|entity| is_ours(&entity.kind));
     let mut findings: Vec<Finding> = ours.flat_map(|entity| of_entity(subject, entity, hidden)).collect();
     let is_ok = |entity: &HealthEntity| entity.can_send == CanSend::Available;
     if health.entities.iter().all(is_ok) && health.can_send != CanSend::Available {
@@ -160,11 +169,14 @@ const fn level(can: &CanSend) -> Level {
     }
 }
 
-/// The business's numbers, as digits, which are not shown.
+/// The business's numbers, as digits, which are not shown; nor is what looks like a number of anybody's.
 struct Hidden(Vec<String>);
 
 /// So many of its last digits are a number: national forms leave the country code out.
 const HIDDEN_DIGITS: usize = 7;
+
+/// From so many digits on a text may have a number with its country code; ids of Meta have more than 13.
+const NUMBER_DIGITS_MIN: usize = 10;
 
 impl Hidden {
     fn of(meta: &MetaFacts) -> Self {
@@ -185,7 +197,8 @@ impl Hidden {
             let (run, behind) = run.split_at(end);
             let kept = run.trim_end_matches(is_between);
             let digits: String = kept.chars().filter(char::is_ascii_digit).collect();
-            let is_hidden = self.0.iter().any(|number| digits.contains(number));
+            let is_number = rest[..start].ends_with('+') || (NUMBER_DIGITS_MIN..=13).contains(&digits.len());
+            let is_hidden = is_number || self.0.iter().any(|number| digits.contains(number));
             plain.push_str(&rest[..start]);
             plain.push_str(if is_hidden { "…" } else { kept });
             plain.push_str(&run[kept.len()..]);
