@@ -152,6 +152,10 @@ impl<'a> Check<'a> {
             if has_steps && send.taken.iter().any(|(attempt, _)| send.attempt(*attempt).is_none()) {
                 self.violated(Invariant::I2, "taken, and the attempt was never written", name);
             }
+            let fails = send.taken.iter().any(|(_, taken)| taken.fails_with.is_some());
+            if send.row.is_some_and(|row| row.state == SendState::Failed) && !fails {
+                self.violated(Invariant::I2, "taken, and said to have failed", name);
+            }
             if let Some(row) = send.row.filter(|row| says_not_gone(row.state)) {
                 self.violated(Invariant::I2, "taken, and said not to have gone", format!("{name} {}", row.state));
             }

@@ -325,3 +325,10 @@ fn i5_only_templates_go_outside_of_the_window() {
         broken(|ledger| damage(&mut ledger.sends.written[0]), Invariant::I5, what, "wp1/s0/1");
     }
 }
+
+/// Whoever is told so would send it again.
+#[test]
+fn i2_what_was_taken_has_not_failed_by_itself() {
+    let failed = |ledger: &mut Ledger| ledger.sends.rows[1].state = SendState::Failed;
+    broken(failed, Invariant::I2, "taken, and said to have failed", "s1");
+}

@@ -119,17 +119,17 @@ pub async fn bars_are_set_and_lifted(store: &Store) -> Result<()> {
     change.lift_bar(&of).await?;
     assert_eq!(change.send_bar(&of).await?, None);
     change.commit(&[]).await?;
-    assert_eq!(store.send_bars().await?, [longer.clone()]);
+    assert_eq!(store.send_bars().await?, std::slice::from_ref(&longer));
     // A refusal that was under way when it was set says nothing new; what lasts for another time, or comes after its end, does.
     let beside = SendBar { since: at(5), until: Some(at(103)), ..longer.clone() };
     store.bar_sends(&beside).await?;
-    assert_eq!(store.send_bars().await?, [longer.clone()]);
+    assert_eq!(store.send_bars().await?, std::slice::from_ref(&longer));
     let other = SendBar { since: at(5), until: Some(at(7)), ..longer.clone() };
     store.bar_sends(&other).await?;
-    assert_eq!(store.send_bars().await?, [other.clone()]);
+    assert_eq!(store.send_bars().await?, std::slice::from_ref(&other));
     let later = SendBar { since: at(8), until: Some(at(10)), ..other };
     store.bar_sends(&later).await?;
-    assert_eq!(store.send_bars().await?, [later.clone()]);
+    assert_eq!(store.send_bars().await?, std::slice::from_ref(&later));
     let lasting = SendBar { since: at(9), until: None, ..later };
     store.bar_sends(&lasting).await?;
     assert_eq!(store.send_bars().await?, [lasting]);

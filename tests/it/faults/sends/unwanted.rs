@@ -77,7 +77,8 @@ async fn fault_29_old_requests_replayed() -> anyhow::Result<()> {
     let windows = "SELECT count(*) FROM conversation WHERE window_ends_at IS NOT NULL";
     desk.until_count("they have written", windows, i64::try_from(STRANGERS.len())? + 1).await;
     let replayed = desk.scene.json(&["dead-letters", "replay", "--all"])?;
-    ensure!(replayed["replayed"] == all.to_string(), "{replayed}");
+    let count = all.to_string();
+    ensure!(replayed["replayed"] == *count, "{replayed}");
     for (id, n) in asked {
         let answer = if id.starts_with("new") { AskAnswer::Kept } else { AskAnswer::Refused };
         desk.ledger.sends.asked.push(AskedRecord {
