@@ -1,6 +1,7 @@
 //! `waypost media`: files that customers sent, and files for them.
 
-use std::io::Write as _;
+use std::fs::File;
+use std::io::{Read, Write as _};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
@@ -109,10 +110,12 @@ async fn client(args: &ServerArgs) -> Result<MediaServiceClient, Failure> {
 
 async fn download(args: MediaDownloadArgs) -> Result<(), Failure> {
     use v1::download_media_response::Part;
+    // Whoever cannot write has not read: it would be in the audit log.
+    let mut target = Target::open(&args.output)?;
     let client = client(&args.server).await?;
     let request = v1::DownloadMediaRequest { number: number(&args.number), message_id: args.message_id.clone() };
     let mut parts = client.download_media(request).await?.into_inner();
-    let (mut target, mut file) = (Target::Unopened(&args.output), v1::MediaFile::default());
+    let mut file = v1::MediaFile::default();
     while let Some(part) = parts.next().await {
         match part?.part {
             Some(Part::File(head)) => file = head,
@@ -143,9 +146,8 @@ fn print_download(args: &MediaDownloadArgs, file: &v1::MediaFile, end: &v1::Medi
     output::line(&format!("{written}: {}, {} bytes, SHA-256 {}", file.mime_type, end.size_bytes, end.sha256))
 }
 
-/// Where a file is written to. It gets its name when all of it came; until then it is beside it, and gone if that never is.
+/// Where a file is written to. It gets its name when all of it came; until then it is beside it, and gone if that fails.
 enum Target<'a> {
-    Unopened(&'a Path),
     Standard,
     File { at: &'a Path, part: PartFile },
 }
@@ -153,7 +155,7 @@ enum Target<'a> {
 /// Removed with this, unless it was given a name of its own.
 struct PartFile {
     path: PathBuf,
-    open: std::fs::File,
+    open: File,
 }
 
 impl Drop for PartFile {
@@ -163,23 +165,10 @@ impl Drop for PartFile {
     }
 }
 
-impl Target<'_> {
-    fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
-        self.open()?;
-        match self {
-            Self::File { at, part } => part.open.write_all(bytes).map_err(|error| failed(at, &error)),
-            Self::Standard | Self::Unopened(_) => {
-                std::io::stdout().write_all(bytes).map_err(|error| output::closed_pipe(&error))
-            }
-        }
-    }
-
-    /// Also of a file without bytes.
-    fn open(&mut self) -> Result<(), Failure> {
-        let Self::Unopened(at) = *self else { return Ok(()) };
+impl<'a> Target<'a> {
+    fn open(at: &'a Path) -> Result<Self, Failure> {
         if at.as_os_str() == "-" {
-            *self = Self::Standard;
-            return Ok(());
+            return Ok(Self::Standard);
         }
         if at.exists() {
             return Err(Failure::config(format!("--output: {}: is there already", at.display())));
@@ -187,26 +176,33 @@ impl Target<'_> {
         let mut path = at.as_os_str().to_owned();
         path.push(".part");
         let path = PathBuf::from(path);
+        if path.exists() {
+            let problem = "is left of a download that was broken off, or is being written: remove it";
+            return Err(Failure::config(format!("--output: {}: {problem}", path.display())));
+        }
         let mut options = std::fs::OpenOptions::new();
         options.write(true).create_new(true);
         // It is a customer's.
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let open = options.open(&path).map_err(|error| failed(&path, &error))?;
-        *self = Self::File { at, part: PartFile { path, open } };
-        Ok(())
+        Ok(Self::File { at, part: PartFile { path, open } })
     }
 
-    fn close(mut self) -> Result<(), Failure> {
-        self.open()?;
+    fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        match self {
+            Self::File { at, part } => part.open.write_all(bytes).map_err(|error| failed(at, &error)),
+            Self::Standard => std::io::stdout().write_all(bytes).map_err(|error| output::closed_pipe(&error)),
+        }
+    }
+
+    fn close(self) -> Result<(), Failure> {
         match self {
             Self::File { at, part } => {
                 part.open.sync_all().map_err(|error| failed(at, &error))?;
                 std::fs::rename(&part.path, at).map_err(|error| failed(at, &error))
             }
-            Self::Standard | Self::Unopened(_) => {
-                std::io::stdout().flush().map_err(|error| output::closed_pipe(&error))
-            }
+            Self::Standard => std::io::stdout().flush().map_err(|error| output::closed_pipe(&error)),
         }
     }
 }
@@ -217,17 +213,23 @@ fn failed(at: &Path, error: &std::io::Error) -> Failure {
 
 async fn upload(args: MediaUploadArgs) -> Result<(), Failure> {
     use v1::upload_media_request::Part;
-    let bytes =
-        std::fs::read(&args.file).map_err(|error| Failure::config(format!("{}: {error}", args.file.display())))?;
+    let refused = |error| Failure::config(format!("{}: {error}", args.file.display()));
+    let mut file = File::open(&args.file).map_err(refused)?;
+    let size_bytes = file.metadata().map_err(refused)?.len();
     let kind = args.kind.unwrap_or_else(|| KindName::of(&args.file));
     let head = v1::MediaUpload {
         number: number(&args.number),
         kind: kind.to_wire().into(),
         mime_type: String::new(),
         filename: args.file.file_name().unwrap_or_default().to_string_lossy().into_owned(),
-        size_bytes: bytes.len() as u64,
+        size_bytes,
     };
-    let pieces: Vec<Part> = bytes.chunks(PIECE_BYTES).map(|piece| Part::Bytes(piece.to_vec())).collect();
+    // Given a file that cannot be read to its end, then fewer bytes come than were said, and the server refuses it.
+    let pieces = std::iter::from_fn(move || {
+        let mut piece = Vec::with_capacity(PIECE_BYTES);
+        Read::by_ref(&mut file).take(PIECE_BYTES as u64).read_to_end(&mut piece).ok()?;
+        (!piece.is_empty()).then_some(Part::Bytes(piece))
+    });
     let parts = std::iter::once(Part::Upload(head)).chain(pieces);
     let requests = stream::iter(parts.map(|part| v1::UploadMediaRequest { part: Some(part) })).boxed();
     let kept = client(&args.server).await?.upload_media(requests).await?.into_inner();
@@ -246,20 +248,25 @@ mod tests {
             let entries = std::fs::read_dir(folder.path()).expect("the folder");
             entries.map(|entry| entry.expect("an entry").file_name()).collect::<Vec<_>>()
         };
-        let mut target = Target::Unopened(&at);
+        let mut target = Target::open(&at).expect("a new file");
         target.write(b"half").expect("a write");
         assert_eq!(names(), ["a.pdf.part"]);
         drop(target);
         assert!(names().is_empty(), "what did not come whole");
 
-        let mut target = Target::Unopened(&at);
+        let mut target = Target::open(&at).expect("a new file");
         target.write(b"who").expect("a write");
         target.write(b"le").expect("a write");
         target.close().expect("a name");
         assert_eq!((names(), std::fs::read(&at).expect("the file")), (vec!["a.pdf".into()], b"whole".to_vec()));
-        let refused = Target::Unopened(&at).write(b"other").expect_err("it is there");
-        assert!(refused.message().is_some_and(|message| message.starts_with("--output: ")), "{refused:?}");
+        let is_refused = || {
+            let refused = Target::open(&at).err().expect("something is there");
+            refused.message().is_some_and(|message| message.starts_with("--output: "))
+        };
+        assert!(is_refused());
         assert_eq!(std::fs::read(&at).expect("the file"), b"whole");
+        std::fs::rename(&at, folder.path().join("a.pdf.part")).expect("a leftover");
+        assert!(is_refused());
     }
 
     #[test]
