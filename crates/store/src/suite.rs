@@ -160,6 +160,7 @@ macro_rules! store_suite {
             what_is_due_is_found_by_number,
             what_is_urgent_waits_for_nothing_that_is_not,
             a_claim_knows_the_contact,
+            what_ended_while_it_waited_hides_nobody,
             who_waits_is_woken_by_the_one_before,
             who_waits_is_woken_when_the_one_before_expires,
             what_was_put_off_is_pulled_forward,

@@ -57,13 +57,15 @@ static WAKE_BEHIND: Sql = Sql::each(
     "UPDATE send SET due_at = min(due_at, $2), waits = 0
     WHERE state = 'queued' AND waits = 1 AND place IN (
         SELECT (SELECT min(n.place) FROM send n
-            WHERE n.contact_id = p.contact_id AND n.number = p.number AND n.line = p.line AND n.place > p.place)
+            WHERE n.contact_id = p.contact_id AND n.number = p.number AND n.line = p.line AND n.place > p.place
+                AND n.state = 'queued')
         FROM send p
         WHERE p.campaign = $1 AND p.phase = 0)",
     "UPDATE send SET due_at = least(due_at, $2::BIGINT), waits = 0
     WHERE state = 'queued' AND waits = 1 AND place IN (
         SELECT (SELECT min(n.place) FROM send n
-            WHERE n.contact_id = p.contact_id AND n.number = p.number AND n.line = p.line AND n.place > p.place)
+            WHERE n.contact_id = p.contact_id AND n.number = p.number AND n.line = p.line AND n.place > p.place
+                AND n.state = 'queued')
         FROM send p
         WHERE p.campaign = $1 AND p.phase = 0)",
 );

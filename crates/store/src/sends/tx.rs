@@ -56,18 +56,22 @@ pub struct Attempt {
     pub place_of: Option<ContactId>,
 }
 
-/// The one before each, where one that itself waits counts as due: only who was put off has given up its turn. Locked before the sends themselves, as whoever changes it and wakes those behind it does.
+/// The one before each, where one that itself waits counts as due: only who was put off has given up its turn. What ended without
+/// having gone, while it waited, hides nobody who waits before it. Locked before the sends themselves, as whoever changes it and
+/// wakes those behind it does.
 static BEFORE: LazyLock<Sql> = LazyLock::new(|| {
     let one =
         "SELECT b.state, b.since, b.campaign, CASE b.waits WHEN 1 THEN b.since ELSE b.due_at END AS due_at FROM send b
             WHERE b.contact_id = w.contact_id AND b.number = w.number AND b.line = w.line AND b.place < w.place
+                AND b.state NOT IN ('expired', 'refused', 'cancelled', 'failed')
             ORDER BY b.place DESC LIMIT 1";
     let sqlite = "SELECT w.place AS of_place, b.state, b.since, b.campaign,
             CASE b.waits WHEN 1 THEN b.since ELSE b.due_at END AS due_at
         FROM send w
         JOIN send b ON b.place = (
             SELECT max(o.place) FROM send o
-            WHERE o.contact_id = w.contact_id AND o.number = w.number AND o.line = w.line AND o.place < w.place)
+            WHERE o.contact_id = w.contact_id AND o.number = w.number AND o.line = w.line AND o.place < w.place
+                AND o.state NOT IN ('expired', 'refused', 'cancelled', 'failed'))
         WHERE w.place IN (SELECT value FROM json_each($1))"
         .to_owned();
     let postgres = format!(

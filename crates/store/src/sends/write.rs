@@ -37,7 +37,8 @@ pub(crate) static WAKE: LazyLock<Sql> = LazyLock::new(|| {
             "UPDATE send SET due_at = {least}(due_at, {at}), waits = 0
             WHERE state = 'queued' AND waits = 1 AND place IN (
                 SELECT (SELECT min(n.place) FROM send n
-                    WHERE n.contact_id = p.contact_id AND n.number = p.number AND n.line = p.line AND n.place > p.place)
+                    WHERE n.contact_id = p.contact_id AND n.number = p.number AND n.line = p.line AND n.place > p.place
+                        AND n.state = 'queued')
                 FROM send p
                 WHERE p.place {of})"
         )

@@ -60,6 +60,32 @@ pub async fn who_waits_is_woken_when_the_one_before_expires(store: &Store) -> Re
     Ok(())
 }
 
+/// What ends while it waits lets nobody past those that still wait before it, nor does it keep their news from those behind.
+pub async fn what_ended_while_it_waited_hides_nobody(store: &Store) -> Result<()> {
+    let lease = sender(store, "a").await?;
+    let ann = person(store, "p:4930901820").await?;
+    let short = NewSend { ends_at: at(NOW + 5), ..new(request("b", ann)) };
+    store.keep_sends(&[new(request("a", ann)), short, new(request("c", ann))]).await?;
+    let (mut tx, claimed) = claim(store, &lease, false).await?;
+    let a = claimed[0].row.place;
+    tx.decide(a, Verdict::Attempt(attempt()));
+    claimed[1..].iter().for_each(|one| tx.decide(one.row.place, Verdict::Wait { until: at(NOW * 50) }));
+    tx.commit(now(), PORTFOLIO).await?;
+    assert_eq!(store.expire_sends(&[name("support")], at(NOW + 5), 9).await?, 1);
+    let c = store.send(&id("c")).await?.expect("it is stored");
+    assert_eq!((state(store, "b").await?, c.waits), (SendState::Expired, false), "it looks again");
+
+    let due = [(c.place, ann)];
+    let mut tx = super::step(store, &lease).await?;
+    let claimed = tx.claim(&due, at(NOW + 5), super::reach()).await?;
+    assert_eq!(claimed[0].before.map(|before| before.state), Some(SendState::Attempting), "behind the first");
+    tx.decide(c.place, Verdict::Wait { until: at(NOW * 50) });
+    tx.commit(at(NOW + 5), PORTFOLIO).await?;
+    answer(store, &lease, a, accepted("wamid.a")).await?;
+    assert!(!store.send(&id("c")).await?.expect("it is stored").waits, "woken past what has ended");
+    Ok(())
+}
+
 /// A code to sign in does not stand behind an offer.
 pub async fn what_is_urgent_waits_for_nothing_that_is_not(store: &Store) -> Result<()> {
     let lease = sender(store, "a").await?;
