@@ -37,9 +37,11 @@ impl Send<'_> {
         !self.asked.is_empty() && self.asked.iter().all(|asked| asked.answer == AskAnswer::Refused)
     }
 
-    /// It may have gone for all that is known, and those behind it have waited long enough.
-    fn was_uncertain(&self) -> bool {
-        self.steps.iter().any(|step| step.to == SendState::Uncertain)
+    /// It may have gone for all that is known, and those behind it have waited long enough; or it was put off, and nobody waits for
+    /// that.
+    fn lost_its_turn(&self) -> bool {
+        let is_put_off = |step: &StepFact| step.from == SendState::Attempting && step.to == SendState::Queued;
+        self.steps.iter().any(|step| step.to == SendState::Uncertain || is_put_off(step))
     }
 
     /// The step by which an attempt began.
@@ -194,7 +196,7 @@ impl<'a> Check<'a> {
             let began = send.asked.iter().map(|asked| asked.started_ns).min();
             let kept = send.asked.iter().filter(|asked| asked.answer == AskAnswer::Kept);
             let (Some(began_ns), Some(first)) = (began, kept.min_by_key(|asked| asked.answered_ns)) else { continue };
-            if send.was_uncertain() {
+            if send.lost_its_turn() {
                 excepted += 1;
                 continue;
             }
