@@ -44,6 +44,8 @@ const COMMANDS: &[(&str, &[&str])] = &[
     ("DecisionService/GetDecision", &["decisions", "get"]),
     ("DecisionService/GetTrace", &["trace"]),
     ("DecisionService/ListDecisions", &["decisions", "list"]),
+    ("MediaService/DownloadMedia", &["media", "download"]),
+    ("MediaService/UploadMedia", &["media", "upload"]),
     ("NumberService/GetNumber", &["numbers", "get"]),
     ("NumberService/ListNumbers", &["numbers", "list"]),
     ("NumberService/UpdateNumber", &["numbers", "set"]),

@@ -56,6 +56,8 @@ fn sending(scene: &mut Scene) -> anyhow::Result<()> {
         &["conversations", "show", &conversation],
         &["conversations", "set-ref", &conversation, "crm", "7"],
         &["conversations", "delete-ref", &conversation, "crm"],
+        &["media", "download", "wamid.A", "--number", "support", "--output", "-"],
+        &["media", "upload", &policy, "--number", "support"],
         &["campaigns", "create", "winter", "--number", "support", "--template", "offer"],
         &["campaigns", "add", "winter", "--everybody", "--value", "Ann"],
         &["campaigns", "list"],

@@ -8,10 +8,20 @@ use waypost_tests::ports::free_port;
 
 use super::transcript::Person;
 use super::{CUSTOMERS, Scene, WITHIN};
-use crate::deployment::{Backend, Deployment, RULES, on_each_backend};
+use crate::deployment::{Backend, Deployment, RULES};
 use crate::outbound::{NUMBER_ID, TOKEN};
 
-on_each_backend!(files_come_and_go_without_whatsapp_s_token);
+/// Commands block a thread while the stand-in, which is in this process, gives the file: each has a thread of its own.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn files_come_and_go_on_the_embedded_pair() -> anyhow::Result<()> {
+    files_come_and_go_without_whatsapp_s_token(Backend::Embedded).await
+}
+
+#[cfg(feature = "servers")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn files_come_and_go_on_servers() -> anyhow::Result<()> {
+    files_come_and_go_without_whatsapp_s_token(Backend::Servers).await
+}
 
 /// More than one message of gRPC, and than what is kept of an HTTP answer.
 const SIZE: usize = 5 << 20;

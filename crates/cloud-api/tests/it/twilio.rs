@@ -86,6 +86,10 @@ fn files_are_media_with_their_address() {
     assert_eq!(keys, ["SM1", "SM1.1"]);
     assert_eq!(both[1].1.media.as_ref().unwrap().id, "ME2");
     assert_eq!((both[0].1.text.as_deref(), both[1].1.text.as_deref()), (Some("two"), None));
+    // Nor beside what is no file.
+    let beside = messages(&format!("ButtonText=Yes&NumMedia=1&MediaUrl0={url}1&MediaContentType0=image/jpeg"));
+    let kinds: Vec<_> = beside.into_iter().map(|(key, message)| (key, message.kind)).collect();
+    assert_eq!(kinds, [("SM1".to_owned(), MessageKind::Button), ("SM1.1".to_owned(), MessageKind::Image)]);
     assert_eq!(message("NumMedia=99999999&Body=x").text.as_deref(), Some("x"), "files that are not there");
 }
 
@@ -263,6 +267,12 @@ fn known_vectors() {
     let twice = format!("{query}&{query}");
     check("two digests", Request { query: Some(&twice), ..request }, URL, &[TOKEN], Err(SignatureError::OtherBody));
     check("no JSON", Request { body: b"{", ..request }, URL, &[TOKEN], Err(SignatureError::OtherBody));
+    let broken = body_digest(b"{");
+    let signature = sign(TOKEN, &format!("{URL}?{broken}"), &Fields::default());
+    let values: [&[u8]; 1] = [signature.as_bytes()];
+    let signed = Request { query: Some(&broken), form: Form::Json, ..form(&values, "{") };
+    check("signed, and no JSON", signed, URL, &[TOKEN], Err(SignatureError::Unreadable));
+    check("no JSON, by a stranger", signed, URL, &["other"], Err(SignatureError::Mismatch));
     // As a form the body's words would have to be signed.
     check("as a form", Request { form: Form::UrlEncoded, ..request }, URL, &[TOKEN], Err(SignatureError::Mismatch));
 }

@@ -212,10 +212,12 @@ async fn what_is_replayed_is_as_old_as_when_it_was_parked() {
     assert_eq!(parked(&answer, "old", 25).await, ("TOO_OLD".to_owned(), None));
     let (error, left) = parked(&answer, "late", 23).await;
     assert_eq!((&*error, left.map(|left| left / HOUR_MS)), ("", Some(1)), "an hour is left of its day");
+    // What was kept before is that, however old the copy: nobody is told to ask for it anew.
+    assert_eq!(parked(&answer, "late", 25).await.0, "");
     // Whoever says it was parked in the future gains nothing.
     let (_, left) = parked(&answer, "ahead", -9).await;
     assert_eq!(left.map(|left| left / HOUR_MS), Some(24));
-    let begun = json!({"cause": "CAUSE_EVENT", "event": "a parcel left"});
+    let begun = json!({"cause": "event", "event": "a parcel left"});
     let begun: Value = [&answer, &begun].into_iter().flat_map(|one| one.as_object().unwrap().clone()).collect();
     assert_eq!(parked(&begun, "notice", 71).await.1.map(|left| left / HOUR_MS), Some(1), "it is of use for three days");
     assert_eq!(parked(&begun, "old-notice", 73).await.0, "TOO_OLD");

@@ -200,7 +200,7 @@ async fn each_number_goes_by_its_carrier() {
     let at = || http(format!("http://{}", stub.address));
     let twilio: Arc<dyn Messenger> = Arc::new(Twilio::new(twilio_config(at(), &of_twilio)).unwrap());
     let meta: Arc<dyn Messenger> = Arc::new(GraphApi::new(graph_config(at(), &of_meta)).unwrap());
-    let both = ByNumber::new(Some(meta)).with([line().phone_number_id, "tw".to_owned()], Some(&twilio));
+    let both = ByNumber::new(Some(meta.clone())).with([line().phone_number_id, "tw".to_owned()], Some(&twilio));
     let wamid = async |carrier: &ByNumber, line: Line| match carrier.send(&line, &Letter::text("x").outgoing()).await {
         Sent::Accepted(accepted) => Ok(accepted.wamid),
         Sent::NotSent(reason) => Err(reason.to_string()),
@@ -209,7 +209,10 @@ async fn each_number_goes_by_its_carrier() {
     assert_eq!(wamid(&both, line()).await.as_deref(), Ok("SM1"));
     assert_eq!(wamid(&both, Line::new("1")).await.as_deref(), Ok("wamid.A"));
     let alone = ByNumber::new(None).with([line().phone_number_id], Some(&twilio));
-    let told = wamid(&alone, Line::new("1")).await.unwrap_err();
-    assert_eq!(told, "there is no token: no file is configured for it");
+    let waiting = ByNumber::new(Some(meta)).with(["tw".to_owned()], None);
+    for (carrier, line) in [(&alone, "1"), (&waiting, "tw")] {
+        let told = wamid(carrier, Line::new(line)).await.unwrap_err();
+        assert_eq!(told, "there is no token: no file is configured for it");
+    }
     assert_eq!((both.credentials_version().await, alone.credentials_version().await), (2, 1));
 }

@@ -73,6 +73,9 @@ fn numbers_at_twilio_are_checked_and_need_nothing_of_metas() {
     check("[twilio.numbers]\ntw='x'\n", &["twilio.numbers.tw"]);
     check("[twilio.numbers]\na='15550199'\nb='+15550199'\n", &["twilio.numbers.b"]);
     check(&format!("webhook_path='/webhook'\n{numbers}"), &["twilio.webhook_path"]);
+    check(&format!("webhook_path='/elsewhere'\n{numbers}"), &["twilio.webhook_path"]);
+    // Whoever has the handshake's token has numbers at Meta, too.
+    check(&format!("{numbers}[ingress]\nverify_token='v'\n"), &["ingress.app_secrets"]);
     check(&format!("base_url='http://x.example'\n{numbers}"), &["twilio.base_url"]);
     check(&format!("{numbers}[twilio.messaging_services]\ntw='SM1'\n"), &["twilio.messaging_services.tw"]);
     check(&format!("{numbers}[twilio.messaging_services]\nx='MG1'\n"), &["twilio.messaging_services.x"]);

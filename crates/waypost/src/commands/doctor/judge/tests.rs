@@ -305,3 +305,32 @@ fn the_guide_has_every_check() {
     let guide = include_str!("../../../../../../deploy/guides/operate.md");
     assert!(guide.contains(&table), "deploy/guides/operate.md must have this table:\n{table}");
 }
+
+#[test]
+fn a_number_in_metas_text_is_nobodys_to_read() {
+    let hidden = super::Hidden(vec!["5550199".to_owned()]);
+    let cases = [
+        ("(202) 555-0199 is blocked", "(… is blocked"),
+        ("+34 600 000 107 is blocked", "+… is blocked"),
+        ("34600000107 is blocked", "… is blocked"),
+        ("account 102290129340398, code 131031", "account 102290129340398, code 131031"),
+    ];
+    for (text, want) in cases {
+        assert_eq!(hidden.without(text), want);
+    }
+}
+
+#[test]
+fn what_is_blocked_of_an_unknown_kind_is_told_of_everybody() {
+    let words = "sending is blocked, for the";
+    let blocked = |kind: &str| {
+        let mut health = health(&["PHONE_NUMBER", kind]).unwrap();
+        health.can_send = CanSend::Blocked;
+        health.entities[1].can_send = CanSend::Blocked;
+        let subject = super::Subject::Number("support".to_owned());
+        super::of_health(&subject, Some(&health), &["PHONE_NUMBER"], &super::Hidden(Vec::new()))
+    };
+    let of_new = blocked("PAYMENT");
+    assert!(of_new.iter().any(|one| one.level == Level::Bad && one.found.starts_with(words)), "{of_new:?}");
+    assert!(blocked("WABA").iter().all(|one| one.level == Level::Ok), "it is told of the account");
+}
