@@ -148,49 +148,58 @@ fn write_client(service: &Service, text: &mut String) {
     .unwrap();
 }
 
-fn write_server(service: &Service, text: &mut String) {
-    let name = &service.name;
-    let (mut functions, mut calls, mut streams) = (String::new(), String::new(), String::new());
-    let (mut used, mut streaming) = (BTreeSet::from(["RpcService"]), Vec::new());
-    for method in &service.methods {
+/// What a server does with its methods.
+#[derive(Default)]
+struct Served {
+    /// Of the trait.
+    functions: String,
+    /// By the names of methods.
+    calls: String,
+    streams: String,
+    streaming: Vec<String>,
+    used: BTreeSet<&'static str>,
+}
+
+impl Served {
+    fn add(&mut self, method: &Method) {
         let (function, called) = (&method.name, &method.proto_name);
         let (mut request, mut response) =
             (format!("super::{}", method.input_type), format!("super::{}", method.output_type));
         let answer = |read: &str, write: &str| format!("{called:?} => Ok({write}(self.0.{function}({read}).await?)),");
-        let is_unary = match shape(method) {
+        match shape(method) {
             Shape::Unary => {
-                used.extend(["decode", "encode"]);
-                calls.push_str(&answer("decode(request)?", "encode"));
-                true
+                self.used.extend(["decode", "encode"]);
+                self.calls.push_str(&answer("decode(request)?", "encode"));
             }
             Shape::ForMany => {
-                used.extend(["Messages", "decode_one", "encode_many"]);
+                self.used.extend(["Messages", "decode_one", "encode_many"]);
                 response = format!("Messages<{response}>");
-                streams.push_str(&answer("decode_one(request).await?", "encode_many"));
-                false
+                self.streams.push_str(&answer("decode_one(request).await?", "encode_many"));
+                self.streaming.push(format!("{called:?}"));
             }
             Shape::WithMany => {
-                used.extend(["Messages", "decode_many", "encode_one"]);
+                self.used.extend(["Messages", "decode_many", "encode_one"]);
                 request = format!("Messages<{request}>");
-                streams.push_str(&answer("decode_many(request)", "encode_one"));
-                false
+                self.streams.push_str(&answer("decode_many(request)", "encode_one"));
+                self.streaming.push(format!("{called:?}"));
             }
-        };
-        if !is_unary {
-            streaming.push(format!("{called:?}"));
         }
-        method.comments.append_with_indent(2, &mut functions);
+        method.comments.append_with_indent(2, &mut self.functions);
         write!(
-            functions,
+            self.functions,
             "async fn {function}(&self, request: tonic::Request<{request}>) \
              -> Result<tonic::Response<{response}>, tonic::Status>;"
         )
         .unwrap();
     }
-    let unknown = "_ => Err(tonic::Status::unimplemented(method.to_owned())),";
-    let streamed = match streaming.join(" | ") {
-        none if none.is_empty() => String::new(),
-        names => format!(
+
+    /// Empty where no method streams.
+    fn streamed(&self) -> String {
+        if self.streaming.is_empty() {
+            return String::new();
+        }
+        let (names, streams) = (self.streaming.join(" | "), &self.streams);
+        format!(
             "fn streams(&self, method: &str) -> bool {{
                 matches!(method, {names})
             }}
@@ -201,11 +210,21 @@ fn write_server(service: &Service, text: &mut String) {
             ) -> Result<tonic::Response<Messages<Vec<u8>>>, tonic::Status> {{
                 match method {{
                     {streams}
-                    {unknown}
+                    {UNKNOWN}
                 }}
             }}"
-        ),
-    };
+        )
+    }
+}
+
+const UNKNOWN: &str = "_ => Err(tonic::Status::unimplemented(method.to_owned())),";
+
+fn write_server(service: &Service, text: &mut String) {
+    let name = &service.name;
+    let mut served = Served { used: BTreeSet::from(["RpcService"]), ..Served::default() };
+    service.methods.iter().for_each(|method| served.add(method));
+    let streamed = served.streamed();
+    let Served { functions, calls, used, .. } = served;
     let parameter = if calls.is_empty() { "_request" } else { "request" };
     let (module, used) = (module(name), listed(&used));
     let full_name = format!("{}.{}", service.package, service.proto_name);
@@ -237,7 +256,7 @@ fn write_server(service: &Service, text: &mut String) {
                 ) -> Result<tonic::Response<Vec<u8>>, tonic::Status> {{
                     match method {{
                         {calls}
-                        {unknown}
+                        {UNKNOWN}
                     }}
                 }}
                 {streamed}

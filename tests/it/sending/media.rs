@@ -71,19 +71,7 @@ async fn files_come_and_go_without_whatsapp_s_token(backend: Backend) -> anyhow:
     ensure!(!hidden.status.success() && told.contains("does not exist"), "{told}");
     ensure!(!std::path::Path::new(&at("theirs.pdf")).exists(), "nothing is left of it");
 
-    // One that WhatsApp keeps no more.
-    let gone = Said { content: json!({ "id": "999", "mime_type": "image/png" }), kind: "image".to_owned(), ..said };
-    let gone = control.say(phone, NUMBER_ID, &gone)?;
-    let output = at("gone.png");
-    let words = ["media", "download", &gone, "--number", &number, "--output", &output];
-    let refused = async || {
-        let refused = billing.run(&words).ok()?;
-        let told = String::from_utf8_lossy(&refused.stderr).into_owned();
-        (!refused.status.success() && !told.contains("does not exist")).then_some(told)
-    };
-    let told = eventually("the message is known", WITHIN, refused).await;
-    ensure!(told.contains("7 days") && !told.contains("http") && !told.contains(TOKEN), "{told}");
-    ensure!(!std::path::Path::new(&output).exists(), "nothing is left of it");
+    what_whatsapp_keeps_no_more_is_said(&scene, &billing, said).await?;
 
     // The team sends it back.
     std::fs::write(at("menu.pdf"), &bytes)?;
@@ -97,5 +85,23 @@ async fn files_come_and_go_without_whatsapp_s_token(backend: Backend) -> anyhow:
     let refused = billing.run(&["media", "upload", &at("menu.pdf"), "--number", &number, "--as", "image"])?;
     let told = String::from_utf8_lossy(&refused.stderr).into_owned();
     ensure!(!refused.status.success() && told.contains("image"), "{told}");
+    Ok(())
+}
+
+async fn what_whatsapp_keeps_no_more_is_said(scene: &Scene, billing: &Person<'_>, said: Said) -> anyhow::Result<()> {
+    let [phone, _] = CUSTOMERS;
+    let (control, number) = (scene.platform.control(), format!("number-{NUMBER_ID}"));
+    let gone = Said { content: json!({ "id": "999", "mime_type": "image/png" }), kind: "image".to_owned(), ..said };
+    let gone = control.say(phone, NUMBER_ID, &gone)?;
+    let output = scene.deployment.folder.path().join("gone.png").display().to_string();
+    let words = ["media", "download", &gone, "--number", &number, "--output", &output];
+    let refused = async || {
+        let refused = billing.run(&words).ok()?;
+        let told = String::from_utf8_lossy(&refused.stderr).into_owned();
+        (!refused.status.success() && !told.contains("does not exist")).then_some(told)
+    };
+    let told = eventually("the message is known", WITHIN, refused).await;
+    ensure!(told.contains("7 days") && !told.contains("http") && !told.contains(TOKEN), "{told}");
+    ensure!(!std::path::Path::new(&output).exists(), "nothing is left of it");
     Ok(())
 }
