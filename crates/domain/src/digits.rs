@@ -1,4 +1,4 @@
-//! The decimal digits of the world's scripts (Unicode's general category Nd).
+//! The decimal digits of the world's scripts (Unicode's general category "decimal number").
 
 /// The digit 0 of every script whose digits do not decompose into ours; the other nine follow it.
 const ZEROS: [u32; 67] = [
