@@ -43,12 +43,12 @@ pub enum SignatureError {
     Mismatch,
 }
 
-/// There must be an app secret, and none may be empty: anybody can sign with an empty key.
+/// There must be a secret, and none may be empty: anybody can sign with an empty key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidSecrets {
-    #[error("no app secret given")]
+    #[error("no secret given")]
     None,
-    #[error("an app secret is empty")]
+    #[error("a secret is empty")]
     Empty,
 }
 
@@ -61,15 +61,23 @@ pub struct AppSecrets {
 impl AppSecrets {
     /// From the app secrets in use: during a rotation there are two.
     pub fn new<S: AsRef<str>>(secrets: impl IntoIterator<Item = S>) -> Result<Self, InvalidSecrets> {
-        let mut keys = Vec::new();
-        for secret in secrets {
-            if secret.as_ref().is_empty() {
-                return Err(InvalidSecrets::Empty);
-            }
-            keys.push(key(secret.as_ref()));
-        }
-        if keys.is_empty() { Err(InvalidSecrets::None) } else { Ok(Self { keys }) }
+        Ok(Self { keys: keys(secrets, key)? })
     }
+}
+
+/// Of all secrets, each made by `key`.
+pub(crate) fn keys<S: AsRef<str>>(
+    secrets: impl IntoIterator<Item = S>,
+    key: impl Fn(&str) -> hmac::Key,
+) -> Result<Vec<hmac::Key>, InvalidSecrets> {
+    let mut keys = Vec::new();
+    for secret in secrets {
+        if secret.as_ref().is_empty() {
+            return Err(InvalidSecrets::Empty);
+        }
+        keys.push(key(secret.as_ref()));
+    }
+    if keys.is_empty() { Err(InvalidSecrets::None) } else { Ok(keys) }
 }
 
 impl fmt::Debug for AppSecrets {

@@ -27,15 +27,22 @@ pub struct OurNumbers {
     account: Option<String>,
 }
 
+/// One that is no phone number, or a second one with the same.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("is no phone number, or has the number of another id")]
+pub struct InvalidNumber {
+    /// That it was to have here. Never the number.
+    pub id: String,
+}
+
 impl OurNumbers {
-    /// Of pairs: the id that a number is to have here, and the number, in whatever spelling. The error has the id of one that
-    /// is no number, or of a second one with the same.
-    pub fn new<'a>(numbers: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Self, String> {
+    /// Of pairs: the id that a number is to have here, and the number, in whatever spelling.
+    pub fn new<'a>(numbers: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Self, InvalidNumber> {
         let mut ids = BTreeMap::new();
         for (id, number) in numbers {
             let is_number = phone::digits(number).is_some();
             if !is_number || ids.insert(phone::canonical(number).into_owned(), id.to_owned()).is_some() {
-                return Err(id.to_owned());
+                return Err(InvalidNumber { id: id.to_owned() });
             }
         }
         Ok(Self { ids, account: None })

@@ -12,7 +12,7 @@ use ring::{digest, hmac};
 
 use super::address::PublicAddress;
 use super::fields::{Fields, Form};
-use crate::signature::InvalidSecrets;
+use crate::signature::{InvalidSecrets, keys};
 
 /// In lower case.
 pub const HEADER_NAME: &str = "x-twilio-signature";
@@ -52,14 +52,7 @@ pub struct AuthTokens {
 impl AuthTokens {
     /// From the tokens in use.
     pub fn new<S: AsRef<str>>(tokens: impl IntoIterator<Item = S>) -> Result<Self, InvalidSecrets> {
-        let mut keys = Vec::new();
-        for token in tokens {
-            if token.as_ref().is_empty() {
-                return Err(InvalidSecrets::Empty);
-            }
-            keys.push(key(token.as_ref()));
-        }
-        if keys.is_empty() { Err(InvalidSecrets::None) } else { Ok(Self { keys }) }
+        Ok(Self { keys: keys(tokens, key)? })
     }
 }
 

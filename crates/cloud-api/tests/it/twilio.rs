@@ -3,11 +3,11 @@
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 use serde_json::{Value, json};
-use waypost_cloud_api::twilio::OurNumbers;
 use waypost_cloud_api::twilio::address::PublicAddress;
 use waypost_cloud_api::twilio::fields::{Fields, Form};
 use waypost_cloud_api::twilio::hook::{NotOurs, webhook};
 use waypost_cloud_api::twilio::signature::{AuthTokens, Request, SignatureError, body_digest, sign, verify};
+use waypost_cloud_api::twilio::{InvalidNumber, OurNumbers};
 use waypost_cloud_api::webhook::{Content, split};
 use waypost_domain::message::{Forwarded, MessageContent, TapSource};
 use waypost_domain::{InboundMessage, MessageKind, Status, StatusState};
@@ -211,9 +211,9 @@ fn text_messages_and_calls_are_not_whatsapps() {
 
 #[test]
 fn our_numbers_are_each_one() {
-    assert_eq!(OurNumbers::new([("a", "no number")]), Err("a".to_owned()));
-    assert_eq!(OurNumbers::new([("a", "")]), Err("a".to_owned()));
-    assert_eq!(OurNumbers::new([("a", "+15550199"), ("b", "1 555 0199")]), Err("b".to_owned()));
+    assert_eq!(OurNumbers::new([("a", "no number")]), Err(InvalidNumber { id: "a".to_owned() }));
+    assert_eq!(OurNumbers::new([("a", "")]), Err(InvalidNumber { id: "a".to_owned() }));
+    assert_eq!(OurNumbers::new([("a", "+15550199"), ("b", "1 555 0199")]), Err(InvalidNumber { id: "b".to_owned() }));
     let of_meta = ours().of_account(Some("102290129340398".to_owned()));
     let fields = Fields::read(Form::UrlEncoded, FROM_CUSTOMER.as_bytes()).unwrap();
     let body = webhook(&fields, None, &of_meta).unwrap();

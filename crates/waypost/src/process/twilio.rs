@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use reqwest::Url;
-use waypost_cloud_api::twilio::OurNumbers;
 use waypost_cloud_api::twilio::address::PublicAddress;
 use waypost_cloud_api::twilio::message::Sender;
+use waypost_cloud_api::twilio::{InvalidNumber, OurNumbers};
 use waypost_domain::phone;
 use waypost_graph_client::{ByNumber, GraphApi, HttpConfig, MediaAtGraph, MediaStore, Messenger, Twilio, TwilioConfig};
 use waypost_ingress::SecretSource;
@@ -65,7 +65,7 @@ impl TwilioSection {
         self.webhook_tokens_file.iter().chain(own).cloned().collect()
     }
 
-    fn our_numbers(&self) -> Result<OurNumbers, String> {
+    fn our_numbers(&self) -> Result<OurNumbers, InvalidNumber> {
         let numbers = self.numbers.iter().map(|(id, number)| (id.as_str(), number.as_str()));
         let account = Some(self.waba_id.clone()).filter(|waba| !waba.is_empty());
         Ok(OurNumbers::new(numbers)?.of_account(account))
@@ -92,8 +92,8 @@ impl TwilioSection {
     }
 
     fn check(&self, problems: &mut Problems) {
-        if let Err(id) = self.our_numbers() {
-            problems.add(&format!("twilio.numbers.{id}"), "is no phone number, or has the number of another id");
+        if let Err(error) = self.our_numbers() {
+            problems.add(&format!("twilio.numbers.{}", error.id), &error);
         }
         let is_address = PublicAddress::new(&self.webhook_url);
         if let Err(error) = is_address {
