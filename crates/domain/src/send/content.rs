@@ -44,6 +44,28 @@ pub enum FreeForm {
     Products(Products),
 }
 
+impl FreeForm {
+    /// As its wire form calls it: `text`, `image`, `cta_url` and so on.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Text { .. } => "text",
+            Self::Media(media) => media.kind.as_str(),
+            Self::Location(_) => "location",
+            Self::Contacts(_) => "contacts",
+            Self::Reaction(_) => "reaction",
+            Self::Buttons(_) => "buttons",
+            Self::List(_) => "list",
+            Self::CtaUrl(_) => "cta_url",
+            Self::Flow(_) => "flow",
+            Self::LocationRequest { .. } => "location_request",
+            Self::ContactRequest { .. } => "contact_request",
+            Self::Catalog { .. } => "catalog",
+            Self::Product { .. } => "product",
+            Self::Products(_) => "products",
+        }
+    }
+}
+
 /// Meta's kinds of media.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

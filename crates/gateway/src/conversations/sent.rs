@@ -67,31 +67,11 @@ impl Shown {
 
     fn of_content(content: &FreeForm) -> Self {
         Self {
-            content_type: content_type(content),
+            content_type: content.as_str(),
             template: String::new(),
             preview: Some(preview(content)),
             media: media(content),
         }
-    }
-}
-
-/// As the content's wire form calls it.
-const fn content_type(content: &FreeForm) -> &'static str {
-    match content {
-        FreeForm::Text { .. } => "text",
-        FreeForm::Media(media) => media.kind.as_str(),
-        FreeForm::Location(_) => "location",
-        FreeForm::Contacts(_) => "contacts",
-        FreeForm::Reaction(_) => "reaction",
-        FreeForm::Buttons(_) => "buttons",
-        FreeForm::List(_) => "list",
-        FreeForm::CtaUrl(_) => "cta_url",
-        FreeForm::Flow(_) => "flow",
-        FreeForm::LocationRequest { .. } => "location_request",
-        FreeForm::ContactRequest { .. } => "contact_request",
-        FreeForm::Catalog { .. } => "catalog",
-        FreeForm::Product { .. } => "product",
-        FreeForm::Products(_) => "products",
     }
 }
 

@@ -35,23 +35,11 @@ pub(crate) fn content(message: &Message, contents: &Contents) -> Result<Content,
 }
 
 fn free_form(content: &FreeForm) -> Result<Content, FieldError> {
-    let field = match content {
-        FreeForm::Text { body, .. } => return Ok(Content::Text(words("body", body)?)),
-        FreeForm::Media(media) => return self::media(media),
-        FreeForm::Location(_) => "location",
-        FreeForm::Contacts(_) => "contacts",
-        FreeForm::Reaction(_) => "reaction",
-        FreeForm::Buttons(_) => "buttons",
-        FreeForm::List(_) => "list",
-        FreeForm::CtaUrl(_) => "cta_url",
-        FreeForm::Flow(_) => "flow",
-        FreeForm::LocationRequest { .. } => "location_request",
-        FreeForm::ContactRequest { .. } => "contact_request",
-        FreeForm::Catalog { .. } => "catalog",
-        FreeForm::Product { .. } => "product",
-        FreeForm::Products(_) => "products",
-    };
-    Err(must_be(field, NOT_CARRIED))
+    match content {
+        FreeForm::Text { body, .. } => Ok(Content::Text(words("body", body)?)),
+        FreeForm::Media(media) => self::media(media),
+        other => Err(must_be(other.as_str(), NOT_CARRIED)),
+    }
 }
 
 fn words(field: &str, text: &str) -> Result<String, FieldError> {
