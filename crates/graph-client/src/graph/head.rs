@@ -1,8 +1,9 @@
 //! What the platform says in the head of its answers: the time, and which version of the API it was that answered.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use jiff::fmt::rfc2822;
+use waypost_domain::Timestamp;
 
 use super::GraphApi;
 use crate::api::Call;
@@ -41,8 +42,7 @@ fn date_ms(text: &str) -> Option<i64> {
 }
 
 fn now_ms() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+    Timestamp::from_system_time(SystemTime::now()).as_millis()
 }
 
 #[cfg(test)]

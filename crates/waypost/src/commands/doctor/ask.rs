@@ -2,17 +2,17 @@
 //! asked is an answer, too.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use futures_util::StreamExt as _;
 use futures_util::stream;
-use jiff::civil::Date;
 use tokio::time::{Instant, timeout_at};
 use waypost_bus_embedded::BusFile;
 use waypost_cloud_api::answer::{Number, TokenInfo};
 use waypost_cloud_api::samples::SampleParams;
 use waypost_cloud_api::signature::Provider;
-use waypost_graph_client::{CallError, GraphApi, GraphConfig, NotSent, SecretError};
+use waypost_domain::Timestamp;
+use waypost_graph_client::{CallError, GraphApi, NotSent, SecretError};
 use waypost_live::SendingLive;
 
 use super::facts::{AccountFacts, Asked, Facts, MetaFacts, NoMeta, NotAsked, NumberFacts, Ours, Stored, StoredNumber};
@@ -59,8 +59,7 @@ pub(super) async fn ask(config: &Config, ours: Ours, shaker: &Shaker) -> Facts {
         (Ok(meta), Ok(first)) => Ok(meta.rest(first, numbers).await),
         (Err(reason), _) | (_, Err(reason)) => Err(reason),
     };
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let now_ms = i64::try_from(now.as_millis()).unwrap_or(i64::MAX);
+    let now_ms = Timestamp::from_system_time(SystemTime::now()).as_millis();
     Facts { now_ms, store, bus, ours: Ours { handshake, ..ours }, meta }
 }
 
@@ -109,8 +108,7 @@ async fn read(store: &waypost_store::Store, kind: &'static str) -> Asked<Stored>
         .map_err(|error| not_asked(&error, "run `waypost migrate`, and then the grants again"))?;
     let remedy = "run the statements of `waypost store grants` again, and see the database's log";
     let live = SendingLive::open(store.clone()).await.map_err(|error| not_asked(&error, remedy))?.current();
-    let as_of = live.policy.as_of;
-    let [year, month, day] = [i64::from(as_of.year()), as_of.month().into(), as_of.day().into()];
+    let now = Timestamp::from_system_time(SystemTime::now());
     let number = |number: &waypost_live::OurNumber| StoredNumber {
         name: number.name.to_string(),
         id: number.id.to_string(),
@@ -119,15 +117,10 @@ async fn read(store: &waypost_store::Store, kind: &'static str) -> Asked<Stored>
     Ok(Stored {
         kind,
         policy_version: live.policy.version,
-        policy_as_of: date(year, month, day),
+        policy_as_of: live.policy.as_of.to_string(),
+        policy_age_days: live.policy.age_days(now),
         numbers: live.numbers.values().map(number).collect(),
     })
-}
-
-/// A day of the calendar, which it is.
-fn date(year: i64, month: i64, day: i64) -> Date {
-    let small = |number: i64| i8::try_from(number).unwrap_or(1);
-    Date::new(i16::try_from(year).unwrap_or(1970), small(month), small(day)).unwrap_or(Date::ZERO)
 }
 
 async fn bus(config: &Config) -> Asked<&'static str> {
@@ -188,7 +181,7 @@ impl Meta {
                 () => NoMeta::NoToken,
             });
         };
-        let GraphConfig { version, .. } = graph.clone();
+        let version = graph.version.clone();
         let api = GraphApi::new(graph).map_err(|error| NoMeta::Config(format!("graph.{error}")))?;
         Ok(Self { api, version, until: Instant::now() + META_WITHIN })
     }

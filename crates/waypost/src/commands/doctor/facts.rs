@@ -20,7 +20,6 @@ pub(crate) type Asked<T> = Result<T, NotAsked>;
 pub(crate) struct Facts {
     /// By this machine's clock, in milliseconds since the epoch.
     pub(crate) now_ms: i64,
-    /// What it is: `postgres`, `embedded`.
     pub(crate) store: Asked<Stored>,
     pub(crate) bus: Asked<&'static str>,
     pub(crate) ours: Ours,
@@ -41,10 +40,12 @@ pub(crate) struct Ours {
 /// What the store says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Stored {
+    /// What it is: `PostgreSQL`, `embedded store`.
     pub(crate) kind: &'static str,
     pub(crate) policy_version: u32,
-    /// When its facts were looked at last.
-    pub(crate) policy_as_of: jiff::civil::Date,
+    /// The day on which its facts were looked at last, and how long that is ago.
+    pub(crate) policy_as_of: String,
+    pub(crate) policy_age_days: i64,
     pub(crate) numbers: Vec<StoredNumber>,
 }
 

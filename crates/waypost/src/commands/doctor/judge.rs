@@ -95,10 +95,10 @@ fn days_between(from: Date, to: Date) -> i32 {
     from.until(to).map_or(0, |span| span.get_days())
 }
 
-/// One line for each thing that stands in the way.
 /// Of whom Meta says whether they can send.
 const ENTITIES: [&str; 4] = ["APP", "BUSINESS", "PHONE_NUMBER", "WABA"];
 
+/// One line for each thing that stands in the way.
 fn of_health(subject: &Subject, health: Option<&Health>, kinds: &[&str], hidden: &Hidden) -> Vec<Finding> {
     let Some(health) = health else {
         let remedy = "look into WhatsApp Manager";

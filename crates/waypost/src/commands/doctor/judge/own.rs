@@ -1,37 +1,33 @@
 //! What is ours: the store, the bus, the policy data, and our address as Meta sees it.
 
-use jiff::civil::Date;
-
-use super::{day, days_between};
 use crate::commands::doctor::facts::{Asked, Facts, NotAsked, Ours, Stored};
 use crate::commands::doctor::finding::{Check, Finding, Subject};
 use crate::commands::doctor::handshake::Handshake;
 
 /// Facts of countries, tiers and caps change a few times a year.
-const POLICY_DAYS_MAX: i32 = 90;
+const POLICY_DAYS_MAX: i64 = 90;
 
 pub(super) fn findings(facts: &Facts) -> Vec<Finding> {
-    let mut findings = store(&facts.store, day(facts.now_ms));
+    let mut findings = store(&facts.store);
     findings.push(bus(&facts.bus));
     findings.extend(handshake(&facts.ours));
     findings
 }
 
-pub(super) fn store(store: &Asked<Stored>, today: Date) -> Vec<Finding> {
+pub(super) fn store(store: &Asked<Stored>) -> Vec<Finding> {
     match store {
         Ok(stored) => vec![
             Subject::Waypost.ok(Check::Store, format!("{} is reached, its schema is current", stored.kind)),
-            policy(stored, today),
+            policy(stored),
         ],
         Err(NotAsked { what, remedy }) => vec![Subject::Waypost.bad(Check::Store, what, remedy)],
     }
 }
 
-fn policy(stored: &Stored, today: Date) -> Finding {
-    let Stored { policy_version: version, policy_as_of: as_of, .. } = stored;
-    let days = days_between(*as_of, today);
+fn policy(stored: &Stored) -> Finding {
+    let Stored { policy_version: version, policy_as_of: as_of, policy_age_days: days, .. } = stored;
     let found = format!("version {version}, of {as_of}");
-    if days <= POLICY_DAYS_MAX {
+    if *days <= POLICY_DAYS_MAX {
         return Subject::Waypost.ok(Check::PolicyData, found);
     }
     let remedy = "look its facts up again (countries, tiers, caps, hours), date it (as_of), and put it in force with `waypost \
