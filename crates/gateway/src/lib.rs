@@ -1,11 +1,11 @@
-//! What agents' tools call over gRPC, and put on the queues of `wa.send`: messages to customers, and what was said in their
-//! conversations.
+//! What agents' tools call over gRPC, and put on the queues of `wa.send`: messages to customers, files of both, and what was said
+//! in their conversations.
 //!
 //! A call passes the gate of `waypost-grpc` first, with the table in `roles`; what comes off a queue has the author that the
 //! broker vouches for ([`requests`]). A request to send is then read, its contact and conversation are found, and it is kept in
 //! the store under its own id: whoever holds the lease on its number attempts it.
-//! Must never judge whether something may go, nor give a message to WhatsApp itself; only that a message was read, of which
-//! nothing is kept, it says at once.
+//! Must never judge whether something may go, nor give a message to WhatsApp itself; only that a message was read, and files,
+//! of which nothing is kept, it passes on at once.
 
 mod confidential;
 mod conversations;
