@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use waypost_domain::send::{OrderLimits, SendState};
 use waypost_domain::template::{Layout, ParameterFormat, Quality, TemplateStatus};
 use waypost_domain::{AliasSet, Category, ContactId, NumberName, PartitionCount, PhoneNumberId, Template, WabaId};
-use waypost_ledger::{ConsentFact, Ledger, StepFact, Verdict};
+use waypost_ledger::{ConsentFact, Ledger, SendFact, StepFact, Verdict};
 use waypost_live::SendingLive;
 use waypost_sender::{SENDER, Sender, SenderConfig, Wake};
 use waypost_store::{Store, StoreOptions, StoreUrl, TemplateRow};
@@ -225,12 +225,7 @@ async fn lives(world: Arc<World>, index: usize, mut rng: Rng, heal: Cancellation
 async fn is_drained(world: &World) -> bool {
     let mut sends = waypost_ledger::Sends::default();
     sends.read_rows(&world.store).await.expect("the store answers");
-    sends.rows.iter().all(|row| match row.state {
-        SendState::Queued => row.rule.is_some(),
-        SendState::Attempting => false,
-        SendState::Uncertain => row.is_given_up,
-        _ => true,
-    })
+    !sends.rows.iter().any(SendFact::is_open)
 }
 
 /// What the database noted.

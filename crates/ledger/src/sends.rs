@@ -175,6 +175,16 @@ impl Sends {
 }
 
 impl SendFact {
+    /// Whether it goes on by itself, or nothing says why it does not.
+    pub fn is_open(&self) -> bool {
+        match self.state {
+            SendState::Queued => self.rule.is_none(),
+            SendState::Attempting => true,
+            SendState::Uncertain => !self.is_given_up,
+            _ => false,
+        }
+    }
+
     fn new(row: &SendRow) -> Self {
         let record = row.verdict.as_ref().and_then(|json| serde_json::from_slice::<Record>(json).ok());
         let rule = record.and_then(|record| Some(record.verdict.finding()?.rule.name().to_owned()));
@@ -186,8 +196,7 @@ impl SendFact {
             attempts: row.attempt,
             maybe_duplicate: row.maybe_duplicate,
             rule,
-            // The store's way to say: never by itself.
-            is_given_up: row.state() == SendState::Uncertain && row.due_at.as_millis() == i64::MAX,
+            is_given_up: row.is_given_up(),
         }
     }
 }

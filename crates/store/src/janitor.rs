@@ -158,7 +158,7 @@ impl Store {
                 .sweep(&FORGET_MERGES, params![before(retention.conversations.max(retention.inbox)), limit])
                 .await?,
             samples: self.sweep(&FORGET_SAMPLES, params![before(retention.bodies), limit]).await?,
-            // Not after their conversations, by which an erasure finds them.
+            // Not after their conversations, by which they are found.
             transcript: self
                 .sweep(&FORGET_TRANSCRIPT, params![before(retention.bodies.min(retention.conversations)), limit])
                 .await?,

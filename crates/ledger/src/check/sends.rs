@@ -107,13 +107,7 @@ impl<'a> Check<'a> {
                 }
                 continue;
             };
-            let is_open = match row.state {
-                SendState::Queued => row.rule.is_none(),
-                SendState::Attempting => true,
-                SendState::Uncertain => !row.is_given_up,
-                _ => false,
-            };
-            if self.drained && is_open {
+            if self.drained && row.is_open() {
                 self.violated(Invariant::I1, "at no end, and nothing says why", format!("{name} {}", row.state));
             }
             if send.taken.is_empty() && has_gone(row.state) {

@@ -12,6 +12,7 @@ use crate::admin::AuditedTx;
 use crate::changes::RecordTx;
 use crate::core::{Param, Sql, Statement, params as bind};
 use crate::records::clean;
+use crate::sends::waking;
 
 static INSERT: LazyLock<Sql> = LazyLock::new(|| CAMPAIGN.insert(""));
 
@@ -53,22 +54,10 @@ static QUEUED: Sql = Sql::each(
 );
 
 /// Whoever waits behind one of these is looked at again.
-static WAKE_BEHIND: Sql = Sql::each(
-    "UPDATE send SET due_at = min(due_at, $2), waits = 0
-    WHERE state = 'queued' AND waits = 1 AND place IN (
-        SELECT (SELECT min(n.place) FROM send n
-            WHERE n.contact_id = p.contact_id AND n.number = p.number AND n.line = p.line AND n.place > p.place
-                AND n.state = 'queued')
-        FROM send p
-        WHERE p.campaign = $1 AND p.phase = 0)",
-    "UPDATE send SET due_at = least(due_at, $2::BIGINT), waits = 0
-    WHERE state = 'queued' AND waits = 1 AND place IN (
-        SELECT (SELECT min(n.place) FROM send n
-            WHERE n.contact_id = p.contact_id AND n.number = p.number AND n.line = p.line AND n.place > p.place
-                AND n.state = 'queued')
-        FROM send p
-        WHERE p.campaign = $1 AND p.phase = 0)",
-);
+static WAKE_BEHIND: LazyLock<Sql> = LazyLock::new(|| {
+    let of = "p.campaign = $1 AND p.phase = 0";
+    waking(of, of)
+});
 
 /// A row as it is about to be added.
 struct Row<'a> {

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use waypost_domain::send::{Progress, SendState, Step, Told};
 use waypost_domain::{NumberName, Timestamp};
 
-use super::row::{COLUMNS, SEND, SendRow, places};
+use super::row::{COLUMNS, GIVEN_UP, SEND, SendRow, places};
 use super::tx::SendTx;
 use super::write::{WAKE, by_place};
 use crate::core::{Param, Row, Sql, Statement, params};
@@ -20,9 +20,6 @@ pub struct SendAnswered {
     pub attempt: u32,
     pub answer: SendAnswer,
 }
-
-/// When a send is settled that nobody will hear of: never.
-pub(crate) const GIVEN_UP: i64 = i64::MAX;
 
 /// The ways in which an attempt ends.
 #[derive(Debug, Clone, PartialEq, Eq)]

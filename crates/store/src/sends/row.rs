@@ -90,6 +90,9 @@ pub(crate) const COLUMNS: &str = "s.place, s.due_at, s.ends_at, s.since, s.state
     s.maybe_duplicate, s.category, s.template, s.wamid, s.resend_of, s.campaign, s.request, s.verdict, s.price, \
     s.contact_id, s.team, s.id, s.number, s.conversation_id, s.author, s.cause, s.created_at, s.urgent";
 
+/// When a send is settled that nobody will hear of: never.
+pub(crate) const GIVEN_UP: i64 = i64::MAX;
+
 /// Who wrote it, as lists are filtered by it: `agent:kim`.
 pub(super) fn author_word(author: &Author) -> String {
     let (kind, name) = match author {
@@ -199,6 +202,11 @@ impl SendRow {
     /// The state that it is in.
     pub const fn state(&self) -> SendState {
         self.progress.state
+    }
+
+    /// Whether nothing was heard of it in time, and it is left to a person.
+    pub fn is_given_up(&self) -> bool {
+        self.state() == SendState::Uncertain && self.due_at.as_millis() == GIVEN_UP
     }
 }
 

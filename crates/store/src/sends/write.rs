@@ -31,7 +31,11 @@ pub(super) fn by_place(given: &[(&str, &str)], set: &str, only: &str) -> Sql {
 }
 
 /// Whoever waits behind one of these is looked at again.
-pub(crate) static WAKE: LazyLock<Sql> = LazyLock::new(|| {
+pub(crate) static WAKE: LazyLock<Sql> =
+    LazyLock::new(|| waking("p.place IN (SELECT value FROM json_each($1))", "p.place = ANY($1::BIGINT[])"));
+
+/// Whoever waits right behind one of those `p`, in each dialect, is due at $2.
+pub(crate) fn waking(of_sqlite: &str, of_postgres: &str) -> Sql {
     let with = |of: &str, least: &str, at: &str| {
         format!(
             "UPDATE send SET due_at = {least}(due_at, {at}), waits = 0
@@ -40,11 +44,8 @@ pub(crate) static WAKE: LazyLock<Sql> = LazyLock::new(|| {
                     WHERE n.contact_id = p.contact_id AND n.number = p.number AND n.line = p.line AND n.place > p.place
                         AND n.state = 'queued')
                 FROM send p
-                WHERE p.place {of})"
+                WHERE {of})"
         )
     };
-    Sql::made_each(
-        with("IN (SELECT value FROM json_each($1))", "min", "$2"),
-        with("= ANY($1::BIGINT[])", "least", "$2::BIGINT"),
-    )
-});
+    Sql::made_each(with(of_sqlite, "min", "$2"), with(of_postgres, "least", "$2::BIGINT"))
+}
