@@ -92,13 +92,13 @@ fn begin(place: &csv::Position) -> Begin {
 }
 
 /// The lines that are not blank.
-pub(crate) fn json_lines(reader: BufReader<File>) -> impl Iterator<Item = Row<Vec<u8>>> {
+pub(crate) fn json_lines(reader: BufReader<File>) -> impl Iterator<Item = Result<(Begin, Vec<u8>), Failure>> {
     let mut byte = 0;
     let lines = (1..).zip(reader.split(b'\n')).map(move |(line, text)| {
         let text = text.map_err(|error| Failure::config(format!("line {line}: {error}")))?;
         let begin = Begin { line, byte };
         byte += text.len() as u64 + 1;
-        Ok((!text.trim_ascii().is_empty()).then_some((begin, Ok(text))))
+        Ok((!text.trim_ascii().is_empty()).then_some((begin, text)))
     });
     lines.filter_map(Result::transpose)
 }

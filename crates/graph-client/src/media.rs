@@ -85,7 +85,7 @@ pub enum DownloadError {
     /// A call came to nothing.
     #[error(transparent)]
     Call(#[from] CallError),
-    /// It has an address, and is not there, also after it was asked for anew.
+    /// It has an address, and is not there, also after it was asked for anew; or it has none any more, or not for this token.
     #[error("the file is not where Meta says it is")]
     Gone,
     /// Meta's address of it is none that may be asked.

@@ -49,7 +49,7 @@ pub(super) fn open(path: &Path) -> Result<Rows, Failure> {
         }
         RowsFile::JsonLines(file) => Box::new(rows::json_lines(file).map(|one| {
             let (Begin { line, .. }, text) = one?;
-            Ok(Row { line, recipient: text.and_then(|text| of_json(&text)) })
+            Ok(Row { line, recipient: of_json(&text) })
         })),
     })
 }

@@ -48,7 +48,7 @@ pub(super) fn open(path: &Path) -> Result<Rows, Failure> {
         }
         RowsFile::JsonLines(file) => Box::new(rows::json_lines(file).map(move |one| {
             let (begin, text) = one?;
-            Ok(row((begin, text.and_then(|text| of_json(&text)))))
+            Ok(row((begin, of_json(&text))))
         })),
     })
 }

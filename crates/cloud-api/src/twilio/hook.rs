@@ -60,10 +60,14 @@ struct Person {
     user_id: Option<String>,
 }
 
+/// An address without its channel and sign.
+fn plain(address: &str) -> String {
+    address.trim_start_matches(CHANNEL).trim_start_matches('+').to_owned()
+}
+
 impl Person {
     /// `address`: a number, or for who does not show one a business-scoped id, `whatsapp:US.123`.
     fn of(fields: &Fields<'_>, address: &str) -> Self {
-        let plain = |text: &str| text.trim_start_matches(CHANNEL).trim_start_matches('+').to_owned();
         let address = plain(address);
         let user_id = fields.get("ExternalUserId").map(plain);
         if address.contains('.') {

@@ -114,10 +114,6 @@ fn refusal(resource: String, error: &DownloadError) -> CallError {
     let gone = "WhatsApp does not keep the file any more, which it does for 7 days; or this token may not have it";
     match error {
         DownloadError::Gone => precondition("MEDIA_GONE", resource, gone),
-        // What has no object behind it: the id has died, or was never of this number.
-        DownloadError::Call(error) if error.failure().is_some_and(|failure| failure.code == Some(NO_SUCH_OBJECT)) => {
-            precondition("MEDIA_GONE", resource, gone)
-        }
         DownloadError::TooLarge { .. } => precondition("MEDIA_TOO_LARGE", resource, error.to_string()),
         DownloadError::Damaged(_) => precondition("MEDIA_DAMAGED", resource, error.to_string()),
         DownloadError::Call(_) | DownloadError::Address | DownloadError::Sink(_) => {
@@ -125,9 +121,6 @@ fn refusal(resource: String, error: &DownloadError) -> CallError {
         }
     }
 }
-
-/// Meta's code of a parameter that names nothing.
-const NO_SUCH_OBJECT: i64 = 100;
 
 /// Where a download is written to: it waits for whoever reads.
 struct Pieces(PollSender<Sent>);

@@ -42,7 +42,7 @@ pub(crate) async fn download(
 ) -> Result<Downloaded, DownloadError> {
     // An address lives for five minutes, and sometimes less: then it is asked for once more.
     for _ in 0..2 {
-        let answer = api.call(&Call::get(look_up.clone())).await?;
+        let answer = api.call(&Call::get(look_up.clone())).await.map_err(not_found)?;
         let at = MediaUrl::read(&answer.body).map_err(CallError::Answer)?;
         let url = Url::parse(&at.url).map_err(|_| DownloadError::Address)?;
         let Place { url, knows_us } = place(url).ok_or(DownloadError::Address)?;
@@ -59,6 +59,16 @@ pub(crate) async fn download(
     }
     Err(DownloadError::Gone)
 }
+
+/// An id that names nothing, because it has died or is not for this token, is refused as a wrong parameter.
+fn not_found(error: CallError) -> DownloadError {
+    match error.failure().and_then(|failure| failure.code) {
+        Some(WRONG_PARAMETER) => DownloadError::Gone,
+        Some(_) | None => error.into(),
+    }
+}
+
+const WRONG_PARAMETER: i64 = 100;
 
 async fn fetch(
     api: &Api,

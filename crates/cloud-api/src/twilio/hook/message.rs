@@ -104,8 +104,7 @@ fn kind_of(mime_type: &str) -> &'static str {
 fn context(fields: &Fields<'_>) -> Option<Value> {
     let mut context = Map::new();
     put(&mut context, "id", fields.get("OriginalRepliedMessageSid"));
-    let from = fields.get("OriginalRepliedMessageSender").map(|from| from.trim_start_matches(super::CHANNEL));
-    put(&mut context, "from", from.map(|from| from.trim_start_matches('+')));
+    put(&mut context, "from", fields.get("OriginalRepliedMessageSender").map(super::plain).as_deref());
     for (theirs, ours) in [("Forwarded", "forwarded"), ("FrequentlyForwarded", "frequently_forwarded")] {
         if fields.get(theirs).is_some_and(|value| value.eq_ignore_ascii_case("true")) {
             context.insert(ours.to_owned(), true.into());
