@@ -30,9 +30,10 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 /// For lapin to write acknowledgements: it waits for them only while the broker takes nothing.
 const ACK_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Only for sabotage: how long to keep what is held, which is longer than another replica takes to take over; and before
-/// that, how long at most to wait for it.
-const LINGER: Duration = Duration::from_secs(5);
+/// Only for sabotage: how long to wait for something to hold, at most.
+const HOLD_TIMEOUT: Duration = Duration::from_secs(5);
+/// Only for sabotage: how long to keep what is held, which is longer than another replica takes to take over.
+const LINGER: Duration = Duration::from_secs(15);
 /// Only for sabotage: deliveries to hold, enough for some of their customers to write again meanwhile.
 const HELD: usize = 20;
 
@@ -154,7 +155,7 @@ impl Consumer for RabbitConsumer {
 /// Only for sabotage: holds something for certain, and the next consumer comes before it is given back.
 async fn cancel_and_linger(mut consumer: RabbitConsumer) {
     let hold = async { while consumer.unacknowledged.len() < HELD && consumer.next_batch(HELD).await.is_ok() {} };
-    timeout(LINGER, hold).await.ok();
+    timeout(HOLD_TIMEOUT, hold).await.ok();
     let cancelling = consumer.channel.basic_cancel(consumer.deliveries.tag(), BasicCancelOptions::default());
     if let Err(error) = cancelling.await {
         warn!(%error, "not cancelled");

@@ -55,7 +55,15 @@ impl<'a> Run<'a> {
     }
 
     pub(crate) fn start_at(fault: &'static str, deployment: &'a Deployment, rate: f64) -> anyhow::Result<Self> {
-        let load = Load::start(&load_config(deployment, rate))?;
+        Self::start_with(fault, deployment, &load_config(deployment, rate))
+    }
+
+    pub(crate) fn start_with(
+        fault: &'static str,
+        deployment: &'a Deployment,
+        load: &LoadConfig,
+    ) -> anyhow::Result<Self> {
+        let load = Load::start(load)?;
         let ledger = Ledger { rule_sets: vec![std::fs::read_to_string(deployment.rules_file())?], ..Ledger::default() };
         Ok(Self { fault, deployment, load, bus: None, ledger, recovered_in: Duration::ZERO, timing: None })
     }
@@ -149,8 +157,17 @@ impl<'a> Run<'a> {
     }
 
     /// The same without an opinion, where it is known that something is missing.
-    pub(crate) async fn judge_quickly(mut self) -> anyhow::Result<(Verdict, Ledger)> {
-        let verdict = self.judge(QUICK_DRAIN_TIMEOUT).await?;
+    pub(crate) async fn judge_quickly(self) -> anyhow::Result<(Verdict, Ledger)> {
+        self.judge_within(QUICK_DRAIN_TIMEOUT).await
+    }
+
+    /// The same where something is late, and nothing is missing in the end.
+    pub(crate) async fn judge_late(self) -> anyhow::Result<(Verdict, Ledger)> {
+        self.judge_within(DRAIN_TIMEOUT).await
+    }
+
+    async fn judge_within(mut self, drain_timeout: Duration) -> anyhow::Result<(Verdict, Ledger)> {
+        let verdict = self.judge(drain_timeout).await?;
         self.report(&verdict)?;
         Ok((verdict, self.ledger))
     }

@@ -5,10 +5,11 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 use waypost_fault::{ROUTER_AFTER_COMMIT, ROUTER_IN_TRANSACTION, Sabotage, WORKER_AFTER_ACK};
 use waypost_ledger::{IN_HAND_MAX, Invariant, Verdict};
+use waypost_tests::load::LoadConfig;
 use waypost_tests::proxy::FaultProxy;
 use waypost_tests::{WaypostProcess, eventually};
 
-use super::run::{RULES, Run};
+use super::run::{RULES, Run, load_config};
 use crate::database;
 use crate::deployment::{Backend, Deployment};
 use crate::replicas::wait_for_owners;
@@ -118,11 +119,14 @@ async fn cancelling_with_unacknowledged_deliveries_is_seen() -> anyhow::Result<(
     let _first = deployment.start_component("router", "first", &sabotaged).await?;
     let _sender = deployment.start_component("sender", "sender", &[]).await?;
     let _ingress = deployment.start_component("ingress", "door", &[]).await?;
-    let run = Run::start_at("-- cancelled", &deployment, 400.0)?;
+    // Few customers, who write again at once: what is held back of one of them is overtaken for certain.
+    let load = LoadConfig { customers_each: 2, ..load_config(&deployment, 400.0) };
+    let run = Run::start_with("-- cancelled", &deployment, &load)?;
     run.accepted(400).await;
     let _second = deployment.start_component("router", "second", &[]).await?;
     wait_for_owners(&deployment, &[("first", 2), ("second", 2)]).await;
-    let verdict = judged(run).await?;
+    run.accepted(100).await;
+    let (verdict, _) = run.judge_late().await?;
     ensure!(verdict.counts.out_of_order > 0, "the ledger saw nothing: {verdict}");
     Ok(())
 }
