@@ -68,7 +68,7 @@ pub(crate) async fn run(args: DemoArgs) -> Result<(), Failure> {
     let bus = open_bus(&config).await?;
     let store = ready_store(&config).await?;
     let rules = Arc::new(rules);
-    adopt_rules(&config, &*bus, &store, &rules.current()).await?;
+    adopt_rules(&config, &*bus, &store, &rules.current(), None).await?;
     bus::register(&operators.health, &bus);
     store::register(&operators.health, &store);
     let world = World { args, config, bus, store, rules, health: operators.health.clone(), shutdown };

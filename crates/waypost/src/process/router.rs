@@ -109,7 +109,7 @@ impl Routing {
             None => None,
         };
         match &rules {
-            Some(rules) => adopt_rules(config, &**bus, store, &rules.current()).await?,
+            Some(rules) => adopt_rules(config, &**bus, store, &rules.current(), None).await?,
             // What comes in waits in its partition until there are rules.
             None if config.bus.declare => {
                 let queues = config.topology_for(&Default::default());
@@ -174,9 +174,10 @@ impl Routing {
             asked_teams: self.asked_teams.clone(),
         };
         let leases = |component, partitions| self.leases(component, partitions);
-        let routing = self;
+        let (routing, followed) = (self, &*rules);
         let new_rules = |set: Arc<RulesInForce>| async move {
-            let adopted = adopt_rules(&routing.config, &*routing.bus, &routing.store, &set).await;
+            let before = followed.current();
+            let adopted = adopt_rules(&routing.config, &*routing.bus, &routing.store, &set, Some(&before)).await;
             adopted.map_err(|failure| failure.message().unwrap_or_default().to_owned())
         };
         tokio::join!(router.run(leases, shutdown.clone()), Box::pin(rules.follow(shutdown.clone(), new_rules)),);
@@ -189,7 +190,7 @@ impl Routing {
         }
         let rules = open_rules(&self.config, &self.store, &self.in_force, shutdown).await?;
         if let Some(rules) = &rules {
-            adopt_rules(&self.config, &*self.bus, &self.store, &rules.current()).await?;
+            adopt_rules(&self.config, &*self.bus, &self.store, &rules.current(), None).await?;
         }
         Ok(rules)
     }

@@ -76,16 +76,18 @@ pub(crate) async fn open_rules(
     }
 }
 
-/// Makes the queues and the teams of rules before they are used, and keeps what the rules say.
+/// Makes the queues and the teams of rules before they are used, and keeps what the rules say. `before`: the rules that
+/// were adopted last; where these have all the teams, the queues are there, and a slow broker holds no activation up.
 pub(crate) async fn adopt_rules(
     config: &Config,
     bus: &dyn Bus,
     store: &Store,
     rules: &RulesInForce,
+    before: Option<&RulesInForce>,
 ) -> Result<(), Failure> {
     let failed = |error: StoreError| Failure::failed(format!("teams: {error}"));
-    if config.bus.declare {
-        let mut teams = rules.team_names();
+    let mut teams = rules.team_names();
+    if config.bus.declare && !before.is_some_and(|before| teams.is_subset(&before.team_names())) {
         // A broken bus may have lost what the administration once declared.
         let stored = store.teams().await.map_err(failed)?;
         teams.extend(stored.into_iter().map(|team| team.name));
@@ -112,5 +114,35 @@ async fn keep_text(store: &Store, rules: &RuleSet) -> Result<(), Failure> {
             warn!(version = rules.version, %error, "what the rules say is not kept; their decisions cannot be explained");
             Ok(())
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::bus::open_bus;
+    use super::super::store::ready_store;
+    use super::*;
+
+    fn rules(teams: &[&str]) -> RulesInForce {
+        let of = |team: &&str| format!("[[teams]]\nname = '{team}'\n");
+        let teams: String = teams.iter().map(of).collect();
+        let text = format!("[default]\nteam = 'desk'\n[handover]\nteam = 'desk'\nbuttons = ['h']\n{teams}");
+        RulesInForce::only(RuleSet::parse(&text).unwrap())
+    }
+
+    /// A broker that is slow, or away, would hold up each activation of rules whose queues have long been there.
+    #[tokio::test]
+    async fn the_broker_is_asked_only_for_new_teams() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = Config { data_dir: folder.path().to_owned(), ..Config::default() };
+        let (bus, store) = (open_bus(&config).await.unwrap(), ready_store(&config).await.unwrap());
+        let before = rules(&["desk", "people"]);
+        adopt_rules(&config, &*bus, &store, &before, None).await.unwrap();
+        bus.close(Duration::from_secs(10)).await;
+        for (teams, is_adopted) in [(&["desk"][..], true), (&["desk", "people"], true), (&["desk", "vip"], false)] {
+            let adopted = adopt_rules(&config, &*bus, &store, &rules(teams), Some(&before)).await;
+            assert_eq!(adopted.is_ok(), is_adopted, "{teams:?}");
+        }
+        store.close().await;
     }
 }
