@@ -96,7 +96,8 @@ pub enum How {
     Import,
     /// A person, who was told.
     Agent,
-    /// Meta refused a message with 131050: the customer stopped marketing.
+    /// The platform refused a message because the customer had stopped marketing: Meta with 131050, after which this is called,
+    /// Twilio with 21610.
     Error131050,
 }
 

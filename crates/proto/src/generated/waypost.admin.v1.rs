@@ -3738,8 +3738,8 @@ pub struct ConsentEntry {
     /// When it was kept.
     #[prost(message, optional, tag = "8")]
     pub create_time: ::core::option::Option<::prost_types::Timestamp>,
-    /// How it is known: `api`, or `error_131050`: Meta refused a message because the customer had stopped marketing. Nothing in this
-    /// release keeps `keyword`, `button`, `preference`, `call_permission`, `import` or `agent`.
+    /// How it is known: `api`, or `error_131050`: the platform refused a message because the customer had stopped marketing (Meta
+    /// with 131050, Twilio with 21610). Nothing in this release keeps `keyword`, `button`, `preference`, `call_permission`, `import` or `agent`.
     #[prost(string, tag = "9")]
     pub how: ::prost::alloc::string::String,
     #[prost(message, optional, tag = "10")]

@@ -46,7 +46,7 @@ section! {
 }
 
 section! {
-    /// Meta's Graph API, by which is sent. Nothing is sent without a token.
+    /// Meta's Graph API, by which is sent. Without a token nothing is sent from numbers at Meta.
     GraphSection = "graph" {
         /// What every address begins with; without TLS only on this machine, unless `graph.plain_http`.
         base_url: String = GraphConfig::new("").http.base_url,
@@ -95,7 +95,7 @@ impl Config {
         }
     }
 
-    /// `None`: nothing is sent.
+    /// `None`: there is no token for it.
     pub(crate) fn graph_config(&self) -> Option<GraphConfig> {
         let section = &self.graph;
         let config = GraphConfig::new(section.token_file.clone()?);
@@ -190,7 +190,7 @@ fn sending_of(
     let Process { config, shutdown, wake, .. } = process;
     let graph = config.graph()?;
     let Some(messenger) = config.messenger(graph.clone())? else {
-        info!("nothing is sent: there is no graph.token_file");
+        info!("nothing is sent: there is neither graph.token_file nor twilio.auth_token_file");
         return Ok(None);
     };
     let sender = Sender {
