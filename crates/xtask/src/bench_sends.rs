@@ -1,6 +1,7 @@
 //! `cargo xtask bench-sends`: the whole way out, with three statuses of each message coming back: a sender, an ingress, a
 //! sandbox for WhatsApp, a broker and a database, each a process of its own, so that each one's share is seen.
 
+mod many;
 mod scene;
 
 use std::net::SocketAddr;
@@ -44,6 +45,9 @@ pub(crate) struct BenchSendsArgs {
     /// Normal messages that are queued when an urgent one comes
     #[arg(long, default_value_t = 100_000)]
     queued: usize,
+    /// Messages that have ended, beside which the sender idles; 0 leaves that out
+    #[arg(long, default_value_t = 0)]
+    ended: usize,
 }
 
 pub(crate) async fn run(args: BenchSendsArgs) -> anyhow::Result<()> {
@@ -57,8 +61,9 @@ pub(crate) async fn run(args: BenchSendsArgs) -> anyhow::Result<()> {
 
 /// A benchmark of a debug build says nothing.
 async fn run_in_release(args: &BenchSendsArgs) -> anyhow::Result<()> {
-    let figures = [args.messages, args.customers, args.rounds, args.paced_seconds, args.queued].map(|n| n.to_string());
-    let names = ["--messages", "--customers", "--rounds", "--paced-seconds", "--queued"];
+    let BenchSendsArgs { messages, customers, rounds, paced_seconds, queued, ended } = *args;
+    let figures = [messages, customers, rounds, paced_seconds, queued, ended].map(|n| n.to_string());
+    let names = ["--messages", "--customers", "--rounds", "--paced-seconds", "--queued", "--ended"];
     let build = ["build", "--release", "--quiet", "--package", "waypost", "--package", "waypost-xtask"];
     let mut line = vec!["run", "--release", "--quiet", "--package", "waypost-xtask", "--", "bench-sends"];
     line.extend(names.iter().zip(&figures).flat_map(|(name, figure)| [*name, figure.as_str()]));
@@ -79,6 +84,8 @@ struct Bench {
     servers: Servers,
     binary: PathBuf,
     folder: tempfile::TempDir,
+    /// Its URL.
+    database: String,
     store: Store,
     customers: Vec<ContactId>,
     sandbox: SocketAddr,
@@ -106,6 +113,7 @@ impl Bench {
         self.ready(ops).await?;
         println!("{:<34} {:>10}", "", "median");
         self.full_speed(&ingress).await?;
+        self.idle().await?;
         self.paced().await?;
         self.urgent().await?;
         self.once_each().await
@@ -205,6 +213,7 @@ impl Bench {
 
     /// Nothing that the sandbox accepted was sent twice, and nothing that the store calls accepted is missing there.
     async fn once_each(&self) -> anyhow::Result<()> {
+        self.forget_ended()?;
         let (mut before, mut accepted, mut unknown) = (None, 0_usize, 0_usize);
         loop {
             let rows = self.store.sends(&SendFilter::default(), before, 1_000).await?;

@@ -48,8 +48,19 @@ impl Bench {
         let store = Store::open(&StoreUrl::parse(&database)?, StoreOptions::default()).await?;
         let http = waypost_tests::webhook::http_client()?;
         let customers = Vec::new();
-        let mut bench =
-            Self { args, servers, binary, folder, store, customers, sandbox, ingress, http, sandbox_process: None };
+        let mut bench = Self {
+            args,
+            servers,
+            binary,
+            folder,
+            database,
+            store,
+            customers,
+            sandbox,
+            ingress,
+            http,
+            sandbox_process: None,
+        };
         for arguments in [&["migrate"][..], &["topology", "declare"]] {
             let done = bench.waypost("fast", arguments).stdout(Stdio::null()).status().await?;
             ensure!(done.success(), "{arguments:?} failed: {done}");
