@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use serde_json::Value;
 use waypost_domain::phone::PhoneError;
 
 /// A WhatsApp Cloud API over HTTP for any program that sends through one. It judges messages by Meta's pages, answers with
@@ -87,6 +88,8 @@ pub(crate) enum SandboxCommand {
     Refused(ListArgs),
     /// Let Meta decide on a template: APPROVED, REJECTED, PAUSED, DISABLED …; the webhook is told
     Template(TemplateArgs),
+    /// Show or set what Meta says of app, token, account and numbers when it is asked
+    Standing(StandingArgs),
     /// Move the clock on: windows end, limits are forgotten
     Clock(ClockArgs),
     /// Show numbers, templates and counts
@@ -317,6 +320,26 @@ pub(crate) struct TemplateArgs {
     /// Why, of REJECTED
     #[arg(long)]
     pub(crate) reason: Option<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  waypost sandbox standing
+  waypost sandbox standing name_status=DECLINED
+  waypost sandbox standing 'scopes=[\"whatsapp_business_messaging\"]' subscription_active=false")]
+pub(crate) struct StandingArgs {
+    #[command(flatten)]
+    pub(crate) at: At,
+    /// What it says from now on: a word or JSON; without any, what it says is shown
+    #[arg(value_name = "FIELD=VALUE", value_parser = field)]
+    pub(crate) fields: Vec<(String, Value)>,
+}
+
+/// A value that is no JSON is a word.
+fn field(text: &str) -> Result<(String, Value), &'static str> {
+    let (name, value) = text.split_once('=').filter(|(name, _)| !name.is_empty()).ok_or("write FIELD=VALUE")?;
+    let value = serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.to_owned()));
+    Ok((name.to_owned(), value))
 }
 
 #[derive(Debug, Args)]

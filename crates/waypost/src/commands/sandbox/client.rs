@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use reqwest::{Client, Method, Url};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::cli::sandbox::{
-    At, ClockArgs, CustomerArgs, CustomerVerb, FaultArgs, FaultVerb, ListArgs, SandboxCommand, TemplateArgs,
+    At, ClockArgs, CustomerArgs, CustomerVerb, FaultArgs, FaultVerb, ListArgs, SandboxCommand, StandingArgs,
+    TemplateArgs,
 };
 use crate::output;
 use waypost_cli::Failure;
@@ -20,6 +21,7 @@ pub(super) async fn run(command: SandboxCommand) -> Result<(), Failure> {
         SandboxCommand::Accepted(args) => list(args, "accepted").await,
         SandboxCommand::Refused(args) => list(args, "refused").await,
         SandboxCommand::Template(args) => template(args).await,
+        SandboxCommand::Standing(args) => standing(args).await,
         SandboxCommand::Clock(ClockArgs { at, hours }) => {
             let advance = json!({"advance_s": u64::from(hours) * 3_600});
             Sandbox::at(&at)?.print(Method::POST, &["clock"], Some(&advance)).await
@@ -91,6 +93,15 @@ async fn template(args: TemplateArgs) -> Result<(), Failure> {
     Sandbox::at(&args.at)?.print(Method::POST, &["templates", "decide"], Some(&decision)).await
 }
 
+async fn standing(args: StandingArgs) -> Result<(), Failure> {
+    let sandbox = Sandbox::at(&args.at)?;
+    if args.fields.is_empty() {
+        return sandbox.print(Method::GET, &["standing"], None).await;
+    }
+    let said: Map<String, Value> = args.fields.into_iter().collect();
+    sandbox.print(Method::POST, &["standing"], Some(&Value::Object(said))).await
+}
+
 /// One line each, or whole.
 async fn list(args: ListArgs, what: &str) -> Result<(), Failure> {
     let mut sandbox = Sandbox::at(&args.at)?;
@@ -146,7 +157,7 @@ impl Sandbox {
     /// An answer that says nothing is not printed.
     async fn print(&self, method: Method, path: &[&str], body: Option<&Value>) -> Result<(), Failure> {
         let answer = self.ask(method, path, body).await?;
-        if answer.as_object().is_some_and(serde_json::Map::is_empty) {
+        if answer.as_object().is_some_and(Map::is_empty) {
             return Ok(());
         }
         output::line(&serde_json::to_string_pretty(&answer).map_err(Failure::failed)?)
