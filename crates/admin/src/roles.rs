@@ -64,6 +64,7 @@ pub const METHODS: &[(&str, Access)] = &[
     ("waypost.admin.v1.LimitService/GetLimits", STAFF),
     ("waypost.admin.v1.LimitService/ListBars", STAFF),
     ("waypost.admin.v1.LimitService/LiftBar", OPERATES),
+    ("waypost.admin.v1.LimitService/GetSpend", STAFF),
     ("waypost.admin.v1.NumberService/GetNumber", STAFF),
     ("waypost.admin.v1.NumberService/ListNumbers", STAFF),
     ("waypost.admin.v1.NumberService/UpdateNumber", SETS_UP),

@@ -1,4 +1,4 @@
-//! `waypost limits`: how much may be sent, what waits, and what may not be sent for now.
+//! `waypost limits`: how much may be sent, what waits, what may not be sent for now, and what was spent.
 
 use clap::{Args, Subcommand};
 use waypost_proto::admin_v1 as v1;
@@ -17,6 +17,8 @@ pub enum LimitsCommand {
     Bars(LimitBarsArgs),
     /// Let it be sent again before its time; where Meta refuses again, the bar is back
     Lift(LimitLiftArgs),
+    /// Show what messages of a month cost, and how much of the budget that is
+    Spend(LimitSpendArgs),
 }
 
 #[derive(Debug, Args)]
@@ -46,14 +48,31 @@ pub struct LimitLiftArgs {
     edit: EditArgs,
 }
 
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  waypost limits spend --month 2026-11
+
+Messages are valued by the price lists in the policy data (`waypost policy show`), when Meta tells that they are charged for.
+It is no invoice.")]
+pub struct LimitSpendArgs {
+    /// The current one where it is not named; months are those of UTC
+    #[arg(long, value_name = "YYYY-MM", default_value = "")]
+    month: String,
+    #[command(flatten)]
+    server: ServerArgs,
+}
+
 const NUMBERS: [&str; 7] = ["number", "quality", "standing", "urgent_sends", "normal_sends", "next_due_time", "bars"];
 const BARS: [&str; 5] = ["name", "start_time", "end_time", "repetitions", "reason"];
+const SPEND: [&str; 8] =
+    ["number", "category", "country", "billed_messages", "free_messages", "unpriced_messages", "amount", "currency"];
 
 pub(crate) async fn run(command: LimitsCommand) -> Result<(), Failure> {
     match command {
         LimitsCommand::Show(args) => show(&args.server).await,
         LimitsCommand::Bars(args) => bars(args.list).await,
         LimitsCommand::Lift(args) => lift(args).await,
+        LimitsCommand::Spend(args) => spend(args).await,
     }
 }
 
@@ -105,6 +124,27 @@ async fn lift(args: LimitLiftArgs) -> Result<(), Failure> {
     print_one(server.json, &bar.unwrap_or_default())
 }
 
+async fn spend(args: LimitSpendArgs) -> Result<(), Failure> {
+    let LimitSpendArgs { month, server } = args;
+    let answer = client(&server).await?.get_spend(v1::GetSpendRequest { month }).await?.into_inner();
+    let spend = answer.spend.unwrap_or_default();
+    if server.json {
+        return print_one(true, &spend);
+    }
+    output::line(&spent(&spend))?;
+    print_list(false, &spend.items, &SPEND)
+}
+
+/// A line about it.
+fn spent(spend: &v1::Spend) -> String {
+    let v1::Spend { month, currency, amount, budget, budget_percent, items: _ } = spend;
+    match (currency.as_str(), budget.as_str()) {
+        ("", _) => format!("{month}: nothing is valued; the policy data has no prices"),
+        (_, "") => format!("{month}: {amount} {currency}, without a budget"),
+        _ => format!("{month}: {amount} of {budget} {currency} ({budget_percent} %)"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -124,5 +164,22 @@ mod tests {
         );
         let unlimited = v1::Limits { places: 0, tier: "TIER_UNLIMITED".to_owned(), ..limits };
         assert_eq!(messaging_limit(&unlimited), "customers within 24 hours: 7, without a limit (TIER_UNLIMITED)");
+    }
+
+    #[test]
+    fn the_spending_is_said_in_a_line() {
+        let spend = v1::Spend {
+            month: "2026-11".to_owned(),
+            currency: "EUR".to_owned(),
+            amount: "412.50".to_owned(),
+            budget: "500.00".to_owned(),
+            budget_percent: 82,
+            items: Vec::new(),
+        };
+        assert_eq!(spent(&spend), "2026-11: 412.50 of 500.00 EUR (82 %)");
+        let without = v1::Spend { budget: String::new(), ..spend.clone() };
+        assert_eq!(spent(&without), "2026-11: 412.50 EUR, without a budget");
+        let unvalued = v1::Spend { currency: String::new(), ..spend };
+        assert_eq!(spent(&unvalued), "2026-11: nothing is valued; the policy data has no prices");
     }
 }

@@ -111,6 +111,9 @@ pub struct Date {
 }
 
 impl Date {
+    /// No day is before it.
+    pub const FIRST: Self = Self { year: 1970, month: 1, day: 1 };
+
     pub const fn new(year: u16, month: u8, day: u8) -> Option<Self> {
         let leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
         let days = match month {

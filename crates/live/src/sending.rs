@@ -39,6 +39,8 @@ pub struct Sending {
     pub templates: Arc<HashMap<WabaId, Vec<Template>>>,
     pub bars: Vec<SendBar>,
     pub numbers: BTreeMap<NumberName, OurNumber>,
+    /// Meta's word for the messaging limit; `None` while it has not told.
+    pub tier: Option<String>,
 }
 
 /// Follows it. Readers never lock.
@@ -84,6 +86,7 @@ impl SendingLive {
         let mut seen = self.seen.lock().await;
         let before = self.current.load_full();
         let (bars, numbers) = (self.store.send_bars().await?, self.numbers().await?);
+        let tier = self.store.portfolio_tier(PORTFOLIO).await?;
         let revision = self.store.templates_revision().await?;
         let has_templates = seen.templates == Some(revision);
         let templates = if has_templates { before.templates.clone() } else { self.templates().await? };
@@ -101,10 +104,11 @@ impl SendingLive {
             },
             _ => before.policy.clone(),
         };
-        if has_templates && has_policy && before.bars == bars && before.numbers == numbers {
+        let has_rest = before.bars == bars && before.numbers == numbers && before.tier == tier;
+        if has_templates && has_policy && has_rest {
             return Ok(());
         }
-        self.current.store(Arc::new(Sending { policy, templates, bars, numbers }));
+        self.current.store(Arc::new(Sending { policy, templates, bars, numbers, tier }));
         *seen = Seen { templates: Some(revision), policy: version };
         self.changed.send_modify(|count| *count += 1);
         Ok(())

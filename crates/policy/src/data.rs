@@ -7,11 +7,11 @@ mod toml_form;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use jiff::civil;
-use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 use waypost_domain::calendar::{Date, TimeOfDay, Weekday};
 use waypost_domain::{Category, Timestamp};
+
+use crate::spend::{SpendData, civil, day_of};
 
 /// What this program was built with.
 static DEFAULT: LazyLock<PolicyData> =
@@ -46,6 +46,9 @@ pub struct PolicyData {
     pub countries: Countries,
     pub warnings: WarningData,
     pub quiet_hours: QuietHours,
+    /// `None`: nothing is valued, and nothing stops for its price.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spend: Option<SpendData>,
 }
 
 /// What happens to an answer while another app holds the thread. Meta says that it takes the thread; a provider says that
@@ -240,12 +243,7 @@ impl PolicyData {
 
     /// How many days ago somebody looked at its facts last; negative for a date to come.
     pub fn age_days(&self, now: Timestamp) -> i64 {
-        let today = jiff::Timestamp::from_millisecond(now.as_millis()).unwrap_or(jiff::Timestamp::MAX);
-        let year = i16::try_from(self.as_of.year()).unwrap_or(i16::MAX);
-        let (month, day) = (self.as_of.month().cast_signed(), self.as_of.day().cast_signed());
-        let as_of = civil::Date::new(year, month, day).unwrap_or(civil::Date::MAX);
-        let since = as_of.duration_until(TimeZone::UTC.to_datetime(today).date());
-        since.as_hours() / 24
+        civil(self.as_of).duration_until(civil(day_of(now))).as_hours() / 24
     }
 }
 

@@ -26,6 +26,8 @@ mod warnings;
 mod window;
 
 pub mod data;
+pub mod spend;
+
 mod record;
 
 pub use asked::Asked;

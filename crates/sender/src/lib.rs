@@ -22,6 +22,7 @@ pub mod pace;
 pub mod record;
 pub mod registry;
 pub mod settle;
+mod spend;
 pub mod step;
 mod wake;
 

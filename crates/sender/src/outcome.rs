@@ -21,6 +21,9 @@ pub enum Alert {
     NoToken,
     /// Meta's code.
     Code(i64),
+    /// The month's budget is nearly spent.
+    BudgetWarning,
+    BudgetSpent,
 }
 
 impl Alert {
@@ -29,6 +32,8 @@ impl Alert {
         match self {
             Self::NoToken => "no_token".to_owned(),
             Self::Code(code) => format!("code_{code}"),
+            Self::BudgetWarning => "budget_warning".to_owned(),
+            Self::BudgetSpent => "budget_spent".to_owned(),
         }
     }
 }

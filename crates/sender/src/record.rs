@@ -21,6 +21,7 @@ use waypost_worker::{Bundle, ClaimedBatch, HandleError, Handler};
 use crate::hooks;
 use crate::metrics;
 use crate::outcome::{About, Alert, bars};
+use crate::spend;
 use crate::step::withdrawal;
 
 /// Takes in statuses and account events.
@@ -108,13 +109,15 @@ impl RecordHandler {
         Ok(())
     }
 
-    /// What the statuses say of our sends, with what follows from a failure in the same transaction. Whether any failed.
+    /// What the statuses say of our sends, with what follows from a failure and from a price in the same transaction. Whether it
+    /// changes what sending goes by.
     async fn take_in(&self, tx: &mut RecordTx, statuses: &[Status], now: Timestamp) -> Result<bool, HandleError> {
         let folded = tx.fold_statuses(statuses, now).await?;
         for failed in &folded.failed {
             self.follow(tx, failed, now).await?;
         }
-        Ok(!folded.failed.is_empty())
+        let is_stopped = spend::count(tx, &self.sending.current().policy, &folded.priced, now).await?;
+        Ok(is_stopped || !folded.failed.is_empty())
     }
 
     async fn follow(&self, tx: &mut RecordTx, failed: &FailedSend, now: Timestamp) -> Result<(), HandleError> {

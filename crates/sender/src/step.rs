@@ -141,7 +141,7 @@ impl Step<'_> {
             }
             let Some(number) = self.sending.numbers.get(&one.row.request.number) else {
                 // It was taken from us: whoever gives it back finds it waiting.
-                tx.decide(one.row.place, Verdict::Defer { until: self.soon(one), verdict: None });
+                tx.decide(one.row.place, Verdict::Defer { until: self.soon(one), verdict: None, rule: None });
                 continue;
             };
             let verdict = self.verdict(one, number, &pace, &seen_at, &mut places, &mut departures)?;
@@ -186,7 +186,7 @@ impl Step<'_> {
         if let Some(free_at) = pace(number, contact).filter(|_| !is_over) {
             let wait = free_at.saturating_duration_since(self.instant).as_millis();
             let until = self.now.plus_millis(i64::try_from(wait).unwrap_or(i64::MAX).max(1)).min(row.ends_at);
-            return Ok(Verdict::Defer { until, verdict: None });
+            return Ok(Verdict::Defer { until, verdict: None, rule: None });
         }
         let request = SendRequest { expires_at: Some(row.ends_at), ..row.request.clone() };
         let last_seen_at = request.decision_seen(&number.id).and_then(|seen| seen_at.get(&seen).copied());
@@ -214,11 +214,11 @@ impl Step<'_> {
                 departures.push(departure);
                 Verdict::Attempt(attempt)
             }
-            Judged::Deferred { until, .. } => Verdict::Defer { until, verdict: Some(verdict) },
+            Judged::Deferred { until, .. } => Verdict::Defer { until, verdict: Some(verdict), rule },
             Judged::Expired(_) => Verdict::End { state: SendState::Expired, verdict, rule },
             // Whoever has just read the templates anew may write at once.
             Judged::Refused(finding) if finding.rule == Rule::TemplateUnknown && self.may_be_news(row) => {
-                Verdict::Defer { until: self.soon(one), verdict: Some(verdict) }
+                Verdict::Defer { until: self.soon(one), verdict: Some(verdict), rule }
             }
             Judged::Refused(_) => Verdict::End { state: SendState::Refused, verdict, rule },
         })

@@ -1,4 +1,5 @@
-//! When to look: what is due is looked for once for the whole process, and a new token lets waiting go on.
+//! When to look: what is due is looked for once for the whole process; and what lets waiting go on before its time: a lifted bar, a
+//! new token, a higher messaging limit, other data of the rules.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +11,8 @@ use tracing::{info, warn};
 use waypost_domain::{NumberName, Timestamp};
 use waypost_graph_client::Messenger;
 use waypost_live::{Sending, SendingLive};
-use waypost_store::{SendBar, Store, StoreError};
+use waypost_policy::Rule;
+use waypost_store::{PutOff, SendBar, Store, StoreError};
 
 /// How often is looked whether there is another token.
 const TOKEN_EVERY: Duration = Duration::from_secs(1);
@@ -79,25 +81,59 @@ pub(crate) async fn watch(
     shutdown.run_until_cancelled(looking).await;
 }
 
-/// What was put off until the end of a bar goes on when the bar is lifted before that.
+/// The rules that put off for as long as the data of the rules says.
+const BY_DATA: [&str; 3] = [Rule::QuietHours.name(), Rule::FrequencyCap.name(), BY_LIMIT];
+const BY_LIMIT: &str = Rule::MessagingLimit.name();
+
+/// What was put off goes on when it may go before its time.
 async fn pull_forward(store: &Store, before: &Sending, sending: &Sending, now: Timestamp) -> Result<(), StoreError> {
+    pull_lifted(store, before, sending, now).await?;
+    let rules: &[&'static str] = if before.policy.version != sending.policy.version {
+        &BY_DATA
+    } else if is_raised(before, sending) {
+        &[BY_LIMIT]
+    } else {
+        return Ok(());
+    };
+    let names: Vec<NumberName> = sending.numbers.keys().cloned().collect();
+    let total = pull(store, &names, PutOff::By(rules), now).await?;
+    info!(?rules, sends = total, "what puts off has changed");
+    Ok(())
+}
+
+/// Whether more customers may be written to than before.
+fn is_raised(before: &Sending, sending: &Sending) -> bool {
+    let places = |sending: &Sending| sending.policy.messaging_limit.places(sending.tier.as_deref());
+    match (places(before), places(sending)) {
+        (Some(before), now) => now.is_none_or(|now| now > before),
+        (None, _) => false,
+    }
+}
+
+/// What was put off until the end of a bar goes on when the bar is lifted before that.
+async fn pull_lifted(store: &Store, before: &Sending, sending: &Sending, now: Timestamp) -> Result<(), StoreError> {
     let is_lifted = |bar: &&SendBar| {
         bar.until.is_some_and(|until| now < until) && !sending.bars.iter().any(|one| one.key() == bar.key())
     };
     for bar in before.bars.iter().filter(is_lifted) {
         let Some(until) = bar.until else { continue };
         let names: Vec<NumberName> = sending.barred_numbers(bar).map(|number| number.name.clone()).collect();
-        let mut total = 0;
-        loop {
-            let pulled = store.pull_sends_forward(&names, until, now, PULLED_MAX).await?;
-            total += pulled;
-            if pulled < u64::from(PULLED_MAX) {
-                break;
-            }
-        }
+        let total = pull(store, &names, PutOff::Until(until), now).await?;
         info!(scope = bar.scope.as_str(), name = bar.name, what = bar.what.as_str(), sends = total, "a bar is lifted");
     }
     Ok(())
+}
+
+/// How many.
+async fn pull(store: &Store, numbers: &[NumberName], put_off: PutOff<'_>, now: Timestamp) -> Result<u64, StoreError> {
+    let mut total = 0;
+    loop {
+        let pulled = store.pull_sends_forward(numbers, put_off, now, PULLED_MAX).await?;
+        total += pulled;
+        if pulled < u64::from(PULLED_MAX) {
+            return Ok(total);
+        }
+    }
 }
 
 /// Lifts what waits for a new token as soon as there is one, until `shutdown`. A process that starts does not know which token

@@ -72,9 +72,9 @@ pub use reports::{
 pub use rules::{Activation, InForce, RuleSetRow, RuleTextRow, TrialRow};
 pub use schema::{ROLES, Role, SchemaState, grants};
 pub use sends::{
-    Attempt, BarKey, BarOrigin, BarScope, BarWhat, ClaimedSend, DueSend, FailedSend, FoldedStatuses, Lift, NewSend,
-    PortfolioUse, QueuedSends, Reach, RecentSend, SendAnswer, SendAnswered, SendBar, SendFacts, SendFilter, SendPrice,
-    SendRow, SendTx, StoredSend, TappedSend, Verdict,
+    Attempt, BarKey, BarOrigin, BarScope, BarWhat, ClaimedSend, DueSend, FailedSend, FoldedStatuses, Lift, MonthSpend,
+    NewSend, PortfolioUse, PricedSend, PutOff, QueuedSends, Reach, RecentSend, SendAnswer, SendAnswered, SendBar,
+    SendFacts, SendFilter, SendPrice, SendRow, SendTx, SpendRow, StoredSend, TappedSend, Verdict,
 };
 pub use templates::{TEMPLATE_STATUS, TemplateListRow, TemplateRow};
 pub use transcript::{EntryPlace, TranscriptEntry, TranscriptKind, TranscriptRead, TranscriptRow};

@@ -3,7 +3,7 @@
 //! [`SendTx`] reads in the same transaction.
 //!
 //! Locks are taken in one order, as everywhere: lease, contacts by id, sends by place (the one before, then the one that waits
-//! for it), portfolio.
+//! for it), portfolio, month of spending.
 
 mod answers;
 mod bars;
@@ -13,6 +13,7 @@ mod intake;
 mod limit;
 mod lists;
 mod row;
+mod spend;
 mod tapped;
 mod told;
 mod tx;
@@ -20,7 +21,7 @@ mod write;
 
 pub use answers::{SendAnswer, SendAnswered};
 pub use bars::{BarKey, BarOrigin, BarScope, BarWhat, Lift, SendBar};
-pub use due::{DueSend, QueuedSends};
+pub use due::{DueSend, PutOff, QueuedSends};
 pub use facts::{Reach, RecentSend, SendFacts};
 pub(crate) use facts::{asking_survivors, family_both, survivors};
 pub(crate) use intake::storing;
@@ -29,6 +30,7 @@ pub use limit::PortfolioUse;
 pub use lists::SendFilter;
 pub(crate) use row::{COLUMNS as SEND_COLUMNS, GIVEN_UP, SEND, places};
 pub use row::{SendPrice, SendRow};
+pub use spend::{MonthSpend, PricedSend, SpendRow};
 pub use tapped::TappedSend;
 pub use told::{FailedSend, FoldedStatuses};
 pub use tx::{Attempt, ClaimedSend, SendTx, Verdict};

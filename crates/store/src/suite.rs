@@ -167,6 +167,7 @@ macro_rules! store_suite {
             news_of_a_send_comes_in_any_order,
             an_orphan_status_is_joined_by_the_answer,
             a_failure_keeps_its_code_and_its_price_is_told_once,
+            what_is_spent_is_summed_up,
             what_a_dead_sender_had_in_hand_may_have_gone,
             what_is_put_off_is_tried_again,
             places_of_the_limit_are_taken_and_given_back,

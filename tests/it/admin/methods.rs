@@ -50,6 +50,7 @@ const COMMANDS: &[(&str, &[&str])] = &[
     ("NumberService/ListNumbers", &["numbers", "list"]),
     ("NumberService/UpdateNumber", &["numbers", "set"]),
     ("LimitService/GetLimits", &["limits", "show"]),
+    ("LimitService/GetSpend", &["limits", "spend"]),
     ("LimitService/LiftBar", &["limits", "lift"]),
     ("LimitService/ListBars", &["limits", "bars"]),
     ("AlertService/AcknowledgeAlert", &["alerts", "acknowledge"]),

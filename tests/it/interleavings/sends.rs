@@ -221,7 +221,7 @@ async fn a_cap_over_two_numbers() {
     };
     let capped = |one: &ClaimedSend, _: u32| {
         let recent = &one.facts.as_ref().expect("the contact is there").recent;
-        if recent.is_empty() { attempt(None) } else { Verdict::Defer { until: at(NOW * 2), verdict: None } }
+        if recent.is_empty() { attempt(None) } else { Verdict::Defer { until: at(NOW * 2), verdict: None, rule: None } }
     };
     let left = async |actor: Actor| send(actor, 0, capped).await;
     let right = async |actor: Actor| send(actor, 1, capped).await;
@@ -245,7 +245,7 @@ async fn the_last_place_of_the_limit() {
     };
     let within = |one: &ClaimedSend, used: u32| {
         let contact = one.facts.as_ref().expect("the contact is there").contact.id;
-        if used < 1 { attempt(Some(contact)) } else { Verdict::Defer { until: at(NOW * 2), verdict: None } }
+        if used < 1 { attempt(Some(contact)) } else { Verdict::Defer { until: at(NOW * 2), verdict: None, rule: None } }
     };
     let left = async |actor: Actor| send(actor, 0, within).await;
     let right = async |actor: Actor| send(actor, 1, within).await;

@@ -1,4 +1,6 @@
-//! How much may be sent, what waits, and what may not be sent for now.
+//! How much may be sent, what waits, what may not be sent for now, and what was spent.
+
+mod spend;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,6 +14,7 @@ use waypost_proto::admin_v1 as v1;
 use waypost_proto::admin_v1::limit_service_server::LimitService;
 use waypost_store::{BarKey, BarScope, PortfolioUse, QUALITY, QueuedSends, STANDING, SendBar};
 
+use super::policy;
 use crate::Shared;
 
 const COLLECTION: &str = "bars";
@@ -26,6 +29,7 @@ serve! { LimitService for Limits {
     get_limits: v1::GetLimitsRequest => v1::GetLimitsResponse,
     list_bars: v1::ListBarsRequest => v1::ListBarsResponse,
     lift_bar: v1::LiftBarRequest => v1::LiftBarResponse,
+    get_spend: v1::GetSpendRequest => v1::GetSpendResponse,
 }}
 
 impl Limits {
@@ -85,6 +89,12 @@ impl Limits {
         let etag = request.etag;
         let lifted = change(&self.shared.store, mutation, move |tx| Box::pin(lift(tx, key, etag))).await;
         Ok(lifted?.into_answer())
+    }
+
+    async fn get_spend(&self, request: Request<v1::GetSpendRequest>) -> Result<v1::GetSpendResponse> {
+        let data = policy::in_force(&self.shared.store).await?.spend;
+        let spend = spend::of_month(&self.shared.store, data.as_ref(), &request.get_ref().month).await?;
+        Ok(v1::GetSpendResponse { spend: Some(spend) })
     }
 }
 

@@ -1,10 +1,10 @@
 //! What refuses policy data: it would decide wrongly, or not at all.
 
 use waypost_domain::calendar::TimeOfDay;
-use waypost_domain::country;
-use waypost_domain::language;
+use waypost_domain::{Category, country, language};
 
 use super::{Cap, DataError, PolicyData, Quiet};
+use crate::spend::{Amount, SpendData};
 
 /// Meta's own bounds for how long a code is tried to be delivered, in seconds ("Time-to-live").
 const CODE_TTL_S: std::ops::RangeInclusive<u32> = 30..=900;
@@ -21,6 +21,9 @@ pub(super) fn errors(data: &PolicyData) -> Vec<DataError> {
     checker.templates(data);
     checker.countries(data);
     checker.quiet_hours(data);
+    if let Some(spend) = &data.spend {
+        checker.spend(spend);
+    }
     checker.errors
 }
 
@@ -121,6 +124,37 @@ impl Checker {
         }
         if quiet.days.len() >= 7 {
             self.error(format!("{field}.days"), "would be quiet for ever");
+        }
+    }
+
+    fn spend(&mut self, spend: &SpendData) {
+        if spend.currency.len() != 3 || !spend.currency.bytes().all(|byte| byte.is_ascii_uppercase()) {
+            self.error("spend.currency", format!("{:?} is no currency of ISO 4217, such as EUR", spend.currency));
+        }
+        for (day, list) in &spend.prices {
+            let field = format!("spend.prices.{day}");
+            if list.other.is_empty() && list.countries.is_empty() {
+                self.error(&field, "holds no price");
+            }
+            for code in list.countries.keys().filter(|code| !country::is_code(code)) {
+                self.error(
+                    format!("{field}.countries.{code}"),
+                    format!("{code:?} is no country of ISO 3166, such as ES"),
+                );
+            }
+        }
+        let Some(budget) = &spend.budget else { return };
+        if budget.monthly == Amount::default() {
+            self.error("spend.budget.monthly", "would let nothing go; to stop a category, do not send it");
+        }
+        if !(1..=100).contains(&budget.warn_percent) {
+            self.error("spend.budget.warn_percent", "must be 1 to 100");
+        }
+        if budget.stops.contains(&Category::Service) {
+            self.error("spend.budget.stops", "answers are never stopped for their price");
+        }
+        if spend.prices.is_empty() {
+            self.error("spend.prices", "without prices no budget is ever spent");
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Policy data as text: what is read, what is refused, and by which field.
 
 use super::*;
+use crate::spend::Amount;
 
 /// The default with one replacement is refused, naming the field.
 fn check(from: &str, to: &str, want: &str) {
@@ -53,6 +54,51 @@ fn values_that_would_decide_wrongly_are_refused() {
     check("to = \"10:00\"", "to = \"21:00\"", "quiet_hours.countries.IN: would be quiet for ever");
     let week = "days = [\"sun\", \"mon\", \"tue\", \"wed\", \"thu\", \"fri\", \"sat\"]";
     check("days = [\"sun\"]", week, "quiet_hours.countries.FR.days: would be quiet for ever");
+}
+
+/// The example in the default's comments, with the signs of comments taken away.
+fn with_spend() -> String {
+    let (_, example) = PolicyData::DEFAULT_TEXT.split_once("# [spend]").expect("an example");
+    let lines: String = example.lines().map(|line| line.trim_start_matches("# ").trim_start_matches('#')).fold(
+        String::new(),
+        |mut text, line| {
+            text.push_str(line);
+            text.push('\n');
+            text
+        },
+    );
+    format!("{}\n[spend]{lines}", PolicyData::DEFAULT_TEXT)
+}
+
+#[test]
+fn the_example_of_prices_and_budget_is_good() {
+    let data = PolicyData::from_toml(&with_spend()).unwrap();
+    let spend = data.spend.as_ref().unwrap();
+    assert_eq!(
+        spend.price("marketing", Some("DE"), day_of(Timestamp::from_millis(1_795_874_400_000))),
+        Amount::parse("0.1131")
+    );
+    assert_eq!(PolicyData::from_toml(&data.to_toml().unwrap()).unwrap(), data);
+}
+
+#[test]
+fn prices_and_budgets_that_mean_nothing_are_refused() {
+    let check = |from: &str, to: &str, want: &str| {
+        let text = with_spend();
+        let at = text.rfind(from).expect("it is there");
+        let text = format!("{}{to}{}", &text[..at], &text[at + from.len()..]);
+        let error = PolicyData::from_toml(&text).expect_err(want).to_string();
+        assert!(error.contains(want), "{from} → {to}: {error:?} does not say {want:?}");
+    };
+    check("\"EUR\"", "\"euro\"", "spend.currency: \"euro\" is no currency");
+    check("monthly = \"500\"", "monthly = \"0\"", "spend.budget.monthly: ");
+    check("monthly = \"500\"", "monthly = \"-1\"", "spend.budget.monthly: \"-1\" is no amount");
+    check("warn_percent = 80", "warn_percent = 101", "spend.budget.warn_percent: must be 1 to 100");
+    check("stops = [\"marketing\"]", "stops = [\"ads\"]", "spend.budget.stops");
+    check("stops = [\"marketing\"]", "stops = [\"service\"]", "spend.budget.stops: answers are never stopped");
+    check("countries.DE", "countries.GER", "spend.prices.2026-10-01.countries.GER: ");
+    check("2026-10-01.other", "2026-13-01.other", "2026-13-01");
+    check("0.1131", "0,1131", "is no amount");
 }
 
 #[test]

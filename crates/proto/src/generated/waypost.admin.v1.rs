@@ -5446,7 +5446,7 @@ impl ::prost::Name for NumberLimits {
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Bar {
     /// `bars/{scope}/{of}/{what}/{origin}`, e.g. `bars/number/support-es/templates/answer`. `{of}` is `-` where the scope is `app`,
-    /// which means every number.
+    /// which means every number. `{origin}` is `answer`, `news` or `budget`.
     #[prost(string, tag = "1")]
     pub name: ::prost::alloc::string::String,
     /// For people, without anything about a customer.
@@ -5475,6 +5475,104 @@ impl ::prost::Name for Bar {
     }
     fn type_url() -> ::prost::alloc::string::String {
         "/waypost.admin.v1.Bar".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Spend {
+    /// `2026-11`, in UTC.
+    #[prost(string, tag = "1")]
+    pub month: ::prost::alloc::string::String,
+    /// ISO 4217; empty where the policy data has no prices.
+    #[prost(string, tag = "2")]
+    pub currency: ::prost::alloc::string::String,
+    /// What was spent in this currency, e.g. `12.3456`.
+    #[prost(string, tag = "3")]
+    pub amount: ::prost::alloc::string::String,
+    /// What may be spent in a month; empty where there is no budget.
+    #[prost(string, tag = "4")]
+    pub budget: ::prost::alloc::string::String,
+    /// How much of it is spent, in per cent, rounded down.
+    #[prost(uint32, tag = "5")]
+    pub budget_percent: u32,
+    /// By number, category, country and currency.
+    #[prost(message, repeated, tag = "6")]
+    pub items: ::prost::alloc::vec::Vec<SpendItem>,
+}
+impl ::prost::Name for Spend {
+    const NAME: &'static str = "Spend";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.Spend".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.Spend".into()
+    }
+}
+/// Messages of one price.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SpendItem {
+    /// `numbers/{number}`.
+    #[prost(string, tag = "1")]
+    pub number: ::prost::alloc::string::String,
+    /// Meta's word, e.g. `marketing`, `utility`, `authentication_international`, `service`.
+    #[prost(string, tag = "2")]
+    pub category: ::prost::alloc::string::String,
+    /// ISO 3166 alpha-2, by the customer's number; empty where it is not known.
+    #[prost(string, tag = "3")]
+    pub country: ::prost::alloc::string::String,
+    /// Of `amount`; empty where nothing was valued.
+    #[prost(string, tag = "4")]
+    pub currency: ::prost::alloc::string::String,
+    /// How many messages are charged for, and how many are not.
+    #[prost(uint64, tag = "5")]
+    pub billed_messages: u64,
+    #[prost(uint64, tag = "6")]
+    pub free_messages: u64,
+    /// How many of the billed ones no price list has a price for.
+    #[prost(uint64, tag = "7")]
+    pub unpriced_messages: u64,
+    #[prost(string, tag = "8")]
+    pub amount: ::prost::alloc::string::String,
+}
+impl ::prost::Name for SpendItem {
+    const NAME: &'static str = "SpendItem";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.SpendItem".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.SpendItem".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetSpendRequest {
+    /// `2026-11`; the current month where it is empty.
+    #[prost(string, tag = "1")]
+    pub month: ::prost::alloc::string::String,
+}
+impl ::prost::Name for GetSpendRequest {
+    const NAME: &'static str = "GetSpendRequest";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.GetSpendRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.GetSpendRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetSpendResponse {
+    #[prost(message, optional, tag = "1")]
+    pub spend: ::core::option::Option<Spend>,
+}
+impl ::prost::Name for GetSpendResponse {
+    const NAME: &'static str = "GetSpendResponse";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.GetSpendResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.GetSpendResponse".into()
     }
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -5616,6 +5714,14 @@ pub mod limit_service_client {
         ) -> Call<super::LiftBarResponse> {
             call(&self.0, "/waypost.admin.v1.LimitService/LiftBar", &request)
         }
+        /// What messages of a month cost, by number, category and country, and how much of the budget that is. It goes by the price lists in
+        /// the policy data and is no invoice.
+        pub fn get_spend(
+            &self,
+            request: super::GetSpendRequest,
+        ) -> Call<super::GetSpendResponse> {
+            call(&self.0, "/waypost.admin.v1.LimitService/GetSpend", &request)
+        }
     }
 }
 /// Generated server implementations.
@@ -5641,6 +5747,12 @@ pub mod limit_service_server {
             &self,
             request: tonic::Request<super::LiftBarRequest>,
         ) -> Result<tonic::Response<super::LiftBarResponse>, tonic::Status>;
+        /// What messages of a month cost, by number, category and country, and how much of the budget that is. It goes by the price lists in
+        /// the policy data and is no invoice.
+        async fn get_spend(
+            &self,
+            request: tonic::Request<super::GetSpendRequest>,
+        ) -> Result<tonic::Response<super::GetSpendResponse>, tonic::Status>;
     }
     /// The service, with an implementation behind it.
     pub struct LimitServiceServer(Box<dyn LimitService>);
@@ -5663,6 +5775,7 @@ pub mod limit_service_server {
                 "GetLimits" => Ok(encode(self.0.get_limits(decode(request)?).await?)),
                 "ListBars" => Ok(encode(self.0.list_bars(decode(request)?).await?)),
                 "LiftBar" => Ok(encode(self.0.lift_bar(decode(request)?).await?)),
+                "GetSpend" => Ok(encode(self.0.get_spend(decode(request)?).await?)),
                 _ => Err(tonic::Status::unimplemented(method.to_owned())),
             }
         }

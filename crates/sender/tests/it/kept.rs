@@ -16,7 +16,7 @@ use waypost_worker::WorkerConfig;
 use crate::order::eventually;
 use crate::rig::{PATIENCE, Rig};
 
-fn event(kind: v1::EventKind, key: &str, field: &str, json: &str) -> v1::Event {
+pub(crate) fn event(kind: v1::EventKind, key: &str, field: &str, json: &str) -> v1::Event {
     v1::Event {
         version: 1,
         kind: kind.into(),
@@ -31,7 +31,7 @@ fn event(kind: v1::EventKind, key: &str, field: &str, json: &str) -> v1::Event {
 }
 
 /// Takes in what these queues hold, until they are empty.
-async fn take_in(rig: &Rig, events: Vec<(Address, v1::Event)>, queues: [String; 2]) {
+pub(crate) async fn take_in(rig: &Rig, events: Vec<(Address, v1::Event)>, queues: [String; 2]) {
     let folder = tempfile::tempdir().unwrap();
     let layout = Layout::new(PartitionCount::new(1).unwrap());
     let bus = EmbeddedBus::open(folder.path(), Options::default()).unwrap();

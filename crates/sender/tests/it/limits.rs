@@ -149,3 +149,39 @@ async fn a_disabled_template_is_not_tried_again() {
     assert_eq!(rig.platform.whats().len(), 1);
     rig.stop().await;
 }
+
+/// What had waited for a place goes when Meta gives more of them, or when the business's own data does: not a day later.
+#[tokio::test]
+async fn a_higher_limit_lets_go_on_what_had_waited_for_a_place() {
+    let data = |unknown_tier: u32| {
+        let text = waypost_policy::PolicyData::DEFAULT_TEXT.replace("version = 1\n", "version = 2\n");
+        let text = text.replace("reserve_percent = 5", "reserve_percent = 0").replace("TIER_250 = 250", "TIER_250 = 2");
+        text.replace("unknown_tier = 250", &format!("unknown_tier = {unknown_tier}"))
+    };
+    for by_meta in [true, false] {
+        let rig = Rig::new().await;
+        rig.template("parcel", Category::Utility, TemplateStatus::Approved).await;
+        rig.policy(data(1)).await;
+        rig.start("a");
+        for (id, phone) in [("one", "4930901820"), ("two", "4930901821")] {
+            let contact = rig.customer(phone).await;
+            rig.set_window(contact, "support", -1).await;
+            rig.agrees(contact).await;
+            rig.ask([rig.offer(id, contact, "parcel").await]).await;
+            rig.until_row(id, |row| row.verdict.is_some()).await;
+        }
+        rig.until("one", SendState::Accepted).await;
+        assert_eq!(
+            (rig.rule("two").await.as_str(), rig.row("two").await.state()),
+            ("messaging_limit", SendState::Queued)
+        );
+        if by_meta {
+            rig.store.tell_tier(waypost_live::PORTFOLIO, "TIER_250", rig.now().await).await.unwrap();
+        } else {
+            rig.policy(data(2).replace("version = 2\n", "version = 3\n")).await;
+        }
+        rig.refresh().await;
+        rig.until("two", SendState::Accepted).await;
+        rig.stop().await;
+    }
+}

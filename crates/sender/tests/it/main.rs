@@ -10,5 +10,6 @@ mod order;
 mod platform;
 mod registry;
 mod rig;
+mod spend;
 mod truth;
 mod window;

@@ -18,9 +18,9 @@ use waypost_domain::{
     StatusState, Template, Timestamp, WabaId,
 };
 use waypost_live::SendingLive;
-use waypost_policy::Record;
+use waypost_policy::{PolicyData, Record};
 use waypost_sender::{SENDER, Sender, SenderConfig, Wake};
-use waypost_store::{NewSend, SendBar, SendRow, Sequence, Store, StoreOptions, StoreUrl, TemplateRow};
+use waypost_store::{NewSend, PolicyDataRow, SendBar, SendRow, Sequence, Store, StoreOptions, StoreUrl, TemplateRow};
 use waypost_worker::WorkerConfig;
 
 use crate::platform::Platform;
@@ -268,6 +268,21 @@ impl Rig {
     pub(crate) async fn lift(&self, bar: &SendBar) {
         let mut change = self.store.begin_change().await.unwrap();
         change.lift_bar(&bar.key()).await.unwrap();
+        change.commit(&[]).await.unwrap();
+        self.refresh().await;
+    }
+
+    /// Puts a version of the data of the rules in force.
+    pub(crate) async fn policy(&self, text: String) {
+        let row = PolicyDataRow {
+            version: PolicyData::from_toml(&text).unwrap().version,
+            created_at: self.now().await,
+            created_by: "a test".to_owned(),
+            note: String::new(),
+            text,
+        };
+        let mut change = self.store.begin_change().await.unwrap();
+        change.push_policy_data(&row).await.unwrap();
         change.commit(&[]).await.unwrap();
         self.refresh().await;
     }

@@ -173,17 +173,7 @@ async fn a_refusal_that_tells_of_a_stop_withdraws_marketing() {
 pub(crate) async fn no_quiet_hours(rig: &Rig) -> &'static str {
     let text = waypost_policy::PolicyData::DEFAULT_TEXT.replace("categories = [\"marketing\"]", "categories = []");
     let text = text.replace("version = 1\n", "version = 2\n");
-    let row = waypost_store::PolicyDataRow {
-        version: 2,
-        created_at: rig.now().await,
-        created_by: "a test".to_owned(),
-        note: String::new(),
-        text,
-    };
-    let mut change = rig.store.begin_change().await.unwrap();
-    change.push_policy_data(&row).await.unwrap();
-    change.commit(&[]).await.unwrap();
-    rig.refresh().await;
+    rig.policy(text).await;
     "without quiet hours"
 }
 

@@ -49,7 +49,7 @@ const NONE: &str = "";
 const COUNT_PARKED: &str = "SELECT (parking, parked_at)";
 const SETTLE: &str = "SELECT, UPDATE, DELETE";
 
-const TABLES: [Table; 38] = [
+const TABLES: [Table; 40] = [
     Table { name: "_sqlx_migrations", router: READ, sender: READ, admin: READ, reader: READ },
     Table { name: "setting", router: ADD, sender: ADD, admin: ADD, reader: READ },
     Table { name: "member", router: ALL, sender: ALL, admin: ALL, reader: READ },
@@ -77,6 +77,8 @@ const TABLES: [Table; 38] = [
     Table { name: "transcript_read", router: NONE, sender: NONE, admin: EXPIRE, reader: NONE },
     Table { name: "limit_use", router: NONE, sender: ALL, admin: READ, reader: READ },
     Table { name: "portfolio", router: NONE, sender: KEEP, admin: READ, reader: READ },
+    Table { name: "spend", router: NONE, sender: KEEP, admin: READ, reader: READ },
+    Table { name: "spend_month", router: NONE, sender: KEEP, admin: READ, reader: READ },
     Table { name: "template", router: NONE, sender: ALL, admin: ALL, reader: READ },
     Table { name: "send_bar", router: NONE, sender: ALL, admin: ALL, reader: READ },
     Table { name: "alert", router: NONE, sender: KEEP, admin: CHANGE, reader: READ },

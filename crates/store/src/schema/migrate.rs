@@ -169,6 +169,7 @@ mod tests {
         (123, "b6fdad76", "c1abb7ab"),
         (125, "ba7cbd1f", "13355f9a"),
         (126, "ebb3005e", "ebb3005e"),
+        (127, "5a4bc664", "3e1e8e50"),
     ];
 
     #[test]

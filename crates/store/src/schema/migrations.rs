@@ -19,7 +19,7 @@ macro_rules! migration {
     };
 }
 
-pub(super) const ALL: [Migration; 23] = [
+pub(super) const ALL: [Migration; 24] = [
     migration!(101, "initial", "101_initial"),
     migration!(102, "suspect", "102_suspect"),
     migration!(103, "admin", "103_admin"),
@@ -43,4 +43,5 @@ pub(super) const ALL: [Migration; 23] = [
     migration!(123, "campaigns", "123_campaigns"),
     migration!(125, "transcript", "125_transcript"),
     migration!(126, "transcript writer", "126_transcript_writer"),
+    migration!(127, "spend", "127_spend"),
 ];

@@ -56,13 +56,15 @@ pub struct SendBar {
     pub origin: BarOrigin,
 }
 
-/// What a bar follows from. Bars of both are kept beside each other, so that neither shortens nor lifts the other's.
+/// What a bar follows from. Bars of each are kept beside each other, so that neither shortens nor lifts the other's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum BarOrigin {
     /// An answer to one of our requests.
     Answer,
     /// What Meta told by itself, or when asked how things stand.
     News,
+    /// What may be spent in a month is spent.
+    Budget,
 }
 
 /// Which bars good news lifts.
@@ -118,13 +120,14 @@ impl BarWhat {
 }
 
 impl BarOrigin {
-    const ALL: [Self; 2] = [Self::Answer, Self::News];
+    const ALL: [Self; 3] = [Self::Answer, Self::News, Self::Budget];
 
     /// Its word, in the store and for people.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Answer => "answer",
             Self::News => "news",
+            Self::Budget => "budget",
         }
     }
 

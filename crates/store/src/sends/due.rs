@@ -122,27 +122,45 @@ static EXPIRE: Sql = Sql::each(
     RETURNING place",
 );
 
-/// $2: until when they were put off. A send that ends before that was put off until its end. Apart for what is of no campaign and
-/// for what is of one: each has an index of its own.
-static PULL_FORWARD: LazyLock<[Sql; 2]> = LazyLock::new(|| {
-    let with = |of: &str, rest: &str| {
+/// $2: until when they were put off. A send that ends before that was put off until its end.
+static PULL_UNTIL: LazyLock<[Sql; 2]> = LazyLock::new(|| {
+    let until = "due_at <= $2 AND (due_at = $2 OR due_at = ends_at)";
+    pulling(until, until)
+});
+
+/// $2: the rules by which they were put off.
+static PULL_BY: LazyLock<[Sql; 2]> =
+    LazyLock::new(|| pulling("rule IN (SELECT value FROM json_each($2))", "rule = ANY($2::TEXT[])"));
+
+/// Apart for what is of no campaign and for what is of one: each has an index of its own.
+fn pulling(of_sqlite: &str, of_postgres: &str) -> [Sql; 2] {
+    let with = |of: &str, which: &str, rest: &str| {
         format!(
             "UPDATE send SET due_at = $3 WHERE place IN (
         SELECT place FROM send
-        WHERE {of} AND phase = 0 AND waits = 0
-            AND due_at > $3 AND due_at <= $2 AND (due_at = $2 OR due_at = ends_at)
+        WHERE {of} AND phase = 0 AND waits = 0 AND due_at > $3 AND {which}
         LIMIT $4{rest})"
         )
     };
     let both = |of: &dyn Fn(&str) -> String| {
         let sqlite = of("IN (SELECT value FROM json_each($1))");
-        Sql::made_each(with(&sqlite, ""), with(&of("= ANY($1::TEXT[])"), " FOR NO KEY UPDATE SKIP LOCKED"))
+        let postgres = of("= ANY($1::TEXT[])");
+        Sql::made_each(with(&sqlite, of_sqlite, ""), with(&postgres, of_postgres, " FOR NO KEY UPDATE SKIP LOCKED"))
     };
     [
         both(&|numbers| format!("number {numbers} AND campaign IS NULL AND urgent IN (0, 1)")),
         both(&|numbers| format!("campaign IN (SELECT id FROM campaign WHERE number {numbers} AND ended_at IS NULL)")),
     ]
-});
+}
+
+/// Which sends that were put off.
+#[derive(Debug, Clone, Copy)]
+pub enum PutOff<'a> {
+    /// Until then.
+    Until(Timestamp),
+    /// By one of these rules of policy.
+    By(&'a [&'static str]),
+}
 
 static QUEUED: Sql = Sql::both(
     "SELECT number, urgent, count(*) AS sends, min(due_at) AS due_at FROM send WHERE phase = 0 GROUP BY number, urgent
@@ -191,18 +209,26 @@ impl Store {
         rows.first().map_or(Ok(None), |row| row.of(SEND.name).get("due_at"))
     }
 
-    /// Makes at most so many sends due now that were put off until `until`, because what they waited for is there. How many.
+    /// Makes at most so many sends due now that were put off, because what they waited for is there. How many.
     pub async fn pull_sends_forward(
         &self,
         numbers: &[NumberName],
-        until: Timestamp,
+        put_off: PutOff<'_>,
         now: Timestamp,
         limit: u32,
     ) -> Result<u64> {
         let mut pulled = 0;
-        for sql in PULL_FORWARD.iter() {
+        let sqls = match put_off {
+            PutOff::Until(_) => &*PULL_UNTIL,
+            PutOff::By(_) => &*PULL_BY,
+        };
+        for sql in sqls {
             let left = limit.saturating_sub(u32::try_from(pulled).unwrap_or(limit));
-            let params = params![numbers.iter().collect::<Param<'_>>(), until, now, left];
+            let which = match put_off {
+                PutOff::Until(until) => until.into(),
+                PutOff::By(rules) => rules.iter().copied().collect::<Param<'_>>(),
+            };
+            let params = params![numbers.iter().collect::<Param<'_>>(), which, now, left];
             pulled += self.write(sql, params).await?.affected;
         }
         Ok(pulled)

@@ -101,6 +101,12 @@ impl Store {
         used(&tx.run(statements).await?)
     }
 
+    /// Meta's word for a portfolio's limit; `None` while it has not told.
+    pub async fn portfolio_tier(&self, name: &str) -> Result<Option<String>> {
+        let rows = self.read(&TIER, params![name]).await?;
+        rows.first().map_or(Ok(None), |row| row.of("portfolio").get("tier"))
+    }
+
     /// Meta told of another limit. What was told earlier changes nothing.
     pub async fn tell_tier(&self, portfolio: &str, tier: &str, told_at: Timestamp) -> Result<()> {
         self.write(&TELL, params![portfolio, tier, told_at]).await.map(drop)

@@ -9,6 +9,7 @@ use waypost_domain::{ContactId, NumberName, Pricing, Status, Timestamp};
 use super::answers::{Changed, writing};
 use super::facts::{asking_survivors, survivors};
 use super::row::{COLUMNS, SEND, SendPrice, SendRow};
+use super::spend::PricedSend;
 use super::tx::SendTx;
 use crate::Result;
 use crate::changes::RecordTx;
@@ -20,6 +21,8 @@ use crate::records::key;
 pub struct FoldedStatuses {
     /// Sends that failed now.
     pub failed: Vec<FailedSend>,
+    /// Sends of which the price was told now.
+    pub priced: Vec<PricedSend>,
     /// Statuses of messages that we did not send.
     pub foreign: u64,
 }
@@ -92,6 +95,10 @@ impl RecordTx {
                 continue;
             };
             one.take_status(status, now);
+            if let Some(price) = one.take_price(status) {
+                let (number, recipient) = (one.row.request.number.clone(), status.recipient.clone());
+                folded.priced.push(PricedSend { number, recipient, price });
+            }
         }
         let failed = |one: &Changed| one.row.state() == SendState::Failed && one.before != SendState::Failed;
         folded.failed = changed.iter().filter(|one| failed(one)).map(|one| FailedSend::of(&one.row)).collect();
@@ -135,9 +142,13 @@ impl Changed {
         if let Some(told) = Told::of_status(status, now) {
             self.tell(&told, now);
         }
-        if let Some(pricing) = status.pricing.as_ref().filter(|_| self.row.price.is_none()) {
-            self.row.price = Some(price(pricing));
-        }
+    }
+
+    /// Its price, where this is the first time that it is told.
+    fn take_price(&mut self, status: &Status) -> Option<SendPrice> {
+        let pricing = status.pricing.as_ref().filter(|_| self.row.price.is_none())?;
+        self.row.price = Some(price(pricing));
+        self.row.price.clone()
     }
 }
 

@@ -39,8 +39,8 @@ pub enum Verdict {
     Attempt(Attempt),
     /// It ends here: expired, or refused; by which rule of policy, where there is one.
     End { state: SendState, verdict: Vec<u8>, rule: Option<&'static str> },
-    /// It is looked at again then.
-    Defer { until: Timestamp, verdict: Option<Vec<u8>> },
+    /// It is looked at again then; by which rule of policy, where there is one.
+    Defer { until: Timestamp, verdict: Option<Vec<u8>>, rule: Option<&'static str> },
     /// It is looked at again when the one before it has changed, and then at the latest.
     Wait { until: Timestamp },
 }
@@ -143,8 +143,8 @@ static END: LazyLock<Sql> = LazyLock::new(|| {
 
 static DEFER: LazyLock<Sql> = LazyLock::new(|| {
     by_place(
-        &[("until", "BIGINT"), ("verdict", "BYTEA"), ("waits", "BIGINT")],
-        "due_at = {until}, waits = {waits}, verdict = coalesce({verdict}, verdict)",
+        &[("until", "BIGINT"), ("verdict", "BYTEA"), ("rule", "TEXT"), ("waits", "BIGINT")],
+        "due_at = {until}, waits = {waits}, rule = {rule}, verdict = coalesce({verdict}, verdict)",
         "state = 'queued'",
     )
 });
@@ -244,10 +244,10 @@ impl SendTx {
                     ended.push(*place);
                     ends.push(params![*place, *state, i64::from(state.rank()), now, verdict, *rule]);
                 }
-                Verdict::Defer { until, verdict } => {
-                    deferred.push(params![*place, *until, verdict.as_deref(), false]);
+                Verdict::Defer { until, verdict, rule } => {
+                    deferred.push(params![*place, *until, verdict.as_deref(), *rule, false]);
                 }
-                Verdict::Wait { until } => deferred.push(params![*place, *until, Param::Null, true]),
+                Verdict::Wait { until } => deferred.push(params![*place, *until, Param::Null, Param::Null, true]),
             }
         }
         let mut statements: Vec<Statement<'_>> = [(&*ATTEMPT, attempts), (&*END, ends), (&*DEFER, deferred)]

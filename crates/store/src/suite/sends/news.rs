@@ -1,5 +1,6 @@
 //! News of sends: answers and statuses in any order, failures, what nobody knows the end of.
 
+use waypost_domain::calendar::Date;
 use waypost_domain::send::SendState;
 use waypost_domain::{Pricing, Status, StatusState};
 
@@ -7,7 +8,7 @@ use super::super::{at, name, number};
 use super::{
     NOW, PORTFOLIO, accepted, answer, attempt_all, id, new, now, person, request, sender, state, status, step, tell,
 };
-use crate::{Result, SendAnswer, Store, StoreError};
+use crate::{MonthSpend, Result, SendAnswer, SpendRow, Store, StoreError};
 
 /// The answer, and statuses that carry our mark or the wamid, in every order: the highest state stays, each with its time.
 pub async fn news_of_a_send_comes_in_any_order(store: &Store) -> Result<()> {
@@ -78,7 +79,10 @@ pub async fn a_failure_keeps_its_code_and_its_price_is_told_once(store: &Store) 
     let again = Status { pricing: priced("free_entry_point"), ..sent.clone() };
     let error = waypost_domain::message::MessageError { code: 131_026, ..Default::default() };
     let failed = Status { errors: vec![error], ..status("wamid.a", "failed", None) };
-    tell(store, &lease, &[sent, again]).await?;
+    let folded = tell(store, &lease, &[sent.clone(), again]).await?;
+    let [priced] = &folded.priced[..] else { panic!("one price, not {}", folded.priced.len()) };
+    assert_eq!((priced.number.as_str(), priced.price.billed), ("support", Some(true)));
+    assert_eq!(tell(store, &lease, &[sent]).await?.priced, [], "it is counted once");
     let folded = tell(store, &lease, std::slice::from_ref(&failed)).await?;
     let [told] = &folded.failed[..] else { panic!("one failed, not {}", folded.failed.len()) };
     assert_eq!((told.id.as_str(), told.contact, told.code), ("a", ann, Some(131_026)));
@@ -92,6 +96,47 @@ pub async fn a_failure_keeps_its_code_and_its_price_is_told_once(store: &Store) 
     let row = store.send(&id("a")).await?.expect("it is stored");
     assert_eq!(row.state(), SendState::Delivered, "another device has it");
     assert_eq!(row.progress.failed, Some((at(NOW + 5), Some(131_026))));
+    Ok(())
+}
+
+/// By day, number, category and country; and by month, whose sum tells how far the budget was acted upon.
+pub async fn what_is_spent_is_summed_up(store: &Store) -> Result<()> {
+    let lease = sender(store, "a").await?;
+    let day = |text: &str| Date::parse(text).expect("a day");
+    let row = |on: &str, number: &str, country: &str, micros: u64| SpendRow {
+        day: day(on),
+        number: name(number),
+        category: "marketing".to_owned(),
+        country: country.to_owned(),
+        currency: "EUR".to_owned(),
+        billed: 2,
+        free: 1,
+        unpriced: 1,
+        micros,
+    };
+    assert_eq!(store.month_spend("2026-11", "EUR").await?, MonthSpend::default());
+    let rows = [row("2026-11-30", "sales", "DE", 5), row("2026-11-30", "support", "DE", 7)];
+    for sum in [12, 24] {
+        let mut tx = store.begin_record(&lease.fence(0, None)).await?;
+        tx.add_spend(&rows).await?;
+        assert_eq!(tx.add_to_month("2026-11", "EUR", 12).await?, MonthSpend { micros: sum, ..MonthSpend::default() });
+        tx.commit().await?;
+    }
+    let mut tx = store.begin_record(&lease.fence(0, None)).await?;
+    tx.add_spend(&[row("2026-12-01", "sales", "", 1)]).await?;
+    assert_eq!(tx.add_to_month("2026-12", "EUR", 1).await?.micros, 1, "a month of its own");
+    assert_eq!(tx.add_to_month("2026-11", "USD", 1).await?.micros, 1, "a currency of its own");
+    let acted = MonthSpend { micros: 24, warned_micros: Some(20), stopped_micros: None };
+    tx.acted_upon_budget("2026-11", "EUR", acted).await?;
+    tx.commit().await?;
+    assert_eq!(store.month_spend("2026-11", "EUR").await?, acted);
+    let mut tx = store.begin_record(&lease.fence(0, None)).await?;
+    assert_eq!(tx.add_to_month("2026-11", "EUR", 6).await?, MonthSpend { micros: 30, ..acted });
+    drop(tx);
+    assert_eq!(store.month_spend("2026-11", "EUR").await?, acted, "nothing of what is not committed");
+    let doubled = rows.map(|row| SpendRow { billed: 4, free: 2, unpriced: 2, micros: row.micros * 2, ..row });
+    assert_eq!(store.spend(day("2026-11-01"), day("2026-12-01")).await?, doubled);
+    assert_eq!(store.spend(day("2026-12-01"), day("2027-01-01")).await?, [row("2026-12-01", "sales", "", 1)]);
     Ok(())
 }
 

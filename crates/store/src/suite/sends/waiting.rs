@@ -5,7 +5,7 @@ use waypost_domain::team::Priority;
 
 use super::super::{at, name};
 use super::{NOW, PORTFOLIO, accepted, answer, attempt, claim, id, new, now, person, request, sender, state};
-use crate::{NewSend, Result, Store, Verdict};
+use crate::{NewSend, PutOff, Result, Store, Verdict};
 
 pub async fn who_waits_is_woken_by_the_one_before(store: &Store) -> Result<()> {
     let lease = sender(store, "a").await?;
@@ -20,7 +20,7 @@ pub async fn who_waits_is_woken_by_the_one_before(store: &Store) -> Result<()> {
     let a = claimed[0].row.place;
     tx.decide(a, Verdict::Attempt(attempt()));
     tx.decide(claimed[1].row.place, Verdict::Wait { until: at(NOW * 50) });
-    tx.decide(claimed[2].row.place, Verdict::Defer { until: at(NOW + 1), verdict: Some(b"[]".to_vec()) });
+    tx.decide(claimed[2].row.place, Verdict::Defer { until: at(NOW + 1), verdict: Some(b"[]".to_vec()), rule: None });
     let refused = Verdict::End { state: SendState::Refused, verdict: b"{}".to_vec(), rule: None };
     tx.decide(claimed[3].row.place, refused);
     tx.commit(now(), PORTFOLIO).await?;
@@ -50,7 +50,7 @@ pub async fn who_waits_is_woken_when_the_one_before_expires(store: &Store) -> Re
     let short = NewSend { ends_at: at(NOW + 5), ..new(request("a", ann)) };
     store.keep_sends(&[short, new(request("b", ann))]).await?;
     let (mut tx, claimed) = claim(store, &lease, false).await?;
-    tx.decide(claimed[0].row.place, Verdict::Defer { until: at(NOW + 99), verdict: None });
+    tx.decide(claimed[0].row.place, Verdict::Defer { until: at(NOW + 99), verdict: None, rule: None });
     tx.decide(claimed[1].row.place, Verdict::Wait { until: at(NOW * 50) });
     tx.commit(now(), PORTFOLIO).await?;
     assert_eq!(store.expire_sends(&[name("support")], at(NOW + 4), 9).await?, 0);
@@ -116,20 +116,30 @@ pub async fn what_was_put_off_is_pulled_forward(store: &Store) -> Result<()> {
     for (one, (text, until)) in claimed.iter().zip(put_off) {
         let verdict = match text {
             "waits" => Verdict::Wait { until },
-            _ => Verdict::Defer { until, verdict: None },
+            "quiet" => Verdict::Defer { until, verdict: None, rule: Some("quiet_hours") },
+            _ => Verdict::Defer { until, verdict: None, rule: None },
         };
         tx.decide(one.row.place, verdict);
     }
     tx.commit(now(), PORTFOLIO).await?;
     let (support, sales) = ([name("support")], [name("sales")]);
-    assert_eq!(store.pull_sends_forward(&sales, until, now(), 9).await?, 0, "another number's");
-    assert_eq!(store.pull_sends_forward(&support, until, now(), 1).await?, 1);
-    assert_eq!(store.pull_sends_forward(&support, until, now(), 9).await?, 1);
-    assert_eq!(store.pull_sends_forward(&support, until, now(), 9).await?, 0);
-    let mut due = Vec::new();
-    for (text, _) in put_off {
-        due.push(store.send(&id(text)).await?.map(|row| row.due_at));
-    }
-    assert_eq!(due, [now(), now(), until, other].map(Some));
+    let barred = PutOff::Until(until);
+    assert_eq!(store.pull_sends_forward(&sales, barred, now(), 9).await?, 0, "another number's");
+    assert_eq!(store.pull_sends_forward(&support, barred, now(), 1).await?, 1);
+    assert_eq!(store.pull_sends_forward(&support, barred, now(), 9).await?, 1);
+    assert_eq!(store.pull_sends_forward(&support, barred, now(), 9).await?, 0);
+    let due = async || {
+        let mut due = Vec::new();
+        for (text, _) in put_off {
+            due.push(store.send(&id(text)).await?.map(|row| row.due_at));
+        }
+        Ok::<_, crate::StoreError>(due)
+    };
+    assert_eq!(due().await?, [now(), now(), until, other].map(Some));
+    assert_eq!(store.pull_sends_forward(&support, PutOff::By(&["messaging_limit"]), now(), 9).await?, 0);
+    let by = PutOff::By(&["messaging_limit", "quiet_hours"]);
+    assert_eq!(store.pull_sends_forward(&sales, by, now(), 9).await?, 0, "another number's");
+    assert_eq!(store.pull_sends_forward(&support, by, now(), 9).await?, 1);
+    assert_eq!(due().await?, [now(), now(), until, now()].map(Some));
     Ok(())
 }

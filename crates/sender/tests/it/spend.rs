@@ -1,0 +1,102 @@
+//! What messages cost is counted once, and what a month's budget does not cover waits for the next one.
+
+use waypost_bus::{Address, Layout};
+use waypost_domain::send::SendState;
+use waypost_domain::template::TemplateStatus;
+use waypost_domain::{Category, PartitionCount, PartitionId};
+use waypost_policy::PolicyData;
+use waypost_policy::spend::{Month, day_of};
+use waypost_proto::v1;
+use waypost_store::{BarOrigin, BarScope, BarWhat};
+
+use crate::kept::{event, take_in};
+use crate::rig::Rig;
+
+/// Marketing costs 30 to Germany and 1 elsewhere.
+const SPEND: &str = r#"
+[spend]
+currency = "EUR"
+
+[spend.budget]
+monthly = "60"
+warn_percent = 50
+stops = ["marketing"]
+
+[spend.prices.2020-01-01]
+other = { marketing = "1" }
+countries = { DE = { marketing = "30" } }
+"#;
+
+async fn with_budget(rig: &Rig) {
+    let text = format!("{}{SPEND}", PolicyData::DEFAULT_TEXT.replacen("version = 1", "version = 2", 1))
+        .replacen("[quiet_hours]\ncategories = [\"marketing\"]", "[quiet_hours]\ncategories = []", 1)
+        .replacen("messages = 2\n", "messages = 9\n", 1);
+    PolicyData::from_toml(&text).unwrap();
+    rig.policy(text).await;
+}
+
+/// Meta has delivered it, and says what it charges.
+fn delivered(id: &str, state: &str, kind: &str) -> (Address, v1::Event) {
+    let json = format!(
+        r#"{{"id":"wamid.wp1/{id}/1","status":"{state}","timestamp":"1750000000","recipient_id":"4930901820",
+        "biz_opaque_callback_data":"wp1/{id}/1",
+        "pricing":{{"billable":true,"pricing_model":"PMP","category":"marketing","type":"{kind}"}}}}"#
+    );
+    let layout = Layout::new(PartitionCount::new(1).unwrap());
+    (layout.statuses(PartitionId(0)), event(v1::EventKind::Status, &format!("{id}/{state}"), "messages", &json))
+}
+
+#[tokio::test]
+async fn a_spent_budget_stops_what_it_says_until_the_next_month() {
+    let rig = Rig::new().await;
+    with_budget(&rig).await;
+    let ann = rig.customer("4930901820").await;
+    rig.agrees(ann).await;
+    rig.template("winter", Category::Marketing, TemplateStatus::Approved).await;
+    rig.start("a");
+    let queues = || ["wa.st.p00".to_owned(), "wa.account".to_owned()];
+    let kinds = async || {
+        let alerts = rig.store.open_alerts().await.unwrap();
+        let mut kinds: Vec<String> = alerts.into_iter().map(|alert| alert.kind).collect();
+        kinds.sort();
+        kinds
+    };
+    for id in ["free", "one", "two"] {
+        rig.ask([rig.offer(id, ann, "winter").await]).await;
+        rig.until(id, SendState::Accepted).await;
+    }
+    take_in(&rig, vec![delivered("free", "delivered", "free_entry_point")], queues()).await;
+    assert_eq!(kinds().await, [""; 0]);
+    // Meta tells the price with every status.
+    take_in(&rig, vec![delivered("one", "delivered", "regular"), delivered("one", "read", "regular")], queues()).await;
+    assert_eq!(kinds().await, ["budget_warning"], "30 of 60");
+    assert_eq!(rig.store.send_bars().await.unwrap(), []);
+    take_in(&rig, vec![delivered("two", "delivered", "regular")], queues()).await;
+    assert_eq!(kinds().await, ["budget_spent", "budget_warning"]);
+    let month = Month::of(day_of(rig.now().await));
+    let bars = rig.store.send_bars().await.unwrap();
+    let [bar] = &bars[..] else { panic!("one bar, not {bars:?}") };
+    let marketing = BarWhat::Category(Category::Marketing);
+    assert_eq!((bar.scope, bar.what, bar.origin), (BarScope::App, marketing, BarOrigin::Budget));
+    assert_eq!(bar.until, Some(month.next().begins_at()));
+    let spent = rig.store.month_spend(&month.to_string(), "EUR").await.unwrap();
+    assert_eq!(spent.micros, 60_000_000);
+    let rows = rig.store.spend(month.first(), month.next().first()).await.unwrap();
+    let [row] = &rows[..] else { panic!("one row, not {rows:?}") };
+    assert_eq!((row.country.as_str(), row.billed, row.free, row.unpriced), ("DE", 2, 1, 0));
+
+    rig.refresh().await;
+    rig.ask([rig.offer("three", ann, "winter").await, rig.text("answer", ann).await]).await;
+    rig.until_row("three", |row| row.verdict.is_some()).await;
+    assert_eq!(
+        (rig.rule("three").await.as_str(), rig.row("three").await.state()),
+        ("account_stopped", SendState::Queued)
+    );
+    // Whoever lifts it has decided so: the same budget does not stop it again.
+    rig.lift(bar).await;
+    rig.until("three", SendState::Accepted).await;
+    take_in(&rig, vec![delivered("three", "delivered", "regular")], queues()).await;
+    assert_eq!(rig.store.send_bars().await.unwrap(), []);
+    rig.until("answer", SendState::Accepted).await;
+    rig.stop().await;
+}
