@@ -5,7 +5,7 @@
 //! broker vouches for ([`requests`]). A request to send is then read, its contact and conversation are found, and it is kept in
 //! the store under its own id: whoever holds the lease on its number attempts it.
 //! Must never judge whether something may go, nor give a message to WhatsApp itself; only that a message was read, and files,
-//! of which nothing is kept, it passes on at once.
+//! which it passes on at once.
 
 mod confidential;
 mod conversations;
@@ -18,6 +18,7 @@ mod roles;
 mod seen;
 mod server;
 
+pub use media::copies::{COPIES, Copies};
 pub use requests::{REQUESTS, Requests};
 pub use roles::METHODS;
 pub use server::{Gateway, services};

@@ -1,8 +1,9 @@
-//! Files of messages on their way between a team's tool and WhatsApp. They are passed on and not kept: of what is uploaded
-//! there is one whole copy in memory meanwhile, of what is downloaded a few pieces.
+//! Files of messages on their way between a team's tool and WhatsApp. They are passed on, and kept only where the business wants
+//! copies ([`copies`]): of what is uploaded there is one whole copy in memory meanwhile, of what is downloaded a few pieces.
 //!
 //! Must never show WhatsApp's token or its address of a file, nor write anything of a file to a log.
 
+pub(crate) mod copies;
 mod download;
 #[cfg(test)]
 mod tests;

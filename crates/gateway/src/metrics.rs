@@ -9,6 +9,8 @@ waypost_domain::metric_table! {
     counter ANSWERS by "result" in ["given", "unroutable", "failed"] = "waypost_gateway_answers_total";
     /// Customers' files that were passed on: done, failed, given_up (whoever asked for it left).
     counter DOWNLOADS by "result" in ["done", "failed", "given_up"] = "waypost_gateway_downloads_total";
+    /// Copies of files that customers sent: kept, put_off (tried again later), failed (none will be there).
+    counter COPIES by "result" in ["kept", "put_off", "failed"] = "waypost_gateway_file_copies_total";
     /// Files that were given to WhatsApp: done, failed.
     counter UPLOADS by "result" in ["done", "failed"] = "waypost_gateway_uploads_total";
 }
@@ -32,6 +34,11 @@ pub(crate) fn answer(outcome: Outcome, is_direct: bool) {
 /// A customer's file was passed on, or not.
 pub(crate) fn download(result: &'static str) {
     ::metrics::counter!(DOWNLOADS, "result" => result).increment(1);
+}
+
+/// A copy of a file was kept, or not.
+pub(crate) fn copy(result: &'static str) {
+    ::metrics::counter!(COPIES, "result" => result).increment(1);
 }
 
 /// WhatsApp has a file, or not.

@@ -21,7 +21,7 @@ use waypost_proto::v1::{ActivityKind, ActivityRecord};
 use waypost_rules::{Scratch, TeamQueues};
 use waypost_store::{
     ChangeRow, ChangeScope, ContactRecord, HeldRelease, InboxRow, InboxTx, InboxWrites, KnownEvent, NoticeShown,
-    Observation, StoreError, StoredDecision, TranscriptKind, TranscriptRow,
+    Observation, StoreError, StoredDecision, TranscriptKind, TranscriptRow, WantedFile,
 };
 use waypost_worker::Claim;
 
@@ -125,6 +125,7 @@ struct Work<'a> {
     released: HashSet<DecisionId>,
     changes: Vec<ChangeRow>,
     transcript: Vec<TranscriptRow>,
+    files: Vec<WantedFile>,
     scratch: Scratch,
     decided: Decided,
 }
@@ -182,6 +183,7 @@ pub async fn decide_batch(
         released: HashSet::new(),
         changes: Vec::new(),
         transcript: Vec::new(),
+        files: Vec::new(),
         scratch: Scratch::default(),
         decided,
     };
@@ -374,8 +376,8 @@ impl Work<'_> {
         }
         fault::point(fault::ROUTER_IN_TRANSACTION);
         let (rows, releases, shown, changes) = (&self.rows, &self.releases, &self.shown, &self.changes);
-        let (conversations, transcript) = (&conversations[..], &self.transcript[..]);
-        self.tx.finish(&InboxWrites { rows, conversations, releases, shown, changes, transcript }).await?;
+        let (conversations, transcript, files) = (&conversations[..], &self.transcript[..], &self.files[..]);
+        self.tx.finish(&InboxWrites { rows, conversations, releases, shown, changes, transcript, files }).await?;
         for row in rows {
             tell(row);
         }

@@ -23,6 +23,8 @@ pub struct RouterConfig {
     pub activity: bool,
     /// What of messages must not be readable, neither in the store nor by teams.
     pub mask: Mask,
+    /// Whether copies of files that customers send are kept.
+    pub copies_files: bool,
     pub janitor: JanitorConfig,
 }
 
@@ -36,6 +38,7 @@ impl Default for RouterConfig {
             full_queue_patience: Duration::from_secs(2),
             activity: false,
             mask: Mask::cards(),
+            copies_files: false,
             janitor: JanitorConfig::default(),
         }
     }

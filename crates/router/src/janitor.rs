@@ -27,6 +27,7 @@ impl Default for JanitorConfig {
         let retention = Retention {
             inbox: days(9),
             bodies: days(30),
+            media: days(30),
             statuses: days(8),
             changes: days(30),
             conversations: days(90),

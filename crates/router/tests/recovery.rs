@@ -246,8 +246,14 @@ async fn who_answered_before_is_known_after_the_conversation_was_resolved() {
     first.abort();
     assert!(first.await.is_err());
     let for_ever = Duration::from_secs(100 * 365 * 24 * 3600);
-    let retention =
-        Retention { inbox: for_ever, bodies: for_ever, statuses: for_ever, changes: for_ever, conversations: for_ever };
+    let retention = Retention {
+        inbox: for_ever,
+        bodies: for_ever,
+        media: for_ever,
+        statuses: for_ever,
+        changes: for_ever,
+        conversations: for_ever,
+    };
     let idle = Duration::from_secs(3600);
     // The router's own janitor may have been faster.
     rig.store.janitor_pass(&retention, idle, 100).await.unwrap();

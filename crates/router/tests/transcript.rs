@@ -6,8 +6,8 @@ mod support;
 
 use serde_json::{Value, json};
 use support::{Rig, event};
-use waypost_domain::AliasSet;
 use waypost_domain::message::Mask;
+use waypost_domain::{AliasSet, DecisionId, PhoneNumberId, Timestamp};
 use waypost_proto::transcript::decode_transcript;
 use waypost_proto::v1;
 use waypost_router::RouterConfig;
@@ -121,4 +121,22 @@ async fn nothing_that_is_masked_is_stored_or_published() {
         stored.contains(&hex)
     };
     assert!(has(MASKED) && !has(CARD) && !has("ORD-77"));
+}
+
+/// Where the business wants copies of files; a message of another app, too, once it is work.
+#[tokio::test]
+async fn a_copy_of_a_file_is_wanted_with_its_message() {
+    let image = |wamid: &str, id: &str| does(wamid, 0, &json!({ "type": "image", "image": { "id": id } }));
+    for copies_files in [false, true] {
+        let rig = Rig::new(RouterConfig { copies_files, ..RouterConfig::default() }).await;
+        let standby = v1::Event { kind: v1::EventKind::StandbyMessage.into(), ..image("a", "41") };
+        rig.route_each([standby, image("b", "42"), says("c", 1, "without")]).await;
+        let due = rig.store.due_files(Timestamp::from_millis(i64::MAX), 9).await.unwrap();
+        let mut wanted: Vec<_> = due.into_iter().map(|due| (due.file.media_id, due.file.decision)).collect();
+        wanted.sort();
+        let number = PhoneNumberId::new(event("a", ANA, "").phone_number_id);
+        let of = |wamid: &str, id: &str| (id.to_owned(), DecisionId::of_event(&number, wamid));
+        let want = if copies_files { vec![of("a", "41"), of("b", "42")] } else { vec![] };
+        assert_eq!(wanted, want, "copies: {copies_files}");
+    }
 }

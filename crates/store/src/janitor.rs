@@ -12,6 +12,7 @@ use waypost_domain::window::WINDOW_MS;
 
 use crate::core::{Param, Sql, params};
 use crate::lease::millis;
+use crate::media::{FORGET_OLD, FORGET_OLD_PARTS};
 use crate::transcript::{FORGET_SENT, FORGET_TRANSCRIPT};
 use crate::{Result, Store};
 
@@ -22,6 +23,8 @@ pub struct Retention {
     /// What was said: bodies of messages that are kept whole, transcripts, the content of what was sent, and words that a language
     /// is still to be guessed from.
     pub bodies: Duration,
+    /// Copies of files that customers sent.
+    pub media: Duration,
     pub statuses: Duration,
     pub changes: Duration,
     /// Resolved conversations, and what it takes to undo a merge.
@@ -43,6 +46,7 @@ pub struct JanitorReport {
     pub transcript: u64,
     /// Sends whose content was forgotten.
     pub sent: u64,
+    pub files: u64,
 }
 
 /// Where nobody was seen to answer for so long, nothing tells a conversation that waits from one that is over.
@@ -163,11 +167,18 @@ impl Store {
                 .sweep(&FORGET_TRANSCRIPT, params![before(retention.bodies.min(retention.conversations)), limit])
                 .await?,
             sent: self.sweep(&FORGET_SENT, params![before(retention.bodies), limit]).await?,
+            files: self.sweep_files(before(retention.media), limit).await?,
         })
     }
 
     async fn sweep(&self, sql: &'static Sql, params: Vec<Param<'_>>) -> Result<u64> {
         Ok(self.write(sql, params).await?.affected)
+    }
+
+    /// The same ones in both tables, since nobody else deletes them.
+    async fn sweep_files(&self, before: i64, limit: u32) -> Result<u64> {
+        self.sweep(&FORGET_OLD_PARTS, params![before, limit]).await?;
+        self.sweep(&FORGET_OLD, params![before, limit]).await
     }
 
     /// Ids begin with the time at which they were made: what is younger than `before` need not be looked at.

@@ -19,6 +19,7 @@ mod ids;
 mod inbox;
 mod janitor;
 mod lease;
+mod media;
 mod news;
 mod parked;
 mod policy_data;
@@ -59,6 +60,7 @@ pub use inbox::{
 };
 pub use janitor::{ANSWERS_SEEN_WITHIN, JanitorReport, Retention};
 pub use lease::{Fence, Lease, LeaseRow, Renewal, Sequence, Suspect};
+pub use media::{DueFile, KeptFile, WantedFile};
 pub use news::{Heard, News, QUALITY, STANDING, ToldAt};
 pub use parked::{
     ParkedContent, ParkedCount, ParkedFilter, ParkedGroup, ParkedMessage, ParkedPlace, ParkedRow, Parking, ReplayJob,

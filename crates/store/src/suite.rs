@@ -65,6 +65,7 @@ macro_rules! store_suite {
             a_schema_is_made_once,
             a_transcript_is_one_list_of_what_came_and_what_went,
             what_was_said_is_forgotten_when_its_time_is_over,
+            a_file_is_kept_for_its_own_time,
             a_read_is_written_down_once_an_hour,
             conversations_are_listed_by_what_is_asked,
             processes_may_migrate_at_once,

@@ -14,6 +14,7 @@ pub(crate) mod gateway;
 pub(crate) mod ingress;
 pub(crate) mod local;
 pub(crate) mod masking;
+pub(crate) mod media;
 pub(crate) mod ops;
 pub(crate) mod router;
 pub(crate) mod rules;
@@ -46,6 +47,7 @@ use config::value::string_map;
 use ending::{Ending, Tasks};
 use ingress::IngressSection;
 use masking::MaskingSection;
+use media::MediaSection;
 use ops::{FormerOpsSection, LogSection, Operators, OpsSection, log_to_stderr};
 use router::RouterSection;
 use rules::RulesSection;
@@ -82,6 +84,7 @@ pub(crate) struct Config {
     pub(crate) worker: WorkerSection,
     pub(crate) retention: RetentionSection,
     pub(crate) masking: MaskingSection,
+    pub(crate) media: MediaSection,
     /// Our names for the business's numbers: `support-es = "106540352242922"`.
     #[serde(deserialize_with = "string_map")]
     pub(crate) numbers: BTreeMap<String, String>,
@@ -111,6 +114,7 @@ impl Default for Config {
             worker: WorkerSection::default(),
             retention: RetentionSection::default(),
             masking: MaskingSection::default(),
+            media: MediaSection::default(),
             numbers: BTreeMap::new(),
             warnings: Vec::new(),
         }

@@ -2,12 +2,15 @@
 
 use anyhow::{Context, ensure};
 use serde_json::json;
+use waypost_domain::{DecisionId, PhoneNumberId};
 use waypost_sandbox::Said;
+use waypost_store::{Store, StoreOptions};
 use waypost_tests::eventually;
 use waypost_tests::ports::free_port;
 
 use super::transcript::Person;
 use super::{CUSTOMERS, Scene, WITHIN};
+use crate::database::store_url;
 use crate::deployment::{Backend, Deployment, RULES};
 use crate::outbound::{NUMBER_ID, TOKEN};
 
@@ -103,5 +106,46 @@ async fn what_whatsapp_keeps_no_more_is_said(scene: &Scene, billing: &Person<'_>
     let told = eventually("the message is known", WITHIN, refused).await;
     ensure!(told.contains("7 days") && !told.contains("http") && !told.contains(TOKEN), "{told}");
     ensure!(!std::path::Path::new(&output).exists(), "nothing is left of it");
+    Ok(())
+}
+
+/// WhatsApp forgets a file; where copies are kept, the team still gets it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_copy_outlives_the_file_at_whatsapp_on_the_embedded_pair() -> anyhow::Result<()> {
+    a_copy_outlives_the_file_at_whatsapp(Backend::Embedded).await
+}
+
+#[cfg(feature = "servers")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_copy_outlives_the_file_at_whatsapp_on_servers() -> anyhow::Result<()> {
+    a_copy_outlives_the_file_at_whatsapp(Backend::Servers).await
+}
+
+async fn a_copy_outlives_the_file_at_whatsapp(backend: Backend) -> anyhow::Result<()> {
+    let port = free_port();
+    let mut scene = Scene::on(Deployment::new(backend, RULES)?).await?;
+    scene.0.deployment = scene.0.deployment.set("grpc.listen", &format!("127.0.0.1:{port}")).set("media.copy", "true");
+    let _waypost = scene.start(&[]).await?;
+    let billing = Person::new(&scene, port, "billing", &["--role", "agent", "--team", "billing"])?;
+    let [phone, _] = CUSTOMERS;
+    let control = scene.platform.control();
+    let bytes: Vec<u8> = (0..=255).cycle().take(SIZE).collect();
+    let media = control.add_media("application/pdf", bytes.clone())?;
+    let content = json!({ "id": media.to_string(), "mime_type": "application/pdf", "caption": "my invoice" });
+    let said = Said { kind: "document".to_owned(), content, context: None, group_id: None };
+    let wamid = control.say(phone, NUMBER_ID, &said)?;
+    let store = Store::open(&store_url(&scene.deployment)?, StoreOptions::default()).await?;
+    let decision = DecisionId::of_event(&PhoneNumberId::new(NUMBER_ID), &wamid);
+    eventually("a copy is kept", WITHIN, async || store.kept_file(decision).await.ok().flatten()).await;
+    store.close().await;
+
+    let url = format!("{}/v26.0/{media}", scene.platform.url());
+    let http = waypost_tests::webhook::http_client()?;
+    let gone = http.delete(url).header("authorization", format!("Bearer {TOKEN}")).send().await?;
+    ensure!(gone.status().is_success(), "{}", gone.status());
+    let number = format!("number-{NUMBER_ID}");
+    let output = scene.deployment.folder.path().join("copy.pdf").display().to_string();
+    let shown = billing.json(&["media", "download", &wamid, "--number", &number, "--output", &output])?;
+    ensure!(std::fs::read(&output)? == bytes, "{shown}");
     Ok(())
 }

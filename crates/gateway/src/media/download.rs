@@ -1,22 +1,25 @@
-//! A customer's file, piece by piece as WhatsApp gives it.
+//! A customer's file, piece by piece: our copy where there is one, else as WhatsApp gives it.
 
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use futures_util::stream::{self, StreamExt};
-use tokio::io::AsyncWrite;
+use tokio::io::{AsyncWrite, AsyncWriteExt as _};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tokio_util::sync::PollSender;
 use tonic::Status;
-use waypost_graph_client::{DownloadError, Downloaded, Line};
+use waypost_domain::DecisionId;
+use waypost_graph_client::{DownloadError, Downloaded, Line, MediaStore, Sink};
 use waypost_grpc::error::{not_found, precondition};
 use waypost_grpc::{CallError, Caller, Result};
 use waypost_proto::gateway_v1 as v1;
 use waypost_proto::reasons::MESSAGE_UNKNOWN;
 use waypost_proto::rpc::Messages;
 use waypost_proto::transcript::decode_transcript;
+use waypost_store::{KeptFile, Store};
 
 use super::{Media, TRANSFER_TIME};
 use crate::confidential::Withheld;
@@ -52,7 +55,14 @@ impl Media {
         let Some(media) = content.media.filter(|media| !media.id.is_empty()) else {
             return Err(precondition("NO_MEDIA", resource, "there is no file with this message"));
         };
-        let store = self.shared.media.clone().ok_or_else(|| sending_off(&number))?;
+        let source = match self.shared.store.kept_file(event.decision_id).await? {
+            Some(file) => Source::Copy(self.shared.store.clone(), event.decision_id, file),
+            None => Source::Platform {
+                media: self.shared.media.clone().ok_or_else(|| sending_off(&number))?,
+                line: Line::new(row.id.as_str()),
+                id: media.id,
+            },
+        };
         self.shared.record_read(caller, id).await?;
 
         let file =
@@ -60,11 +70,9 @@ impl Media {
         let (sender, receiver) = mpsc::channel(PIECES_MAX);
         tokio::spawn(async move {
             let _place = place;
-            let line = Line::new(row.id.as_str());
             let mut pieces = Pieces(PollSender::new(sender.clone()));
             let passing = async {
-                let fetched = store.download(&line, &media.id, &mut pieces).await;
-                let end = fetched.map(end).map_err(|error| Status::from(refusal(resource, &error)));
+                let end = source.write_to(&mut pieces, resource).await.map(end).map_err(Status::from);
                 let result = if end.is_ok() { "done" } else { "failed" };
                 // Err: they left meanwhile.
                 if sender.send(end).await.is_ok() { result } else { "given_up" }
@@ -78,6 +86,44 @@ impl Media {
         let first = stream::once(async { Ok(message(Part::File(file))) });
         Ok(first.chain(stream::unfold(Some(receiver), next)).boxed())
     }
+}
+
+/// Where a file comes from.
+enum Source {
+    Copy(Store, DecisionId, KeptFile),
+    Platform { media: Arc<dyn MediaStore>, line: Line, id: String },
+}
+
+impl Source {
+    /// `resource`: what a refusal is about.
+    async fn write_to(&self, sink: Sink<'_>, resource: String) -> Result<Downloaded> {
+        let fetched = match self {
+            Self::Platform { media, line, id } => media.download(line, id, sink).await,
+            Self::Copy(store, decision, file) => copied(store, *decision, file, sink).await?,
+        };
+        fetched.map_err(|error| refusal(resource, &error))
+    }
+}
+
+/// Our copy; an error outside is the store's.
+async fn copied(
+    store: &Store,
+    decision: DecisionId,
+    file: &KeptFile,
+    sink: Sink<'_>,
+) -> Result<Result<Downloaded, DownloadError>> {
+    let mut size_bytes = 0;
+    for part in 0.. {
+        let Some(bytes) = store.file_part(decision, part).await? else { break };
+        size_bytes += bytes.len() as u64;
+        if let Err(error) = sink.write_all(&bytes).await {
+            return Ok(Err(DownloadError::Sink(error)));
+        }
+    }
+    // Its time may have come meanwhile.
+    let is_whole = size_bytes == file.size_bytes;
+    let whole = Downloaded { mime_type: None, size_bytes, sha256: file.sha256.clone() };
+    Ok(if is_whole { Ok(whole) } else { Err(DownloadError::Damaged("size")) })
 }
 
 /// The next part; after all pieces there is an end or an error, whatever becomes of who sends them.

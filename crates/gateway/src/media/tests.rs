@@ -16,8 +16,9 @@ use waypost_graph_client::{
 };
 use waypost_grpc::Role;
 use waypost_proto::transcript::encode_transcript;
-use waypost_store::{InboxRow, InboxWrites, StoredDecision, TranscriptKind, TranscriptRow};
+use waypost_store::{InboxRow, InboxWrites, StoredDecision, TranscriptKind, TranscriptRow, WantedFile};
 
+use super::copies::Copies;
 use super::*;
 use crate::conversations::tests::{Scene, Who, at, call, name};
 
@@ -38,6 +39,8 @@ enum Answer {
     #[default]
     Whole,
     Gone,
+    /// None for now.
+    Nothing,
     Damaged,
     /// Piece after piece, until nobody wants more.
     Endless,
@@ -56,6 +59,7 @@ impl MediaStore for Platform {
         assert_eq!((to.phone_number_id.as_str(), media_id), ("1", "42"));
         match self.answer {
             Answer::Gone => return Err(DownloadError::Gone),
+            Answer::Nothing => return Err(DownloadError::Address),
             Answer::Endless => {
                 let _told = Told(Arc::clone(&self.left));
                 loop {
@@ -137,6 +141,26 @@ impl Files {
             content: encode_transcript(&message),
         };
         self.scene.write(&InboxWrites { rows: &[event], transcript: &[row], ..InboxWrites::default() }).await;
+    }
+
+    /// A copy of that message's file is wanted.
+    async fn wants_copy(&self) {
+        let number = PhoneNumberId::new("1");
+        let decision = DecisionId::of_event(&number, WAMID);
+        let wanted_at = self.scene.store().now().await.unwrap();
+        let file = WantedFile { decision, number, media_id: "42".to_owned(), wanted_at };
+        self.scene.write(&InboxWrites { files: &[file], ..InboxWrites::default() }).await;
+    }
+
+    /// Whoever fetches looks once.
+    async fn fetches(&self, platform: Platform, bytes_max: usize) {
+        let copies = Copies { store: self.scene.store().clone(), media: Arc::new(platform), bytes_max };
+        copies.look(9).await.unwrap();
+    }
+
+    async fn due(&self, after: Duration) -> Vec<u32> {
+        let at = self.scene.store().now().await.unwrap().plus(after);
+        self.scene.store().due_files(at, 9).await.unwrap().iter().map(|due| due.tries).collect()
     }
 
     async fn download(&self, who: Who) -> Result<Messages<v1::DownloadMediaResponse>, Status> {
@@ -243,7 +267,10 @@ async fn a_download_ends_with_whoever_wanted_it_and_gives_its_place_back() {
     let mut begun = Vec::new();
     for _ in 0..TRANSFERS_MAX {
         let mut parts = files.download(Who::AgentOf("billing")).await.unwrap();
-        assert!(parts.next().await.unwrap().is_ok());
+        // What the file is says nothing of whether it is being fetched; its first bytes do.
+        for _ in 0..2 {
+            assert!(parts.next().await.unwrap().is_ok());
+        }
         begun.push(parts);
     }
     let refused = files.download(Who::AgentOf("billing")).await.err().unwrap();
@@ -315,4 +342,64 @@ async fn whoever_stops_reading_does_not_keep_the_place() {
     let (_, bytes, end) = read(parts).await;
     assert!(!bytes.is_empty(), "what was there already");
     assert_eq!(end, Err((Code::FailedPrecondition, "MEDIA_NOT_FETCHED".to_owned())));
+}
+
+/// WhatsApp keeps a file for a week; the copy is there for as long as the business says.
+#[tokio::test]
+async fn a_copy_is_given_when_whatsapp_keeps_the_file_no_more() {
+    let (files, _) = Files::new(Platform { answer: Answer::Gone, ..Platform::default() }).await;
+    let talk = files.scene.talk("34600000001", Some("billing")).await;
+    files.wrote(&talk, "billing", Some(a_file())).await;
+    files.wants_copy().await;
+    assert_eq!(files.due(Duration::ZERO).await, [0]);
+    let bytes: Vec<u8> = (0..1_300_000_u32).map(|n| n.to_le_bytes()[1]).collect();
+    files.fetches(Platform { file: bytes.clone(), ..Platform::default() }, 1_300_000).await;
+    assert_eq!(files.due(Duration::from_secs(1_000_000)).await, [0; 0]);
+
+    let (head, came, end) = read(files.download(Who::AgentOf("billing")).await.unwrap()).await;
+    assert_eq!((head.mime_type.as_str(), head.filename.as_str()), ("application/pdf", "invoice.pdf"));
+    assert_eq!(end, Ok(v1::MediaEnd { size_bytes: 1_300_000, sha256: "ab".to_owned() }));
+    assert!(came == bytes, "other bytes");
+    let other = files.download(Who::AgentOf("people")).await.err().unwrap();
+    assert_eq!(reason(&other), "MESSAGE_UNKNOWN", "a copy is shown to nobody else");
+    // Something takes a part of it away.
+    files.scene.store().script("DELETE FROM media_part WHERE part = 1").await.unwrap();
+    let (_, _, end) = read(files.download(Who::AgentOf("billing")).await.unwrap()).await;
+    assert_eq!(end, Err((Code::FailedPrecondition, "MEDIA_DAMAGED".to_owned())));
+}
+
+#[tokio::test]
+async fn a_copy_is_tried_again_until_there_is_no_use() {
+    let (files, _) = Files::new(Platform { file: vec![1; 5], ..Platform::default() }).await;
+    let talk = files.scene.talk("34600000001", Some("billing")).await;
+    files.wrote(&talk, "billing", Some(a_file())).await;
+    files.wants_copy().await;
+    let nothing = || Platform { answer: Answer::Nothing, ..Platform::default() };
+    let damaged = Platform { file: vec![1; 5], answer: Answer::Damaged, ..Platform::default() };
+    for (platform, tries) in [(nothing(), 1), (damaged, 2)] {
+        files.fetches(platform, 100).await;
+        assert_eq!(files.due(Duration::ZERO).await, [0; 0], "not at once");
+        assert_eq!(files.due(Duration::from_secs(3_600)).await, [tries]);
+        files.scene.store().script("UPDATE media_copy SET due_at = 0").await.unwrap();
+    }
+    // Without a copy it comes from WhatsApp, as ever.
+    let (_, bytes, end) = read(files.download(Who::AgentOf("billing")).await.unwrap()).await;
+    assert_eq!((bytes.len(), end.is_ok()), (5, true));
+    // A week later there is nothing to be fetched any more.
+    files.scene.store().script("UPDATE media_copy SET wanted_at = wanted_at - 7 * 86400000").await.unwrap();
+    files.fetches(nothing(), 100).await;
+    assert_eq!(files.due(Duration::from_secs(1_000_000)).await, [0; 0]);
+}
+
+#[tokio::test]
+async fn what_is_gone_or_too_large_is_given_up_at_once() {
+    let large = Platform { file: vec![1; 101], ..Platform::default() };
+    for platform in [Platform { answer: Answer::Gone, ..Platform::default() }, large] {
+        let (files, _) = Files::new(Platform::default()).await;
+        files.wants_copy().await;
+        files.fetches(platform, 100).await;
+        assert_eq!(files.due(Duration::from_secs(1_000_000)).await, [0; 0]);
+        let parts = files.scene.store().file_part(DecisionId::of_event(&PhoneNumberId::new("1"), WAMID), 0).await;
+        assert_eq!(parts.unwrap(), None);
+    }
 }

@@ -3,7 +3,7 @@
 
 use waypost_domain::Conversation;
 use waypost_proto::transcript::encode_transcript;
-use waypost_store::{ContactRecord, TranscriptKind, TranscriptRow};
+use waypost_store::{ContactRecord, TranscriptKind, TranscriptRow, WantedFile};
 
 use super::{Outgoing, Work};
 use crate::inbound::{Content, Inbound};
@@ -28,6 +28,14 @@ impl Work<'_> {
             Content::Message(message) | Content::Standby(message) | Content::Echo(message) => message,
             Content::Change(_) => return,
         };
+        if let Some(media) = message.media.as_ref().filter(|media| self.config.copies_files && !media.id.is_empty()) {
+            self.files.push(WantedFile {
+                decision: inbound.decision_id,
+                number: inbound.key.number.clone(),
+                media_id: media.id.clone(),
+                wanted_at: inbound.received_at,
+            });
+        }
         self.transcript.push(TranscriptRow {
             at: inbound.received_at,
             conversation: conversation.id,

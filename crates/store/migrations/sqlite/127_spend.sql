@@ -1,6 +1,4 @@
--- What messages cost, as Meta told of each and as the price lists of that day valued it. day: of the status, in UTC. category: Meta's
--- word. country: of the recipient's number; empty where none is known. currency: empty where nothing is valued. unpriced: those
--- among the billed ones that no list had a price for. micros: millionths of the currency's unit.
+-- The twin of ../postgres/127_spend.sql, which has the reasons.
 CREATE TABLE spend (
     billed BIGINT NOT NULL,
     free BIGINT NOT NULL,

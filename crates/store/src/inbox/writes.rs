@@ -8,12 +8,10 @@ use waypost_domain::{ContactId, Conversation, ConversationState, DecisionId};
 
 use super::held::{insert_held, release, show};
 use super::{HeldRelease, INBOX, InboxRow, InboxTx, NoticeShown};
-use crate::changes;
 use crate::contacts::lock_read;
 use crate::conversations::save;
 use crate::core::{Sql, Statement};
-use crate::transcript;
-use crate::{ChangeRow, Result, StoreError, TranscriptRow};
+use crate::{ChangeRow, Result, StoreError, TranscriptRow, WantedFile, changes, media, transcript};
 
 /// Everything that a batch writes.
 #[derive(Debug, Default)]
@@ -28,6 +26,8 @@ pub struct InboxWrites<'a> {
     pub changes: &'a [ChangeRow],
     /// What of it is read with its conversation later.
     pub transcript: &'a [TranscriptRow],
+    /// Of which files a copy is to be kept.
+    pub files: &'a [WantedFile],
 }
 
 /// No ON CONFLICT: a conflict means that all is repeated, and to be ready for one takes each row a look into the index
@@ -74,7 +74,7 @@ impl InboxTx {
     }
 
     fn statements<'a>(&mut self, writes: &InboxWrites<'a>) -> Result<Vec<Statement<'a>>> {
-        let InboxWrites { rows, conversations, releases, shown, changes, transcript: said } = writes;
+        let InboxWrites { rows, conversations, releases, shown, changes, transcript: said, files } = writes;
         if rows.iter().any(|row| DecisionId::of_event(&row.number, &row.key) != row.decision_id) {
             return Err(StoreError::Invalid("decision_id is not derived from number and key".into()));
         }
@@ -94,6 +94,7 @@ impl InboxTx {
         show(&mut statements, shown);
         statements.extend(changes::keeping(changes));
         statements.extend(transcript::keeping(said));
+        statements.extend(media::wanting(files));
         Ok(statements)
     }
 

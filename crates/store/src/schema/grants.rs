@@ -47,9 +47,10 @@ const ALL: &str = "SELECT, INSERT, UPDATE, DELETE";
 const NONE: &str = "";
 /// How many are parked, and not what: their bytes are customers' words.
 const COUNT_PARKED: &str = "SELECT (parking, parked_at)";
+const DROP: &str = "SELECT, DELETE";
 const SETTLE: &str = "SELECT, UPDATE, DELETE";
 
-const TABLES: [Table; 40] = [
+const TABLES: [Table; 42] = [
     Table { name: "_sqlx_migrations", router: READ, sender: READ, admin: READ, reader: READ },
     Table { name: "setting", router: ADD, sender: ADD, admin: ADD, reader: READ },
     Table { name: "member", router: ALL, sender: ALL, admin: ALL, reader: READ },
@@ -74,6 +75,8 @@ const TABLES: [Table; 40] = [
     Table { name: "campaign", router: NONE, sender: CHANGE, admin: ALL, reader: READ },
     Table { name: "campaign_recipient", router: NONE, sender: CHANGE, admin: ALL, reader: NONE },
     Table { name: "transcript", router: EXPIRE, sender: NONE, admin: READ, reader: NONE },
+    Table { name: "media_copy", router: EXPIRE, sender: NONE, admin: ALL, reader: NONE },
+    Table { name: "media_part", router: DROP, sender: NONE, admin: ALL, reader: NONE },
     Table { name: "transcript_read", router: NONE, sender: NONE, admin: EXPIRE, reader: NONE },
     Table { name: "limit_use", router: NONE, sender: ALL, admin: READ, reader: READ },
     Table { name: "portfolio", router: NONE, sender: KEEP, admin: READ, reader: READ },

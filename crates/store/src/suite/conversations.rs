@@ -194,7 +194,14 @@ pub async fn the_conversation_before_is_the_one_that_was_active_last(store: &Sto
 
 fn retention() -> Retention {
     let for_ever = Duration::from_secs(100 * 365 * 24 * 3600);
-    Retention { inbox: for_ever, bodies: for_ever, statuses: for_ever, changes: for_ever, conversations: for_ever }
+    Retention {
+        inbox: for_ever,
+        bodies: for_ever,
+        media: for_ever,
+        statuses: for_ever,
+        changes: for_ever,
+        conversations: for_ever,
+    }
 }
 
 /// Whoever is known under none of the names has no conversation, and each name has its own.

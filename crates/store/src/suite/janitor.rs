@@ -26,6 +26,7 @@ const NOTHING: JanitorReport = JanitorReport {
     samples: 0,
     transcript: 0,
     sent: 0,
+    files: 0,
 };
 
 fn days(days: u64) -> Duration {
@@ -33,7 +34,14 @@ fn days(days: u64) -> Duration {
 }
 
 fn retention() -> Retention {
-    Retention { inbox: days(9), bodies: days(30), statuses: days(8), changes: days(30), conversations: days(90) }
+    Retention {
+        inbox: days(9),
+        bodies: days(30),
+        media: days(30),
+        statuses: days(8),
+        changes: days(30),
+        conversations: days(90),
+    }
 }
 
 async fn days_ago(store: &Store, days: i64) -> Result<Timestamp> {

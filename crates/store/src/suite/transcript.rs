@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use waypost_domain::send::{Author, Cause, FreeForm, SendContent, SendId, SendRequest, SendState};
 use waypost_domain::team::Priority;
-use waypost_domain::{Conversation, ConversationState, TeamName, Timestamp};
+use waypost_domain::{Conversation, ConversationState, DecisionId, PhoneNumberId, TeamName, Timestamp};
 
 use super::{at, begin, cancel, contact_of, conversation, event, name, owner};
 use crate::sends::GIVEN_UP;
 use crate::{
-    ConversationFilter, EntryPlace, InboxWrites, Lease, NewSend, Result, Retention, Store, TranscriptEntry,
-    TranscriptKind, TranscriptRead, TranscriptRow,
+    ConversationFilter, EntryPlace, InboxWrites, KeptFile, Lease, NewSend, Result, Retention, Store, TranscriptEntry,
+    TranscriptKind, TranscriptRead, TranscriptRow, WantedFile,
 };
 
 fn team(text: &str) -> TeamName {
@@ -125,8 +125,14 @@ pub async fn what_was_said_is_forgotten_when_its_time_is_over(store: &Store) -> 
     let lost = format!("UPDATE send SET state = 'uncertain', due_at = {GIVEN_UP} WHERE id = 'lost'");
     store.script(&lost).await?;
     let days = |days: u64| Duration::from_secs(days * 24 * 3600);
-    let retention =
-        Retention { inbox: days(9), bodies: days(30), statuses: days(8), changes: days(30), conversations: days(90) };
+    let retention = Retention {
+        inbox: days(9),
+        bodies: days(30),
+        media: days(20),
+        statuses: days(8),
+        changes: days(30),
+        conversations: days(90),
+    };
     let pass = async || store.janitor_pass(&retention, days(1_000), 100).await;
     let report = pass().await?;
     assert_eq!((report.transcript, report.sent), (1, 2));
@@ -146,6 +152,66 @@ pub async fn what_was_said_is_forgotten_when_its_time_is_over(store: &Store) -> 
     let short = Retention { conversations: days(1), ..retention.clone() };
     assert_eq!(store.janitor_pass(&short, days(1_000), 100).await?.transcript, 1);
     assert_eq!(all(store, &talk).await?, ["new", "waits"]);
+    Ok(())
+}
+
+/// A file is wanted with its message, kept whole once, and forgotten when its own time is over.
+pub async fn a_file_is_kept_for_its_own_time(store: &Store) -> Result<()> {
+    const DAY: i64 = 24 * 3600 * 1000;
+    let lease = owner(store).await?;
+    let now = store.now().await?;
+    let number = PhoneNumberId::new("1");
+    let file = |key: &str, days: i64| WantedFile {
+        decision: DecisionId::of_event(&number, key),
+        number: number.clone(),
+        media_id: key.to_owned(),
+        wanted_at: now.plus_millis(-days * DAY),
+    };
+    let (old, young, lost, late) = (file("old", 21), file("young", 1), file("lost", 21), file("late", 21));
+    for _ in 0..2 {
+        let batch = store.begin_batch(&lease.fence(0, None)).await?;
+        let files = &[old.clone(), young.clone(), lost.clone(), late.clone()];
+        batch.finish(&InboxWrites { files, ..InboxWrites::default() }).await?;
+    }
+    let due = async |at| {
+        let due = store.due_files(at, 9).await?;
+        let mut due: Vec<_> = due.into_iter().map(|due| (due.file.media_id, due.tries)).collect();
+        due.sort();
+        Ok::<_, crate::StoreError>(due)
+    };
+    let wanted =
+        |words: &[(&str, u32)]| words.iter().map(|(word, tries)| ((*word).to_owned(), *tries)).collect::<Vec<_>>();
+    assert_eq!(due(now).await?, wanted(&[("late", 0), ("lost", 0), ("old", 0), ("young", 0)]));
+    assert_eq!(store.due_files(now, 1).await?.len(), 1);
+    let kept = KeptFile { size_bytes: 3, sha256: "ab".to_owned() };
+    for one in [&old, &young] {
+        assert!(store.keep_file(one.decision, &[vec![1, 2], vec![3]], &kept).await?);
+        assert!(!store.keep_file(one.decision, &[vec![9]], &kept).await?, "it is kept already");
+    }
+    store.give_up_file(lost.decision, "gone").await?;
+    store.put_off_file(late.decision, now.plus_millis(1), "busy").await?;
+    assert_eq!(due(now).await?, []);
+    assert_eq!(due(now.plus_millis(1)).await?, wanted(&[("late", 1)]));
+    assert_eq!(store.kept_file(young.decision).await?, Some(kept));
+    assert_eq!(store.kept_file(lost.decision).await?, None);
+    let parts = async |one: &WantedFile| {
+        Ok::<_, crate::StoreError>((
+            store.file_part(one.decision, 0).await?,
+            store.file_part(one.decision, 1).await?,
+            store.file_part(one.decision, 2).await?,
+        ))
+    };
+    let whole = (Some(vec![1, 2]), Some(vec![3]), None);
+    assert_eq!(parts(&old).await?, whole);
+
+    let days = |days: u64| Duration::from_secs(days * 24 * 3600);
+    let long = days(1_000);
+    let retention =
+        Retention { inbox: long, bodies: long, media: days(20), statuses: long, changes: long, conversations: long };
+    assert_eq!(store.janitor_pass(&retention, long, 100).await?.files, 2, "what was given up, too");
+    assert_eq!((store.kept_file(old.decision).await?, parts(&old).await?), (None, (None, None, None)));
+    assert_eq!(parts(&young).await?, whole);
+    assert_eq!(due(now.plus_millis(1)).await?, wanted(&[("late", 1)]), "whoever fetches decides when it is too late");
     Ok(())
 }
 

@@ -17,6 +17,8 @@ section! {
         inbox_days: u32 = 9,
         /// What was said: transcripts, bodies of messages that are kept, the content of what was sent and has ended; and a customer's words that are too few to know the language by, after the last.
         bodies_days: u32 = 30,
+        /// Copies of files that customers sent, where `media.copy` keeps any.
+        media_days: u32 = 30,
         /// Statuses as Meta told them; how far a message to a customer has come stays with it.
         statuses_days: u32 = 8,
         /// Changes of accounts, numbers and templates.
@@ -40,6 +42,7 @@ impl RetentionSection {
         Retention {
             inbox: days(self.inbox_days),
             bodies: days(self.bodies_days),
+            media: days(self.media_days),
             statuses: days(self.statuses_days),
             changes: days(self.changes_days),
             conversations: days(self.conversations_days),

@@ -140,6 +140,7 @@ impl Config {
         self.worker.check(&mut problems);
         self.retention.check(&mut problems);
         self.masking.check(&mut problems);
+        self.media.check(&mut problems);
         for (name, id) in &self.numbers {
             let key = format!("numbers.{name}");
             problems.require(NumberName::new(name.clone()).is_ok(), &key, "is not a valid name");

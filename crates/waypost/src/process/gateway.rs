@@ -4,8 +4,9 @@
 use std::sync::Arc;
 
 use tracing::info;
+use waypost_domain::PartitionCount;
 use waypost_gateway::requests::queues;
-use waypost_gateway::{Gateway, REQUESTS, Requests, Shared};
+use waypost_gateway::{COPIES, Copies, Gateway, REQUESTS, Requests, Shared};
 use waypost_live::SendingLive;
 use waypost_live::overview::Work;
 use waypost_ops::State;
@@ -53,6 +54,7 @@ pub(super) async fn beside(process: &Process<'_>, store: &Store, tasks: &mut Tas
         on_kept: Arc::new(move || wake.now()),
     };
     take_requests(process, shared.clone(), tasks);
+    fetch_copies(process, &shared, tasks);
     Ok(Some(shared))
 }
 
@@ -66,6 +68,20 @@ fn take_requests(process: &Process<'_>, shared: Shared, tasks: &mut Tasks) {
     };
     let running = requests.run(leases, shutdown.clone());
     process.ending.spawn(tasks, COMPONENT, async move {
+        running.await;
+        Ok(())
+    });
+}
+
+/// Where copies are to be kept, and this process has a way to WhatsApp.
+fn fetch_copies(process: &Process<'_>, shared: &Shared, tasks: &mut Tasks) {
+    let Process { config, health, shutdown, ending, .. } = process;
+    let Some(media) = shared.media.clone().filter(|_| config.media.copy) else { return };
+    let worker = config.worker_config(COPIES, PartitionCount::new(1).unwrap_or(PartitionCount::DEFAULT));
+    worker::register(health, &worker);
+    let copies = Copies { store: shared.store.clone(), media, bytes_max: config.copy_bytes_max() };
+    let running = copies.run(&worker, shutdown.clone());
+    ending.spawn(tasks, COMPONENT, async move {
         running.await;
         Ok(())
     });

@@ -61,6 +61,7 @@ impl Config {
             full_queue_patience: Duration::from_millis(self.router.full_queue_patience_ms),
             activity: self.router.activity,
             mask: self.mask(),
+            copies_files: self.media.copy,
             janitor: self.janitor_config(),
         }
     }

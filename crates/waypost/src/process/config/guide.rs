@@ -54,7 +54,7 @@ fn sections() -> Vec<(&'static str, &'static str, &'static [Key])> {
         "grpc" GrpcSection, "rules" RulesSection, "router" RouterSection, "sender" SenderSection, "graph" GraphSection,
         "twilio" TwilioSection,
         "worker" WorkerSection,
-        "retention" RetentionSection, "masking" MaskingSection
+        "retention" RetentionSection, "media" MediaSection, "masking" MaskingSection
     ]
 }
 

@@ -1,0 +1,207 @@
+//! Copies of files that customers sent, fetched soon after they came: WhatsApp keeps a file for 7 days, and its address for
+//! minutes. One process fetches; whoever serves a download gives the copy where there is one.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures_util::StreamExt as _;
+use futures_util::stream;
+use tokio::io::AsyncWrite;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use waypost_domain::Timestamp;
+use waypost_graph_client::{CallError, DownloadError, Line, MediaStore, NotSent};
+use waypost_store::{DueFile, KeptFile, Sequence, Store, StoreError};
+use waypost_worker::{Due, DueConfig, DueSource, HandleError, Held, Pass, Shard, WorkerConfig};
+
+use crate::metrics;
+
+/// The lease name of who fetches.
+pub const COPIES: &str = "media-copies";
+/// How often is looked for files that came.
+const EVERY: Duration = Duration::from_secs(1);
+/// Files in a pass; so many are in memory at once as are fetched beside each other.
+const FILES_MAX: u32 = 16;
+const AT_ONCE: usize = 2;
+/// For one file.
+const FETCH_TIME: Duration = Duration::from_secs(120);
+/// For a pass: all of its files, each as slow as it may be.
+const PASS_TIME: Duration = Duration::from_secs(1_200);
+/// Of a file, in one row.
+const PART_BYTES: usize = 512 << 10;
+/// How long WhatsApp keeps a file that was sent to us.
+const KEPT_AT_META: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+const FIRST_WAIT: Duration = Duration::from_secs(10);
+const LAST_WAIT: Duration = Duration::from_secs(60 * 60);
+
+/// Fetches copies.
+pub struct Copies {
+    pub store: Store,
+    pub media: Arc<dyn MediaStore>,
+    /// Larger files are not copied.
+    pub bytes_max: usize,
+}
+
+impl Copies {
+    /// Runs until `shutdown`, then drains under the worker's deadline.
+    pub fn run(self, worker: &WorkerConfig, shutdown: CancellationToken) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        metrics::describe();
+        let config = DueConfig {
+            shards: worker.shards(Sequence::None),
+            every: EVERY,
+            rows_max: FILES_MAX,
+            pass_timeout: PASS_TIME,
+        };
+        // One for the whole store.
+        let due = Due::new(config, self.store.clone(), [Shard(0)], Arc::new(self));
+        Box::pin(due.run(shutdown))
+    }
+
+    /// Fetches what is due, at most so many. Twice does no harm: the second one puts the same bytes in the place of the first, or
+    /// finds that nobody wants them any more.
+    pub(super) async fn look(&self, files_max: u32) -> Result<Pass, StoreError> {
+        let now = self.store.now().await?;
+        let due = self.store.due_files(now, files_max).await?;
+        let is_all = due.len() < usize::try_from(files_max).unwrap_or(usize::MAX);
+        let fetch = |due: DueFile| async move { self.fetch(&due, now).await };
+        let mut fetched = stream::iter(due).map(fetch).buffer_unordered(AT_ONCE);
+        while let Some(done) = fetched.next().await {
+            done?;
+        }
+        Ok(if is_all { Pass::NothingMore } else { Pass::MoreIsDue })
+    }
+
+    async fn fetch(&self, due: &DueFile, now: Timestamp) -> Result<(), StoreError> {
+        let line = Line::new(due.file.number.as_str());
+        let mut parts = Parts::of(self.bytes_max);
+        let fetched = timeout(FETCH_TIME, self.media.download(&line, &due.file.media_id, &mut parts)).await;
+        let (decision, is_too_large) = (due.file.decision, parts.is_too_much);
+        let (error, is_over) = match fetched {
+            Ok(Ok(file)) => {
+                let file = KeptFile { size_bytes: file.size_bytes, sha256: file.sha256 };
+                self.store.keep_file(decision, &parts.parts, &file).await?;
+                metrics::copy("kept");
+                return Ok(());
+            }
+            Ok(Err(DownloadError::Sink(_))) if is_too_large => ("larger than what is copied".to_owned(), true),
+            Ok(Err(error)) => {
+                let is_over = is_for_ever(&error);
+                (error.to_string(), is_over)
+            }
+            Err(_) => ("it did not come in two minutes".to_owned(), false),
+        };
+        let due_at = now.plus(wait(due.tries));
+        if is_over || due_at.millis_since(due.file.wanted_at) > millis(KEPT_AT_META) {
+            metrics::copy("failed");
+            return self.store.give_up_file(decision, &error).await;
+        }
+        metrics::copy("put_off");
+        self.store.put_off_file(decision, due_at, &error).await
+    }
+}
+
+/// Whether it will never be there for us: WhatsApp has it no more, or nobody can ask for it.
+const fn is_for_ever(error: &DownloadError) -> bool {
+    match error {
+        DownloadError::Gone
+        | DownloadError::TooLarge { .. }
+        | DownloadError::Call(CallError::NotSent(NotSent::Request(_))) => true,
+        DownloadError::Call(_) | DownloadError::Address | DownloadError::Damaged(_) | DownloadError::Sink(_) => false,
+    }
+}
+
+/// After so many tries before.
+fn wait(tries: u32) -> Duration {
+    FIRST_WAIT.saturating_mul(2_u32.saturating_pow(tries)).min(LAST_WAIT)
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+#[async_trait]
+impl DueSource for Copies {
+    async fn pass(&self, _: &Held, rows_max: u32) -> Result<Pass, HandleError> {
+        Ok(self.look(rows_max).await?)
+    }
+}
+
+/// What comes, cut into rows; refuses what is more than may come.
+struct Parts {
+    parts: Vec<Vec<u8>>,
+    bytes_left: usize,
+    is_too_much: bool,
+}
+
+impl Parts {
+    const fn of(bytes_max: usize) -> Self {
+        Self { parts: Vec::new(), bytes_left: bytes_max, is_too_much: false }
+    }
+}
+
+impl AsyncWrite for Parts {
+    fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let Some(left) = self.bytes_left.checked_sub(bytes.len()) else {
+            self.is_too_much = true;
+            return Poll::Ready(Err(io::ErrorKind::FileTooLarge.into()));
+        };
+        self.bytes_left = left;
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            if self.parts.last().is_none_or(|last| last.len() == PART_BYTES) {
+                self.parts.push(Vec::with_capacity(rest.len().min(PART_BYTES)));
+            }
+            if let Some(last) = self.parts.last_mut() {
+                let (now, later) = rest.split_at(rest.len().min(PART_BYTES - last.len()));
+                last.extend_from_slice(now);
+                rest = later;
+            }
+        }
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[cfg(test)]
+mod unit {
+    use tokio::io::AsyncWriteExt as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_comes_is_cut_into_rows_and_too_much_is_refused() {
+        for (sizes, want) in [
+            (vec![], vec![]),
+            (vec![1, 2], vec![3]),
+            (vec![PART_BYTES], vec![PART_BYTES]),
+            (vec![PART_BYTES + 1, 5], vec![PART_BYTES, 6]),
+            (vec![10, 2 * PART_BYTES], vec![PART_BYTES, PART_BYTES, 10]),
+        ] {
+            let mut parts = Parts::of(4 * PART_BYTES);
+            for size in &sizes {
+                parts.write_all(&vec![7; *size]).await.unwrap();
+            }
+            assert_eq!(parts.parts.iter().map(Vec::len).collect::<Vec<_>>(), want, "{sizes:?}");
+        }
+        let mut parts = Parts::of(10);
+        parts.write_all(&[7; 10]).await.unwrap();
+        assert_eq!(parts.write_all(&[7]).await.unwrap_err().kind(), io::ErrorKind::FileTooLarge);
+        assert!(parts.is_too_much);
+    }
+
+    #[test]
+    fn waits_grow_to_an_hour() {
+        assert_eq!([0, 1, 8, 9, 40].map(wait), [10, 20, 2_560, 3_600, 3_600].map(Duration::from_secs));
+    }
+}
