@@ -7,9 +7,10 @@ use std::path::PathBuf;
 
 use async_trait::async_trait;
 use reqwest::Method;
+use waypost_cloud_api::carrier::SendOutcome;
+use waypost_cloud_api::carrier::address::PublicAddress;
 use waypost_cloud_api::send::{FieldError, Problem};
-use waypost_cloud_api::twilio::address::PublicAddress;
-use waypost_cloud_api::twilio::answer::SendOutcome;
+use waypost_cloud_api::twilio::answer;
 use waypost_cloud_api::twilio::message::{Message, Sender};
 
 use crate::api::{Api, Call, Scheme, id};
@@ -119,7 +120,7 @@ impl Messenger for Twilio {
 }
 
 fn sent(answer: Answer) -> Sent {
-    match SendOutcome::read(answer.status, &answer.body) {
+    match answer::read(answer.status, &answer.body) {
         SendOutcome::Accepted(sid) => Sent::Accepted(Accepted { wamid: sid, status: None, wa_id: None, user_id: None }),
         SendOutcome::Refused(error) => Sent::Refused(answer.refusal(Some(error))),
         SendOutcome::Unclear if answer.says_nothing() => Sent::Unknown(answer.unreadable()),

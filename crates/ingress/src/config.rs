@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use secrecy::SecretString;
+use waypost_cloud_api::carrier::OurNumbers;
+use waypost_cloud_api::carrier::address::PublicAddress;
 use waypost_cloud_api::signature::Provider;
-use waypost_cloud_api::twilio::OurNumbers;
-use waypost_cloud_api::twilio::address::PublicAddress;
 
 use crate::error::IngressError;
 

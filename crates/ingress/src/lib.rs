@@ -35,8 +35,8 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 use waypost_bus::{Bus, Layout};
+use waypost_cloud_api::carrier::signature::SigningKeys;
 use waypost_cloud_api::signature::AppSecrets;
-use waypost_cloud_api::twilio::signature::AuthTokens;
 use waypost_files::Reloadable;
 use waypost_ops::{Health, State};
 
@@ -72,7 +72,7 @@ pub struct Ingress {
 struct Files {
     app_secrets: Option<Reloadable<AppSecrets, IngressError>>,
     verify_tokens: Option<Reloadable<Vec<String>, IngressError>>,
-    auth_tokens: Option<Reloadable<AuthTokens, IngressError>>,
+    auth_tokens: Option<Reloadable<SigningKeys, IngressError>>,
     tls: Option<Reloadable<ServerConfig>>,
 }
 

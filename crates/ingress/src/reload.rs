@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use rustls::ServerConfig;
 use secrecy::ExposeSecret;
+use waypost_cloud_api::carrier::signature::SigningKeys;
 use waypost_cloud_api::signature::AppSecrets;
-use waypost_cloud_api::twilio::signature::AuthTokens;
 use waypost_files::{FileError, Reload, Reloadable, tls};
 
 use crate::config::{IngressConfig, SecretSource, TlsFiles, TwilioConfig};
@@ -34,10 +34,10 @@ pub(crate) fn app_secrets(sources: Vec<SecretSource>) -> Result<Reloadable<AppSe
 }
 
 /// The tokens that Twilio may sign with.
-pub(crate) fn auth_tokens(sources: Vec<SecretSource>) -> Result<Reloadable<AuthTokens, IngressError>, IngressError> {
+pub(crate) fn auth_tokens(sources: Vec<SecretSource>) -> Result<Reloadable<SigningKeys, IngressError>, IngressError> {
     let files = files_of(&sources);
     let build = move |contents: &[Vec<u8>]| {
-        AuthTokens::new(secrets(&sources, contents)?)
+        SigningKeys::sha1(secrets(&sources, contents)?)
             .map_err(|_| IngressError::Config { field: "twilio.auth_tokens", problem: "must not hold an empty token" })
     };
     Reloadable::load("Twilio's auth tokens", files, build)

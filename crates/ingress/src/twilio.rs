@@ -10,11 +10,12 @@ use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use tracing::debug;
-use waypost_cloud_api::twilio::OurNumbers;
-use waypost_cloud_api::twilio::address::PublicAddress;
+use waypost_cloud_api::carrier::OurNumbers;
+use waypost_cloud_api::carrier::address::PublicAddress;
+use waypost_cloud_api::carrier::signature::SigningKeys;
 use waypost_cloud_api::twilio::fields::Form;
 use waypost_cloud_api::twilio::hook;
-use waypost_cloud_api::twilio::signature::{self, AuthTokens, HEADER_NAME};
+use waypost_cloud_api::twilio::signature::{self, HEADER_NAME};
 
 use crate::config::TwilioConfig;
 use crate::metrics::PostOutcome;
@@ -27,7 +28,7 @@ pub(crate) struct TwilioDoor {
     webhook: Arc<Webhook>,
     signature_header: HeaderName,
     address: PublicAddress,
-    tokens: Arc<ArcSwap<AuthTokens>>,
+    tokens: Arc<ArcSwap<SigningKeys>>,
     numbers: OurNumbers,
 }
 
@@ -43,7 +44,7 @@ pub(crate) async fn post(State(door): State<Arc<TwilioDoor>>, request: Request) 
 }
 
 impl TwilioDoor {
-    pub(crate) fn new(webhook: Arc<Webhook>, config: TwilioConfig, tokens: Arc<ArcSwap<AuthTokens>>) -> Self {
+    pub(crate) fn new(webhook: Arc<Webhook>, config: TwilioConfig, tokens: Arc<ArcSwap<SigningKeys>>) -> Self {
         let TwilioConfig { address, numbers, .. } = config;
         Self { webhook, signature_header: HeaderName::from_static(HEADER_NAME), address, tokens, numbers }
     }

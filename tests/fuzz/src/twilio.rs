@@ -5,11 +5,12 @@
 
 use std::collections::BTreeSet;
 
-use waypost_cloud_api::twilio::OurNumbers;
-use waypost_cloud_api::twilio::address::PublicAddress;
+use waypost_cloud_api::carrier::OurNumbers;
+use waypost_cloud_api::carrier::address::PublicAddress;
+use waypost_cloud_api::carrier::signature::SigningKeys;
 use waypost_cloud_api::twilio::fields::{Fields, Form};
 use waypost_cloud_api::twilio::hook;
-use waypost_cloud_api::twilio::signature::{AuthTokens, Request, sign, verify};
+use waypost_cloud_api::twilio::signature::{Request, sign, verify};
 use waypost_cloud_api::webhook::{Content, split};
 
 const TOKEN: &str = "fuzz-token";
@@ -48,7 +49,7 @@ pub fn check(data: &[u8]) {
     let Some(fields) = Fields::read(Form::UrlEncoded, body) else { return };
     let signature = sign(TOKEN, &query.map_or(URL.to_owned(), |query| format!("{URL}?{query}")), &fields);
     let address = PublicAddress::new(URL).expect("it is one");
-    let tokens = AuthTokens::new([TOKEN]).expect("it is not empty");
+    let tokens = SigningKeys::sha1([TOKEN]).expect("it is not empty");
     let believed = |token_of_sender: &str, query, body: &[u8]| {
         let values = [token_of_sender.as_bytes()];
         let request = Request { header_values: &values, query, form: Form::UrlEncoded, body };
@@ -59,7 +60,7 @@ pub fn check(data: &[u8]) {
     assert!(!believed(&signature, Some("another"), body) || query == Some("another"), "another address");
     assert!(!believed(&String::from_utf8_lossy(body), query, body), "a body is no signature");
 
-    let ours = OurNumbers::new([("ours", NUMBER)]).expect("it is a number");
+    let ours = OurNumbers::by_phone([("ours", NUMBER)]).expect("it is a number");
     let Ok(told) = hook::webhook(&fields, query, &ours) else { return };
     assert_eq!(hook::webhook(&fields, query, &ours).as_ref(), Ok(&told), "the same again");
     let split = split(told.as_bytes());

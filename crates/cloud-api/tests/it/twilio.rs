@@ -3,11 +3,12 @@
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 use serde_json::{Value, json};
-use waypost_cloud_api::twilio::address::PublicAddress;
+use waypost_cloud_api::carrier::address::PublicAddress;
+use waypost_cloud_api::carrier::signature::{SignatureError, SigningKeys};
+use waypost_cloud_api::carrier::{NotOurs, OurNumbers};
 use waypost_cloud_api::twilio::fields::{Fields, Form};
-use waypost_cloud_api::twilio::hook::{NotOurs, webhook};
-use waypost_cloud_api::twilio::signature::{AuthTokens, Request, SignatureError, body_digest, sign, verify};
-use waypost_cloud_api::twilio::{InvalidNumber, OurNumbers};
+use waypost_cloud_api::twilio::hook::webhook;
+use waypost_cloud_api::twilio::signature::{Request, body_digest, sign, verify};
 use waypost_cloud_api::webhook::{Content, split};
 use waypost_domain::message::{Forwarded, MessageContent, TapSource};
 use waypost_domain::{InboundMessage, MessageKind, Status, StatusState};
@@ -16,7 +17,7 @@ const FROM_CUSTOMER: &str = "MessageSid=SM1&SmsMessageSid=SM1&SmsSid=SM1&SmsStat
     &From=whatsapp%3A%2B15550100001&To=whatsapp%3A%2B15550199&WaId=15550100001&ProfileName=A+B";
 
 fn ours() -> OurNumbers {
-    OurNumbers::new([("support", "+1 555 0199")]).unwrap()
+    OurNumbers::by_phone([("support", "+1 555 0199")]).unwrap()
 }
 
 fn translated(form: &str, query: Option<&str>) -> Result<String, NotOurs> {
@@ -195,7 +196,7 @@ fn text_messages_and_calls_are_not_whatsapps() {
         ),
         ("From=%2B15550000002&MessageSid=SM123&MessageStatus=delivered&To=%2B15550000001", true),
     ] {
-        let numbers = OurNumbers::new([("n", "15550000002")]).unwrap();
+        let numbers = OurNumbers::by_phone([("n", "15550000002")]).unwrap();
         let read = |form: &str| webhook(&Fields::read(Form::UrlEncoded, form.as_bytes()).unwrap(), None, &numbers);
         assert_eq!(read(sample), Err(NotOurs::OtherChannel), "{sample}");
         let body = read(&sample.replace("%2B1", "whatsapp%3A%2B1")).unwrap();
@@ -211,9 +212,15 @@ fn text_messages_and_calls_are_not_whatsapps() {
 
 #[test]
 fn our_numbers_are_each_one() {
-    assert_eq!(OurNumbers::new([("a", "no number")]), Err(InvalidNumber { id: "a".to_owned() }));
-    assert_eq!(OurNumbers::new([("a", "")]), Err(InvalidNumber { id: "a".to_owned() }));
-    assert_eq!(OurNumbers::new([("a", "+15550199"), ("b", "1 555 0199")]), Err(InvalidNumber { id: "b".to_owned() }));
+    let refused = |numbers: &[(&str, &str)]| OurNumbers::by_phone(numbers.iter().copied()).unwrap_err();
+    for number in ["no number", ""] {
+        let error = refused(&[("a", number)]);
+        assert_eq!(
+            (error.id.as_str(), error.to_string()),
+            ("a", "is no phone number, or is that of another id".to_owned())
+        );
+    }
+    assert_eq!(refused(&[("a", "+15550199"), ("b", "1 555 0199")]).id, "b");
     let of_meta = ours().of_account(Some("102290129340398".to_owned()));
     let fields = Fields::read(Form::UrlEncoded, FROM_CUSTOMER.as_bytes()).unwrap();
     let body = webhook(&fields, None, &of_meta).unwrap();
@@ -231,7 +238,7 @@ const JSON_SIGNATURE: &str = "6bjLr5IO5qzKvGGni9Ch";
 
 fn check(name: &str, request: Request<'_, '_>, url: &str, tokens: &[&str], want: Result<(), SignatureError>) {
     let address = PublicAddress::new(url).unwrap();
-    let tokens = AuthTokens::new(tokens).unwrap();
+    let tokens = SigningKeys::sha1(tokens).unwrap();
     assert_eq!(verify(&request, &address, &tokens).map(drop), want, "{name}");
 }
 
@@ -330,8 +337,8 @@ fn any_of_several_tokens_will_do_and_every_bit_counts() {
         wrong[at] = if wrong[at] == b'A' { b'B' } else { b'A' };
         check("one digit", form(&[&wrong], FORM), URL, &[TOKEN], Err(Mismatch));
     }
-    assert_eq!(format!("{:?}", AuthTokens::new([TOKEN]).unwrap()), "AuthTokens(1 redacted)");
-    assert!(AuthTokens::new([""]).is_err() && AuthTokens::new::<&str>([]).is_err());
+    assert_eq!(format!("{:?}", SigningKeys::sha1([TOKEN]).unwrap()), "SigningKeys(1 redacted)");
+    assert!(SigningKeys::sha1([""]).is_err() && SigningKeys::sha1::<&str>([]).is_err());
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use tempfile::TempDir;
-use waypost_cloud_api::twilio::address::PublicAddress;
+use waypost_cloud_api::carrier::address::PublicAddress;
 use waypost_cloud_api::twilio::message::Sender;
 use waypost_domain::send::{FreeForm, Mark, SendId};
 use waypost_graph_client::{Dialog360Config, GraphConfig, HttpConfig, Line, Outgoing, TwilioConfig};

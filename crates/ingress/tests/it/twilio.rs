@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use waypost_bus::{Outcome, Stream, dead_letter};
-use waypost_cloud_api::twilio::OurNumbers;
-use waypost_cloud_api::twilio::address::PublicAddress;
+use waypost_cloud_api::carrier::OurNumbers;
+use waypost_cloud_api::carrier::address::PublicAddress;
 use waypost_cloud_api::twilio::fields::{Fields, Form};
 use waypost_cloud_api::twilio::signature::{body_digest, sign};
 use waypost_domain::{DecisionId, PhoneNumberId};
@@ -29,7 +29,7 @@ fn with_tokens(auth_tokens: Vec<SecretSource>) -> IngressConfig {
         path: "/webhook/twilio".to_owned(),
         address: PublicAddress::new(URL).unwrap(),
         auth_tokens,
-        numbers: OurNumbers::new([("tw-support", "+15550199")]).unwrap(),
+        numbers: OurNumbers::by_phone([("tw-support", "+15550199")]).unwrap(),
     };
     IngressConfig { twilio: Some(twilio), ..config() }
 }
@@ -158,7 +158,7 @@ async fn what_is_not_ours_is_kept_apart() {
     let bus = FakeBus::new();
     let door = Door::open(with_twilio(), &bus).await;
     for (form, detail) in [
-        (TEXT.replace("whatsapp%3A", ""), "not of WhatsApp: `From` and `To` are no addresses of its"),
+        (TEXT.replace("whatsapp%3A", ""), "of something else than WhatsApp's messages"),
         (TEXT.replace("15550199", "15550198"), "of a number that is not configured"),
     ] {
         assert_eq!(post(&door, "", &form).await.status, 200);

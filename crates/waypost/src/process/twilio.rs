@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use reqwest::Url;
-use waypost_cloud_api::twilio::address::PublicAddress;
+use waypost_cloud_api::carrier::address::PublicAddress;
+use waypost_cloud_api::carrier::{InvalidNumber, OurNumbers};
 use waypost_cloud_api::twilio::message::Sender;
-use waypost_cloud_api::twilio::{InvalidNumber, OurNumbers};
 use waypost_domain::phone;
 use waypost_graph_client::{ByNumber, GraphApi, HttpConfig, MediaAtGraph, MediaStore, Messenger, Twilio, TwilioConfig};
 use waypost_ingress::SecretSource;
@@ -68,7 +68,7 @@ impl TwilioSection {
     fn our_numbers(&self) -> Result<OurNumbers, InvalidNumber> {
         let numbers = self.numbers.iter().map(|(id, number)| (id.as_str(), number.as_str()));
         let account = Some(self.waba_id.clone()).filter(|waba| !waba.is_empty());
-        Ok(OurNumbers::new(numbers)?.of_account(account))
+        Ok(OurNumbers::by_phone(numbers)?.of_account(account))
     }
 
     fn senders(&self) -> BTreeMap<String, Sender> {

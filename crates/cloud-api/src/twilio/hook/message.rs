@@ -2,17 +2,14 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Fields, Person, put};
-
-/// WhatsApp sends one file a message; a request that speaks of more is no reason to believe any number.
-const MEDIA_MAX: usize = 32;
+use super::Fields;
+use crate::carrier::told::{File, MEDIA_MAX, Person, file, object, put, say, with_files};
 
 /// One message; where there are several files, one more for each, under the same id with a number behind it.
 pub(super) fn messages(fields: &Fields<'_>, id: Option<&str>, from: &Person) -> Vec<Value> {
     let mut files = files(fields).into_iter();
-    let mut first = Map::new();
-    put(&mut first, "id", id);
-    who(&mut first, from);
+    let mut first = object([("id", id)]);
+    from.wrote(&mut first);
     if let Some(context) = context(fields) {
         first.insert("context".to_owned(), context);
     }
@@ -20,33 +17,15 @@ pub(super) fn messages(fields: &Fields<'_>, id: Option<&str>, from: &Person) -> 
         first.insert("referral".to_owned(), referral);
     }
     content(&mut first, fields, &mut files);
-    let mut messages = vec![first.into()];
-    for (at, (kind, file)) in (1..).zip(files) {
-        let mut more = Map::new();
-        put(&mut more, "id", id.map(|id| format!("{id}.{at}")).as_deref());
-        who(&mut more, from);
-        more.insert("type".to_owned(), kind.into());
-        more.insert(kind.to_owned(), file.into());
-        messages.push(more.into());
-    }
-    messages
-}
-
-fn who(message: &mut Map<String, Value>, from: &Person) {
-    put(message, "from", from.phone.as_deref());
-    put(message, "from_user_id", from.user_id.as_deref());
+    with_files(first, id, from, files)
 }
 
 /// What it says, with the first of its files where it is nothing else.
-fn content(
-    message: &mut Map<String, Value>,
-    fields: &Fields<'_>,
-    files: &mut impl Iterator<Item = (&'static str, Map<String, Value>)>,
-) {
+fn content(message: &mut Map<String, Value>, fields: &Fields<'_>, files: &mut impl Iterator<Item = File>) {
     let body = fields.get("Body");
     let (button, button_text) = (fields.get("ButtonPayload"), fields.get("ButtonText"));
     let (kind, content, shown) = if button.is_some() || button_text.is_some() {
-        ("button", object([("payload", button), ("text", button_text)]), button_text)
+        ("button", object([("payload", button), ("text", button_text)]).into(), button_text)
     } else if let Some(row) = fields.get("ListId") {
         let title = fields.get("ListTitle").or(body);
         let reply = object([("id", Some(row)), ("title", title), ("description", fields.get("ListDescription"))]);
@@ -56,7 +35,7 @@ fn content(
     } else if let (Some(north), Some(east)) = (fields.get("Latitude"), fields.get("Longitude")) {
         let (name, address) = (fields.get("Label"), fields.get("Address"));
         let place = [("latitude", Some(north)), ("longitude", Some(east)), ("name", name), ("address", address)];
-        ("location", object(place), name)
+        ("location", object(place).into(), name)
     } else if let Some((kind, mut file)) = files.next() {
         put(&mut file, "caption", body);
         (kind, file.into(), body)
@@ -66,38 +45,17 @@ fn content(
         let kind = fields.get("MessageType").unwrap_or("unknown");
         ("unsupported", json!({"type": kind}), None)
     };
-    message.insert("type".to_owned(), kind.into());
-    message.insert(kind.to_owned(), content);
-    // What else was written stays words of the message.
-    if let Some(body) = body.filter(|body| Some(*body) != shown) {
-        message.insert("text".to_owned(), json!({"body": body}));
-    }
+    say(message, kind, content, body, shown);
 }
 
-/// Each with Meta's word for its kind. Its id is the last part of its address, which stays beside it.
-fn files(fields: &Fields<'_>) -> Vec<(&'static str, Map<String, Value>)> {
+/// Of an unknown type they are documents.
+fn files(fields: &Fields<'_>) -> Vec<File> {
     let count = fields.get("NumMedia").and_then(|count| count.parse().ok()).unwrap_or(0_usize).min(MEDIA_MAX);
-    let file = |at: usize| {
+    let one = |at: usize| {
         let url = fields.get(&format!("MediaUrl{at}"))?;
-        let mime_type = fields.get(&format!("MediaContentType{at}"));
-        let id = url.rsplit('/').find(|part| !part.is_empty());
-        let mut file = Map::new();
-        put(&mut file, "id", id);
-        put(&mut file, "url", Some(url));
-        put(&mut file, "mime_type", mime_type);
-        Some((kind_of(mime_type.unwrap_or_default()), file))
+        Some(file(url, fields.get(&format!("MediaContentType{at}")), "document"))
     };
-    (0..count).filter_map(file).collect()
-}
-
-fn kind_of(mime_type: &str) -> &'static str {
-    match mime_type.split_once('/') {
-        Some(("image", "webp")) => "sticker",
-        Some(("image", _)) => "image",
-        Some(("video", _)) => "video",
-        Some(("audio", _)) => "audio",
-        _ => "document",
-    }
+    (0..count).filter_map(one).collect()
 }
 
 /// The message that it answers, and whether it was handed on.
@@ -124,13 +82,5 @@ fn referral(fields: &Fields<'_>) -> Option<Value> {
         ("ctwa_clid", "ReferralCtwaClid"),
     ];
     let said = names.map(|(ours, theirs)| (ours, fields.get(theirs)));
-    said.iter().any(|(_, value)| value.is_some()).then(|| object(said))
-}
-
-fn object<const N: usize>(texts: [(&str, Option<&str>); N]) -> Value {
-    let mut object = Map::new();
-    for (name, text) in texts {
-        put(&mut object, name, text);
-    }
-    object.into()
+    said.iter().any(|(_, value)| value.is_some()).then(|| object(said).into())
 }

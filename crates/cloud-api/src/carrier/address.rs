@@ -1,5 +1,5 @@
-//! The public address that Twilio posts to, as whoever configured it there wrote it: part of every signature, and the place
-//! where statuses find our mark.
+//! The public address that a carrier posts to, as whoever configured it there wrote it: part of every signature, and at
+//! Twilio the place where statuses find our mark.
 
 use std::fmt;
 
@@ -51,9 +51,19 @@ impl PublicAddress {
         Ok(Self { spellings, written: written.to_owned(), fragment })
     }
 
+    /// Reads one that has nothing behind a `#`.
+    pub fn plain(text: &str) -> Result<Self, InvalidAddress> {
+        Self::new(text).ok().filter(|address| address.fragment.is_empty()).ok_or(InvalidAddress)
+    }
+
+    /// As it was written, without what stood behind the `#`.
+    pub fn as_str(&self) -> &str {
+        &self.written
+    }
+
     /// Every way in which Twilio may have written it into a signature, for a request with this query. Which of them, differs by
     /// the kind of its webhooks.
-    pub(super) fn signed(&self, query: Option<&str>) -> impl Iterator<Item = String> {
+    pub(crate) fn signed(&self, query: Option<&str>) -> impl Iterator<Item = String> {
         let query = query.map(|query| format!("?{query}")).unwrap_or_default();
         let with_fragment = (!self.fragment.is_empty()).then_some(self.fragment.as_str());
         self.spellings.iter().flat_map(move |spelling| {
@@ -71,7 +81,7 @@ impl PublicAddress {
 }
 
 /// What the query of such an address says.
-pub(super) fn mark_in(query: Option<&str>) -> Option<String> {
+pub(crate) fn mark_in(query: Option<&str>) -> Option<String> {
     let pairs = form_urlencoded::parse(query?.as_bytes());
     pairs.into_iter().find(|(name, _)| name == MARK).map(|(_, mark)| mark.into_owned())
 }
@@ -117,6 +127,8 @@ mod tests {
         ] {
             assert_eq!(PublicAddress::new(text), Err(InvalidAddress), "{text}");
         }
+        assert_eq!(PublicAddress::plain("https://x/t#rc=5"), Err(InvalidAddress));
+        assert_eq!(PublicAddress::plain("https://x:8443/t").unwrap().as_str(), "https://x:8443/t");
     }
 
     #[test]
