@@ -41,6 +41,12 @@ impl OurNumbers {
         Self::new(numbers, "is no phone number", known)
     }
 
+    /// Of pairs: the id that a number is to have here, and the carrier's id of the channel that it is.
+    pub fn by_channel<'a>(channels: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Self, InvalidNumber> {
+        let is_id = |id: &str| !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        Self::new(channels, "is no id of a channel", |id| is_id(id).then(|| id.to_ascii_lowercase()))
+    }
+
     fn new<'a>(
         numbers: impl IntoIterator<Item = (&'a str, &'a str)>,
         problem: &'static str,
@@ -64,6 +70,10 @@ impl OurNumbers {
 
     pub(crate) fn id_of_phone(&self, number: &str) -> Option<&str> {
         self.ids.get(&*phone::canonical(number)).map(String::as_str)
+    }
+
+    pub(crate) fn id_of_channel(&self, channel: &str) -> Option<&str> {
+        self.ids.get(&channel.to_ascii_lowercase()).map(String::as_str)
     }
 }
 

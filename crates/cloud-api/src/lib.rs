@@ -7,6 +7,7 @@
 //! does I/O, and nothing recurses on the input beyond the depth that `serde_json` allows.
 
 pub mod answer;
+pub mod bird;
 pub mod carrier;
 pub mod error_code;
 mod error_object;

@@ -1,21 +1,24 @@
-//! What error codes mean, and what is done about each: one table of Meta's, and one of Twilio's, which has codes of its own.
+//! What error codes mean, and what is done about each: one table of Meta's, and one of each carrier that has codes of
+//! its own.
 //!
 //! Decisions are made on codes alone. The texts beside them are translated, and must never be looked at
 //! (<https://developers.facebook.com/docs/whatsapp/cloud-api/support/error-codes>).
 
 mod back_off;
+mod bird;
 mod decide;
 mod table;
 mod twilio;
 
 pub use back_off::BackOff;
+pub use bird::BIRD;
 pub use decide::{Circumstances, Decision, Failure, Seen, decide};
 pub use table::TABLE;
 pub use twilio::TWILIO;
 
 /// The row about `code`, whoever says it: no two of them use one code. `None` for a code that nobody told us of.
 pub fn row_of(code: i64) -> Option<&'static Row> {
-    TABLE.iter().chain(TWILIO).find(|row| row.is_about(code))
+    TABLE.iter().chain(TWILIO).chain(BIRD).find(|row| row.is_about(code))
 }
 
 /// What a code says, and what is done about it.
@@ -42,7 +45,7 @@ pub struct Row {
 /// What has the fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Concern {
-    /// What we identify ourselves with. Of two codes of Meta's and one of Twilio's only.
+    /// What we identify ourselves with. Of two codes of Meta's and one of each other carrier only.
     Token,
     /// What the token may do.
     Permission,

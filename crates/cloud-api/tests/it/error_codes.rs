@@ -4,7 +4,8 @@ use std::ops::RangeInclusive;
 
 use waypost_cloud_api::answer::GraphError;
 use waypost_cloud_api::error_code::{
-    BackOff, Circumstances, Concern, Do, Effect, Failure, Scope, Seen, TABLE, TWILIO, Tell, Until, decide, row_of,
+    BIRD, BackOff, Circumstances, Concern, Do, Effect, Failure, Row, Scope, Seen, TABLE, TWILIO, Tell, Until, decide,
+    row_of,
 };
 
 /// The codes of Meta's page of errors, and those of the endpoints that we use besides.
@@ -297,10 +298,41 @@ const TWILIO_LINES: &[Line<'_>] = {
     ]
 };
 
+/// Codes of Bird's, as lines of [`LINES`].
+const BIRD_LINES: &[Line<'_>] = {
+    use Do::{RetryAfter, Terminal};
+    use Tell::{Alert, AlertIfMany, Nobody};
+    &[
+        (&[401..=401], pause(Scope::Number, Until::NewToken), Alert, None),
+        (&[402..=402], pause(Scope::Account, Until::Person), Alert, None),
+        (&[403..=403], pause(Scope::Number, Until::Person), Alert, None),
+        (&[15_001..=15_001, 15_005..=15_005], Terminal, AlertIfMany, None),
+        (&[11_001..=11_002, 12_002..=12_003], Terminal, Nobody, None),
+        (&[12_001..=12_001], RetryAfter(BackOff::Outage), Nobody, None),
+    ]
+};
+
 #[test]
-fn what_is_done_about_each_code_of_twilios() {
+fn what_is_done_about_each_code_of_another_carriers() {
+    for (table, lines) in [(TWILIO, TWILIO_LINES), (BIRD, BIRD_LINES)] {
+        each_code_has_a_line(table, lines);
+    }
+    let by_link = Circumstances { media_by_link: true, ..Circumstances::default() };
+    let file = decide(&Failure::in_status(Some(63_019)), by_link);
+    assert_eq!(file.action, Do::RetryAfter(BackOff::Once), "whoever has the file may have been down");
+    // No code has two meanings.
+    let all: Vec<&Row> = TABLE.iter().chain(TWILIO).chain(BIRD).collect();
+    for (at, row) in all.iter().enumerate() {
+        let others = all.iter().enumerate().filter(|(other, _)| *other != at);
+        let overlaps = |other: &Row| other.first <= row.last && row.first <= other.last;
+        assert!(!others.into_iter().any(|(_, other)| overlaps(other)), "{row:?}");
+        assert!(!row.meaning.is_empty() && !row.meaning.ends_with('.'), "{row:?}");
+    }
+}
+
+fn each_code_has_a_line(table: &[Row], lines: &[Line<'_>]) {
     let mut seen = 0;
-    for (codes, action, tell, effect) in TWILIO_LINES {
+    for (codes, action, tell, effect) in lines {
         for code in codes.iter().cloned().flatten() {
             for failure in [
                 Failure::in_answer(400, Some(&GraphError { code: Some(code), ..GraphError::default() })),
@@ -316,13 +348,5 @@ fn what_is_done_about_each_code_of_twilios() {
             seen += 1;
         }
     }
-    assert_eq!(seen, TWILIO.iter().map(|row| row.last - row.first + 1).sum::<i64>(), "a row without a line");
-    let by_link = Circumstances { media_by_link: true, ..Circumstances::default() };
-    let file = decide(&Failure::in_status(Some(63_019)), by_link);
-    assert_eq!(file.action, Do::RetryAfter(BackOff::Once), "whoever has the file may have been down");
-    // No code has two meanings.
-    for row in TWILIO {
-        assert!(!TABLE.iter().any(|of_meta| of_meta.first <= row.last && row.first <= of_meta.last), "{row:?}");
-        assert!(!row.meaning.is_empty() && !row.meaning.ends_with('.'), "{row:?}");
-    }
+    assert_eq!(seen, table.iter().map(|row| row.last - row.first + 1).sum::<i64>(), "a row without a line");
 }

@@ -2,6 +2,8 @@
 
 mod account;
 mod answers;
+mod bird;
+mod bird_signature;
 mod contents;
 mod decoding;
 mod edges;
