@@ -141,7 +141,7 @@ async fn a_deleted_partition_queue_is_never_answered_200() -> anyhow::Result<()>
         provider: Provider::Meta,
         app_secrets: vec![SecretSource::Inline(APP_SECRET.into())],
         verify_token: SecretSource::Inline("v".into()),
-        twilio: None,
+        carriers: vec![],
         tls: None,
         limits: Limits::default(),
     };

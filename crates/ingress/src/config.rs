@@ -19,28 +19,53 @@ pub struct IngressConfig {
     pub path: String,
     /// Who signs: Meta itself, or a provider with its own header.
     pub provider: Provider,
-    /// The app secrets that a signature may be made with. At least one, unless there is `twilio`: then Meta has no door here.
+    /// The app secrets that a signature may be made with. At least one, unless there are `carriers`: then Meta has no
+    /// door here.
     pub app_secrets: Vec<SecretSource>,
     /// What the subscription handshake must show.
     pub verify_token: SecretSource,
-    /// The door for numbers at Twilio.
-    pub twilio: Option<TwilioConfig>,
+    /// The doors for numbers at carriers with forms of their own.
+    pub carriers: Vec<CarrierConfig>,
     /// `None`: plain HTTP, behind a proxy that ends TLS.
     pub tls: Option<TlsFiles>,
     pub limits: Limits,
 }
 
-/// What is needed to believe Twilio, and to know whom it speaks of.
+/// What is needed to believe a carrier, and to know whom it speaks of.
 #[derive(Debug, Clone)]
-pub struct TwilioConfig {
-    /// Another path than Meta's.
+pub struct CarrierConfig {
+    /// Whose form it is.
+    pub carrier: Carrier,
+    /// Another path than Meta's and every other carrier's.
     pub path: String,
-    /// As it is configured at Twilio: what signatures are made over.
+    /// As it is configured at the carrier: what signatures are made over.
     pub address: PublicAddress,
-    /// The auth tokens that a signature may be made with. At least one.
-    pub auth_tokens: Vec<SecretSource>,
+    /// The keys that a signature may be made with. At least one.
+    pub keys: Vec<SecretSource>,
     /// The business's numbers there.
     pub numbers: OurNumbers,
+}
+
+/// A carrier with a form of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Carrier {
+    /// Signs with the account's auth token.
+    Twilio,
+    /// Signs with the subscription's signing key, and says when.
+    Bird {
+        /// How far that may be from our clock, to either side.
+        age_max: Duration,
+    },
+}
+
+impl Carrier {
+    /// For the log.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Twilio => "Twilio",
+            Self::Bird { .. } => "Bird",
+        }
+    }
 }
 
 /// Where a secret comes from. A file is read again when it changes.
@@ -129,14 +154,21 @@ impl IngressConfig {
         if !is_path(&self.path) {
             return invalid("path", PATH);
         }
-        match &self.twilio {
-            None if self.app_secrets.is_empty() => return invalid("app_secrets", "must name at least one secret"),
-            Some(twilio) if !is_path(&twilio.path) => return invalid("twilio.path", PATH),
-            Some(twilio) if twilio.path == self.path => return invalid("twilio.path", "must be another one than path"),
-            Some(twilio) if twilio.auth_tokens.is_empty() => {
-                return invalid("twilio.auth_tokens", "must name at least one token");
+        if self.app_secrets.is_empty() && self.carriers.is_empty() {
+            return invalid("app_secrets", "must name at least one secret");
+        }
+        let mut paths = vec![&self.path];
+        for carrier in &self.carriers {
+            if !is_path(&carrier.path) {
+                return invalid("carriers.path", PATH);
             }
-            Some(_) | None => {}
+            if paths.contains(&&carrier.path) {
+                return invalid("carriers.path", "must be another one than every other path");
+            }
+            if carrier.keys.is_empty() {
+                return invalid("carriers.keys", "must name at least one key");
+            }
+            paths.push(&carrier.path);
         }
         let limits = &self.limits;
         // Hyper's own floor for its read buffer.

@@ -1,13 +1,14 @@
 //! The webhook's front door: verify, split, publish, confirm, answer.
 //!
-//! Meta posts to one path, and Twilio, where the business has numbers there, to another in forms of its own, which are told in
-//! Meta's words before anything else is done with them.
+//! Meta posts to one path, and each other carrier that the business has numbers at to another, in forms of its own,
+//! which are told in Meta's words before anything else is done with them.
 //!
 //! A POST is answered 200 only when every part of it is durably on the bus; anything else is a 503 at once, and Meta
 //! sends it again for days. This crate knows the bus port and never an adapter, a store or another component; and it
 //! must never log a phone number, a name or a message's text.
 
 mod body;
+mod carrier;
 mod config;
 mod connections;
 mod error;
@@ -16,7 +17,6 @@ pub mod outgoing;
 mod ready;
 mod reload;
 mod serve;
-mod twilio;
 mod watched_io;
 mod webhook;
 
@@ -40,17 +40,17 @@ use waypost_cloud_api::signature::AppSecrets;
 use waypost_files::Reloadable;
 use waypost_ops::{Health, State};
 
-pub use config::{IngressConfig, Limits, SecretSource, TlsFiles, TwilioConfig};
+pub use config::{Carrier, CarrierConfig, IngressConfig, Limits, SecretSource, TlsFiles};
 pub use error::IngressError;
 pub use outgoing::QUARANTINE_KIND;
-pub use reload::{file_problems, twilio_file_problems};
+pub use reload::{carrier_file_problems, file_problems};
 
 use body::Bodies;
+use carrier::CarrierDoor;
 use metrics::Metrics;
 use ready::Readiness;
 use reload::refresh;
 use serve::Server;
-use twilio::TwilioDoor;
 use webhook::Webhook;
 
 /// The component's name.
@@ -72,7 +72,8 @@ pub struct Ingress {
 struct Files {
     app_secrets: Option<Reloadable<AppSecrets, IngressError>>,
     verify_tokens: Option<Reloadable<Vec<String>, IngressError>>,
-    auth_tokens: Option<Reloadable<SigningKeys, IngressError>>,
+    /// One for each carrier, in their order.
+    signing_keys: Vec<Reloadable<SigningKeys, IngressError>>,
     tls: Option<Reloadable<ServerConfig>>,
 }
 
@@ -94,12 +95,12 @@ impl Ingress {
     ) -> Result<Self, IngressError> {
         config.check()?;
         let is_for_meta = !config.app_secrets.is_empty();
-        let (path, twilio) = (config.path, config.twilio);
-        let auth_tokens = twilio.as_ref().map(|twilio| reload::auth_tokens(twilio.auth_tokens.clone())).transpose()?;
+        let (path, carriers) = (config.path, config.carriers);
+        let signing_keys = carriers.iter().map(|carrier| reload::signing_keys(carrier.carrier, carrier.keys.clone()));
         let files = Files {
             app_secrets: is_for_meta.then(|| reload::app_secrets(config.app_secrets)).transpose()?,
             verify_tokens: is_for_meta.then(|| reload::verify_tokens(config.verify_token)).transpose()?,
-            auth_tokens,
+            signing_keys: signing_keys.collect::<Result<_, _>>()?,
             tls: config.tls.map(reload::tls_config).transpose()?,
         };
         let (listener, local_addr) = listen(config.listen).await?;
@@ -128,10 +129,10 @@ impl Ingress {
             let door = routing::get(webhook::get).post(webhook::post).with_state(webhook.clone());
             routes = routes.route(&path, door);
         }
-        if let (Some(twilio), Some(tokens)) = (twilio, &files.auth_tokens) {
-            let path = twilio.path.clone();
-            let door = Arc::new(TwilioDoor::new(webhook, twilio, tokens.current()));
-            routes = routes.route(&path, routing::post(twilio::post).with_state(door));
+        for (carrier, keys) in carriers.into_iter().zip(&files.signing_keys) {
+            let path = carrier.path.clone();
+            let door = Arc::new(CarrierDoor::new(webhook.clone(), carrier, keys.current()));
+            routes = routes.route(&path, routing::post(carrier::post).with_state(door));
         }
         Ok(Self { listener, local_addr, routes, readiness, metrics, limits, files })
     }
@@ -176,8 +177,8 @@ impl Files {
             if let Some(tokens) = &mut self.verify_tokens {
                 refresh(tokens, metrics).await;
             }
-            if let Some(tokens) = &mut self.auth_tokens {
-                refresh(tokens, metrics).await;
+            for keys in &mut self.signing_keys {
+                refresh(keys, metrics).await;
             }
             if let Some(tls) = &mut self.tls {
                 refresh(tls, metrics).await;

@@ -8,7 +8,7 @@ use waypost_cloud_api::carrier::signature::SigningKeys;
 use waypost_cloud_api::signature::AppSecrets;
 use waypost_files::{FileError, Reload, Reloadable, tls};
 
-use crate::config::{IngressConfig, SecretSource, TlsFiles, TwilioConfig};
+use crate::config::{Carrier, CarrierConfig, IngressConfig, SecretSource, TlsFiles};
 use crate::error::IngressError;
 use crate::metrics::Metrics;
 
@@ -33,14 +33,21 @@ pub(crate) fn app_secrets(sources: Vec<SecretSource>) -> Result<Reloadable<AppSe
     Reloadable::load("app secrets", files, build)
 }
 
-/// The tokens that Twilio may sign with.
-pub(crate) fn auth_tokens(sources: Vec<SecretSource>) -> Result<Reloadable<SigningKeys, IngressError>, IngressError> {
+/// The keys that a carrier may sign with.
+pub(crate) fn signing_keys(
+    carrier: Carrier,
+    sources: Vec<SecretSource>,
+) -> Result<Reloadable<SigningKeys, IngressError>, IngressError> {
     let files = files_of(&sources);
     let build = move |contents: &[Vec<u8>]| {
-        SigningKeys::sha1(secrets(&sources, contents)?)
-            .map_err(|_| IngressError::Config { field: "twilio.auth_tokens", problem: "must not hold an empty token" })
+        let texts = secrets(&sources, contents)?;
+        let keys = match carrier {
+            Carrier::Twilio => SigningKeys::sha1(texts),
+            Carrier::Bird { .. } => SigningKeys::sha256(texts),
+        };
+        keys.map_err(|_| IngressError::Config { field: "carriers.keys", problem: "must not hold an empty key" })
     };
-    Reloadable::load("Twilio's auth tokens", files, build)
+    Reloadable::load("a carrier's signing keys", files, build)
 }
 
 /// The tokens that the handshake may show.
@@ -78,10 +85,10 @@ pub fn file_problems(config: &IngressConfig) -> Vec<(&'static str, IngressError)
     problems
 }
 
-/// What is wrong with the files of Twilio's auth tokens.
-pub fn twilio_file_problems(config: &TwilioConfig) -> Vec<IngressError> {
-    let files = config.auth_tokens.iter().filter(|source| matches!(source, SecretSource::File(_)));
-    files.filter_map(|source| auth_tokens(vec![source.clone()]).err()).collect()
+/// What is wrong with the files of a carrier's keys.
+pub fn carrier_file_problems(config: &CarrierConfig) -> Vec<IngressError> {
+    let files = config.keys.iter().filter(|source| matches!(source, SecretSource::File(_)));
+    files.filter_map(|source| signing_keys(config.carrier, vec![source.clone()]).err()).collect()
 }
 
 fn tls_field(files: &waypost_files::TlsFiles, error: &FileError) -> &'static str {
@@ -142,7 +149,7 @@ mod tests {
                 provider: Provider::Meta,
                 app_secrets: vec![source.clone()],
                 verify_token: source,
-                twilio: None,
+                carriers: vec![],
                 tls: None,
                 limits: Limits::default(),
             };

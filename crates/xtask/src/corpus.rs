@@ -129,7 +129,7 @@ impl RunningIngress {
             provider: Provider::Meta,
             app_secrets: vec![SecretSource::Inline(APP_SECRET.into())],
             verify_token: SecretSource::Inline(VERIFY_TOKEN.into()),
-            twilio: None,
+            carriers: vec![],
             tls: None,
             limits: Limits::default(),
         };

@@ -4,6 +4,7 @@
 
 mod support;
 
+mod bird;
 mod limits;
 mod operations;
 mod outcomes;

@@ -18,6 +18,8 @@ use waypost_bus::{Bus, BusError, Consumer, Depth, Health, Layout, Message, Outco
 use waypost_cloud_api::signature::{Provider, sign};
 use waypost_domain::PartitionCount;
 use waypost_ingress::{Drained, Ingress, IngressConfig, Limits, SecretSource};
+use waypost_proto::decode_event;
+use waypost_proto::v1::Event;
 
 pub(crate) const SECRET: &str = "test_app_secret";
 pub(crate) const TOKEN: &str = "let me in";
@@ -77,6 +79,12 @@ impl FakeBus {
 
     pub(crate) fn published(&self) -> Vec<Publication> {
         self.calls().concat()
+    }
+
+    /// What was published, as events.
+    pub(crate) fn events(&self) -> Vec<Event> {
+        let event = |publication: &Publication| decode_event(publication.message.body.clone()).unwrap();
+        self.published().iter().map(event).collect()
     }
 
     fn outcome(&self, publication: &Publication) -> Outcome {
@@ -142,7 +150,7 @@ pub(crate) fn config() -> IngressConfig {
         provider: Provider::Meta,
         app_secrets: vec![inline(SECRET)],
         verify_token: inline(TOKEN),
-        twilio: None,
+        carriers: vec![],
         tls: None,
         limits: Limits {
             reload_interval: Duration::from_millis(10),

@@ -7,9 +7,8 @@ use waypost_cloud_api::carrier::address::PublicAddress;
 use waypost_cloud_api::twilio::fields::{Fields, Form};
 use waypost_cloud_api::twilio::signature::{body_digest, sign};
 use waypost_domain::{DecisionId, PhoneNumberId};
-use waypost_ingress::{IngressConfig, SecretSource, TwilioConfig};
-use waypost_proto::decode_event;
-use waypost_proto::v1::{Event, EventKind};
+use waypost_ingress::{Carrier, CarrierConfig, IngressConfig, SecretSource};
+use waypost_proto::v1::EventKind;
 
 use crate::support::{Answer, Door, FakeBus, config, eventually, inline, layout, text_webhook};
 
@@ -24,14 +23,15 @@ fn with_twilio() -> IngressConfig {
     with_tokens(vec![inline(AUTH_TOKEN)])
 }
 
-fn with_tokens(auth_tokens: Vec<SecretSource>) -> IngressConfig {
-    let twilio = TwilioConfig {
+fn with_tokens(keys: Vec<SecretSource>) -> IngressConfig {
+    let twilio = CarrierConfig {
+        carrier: Carrier::Twilio,
         path: "/webhook/twilio".to_owned(),
         address: PublicAddress::new(URL).unwrap(),
-        auth_tokens,
+        keys,
         numbers: OurNumbers::by_phone([("tw-support", "+15550199")]).unwrap(),
     };
-    IngressConfig { twilio: Some(twilio), ..config() }
+    IngressConfig { carriers: vec![twilio], ..config() }
 }
 
 fn signature(token: &str, query: &str, form: &str) -> String {
@@ -53,10 +53,6 @@ async fn post(door: &Door, query: &str, form: &str) -> Answer {
     door.send(&request(query, "application/x-www-form-urlencoded", &signature, form)).await
 }
 
-fn events(bus: &FakeBus) -> Vec<Event> {
-    bus.published().iter().map(|publication| decode_event(publication.message.body.clone()).unwrap()).collect()
-}
-
 #[tokio::test]
 async fn a_message_and_its_repetition_are_one_and_the_answer_says_nothing_to_the_customer() {
     let bus = FakeBus::new();
@@ -69,7 +65,7 @@ async fn a_message_and_its_repetition_are_one_and_the_answer_says_nothing_to_the
     let published = bus.published();
     assert_eq!(published.len(), 2);
     assert_eq!(published[0].message.id, published[1].message.id, "told apart by its MessageSid alone");
-    let first = events(&bus).remove(0);
+    let first = bus.events().remove(0);
     assert_eq!((first.kind(), first.key.as_str()), (EventKind::Message, "SM1"));
     assert_eq!((first.phone_number_id.as_str(), first.waba_id.as_str()), ("tw-support", "AC1"));
     let id = DecisionId::of_event(&PhoneNumberId::new("tw-support"), "SM1");
@@ -85,7 +81,7 @@ async fn a_status_has_the_mark_of_its_address() {
     let bus = FakeBus::new();
     let door = Door::open(with_twilio(), &bus).await;
     assert_eq!(post(&door, "?wp=wp1%2Fone%2F1", STATUS).await.status, 200);
-    let status = events(&bus).remove(0);
+    let status = bus.events().remove(0);
     assert_eq!((status.kind(), status.key.as_str()), (EventKind::Status, "SM2:delivered"));
     let json: serde_json::Value = serde_json::from_slice(&status.json).unwrap();
     assert_eq!(json["biz_opaque_callback_data"], "wp1/one/1");
@@ -100,7 +96,7 @@ async fn json_is_believed_with_its_digest() {
     let query = format!("?{}", body_digest(body.as_bytes()));
     let signature = sign(AUTH_TOKEN, &format!("{URL}{query}"), &Fields::default());
     assert_eq!(door.send(&request(&query, "application/json", &signature, body)).await.status, 200);
-    assert_eq!(events(&bus)[0].key, "SM3");
+    assert_eq!(bus.events()[0].key, "SM3");
     let other = body.replace('ñ', "n");
     assert_eq!(door.send(&request(&query, "application/json", &signature, &other)).await.status, 401);
     door.close().await;

@@ -93,7 +93,7 @@ fn demo_ingress(config: &Config, secret: &str) -> IngressConfig {
         provider: Provider::Meta,
         app_secrets: vec![secret()],
         verify_token: secret(),
-        twilio: None,
+        carriers: vec![],
         tls: None,
         limits: Limits::default(),
     }

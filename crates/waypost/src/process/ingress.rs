@@ -142,7 +142,7 @@ impl Config {
             provider: section.provider().unwrap_or(Provider::Meta),
             app_secrets,
             verify_token: section.verify_token(),
-            twilio: self.twilio_door(),
+            carriers: self.twilio_door().into_iter().collect(),
             tls: tls.map(|(certificate_file, key_file)| TlsFiles { certificate_file, key_file }),
             limits: Limits {
                 body_bytes_max: section.body_bytes_max,

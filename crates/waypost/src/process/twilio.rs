@@ -11,7 +11,7 @@ use waypost_cloud_api::carrier::{InvalidNumber, OurNumbers};
 use waypost_cloud_api::twilio::message::Sender;
 use waypost_domain::phone;
 use waypost_graph_client::{ByNumber, GraphApi, HttpConfig, MediaAtGraph, MediaStore, Messenger, Twilio, TwilioConfig};
-use waypost_ingress::SecretSource;
+use waypost_ingress::{Carrier, CarrierConfig, SecretSource};
 
 use super::config::value::{one_or_many, scalar, string_map};
 use super::section::{Problems, section};
@@ -143,12 +143,13 @@ impl Config {
     }
 
     /// The front door's; `None`: it has none.
-    pub(crate) fn twilio_door(&self) -> Option<waypost_ingress::TwilioConfig> {
+    pub(crate) fn twilio_door(&self) -> Option<CarrierConfig> {
         let section = Some(&self.twilio).filter(|section| section.is_used())?;
-        Some(waypost_ingress::TwilioConfig {
+        Some(CarrierConfig {
+            carrier: Carrier::Twilio,
             path: section.webhook_path.clone(),
             address: PublicAddress::new(&section.webhook_url).ok()?,
-            auth_tokens: section.webhook_tokens().into_iter().map(SecretSource::File).collect(),
+            keys: section.webhook_tokens().into_iter().map(SecretSource::File).collect(),
             numbers: section.our_numbers().ok()?,
         })
     }

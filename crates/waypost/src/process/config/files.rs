@@ -24,7 +24,7 @@ impl Config {
                 true => "twilio.auth_token_file",
                 false => "twilio.webhook_tokens_file",
             };
-            for error in waypost_ingress::twilio_file_problems(&twilio) {
+            for error in waypost_ingress::carrier_file_problems(&twilio) {
                 problems.add(key, format!("{error}{}", remedy_of(&error)));
             }
         }
