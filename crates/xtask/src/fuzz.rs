@@ -30,7 +30,7 @@ const GRACE: Duration = Duration::from_secs(60);
 
 #[derive(Args)]
 pub(crate) struct FuzzArgs {
-    /// Only this target (webhook, signature, twilio, sends, envelope, fold, keywords, words, rules, rule_set or rule_set_edits)
+    /// Only this target (webhook, signature, twilio, bird, sends, envelope, fold, keywords, words, rules, rule_set or rule_set_edits)
     target: Option<String>,
     /// How long each target runs
     #[arg(long, value_name = "N", default_value_t = 60)]

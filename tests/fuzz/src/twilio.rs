@@ -3,15 +3,14 @@
 //!
 //! The input is a line for the query of the address, and the form behind it.
 
-use std::collections::BTreeSet;
-
 use waypost_cloud_api::carrier::OurNumbers;
 use waypost_cloud_api::carrier::address::PublicAddress;
 use waypost_cloud_api::carrier::signature::SigningKeys;
 use waypost_cloud_api::twilio::fields::{Fields, Form};
 use waypost_cloud_api::twilio::hook;
 use waypost_cloud_api::twilio::signature::{Request, sign, verify};
-use waypost_cloud_api::webhook::{Content, split};
+
+use super::carrier::is_told_well;
 
 const TOKEN: &str = "fuzz-token";
 const URL: &str = "https://hooks.example.com/twilio";
@@ -63,14 +62,7 @@ pub fn check(data: &[u8]) {
     let ours = OurNumbers::by_phone([("ours", NUMBER)]).expect("it is a number");
     let Ok(told) = hook::webhook(&fields, query, &ours) else { return };
     assert_eq!(hook::webhook(&fields, query, &ours).as_ref(), Ok(&told), "the same again");
-    let split = split(told.as_bytes());
-    assert!(split.quarantined.is_empty() && (1..=EVENTS_MAX).contains(&split.events.len()), "{split:?}");
-    let keys: BTreeSet<&str> = split.events.iter().map(|event| event.key.as_str()).collect();
-    assert_eq!(keys.len(), split.events.len(), "two of one key");
-    for event in &split.events {
-        assert_eq!(event.number.as_str(), "ours");
-        assert!(matches!(event.content, Content::Message(_) | Content::Status(_)), "{event:?}");
-    }
+    is_told_well(&told, EVENTS_MAX);
 }
 
 /// A message of each kind, and a status.
