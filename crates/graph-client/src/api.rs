@@ -37,6 +37,8 @@ pub(crate) enum Scheme {
     Bearer,
     /// `D360-API-KEY`
     D360ApiKey,
+    /// `Authorization: AccessKey`
+    AccessKey,
     /// `Authorization: Basic`, where the secret is the password.
     Basic { user: Arc<str> },
     /// `Authorization: OAuth`, for the bytes of an example alone.
@@ -184,6 +186,7 @@ impl Scheme {
     fn header(&self, secret: &Secret) -> Result<(HeaderName, HeaderValue), NotSent> {
         let (name, value) = match self {
             Self::Bearer => (AUTHORIZATION, HeaderValue::from_str(&format!("Bearer {}", secret.expose()))),
+            Self::AccessKey => (AUTHORIZATION, HeaderValue::from_str(&format!("AccessKey {}", secret.expose()))),
             Self::D360ApiKey => (HeaderName::from_static("d360-api-key"), HeaderValue::from_str(secret.expose())),
             Self::Basic { user } => {
                 let pair = STANDARD.encode(format!("{user}:{}", secret.expose()));

@@ -51,6 +51,14 @@ impl Messenger for ByNumber {
         self.of(from)?.mark_read(from, wamid, typing).await
     }
 
+    fn silence_is_news(&self, from: &Line) -> bool {
+        match self.named.get(&from.phone_number_id) {
+            // Of a carrier that is not there nobody knows what it tells.
+            Some(carrier) => carrier.as_ref().is_some_and(|carrier| carrier.silence_is_news(from)),
+            None => self.others.as_ref().is_none_or(|carrier| carrier.silence_is_news(from)),
+        }
+    }
+
     /// Each carrier's only grows, so that their sum is another one whenever one of them is.
     async fn credentials_version(&self) -> u64 {
         let mut carriers: Vec<&Arc<dyn Messenger>> = self.named.values().flatten().chain(&self.others).collect();

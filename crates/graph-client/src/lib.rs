@@ -5,8 +5,10 @@
 //! failure (that is `waypost_cloud_api::error_code`), and never let a token, a number, a name or a text into an error.
 
 mod api;
+mod bird;
 mod body;
 mod by_number;
+mod carrier;
 mod config;
 mod dialog360;
 mod fault;
@@ -19,6 +21,7 @@ mod secret_file;
 pub mod to_wire;
 mod twilio;
 
+pub use bird::{Bird, BirdConfig};
 pub use by_number::{ByNumber, MediaAtGraph};
 pub use config::{ConfigError, GraphConfig, HttpConfig, ProxyUrl};
 pub use dialog360::{Dialog360, Dialog360Config};

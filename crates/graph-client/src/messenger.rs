@@ -25,6 +25,12 @@ pub trait Messenger: Send + Sync {
     /// Another number than before when other credentials are in force: what waits for a new token goes on then. It looks at
     /// the file, at most once a second.
     async fn credentials_version(&self) -> u64;
+
+    /// Whether every message that the platform has is surely told of with its mark, so that silence about one says that
+    /// the platform has not got it. Where it is not, a message whose answer was lost is never sent again by itself.
+    fn silence_is_news(&self, _from: &Line) -> bool {
+        true
+    }
 }
 
 /// Our number, as the platform knows it.

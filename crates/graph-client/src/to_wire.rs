@@ -1,7 +1,9 @@
-//! What policy allowed, in the words of Meta's requests, and below `twilio` of Twilio's. What cannot be said there names its
-//! field, as policy names fields; no error holds what a field says.
+//! What policy allowed, in the words of Meta's requests, and below `twilio` and `bird` of those carriers'. What cannot
+//! be said there names its field, as policy names fields; no error holds what a field says.
 
+pub(crate) mod bird;
 mod content;
+mod kept_template;
 mod template;
 pub(crate) mod twilio;
 

@@ -7,7 +7,6 @@ use std::path::PathBuf;
 
 use async_trait::async_trait;
 use reqwest::Method;
-use waypost_cloud_api::carrier::SendOutcome;
 use waypost_cloud_api::carrier::address::PublicAddress;
 use waypost_cloud_api::send::{FieldError, Problem};
 use waypost_cloud_api::twilio::answer;
@@ -15,10 +14,10 @@ use waypost_cloud_api::twilio::message::{Message, Sender};
 
 use crate::api::{Api, Call, Scheme, id};
 use crate::body::Payload;
+use crate::carrier::{hand_over, has_no_extras, no_receipt};
 use crate::config::{ConfigError, HttpConfig};
-use crate::fault::{CallError, NotSent};
-use crate::http::{Answer, Fault};
-use crate::messenger::{Accepted, Line, Messenger, Outgoing, Sent};
+use crate::fault::CallError;
+use crate::messenger::{Line, Messenger, Outgoing, Sent};
 use crate::secret_file::SecretFile;
 use crate::to_wire::twilio::{self as to_wire, Contents};
 
@@ -73,12 +72,7 @@ impl Twilio {
     }
 
     fn call(&self, from: &Line, outgoing: &Outgoing<'_>) -> Result<Call, FieldError> {
-        if outgoing.reply_to.is_some() {
-            return Err(not_carried("reply_to"));
-        }
-        if from.messaging_account_id.is_some() {
-            return Err(not_carried("messaging_account_id"));
-        }
+        has_no_extras(from, outgoing)?;
         let sender = self.senders.get(&from.phone_number_id).ok_or_else(|| FieldError {
             path: "phone_number_id".to_owned(),
             problem: Problem::MustBe("one of twilio.numbers"),
@@ -97,37 +91,14 @@ impl Twilio {
 #[async_trait]
 impl Messenger for Twilio {
     async fn send(&self, from: &Line, message: &Outgoing<'_>) -> Sent {
-        let call = match self.call(from, message) {
-            Ok(call) => call,
-            Err(error) => return Sent::NotSent(NotSent::Request(error)),
-        };
-        match self.api.ask(&call).await {
-            Ok(answer) => sent(answer),
-            Err(Fault::NotSent(reason)) => Sent::NotSent(reason),
-            Err(Fault::Unknown(reason)) => Sent::Unknown(reason),
-        }
+        hand_over(&self.api, self.call(from, message), answer::read).await
     }
 
-    /// Twilio shows a customer neither that we have read nor that we are typing.
     async fn mark_read(&self, _from: &Line, _wamid: &str, typing: bool) -> Result<(), CallError> {
-        let field = if typing { "typing" } else { "read" };
-        Err(NotSent::Request(not_carried(field)).into())
+        Err(no_receipt(typing))
     }
 
     async fn credentials_version(&self) -> u64 {
         self.api.secret.version().await
     }
-}
-
-fn sent(answer: Answer) -> Sent {
-    match answer::read(answer.status, &answer.body) {
-        SendOutcome::Accepted(sid) => Sent::Accepted(Accepted { wamid: sid, status: None, wa_id: None, user_id: None }),
-        SendOutcome::Refused(error) => Sent::Refused(answer.refusal(Some(error))),
-        SendOutcome::Unclear if answer.says_nothing() => Sent::Unknown(answer.unreadable()),
-        SendOutcome::Unclear => Sent::Refused(answer.refusal(None)),
-    }
-}
-
-fn not_carried(field: &str) -> FieldError {
-    FieldError { path: field.to_owned(), problem: Problem::MustBe("absent: Twilio does not carry it") }
 }

@@ -6,10 +6,9 @@ use std::collections::BTreeMap;
 use waypost_cloud_api::send::{Customer, FieldError, Recipient};
 use waypost_cloud_api::twilio::message::{BODY_CHARACTERS_MAX, Content};
 use waypost_domain::send::content::{FreeForm, Media, MediaSource};
-use waypost_domain::send::{HeaderValue, Parameter, TemplateMessage};
 use waypost_policy::verdict::{Address, Message};
 
-use super::{must_be, recipient};
+use super::{kept_template, must_be, recipient};
 
 const NOT_CARRIED: &str = "absent: Twilio carries text, files by link, and templates";
 
@@ -30,7 +29,11 @@ pub(crate) fn to(address: &Address) -> Result<String, FieldError> {
 pub(crate) fn content(message: &Message, contents: &Contents) -> Result<Content, FieldError> {
     match message {
         Message::FreeForm(content) => free_form(content),
-        Message::Template(message) => template(message, contents),
+        Message::Template(message) => {
+            let missing = "one that twilio.templates gives a ContentSid in this language";
+            let (content_sid, variables) = kept_template::of(message, contents, missing)?;
+            Ok(Content::Template { content_sid: content_sid.clone(), variables })
+        }
     }
 }
 
@@ -56,47 +59,4 @@ fn media(media: &Media) -> Result<Content, FieldError> {
     };
     let caption = media.caption.as_deref().map(|caption| words("caption", caption)).transpose()?;
     Ok(Content::Media { url: url.clone(), caption })
-}
-
-/// Variables have the names of ours; those that have none are numbered from 1: of the body, of the header, of the buttons in
-/// their order.
-fn template(message: &TemplateMessage, contents: &Contents) -> Result<Content, FieldError> {
-    let values = &message.values;
-    let key = (message.name.clone(), message.language.clone());
-    let Some(content_sid) = contents.get(&key) else {
-        return Err(must_be("template.name", "one that twilio.templates gives a ContentSid in this language"));
-    };
-    if !values.cards.is_empty() {
-        return Err(must_be("template.cards", "absent: Twilio keeps the cards of a template itself"));
-    }
-    if values.offer_ends_at_ms.is_some() {
-        return Err(must_be("template.offer_ends_at_ms", "absent: Twilio has no such variable"));
-    }
-    let header = match &values.header {
-        None => None,
-        Some(HeaderValue::Text(parameter)) => Some(parameter),
-        Some(HeaderValue::Image(_) | HeaderValue::Video(_) | HeaderValue::Document { .. }) => {
-            return Err(must_be("template.header", "absent or text: Twilio keeps the file of a template itself"));
-        }
-        Some(HeaderValue::Location { .. }) => {
-            return Err(must_be("template.header", "absent or text: Twilio has no header with a place"));
-        }
-    };
-    let mut buttons: Vec<_> = values.buttons.iter().collect();
-    buttons.sort_by_key(|button| button.index);
-    let text = |parameter: &Parameter| (parameter.name.clone(), parameter.value.text().to_owned());
-    let of_texts = values.body.iter().chain(header).map(text);
-    let of_buttons = buttons.into_iter().map(|button| (None, button.value.text().to_owned()));
-    let mut variables = BTreeMap::new();
-    let mut number = 0;
-    for (name, value) in of_texts.chain(of_buttons) {
-        let name = name.unwrap_or_else(|| {
-            number += 1;
-            number.to_string()
-        });
-        if variables.insert(name, value).is_some() {
-            return Err(must_be("template.body", "a list in which each name is there once"));
-        }
-    }
-    Ok(Content::Template { content_sid: content_sid.clone(), variables })
 }

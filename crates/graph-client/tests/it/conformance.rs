@@ -15,7 +15,7 @@ use waypost_policy::verdict::Address;
 
 use crate::stub::{Reply, Stub};
 use crate::support::{Letter, Token, http, hurried, line};
-use platform::{ACCEPTED, META, Platform};
+use platform::{ACCEPTED, Coded, META, Platform};
 
 /// A test of each promise for each platform.
 macro_rules! promises {
@@ -29,7 +29,8 @@ macro_rules! promises {
     };
 }
 
-/// The list of promises, for a platform; behind it, those for platforms that hold templates and show what was read.
+/// The list of promises, for a platform; behind it, those for platforms whose errors have codes, that hold templates
+/// and that show what was read.
 macro_rules! all_promises {
     ($platform:ident, $constant:expr $(, $more:ident)*) => {
         promises!(
@@ -37,7 +38,6 @@ macro_rules! all_promises {
             $constant,
             $($more,)*
             an_accepted_message_has_its_wamid_and_whom_it_is_for,
-            a_refusal_is_decided_by_its_code,
             a_machine_on_the_way_refuses_without_a_code,
             what_nobody_could_take_was_not_sent,
             what_cannot_be_written_was_not_sent,
@@ -49,18 +49,27 @@ macro_rules! all_promises {
             a_proxy_is_used_where_one_is_configured,
             a_refused_token_is_replaced_by_the_one_in_the_file,
             without_a_token_nothing_is_sent,
+            it_is_said_whether_silence_is_news,
         );
     };
 }
 
-all_promises!(meta, super::platform::META, a_held_template_is_accepted_with_its_status, a_message_is_marked_as_read);
 all_promises!(
-    dialog_360,
-    super::platform::DIALOG_360,
+    meta,
+    super::platform::META,
+    a_refusal_is_decided_by_its_code,
     a_held_template_is_accepted_with_its_status,
     a_message_is_marked_as_read
 );
-all_promises!(twilio, super::platform::TWILIO);
+all_promises!(
+    dialog_360,
+    super::platform::DIALOG_360,
+    a_refusal_is_decided_by_its_code,
+    a_held_template_is_accepted_with_its_status,
+    a_message_is_marked_as_read
+);
+all_promises!(twilio, super::platform::TWILIO, a_refusal_is_decided_by_its_code);
+all_promises!(bird, super::platform::BIRD);
 
 /// What becomes of one text.
 async fn send_to(platform: &Platform, stub: &Stub) -> Sent {
@@ -107,7 +116,7 @@ async fn a_held_template_is_accepted_with_its_status(platform: &Platform) {
 }
 
 async fn a_refusal_is_decided_by_its_code(platform: &Platform) {
-    let (body, code) = platform.closed;
+    let Coded { closed: (body, code), uncertain } = platform.coded.unwrap();
     let headers = "content-type: application/json\r\nretry-after: 7\r\n";
     let stub = always(Reply::Answer { status: 400, headers, body: body.into() }).await;
     let refusal = refused(send_to(platform, &stub).await);
@@ -118,7 +127,7 @@ async fn a_refusal_is_decided_by_its_code(platform: &Platform) {
     assert_eq!((decision.action, decision.effect), (Do::Terminal, Some(Effect::CloseWindow)));
     assert_eq!(stub.requests().len(), 1);
     // An error counts whatever the status says.
-    let stub = always(Reply::json(200, platform.uncertain)).await;
+    let stub = always(Reply::json(200, uncertain)).await;
     let refusal = refused(send_to(platform, &stub).await);
     assert!(matches!(decide(&refusal.failure(), Circumstances::default()).action, Do::SettleThenRetry(_)));
 }
@@ -311,6 +320,11 @@ async fn without_a_token_nothing_is_sent(platform: &Platform) {
         assert!(matches!(sent, Sent::NotSent(NotSent::NoToken(_))), "{sent:?}");
     }
     assert!(stub.requests().is_empty());
+}
+
+async fn it_is_said_whether_silence_is_news(platform: &Platform) {
+    let client = (platform.client)(http("http://127.0.0.1:1".to_owned()), &Token::new("first"));
+    assert_eq!(client.silence_is_news(&line()), platform.silence_is_news);
 }
 
 async fn a_message_is_marked_as_read(platform: &Platform) {

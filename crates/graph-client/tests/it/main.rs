@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 
+mod bird;
 mod bodies;
 mod conformance;
 mod management;

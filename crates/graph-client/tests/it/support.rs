@@ -4,10 +4,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use tempfile::TempDir;
+use waypost_cloud_api::bird::message::Template;
 use waypost_cloud_api::carrier::address::PublicAddress;
 use waypost_cloud_api::twilio::message::Sender;
 use waypost_domain::send::{FreeForm, Mark, SendId};
-use waypost_graph_client::{Dialog360Config, GraphConfig, HttpConfig, Line, Outgoing, TwilioConfig};
+use waypost_graph_client::{BirdConfig, Dialog360Config, GraphConfig, HttpConfig, Line, Outgoing, TwilioConfig};
 use waypost_policy::verdict::{Address, Message};
 
 /// Of nobody.
@@ -91,6 +92,15 @@ pub(crate) fn twilio_config(http: HttpConfig, token: &Token) -> TwilioConfig {
     let senders = [(line().phone_number_id, Sender::Number("+15550199".to_owned()))].into();
     let contents = [(("order_ready".to_owned(), "en".to_owned()), "HX1".to_owned())].into();
     TwilioConfig { http, senders, contents, ..TwilioConfig::new("AC1", &token.file, webhook) }
+}
+
+/// With the number of [`line`].
+pub(crate) fn bird_config(http: HttpConfig, token: &Token) -> BirdConfig {
+    install_provider();
+    let channels = [(line().phone_number_id, "channel-1".to_owned())].into();
+    let template = Template::new("project-1/latest/en-US").unwrap();
+    let templates = [(("order_ready".to_owned(), "en".to_owned()), template)].into();
+    BirdConfig { http, channels, templates, ..BirdConfig::new("workspace-1", &token.file) }
 }
 
 /// Once a process.

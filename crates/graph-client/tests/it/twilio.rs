@@ -113,7 +113,7 @@ async fn what_twilio_does_not_carry_is_named() {
         let told = client.mark_read(&line(), "SM1", typing).await.unwrap_err();
         assert_eq!(
             told.to_string(),
-            format!("cannot be written as a request: {field} must be absent: Twilio does not carry it")
+            format!("cannot be written as a request: {field} must be absent: its carrier does not carry it")
         );
         assert!(matches!(told, CallError::NotSent(NotSent::Request(_))));
     }

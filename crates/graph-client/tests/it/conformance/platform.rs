@@ -1,10 +1,10 @@
 //! The platforms whose clients are put to the test: how each is asked, and what it answers.
 
 use waypost_domain::send::Mark;
-use waypost_graph_client::{Dialog360, GraphApi, HttpConfig, Messenger, Twilio};
+use waypost_graph_client::{Bird, Dialog360, GraphApi, HttpConfig, Messenger, Twilio};
 
 use crate::stub::{Reply, Request, Stub};
-use crate::support::{Letter, Token, dialog360_config, graph_config, http, twilio_config};
+use crate::support::{Letter, Token, bird_config, dialog360_config, graph_config, http, twilio_config};
 
 /// A platform whose client is put to the test.
 pub(crate) struct Platform {
@@ -19,12 +19,21 @@ pub(crate) struct Platform {
     pub customer: (Option<&'static str>, Option<&'static str>),
     /// Whether a request asks for [`send`]'s message.
     pub asks: fn(&Request),
+    /// Where its errors have codes.
+    pub coded: Option<Coded>,
+    /// That the token has ended, and what our error says of it.
+    pub expired: (&'static str, &'static str),
+    /// Whether it surely tells of a message that it has.
+    pub silence_is_news: bool,
+}
+
+/// Errors with codes.
+#[derive(Clone, Copy)]
+pub(crate) struct Coded {
     /// That the window is closed, and with which code.
     pub closed: (&'static str, i64),
     /// An error beside a success, that the message may have gone all the same.
     pub uncertain: &'static str,
-    /// That the token has ended, and what our error says of it.
-    pub expired: (&'static str, &'static str),
 }
 
 pub(crate) const META: Platform = Platform {
@@ -35,15 +44,18 @@ pub(crate) const META: Platform = Platform {
     wamid: "wamid.A",
     customer: (Some("15550100001"), Some("US.1")),
     asks: asks_as_meta_does,
-    closed: (
-        r#"{"error":{"message":"(#131047) Bitte antworten","code":131047,"error_data":{"details":"x"}}}"#,
-        131_047,
-    ),
-    uncertain: r#"{"error":{"code":131000}}"#,
+    coded: Some(Coded {
+        closed: (
+            r#"{"error":{"message":"(#131047) Bitte antworten","code":131047,"error_data":{"details":"x"}}}"#,
+            131_047,
+        ),
+        uncertain: r#"{"error":{"code":131000}}"#,
+    }),
     expired: (
         r#"{"error":{"message":"Ablauf","type":"OAuthException","code":190,"error_subcode":463}}"#,
         "refused with status 401, code 190 (463)",
     ),
+    silence_is_news: true,
 };
 
 pub(crate) const DIALOG_360: Platform = Platform {
@@ -62,12 +74,28 @@ pub(crate) const TWILIO: Platform = Platform {
     wamid: "SM1",
     customer: (None, None),
     asks: crate::twilio::asks_for_the_text,
-    closed: (r#"{"code":63016,"message":"Ausserhalb","more_info":"https://x.example/63016","status":400}"#, 63_016),
-    uncertain: r#"{"code":20500,"message":"Internal","more_info":"x","status":500}"#,
+    coded: Some(Coded {
+        closed: (r#"{"code":63016,"message":"Ausserhalb","more_info":"https://x.example/63016","status":400}"#, 63_016),
+        uncertain: r#"{"code":20500,"message":"Internal","more_info":"x","status":500}"#,
+    }),
     expired: (
         r#"{"code":20003,"message":"Authenticate","more_info":"x","status":401}"#,
         "refused with status 401, code 20003",
     ),
+    silence_is_news: true,
+};
+
+pub(crate) const BIRD: Platform = Platform {
+    client: |http, token| Box::new(Bird::new(bird_config(http, token)).unwrap()),
+    line: "POST /workspaces/workspace-1/channels/channel-1/messages",
+    token: ("authorization", "AccessKey first"),
+    accepted: (202, r#"{"id":"m-1","channelId":"channel-1","status":"accepted","reference":"wp1/order-17/2"}"#),
+    wamid: "m-1",
+    customer: (None, None),
+    asks: crate::bird::asks_for_the_text,
+    coded: None,
+    expired: (r#"{"code":"Unauthorized","message":"nein"}"#, "refused with status 401, code 401"),
+    silence_is_news: false,
 };
 
 pub(crate) const ACCEPTED: &str = r#"{"messaging_product":"whatsapp","contacts":[{"input":"+15550100001","wa_id":"15550100001",

@@ -1,0 +1,48 @@
+//! What carriers with forms of their own have in common on the way out: how a message is handed over, and what none of
+//! them carries.
+
+use waypost_cloud_api::carrier::SendOutcome;
+use waypost_cloud_api::send::{FieldError, Problem};
+
+use crate::api::{Api, Call};
+use crate::fault::{CallError, NotSent};
+use crate::http::Fault;
+use crate::messenger::{Accepted, Line, Outgoing, Sent};
+
+/// How a carrier's answer of any status is read.
+pub(crate) type Read = fn(u16, &[u8]) -> SendOutcome;
+
+/// Asks once, unless the call cannot be written.
+pub(crate) async fn hand_over(api: &Api, call: Result<Call, FieldError>, read: Read) -> Sent {
+    let call = match call {
+        Ok(call) => call,
+        Err(error) => return Sent::NotSent(NotSent::Request(error)),
+    };
+    let answer = match api.ask(&call).await {
+        Ok(answer) => answer,
+        Err(Fault::NotSent(reason)) => return Sent::NotSent(reason),
+        Err(Fault::Unknown(reason)) => return Sent::Unknown(reason),
+    };
+    match read(answer.status, &answer.body) {
+        SendOutcome::Accepted(id) => Sent::Accepted(Accepted { wamid: id, status: None, wa_id: None, user_id: None }),
+        SendOutcome::Refused(error) => Sent::Refused(answer.refusal(Some(error))),
+        SendOutcome::Unclear if answer.says_nothing() => Sent::Unknown(answer.unreadable()),
+        SendOutcome::Unclear => Sent::Refused(answer.refusal(None)),
+    }
+}
+
+/// What is Meta's alone: quoting, and a messaging account that pays.
+pub(crate) fn has_no_extras(from: &Line, outgoing: &Outgoing<'_>) -> Result<(), FieldError> {
+    let extras =
+        [("reply_to", outgoing.reply_to.is_some()), ("messaging_account_id", from.messaging_account_id.is_some())];
+    extras.into_iter().find(|(_, is_there)| *is_there).map_or(Ok(()), |(field, _)| Err(not_carried(field)))
+}
+
+/// Customers are shown neither that we have read nor that we are typing.
+pub(crate) fn no_receipt(typing: bool) -> CallError {
+    NotSent::Request(not_carried(if typing { "typing" } else { "read" })).into()
+}
+
+fn not_carried(field: &str) -> FieldError {
+    FieldError { path: field.to_owned(), problem: Problem::MustBe("absent: its carrier does not carry it") }
+}
