@@ -13,7 +13,7 @@ use waypost_domain::{ContactId, NumberName, Timestamp};
 use waypost_fault::{self as fault, SENDER_AFTER_ANSWER, SENDER_BEFORE_REQUEST};
 use waypost_graph_client::{Line, NotSent, Outgoing, Sent};
 use waypost_live::{OurNumber, Sending};
-use waypost_store::{SendAnswer, SendAnswered, Store, StoreError};
+use waypost_store::{SendAnswer, SendAnswered, SendRow, Store, StoreError};
 use waypost_worker::{Backoff, Held, Shard, ShardEnd, ShardWork};
 
 use crate::due::{Due, due};
@@ -250,7 +250,11 @@ impl<'a> Desk<'a> {
         let names: Vec<NumberName> = numbers.iter().map(|number| number.name.clone()).collect();
         let unsettled = store.unsettled_sends(&names, now, SETTLED_MAX).await?;
         store.expire_sends(&names, now, SETTLED_MAX).await?;
-        Ok(unsettled.iter().map(|row| settle::settled(row, now)).collect())
+        let silence_is_news = |row: &SendRow| {
+            let number = numbers.iter().find(|number| number.name == row.request.number);
+            number.is_some_and(|number| self.sender.messenger.silence_is_news(&Line::new(number.id.as_str())))
+        };
+        Ok(unsettled.iter().map(|row| settle::settled(row, now, silence_is_news(row))).collect())
     }
 
     /// What is due, as far as there is room, and when to look again.

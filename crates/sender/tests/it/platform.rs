@@ -1,6 +1,7 @@
 //! A platform that does as a test tells it, and remembers what reached it.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -48,12 +49,14 @@ pub(crate) struct Platform {
     pub(crate) posted: watch::Sender<Vec<Posted>>,
     gate: watch::Sender<bool>,
     token: watch::Sender<u64>,
+    /// It may be silent about a message that it has.
+    pub(crate) may_be_silent: AtomicBool,
 }
 
 impl Platform {
     pub(crate) fn new() -> Arc<Self> {
         let (posted, gate, token) = (watch::Sender::default(), watch::Sender::new(false), watch::Sender::new(1));
-        Arc::new(Self { script: Mutex::default(), posted, gate, token })
+        Arc::new(Self { script: Mutex::default(), posted, gate, token, may_be_silent: AtomicBool::new(false) })
     }
 
     /// For the next requests, one after the other.
@@ -134,5 +137,9 @@ impl Messenger for Platform {
 
     async fn credentials_version(&self) -> u64 {
         *self.token.borrow()
+    }
+
+    fn silence_is_news(&self, _: &Line) -> bool {
+        !self.may_be_silent.load(Ordering::Relaxed)
     }
 }

@@ -41,6 +41,24 @@ async fn a_lost_answer_is_settled_by_the_echoed_mark() {
     rig.stop().await;
 }
 
+/// Given a carrier that may be silent about a message that it has, then nothing goes twice by itself, and late news
+/// settle it.
+#[tokio::test]
+async fn silence_of_who_may_be_silent_repeats_nothing() {
+    let rig = Rig::new().await;
+    let ann = rig.customer("4930901820").await;
+    rig.platform.may_be_silent.store(true, std::sync::atomic::Ordering::Relaxed);
+    rig.platform.next([Does::TakeAndReset]);
+    rig.start("a");
+    rig.ask([rig.text("one", ann).await]).await;
+    let row = rig.until_row("one", |row| row.due_at.as_millis() == i64::MAX).await;
+    assert_eq!((row.state(), row.attempt, row.maybe_duplicate), (SendState::Uncertain, 1, false));
+    rig.tell(&[status("one", 1, "delivered")]).await;
+    assert_eq!(rig.row("one").await.state(), SendState::Delivered);
+    assert_eq!(rig.platform.whats(), ["one"], "one message exists");
+    rig.stop().await;
+}
+
 /// An answer that nobody heard of goes once more, and says so; what the business began does not.
 #[tokio::test]
 async fn silence_repeats_an_answer_once_and_nothing_else() {
