@@ -6,7 +6,9 @@
 
 pub(crate) mod admin;
 pub(crate) mod answering;
+pub(crate) mod bird;
 pub(crate) mod bus;
+pub(crate) mod carriers;
 pub(crate) mod chores;
 pub(crate) mod config;
 pub(crate) mod ending;
@@ -41,6 +43,7 @@ use waypost_ops::Health;
 use waypost_sender::Wake;
 
 use admin::GrpcSection;
+use bird::BirdSection;
 use bus::{BusSection, open_bus};
 use chores::RetentionSection;
 use config::value::string_map;
@@ -81,6 +84,7 @@ pub(crate) struct Config {
     pub(crate) sender: SenderSection,
     pub(crate) graph: GraphSection,
     pub(crate) twilio: TwilioSection,
+    pub(crate) bird: BirdSection,
     pub(crate) worker: WorkerSection,
     pub(crate) retention: RetentionSection,
     pub(crate) masking: MaskingSection,
@@ -111,6 +115,7 @@ impl Default for Config {
             sender: SenderSection::default(),
             graph: GraphSection::default(),
             twilio: TwilioSection::default(),
+            bird: BirdSection::default(),
             worker: WorkerSection::default(),
             retention: RetentionSection::default(),
             masking: MaskingSection::default(),

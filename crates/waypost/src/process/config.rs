@@ -136,7 +136,7 @@ impl Config {
         self.router.check(&mut problems);
         self.sender.check(&mut problems);
         self.check_graph(&mut problems);
-        self.check_twilio(components, &mut problems);
+        self.check_carriers(components, &mut problems);
         self.worker.check(&mut problems);
         self.retention.check(&mut problems);
         self.masking.check(&mut problems);
@@ -147,7 +147,7 @@ impl Config {
             problems.require(!id.trim().is_empty(), &key, "needs Meta's phone_number_id");
         }
         if components.contains(&Component::Ingress) {
-            self.ingress.check(!self.twilio.is_used(), &mut problems);
+            self.ingress.check(!self.has_numbers_elsewhere(), &mut problems);
         }
         if components.iter().any(Component::answers_grpc) {
             self.grpc.check(components.iter().all(Component::answers_grpc), &mut problems);

@@ -18,7 +18,7 @@ use super::section::{Problems, millis, section};
 use waypost_cli::Failure;
 
 section! {
-    /// The front door for webhooks. Numbers at Twilio have another path: see `twilio`.
+    /// The front door for webhooks. Numbers at Twilio and Bird have paths of their own: see `twilio` and `bird`.
     IngressSection = "ingress" {
         /// Where webhooks arrive.
         listen: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 8080)),
@@ -142,7 +142,7 @@ impl Config {
             provider: section.provider().unwrap_or(Provider::Meta),
             app_secrets,
             verify_token: section.verify_token(),
-            carriers: self.twilio_door().into_iter().collect(),
+            carriers: self.carrier_doors(),
             tls: tls.map(|(certificate_file, key_file)| TlsFiles { certificate_file, key_file }),
             limits: Limits {
                 body_bytes_max: section.body_bytes_max,

@@ -121,8 +121,16 @@ impl Config {
 
     /// Accounts that Meta does not list.
     fn apart(&self) -> BTreeSet<WabaId> {
-        let twilio = Some(&self.twilio).filter(|twilio| twilio.is_used() && twilio.waba_id.is_empty());
-        twilio.map(|twilio| WabaId::new(twilio.account_sid.clone())).into_iter().collect()
+        let (twilio, bird) = (&self.twilio, &self.bird);
+        let accounts = [
+            (twilio.is_used() && twilio.waba_id.is_empty(), &twilio.account_sid),
+            (bird.is_used() && bird.waba_id.is_empty(), &bird.workspace_id),
+        ];
+        accounts
+            .into_iter()
+            .filter(|(is_apart, _)| *is_apart)
+            .map(|(_, account)| WabaId::new(account.clone()))
+            .collect()
     }
 
     pub(crate) fn check_graph(&self, problems: &mut Problems) {

@@ -1,22 +1,19 @@
-//! Numbers at Twilio in this process: their configuration, for the front door and for the way out; and by whom which number is
-//! sent from.
+//! Numbers at Twilio in this process: their configuration, for the front door and for the way out.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
 
-use reqwest::Url;
 use waypost_cloud_api::carrier::address::PublicAddress;
 use waypost_cloud_api::carrier::{InvalidNumber, OurNumbers};
 use waypost_cloud_api::twilio::message::Sender;
 use waypost_domain::phone;
-use waypost_graph_client::{ByNumber, GraphApi, HttpConfig, MediaAtGraph, MediaStore, Messenger, Twilio, TwilioConfig};
+use waypost_graph_client::{HttpConfig, Twilio, TwilioConfig};
 use waypost_ingress::{Carrier, CarrierConfig, SecretSource};
 
+use super::carriers::{Door, check_templates, templates};
 use super::config::value::{one_or_many, scalar, string_map};
 use super::section::{Problems, section};
 use super::{Component, Config};
-use waypost_cli::Failure;
 
 section! {
     /// Numbers that the business has at Twilio instead of at Meta: where Twilio posts to, and how is sent from them. Proxy and
@@ -82,15 +79,6 @@ impl TwilioSection {
         self.numbers.iter().map(sender).collect()
     }
 
-    /// By name and language.
-    fn contents(&self) -> BTreeMap<(String, String), String> {
-        let content = |(key, sid): (&String, &String)| {
-            let (name, language) = key.rsplit_once('/')?;
-            Some(((name.to_owned(), language.to_owned()), sid.clone()))
-        };
-        self.templates.iter().filter_map(content).collect()
-    }
-
     fn check(&self, problems: &mut Problems) {
         if let Err(error) = self.our_numbers() {
             problems.add(&format!("twilio.numbers.{}", error.id), &error);
@@ -104,19 +92,14 @@ impl TwilioSection {
             problems.require(self.numbers.contains_key(id), &key, "has no number in twilio.numbers");
             problems.require(service.starts_with("MG"), &key, "is no messaging service (MG…)");
         }
-        for (template, content) in &self.templates {
-            let key = format!("twilio.templates.{template}");
-            let is_named =
-                template.rsplit_once('/').is_some_and(|(name, language)| !name.is_empty() && !language.is_empty());
-            problems.require(is_named, &key, "must be a name and a language: order_ready/en_US");
-            problems.require(content.starts_with("HX"), &key, "is no content (HX…)");
-        }
+        let wrong = |there: &str| (!there.starts_with("HX")).then(|| "is no content (HX…)".to_owned());
+        check_templates("twilio", &self.templates, wrong, problems);
     }
 }
 
 impl Config {
     /// Whatever is wrong with numbers at Twilio for a process that runs these components.
-    pub(crate) fn check_twilio(&self, components: &[Component], problems: &mut Problems) {
+    pub(super) fn check_twilio(&self, components: &[Component], problems: &mut Problems) {
         let section = &self.twilio;
         if !section.is_used() {
             let is_begun = !section.account_sid.is_empty() || section.auth_token_file.is_some();
@@ -125,15 +108,9 @@ impl Config {
         }
         section.check(problems);
         if components.contains(&Component::Ingress) {
-            let is_path = section.webhook_path.starts_with('/') && section.webhook_path != self.ingress.path;
-            problems.require(is_path, "twilio.webhook_path", "must start with / and be another one than ingress.path");
-            // A proxy leaves the path as it is: it is signed.
-            let path = Url::parse(&section.webhook_url).map(|url| url.path() == section.webhook_path);
-            problems.require(
-                !is_path || path.unwrap_or(true),
-                "twilio.webhook_path",
-                "must be the path of twilio.webhook_url",
-            );
+            let other_paths = [self.ingress.path.as_str(), &self.bird.webhook_path];
+            let (url, path) = (&section.webhook_url, &section.webhook_path);
+            Door { section: "twilio", url, path, other_paths }.check(problems);
             let has_token = !section.webhook_tokens().is_empty();
             problems.require(has_token, "twilio.auth_token_file", "is needed (or twilio.webhook_tokens_file)");
         }
@@ -143,7 +120,7 @@ impl Config {
     }
 
     /// The front door's; `None`: it has none.
-    pub(crate) fn twilio_door(&self) -> Option<CarrierConfig> {
+    pub(super) fn twilio_door(&self) -> Option<CarrierConfig> {
         let section = Some(&self.twilio).filter(|section| section.is_used())?;
         Some(CarrierConfig {
             carrier: Carrier::Twilio,
@@ -155,38 +132,13 @@ impl Config {
     }
 
     /// `None`: nothing is sent by Twilio.
-    fn twilio_config(&self) -> Option<TwilioConfig> {
+    pub(super) fn twilio_config(&self) -> Option<TwilioConfig> {
         let section = Some(&self.twilio).filter(|section| section.is_used())?;
         let webhook = PublicAddress::new(&section.webhook_url).ok()?;
         let token_file = section.auth_token_file.clone()?;
         let http = self.carrier_http(HttpConfig::new(section.base_url.clone()), section.plain_http);
-        let (senders, contents) = (section.senders(), section.contents());
+        let contents = templates(&section.templates, |there| Some(there.to_owned()));
+        let senders = section.senders();
         Some(TwilioConfig { http, senders, contents, ..TwilioConfig::new(&section.account_sid, token_file, webhook) })
-    }
-
-    /// Whoever carries messages: each number by its own carrier; `None`: there is a token for none.
-    pub(super) fn messenger(&self, graph: Option<Arc<GraphApi>>) -> Result<Option<Arc<dyn Messenger>>, Failure> {
-        let graph = graph.map(|graph| graph as Arc<dyn Messenger>);
-        let twilio = self.twilio_config().map(Twilio::new).transpose();
-        let twilio = twilio.map_err(|error| Failure::config(format!("twilio.{error}")))?;
-        let twilio = twilio.map(|twilio| Arc::new(twilio) as Arc<dyn Messenger>);
-        if graph.is_none() && twilio.is_none() || !self.twilio.is_used() {
-            return Ok(graph);
-        }
-        // Without a token of Twilio's they wait: Meta knows nothing of them.
-        let ids = self.twilio.numbers.keys().cloned();
-        Ok(Some(Arc::new(ByNumber::new(graph).with(ids, twilio.as_ref()))))
-    }
-
-    /// Where files of messages are; `None`: there is no token for it.
-    pub(super) fn media(&self, graph: Option<Arc<GraphApi>>) -> Option<Arc<dyn MediaStore>> {
-        let elsewhere = self.twilio.numbers.keys().cloned();
-        graph.map(|graph| Arc::new(MediaAtGraph::new(graph, elsewhere)) as Arc<dyn MediaStore>)
-    }
-
-    /// The Graph API; `None`: there is no token for it.
-    pub(super) fn graph(&self) -> Result<Option<Arc<GraphApi>>, Failure> {
-        let graph = self.graph_config().map(GraphApi::new).transpose();
-        Ok(graph.map_err(|error| Failure::config(format!("graph.{error}")))?.map(Arc::new))
     }
 }

@@ -154,7 +154,7 @@ fn numbers(config: &Config, stored: &[StoredNumber]) -> Vec<StoredNumber> {
             numbers.push(StoredNumber { name: name.clone(), id: id.clone(), waba: String::new() });
         }
     }
-    numbers.retain(|number| !config.twilio.numbers.contains_key(&number.id));
+    numbers.retain(|number| config.numbers_elsewhere().all(|id| *id != number.id));
     numbers.sort_by(|one, other| one.name.cmp(&other.name));
     numbers
 }
@@ -177,7 +177,7 @@ impl Meta {
         let Some(graph) = config.graph_config() else {
             return Err(match () {
                 () if through_d360 => NoMeta::D360,
-                () if config.twilio.is_used() => NoMeta::Twilio,
+                () if config.has_numbers_elsewhere() => NoMeta::Elsewhere,
                 () => NoMeta::NoToken,
             });
         };

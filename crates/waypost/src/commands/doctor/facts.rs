@@ -65,8 +65,8 @@ pub(crate) enum NoMeta {
     NoToken,
     /// There is none because 360dialog is what this installation talks to.
     D360,
-    /// There is none, and the numbers are at Twilio.
-    Twilio,
+    /// There is none, and the numbers are at other carriers.
+    Elsewhere,
     /// The keys `graph.*` cannot be used.
     Config(String),
     /// Nobody answers.

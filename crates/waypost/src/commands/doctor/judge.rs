@@ -65,9 +65,9 @@ fn not_asked(reason: &NoMeta) -> Finding {
             let remedy = "look into 360dialog's Hub, and ask its /health_status with the key";
             Subject::Meta.warn(check, NOT_AT_D360, remedy)
         }
-        NoMeta::Twilio => {
-            let found = "of numbers at Twilio nothing can be asked, neither of Meta nor of Twilio";
-            Subject::Meta.warn(check, found, "look into Twilio's console")
+        NoMeta::Elsewhere => {
+            let found = "of numbers at other carriers nothing can be asked, neither of Meta nor of the carrier";
+            Subject::Meta.warn(check, found, "look into the carrier's console")
         }
         NoMeta::Config(problem) => {
             Subject::Meta.bad(check, problem, "correct the key; `waypost config check` names it")

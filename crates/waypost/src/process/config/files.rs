@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use waypost_files::{FileError, TlsFiles, access, read, tls};
+use waypost_ingress::Carrier;
 use waypost_live::Rules;
 use waypost_store::StoreUrl;
 
@@ -19,12 +20,13 @@ impl Config {
                 problems.add(&format!("ingress.{field}"), format!("{error}{}", remedy_of(&error)));
             }
         }
-        if let Some(twilio) = self.twilio_door().filter(|_| uses(Component::Ingress)) {
-            let key = match self.twilio.webhook_tokens_file.is_empty() {
-                true => "twilio.auth_token_file",
-                false => "twilio.webhook_tokens_file",
+        for door in self.carrier_doors().into_iter().filter(|_| uses(Component::Ingress)) {
+            let key = match door.carrier {
+                Carrier::Twilio if self.twilio.webhook_tokens_file.is_empty() => "twilio.auth_token_file",
+                Carrier::Twilio => "twilio.webhook_tokens_file",
+                Carrier::Bird { .. } => "bird.signing_keys_file",
             };
-            for error in waypost_ingress::carrier_file_problems(&twilio) {
+            for error in waypost_ingress::carrier_file_problems(&door) {
                 problems.add(key, format!("{error}{}", remedy_of(&error)));
             }
         }
@@ -50,6 +52,7 @@ impl Config {
             ("graph.token_file", &self.graph.token_file),
             ("graph.app_token_file", &self.graph.app_token_file),
             ("twilio.auth_token_file", &self.twilio.auth_token_file),
+            ("bird.access_key_file", &self.bird.access_key_file),
         ];
         let calls = uses(Component::Sender) || components.iter().any(Component::answers_grpc);
         // What the front door reads of it has been told already.
@@ -81,11 +84,13 @@ impl Config {
             files.extend(ingress.tls_key_file.iter().map(|file| ("ingress.tls_key_file", file)));
             let tokens = self.twilio.webhook_tokens_file.iter();
             files.extend(tokens.map(|file| ("twilio.webhook_tokens_file", file)));
+            files.extend(self.bird.signing_keys_file.iter().map(|file| ("bird.signing_keys_file", file)));
         }
         if of(Component::Sender) || components.iter().any(Component::answers_grpc) {
             files.extend(self.graph.token_file.iter().map(|file| ("graph.token_file", file)));
             files.extend(self.graph.app_token_file.iter().map(|file| ("graph.app_token_file", file)));
             files.extend(self.twilio.auth_token_file.iter().map(|file| ("twilio.auth_token_file", file)));
+            files.extend(self.bird.access_key_file.iter().map(|file| ("bird.access_key_file", file)));
         }
         if components.iter().any(Component::answers_grpc) {
             files.extend(grpc.tls_key_file.iter().map(|file| ("grpc.tls_key_file", file)));

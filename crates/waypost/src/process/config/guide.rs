@@ -52,7 +52,7 @@ fn sections() -> Vec<(&'static str, &'static str, &'static [Key])> {
     rows![
         "log" LogSection, "bus" BusSection, "store" StoreSection, "ingress" IngressSection, "ops" OpsSection,
         "grpc" GrpcSection, "rules" RulesSection, "router" RouterSection, "sender" SenderSection, "graph" GraphSection,
-        "twilio" TwilioSection,
+        "twilio" TwilioSection, "bird" BirdSection,
         "worker" WorkerSection,
         "retention" RetentionSection, "media" MediaSection, "masking" MaskingSection
     ]

@@ -92,6 +92,45 @@ fn numbers_at_twilio_are_checked_and_need_nothing_of_metas() {
 }
 
 #[test]
+fn numbers_at_bird_are_checked_and_need_nothing_of_metas() {
+    // An error: another test was faster.
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let good = "[rules]\nfile='r.toml'\n[bird]\nworkspace_id='w-1'\naccess_key_file='k'\nsigning_keys_file='s'\n\
+                webhook_url='https://x.example/webhook/bird'\n";
+    let channels = "[bird.channels]\nbd='c-1'\n";
+    let check = |toml: String, want: &[&str]| {
+        let found = problems(&toml, &Component::ALL);
+        let keys: Vec<&str> = found.iter().filter_map(|problem| problem.split(": ").next()).collect();
+        assert_eq!(keys, want, "{toml}: {found:?}");
+    };
+    check(format!("{good}{channels}"), &[]);
+    let of_meta = "[ingress]\napp_secrets='s'\nverify_token='v'\n";
+    check(format!("{good}{of_meta}"), &["bird.channels"]);
+    check(format!("{good}[bird.channels]\nbd='x/y'\n"), &["bird.channels.bd"]);
+    check(format!("{good}[bird.channels]\na='c-1'\nb='C-1'\n"), &["bird.channels.b"]);
+    for path in ["/webhook", "/webhook/twilio", "/elsewhere", "bird"] {
+        check(format!("{good}webhook_path='{path}'\n{channels}"), &["bird.webhook_path"]);
+    }
+    check(format!("{good}webhook_age_max_s=0\n{channels}"), &["bird.webhook_age_max_s"]);
+    check(format!("{good}base_url='http://x.example'\n{channels}"), &["bird.base_url"]);
+    check(format!("{good}{channels}[bird.templates]\n'offer/en'='p/latest/en-US'\n"), &[]);
+    check(format!("{good}{channels}[bird.templates]\noffer='p/latest/en'\n"), &["bird.templates.offer"]);
+    check(format!("{good}{channels}[bird.templates]\n'offer/en'='p'\n"), &["bird.templates.offer/en"]);
+    let twilio = "[twilio]\naccount_sid='AC1'\nauth_token_file='t'\nwebhook_url='https://x.example/webhook/twilio'\n\
+                  [twilio.numbers]\nbd='15550199'\n";
+    check(format!("{good}{channels}{twilio}"), &["bird.channels.bd"]);
+    let without = |key: &str| {
+        let kept: String = good.lines().filter(|line| !line.starts_with(key)).flat_map(|line| [line, "\n"]).collect();
+        format!("{kept}{channels}")
+    };
+    for key in ["workspace_id", "signing_keys_file", "webhook_url"] {
+        check(without(key), &[&format!("bird.{key}")]);
+    }
+    check(without("access_key_file"), &[]);
+    check(good.replace("/bird'", "/bird#rc=5'") + channels, &["bird.webhook_url"]);
+}
+
+#[test]
 fn no_secret_is_shown() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("waypost.toml");

@@ -217,6 +217,7 @@ fn meta_that_cannot_be_asked_is_one_line() {
     let cases = [
         (NoMeta::NoToken, Level::Bad, "there is no token"),
         (NoMeta::D360, Level::Warn, "of Meta nothing can be asked with a key of 360dialog: callback, handshake"),
+        (NoMeta::Elsewhere, Level::Warn, "neither of Meta nor of the carrier"),
         (NoMeta::Config("graph.version is not like v26.0".to_owned()), Level::Bad, "graph.version"),
         (NoMeta::Unreached(gone()), Level::Bad, "it is gone"),
     ];
