@@ -3,6 +3,7 @@
 
 mod admin;
 mod backlog;
+mod bird;
 #[cfg(feature = "servers")]
 mod bus_rabbitmq;
 mod campaigns;
@@ -15,6 +16,7 @@ mod demo;
 mod deployment;
 mod doctor;
 mod duplicates;
+mod elsewhere;
 mod embedded_queues;
 mod embedded_run;
 mod extras;

@@ -1,43 +1,36 @@
 //! Numbers at Twilio, whole: a customer's signed form comes in and is routed, the answer goes out as Twilio's form, and what
 //! becomes of it comes back; beside a number at Meta, which goes its own way.
 
-use std::time::Duration;
+use std::ops::Deref;
 
 use anyhow::ensure;
-use serde_json::{Value, json};
-use waypost_sandbox::CustomerSpec;
-use waypost_tests::eventually;
 use waypost_tests::twilio::{TwilioSettings, TwilioStandIn};
 
 use crate::deployment::{Backend, Deployment, RULES};
-use crate::outbound::{NUMBER_ID, Outbound};
+use crate::elsewhere::{CUSTOMER, Elsewhere, WABA};
 
-const CUSTOMER: &str = "+4915100000001";
-const NUMBER: &str = "number-tw-support";
 const AUTH_TOKEN: &str = "twilio-token";
 /// `AC1:twilio-token`
 const BASIC: &str = "QUMxOnR3aWxpby10b2tlbg==";
-/// Of WhatsApp's stand-in, which lists its templates.
-const WABA: &str = "102290129340398";
-const WITHIN: Duration = Duration::from_secs(60);
 
 /// A customer at Twilio, one at Meta, and a program that has not started.
 struct Scene {
-    outbound: Outbound,
+    elsewhere: Elsewhere,
     twilio: TwilioStandIn,
+}
+
+impl Deref for Scene {
+    type Target = Elsewhere;
+
+    fn deref(&self) -> &Elsewhere {
+        &self.elsewhere
+    }
 }
 
 impl Scene {
     async fn new() -> anyhow::Result<Self> {
         let deployment = Deployment::new(Backend::Embedded, RULES)?;
         let webhook_url = format!("{}/twilio", deployment.webhook_url());
-        let outbound = Outbound::on(deployment, |config| {
-            config.templates = vec![json!({
-                "name": "offer", "language": "en", "category": "UTILITY",
-                "components": [{ "type": "BODY", "text": "Hello {{1}}!", "example": { "body_text": [["Ann"]] } }],
-            })];
-        })
-        .await?;
         let settings = TwilioSettings {
             account_sid: "AC1".to_owned(),
             auth_token: AUTH_TOKEN.to_owned(),
@@ -45,42 +38,26 @@ impl Scene {
             number: "+15550199".to_owned(),
             webhook_url: webhook_url.clone(),
         };
+        let elsewhere = Elsewhere::new(deployment, "number-tw-support").await?;
         let twilio = TwilioStandIn::start(settings).await?;
-        let token_file = outbound.deployment.folder.path().join("twilio-token");
-        std::fs::write(&token_file, AUTH_TOKEN)?;
-        let deployment = outbound
-            .deployment
-            .set("twilio.account_sid", "AC1")
-            .set("twilio.auth_token_file", &token_file.display().to_string())
-            .set("twilio.webhook_url", &format!("{webhook_url}#rc=5"))
-            .set("twilio.base_url", &twilio.url)
-            .set("twilio.waba_id", WABA)
-            .set("twilio.numbers.tw-support", "15550199")
-            .set("twilio.templates.offer/en", "HX1");
-        Ok(Self { outbound: Outbound { deployment, ..outbound }, twilio })
+        let token_file = elsewhere.secret_file("twilio-token", AUTH_TOKEN)?;
+        let elsewhere = elsewhere.set(&[
+            ("twilio.account_sid", "AC1"),
+            ("twilio.auth_token_file", &token_file),
+            ("twilio.webhook_url", &format!("{webhook_url}#rc=5")),
+            ("twilio.base_url", &twilio.url),
+            ("twilio.waba_id", WABA),
+            ("twilio.numbers.tw-support", "15550199"),
+            ("twilio.templates.offer/en", "HX1"),
+        ]);
+        Ok(Self { elsewhere, twilio })
     }
 
     /// The customer has written to the number at Twilio, so that they can be answered.
     async fn written(&self) -> anyhow::Result<String> {
         let sid = self.twilio.write(CUSTOMER, "my invoice & me: ñ?")?;
-        let known = async || self.outbound.json(&["contacts", "get", CUSTOMER]).ok();
-        eventually("the customer is known", WITHIN, known).await;
+        self.is_known().await;
         Ok(sid)
-    }
-
-    /// Keeps a request; whether the program took it.
-    fn send(&self, what: &[&str], id: &str) -> anyhow::Result<bool> {
-        let words = [&["send"], what, &["--to", CUSTOMER, "--number", NUMBER, "--id", id, "--json"]].concat();
-        let output = self.outbound.run(&words)?;
-        Ok(output.status.success())
-    }
-
-    async fn until(&self, id: &str, state: &str) -> Value {
-        let is_there = async || {
-            let message = self.outbound.json(&["messages", "show", id]).ok()?;
-            (message["state"] == state).then_some(message)
-        };
-        eventually(&format!("{id} is {state}"), WITHIN, is_there).await
     }
 
     /// What was taken of each send, by the mark in its address.
@@ -117,17 +94,8 @@ async fn a_message_is_routed_answered_and_told_of() -> anyhow::Result<()> {
     ];
     ensure!(want.iter().all(|(name, value)| form.get(*name) == Some(value)) && form.len() == 4, "{form:?}");
 
-    // A number at Meta goes Meta's way.
-    let control = scene.outbound.platform.control();
-    control.add_customer(CustomerSpec::of_phone("4915100000002"));
-    control.write("4915100000002", NUMBER_ID, "hello")?;
-    let to = "+4915100000002";
-    eventually("they are known", WITHIN, async || scene.outbound.json(&["contacts", "get", to]).ok()).await;
-    let number = format!("number-{NUMBER_ID}");
-    let sent = scene.outbound.run(&["send", "Hello", "--to", to, "--number", &number, "--id", "meta"])?;
-    ensure!(sent.status.success(), "{sent:?}");
-    scene.until("meta", "MESSAGE_STATE_READ").await;
-    ensure!(scene.twilio.taken().len() == 1 && scene.outbound.taken()?.len() == 1, "each by its own carrier");
+    scene.metas_number_goes_its_way().await?;
+    ensure!(scene.twilio.taken().len() == 1, "each by its own carrier");
 
     // What comes while nobody is there is posted again, as the address asks for.
     drop(waypost);

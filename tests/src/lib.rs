@@ -4,6 +4,8 @@
 //! process id, when its guard is dropped. It never touches a server that it did not start.
 
 pub mod admin;
+pub mod bird;
+mod desk;
 pub mod eventually;
 pub mod load;
 pub mod network;

@@ -4,24 +4,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc;
 use waypost_cloud_api::twilio::fields::{Fields, Form};
 use waypost_cloud_api::twilio::signature::{HEADER_NAME, sign};
 
-use crate::webhook::http_client;
+use crate::desk::{Hook, Poster, Request, serve};
 
-const REQUEST_BYTES_MAX: usize = 64 << 10;
 const BODY_CHARACTERS_MAX: usize = 1_600;
-/// How long a webhook is posted again until it is taken, as with `#rc` in its address.
-const RETRY_EVERY: Duration = Duration::from_millis(100);
-const RETRIES_MAX: usize = 300;
-const HOOKS_MAX: usize = 1_000;
 
 /// What the account is.
 #[derive(Debug, Clone)]
@@ -45,7 +36,7 @@ pub struct TwilioStandIn {
     pub url: String,
     settings: Arc<TwilioSettings>,
     state: Arc<Mutex<State>>,
-    hooks: mpsc::Sender<Hook>,
+    poster: Poster,
 }
 
 #[derive(Default)]
@@ -57,29 +48,15 @@ struct State {
     /// Answers that do not arrive.
     to_lose: usize,
     received: usize,
-}
-
-/// A form that is to be posted.
-struct Hook {
-    url: String,
-    form: String,
+    posted: usize,
 }
 
 impl TwilioStandIn {
     pub async fn start(settings: TwilioSettings) -> anyhow::Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let url = format!("http://{}", listener.local_addr()?);
-        let (hooks, to_post) = mpsc::channel(HOOKS_MAX);
-        let this = Self { url, settings: Arc::new(settings), state: Arc::default(), hooks };
-        tokio::spawn(post_in_order(http_client()?, this.settings.auth_token.clone(), to_post));
+        let (settings, state) = (Arc::new(settings), Arc::default());
+        let mut this = Self { url: String::new(), settings, state, poster: Poster::start()? };
         let account = this.clone();
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                let account = account.clone();
-                // A client that goes away ends its connection.
-                tokio::spawn(async move { account.serve(stream).await.unwrap_or_default() });
-            }
-        });
+        this.url = serve(move |request| account.answer(request)).await?;
         Ok(this)
     }
 
@@ -127,10 +104,7 @@ impl TwilioStandIn {
             ("AccountSid", &self.settings.account_sid),
             ("From", &their),
         ])?;
-        self.hooks
-            .try_send(Hook { url: self.settings.webhook_url.clone(), form })
-            .ok()
-            .context("more than can be posted")?;
+        self.post(&self.settings.webhook_url, form)?;
         Ok(sid)
     }
 
@@ -138,25 +112,35 @@ impl TwilioStandIn {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn serve(&self, mut stream: TcpStream) -> anyhow::Result<()> {
-        while let Some(request) = Request::read(&mut stream).await? {
-            let (status, answer) = match self.judge(&request) {
-                Ok(form) => {
-                    let (sid, is_lost) = self.take(form)?;
-                    if is_lost {
-                        return Ok(());
-                    }
-                    (201, json!({"sid": sid, "status": "queued", "error_code": null, "error_message": null}))
-                }
-                Err((status, code)) => {
-                    self.state().refused.push(code);
-                    let more = format!("https://www.twilio.com/docs/errors/{code}");
-                    (status, json!({"code": code, "message": "nein", "more_info": more, "status": status}))
-                }
-            };
-            write(&mut stream, status, &answer).await?;
+    /// `None`: it is lost.
+    fn answer(&self, request: &Request) -> anyhow::Result<Option<(u16, Value)>> {
+        match self.judge(request) {
+            Ok(form) => {
+                let (sid, is_lost) = self.take(form)?;
+                let taken = json!({"sid": sid, "status": "queued", "error_code": null, "error_message": null});
+                Ok((!is_lost).then_some((201, taken)))
+            }
+            Err((status, code)) => {
+                self.state().refused.push(code);
+                let more = format!("https://www.twilio.com/docs/errors/{code}");
+                Ok(Some((status, json!({"code": code, "message": "nein", "more_info": more, "status": status}))))
+            }
         }
-        Ok(())
+    }
+
+    /// Signed with the port in the address, and then without.
+    fn post(&self, url: &str, form: String) -> anyhow::Result<()> {
+        let url = url.split('#').next().unwrap_or_default().to_owned();
+        let fields = Fields::read(Form::UrlEncoded, form.as_bytes()).context("it is a form")?;
+        let count = {
+            let mut state = self.state();
+            state.posted += 1;
+            state.posted
+        };
+        let signed_url = if count.is_multiple_of(2) { without_port(&url) } else { url.clone() };
+        let signature = sign(&self.settings.auth_token, &signed_url, &fields);
+        let headers = vec![(HEADER_NAME, signature), ("content-type", Form::UrlEncoded.content_type().to_owned())];
+        self.poster.post(Hook { url, headers, body: form })
     }
 
     /// The form, or the status and the code of what is wrong with it.
@@ -220,30 +204,9 @@ impl TwilioStandIn {
                 ("AccountSid", &self.settings.account_sid),
                 ("From", from),
             ])?;
-            self.hooks.try_send(Hook { url: callback.clone(), form }).ok().context("more than can be posted")?;
+            self.post(callback, form)?;
         }
         Ok((sid, is_lost))
-    }
-}
-
-/// One after the other, each until it is taken; signed with the port in the address, and then without.
-async fn post_in_order(client: reqwest::Client, token: String, mut hooks: mpsc::Receiver<Hook>) {
-    let mut count = 0_usize;
-    while let Some(Hook { url, form }) = hooks.recv().await {
-        let url = url.split('#').next().unwrap_or_default().to_owned();
-        let Some(fields) = Fields::read(Form::UrlEncoded, form.as_bytes()) else { return };
-        count += 1;
-        let signed_url = if count.is_multiple_of(2) { without_port(&url) } else { url.clone() };
-        let signature = sign(&token, &signed_url, &fields);
-        let mut ticks = tokio::time::interval(RETRY_EVERY);
-        for _ in 0..RETRIES_MAX {
-            ticks.tick().await;
-            let request = client.post(&url).header(HEADER_NAME, &signature).body(form.clone());
-            let answer = request.header("content-type", Form::UrlEncoded.content_type()).send().await;
-            if answer.is_ok_and(|answer| answer.status().is_success()) {
-                break;
-            }
-        }
     }
 }
 
@@ -258,51 +221,4 @@ fn encoded(fields: &[(&str, &str)]) -> anyhow::Result<String> {
     // As a query of an address, where reqwest writes forms alike.
     let url = reqwest::Url::parse_with_params("http://x/", fields)?;
     Ok(url.query().unwrap_or_default().to_owned())
-}
-
-struct Request {
-    line: String,
-    headers: Vec<(String, String)>,
-    body: Vec<u8>,
-}
-
-impl Request {
-    /// `None` at the end of the connection.
-    async fn read(stream: &mut TcpStream) -> anyhow::Result<Option<Self>> {
-        let mut bytes = Vec::new();
-        let head_length = loop {
-            if let Some(at) = bytes.windows(4).position(|four| four == b"\r\n\r\n") {
-                break at + 4;
-            }
-            if stream.read_buf(&mut bytes).await? == 0 {
-                return Ok(None);
-            }
-            ensure!(bytes.len() < REQUEST_BYTES_MAX, "a head that never ends");
-        };
-        let mut body = bytes.split_off(head_length);
-        let head = String::from_utf8(bytes)?;
-        let mut lines = head.lines();
-        let line = lines.next().unwrap_or_default().trim_end_matches(" HTTP/1.1").to_owned();
-        let header = |line: &str| line.split_once(": ").map(|(name, value)| (name.to_lowercase(), value.to_owned()));
-        let mut request = Self { line, headers: lines.filter_map(header).collect(), body: Vec::new() };
-        let length: usize = request.header("content-length").parse().unwrap_or(0);
-        ensure!(length < REQUEST_BYTES_MAX, "a body that no message has");
-        while body.len() < length {
-            ensure!(stream.read_buf(&mut body).await? > 0, "half a body");
-        }
-        request.body = body;
-        Ok(Some(request))
-    }
-
-    fn header(&self, name: &str) -> &str {
-        self.headers.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value)
-    }
-}
-
-async fn write(stream: &mut TcpStream, status: u16, answer: &Value) -> anyhow::Result<()> {
-    let answer = answer.to_string();
-    let head =
-        format!("HTTP/1.1 {status} X\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n", answer.len());
-    stream.write_all(format!("{head}{answer}").as_bytes()).await?;
-    Ok(())
 }
