@@ -47,7 +47,11 @@ pub(crate) fn signing_keys(
         };
         keys.map_err(|_| IngressError::Config { field: "carriers.keys", problem: "must not hold an empty key" })
     };
-    Reloadable::load("a carrier's signing keys", files, build)
+    let what = match carrier {
+        Carrier::Twilio => "Twilio's auth tokens",
+        Carrier::Bird { .. } => "Bird's signing keys",
+    };
+    Reloadable::load(what, files, build)
 }
 
 /// The tokens that the handshake may show.

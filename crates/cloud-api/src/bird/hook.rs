@@ -21,6 +21,10 @@ use crate::user_id::IdForm;
 
 /// Codes of WhatsApp's own.
 const WHATSAPP_CODES: std::ops::Range<i64> = 130_000..140_000;
+/// How Bird calls a phone number.
+const PHONE_KEY: &str = "phonenumber";
+/// Bird's own of failed messages. Any other number would be taken for one of Meta's, which stop numbers and accounts.
+const BIRD_CODES: std::ops::Range<i64> = 10_000..20_000;
 
 object! {
     Payload {
@@ -107,30 +111,36 @@ fn error(payload: &Payload<'_>) -> Map<String, Value> {
     let [code, source] = fields_of(payload.failure, &["code", "source"]);
     let [of_source] = fields_of(source, &["code"]);
     let of_whatsapp = integer(of_source).filter(|code| WHATSAPP_CODES.contains(code));
-    let code = of_whatsapp.or(integer(code)).unwrap_or(NO_CODE);
+    let of_bird = integer(code).filter(|code| WHATSAPP_CODES.contains(code) || BIRD_CODES.contains(code));
+    let code = of_whatsapp.or(of_bird).unwrap_or(NO_CODE);
     let mut error = Map::from_iter([("code".to_owned(), code.into())]);
     put(&mut error, "title", sentence(payload.reason).as_deref());
     error
 }
 
-/// By what its identifiers look like: a number, a business-scoped id, or else a name that stands in the number's place.
+/// By what its identifiers are: a number, where it is called one or not called anything, and a business-scoped id; or else what it
+/// is known by at Bird stands in the number's place. Digits under another name are some other system's, and nobody's number.
 fn person(contact: Json<'_>) -> Person {
-    let (mut person, mut other) = (Person::default(), None);
-    let mut add = |json| {
-        let [value] = fields_of(json, &["identifierValue"]);
+    let (mut person, mut parent, mut other) = (Person::default(), None, None);
+    let mut add = |json, is_contact: bool| {
+        let [key, value] = fields_of(json, &["identifierKey", "identifierValue"]);
         let Some(value) = string(value) else { return };
+        let is_number = text(key).is_none_or(|key| key.eq_ignore_ascii_case(PHONE_KEY));
         let place = match IdForm::of(&value) {
-            IdForm::Bsuid | IdForm::ParentBsuid => &mut person.user_id,
-            IdForm::Phone if phone::digits(&value).is_some() => &mut person.phone,
-            IdForm::Phone => &mut other,
+            IdForm::Bsuid => &mut person.user_id,
+            IdForm::ParentBsuid => &mut parent,
+            IdForm::Phone if is_number && phone::digits(&value).is_some() => &mut person.phone,
+            IdForm::Phone if is_contact => &mut other,
+            IdForm::Phone => return,
         };
         place.get_or_insert_with(|| value.trim_start_matches('+').to_owned());
     };
-    add(contact);
+    add(contact, true);
     let [identifiers] = fields_of(contact, &["identifiers"]);
     if let Some(identifiers) = identifiers {
-        for_each(identifiers, |identifier| add(Some(identifier)));
+        for_each(identifiers, |identifier| add(Some(identifier), false));
     }
+    person.user_id = person.user_id.or(parent);
     if person.phone.is_none() && person.user_id.is_none() {
         person.phone = other;
     }

@@ -111,11 +111,14 @@ pub(crate) fn with_files(
     from: &Person,
     files: impl Iterator<Item = File>,
 ) -> Vec<Value> {
+    // Of one moment, where that is told.
+    let moment = first.get("timestamp").cloned();
     let mut messages = vec![first.into()];
     for (at, (kind, file)) in (1..).zip(files) {
         let mut more = Map::new();
         put(&mut more, "id", id.map(|id| format!("{id}.{at}")).as_deref());
         from.wrote(&mut more);
+        more.extend(moment.clone().map(|moment| ("timestamp".to_owned(), moment)));
         put(&mut more, "type", Some(kind));
         more.insert(kind.to_owned(), file.into());
         messages.push(more.into());

@@ -9,7 +9,7 @@ use super::{BackOff, Concern, Do, Row, Scope, Until};
 pub const BIRD: &[Row] = &[
     // Statuses of answers: who we are, what we pay, and what we may do.
     row(401, "the access key cannot be used", Concern::Token, stop(Scope::Number, Until::NewToken)).alert(),
-    row(402, "the account cannot pay", Concern::Payment, stop(Scope::Account, Until::Person)).alert(),
+    row(402, "the account cannot pay", Concern::Payment, stop(Scope::Number, Until::Person)).alert(),
     row(403, "the access key may not do this", Concern::Permission, stop(Scope::Number, Until::Person)).alert(),
     // Of failed messages.
     row(11_001, "the channel does not take this", Concern::Content, Do::Terminal),

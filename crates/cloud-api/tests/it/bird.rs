@@ -177,6 +177,14 @@ fn who_shows_no_number_is_known_by_their_id() {
     let identifiers = json!([{"identifierValue": "US.123"}, {"identifierValue": "ann"}]);
     let both = json!({"identifierValue": "+15550100001", "identifiers": identifiers});
     assert_eq!(by(both), (number, id));
+    // Digits of another system are nobody's number, and a person's own id goes before their company's.
+    let crm = json!([{"identifierKey": "externalId", "identifierValue": "4711004711"}]);
+    assert_eq!(by(json!({"identifierValue": "US.123", "identifiers": crm})), (None, Some("US.123".to_owned())));
+    let parent = json!([{"identifierValue": "US.123"}]);
+    let parent = json!({"identifierValue": "US.ENT.9", "identifiers": parent});
+    assert_eq!(by(parent), (None, Some("US.123".to_owned())));
+    let named = json!({"identifierKey": "phonenumber", "identifierValue": "+15550100001"});
+    assert_eq!(by(named), (Some("15550100001".to_owned()), None));
     assert_eq!(by(json!({"identifierValue": "ann"})), (Some("ann".to_owned()), None), "somebody all the same");
     assert_eq!(by(json!({})), (None, None), "and a message of nobody is one, too");
 }
@@ -222,6 +230,9 @@ fn a_failure_has_a_code_and_its_reason() {
     assert_eq!(failed(json!({"code": 15_005, "source": {"name": "sms-messagebird", "code": "1"}})), 15_005);
     assert_eq!(failed(json!({"code": 14_999})), 14_999, "unknown, and kept");
     assert_eq!(failed(json!({"source": {"code": "4"}})), NO_CODE, "none of WhatsApp's of messages");
+    for code in [0, 4, 190, 368, 401] {
+        assert_eq!(failed(json!({"code": code})), NO_CODE, "{code} is one of Meta's, which would stop a number");
+    }
     assert_eq!(failed(json!(null)), NO_CODE);
 }
 

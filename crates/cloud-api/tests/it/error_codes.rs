@@ -304,7 +304,7 @@ const BIRD_LINES: &[Line<'_>] = {
     use Tell::{Alert, AlertIfMany, Nobody};
     &[
         (&[401..=401], pause(Scope::Number, Until::NewToken), Alert, None),
-        (&[402..=402], pause(Scope::Account, Until::Person), Alert, None),
+        (&[402..=402], pause(Scope::Number, Until::Person), Alert, None),
         (&[403..=403], pause(Scope::Number, Until::Person), Alert, None),
         (&[15_001..=15_001, 15_005..=15_005], Terminal, AlertIfMany, None),
         (&[11_001..=11_002, 12_002..=12_003], Terminal, Nobody, None),
