@@ -14,7 +14,7 @@ use crate::outbound::{NUMBER_ID, Outbound};
 pub(crate) const CUSTOMER: &str = "+4915100000001";
 /// Of WhatsApp's stand-in, which lists its templates.
 pub(crate) const WABA: &str = "102290129340398";
-const WITHIN: Duration = Duration::from_secs(60);
+pub(crate) const WITHIN: Duration = Duration::from_secs(60);
 
 /// A program that has not started.
 pub(crate) struct Elsewhere {
@@ -55,6 +55,27 @@ impl Elsewhere {
         let words = [&["send"], what, &["--to", CUSTOMER, "--number", self.number, "--id", id, "--json"]].concat();
         let output = self.outbound.run(&words)?;
         Ok(output.status.success())
+    }
+
+    /// [`CUSTOMER`], who agrees to it, reads the template `offer` with the value Ann.
+    pub(crate) async fn gets_an_offer(&self, id: &str) -> anyhow::Result<()> {
+        let proof =
+            ["--category", "utility", "--wording", "Tell me of my orders", "--source", "checkout", "--collector", "A"];
+        let granted = self.outbound.run(&[&["consent", "grant", CUSTOMER], &proof[..]].concat())?;
+        ensure!(granted.status.success(), "{granted:?}");
+        let listed = async || {
+            let templates = self.outbound.json(&["templates", "list"]).ok()?;
+            templates.to_string().contains("APPROVED").then_some(())
+        };
+        eventually("Meta's list is read", WITHIN, listed).await;
+        let offer = ["--template", "offer", "--language", "en", "--value", "Ann", "--event", "orders/1"];
+        ensure!(self.send(&offer, id)?, "it is kept");
+        let is_over = |message: &Value| {
+            ["READ", "REFUSED", "FAILED"].iter().any(|end| message["state"] == format!("MESSAGE_STATE_{end}"))
+        };
+        let message = self.until_message(&format!("{id} has come to an end"), id, is_over).await;
+        ensure!(message["state"] == "MESSAGE_STATE_READ", "{message}");
+        Ok(())
     }
 
     pub(crate) async fn until(&self, id: &str, state: &str) -> Value {

@@ -142,25 +142,7 @@ async fn a_template_goes_as_twilios_content() -> anyhow::Result<()> {
     let scene = Scene::new().await?;
     let _waypost = scene.outbound.start(&[]).await?;
     scene.written().await?;
-    let proof =
-        ["--category", "utility", "--wording", "Tell me of my orders", "--source", "checkout", "--collector", "A"];
-    let granted = scene.outbound.run(&[&["consent", "grant", CUSTOMER], &proof[..]].concat())?;
-    ensure!(granted.status.success(), "{granted:?}");
-    let listed = async || {
-        let templates = scene.outbound.json(&["templates", "list"]).ok()?;
-        templates.to_string().contains("APPROVED").then_some(())
-    };
-    eventually("Meta's list is read", WITHIN, listed).await;
-    let offer = ["--template", "offer", "--language", "en", "--value", "Ann", "--event", "orders/1"];
-    ensure!(scene.send(&offer, "one")?, "it is kept");
-    let ended = async || {
-        let message = scene.outbound.json(&["messages", "show", "one"]).ok()?;
-        let is_over =
-            ["READ", "REFUSED", "FAILED"].iter().any(|word| message["state"] == format!("MESSAGE_STATE_{word}"));
-        is_over.then_some(message)
-    };
-    let message = eventually("it has come to an end", WITHIN, ended).await;
-    ensure!(message["state"] == "MESSAGE_STATE_READ", "{message}");
+    scene.gets_an_offer("one").await?;
     let taken = scene.twilio.taken();
     let [form] = &taken[..] else { anyhow::bail!("one message, not {}", taken.len()) };
     ensure!(form.get("ContentSid").is_some_and(|sid| sid == "HX1"), "{form:?}");
