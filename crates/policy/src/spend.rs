@@ -13,8 +13,10 @@ use waypost_domain::{Category, Timestamp};
 
 /// Of one unit of a currency.
 const MICROS: u64 = 1_000_000;
-/// No price and no budget is larger: sums of a billion of them still fit.
+/// No amount is larger.
 const UNITS_MAX: u64 = 1_000_000_000;
+/// No message costs more, so that sums of nine million of them fit.
+pub(crate) const PRICE_MAX: Amount = Amount(1_000_000 * MICROS);
 const DECIMALS_MAX: usize = 6;
 /// Amounts are shown with at least so many.
 const DECIMALS_SHOWN: usize = 2;
@@ -154,8 +156,19 @@ pub struct SpendData {
     pub prices: BTreeMap<Date, PriceList>,
 }
 
-/// By Meta's word for the category: `marketing`, `utility`, `authentication`, `authentication_international` …
+/// By Meta's word for the category: one of [`CATEGORIES`].
 pub type Prices = BTreeMap<String, Amount>;
+
+/// Meta's words for what it charges for (<https://developers.facebook.com/docs/whatsapp/pricing>).
+pub const CATEGORIES: [&str; 7] = [
+    "marketing",
+    "utility",
+    "authentication",
+    "authentication-international",
+    "service",
+    "marketing_lite",
+    "referral_conversion",
+];
 
 /// What one message costs.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

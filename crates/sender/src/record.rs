@@ -15,7 +15,9 @@ use waypost_domain::{AliasSet, PhoneNumberId, Status, StatusState, Timestamp, Wa
 use waypost_live::{Numbers, SendingLive};
 use waypost_proto::event::InvalidField;
 use waypost_proto::{EVENT_KIND, EventError, bundled_events, decode_event, v1};
-use waypost_store::{Answered, BarScope, ChangeRow, ChangeScope, FailedSend, RecordTx, SendBar, StatusRow, Store};
+use waypost_store::{
+    Answered, BarScope, ChangeRow, ChangeScope, FailedSend, FoldedStatuses, RecordTx, SendBar, StatusRow, Store,
+};
 use waypost_worker::{Bundle, ClaimedBatch, HandleError, Handler};
 
 use crate::hooks;
@@ -76,9 +78,12 @@ impl RecordHandler {
         let now = self.store.now().await?;
         let mut tx = self.store.begin_record(&batch.claim.fence(oldest_at)).await?;
         let mut is_news = !changes.is_empty();
+        let mut priced = Vec::new();
         if !statuses.is_empty() {
             tx.record_statuses(&statuses).await?;
-            is_news |= self.take_in(&mut tx, &read, now).await?;
+            let folded = self.take_in(&mut tx, &read, now).await?;
+            is_news |= !folded.failed.is_empty();
+            priced = folded.priced;
         }
         if !answers.is_empty() {
             tx.record_answers(&answers).await?;
@@ -87,6 +92,7 @@ impl RecordHandler {
             tx.keep_changes(&changes).await?;
             self.take_in_changes(&mut tx, &changes, now).await?;
         }
+        is_news |= spend::count(&mut tx, &self.sending.current().policy, &priced, now).await?;
         tx.commit().await?;
         if is_news && let Err(error) = self.sending.refresh().await {
             // It is looked at every second besides.
@@ -109,15 +115,18 @@ impl RecordHandler {
         Ok(())
     }
 
-    /// What the statuses say of our sends, with what follows from a failure and from a price in the same transaction. Whether it
-    /// changes what sending goes by.
-    async fn take_in(&self, tx: &mut RecordTx, statuses: &[Status], now: Timestamp) -> Result<bool, HandleError> {
+    /// What the statuses say of our sends, with what follows from a failure in the same transaction.
+    async fn take_in(
+        &self,
+        tx: &mut RecordTx,
+        statuses: &[Status],
+        now: Timestamp,
+    ) -> Result<FoldedStatuses, HandleError> {
         let folded = tx.fold_statuses(statuses, now).await?;
         for failed in &folded.failed {
             self.follow(tx, failed, now).await?;
         }
-        let is_stopped = spend::count(tx, &self.sending.current().policy, &folded.priced, now).await?;
-        Ok(is_stopped || !folded.failed.is_empty())
+        Ok(folded)
     }
 
     async fn follow(&self, tx: &mut RecordTx, failed: &FailedSend, now: Timestamp) -> Result<(), HandleError> {

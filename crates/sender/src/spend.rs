@@ -1,5 +1,5 @@
-//! What messages cost: each is counted once, when Meta tells its price, by the price list of that day; and what follows when the
-//! month's budget is nearly spent, or is. All of it is in the transaction that takes the status in.
+//! What messages cost: each is counted once, when it has arrived and Meta has told its price, by the price list of that day; and what
+//! follows when the month's budget is nearly spent, or is. All of it is in the transaction that takes the status in.
 
 use std::collections::BTreeMap;
 
@@ -11,6 +11,8 @@ use waypost_store::{BarOrigin, BarScope, BarWhat, MonthSpend, PricedSend, Record
 use crate::metrics;
 use crate::outcome::Alert;
 
+/// WhatsApp delivers a message within 30 days or never; clocks differ.
+const ON_ITS_WAY_MS: i64 = 32 * 24 * 60 * 60 * 1000;
 /// What Meta charges for where it tells no category.
 const NO_CATEGORY: &str = "";
 
@@ -29,9 +31,17 @@ pub(crate) async fn count(
     tx.add_spend(&rows).await?;
     let Some(data) = data else { return Ok(false) };
     let month = Month::of(day_of(now));
-    let micros = rows.iter().map(|row| row.micros).sum();
-    let spent = tx.add_to_month(&month.to_string(), &data.currency, micros).await?;
-    let Some(budget) = &data.budget else { return Ok(false) };
+    let mut sums: BTreeMap<Month, u64> = BTreeMap::new();
+    for row in &rows {
+        *sums.entry(Month::of(row.day)).or_default() += row.micros;
+    }
+    let mut spent = None;
+    for (of, micros) in sums {
+        let sum = tx.add_to_month(&of.to_string(), &data.currency, micros).await?;
+        spent = Some(sum).filter(|_| of == month).or(spent);
+    }
+    // What is told late of a month that is over stops nothing of this one.
+    let (Some(budget), Some(spent)) = (&data.budget, spent) else { return Ok(false) };
     let acted = follow(budget, spent);
     if acted == spent {
         return Ok(false);
@@ -84,14 +94,16 @@ async fn alert(tx: &mut RecordTx, alert: Alert, why: &str, now: Timestamp) -> Re
     Ok(())
 }
 
-/// A row for each number, category and country.
+/// A row for each day, number, category and country.
 fn rows(data: Option<&SpendData>, priced: &[PricedSend], now: Timestamp) -> Vec<SpendRow> {
-    let day = day_of(now);
     let mut rows: BTreeMap<_, SpendRow> = BTreeMap::new();
     for send in priced {
         let category = send.price.category.clone().unwrap_or_else(|| NO_CATEGORY.to_owned());
         let country = country_of(&send.recipient).unwrap_or_default().to_owned();
-        let row = rows.entry((send.number.clone(), category.clone(), country.clone())).or_insert_with(|| SpendRow {
+        // Nobody's clock says more than that: a message is not on its way for longer.
+        let day = day_of(send.at.clamp(now.plus_millis(-ON_ITS_WAY_MS), now));
+        let key = (day, send.number.clone(), category.clone(), country.clone());
+        let row = rows.entry(key).or_insert_with(|| SpendRow {
             day,
             number: send.number.clone(),
             category,

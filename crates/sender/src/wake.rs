@@ -81,24 +81,27 @@ pub(crate) async fn watch(
     shutdown.run_until_cancelled(looking).await;
 }
 
-/// The rules that put off for as long as the data of the rules says.
-const BY_DATA: [&str; 3] = [Rule::QuietHours.name(), Rule::FrequencyCap.name(), BY_LIMIT];
-const BY_LIMIT: &str = Rule::MessagingLimit.name();
-
 /// What was put off goes on when it may go before its time.
 async fn pull_forward(store: &Store, before: &Sending, sending: &Sending, now: Timestamp) -> Result<(), StoreError> {
     pull_lifted(store, before, sending, now).await?;
-    let rules: &[&'static str] = if before.policy.version != sending.policy.version {
-        &BY_DATA
-    } else if is_raised(before, sending) {
-        &[BY_LIMIT]
-    } else {
+    let rules = relaxed(before, sending);
+    if rules.is_empty() {
         return Ok(());
-    };
+    }
     let names: Vec<NumberName> = sending.numbers.keys().cloned().collect();
-    let total = pull(store, &names, PutOff::By(rules), now).await?;
+    let total = pull(store, &names, PutOff::By(&rules), now).await?;
     info!(?rules, sends = total, "what puts off has changed");
     Ok(())
+}
+
+/// The rules that may put off for a shorter time than before. Only those: looking for what they put off reads all that waits.
+fn relaxed(before: &Sending, sending: &Sending) -> Vec<&'static str> {
+    let changed = [
+        (before.policy.quiet_hours != sending.policy.quiet_hours, Rule::QuietHours),
+        (before.policy.frequency != sending.policy.frequency, Rule::FrequencyCap),
+        (is_raised(before, sending), Rule::MessagingLimit),
+    ];
+    changed.into_iter().filter(|(is_changed, _)| *is_changed).map(|(_, rule)| rule.name()).collect()
 }
 
 /// Whether more customers may be written to than before.

@@ -4,7 +4,7 @@ use waypost_domain::calendar::TimeOfDay;
 use waypost_domain::{Category, country, language};
 
 use super::{Cap, DataError, PolicyData, Quiet};
-use crate::spend::{Amount, SpendData};
+use crate::spend::{Amount, CATEGORIES, PRICE_MAX, Prices, SpendData};
 
 /// Meta's own bounds for how long a code is tried to be delivered, in seconds ("Time-to-live").
 const CODE_TTL_S: std::ops::RangeInclusive<u32> = 30..=900;
@@ -127,6 +127,20 @@ impl Checker {
         }
     }
 
+    fn prices(&mut self, prices: &Prices, field: &str) {
+        for (category, price) in prices {
+            if !CATEGORIES.contains(&category.as_str()) {
+                self.error(
+                    format!("{field}.{category}"),
+                    format!("is no category of Meta's: {}", CATEGORIES.join(", ")),
+                );
+            }
+            if *price > PRICE_MAX {
+                self.error(format!("{field}.{category}"), format!("must be at most {PRICE_MAX}"));
+            }
+        }
+    }
+
     fn spend(&mut self, spend: &SpendData) {
         if spend.currency.len() != 3 || !spend.currency.bytes().all(|byte| byte.is_ascii_uppercase()) {
             self.error("spend.currency", format!("{:?} is no currency of ISO 4217, such as EUR", spend.currency));
@@ -135,6 +149,10 @@ impl Checker {
             let field = format!("spend.prices.{day}");
             if list.other.is_empty() && list.countries.is_empty() {
                 self.error(&field, "holds no price");
+            }
+            self.prices(&list.other, &format!("{field}.other"));
+            for (code, prices) in &list.countries {
+                self.prices(prices, &format!("{field}.countries.{code}"));
             }
             for code in list.countries.keys().filter(|code| !country::is_code(code)) {
                 self.error(

@@ -5514,7 +5514,7 @@ pub struct SpendItem {
     /// `numbers/{number}`.
     #[prost(string, tag = "1")]
     pub number: ::prost::alloc::string::String,
-    /// Meta's word, e.g. `marketing`, `utility`, `authentication_international`, `service`.
+    /// Meta's word, e.g. `marketing`, `utility`, `authentication-international`, `service`.
     #[prost(string, tag = "2")]
     pub category: ::prost::alloc::string::String,
     /// ISO 3166 alpha-2, by the customer's number; empty where it is not known.

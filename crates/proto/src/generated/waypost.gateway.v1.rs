@@ -328,7 +328,8 @@ pub enum MessageState {
     /// Is being given to Meta.
     Attempting = 2,
     /// Was given to Meta, which did not answer: it may have been accepted. A status settles it. Without one, an answer that is no
-    /// template goes once more after a while (`maybe_duplicate`); nothing else is sent again by itself.
+    /// template goes once more after a while (`maybe_duplicate`), but for numbers at Bird, which may be silent about what it has; nothing
+    /// else is sent again by itself.
     Uncertain = 3,
     /// Of no use any more before it could go, or by when it could.
     Expired = 4,

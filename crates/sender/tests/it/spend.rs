@@ -3,14 +3,14 @@
 use waypost_bus::{Address, Layout};
 use waypost_domain::send::SendState;
 use waypost_domain::template::TemplateStatus;
-use waypost_domain::{Category, PartitionCount, PartitionId};
+use waypost_domain::{Category, PartitionCount, PartitionId, Timestamp};
 use waypost_policy::PolicyData;
 use waypost_policy::spend::{Month, day_of};
 use waypost_proto::v1;
 use waypost_store::{BarOrigin, BarScope, BarWhat};
 
 use crate::kept::{event, take_in};
-use crate::rig::Rig;
+use crate::rig::{Rig, WABA};
 
 /// Marketing costs 30 to Germany and 1 elsewhere.
 const SPEND: &str = r#"
@@ -35,15 +35,21 @@ async fn with_budget(rig: &Rig) {
     rig.policy(text).await;
 }
 
-/// Meta has delivered it, and says what it charges.
-fn delivered(id: &str, state: &str, kind: &str) -> (Address, v1::Event) {
+/// Meta has delivered it at this time, and says what it charges.
+fn delivered(id: &str, state: &str, kind: &str, at: Timestamp) -> (Address, v1::Event) {
+    let at = at.as_millis() / 1000;
     let json = format!(
-        r#"{{"id":"wamid.wp1/{id}/1","status":"{state}","timestamp":"1750000000","recipient_id":"4930901820",
+        r#"{{"id":"wamid.wp1/{id}/1","status":"{state}","timestamp":"{at}","recipient_id":"4930901820",
         "biz_opaque_callback_data":"wp1/{id}/1",
         "pricing":{{"billable":true,"pricing_model":"PMP","category":"marketing","type":"{kind}"}}}}"#
     );
     let layout = Layout::new(PartitionCount::new(1).unwrap());
-    (layout.statuses(PartitionId(0)), event(v1::EventKind::Status, &format!("{id}/{state}"), "messages", &json))
+    let event = v1::Event {
+        waba_id: WABA.to_owned(),
+        display_phone_number: "+49 30 111".to_owned(),
+        ..event(v1::EventKind::Status, &format!("{id}/{state}"), "messages", &json)
+    };
+    (layout.statuses(PartitionId(0)), event)
 }
 
 #[tokio::test]
@@ -54,6 +60,7 @@ async fn a_spent_budget_stops_what_it_says_until_the_next_month() {
     rig.agrees(ann).await;
     rig.template("winter", Category::Marketing, TemplateStatus::Approved).await;
     rig.start("a");
+    let now = rig.now().await;
     let queues = || ["wa.st.p00".to_owned(), "wa.account".to_owned()];
     let kinds = async || {
         let alerts = rig.store.open_alerts().await.unwrap();
@@ -61,17 +68,28 @@ async fn a_spent_budget_stops_what_it_says_until_the_next_month() {
         kinds.sort();
         kinds
     };
-    for id in ["free", "one", "two"] {
+    for id in ["old", "free", "one", "two"] {
         rig.ask([rig.offer(id, ann, "winter").await]).await;
         rig.until(id, SendState::Accepted).await;
     }
-    take_in(&rig, vec![delivered("free", "delivered", "free_entry_point")], queues()).await;
+    // It may never arrive; and what is told late of a month that is over is that month's.
+    let last_month = Month::of(day_of(now)).begins_at().plus_millis(-1000);
+    let sent = delivered("one", "sent", "regular", now);
+    take_in(&rig, vec![sent, delivered("free", "delivered", "free_entry_point", now)], queues()).await;
+    take_in(&rig, vec![delivered("old", "delivered", "regular", last_month)], queues()).await;
     assert_eq!(kinds().await, [""; 0]);
+    let before = Month::of(day_of(last_month));
+    assert_eq!(rig.store.month_spend(&before.to_string(), "EUR").await.unwrap().micros, 30_000_000);
     // Meta tells the price with every status.
-    take_in(&rig, vec![delivered("one", "delivered", "regular"), delivered("one", "read", "regular")], queues()).await;
+    take_in(
+        &rig,
+        vec![delivered("one", "delivered", "regular", now), delivered("one", "read", "regular", now)],
+        queues(),
+    )
+    .await;
     assert_eq!(kinds().await, ["budget_warning"], "30 of 60");
     assert_eq!(rig.store.send_bars().await.unwrap(), []);
-    take_in(&rig, vec![delivered("two", "delivered", "regular")], queues()).await;
+    take_in(&rig, vec![delivered("two", "delivered", "regular", now)], queues()).await;
     assert_eq!(kinds().await, ["budget_spent", "budget_warning"]);
     let month = Month::of(day_of(rig.now().await));
     let bars = rig.store.send_bars().await.unwrap();
@@ -86,7 +104,9 @@ async fn a_spent_budget_stops_what_it_says_until_the_next_month() {
     assert_eq!((row.country.as_str(), row.billed, row.free, row.unpriced), ("DE", 2, 1, 0));
 
     rig.refresh().await;
-    rig.ask([rig.offer("three", ann, "winter").await, rig.text("answer", ann).await]).await;
+    // What is of no use any more by then ends at once.
+    rig.ask_until([rig.offer("three", ann, "winter").await], 40 * 24 * 60 * 60 * 1000).await;
+    rig.ask([rig.text("answer", ann).await]).await;
     rig.until_row("three", |row| row.verdict.is_some()).await;
     assert_eq!(
         (rig.rule("three").await.as_str(), rig.row("three").await.state()),
@@ -95,7 +115,7 @@ async fn a_spent_budget_stops_what_it_says_until_the_next_month() {
     // Whoever lifts it has decided so: the same budget does not stop it again.
     rig.lift(bar).await;
     rig.until("three", SendState::Accepted).await;
-    take_in(&rig, vec![delivered("three", "delivered", "regular")], queues()).await;
+    take_in(&rig, vec![delivered("three", "delivered", "regular", now)], queues()).await;
     assert_eq!(rig.store.send_bars().await.unwrap(), []);
     rig.until("answer", SendState::Accepted).await;
     rig.stop().await;

@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use waypost_domain::calendar::Date;
-use waypost_domain::{AliasSet, NumberName};
+use waypost_domain::{AliasSet, NumberName, Timestamp};
 
 use super::row::SendPrice;
 use crate::changes::RecordTx;
@@ -11,13 +11,15 @@ use crate::core::{Columns, Sql, Statement, Table, params};
 use crate::records::key;
 use crate::{Result, Store};
 
-/// A send of which Meta told the price now.
+/// A message that arrived and has a price: told of once, when both are known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PricedSend {
     pub number: NumberName,
     /// As the status names them.
     pub recipient: AliasSet,
     pub price: SendPrice,
+    /// When it arrived.
+    pub at: Timestamp,
 }
 
 /// What was sent on a day, for one price.
@@ -136,12 +138,13 @@ fn month(row: &Columns<'_>) -> Result<MonthSpend> {
 }
 
 impl RecordTx {
-    /// Counts them: rows of one day and one currency, each key once, by their keys' order.
+    /// Counts them: each key once, by their keys' order.
     pub async fn add_spend(&mut self, rows: &[SpendRow]) -> Result<()> {
         self.fenced.tx.run(rows.iter().map(adding).collect()).await.map(drop)
     }
 
-    /// Adds to a month's sum, and gives it as it is then, while nobody else adds to it: the last lock that is taken.
+    /// Adds to a month's sum, and gives it as it is then, while nobody else adds to it: the last lock that is taken, of several
+    /// months in their order.
     pub async fn add_to_month(&mut self, month_name: &str, currency: &str, micros: u64) -> Result<MonthSpend> {
         let rows = self.fenced.tx.query(&ADD_TO_MONTH, params![month_name, currency, int(micros)]).await?;
         rows.first().map_or_else(|| Ok(MonthSpend::default()), |row| month(&row.of("spend_month")))

@@ -21,7 +21,7 @@ use crate::records::key;
 pub struct FoldedStatuses {
     /// Sends that failed now.
     pub failed: Vec<FailedSend>,
-    /// Sends of which the price was told now.
+    /// Sends that cost something, or nothing, as is known now.
     pub priced: Vec<PricedSend>,
     /// Statuses of messages that we did not send.
     pub foreign: u64,
@@ -94,10 +94,11 @@ impl RecordTx {
                 folded.foreign += 1;
                 continue;
             };
+            let was_priced = one.priced().is_some();
             one.take_status(status, now);
-            if let Some(price) = one.take_price(status) {
+            if let Some((price, at)) = one.priced().filter(|_| !was_priced) {
                 let (number, recipient) = (one.row.request.number.clone(), status.recipient.clone());
-                folded.priced.push(PricedSend { number, recipient, price });
+                folded.priced.push(PricedSend { number, recipient, price: price.clone(), at });
             }
         }
         let failed = |one: &Changed| one.row.state() == SendState::Failed && one.before != SendState::Failed;
@@ -142,13 +143,16 @@ impl Changed {
         if let Some(told) = Told::of_status(status, now) {
             self.tell(&told, now);
         }
+        if let Some(pricing) = status.pricing.as_ref().filter(|_| self.row.price.is_none()) {
+            self.row.price = Some(price(pricing));
+        }
     }
 
-    /// Its price, where this is the first time that it is told.
-    fn take_price(&mut self, status: &Status) -> Option<SendPrice> {
-        let pricing = status.pricing.as_ref().filter(|_| self.row.price.is_none())?;
-        self.row.price = Some(price(pricing));
-        self.row.price.clone()
+    /// Its price, and when it arrived: what never does is not charged for.
+    fn priced(&self) -> Option<(&SendPrice, Timestamp)> {
+        let progress = &self.row.progress;
+        let at = progress.delivered_at.or(progress.read_at).or(progress.played_at)?;
+        Some((self.row.price.as_ref()?, at))
     }
 }
 
