@@ -130,7 +130,9 @@ async fn a_copy_of_a_file_is_wanted_with_its_message() {
     for copies_files in [false, true] {
         let rig = Rig::new(RouterConfig { copies_files, ..RouterConfig::default() }).await;
         let standby = v1::Event { kind: v1::EventKind::StandbyMessage.into(), ..image("a", "41") };
-        rig.route_each([standby, image("b", "42"), says("c", 1, "without")]).await;
+        let echo = does("d", 2, &json!({ "type": "image", "to": ANA, "image": { "id": "43" } }));
+        let echo = v1::Event { kind: v1::EventKind::Echo.into(), ..echo };
+        rig.route_each([standby, image("b", "42"), says("c", 1, "without"), echo]).await;
         let due = rig.store.due_files(Timestamp::from_millis(i64::MAX), 9).await.unwrap();
         let mut wanted: Vec<_> = due.into_iter().map(|due| (due.file.media_id, due.file.decision)).collect();
         wanted.sort();

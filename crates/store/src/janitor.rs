@@ -7,12 +7,11 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use uuid::Builder;
-use waypost_domain::PartitionId;
 use waypost_domain::window::WINDOW_MS;
+use waypost_domain::{PartitionId, Timestamp};
 
 use crate::core::{Param, Sql, params};
 use crate::lease::millis;
-use crate::media::{FORGET_OLD, FORGET_OLD_PARTS};
 use crate::transcript::{FORGET_SENT, FORGET_TRANSCRIPT};
 use crate::{Result, Store};
 
@@ -167,18 +166,12 @@ impl Store {
                 .sweep(&FORGET_TRANSCRIPT, params![before(retention.bodies.min(retention.conversations)), limit])
                 .await?,
             sent: self.sweep(&FORGET_SENT, params![before(retention.bodies), limit]).await?,
-            files: self.sweep_files(before(retention.media), limit).await?,
+            files: self.sweep_files(Timestamp::from_millis(before(retention.media)), limit).await?,
         })
     }
 
     async fn sweep(&self, sql: &'static Sql, params: Vec<Param<'_>>) -> Result<u64> {
         Ok(self.write(sql, params).await?.affected)
-    }
-
-    /// The same ones in both tables, since nobody else deletes them.
-    async fn sweep_files(&self, before: i64, limit: u32) -> Result<u64> {
-        self.sweep(&FORGET_OLD_PARTS, params![before, limit]).await?;
-        self.sweep(&FORGET_OLD, params![before, limit]).await
     }
 
     /// Ids begin with the time at which they were made: what is younger than `before` need not be looked at.

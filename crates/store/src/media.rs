@@ -3,7 +3,7 @@
 
 use std::sync::LazyLock;
 
-use waypost_domain::{DecisionId, PhoneNumberId, Timestamp};
+use waypost_domain::{ConversationId, DecisionId, PhoneNumberId, Timestamp};
 
 use crate::core::{Columns, Param, Sql, Statement, Table, params};
 use crate::records::{clean, key};
@@ -14,6 +14,7 @@ use crate::{Result, Store};
 pub struct WantedFile {
     /// Of the message that it came with.
     pub decision: DecisionId,
+    pub conversation: ConversationId,
     /// Ours, to which it was sent.
     pub number: PhoneNumberId,
     /// Meta's id.
@@ -43,6 +44,7 @@ static COPY: Table = Table {
         ("wanted_at", "BIGINT"),
         ("due_at", "BIGINT"),
         ("decision_id", "UUID"),
+        ("conversation_id", "UUID"),
         ("state", "TEXT"),
         ("number", "TEXT"),
         ("media_id", "TEXT"),
@@ -56,7 +58,7 @@ static PART: Table =
 static WANT: LazyLock<Sql> = LazyLock::new(|| COPY.insert("ON CONFLICT DO NOTHING"));
 
 static DUE: Sql = Sql::both(
-    "SELECT decision_id, number, media_id, wanted_at, tries FROM media_copy
+    "SELECT decision_id, conversation_id, number, media_id, wanted_at, tries FROM media_copy
     WHERE state = 'wanted' AND due_at <= $1
     ORDER BY due_at
     LIMIT $2",
@@ -81,32 +83,44 @@ static FAILED: Sql =
 static OF_MESSAGE: Sql =
     Sql::both("SELECT size_bytes, sha256 FROM media_copy WHERE decision_id = $1 AND state = 'kept'");
 
+static CONVERSATION: Sql = Sql::both("SELECT conversation_id FROM media_copy WHERE decision_id = $1");
+
 static ONE_PART: Sql = Sql::both("SELECT bytes FROM media_part WHERE decision_id = $1 AND part = $2");
 
-/// The parts go first: nobody finds those of a copy that is gone. What is still wanted is whoever fetches it's.
-pub(crate) static FORGET_OLD_PARTS: Sql = Sql::both(
-    "DELETE FROM media_part
-    WHERE decision_id IN (
-        SELECT decision_id FROM media_copy
-        WHERE state <> 'wanted' AND wanted_at < $1
-        ORDER BY wanted_at, decision_id
-        LIMIT $2)",
-);
-
-pub(crate) static FORGET_OLD: Sql = Sql::both(
+/// Who fetches gives up by itself what is wanted for a week; where nobody fetches, it is forgotten a day later.
+static FORGET_OLD: Sql = Sql::both(
     "DELETE FROM media_copy
     WHERE decision_id IN (
         SELECT decision_id FROM media_copy
-        WHERE state <> 'wanted' AND wanted_at < $1
-        ORDER BY wanted_at, decision_id
-        LIMIT $2)",
+        WHERE wanted_at < $1 AND (state <> 'wanted' OR wanted_at < $2)
+        ORDER BY wanted_at
+        LIMIT $3)
+    RETURNING decision_id",
 );
+
+static FORGET_PARTS_OF: Sql = Sql::each(
+    "DELETE FROM media_part WHERE decision_id IN (SELECT unhex(value) FROM json_each($1))",
+    "DELETE FROM media_part WHERE decision_id = ANY($1::UUID[])",
+);
+
+/// So many files are deleted at once: a hundred large ones would hold up whoever answers customers.
+const FORGOTTEN_AT_ONCE: u32 = 32;
+/// When nobody fetches any more what is still wanted.
+const WANTED_MS_MAX: i64 = 8 * 24 * 60 * 60 * 1000;
 
 /// What wants copies of `files`; `None` for none.
 pub(crate) fn wanting(files: &[WantedFile]) -> Option<Statement<'_>> {
     let row = |file: &WantedFile| -> Vec<Param<'_>> {
         let (number, media_id) = (key(file.number.as_str()), key(&file.media_id));
-        params![file.wanted_at, file.wanted_at, file.decision, "wanted", number.into_owned(), media_id.into_owned()]
+        params![
+            file.wanted_at,
+            file.wanted_at,
+            file.decision,
+            file.conversation,
+            "wanted",
+            number.into_owned(),
+            media_id.into_owned()
+        ]
     };
     let rows: Vec<_> = files.iter().map(row).collect();
     (!rows.is_empty()).then(|| Statement::rows(&WANT, rows))
@@ -115,6 +129,7 @@ pub(crate) fn wanting(files: &[WantedFile]) -> Option<Statement<'_>> {
 fn due(row: &Columns<'_>) -> Result<DueFile> {
     let file = WantedFile {
         decision: row.get("decision_id")?,
+        conversation: row.get("conversation_id")?,
         number: row.get("number")?,
         media_id: row.get("media_id")?,
         wanted_at: row.get("wanted_at")?,
@@ -123,6 +138,25 @@ fn due(row: &Columns<'_>) -> Result<DueFile> {
 }
 
 impl Store {
+    /// Forgets up to `limit` copies that were wanted before `before`, each with its bytes. How many.
+    pub(crate) async fn sweep_files(&self, before: Timestamp, limit: u32) -> Result<u64> {
+        let stale = self.now().await?.plus_millis(-WANTED_MS_MAX);
+        let mut forgotten = 0;
+        while forgotten < u64::from(limit) {
+            let mut tx = self.begin().await?;
+            let rows = tx.query(&FORGET_OLD, params![before, stale, FORGOTTEN_AT_ONCE.min(limit)]).await?;
+            let ids: Vec<DecisionId> =
+                rows.iter().map(|row| row.of(COPY.name).get("decision_id")).collect::<Result<_>>()?;
+            if ids.is_empty() {
+                break;
+            }
+            tx.execute(&FORGET_PARTS_OF, params![ids.iter().copied().collect::<Param<'_>>()]).await?;
+            tx.commit().await?;
+            forgotten += ids.len() as u64;
+        }
+        Ok(forgotten)
+    }
+
     /// Up to `limit` files that are to be fetched, the longest due first.
     pub async fn due_files(&self, now: Timestamp, limit: u32) -> Result<Vec<DueFile>> {
         let rows = self.read(&DUE, params![now, limit]).await?;
@@ -165,6 +199,12 @@ impl Store {
         let Some(row) = rows.first() else { return Ok(None) };
         let row = row.of(COPY.name);
         Ok(Some(KeptFile { size_bytes: row.get("size_bytes")?, sha256: row.get("sha256")? }))
+    }
+
+    /// The conversation of a message of which a copy was wanted: known for longer than its decision.
+    pub async fn conversation_of_file(&self, decision: DecisionId) -> Result<Option<ConversationId>> {
+        let rows = self.read(&CONVERSATION, params![decision]).await?;
+        rows.first().map(|row| row.of(COPY.name).get("conversation_id")).transpose()
     }
 
     /// Its bytes from this part on, counted from 0; `None` behind the last one.

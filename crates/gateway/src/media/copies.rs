@@ -69,8 +69,12 @@ impl Copies {
         let is_all = due.len() < usize::try_from(files_max).unwrap_or(usize::MAX);
         let fetch = |due: DueFile| async move { self.fetch(&due, now).await };
         let mut fetched = stream::iter(due).map(fetch).buffer_unordered(AT_ONCE);
+        let mut failed = None;
         while let Some(done) = fetched.next().await {
-            done?;
+            failed = failed.or(done.err());
+        }
+        if let Some(error) = failed {
+            return Err(error);
         }
         Ok(if is_all { Pass::NothingMore } else { Pass::MoreIsDue })
     }
@@ -83,9 +87,16 @@ impl Copies {
         let (error, is_over) = match fetched {
             Ok(Ok(file)) => {
                 let file = KeptFile { size_bytes: file.size_bytes, sha256: file.sha256 };
-                self.store.keep_file(decision, &parts.parts, &file).await?;
-                metrics::copy("kept");
-                return Ok(());
+                match self.store.keep_file(decision, &parts.parts, &file).await {
+                    Ok(is_kept) => {
+                        if is_kept {
+                            metrics::copy("kept");
+                        }
+                        return Ok(());
+                    }
+                    // One that the store does not take must not keep those behind it waiting.
+                    Err(error) => (format!("not stored: {error}"), false),
+                }
             }
             Ok(Err(DownloadError::Sink(_))) if is_too_large => ("larger than what is copied".to_owned(), true),
             Ok(Err(error)) => {
@@ -104,13 +115,15 @@ impl Copies {
     }
 }
 
-/// Whether it will never be there for us: WhatsApp has it no more, or nobody can ask for it.
+/// Whether it will never be there for us. What WhatsApp calls gone may be what this token may not have, which can be mended.
 const fn is_for_ever(error: &DownloadError) -> bool {
     match error {
+        DownloadError::TooLarge { .. } | DownloadError::Call(CallError::NotSent(NotSent::Request(_))) => true,
         DownloadError::Gone
-        | DownloadError::TooLarge { .. }
-        | DownloadError::Call(CallError::NotSent(NotSent::Request(_))) => true,
-        DownloadError::Call(_) | DownloadError::Address | DownloadError::Damaged(_) | DownloadError::Sink(_) => false,
+        | DownloadError::Call(_)
+        | DownloadError::Address
+        | DownloadError::Damaged(_)
+        | DownloadError::Sink(_) => false,
     }
 }
 

@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tokio_util::sync::PollSender;
 use tonic::Status;
-use waypost_domain::DecisionId;
+use waypost_domain::{ConversationId, DecisionId, NumberName};
 use waypost_graph_client::{DownloadError, Downloaded, Line, MediaStore, Sink};
 use waypost_grpc::error::{not_found, precondition};
 use waypost_grpc::{CallError, Caller, Result};
@@ -19,7 +19,7 @@ use waypost_proto::gateway_v1 as v1;
 use waypost_proto::reasons::MESSAGE_UNKNOWN;
 use waypost_proto::rpc::Messages;
 use waypost_proto::transcript::decode_transcript;
-use waypost_store::{KeptFile, Store};
+use waypost_store::{KeptFile, NumberRow, Store};
 
 use super::{Media, TRANSFER_TIME};
 use crate::confidential::Withheld;
@@ -42,10 +42,8 @@ impl Media {
     ) -> Result<Messages<v1::DownloadMediaResponse>> {
         let place = self.place()?;
         let number = number_of("number", &request.number)?;
-        let (row, event) = self.shared.inbound(caller, &number, &request.message_id).await?;
-        let unknown = || not_found("the message").because(MESSAGE_UNKNOWN);
-        let id = event.conversation.ok_or_else(unknown)?;
-        let entry = self.shared.store.transcript_of(id, event.decision_id).await?.ok_or_else(unknown)?;
+        let (row, decision, id) = self.message(caller, &number, &request.message_id).await?;
+        let entry = self.shared.store.transcript_of(id, decision).await?.ok_or_else(unknown)?;
         let conversation = self.shared.store.conversation(id).await?.ok_or_else(unknown)?;
         let resource = format!("conversations/{id}");
         if Withheld::from(caller, &self.shared).await?.has(entry.team.as_ref().or(conversation.team.as_ref())) {
@@ -55,8 +53,8 @@ impl Media {
         let Some(media) = content.media.filter(|media| !media.id.is_empty()) else {
             return Err(precondition("NO_MEDIA", resource, "there is no file with this message"));
         };
-        let source = match self.shared.store.kept_file(event.decision_id).await? {
-            Some(file) => Source::Copy(self.shared.store.clone(), event.decision_id, file),
+        let source = match self.shared.store.kept_file(decision).await? {
+            Some(file) => Source::Copy(self.shared.store.clone(), decision, file),
             None => Source::Platform {
                 media: self.shared.media.clone().ok_or_else(|| sending_off(&number))?,
                 line: Line::new(row.id.as_str()),
@@ -85,6 +83,31 @@ impl Media {
         });
         let first = stream::once(async { Ok(message(Part::File(file))) });
         Ok(first.chain(stream::unfold(Some(receiver), next)).boxed())
+    }
+}
+
+impl Media {
+    /// A message that belongs to a conversation; one with a copy of its file is known for longer than its decision.
+    async fn message(
+        &self,
+        caller: &Caller,
+        number: &NumberName,
+        wamid: &str,
+    ) -> Result<(NumberRow, DecisionId, ConversationId)> {
+        let refused = match self.shared.inbound(caller, number, wamid).await {
+            Ok((row, event)) => return Ok((row, event.decision_id, event.conversation.ok_or_else(unknown)?)),
+            Err(refused) => refused,
+        };
+        for row in self.shared.ids_of(number).await? {
+            let decision = DecisionId::of_event(&row.id, wamid);
+            let conversation = self.shared.store.conversation_of_file(decision).await?;
+            if let Some(id) = conversation
+                && self.shared.may_see(caller, conversation).await?
+            {
+                return Ok((row, decision, id));
+            }
+        }
+        Err(refused)
     }
 }
 
@@ -124,6 +147,10 @@ async fn copied(
     let is_whole = size_bytes == file.size_bytes;
     let whole = Downloaded { mime_type: None, size_bytes, sha256: file.sha256.clone() };
     Ok(if is_whole { Ok(whole) } else { Err(DownloadError::Damaged("size")) })
+}
+
+fn unknown() -> CallError {
+    not_found("the message").because(MESSAGE_UNKNOWN)
 }
 
 /// The next part; after all pieces there is an end or an error, whatever becomes of who sends them.

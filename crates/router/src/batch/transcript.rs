@@ -28,8 +28,11 @@ impl Work<'_> {
             Content::Message(message) | Content::Standby(message) | Content::Echo(message) => message,
             Content::Change(_) => return,
         };
-        if let Some(media) = message.media.as_ref().filter(|media| self.config.copies_files && !media.id.is_empty()) {
+        // An echo's is the business's own.
+        let is_wanted = self.config.copies_files && kind != TranscriptKind::Echo;
+        if let Some(media) = message.media.as_ref().filter(|media| is_wanted && !media.id.is_empty()) {
             self.files.push(WantedFile {
+                conversation: conversation.id,
                 decision: inbound.decision_id,
                 number: inbound.key.number.clone(),
                 media_id: media.id.clone(),

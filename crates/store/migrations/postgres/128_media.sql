@@ -6,6 +6,7 @@ CREATE TABLE media_copy (
     tries BIGINT NOT NULL DEFAULT 0,
     size_bytes BIGINT,
     decision_id UUID PRIMARY KEY,
+    conversation_id UUID NOT NULL,
     state TEXT COLLATE "C" NOT NULL,
     number TEXT COLLATE "C" NOT NULL,
     media_id TEXT COLLATE "C" NOT NULL,

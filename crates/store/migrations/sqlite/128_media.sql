@@ -5,6 +5,7 @@ CREATE TABLE media_copy (
     tries BIGINT NOT NULL DEFAULT 0,
     size_bytes BIGINT,
     decision_id BLOB PRIMARY KEY,
+    conversation_id BLOB NOT NULL,
     state TEXT NOT NULL,
     number TEXT NOT NULL,
     media_id TEXT NOT NULL,

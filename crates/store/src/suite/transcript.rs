@@ -161,13 +161,15 @@ pub async fn a_file_is_kept_for_its_own_time(store: &Store) -> Result<()> {
     let lease = owner(store).await?;
     let now = store.now().await?;
     let number = PhoneNumberId::new("1");
+    let talk = talk(store, &lease, "b:ann").await?;
     let file = |key: &str, days: i64| WantedFile {
+        conversation: talk.id,
         decision: DecisionId::of_event(&number, key),
         number: number.clone(),
         media_id: key.to_owned(),
         wanted_at: now.plus_millis(-days * DAY),
     };
-    let (old, young, lost, late) = (file("old", 21), file("young", 1), file("lost", 21), file("late", 21));
+    let (old, young, lost, late) = (file("old", 21), file("young", 1), file("lost", 21), file("late", 7));
     for _ in 0..2 {
         let batch = store.begin_batch(&lease.fence(0, None)).await?;
         let files = &[old.clone(), young.clone(), lost.clone(), late.clone()];
@@ -211,7 +213,17 @@ pub async fn a_file_is_kept_for_its_own_time(store: &Store) -> Result<()> {
     assert_eq!(store.janitor_pass(&retention, long, 100).await?.files, 2, "what was given up, too");
     assert_eq!((store.kept_file(old.decision).await?, parts(&old).await?), (None, (None, None, None)));
     assert_eq!(parts(&young).await?, whole);
+    let short = Retention { media: days(1), ..retention };
+    store.janitor_pass(&short, long, 100).await?;
     assert_eq!(due(now.plus_millis(1)).await?, wanted(&[("late", 1)]), "whoever fetches decides when it is too late");
+    assert_eq!(store.conversation_of_file(late.decision).await?, Some(talk.id));
+    store.script("UPDATE media_copy SET wanted_at = wanted_at - 2 * 86400000").await?;
+    store.janitor_pass(&short, long, 100).await?;
+    assert_eq!(
+        store.conversation_of_file(late.decision).await?,
+        None,
+        "where nobody fetches, it is not wanted for ever"
+    );
     Ok(())
 }
 

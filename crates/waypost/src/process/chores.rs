@@ -34,6 +34,9 @@ impl RetentionSection {
     pub(crate) fn check(&self, problems: &mut Problems) {
         let hint = "must be 8 or more: Meta sends again for 7 days";
         problems.require(self.inbox_days >= 8, "retention.inbox_days", hint);
+        let is_found = self.media_days <= self.bodies_days.min(self.conversations_days);
+        let hint = "must be at most retention.bodies_days and retention.conversations_days: by these a file is found";
+        problems.require(is_found, "retention.media_days", hint);
         problems.require(self.every_s > 0, "retention.every_s", "must be above 0");
     }
 
