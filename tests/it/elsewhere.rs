@@ -65,7 +65,7 @@ impl Elsewhere {
         ensure!(granted.status.success(), "{granted:?}");
         let listed = async || {
             let templates = self.outbound.json(&["templates", "list"]).ok()?;
-            templates.to_string().contains("APPROVED").then_some(())
+            templates.to_string().contains("approved").then_some(())
         };
         eventually("Meta's list is read", WITHIN, listed).await;
         let offer = ["--template", "offer", "--language", "en", "--value", "Ann", "--event", "orders/1"];

@@ -106,6 +106,7 @@ fn what_meta_told_is_known(scene: &mut Scene) -> anyhow::Result<()> {
     let limits = scene.json(&["limits", "show"])?;
     ensure!(limits["places"].as_u64().is_some_and(|places| places >= 250), "{limits}");
     scene.run_ok(&["limits", "bars"])?;
+    scene.run_ok(&["limits", "spend"])?;
     scene.attempt(&["limits", "lift", "number/support/templates/answer"])?;
     let alerts = scene.json(&["alerts", "list"])?;
     for alert in alerts.as_array().into_iter().flatten() {

@@ -7,8 +7,7 @@ use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use tracing::debug;
-use tracing::field;
+use tracing::{debug, field};
 use waypost_cloud_api::webhook::ContactChange;
 use waypost_domain::conversation::{Conversation, ConversationEvent, ConversationState};
 use waypost_domain::{
@@ -371,9 +370,7 @@ impl Work<'_> {
 
     async fn commit(self) -> Result<Decided, StoreError> {
         let mut conversations = self.ended;
-        for pair in &self.changed {
-            conversations.extend(self.conversations.get(pair).cloned());
-        }
+        conversations.extend(self.changed.iter().filter_map(|pair| self.conversations.get(pair).cloned()));
         fault::point(fault::ROUTER_IN_TRANSACTION);
         let (rows, releases, shown, changes) = (&self.rows, &self.releases, &self.shown, &self.changes);
         let (conversations, transcript, files) = (&conversations[..], &self.transcript[..], &self.files[..]);
