@@ -100,7 +100,11 @@ fn prices_and_budgets_that_mean_nothing_are_refused() {
     check("2026-10-01.other", "2026-13-01.other", "2026-13-01");
     check("0.1131", "0,1131", "is no amount");
     check("0.1131", "1000001", "spend.prices.2026-10-01.countries.DE.marketing: must be at most");
-    check("utility = \"0.0456\"", "utilty = \"0.0456\"", "spend.prices.2026-10-01.countries.DE.utilty: is no category");
+    check(
+        "utility = \"0.0456\"",
+        "usefulness = \"0.0456\"",
+        "spend.prices.2026-10-01.countries.DE.usefulness: is no category",
+    );
 }
 
 #[test]
