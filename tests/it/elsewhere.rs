@@ -82,7 +82,7 @@ impl Elsewhere {
         self.until_message(&format!("{id} is {state}"), id, |message| message["state"] == state).await
     }
 
-    pub(crate) async fn until_message(&self, what: &str, id: &str, is_so: impl Fn(&Value) -> bool) -> Value {
+    async fn until_message(&self, what: &str, id: &str, is_so: impl Fn(&Value) -> bool) -> Value {
         let is_there = async || self.outbound.json(&["messages", "show", id]).ok().filter(&is_so);
         eventually(what, WITHIN, is_there).await
     }

@@ -10,7 +10,7 @@ use anyhow::Context;
 use serde_json::{Map, Value, json};
 use waypost_cloud_api::bird::signature::{HEADER_NAME, TIME_HEADER_NAME, sign};
 
-use crate::desk::{Hook, Poster, Request, post, serve};
+use crate::desk::{Answer, Hook, Poster, Request, post, serve};
 use crate::webhook::http_client;
 
 /// What the workspace is.
@@ -153,7 +153,7 @@ impl BirdStandIn {
     }
 
     /// `None`: it is lost.
-    fn answer(&self, request: &Request) -> anyhow::Result<Option<(u16, Value)>> {
+    fn answer(&self, request: &Request) -> Answer {
         match self.judge(request) {
             Ok(message) => {
                 let (id, is_lost) = self.take(&message)?;

@@ -6,11 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::Context;
-use serde_json::{Value, json};
+use serde_json::json;
 use waypost_cloud_api::twilio::fields::{Fields, Form};
 use waypost_cloud_api::twilio::signature::{HEADER_NAME, sign};
 
-use crate::desk::{Hook, Poster, Request, serve};
+use crate::desk::{Answer, Hook, Poster, Request, serve};
 
 const BODY_CHARACTERS_MAX: usize = 1_600;
 
@@ -113,7 +113,7 @@ impl TwilioStandIn {
     }
 
     /// `None`: it is lost.
-    fn answer(&self, request: &Request) -> anyhow::Result<Option<(u16, Value)>> {
+    fn answer(&self, request: &Request) -> Answer {
         match self.judge(request) {
             Ok(form) => {
                 let (sid, is_lost) = self.take(form)?;

@@ -52,7 +52,7 @@ pub struct LimitLiftArgs {
 #[command(after_help = "Example:
   waypost limits spend --month 2026-11
 
-Messages are valued by the price lists in the policy data (`waypost policy show`), when Meta tells that they are charged for.
+Messages are valued when they have arrived, by the price list of that day in the policy data (`waypost policy show`).
 It is no invoice.")]
 pub struct LimitSpendArgs {
     /// The current one where it is not named; months are those of UTC

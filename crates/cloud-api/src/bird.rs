@@ -10,5 +10,7 @@ pub mod hook;
 pub mod message;
 pub mod signature;
 
+/// How Bird calls a phone number.
+const PHONE_KEY: &str = "phonenumber";
 /// Stands where Bird says that a message failed and gives no code: why it failed would be lost without one.
 pub const NO_CODE: i64 = -1;

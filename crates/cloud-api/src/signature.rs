@@ -8,6 +8,9 @@ use std::fmt;
 
 use ring::hmac;
 
+pub use crate::carrier::signature::InvalidSecrets;
+use crate::carrier::signature::SigningKeys;
+
 const PREFIX: &[u8] = b"sha256=";
 const DIGEST_BYTES: usize = 32;
 const HEADER_BYTES: usize = PREFIX.len() + 2 * DIGEST_BYTES;
@@ -43,46 +46,20 @@ pub enum SignatureError {
     Mismatch,
 }
 
-/// There must be a secret, and none may be empty: anybody can sign with an empty key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum InvalidSecrets {
-    #[error("no secret given")]
-    None,
-    #[error("a secret is empty")]
-    Empty,
-}
-
 /// The app secrets that are believed: several while a secret is rotated, or for several apps.
 #[derive(Clone)]
-pub struct AppSecrets {
-    keys: Vec<hmac::Key>,
-}
+pub struct AppSecrets(SigningKeys);
 
 impl AppSecrets {
     /// From the app secrets in use: during a rotation there are two.
     pub fn new<S: AsRef<str>>(secrets: impl IntoIterator<Item = S>) -> Result<Self, InvalidSecrets> {
-        Ok(Self { keys: keys(secrets, key)? })
+        SigningKeys::sha256(secrets).map(Self)
     }
-}
-
-/// Of all secrets, each made by `key`.
-pub(crate) fn keys<S: AsRef<str>>(
-    secrets: impl IntoIterator<Item = S>,
-    key: impl Fn(&str) -> hmac::Key,
-) -> Result<Vec<hmac::Key>, InvalidSecrets> {
-    let mut keys = Vec::new();
-    for secret in secrets {
-        if secret.as_ref().is_empty() {
-            return Err(InvalidSecrets::Empty);
-        }
-        keys.push(key(secret.as_ref()));
-    }
-    if keys.is_empty() { Err(InvalidSecrets::None) } else { Ok(keys) }
 }
 
 impl fmt::Debug for AppSecrets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "AppSecrets({} redacted)", self.keys.len())
+        write!(f, "AppSecrets({} redacted)", self.0.count())
     }
 }
 
@@ -102,17 +79,13 @@ pub fn verify(
     let tag = match provider {
         Provider::Meta | Provider::D360 => parse(value)?,
     };
-    let known = secrets.keys.iter().any(|key| hmac::verify(key, body, &tag).is_ok());
-    if known { Ok(()) } else { Err(SignatureError::Mismatch) }
+    if secrets.0.have_signed(body, &tag) { Ok(()) } else { Err(SignatureError::Mismatch) }
 }
 
 /// The header value that Meta would send with `body`.
 pub fn sign(secret: &str, body: &[u8]) -> String {
-    format!("sha256={}", hex::encode(hmac::sign(&key(secret), body)))
-}
-
-fn key(secret: &str) -> hmac::Key {
-    hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes())
+    let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
+    format!("sha256={}", hex::encode(hmac::sign(&key, body)))
 }
 
 fn parse(value: &[u8]) -> Result<[u8; DIGEST_BYTES], SignatureError> {

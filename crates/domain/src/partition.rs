@@ -15,6 +15,8 @@ pub struct PartitionCount(u16);
 
 impl PartitionCount {
     pub const DEFAULT: Self = Self(8);
+    /// Of work that one process does.
+    pub const ONE: Self = Self(1);
     pub const MAX: u16 = 99;
 
     pub const fn new(count: u16) -> Option<Self> {

@@ -10,11 +10,11 @@ use async_trait::async_trait;
 use reqwest::Method;
 use waypost_cloud_api::bird::answer;
 use waypost_cloud_api::bird::message::{Message, Template};
-use waypost_cloud_api::send::{FieldError, Problem};
+use waypost_cloud_api::send::FieldError;
 
 use crate::api::{Api, Call, Scheme, id};
 use crate::body::Payload;
-use crate::carrier::{hand_over, has_no_extras, no_receipt};
+use crate::carrier::{hand_over, has_no_extras, no_receipt, ours};
 use crate::config::{ConfigError, HttpConfig};
 use crate::fault::CallError;
 use crate::messenger::{Line, Messenger, Outgoing, Sent};
@@ -66,11 +66,7 @@ impl Bird {
 
     fn call(&self, from: &Line, outgoing: &Outgoing<'_>) -> Result<Call, FieldError> {
         has_no_extras(from, outgoing)?;
-        let channel = self.channels.get(&from.phone_number_id).ok_or_else(|| FieldError {
-            path: "phone_number_id".to_owned(),
-            problem: Problem::MustBe("one of bird.channels"),
-        })?;
-        let channel = id("channel", channel)?;
+        let channel = id("channel", ours(&self.channels, from, "one of bird.channels")?)?;
         let message = Message {
             to: to_wire::to(outgoing.address)?,
             content: to_wire::content(outgoing.message, &self.templates)?,

@@ -1,6 +1,8 @@
 //! What carriers with forms of their own have in common on the way out: how a message is handed over, and what none of
 //! them carries.
 
+use std::collections::BTreeMap;
+
 use waypost_cloud_api::carrier::SendOutcome;
 use waypost_cloud_api::send::{FieldError, Problem};
 
@@ -29,6 +31,17 @@ pub(crate) async fn hand_over(api: &Api, call: Result<Call, FieldError>, read: R
         SendOutcome::Unclear if answer.says_nothing() => Sent::Unknown(answer.unreadable()),
         SendOutcome::Unclear => Sent::Refused(answer.refusal(None)),
     }
+}
+
+/// What one of our numbers is at its carrier. `which`: the key that lists them.
+pub(crate) fn ours<'a, T>(
+    numbers: &'a BTreeMap<String, T>,
+    from: &Line,
+    which: &'static str,
+) -> Result<&'a T, FieldError> {
+    numbers
+        .get(&from.phone_number_id)
+        .ok_or_else(|| FieldError { path: "phone_number_id".to_owned(), problem: Problem::MustBe(which) })
 }
 
 /// What is Meta's alone: quoting, and a messaging account that pays.

@@ -8,13 +8,13 @@ use std::path::PathBuf;
 use async_trait::async_trait;
 use reqwest::Method;
 use waypost_cloud_api::carrier::address::PublicAddress;
-use waypost_cloud_api::send::{FieldError, Problem};
+use waypost_cloud_api::send::FieldError;
 use waypost_cloud_api::twilio::answer;
 use waypost_cloud_api::twilio::message::{Message, Sender};
 
 use crate::api::{Api, Call, Scheme, id};
 use crate::body::Payload;
-use crate::carrier::{hand_over, has_no_extras, no_receipt};
+use crate::carrier::{hand_over, has_no_extras, no_receipt, ours};
 use crate::config::{ConfigError, HttpConfig};
 use crate::fault::CallError;
 use crate::messenger::{Line, Messenger, Outgoing, Sent};
@@ -73,10 +73,7 @@ impl Twilio {
 
     fn call(&self, from: &Line, outgoing: &Outgoing<'_>) -> Result<Call, FieldError> {
         has_no_extras(from, outgoing)?;
-        let sender = self.senders.get(&from.phone_number_id).ok_or_else(|| FieldError {
-            path: "phone_number_id".to_owned(),
-            problem: Problem::MustBe("one of twilio.numbers"),
-        })?;
+        let sender = ours(&self.senders, from, "one of twilio.numbers")?;
         let message = Message {
             to: to_wire::to(outgoing.address)?,
             from: sender.clone(),

@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 use waypost_domain::calendar::{Date, TimeOfDay, Weekday};
 use waypost_domain::{Category, Timestamp};
 
-use crate::spend::{SpendData, civil, day_of};
+use crate::calendar::{civil, day_of};
+use crate::spend::SpendData;
 
 /// What this program was built with.
 static DEFAULT: LazyLock<PolicyData> =

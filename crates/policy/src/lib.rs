@@ -25,6 +25,7 @@ mod template;
 mod warnings;
 mod window;
 
+pub mod calendar;
 pub mod data;
 pub mod spend;
 

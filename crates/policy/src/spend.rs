@@ -6,10 +6,9 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
+use waypost_domain::Category;
 use waypost_domain::calendar::Date;
-use waypost_domain::{Category, Timestamp};
 
 /// Of one unit of a currency.
 const MICROS: u64 = 1_000_000;
@@ -52,11 +51,6 @@ impl Amount {
         Some(Self(units * MICROS + decimals))
     }
 
-    /// So many times this.
-    pub const fn times(self, count: u64) -> Self {
-        Self(self.0.saturating_mul(count))
-    }
-
     /// This part of it, in per cent.
     pub const fn percent(self, percent: u8) -> Self {
         Self(self.0 / 100 * percent as u64 + self.0 % 100 * percent as u64 / 100)
@@ -83,64 +77,6 @@ impl From<Amount> for String {
     fn from(amount: Amount) -> Self {
         amount.to_string()
     }
-}
-
-/// A calendar month in UTC: `2026-11`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Month {
-    first: Date,
-}
-
-impl Month {
-    pub const fn of(day: Date) -> Self {
-        match Date::new(day.year(), day.month(), 1) {
-            Some(first) => Self { first },
-            None => Self { first: day },
-        }
-    }
-
-    /// `2026-11`.
-    pub fn parse(text: &str) -> Option<Self> {
-        Date::parse(&format!("{text}-01")).map(|first| Self { first })
-    }
-
-    pub const fn first(self) -> Date {
-        self.first
-    }
-
-    /// The one after it; itself at the end of time.
-    pub fn next(self) -> Self {
-        let (year, month) = (self.first.year(), self.first.month());
-        let next = if month == 12 { Date::new(year + 1, 1, 1) } else { Date::new(year, month + 1, 1) };
-        next.map_or(self, |first| Self { first })
-    }
-
-    /// Its first moment.
-    pub fn begins_at(self) -> Timestamp {
-        let day = civil(self.first).to_zoned(TimeZone::UTC).map(|zoned| zoned.timestamp().as_millisecond());
-        Timestamp::from_millis(day.unwrap_or(i64::MAX))
-    }
-}
-
-impl fmt::Display for Month {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:04}-{:02}", self.first.year(), self.first.month())
-    }
-}
-
-/// The day of a moment, in UTC.
-pub fn day_of(at: Timestamp) -> Date {
-    let instant = jiff::Timestamp::from_millisecond(at.as_millis()).unwrap_or(jiff::Timestamp::MAX);
-    let day = TimeZone::UTC.to_datetime(instant).date();
-    let part = |value: i8| u8::try_from(value).unwrap_or(1);
-    let day = u16::try_from(day.year()).ok().and_then(|year| Date::new(year, part(day.month()), part(day.day())));
-    day.unwrap_or(Date::FIRST)
-}
-
-pub(crate) fn civil(day: Date) -> jiff::civil::Date {
-    let (month, of_month) = (day.month().cast_signed(), day.day().cast_signed());
-    let year = i16::try_from(day.year()).unwrap_or(i16::MAX);
-    jiff::civil::Date::new(year, month, of_month).unwrap_or(jiff::civil::Date::MAX)
 }
 
 /// What is charged and what may be spent: a part of the policy data.
@@ -242,7 +178,6 @@ mod tests {
         assert_eq!(Amount::from_micros(500_000_000).percent(80), Amount::from_micros(400_000_000));
         assert_eq!(Amount::from_micros(99).percent(50), Amount::from_micros(49));
         assert_eq!(Amount::from_micros(u64::MAX).percent(100), Amount::from_micros(u64::MAX));
-        assert_eq!(Amount::from_micros(u64::MAX).times(2), Amount::from_micros(u64::MAX));
     }
 
     /// The list of the day, not a later one; the country's price, else that of all others.
@@ -270,24 +205,6 @@ mod tests {
         for (category, country, day, price) in table {
             let found = data.price(category, country, date(day));
             assert_eq!(found, price.and_then(Amount::parse), "{category} to {country:?} on {day}");
-        }
-    }
-
-    #[test]
-    fn months_are_those_of_utc() {
-        let at = |text: &str| Timestamp::from_millis(text.parse::<jiff::Timestamp>().unwrap().as_millisecond());
-        for (moment, month, next) in [
-            ("2026-11-30T23:59:59.999Z", "2026-11", "2026-12-01T00:00:00Z"),
-            ("2026-12-01T00:00:00Z", "2026-12", "2027-01-01T00:00:00Z"),
-            ("2024-02-29T12:00:00Z", "2024-02", "2024-03-01T00:00:00Z"),
-        ] {
-            let found = Month::of(day_of(at(moment)));
-            assert_eq!(found.to_string(), month);
-            assert_eq!(Month::parse(month), Some(found));
-            assert_eq!(found.next().begins_at(), at(next), "{moment}");
-        }
-        for text in ["", "2026", "2026-13", "2026-1", "2026-11-01"] {
-            assert_eq!(Month::parse(text), None, "{text}");
         }
     }
 }

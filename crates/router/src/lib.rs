@@ -71,8 +71,8 @@ impl Router {
     ) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         let partitions = self.layout.partitions;
         // One janitor is enough.
-        let one = PartitionCount::new(1).unwrap_or(partitions);
-        let configs = WorkerConfigs { inbound: worker(ROUTER, partitions), janitor: worker(JANITOR, one) };
+        let configs =
+            WorkerConfigs { inbound: worker(ROUTER, partitions), janitor: worker(JANITOR, PartitionCount::ONE) };
         self.run_workers(configs, shutdown)
     }
 

@@ -78,12 +78,11 @@ impl Recorder {
     ) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         metrics::describe();
         let (layout, partitions) = (self.layout, self.layout.partitions);
-        // The account's changes are few.
-        let one = PartitionCount::new(1).unwrap_or(partitions);
         let numbers = Arc::new(Numbers::new(self.store.clone()));
         let statuses_queue = move |partition| layout.statuses_queue(partition);
         let statuses = self.worker(worker(STATUSES, partitions), statuses_queue, &numbers);
-        let account = self.worker(worker(ACCOUNT, one), move |_| layout.account_queue(), &numbers);
+        // The account's changes are few.
+        let account = self.worker(worker(ACCOUNT, PartitionCount::ONE), move |_| layout.account_queue(), &numbers);
         Box::pin(async move {
             tokio::join!(statuses.run(shutdown.clone()), account.run(shutdown.clone()), numbers.follow(shutdown),);
         })

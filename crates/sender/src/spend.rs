@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use waypost_domain::{AliasSet, Timestamp, country};
 use waypost_policy::PolicyData;
-use waypost_policy::spend::{Amount, Budget, Month, SpendData, day_of};
+use waypost_policy::calendar::{Month, day_of};
+use waypost_policy::spend::{Amount, Budget, SpendData};
 use waypost_store::{BarOrigin, BarScope, BarWhat, MonthSpend, PricedSend, RecordTx, Result, SendBar, SpendRow};
 
 use crate::metrics;
@@ -13,8 +14,6 @@ use crate::outcome::Alert;
 
 /// WhatsApp delivers a message within 30 days or never; clocks differ.
 const ON_ITS_WAY_MS: i64 = 32 * 24 * 60 * 60 * 1000;
-/// What Meta charges for where it tells no category.
-const NO_CATEGORY: &str = "";
 
 /// Whether something may not be sent any more.
 pub(crate) async fn count(
@@ -38,7 +37,9 @@ pub(crate) async fn count(
     let mut spent = None;
     for (of, micros) in sums {
         let sum = tx.add_to_month(&of.to_string(), &data.currency, micros).await?;
-        spent = Some(sum).filter(|_| of == month).or(spent);
+        if of == month {
+            spent = Some(sum);
+        }
     }
     // What is told late of a month that is over stops nothing of this one.
     let (Some(budget), Some(spent)) = (&data.budget, spent) else { return Ok(false) };
@@ -98,7 +99,7 @@ async fn alert(tx: &mut RecordTx, alert: Alert, why: &str, now: Timestamp) -> Re
 fn rows(data: Option<&SpendData>, priced: &[PricedSend], now: Timestamp) -> Vec<SpendRow> {
     let mut rows: BTreeMap<_, SpendRow> = BTreeMap::new();
     for send in priced {
-        let category = send.price.category.clone().unwrap_or_else(|| NO_CATEGORY.to_owned());
+        let category = send.price.category.clone().unwrap_or_default();
         let country = country_of(&send.recipient).unwrap_or_default().to_owned();
         // Nobody's clock says more than that: a message is not on its way for longer.
         let day = day_of(send.at.clamp(now.plus_millis(-ON_ITS_WAY_MS), now));

@@ -103,6 +103,8 @@ static FORGET_PARTS_OF: Sql = Sql::each(
     "DELETE FROM media_part WHERE decision_id = ANY($1::UUID[])",
 );
 
+/// Of a file, in one row.
+const PART_BYTES: usize = 512 << 10;
 /// So many files are deleted at once: a hundred large ones would hold up whoever answers customers.
 const FORGOTTEN_AT_ONCE: u32 = 32;
 /// When nobody fetches any more what is still wanted.
@@ -164,9 +166,10 @@ impl Store {
     }
 
     /// Keeps a file whole, in the place of what there was of it. Whether it was still wanted.
-    pub async fn keep_file(&self, decision: DecisionId, parts: &[Vec<u8>], file: &KeptFile) -> Result<bool> {
+    pub async fn keep_file(&self, decision: DecisionId, bytes: &[u8], file: &KeptFile) -> Result<bool> {
         let size = i64::try_from(file.size_bytes).unwrap_or(i64::MAX);
-        let rows: Vec<_> = (0_i64..).zip(parts).map(|(part, bytes)| params![part, decision, bytes]).collect();
+        let rows: Vec<_> =
+            (0_i64..).zip(bytes.chunks(PART_BYTES)).map(|(part, bytes)| params![part, decision, bytes]).collect();
         let mut statements = vec![
             Statement::new(&KEPT, params![decision, size, clean(&file.sha256)]),
             Statement::new(&FORGET_PARTS, params![decision]),
@@ -207,7 +210,7 @@ impl Store {
         rows.first().map(|row| row.of(COPY.name).get("conversation_id")).transpose()
     }
 
-    /// Its bytes from this part on, counted from 0; `None` behind the last one.
+    /// This part of its bytes, counted from 0; `None` behind the last one.
     pub async fn file_part(&self, decision: DecisionId, part: u32) -> Result<Option<Vec<u8>>> {
         let rows = self.read(&ONE_PART, params![decision, part]).await?;
         rows.first().map(|row| row.of(PART.name).get("bytes")).transpose()

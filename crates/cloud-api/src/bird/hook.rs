@@ -12,7 +12,7 @@ mod message;
 use serde_json::{Map, Value, json};
 use waypost_domain::{StatusState, phone};
 
-use super::NO_CODE;
+use super::{NO_CODE, PHONE_KEY};
 use crate::carrier::told::{Person, Told, object as texts, put};
 use crate::carrier::{NotOurs, OurNumbers};
 use crate::error_object::sentence;
@@ -21,8 +21,6 @@ use crate::user_id::IdForm;
 
 /// Codes of WhatsApp's own.
 const WHATSAPP_CODES: std::ops::Range<i64> = 130_000..140_000;
-/// How Bird calls a phone number.
-const PHONE_KEY: &str = "phonenumber";
 /// Bird's own of failed messages. Any other number would be taken for one of Meta's, which stop numbers and accounts.
 const BIRD_CODES: std::ops::Range<i64> = 10_000..20_000;
 
@@ -63,19 +61,19 @@ pub fn webhook(body: &[u8], ours: &OurNumbers) -> Result<String, NotOurs> {
     }
     let channel = text(payload.channel).ok_or(NotOurs::Unreadable)?;
     let id = ours.id_of_channel(&channel).ok_or(NotOurs::UnknownNumber)?;
-    tell(&payload, &Told { id, number: "", account: None }, ours)
+    tell(&payload, &Told { ours, id, number: "", account: None })
 }
 
-fn inbound(payload: &Payload<'_>, told: &Told<'_>, ours: &OurNumbers) -> Result<String, NotOurs> {
+fn inbound(payload: &Payload<'_>, told: &Told<'_>) -> Result<String, NotOurs> {
     let [contact] = fields_of(payload.sender, &["contact"]);
     let [annotations] = fields_of(contact, &["annotations"]);
     let [name] = fields_of(annotations, &["name"]);
     let from = person(contact);
     let messages = message::messages(payload, &from);
-    Ok(told.messages(ours, &from, text(name).as_deref(), messages))
+    Ok(told.messages(&from, text(name).as_deref(), messages))
 }
 
-fn outbound(payload: &Payload<'_>, told: &Told<'_>, ours: &OurNumbers) -> Result<String, NotOurs> {
+fn outbound(payload: &Payload<'_>, told: &Told<'_>) -> Result<String, NotOurs> {
     let (Some(id), Some(word)) = (text(payload.id), text(payload.status)) else { return Err(NotOurs::Unreadable) };
     let word = status_word(&word);
     let [contacts] = fields_of(payload.receiver, &["contacts"]);
@@ -85,15 +83,15 @@ fn outbound(payload: &Payload<'_>, told: &Told<'_>, ours: &OurNumbers) -> Result
     if word == StatusState::Failed.as_str() {
         status.insert("errors".to_owned(), json!([error(payload)]));
     }
-    Ok(told.status(ours, status))
+    Ok(told.status(status))
 }
 
 /// `read` is one; whatever else it is stays its own word.
-fn interaction(payload: &Payload<'_>, told: &Told<'_>, ours: &OurNumbers) -> Result<String, NotOurs> {
+fn interaction(payload: &Payload<'_>, told: &Told<'_>) -> Result<String, NotOurs> {
     let (Some(id), Some(word)) = (text(payload.message_id), text(payload.kind)) else {
         return Err(NotOurs::Unreadable);
     };
-    Ok(told.status(ours, texts([("id", Some(&*id)), ("status", Some(&*word))])))
+    Ok(told.status(texts([("id", Some(&*id)), ("status", Some(&*word))])))
 }
 
 /// A word that is new stays as it is.

@@ -64,7 +64,7 @@ fn is_word(text: &str) -> bool {
 impl Message {
     /// As it goes over the wire.
     pub fn encode(&self) -> Vec<u8> {
-        let contact = json!({"identifierKey": "phonenumber", "identifierValue": self.to});
+        let contact = json!({"identifierKey": super::PHONE_KEY, "identifierValue": self.to});
         let mut message = json!({"receiver": {"contacts": [contact]}, "reference": self.reference});
         match &self.content {
             Content::Text(text) => message["body"] = json!({"type": "text", "text": {"text": text}}),

@@ -7,8 +7,6 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use ring::hmac;
 
-use crate::signature::{InvalidSecrets, keys};
-
 /// Why a request was not believed. The answer is 401 for each of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SignatureError {
@@ -38,6 +36,15 @@ pub enum SignatureError {
     Mismatch,
 }
 
+/// There must be a secret, and none may be empty: anybody can sign with an empty key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidSecrets {
+    #[error("no secret given")]
+    None,
+    #[error("a secret is empty")]
+    Empty,
+}
+
 /// The keys of one carrier that are believed: two while one takes the place of the other.
 #[derive(Clone)]
 pub struct SigningKeys {
@@ -47,14 +54,30 @@ pub struct SigningKeys {
 impl SigningKeys {
     /// Of HMAC-SHA256.
     pub fn sha256<S: AsRef<str>>(texts: impl IntoIterator<Item = S>) -> Result<Self, InvalidSecrets> {
-        let key = |text: &str| hmac::Key::new(hmac::HMAC_SHA256, text.as_bytes());
-        Ok(Self { keys: keys(texts, key)? })
+        Self::of(hmac::HMAC_SHA256, texts)
     }
 
     /// Of HMAC-SHA1: a carrier's choice, not ours. As a key of HMAC it is not broken.
     pub fn sha1<S: AsRef<str>>(texts: impl IntoIterator<Item = S>) -> Result<Self, InvalidSecrets> {
-        let key = |text: &str| hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, text.as_bytes());
-        Ok(Self { keys: keys(texts, key)? })
+        Self::of(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, texts)
+    }
+
+    fn of<S: AsRef<str>>(
+        algorithm: hmac::Algorithm,
+        texts: impl IntoIterator<Item = S>,
+    ) -> Result<Self, InvalidSecrets> {
+        let mut keys = Vec::new();
+        for text in texts {
+            if text.as_ref().is_empty() {
+                return Err(InvalidSecrets::Empty);
+            }
+            keys.push(hmac::Key::new(algorithm, text.as_ref().as_bytes()));
+        }
+        if keys.is_empty() { Err(InvalidSecrets::None) } else { Ok(Self { keys }) }
+    }
+
+    pub(crate) const fn count(&self) -> usize {
+        self.keys.len()
     }
 
     /// Whether one of them made `tag` of `signed`. Takes as long for every tag of one length.
@@ -86,6 +109,6 @@ pub(crate) fn only<'a>(header_values: &[&'a [u8]]) -> Result<&'a [u8], Signature
 
 impl fmt::Debug for SigningKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SigningKeys({} redacted)", self.keys.len())
+        write!(f, "SigningKeys({} redacted)", self.count())
     }
 }

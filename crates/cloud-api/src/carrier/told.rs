@@ -19,6 +19,7 @@ pub(crate) struct Person {
 
 /// Which of our numbers is told of, and under which account.
 pub(crate) struct Told<'a> {
+    pub(crate) ours: &'a OurNumbers,
     /// That the number has here.
     pub(crate) id: &'a str,
     /// The number, where the carrier says it.
@@ -29,33 +30,27 @@ pub(crate) struct Told<'a> {
 
 impl Told<'_> {
     /// Customers' messages.
-    pub(crate) fn messages(
-        &self,
-        ours: &OurNumbers,
-        from: &Person,
-        name: Option<&str>,
-        messages: Vec<Value>,
-    ) -> String {
-        self.webhook(ours, |value| {
+    pub(crate) fn messages(&self, from: &Person, name: Option<&str>, messages: Vec<Value>) -> String {
+        self.webhook(|value| {
             value.insert("contacts".to_owned(), json!([from.contact(name)]));
             value.insert("messages".to_owned(), messages.into());
         })
     }
 
     /// What became of a message of ours.
-    pub(crate) fn status(&self, ours: &OurNumbers, status: Map<String, Value>) -> String {
-        self.webhook(ours, |value| {
+    pub(crate) fn status(&self, status: Map<String, Value>) -> String {
+        self.webhook(|value| {
             value.insert("statuses".to_owned(), json!([status]));
         })
     }
 
-    fn webhook(&self, ours: &OurNumbers, fill: impl FnOnce(&mut Map<String, Value>)) -> String {
+    fn webhook(&self, fill: impl FnOnce(&mut Map<String, Value>)) -> String {
         let mut value = Map::new();
         put(&mut value, "messaging_product", Some("whatsapp"));
         let metadata = json!({"display_phone_number": self.number, "phone_number_id": self.id});
         value.insert("metadata".to_owned(), metadata);
         fill(&mut value);
-        let account = ours.account.as_deref().or(self.account).unwrap_or_default();
+        let account = self.ours.account.as_deref().or(self.account).unwrap_or_default();
         let change = json!({"field": "messages", "value": value});
         json!({"object": "whatsapp_business_account", "entry": [{"id": account, "changes": [change]}]}).to_string()
     }

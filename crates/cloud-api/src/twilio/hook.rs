@@ -27,12 +27,12 @@ pub fn webhook(fields: &Fields<'_>, query: Option<&str>, ours: &OurNumbers) -> R
     };
     let id = ours.id_of_phone(our).ok_or(NotOurs::UnknownNumber)?;
     let person = person(fields, their);
-    let told = Told { id, number: our, account: fields.get("AccountSid") };
+    let told = Told { ours, id, number: our, account: fields.get("AccountSid") };
     Ok(match status {
-        Some(word) => told.status(ours, self::status(fields, word, query, &person)),
+        Some(word) => told.status(self::status(fields, word, query, &person)),
         None => {
             let messages = message::messages(fields, sid(fields), &person);
-            told.messages(ours, &person, fields.get("ProfileName"), messages)
+            told.messages(&person, fields.get("ProfileName"), messages)
         }
     })
 }

@@ -31,8 +31,6 @@ const AT_ONCE: usize = 2;
 const FETCH_TIME: Duration = Duration::from_secs(120);
 /// For a pass: all of its files, each as slow as it may be.
 const PASS_TIME: Duration = Duration::from_secs(1_200);
-/// Of a file, in one row.
-const PART_BYTES: usize = 512 << 10;
 /// How long WhatsApp keeps a file that was sent to us.
 const KEPT_AT_META: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 const FIRST_WAIT: Duration = Duration::from_secs(10);
@@ -81,13 +79,13 @@ impl Copies {
 
     async fn fetch(&self, due: &DueFile, now: Timestamp) -> Result<(), StoreError> {
         let line = Line::new(due.file.number.as_str());
-        let mut parts = Parts::of(self.bytes_max);
-        let fetched = timeout(FETCH_TIME, self.media.download(&line, &due.file.media_id, &mut parts)).await;
-        let (decision, is_too_large) = (due.file.decision, parts.is_too_much);
+        let mut sink = Bounded { bytes: Vec::new(), bytes_max: self.bytes_max };
+        let fetched = timeout(FETCH_TIME, self.media.download(&line, &due.file.media_id, &mut sink)).await;
+        let decision = due.file.decision;
         let (error, is_over) = match fetched {
             Ok(Ok(file)) => {
                 let file = KeptFile { size_bytes: file.size_bytes, sha256: file.sha256 };
-                match self.store.keep_file(decision, &parts.parts, &file).await {
+                match self.store.keep_file(decision, &sink.bytes, &file).await {
                     Ok(is_kept) => {
                         if is_kept {
                             metrics::copy("kept");
@@ -98,7 +96,6 @@ impl Copies {
                     Err(error) => (format!("not stored: {error}"), false),
                 }
             }
-            Ok(Err(DownloadError::Sink(_))) if is_too_large => ("larger than what is copied".to_owned(), true),
             Ok(Err(error)) => {
                 let is_over = is_for_ever(&error);
                 (error.to_string(), is_over)
@@ -106,7 +103,7 @@ impl Copies {
             Err(_) => ("it did not come in two minutes".to_owned(), false),
         };
         let due_at = now.plus(wait(due.tries));
-        if is_over || due_at.millis_since(due.file.wanted_at) > millis(KEPT_AT_META) {
+        if is_over || due_at > due.file.wanted_at.plus(KEPT_AT_META) {
             metrics::copy("failed");
             return self.store.give_up_file(decision, &error).await;
         }
@@ -116,24 +113,17 @@ impl Copies {
 }
 
 /// Whether it will never be there for us. What WhatsApp calls gone may be what this token may not have, which can be mended.
-const fn is_for_ever(error: &DownloadError) -> bool {
+fn is_for_ever(error: &DownloadError) -> bool {
     match error {
+        DownloadError::Sink(error) => error.kind() == io::ErrorKind::FileTooLarge,
         DownloadError::TooLarge { .. } | DownloadError::Call(CallError::NotSent(NotSent::Request(_))) => true,
-        DownloadError::Gone
-        | DownloadError::Call(_)
-        | DownloadError::Address
-        | DownloadError::Damaged(_)
-        | DownloadError::Sink(_) => false,
+        DownloadError::Gone | DownloadError::Call(_) | DownloadError::Address | DownloadError::Damaged(_) => false,
     }
 }
 
 /// After so many tries before.
 fn wait(tries: u32) -> Duration {
     FIRST_WAIT.saturating_mul(2_u32.saturating_pow(tries)).min(LAST_WAIT)
-}
-
-fn millis(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
 #[async_trait]
@@ -143,37 +133,18 @@ impl DueSource for Copies {
     }
 }
 
-/// What comes, cut into rows; refuses what is more than may come.
-struct Parts {
-    parts: Vec<Vec<u8>>,
-    bytes_left: usize,
-    is_too_much: bool,
+/// What comes; refuses what is more than may come.
+struct Bounded {
+    bytes: Vec<u8>,
+    bytes_max: usize,
 }
 
-impl Parts {
-    const fn of(bytes_max: usize) -> Self {
-        Self { parts: Vec::new(), bytes_left: bytes_max, is_too_much: false }
-    }
-}
-
-impl AsyncWrite for Parts {
+impl AsyncWrite for Bounded {
     fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let Some(left) = self.bytes_left.checked_sub(bytes.len()) else {
-            self.is_too_much = true;
+        if self.bytes.len() + bytes.len() > self.bytes_max {
             return Poll::Ready(Err(io::ErrorKind::FileTooLarge.into()));
-        };
-        self.bytes_left = left;
-        let mut rest = bytes;
-        while !rest.is_empty() {
-            if self.parts.last().is_none_or(|last| last.len() == PART_BYTES) {
-                self.parts.push(Vec::with_capacity(rest.len().min(PART_BYTES)));
-            }
-            if let Some(last) = self.parts.last_mut() {
-                let (now, later) = rest.split_at(rest.len().min(PART_BYTES - last.len()));
-                last.extend_from_slice(now);
-                rest = later;
-            }
         }
+        self.bytes.extend_from_slice(bytes);
         Poll::Ready(Ok(bytes.len()))
     }
 
@@ -193,24 +164,15 @@ mod unit {
     use super::*;
 
     #[tokio::test]
-    async fn what_comes_is_cut_into_rows_and_too_much_is_refused() {
-        for (sizes, want) in [
-            (vec![], vec![]),
-            (vec![1, 2], vec![3]),
-            (vec![PART_BYTES], vec![PART_BYTES]),
-            (vec![PART_BYTES + 1, 5], vec![PART_BYTES, 6]),
-            (vec![10, 2 * PART_BYTES], vec![PART_BYTES, PART_BYTES, 10]),
-        ] {
-            let mut parts = Parts::of(4 * PART_BYTES);
-            for size in &sizes {
-                parts.write_all(&vec![7; *size]).await.unwrap();
-            }
-            assert_eq!(parts.parts.iter().map(Vec::len).collect::<Vec<_>>(), want, "{sizes:?}");
+    async fn what_comes_is_kept_and_too_much_is_refused() {
+        let mut sink = Bounded { bytes: Vec::new(), bytes_max: 10 };
+        for piece in [&[1_u8; 3][..], &[], &[2; 7]] {
+            sink.write_all(piece).await.unwrap();
         }
-        let mut parts = Parts::of(10);
-        parts.write_all(&[7; 10]).await.unwrap();
-        assert_eq!(parts.write_all(&[7]).await.unwrap_err().kind(), io::ErrorKind::FileTooLarge);
-        assert!(parts.is_too_much);
+        assert_eq!(sink.bytes, [1, 1, 1, 2, 2, 2, 2, 2, 2, 2]);
+        let refused = sink.write_all(&[7]).await.unwrap_err();
+        assert!(is_for_ever(&DownloadError::Sink(refused)));
+        assert!(!is_for_ever(&DownloadError::Sink(io::ErrorKind::BrokenPipe.into())));
     }
 
     #[test]

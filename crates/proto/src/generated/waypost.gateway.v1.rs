@@ -1458,8 +1458,8 @@ pub mod media_service_client {
         /// A file that a customer sent: first what it is, then its bytes, then its end. Whoever did not get the end has not got the file.
         /// Agents get files of conversations that their teams have now; those of a confidential team are its own agents' and of
         /// compliance (CONTENT_WITHHELD). It is written to the audit log like the reading of a transcript. Refused where the message is
-        /// not known any more (MESSAGE_UNKNOWN) or has no file (NO_MEDIA), where WhatsApp does not keep it any more (MEDIA_GONE), where
-        /// it is larger than what is passed on (MEDIA_TOO_LARGE), and where what came is not what the customer sent (MEDIA_DAMAGED) or
+        /// not known any more (MESSAGE_UNKNOWN) or has no file (NO_MEDIA), where WhatsApp does not keep it any more and there is no copy
+        /// (MEDIA_GONE), where it is larger than what is passed on (MEDIA_TOO_LARGE), and where what came is not what the customer sent (MEDIA_DAMAGED) or
         /// WhatsApp did not give it (MEDIA_NOT_FETCHED).
         pub fn download_media(
             &self,
@@ -1498,8 +1498,8 @@ pub mod media_service_server {
         /// A file that a customer sent: first what it is, then its bytes, then its end. Whoever did not get the end has not got the file.
         /// Agents get files of conversations that their teams have now; those of a confidential team are its own agents' and of
         /// compliance (CONTENT_WITHHELD). It is written to the audit log like the reading of a transcript. Refused where the message is
-        /// not known any more (MESSAGE_UNKNOWN) or has no file (NO_MEDIA), where WhatsApp does not keep it any more (MEDIA_GONE), where
-        /// it is larger than what is passed on (MEDIA_TOO_LARGE), and where what came is not what the customer sent (MEDIA_DAMAGED) or
+        /// not known any more (MESSAGE_UNKNOWN) or has no file (NO_MEDIA), where WhatsApp does not keep it any more and there is no copy
+        /// (MEDIA_GONE), where it is larger than what is passed on (MEDIA_TOO_LARGE), and where what came is not what the customer sent (MEDIA_DAMAGED) or
         /// WhatsApp did not give it (MEDIA_NOT_FETCHED).
         async fn download_media(
             &self,

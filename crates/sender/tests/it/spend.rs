@@ -5,7 +5,7 @@ use waypost_domain::send::SendState;
 use waypost_domain::template::TemplateStatus;
 use waypost_domain::{Category, PartitionCount, PartitionId, Timestamp};
 use waypost_policy::PolicyData;
-use waypost_policy::spend::{Month, day_of};
+use waypost_policy::calendar::{Month, day_of};
 use waypost_proto::v1;
 use waypost_store::{BarOrigin, BarScope, BarWhat};
 

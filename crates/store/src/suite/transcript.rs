@@ -185,10 +185,12 @@ pub async fn a_file_is_kept_for_its_own_time(store: &Store) -> Result<()> {
         |words: &[(&str, u32)]| words.iter().map(|(word, tries)| ((*word).to_owned(), *tries)).collect::<Vec<_>>();
     assert_eq!(due(now).await?, wanted(&[("late", 0), ("lost", 0), ("old", 0), ("young", 0)]));
     assert_eq!(store.due_files(now, 1).await?.len(), 1);
-    let kept = KeptFile { size_bytes: 3, sha256: "ab".to_owned() };
+    // More than one row, and less than two.
+    let bytes: Vec<u8> = (0..700_000_u32).map(|n| n.to_le_bytes()[1]).collect();
+    let kept = KeptFile { size_bytes: 700_000, sha256: "ab".to_owned() };
     for one in [&old, &young] {
-        assert!(store.keep_file(one.decision, &[vec![1, 2], vec![3]], &kept).await?);
-        assert!(!store.keep_file(one.decision, &[vec![9]], &kept).await?, "it is kept already");
+        assert!(store.keep_file(one.decision, &bytes, &kept).await?);
+        assert!(!store.keep_file(one.decision, &[9], &kept).await?, "it is kept already");
     }
     store.give_up_file(lost.decision, "gone").await?;
     store.put_off_file(late.decision, now.plus_millis(1), "busy").await?;
@@ -203,7 +205,8 @@ pub async fn a_file_is_kept_for_its_own_time(store: &Store) -> Result<()> {
             store.file_part(one.decision, 2).await?,
         ))
     };
-    let whole = (Some(vec![1, 2]), Some(vec![3]), None);
+    let (first, second) = bytes.split_at(512 << 10);
+    let whole = (Some(first.to_vec()), Some(second.to_vec()), None);
     assert_eq!(parts(&old).await?, whole);
 
     let days = |days: u64| Duration::from_secs(days * 24 * 3600);

@@ -77,7 +77,7 @@ fn take_requests(process: &Process<'_>, shared: Shared, tasks: &mut Tasks) {
 fn fetch_copies(process: &Process<'_>, shared: &Shared, tasks: &mut Tasks) {
     let Process { config, health, shutdown, ending, .. } = process;
     let Some(media) = shared.media.clone().filter(|_| config.media.copy) else { return };
-    let worker = config.worker_config(COPIES, PartitionCount::new(1).unwrap_or(PartitionCount::DEFAULT));
+    let worker = config.worker_config(COPIES, PartitionCount::ONE);
     worker::register(health, &worker);
     let copies = Copies { store: shared.store.clone(), media, bytes_max: config.copy_bytes_max() };
     let running = copies.run(&worker, shutdown.clone());

@@ -198,7 +198,7 @@ fn sending_of(
     let Process { config, shutdown, wake, .. } = process;
     let graph = config.graph()?;
     let Some(messenger) = config.messenger(graph.clone())? else {
-        info!("nothing is sent: there is neither graph.token_file nor twilio.auth_token_file");
+        info!("nothing is sent: there is none of graph.token_file, twilio.auth_token_file and bird.access_key_file");
         return Ok(None);
     };
     let sender = Sender {
@@ -215,7 +215,7 @@ fn sending_of(
         wake: wake.clone(),
     };
     // One account, and one campaign, after the other, by one process.
-    let one = PartitionCount::new(1).unwrap_or(PartitionCount::DEFAULT);
+    let one = PartitionCount::ONE;
     let registry = graph.map(|templates| {
         let every = Duration::from_secs(config.sender.templates_every_s);
         let registry = RegistryConfig { every, apart: config.apart(), ..RegistryConfig::default() };

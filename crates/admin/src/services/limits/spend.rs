@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use waypost_grpc::Result;
 use waypost_grpc::error::invalid;
-use waypost_policy::spend::{Amount, Month, SpendData, day_of};
+use waypost_policy::calendar::{Month, day_of};
+use waypost_policy::spend::{Amount, SpendData};
 use waypost_proto::admin_v1 as v1;
 use waypost_store::{SpendRow, Store};
 
@@ -16,7 +17,8 @@ pub(super) async fn of_month(store: &Store, data: Option<&SpendData>, month: &st
     };
     let rows = store.spend(month.first(), month.next().first()).await?;
     let currency = data.map(|data| data.currency.clone()).unwrap_or_default();
-    let micros = rows.iter().filter(|row| row.currency == currency).map(|row| row.micros).sum();
+    // The sum that the budget is held against.
+    let micros = store.month_spend(&month.to_string(), &currency).await?.micros;
     let budget = data.and_then(|data| data.budget.as_ref()).map(|budget| budget.monthly);
     Ok(v1::Spend {
         month: month.to_string(),

@@ -48,17 +48,11 @@ impl Config {
         {
             problems.add("store.url", error);
         }
-        let carriers = [
-            ("graph.token_file", &self.graph.token_file),
-            ("graph.app_token_file", &self.graph.app_token_file),
-            ("twilio.auth_token_file", &self.twilio.auth_token_file),
-            ("bird.access_key_file", &self.bird.access_key_file),
-        ];
         let calls = uses(Component::Sender) || components.iter().any(Component::answers_grpc);
         // What the front door reads of it has been told already.
         let is_new = |key: &str| !(uses(Component::Ingress) && key.starts_with("twilio."));
-        for (key, file) in carriers.into_iter().filter(|(key, _)| calls && is_new(key)) {
-            if let Some(Err(error)) = file.as_deref().map(read) {
+        for (key, file) in self.carrier_tokens().filter(|(key, _)| calls && is_new(key)) {
+            if let Err(error) = read(file) {
                 problems.add(key, format!("{error}{}", remedy(&error)));
             }
         }
@@ -67,6 +61,17 @@ impl Config {
         {
             problems.add("rules.file", error);
         }
+    }
+
+    /// Files with what carriers know us by.
+    fn carrier_tokens(&self) -> impl Iterator<Item = (&'static str, &PathBuf)> {
+        let tokens = [
+            ("graph.token_file", &self.graph.token_file),
+            ("graph.app_token_file", &self.graph.app_token_file),
+            ("twilio.auth_token_file", &self.twilio.auth_token_file),
+            ("bird.access_key_file", &self.bird.access_key_file),
+        ];
+        tokens.into_iter().filter_map(|(key, file)| Some((key, file.as_ref()?)))
     }
 
     /// Which secrets of these components everybody on the machine may read, and what to do about it.
@@ -87,10 +92,7 @@ impl Config {
             files.extend(self.bird.signing_keys_file.iter().map(|file| ("bird.signing_keys_file", file)));
         }
         if of(Component::Sender) || components.iter().any(Component::answers_grpc) {
-            files.extend(self.graph.token_file.iter().map(|file| ("graph.token_file", file)));
-            files.extend(self.graph.app_token_file.iter().map(|file| ("graph.app_token_file", file)));
-            files.extend(self.twilio.auth_token_file.iter().map(|file| ("twilio.auth_token_file", file)));
-            files.extend(self.bird.access_key_file.iter().map(|file| ("bird.access_key_file", file)));
+            files.extend(self.carrier_tokens());
         }
         if components.iter().any(Component::answers_grpc) {
             files.extend(grpc.tls_key_file.iter().map(|file| ("grpc.tls_key_file", file)));
