@@ -225,6 +225,15 @@ fn sends_go_once_in_order_with_consent_and_within_the_window() {
     assert!(missing.is_empty() || range != SEND_SEEDS, "never happened: {missing:?} of {ends:?}");
 }
 
+/// Nobody woke what waited behind an attempt of a process that was killed.
+#[test]
+fn seeds_of_sends_that_have_failed_once_are_good() {
+    for seed in [1042, 1066] {
+        let report = sends::run(seed, sends::Defect::None);
+        assert!(report.verdict.is_good(), "seed {seed}: {}", report.verdict);
+    }
+}
+
 /// Some seed finds each mistake.
 #[test]
 fn a_defect_of_sends_is_found() {

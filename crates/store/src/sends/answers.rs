@@ -119,9 +119,11 @@ static UNUSED: LazyLock<Sql> = LazyLock::new(|| {
 /// What a process that is gone had in hand: it may have gone.
 static TAKE_OVER: Sql = Sql::each(
     "UPDATE send SET state = 'uncertain', rank = $3, since = $4, due_at = $5
-    WHERE number IN (SELECT value FROM json_each($1)) AND phase = 1 AND state = 'attempting' AND epoch < $2",
+    WHERE number IN (SELECT value FROM json_each($1)) AND phase = 1 AND state = 'attempting' AND epoch < $2
+    RETURNING place",
     "UPDATE send SET state = 'uncertain', rank = $3, since = $4, due_at = $5
-    WHERE number = ANY($1::TEXT[]) AND phase = 1 AND state = 'attempting' AND epoch < $2",
+    WHERE number = ANY($1::TEXT[]) AND phase = 1 AND state = 'attempting' AND epoch < $2
+    RETURNING place",
 );
 
 impl Changed {
@@ -296,11 +298,18 @@ impl SendTx {
         Ok(())
     }
 
-    /// What others left in hand on these numbers may have gone; it is settled then. Returns how many there were.
+    /// What others left in hand on these numbers may have gone; it is settled then, and whoever waits behind one is looked at again.
+    /// Returns how many there were.
     pub async fn take_over(&mut self, numbers: &[NumberName], now: Timestamp, settle_at: Timestamp) -> Result<u64> {
         let numbers: Param<'_> = numbers.iter().collect();
         let rank = i64::from(SendState::Uncertain.rank());
         let params = params![numbers, self.fenced.fence.epoch, rank, now, settle_at];
-        self.fenced.tx.execute(&TAKE_OVER, params).await
+        let tx = &mut self.fenced.tx;
+        let rows = tx.query(&TAKE_OVER, params).await?;
+        let lost = rows.iter().map(|row| row.of(SEND.name).get("place")).collect::<Result<Vec<i64>>>()?;
+        if !lost.is_empty() {
+            tx.execute(&WAKE, params![places(&lost), now]).await?;
+        }
+        Ok(lost.len() as u64)
     }
 }

@@ -60,6 +60,25 @@ pub async fn who_waits_is_woken_when_the_one_before_expires(store: &Store) -> Re
     Ok(())
 }
 
+/// Who waits behind an attempt of a process that is gone must not wait for news of it that may never come.
+pub async fn who_waits_behind_what_a_dead_sender_had_in_hand_looks_again(store: &Store) -> Result<()> {
+    let lease = sender(store, "a").await?;
+    let ann = person(store, "p:4930901820").await?;
+    store.keep_sends(&[new(request("a", ann)), new(request("b", ann))]).await?;
+    let (mut tx, claimed) = claim(store, &lease, false).await?;
+    tx.decide(claimed[0].row.place, Verdict::Attempt(attempt()));
+    tx.decide(claimed[1].row.place, Verdict::Wait { until: at(NOW * 50) });
+    tx.commit(now(), PORTFOLIO).await?;
+    store.release_lease(&lease).await?;
+    let next = sender(store, "b").await?;
+    let mut tx = super::step(store, &next).await?;
+    assert_eq!(tx.take_over(&[name("support")], now(), at(NOW + 9)).await?, 1);
+    tx.commit(now(), PORTFOLIO).await?;
+    let b = store.send(&id("b")).await?.expect("it is stored");
+    assert_eq!((state(store, "a").await?, b.waits, b.due_at), (SendState::Uncertain, false, now()));
+    Ok(())
+}
+
 /// What ends while it waits lets nobody past those that still wait before it, nor does it keep their news from those behind.
 pub async fn what_ended_while_it_waited_hides_nobody(store: &Store) -> Result<()> {
     let lease = sender(store, "a").await?;
