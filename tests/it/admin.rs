@@ -8,6 +8,7 @@ mod campaigns;
 mod commands;
 mod compare;
 mod coverage;
+mod erasure;
 mod explain;
 mod in_force;
 mod methods;

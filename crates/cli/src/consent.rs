@@ -25,6 +25,8 @@ pub enum ConsentCommand {
     History(ConsentHistoryArgs),
     /// Show what holds now
     Show(ConsentShowArgs),
+    /// List who may be written to now, and why
+    Audience(ConsentAudienceArgs),
 }
 
 /// Of both that keep an entry.
@@ -125,6 +127,22 @@ pub struct ConsentShowArgs {
     server: ServerArgs,
 }
 
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  waypost consent audience --category marketing
+
+For all that consent says. Whether a message goes is asked at each attempt besides: country, hours, caps and limits.")]
+pub struct ConsentAudienceArgs {
+    /// In which category
+    #[arg(long, value_enum)]
+    category: CategoryName,
+    /// Of which brand of the business, where it has several
+    #[arg(long, value_name = "NAME", default_value = "")]
+    brand: String,
+    #[command(flatten)]
+    list: ListArgs,
+}
+
 /// What is shown of an entry.
 const ENTRY_COLUMNS: [&str; 8] = ["create_time", "said_time", "change", "category", "basis", "brand", "how", "creator"];
 
@@ -134,6 +152,7 @@ pub(crate) async fn run(command: ConsentCommand) -> Result<(), Failure> {
         ConsentCommand::Withdraw(args) => withdraw(args).await,
         ConsentCommand::History(args) => history(args).await,
         ConsentCommand::Show(args) => show(args).await,
+        ConsentCommand::Audience(args) => audience(args).await,
     }
 }
 
@@ -195,6 +214,20 @@ async fn withdraw(args: ConsentWithdrawArgs) -> Result<(), Failure> {
 
 fn print_holds(consents: &[v1::Consent]) -> Result<(), Failure> {
     print_list(false, consents, &["category", "state", "brand", "grant.basis", "grant.entry"])
+}
+
+async fn audience(args: ConsentAudienceArgs) -> Result<(), Failure> {
+    let client = client(&args.list.server).await?;
+    let (brand, category) = (args.brand, args.category.to_wire().into());
+    let members = pages(args.list.limit, |page_size, page_token| {
+        let (client, brand) = (client.clone(), brand.clone());
+        let request = v1::ListAudienceRequest { brand, category, page_size, page_token };
+        async move {
+            let page = client.list_audience(request).await?.into_inner();
+            Ok((page.members, page.next_page_token))
+        }
+    });
+    print_list(args.list.server.json, &members.await?, &["contact", "grant.basis", "grant.entry", "said_time", "how"])
 }
 
 async fn history(args: ConsentHistoryArgs) -> Result<(), Failure> {

@@ -1,5 +1,7 @@
 //! `waypost contacts`: one contact, or a file of them.
 
+mod erase;
+mod export;
 mod import;
 mod rows;
 
@@ -7,6 +9,8 @@ use clap::{Args, Subcommand};
 use waypost_proto::admin_v1 as v1;
 use waypost_proto::admin_v1::contact_service_client::ContactServiceClient;
 
+pub(crate) use self::erase::ContactsEraseArgs;
+pub(crate) use self::export::ContactsExportArgs;
 pub(crate) use self::import::ContactsImportArgs;
 use crate::failure::Failure;
 use crate::server::{ServerArgs, connect, print_one};
@@ -23,6 +27,10 @@ pub enum ContactsCommand {
     Confirm(ContactConfirmArgs),
     /// Say that a contact is not who it claims to be
     Refuse(ContactRefuseArgs),
+    /// Write down everything that is held of a person
+    Export(ContactsExportArgs),
+    /// Forget a person, for good
+    Erase(ContactsEraseArgs),
 }
 
 #[derive(Debug, Args)]
@@ -112,6 +120,8 @@ pub(crate) async fn run(command: ContactsCommand) -> Result<(), Failure> {
         ContactsCommand::Split(args) => split(args).await,
         ContactsCommand::Confirm(args) => confirm(args).await,
         ContactsCommand::Refuse(args) => refuse(args).await,
+        ContactsCommand::Export(args) => export::run(args).await,
+        ContactsCommand::Erase(args) => erase::run(args).await,
     }
 }
 

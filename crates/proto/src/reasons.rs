@@ -10,6 +10,9 @@ pub const MESSAGE_UNKNOWN: &str = "MESSAGE_UNKNOWN";
 /// Nothing is known of this contact.
 pub const CONTACT_UNKNOWN: &str = "CONTACT_UNKNOWN";
 
+/// The contact's attribute `legal_hold` forbids to erase it.
+pub const LEGAL_HOLD: &str = "LEGAL_HOLD";
+
 /// None of the business's numbers has this name.
 pub const NUMBER_UNKNOWN: &str = "NUMBER_UNKNOWN";
 

@@ -14,6 +14,7 @@ mod consent;
 mod contacts;
 mod conversations;
 mod core;
+mod erasure;
 mod error;
 mod ids;
 mod inbox;
@@ -28,6 +29,7 @@ mod reports;
 mod rules;
 mod schema;
 mod sends;
+mod suppression;
 mod templates;
 mod transcript;
 
@@ -52,6 +54,7 @@ pub use contacts::{
     SplitContact, UpsertedContact, Wrote,
 };
 pub use conversations::{Answered, ConversationFilter, ExternalRefs, OwnedConversation, Rebind, RefsOf};
+pub use erasure::{Erased, ErasedPerson, LooseErased};
 pub use error::{Merge, SqlError, StoreError};
 pub use ids::TimeOrderedIds;
 pub use inbox::{

@@ -12,6 +12,7 @@ mod facts;
 mod intake;
 mod limit;
 mod lists;
+mod received;
 mod row;
 mod spend;
 mod tapped;

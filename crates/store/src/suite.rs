@@ -8,6 +8,7 @@ mod campaigns;
 mod claims;
 mod contacts;
 mod conversations;
+mod erasure;
 mod inbox;
 mod janitor;
 mod kept;
@@ -42,6 +43,7 @@ pub use campaigns::*;
 pub use claims::*;
 pub use contacts::*;
 pub use conversations::*;
+pub use erasure::*;
 pub use inbox::*;
 pub use janitor::*;
 pub use kept::*;
@@ -63,6 +65,10 @@ macro_rules! store_suite {
     ($open:path) => {
         $crate::store_suite! { $open;
             a_schema_is_made_once,
+            a_person_is_erased_from_every_table,
+            who_was_erased_counts_as_stopped_when_they_come_again,
+            proof_is_kept_of_nobody,
+            all_who_became_one_person_are_erased,
             a_transcript_is_one_list_of_what_came_and_what_went,
             what_was_said_is_forgotten_when_its_time_is_over,
             a_file_is_kept_for_its_own_time,
@@ -162,6 +168,7 @@ macro_rules! store_suite {
             what_is_urgent_waits_for_nothing_that_is_not,
             a_claim_knows_the_contact,
             what_ended_while_it_waited_hides_nobody,
+            who_waits_behind_what_a_dead_sender_had_in_hand_looks_again,
             who_waits_is_woken_by_the_one_before,
             who_waits_is_woken_when_the_one_before_expires,
             what_was_put_off_is_pulled_forward,

@@ -134,7 +134,14 @@ async fn consent_is_kept_with_its_proof_and_a_stop_outranks_it() -> anyhow::Resu
     assert_eq!(of(&show()?, "CATEGORY_MARKETING"), Some("CONSENT_STATE_GRANTED".into()));
     assert_eq!(of(&show()?, "CATEGORY_UTILITY"), Some("CONSENT_STATE_UNKNOWN".into()));
 
+    let audience = |category: &str| compliance.json(&["consent", "audience", "--category", category]);
+    let members = audience("marketing")?;
+    assert_eq!(members.as_array().map(Vec::len), Some(1), "{members}");
+    assert_eq!(members[0]["grant"]["entry"], granted["consent_entries"][0]["name"]);
+    assert_eq!((audience("utility")?, audience("authentication")?), (json!([]), json!([])));
+
     compliance.json(&["consent", "withdraw", &to, "--source", "phone call"])?;
+    assert_eq!(audience("marketing")?, json!([]), "a stop");
     let held = show()?;
     assert_eq!(of(&held, "CATEGORY_MARKETING"), Some("CONSENT_STATE_WITHDRAWN".into()), "{held}");
     assert_eq!(held["stops"].as_array().map(Vec::len), Some(1));

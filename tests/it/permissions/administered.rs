@@ -19,6 +19,9 @@ pub(super) fn everything(scene: &mut Scene) -> anyhow::Result<()> {
     calendars(scene)?;
     tokens(scene)?;
     sending(scene)?;
+    let to = format!("+{PHONE}");
+    scene.run_ok(&["contacts", "export", &to])?;
+    scene.run_ok(&["contacts", "erase", &to])?;
     scene.run_ok(&["audit", "list"])?;
     scene.run_ok(&["audit", "verify"])?;
     // What waits in the teams' queues is told by whoever may read nothing of it.
@@ -46,6 +49,7 @@ fn sending(scene: &mut Scene) -> anyhow::Result<()> {
         &["consent", "show", &to],
         &["consent", "withdraw", &to, "--source", "a call"],
         &["consent", "history", &to],
+        &["consent", "audience", "--category", "marketing"],
         &["send", "It comes today", "--to", &to, "--number", "support", "--id", "one"],
         &["messages", "list", "--contact", &to],
         &["messages", "show", "one"],

@@ -1,11 +1,13 @@
 //! The consent ledger. The audit log gets an entry as it was kept, with a pseudonym of who collected it: that is a person.
 
+mod audience;
+
 use std::collections::BTreeSet;
 
 use tonic::Request;
 use uuid::Uuid;
 use waypost_domain::consent::{Basis, ConsentEntry, Evidence, Folding, How, Said, fold};
-use waypost_domain::{Category, ConsentEntryId, ContactId, Timestamp};
+use waypost_domain::{Alias, Category, ConsentEntryId, ContactId, Timestamp};
 use waypost_grpc::error::{Violations, invalid};
 use waypost_grpc::fields::from_wire_time;
 use waypost_grpc::recipients;
@@ -30,6 +32,7 @@ pub(crate) struct Consent {
 serve! { ConsentService for Consent {
     get_consent: v1::GetConsentRequest => v1::GetConsentResponse,
     list_consent_entries: v1::ListConsentEntriesRequest => v1::ListConsentEntriesResponse,
+    list_audience: v1::ListAudienceRequest => v1::ListAudienceResponse,
     grant_consent: v1::GrantConsentRequest => v1::GrantConsentResponse,
     withdraw_consent: v1::WithdrawConsentRequest => v1::WithdrawConsentResponse,
 }}
@@ -40,7 +43,10 @@ impl Consent {
         let contact = contact(store, request.into_inner().contact).await?;
         let ledger = Ledger::read(store, contact).await?;
         let mut answer = v1::GetConsentResponse { contact: format!("contacts/{contact}"), ..Default::default() };
-        let brands: BTreeSet<&str> = ledger.entries.iter().map(|entry| entry.brand.as_str()).collect();
+        let mut brands: BTreeSet<&str> = ledger.entries.iter().map(|entry| entry.brand.as_str()).collect();
+        if ledger.suppressed_at.is_some() && brands.is_empty() {
+            brands.insert("");
+        }
         for brand in brands {
             let (consents, stop) = ledger.holds(brand);
             answer.consents.extend(consents);
@@ -220,6 +226,9 @@ struct Ledger {
     /// In the order in which they were written down.
     entries: Vec<ConsentEntry>,
     merged_at: Option<Timestamp>,
+    /// When somebody who was named as they are was erased.
+    suppressed_at: Option<Timestamp>,
+    contact: ContactId,
     now: Timestamp,
 }
 
@@ -227,14 +236,17 @@ impl Ledger {
     async fn read(store: &Store, contact: ContactId) -> Result<Self> {
         let parts = store.parts_of_contact(contact).await?;
         let details = store.contact(contact).await?;
-        let merged = details.into_iter().flat_map(|details| details.merged).map(|merged| merged.at);
+        let merged_at = details.iter().flat_map(|details| &details.merged).map(|merged| merged.at).max();
+        let aliases: Vec<Alias> = details.into_iter().flat_map(|details| details.aliases.into_keys()).collect();
+        let suppressed_at = store.suppressed_at(&aliases).await?;
         let entries = store.consent_entries(&parts).await?;
-        Ok(Self { entries, merged_at: merged.max(), now: store.now().await? })
+        Ok(Self { entries, merged_at, suppressed_at, contact, now: store.now().await? })
     }
 
     /// For a brand, by category; and its stop.
     fn holds(&self, brand: &str) -> (Vec<v1::Consent>, Option<v1::ConsentStop>) {
         let folding = Folding { now: self.now, merged_at: self.merged_at, reconfirm_ms: None, confirmed_at: None };
-        wire_consents(brand, &fold(&self.entries, brand, &folding).consents)
+        let erasure = self.suppressed_at.map(|at| ConsentEntry::erasure(self.contact, brand, at));
+        wire_consents(brand, &fold(self.entries.iter().chain(&erasure), brand, &folding).consents)
     }
 }

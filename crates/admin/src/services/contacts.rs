@@ -1,5 +1,7 @@
 //! Contacts, as a CRM knows them. The audit log gets pseudonyms of what names a person or was said of one.
 
+mod erasure;
+
 use std::collections::BTreeMap;
 
 use jiff::tz::TimeZoneDatabase;
@@ -40,6 +42,7 @@ serve! { ContactService for Contacts {
     split_contact: v1::SplitContactRequest => v1::SplitContactResponse,
     confirm_contact: v1::ConfirmContactRequest => v1::ConfirmContactResponse,
     refuse_claim: v1::RefuseClaimRequest => v1::RefuseClaimResponse,
+    erase_contact: v1::EraseContactRequest => v1::EraseContactResponse,
 }}
 
 impl Contacts {

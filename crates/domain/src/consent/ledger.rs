@@ -3,6 +3,7 @@
 //! What it takes to prove consent: Regulation (EU) 2016/679, article 7(1), and Meta's page "Get opt-in".
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::Basis;
 use crate::category::Category;
@@ -29,6 +30,26 @@ pub struct ConsentEntry {
     /// Who wrote it down: a component, or the name of a token.
     pub recorded_by: String,
     pub evidence: Evidence,
+}
+
+impl ConsentEntry {
+    /// What an erasure comes to, which the ledger has no entry of: nothing of before makes them be written to. For all that is of
+    /// the brand, from when they were erased.
+    pub fn erasure(contact: ContactId, brand: &str, at: Timestamp) -> Self {
+        Self {
+            id: ConsentEntryId::from_uuid(Uuid::nil()),
+            contact,
+            brand: brand.to_owned(),
+            category: None,
+            said: Said::Withdrawn,
+            at: Some(at),
+            recorded_at: at,
+            how: How::Agent,
+            source: None,
+            recorded_by: "erasure".to_owned(),
+            evidence: Evidence::default(),
+        }
+    }
 }
 
 /// What was said.

@@ -1,6 +1,6 @@
 //! The question that policy is asked about one send, put together from what the store knows of contact and number.
 
-use waypost_domain::consent::{Folded, Folding, fold};
+use waypost_domain::consent::{ConsentEntry, Folded, Folding, fold};
 use waypost_domain::send::{SendRequest, SendState};
 use waypost_domain::{Alias, Category, Timestamp, Window, phone};
 use waypost_policy::asked::{
@@ -59,7 +59,8 @@ impl<'a> Question<'a> {
     ) -> Self {
         let folding =
             Folding { now, merged_at: facts.merged_at, reconfirm_ms: None, confirmed_at: facts.stop_confirmed_at };
-        let consent = fold(&facts.consent, &number.brand, &folding);
+        let erasure = facts.suppressed_at.map(|at| ConsentEntry::erasure(facts.contact.id, &number.brand, at));
+        let consent = fold(facts.consent.iter().chain(&erasure), &number.brand, &folding);
         let ours = sending.numbers.values().filter_map(|number| number.phone.clone()).collect();
         let has_newer = last_seen_at.zip(facts.last_inbound_at).is_some_and(|(seen, last)| last > seen);
         Self {
@@ -134,7 +135,8 @@ fn contact(facts: &SendFacts, Folded { consents, has_suspected_stop }: Folded) -
         },
         is_deceased: is("deceased"),
         has_dispute: is("dispute"),
-        is_suppressed: false,
+        // What they agreed to since lifts it.
+        is_suppressed: facts.suppressed_at.is_some_and(|at| consents.stop.is_some_and(|stop| stop.at == at)),
         is_blocked: is("blocked"),
         has_suspected_stop,
         consents,

@@ -3915,6 +3915,76 @@ impl ::prost::Name for ListConsentEntriesResponse {
     }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListAudienceRequest {
+    /// Of which brand of the business; empty where it has only one.
+    #[prost(string, tag = "1")]
+    pub brand: ::prost::alloc::string::String,
+    /// In which category; not CATEGORY_SERVICE: answers need no consent.
+    #[prost(enumeration = "crate::sends_v1::Category", tag = "2")]
+    pub category: i32,
+    /// So many contacts are looked at; 50 when 0, never more than 500.
+    #[prost(int32, tag = "3")]
+    pub page_size: i32,
+    /// `next_page_token` of the page before, to the same question.
+    #[prost(string, tag = "4")]
+    pub page_token: ::prost::alloc::string::String,
+}
+impl ::prost::Name for ListAudienceRequest {
+    const NAME: &'static str = "ListAudienceRequest";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.ListAudienceRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.ListAudienceRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListAudienceResponse {
+    /// Those of the contacts that were looked at; perhaps none, with more behind them.
+    #[prost(message, repeated, tag = "1")]
+    pub members: ::prost::alloc::vec::Vec<AudienceMember>,
+    /// Empty on the last page.
+    #[prost(string, tag = "2")]
+    pub next_page_token: ::prost::alloc::string::String,
+}
+impl ::prost::Name for ListAudienceResponse {
+    const NAME: &'static str = "ListAudienceResponse";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.ListAudienceResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.ListAudienceResponse".into()
+    }
+}
+/// Somebody who agreed, and why they count.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AudienceMember {
+    /// `contacts/{contact}`.
+    #[prost(string, tag = "1")]
+    pub contact: ::prost::alloc::string::String,
+    /// Why, and the entry that proves it.
+    #[prost(message, optional, tag = "2")]
+    pub grant: ::core::option::Option<crate::sends_v1::ConsentGrant>,
+    /// When they said so, by their clock; absent where an import does not tell.
+    #[prost(message, optional, tag = "3")]
+    pub said_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// How it is known.
+    #[prost(string, tag = "4")]
+    pub how: ::prost::alloc::string::String,
+}
+impl ::prost::Name for AudienceMember {
+    const NAME: &'static str = "AudienceMember";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.AudienceMember".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.AudienceMember".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GrantConsentRequest {
     /// Who agreed.
     #[prost(message, optional, tag = "1")]
@@ -4141,6 +4211,14 @@ pub mod consent_service_client {
                 &request,
             )
         }
+        /// Who may be written to now in a category, for all that consent says: whoever has a grant in force and said no stop. Whether a
+        /// message goes is asked of policy at each attempt (country, hours, caps, limits).
+        pub fn list_audience(
+            &self,
+            request: super::ListAudienceRequest,
+        ) -> Call<super::ListAudienceResponse> {
+            call(&self.0, "/waypost.admin.v1.ConsentService/ListAudience", &request)
+        }
         /// Keeps that a customer agreed, with what proves it. A grant from before a withdrawal does not undo that.
         pub fn grant_consent(
             &self,
@@ -4174,6 +4252,12 @@ pub mod consent_service_server {
             &self,
             request: tonic::Request<super::ListConsentEntriesRequest>,
         ) -> Result<tonic::Response<super::ListConsentEntriesResponse>, tonic::Status>;
+        /// Who may be written to now in a category, for all that consent says: whoever has a grant in force and said no stop. Whether a
+        /// message goes is asked of policy at each attempt (country, hours, caps, limits).
+        async fn list_audience(
+            &self,
+            request: tonic::Request<super::ListAudienceRequest>,
+        ) -> Result<tonic::Response<super::ListAudienceResponse>, tonic::Status>;
         /// Keeps that a customer agreed, with what proves it. A grant from before a withdrawal does not undo that.
         async fn grant_consent(
             &self,
@@ -4206,6 +4290,9 @@ pub mod consent_service_server {
                 "GetConsent" => Ok(encode(self.0.get_consent(decode(request)?).await?)),
                 "ListConsentEntries" => {
                     Ok(encode(self.0.list_consent_entries(decode(request)?).await?))
+                }
+                "ListAudience" => {
+                    Ok(encode(self.0.list_audience(decode(request)?).await?))
                 }
                 "GrantConsent" => {
                     Ok(encode(self.0.grant_consent(decode(request)?).await?))
@@ -4569,6 +4656,80 @@ impl ::prost::Name for ContactProblem {
         "/waypost.admin.v1.ContactProblem".into()
     }
 }
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct EraseContactRequest {
+    /// Whom, in any of the ways of `GetContactRequest.reference`; `contacts/{contact}` also of who was erased before.
+    #[prost(string, tag = "1")]
+    pub reference: ::prost::alloc::string::String,
+    /// Keep the entries of the consent ledger, without what leads to the person: what was agreed to and when, of somebody whom nobody
+    /// can name any more.
+    #[prost(bool, tag = "2")]
+    pub keep_proof: bool,
+    /// Count what an index leads to, change nothing.
+    #[prost(bool, tag = "3")]
+    pub validate_only: bool,
+}
+impl ::prost::Name for EraseContactRequest {
+    const NAME: &'static str = "EraseContactRequest";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.EraseContactRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.EraseContactRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct EraseContactResponse {
+    /// `contacts/{contact}` that it was: of use where a backup is restored, and they have to be erased from it again.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// When they were erased: earlier than now where they had been erased before.
+    #[prost(message, optional, tag = "2")]
+    pub erase_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// Numbers and ids that named them.
+    #[prost(int64, tag = "3")]
+    pub aliases: i64,
+    #[prost(int64, tag = "4")]
+    pub conversations: i64,
+    /// Entries of transcripts, and what waited to be shown.
+    #[prost(int64, tag = "5")]
+    pub transcript_entries: i64,
+    /// Copies of files that they sent.
+    #[prost(int64, tag = "6")]
+    pub files: i64,
+    /// Messages to them that had not gone, which are cancelled.
+    #[prost(int64, tag = "7")]
+    pub cancelled_messages: i64,
+    /// Messages to them whose content was forgotten, those included.
+    #[prost(int64, tag = "8")]
+    pub messages: i64,
+    /// Rows of campaigns that lost their values.
+    #[prost(int64, tag = "9")]
+    pub campaign_rows: i64,
+    /// Entries of the consent ledger that are gone, or with `keep_proof` have lost what leads to them.
+    #[prost(int64, tag = "10")]
+    pub consent_entries: i64,
+    /// Routing decisions that have lost what was decided about.
+    #[prost(int64, tag = "11")]
+    pub decisions: i64,
+    /// Parked messages that named them.
+    #[prost(int64, tag = "12")]
+    pub parked_messages: i64,
+    /// Statuses and other news of WhatsApp's about them.
+    #[prost(int64, tag = "13")]
+    pub events: i64,
+}
+impl ::prost::Name for EraseContactResponse {
+    const NAME: &'static str = "EraseContactResponse";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.EraseContactResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.EraseContactResponse".into()
+    }
+}
 /// Generated client implementations.
 #[cfg(feature = "client")]
 pub mod contact_service_client {
@@ -4625,6 +4786,17 @@ pub mod contact_service_client {
         ) -> Call<super::RefuseClaimResponse> {
             call(&self.0, "/waypost.admin.v1.ContactService/RefuseClaim", &request)
         }
+        /// Forgets a person: contact, aliases, conversations and their transcripts, files, what was sent, values in campaigns, consent,
+        /// parked messages, statuses. What is queued for them is cancelled. A keyed hash of each alias is kept, so that nothing of
+        /// before makes them be written to again: whoever shows the same number counts as stopped since, until they agree anew. Done
+        /// again, it changes nothing; a contact with the attribute `legal_hold` is refused. Messages that wait in teams' queues are
+        /// their readers', and go when they are read.
+        pub fn erase_contact(
+            &self,
+            request: super::EraseContactRequest,
+        ) -> Call<super::EraseContactResponse> {
+            call(&self.0, "/waypost.admin.v1.ContactService/EraseContact", &request)
+        }
     }
 }
 /// Generated server implementations.
@@ -4665,6 +4837,15 @@ pub mod contact_service_server {
             &self,
             request: tonic::Request<super::RefuseClaimRequest>,
         ) -> Result<tonic::Response<super::RefuseClaimResponse>, tonic::Status>;
+        /// Forgets a person: contact, aliases, conversations and their transcripts, files, what was sent, values in campaigns, consent,
+        /// parked messages, statuses. What is queued for them is cancelled. A keyed hash of each alias is kept, so that nothing of
+        /// before makes them be written to again: whoever shows the same number counts as stopped since, until they agree anew. Done
+        /// again, it changes nothing; a contact with the attribute `legal_hold` is refused. Messages that wait in teams' queues are
+        /// their readers', and go when they are read.
+        async fn erase_contact(
+            &self,
+            request: tonic::Request<super::EraseContactRequest>,
+        ) -> Result<tonic::Response<super::EraseContactResponse>, tonic::Status>;
     }
     /// The service, with an implementation behind it.
     pub struct ContactServiceServer(Box<dyn ContactService>);
@@ -4695,6 +4876,9 @@ pub mod contact_service_server {
                     Ok(encode(self.0.confirm_contact(decode(request)?).await?))
                 }
                 "RefuseClaim" => Ok(encode(self.0.refuse_claim(decode(request)?).await?)),
+                "EraseContact" => {
+                    Ok(encode(self.0.erase_contact(decode(request)?).await?))
+                }
                 _ => Err(tonic::Status::unimplemented(method.to_owned())),
             }
         }

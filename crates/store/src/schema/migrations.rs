@@ -19,7 +19,7 @@ macro_rules! migration {
     };
 }
 
-pub(super) const ALL: [Migration; 25] = [
+pub(super) const ALL: [Migration; 26] = [
     migration!(101, "initial", "101_initial"),
     migration!(102, "suspect", "102_suspect"),
     migration!(103, "admin", "103_admin"),
@@ -45,4 +45,5 @@ pub(super) const ALL: [Migration; 25] = [
     migration!(126, "transcript writer", "126_transcript_writer"),
     migration!(127, "spend", "127_spend"),
     migration!(128, "media", "128_media"),
+    migration!(129, "erasure", "129_erasure"),
 ];

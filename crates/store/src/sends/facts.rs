@@ -1,18 +1,18 @@
 //! What has to be known of a contact and a number before somebody is written to: read at once, in the transaction that
 //! decides, with the contact's row locked; or without a lock, for whoever only asks.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::LazyLock;
 
 use waypost_domain::consent::ConsentEntry;
 use waypost_domain::send::SendState;
-use waypost_domain::{Alias, Category, ContactId, ContactRecord, ConversationId, DecisionId, NumberName, Timestamp};
+use waypost_domain::{Alias, Category, ContactId, ContactRecord, ConversationId, NumberName, Timestamp};
 
 use super::row::STOP_CONFIRMATION;
 use crate::consent;
 use crate::contacts::{RECORD, record};
-use crate::core::{Answer, Columns, Param, Row, Sql, Statement, params};
-use crate::{Result, Store};
+use crate::core::{Answer, Columns, Param, Row, Sql, Statement, Tx, params};
+use crate::{Result, Store, StoreError, suppression};
 
 /// What is known of a contact, on one of our numbers.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,6 +38,8 @@ pub struct SendFacts {
     pub stop_confirmed_at: Option<Timestamp>,
     /// They are counted in the messaging limit.
     pub has_place: bool,
+    /// When somebody who was named as they are was erased.
+    pub suppressed_at: Option<Timestamp>,
 }
 
 /// A send of before.
@@ -177,7 +179,7 @@ pub(crate) fn survivors(answer: &Answer) -> Result<HashMap<ContactId, ContactId>
 }
 
 /// How many statements [`asking`] makes.
-pub(super) const STATEMENTS: usize = 8;
+pub(super) const STATEMENTS: usize = 9;
 
 /// What is asked of these survivors. With `locked` their rows stay as they are to the transaction's end.
 pub(super) fn asking<'a>(survivors: &BTreeSet<ContactId>, reach: Reach<'a>, locked: bool) -> Vec<Statement<'a>> {
@@ -192,6 +194,7 @@ pub(super) fn asking<'a>(survivors: &BTreeSet<ContactId>, reach: Reach<'a>, lock
         Statement::new(&MERGED, params![wanted()]),
         Statement::new(&RECENT, params![wanted(), reach.recent_since, reach.verdicts_since]),
         Statement::new(&PLACES, params![wanted(), reach.portfolio, reach.places_since]),
+        suppression::asking_for_key(),
     ]
 }
 
@@ -199,6 +202,8 @@ pub(super) fn asking<'a>(survivors: &BTreeSet<ContactId>, reach: Reach<'a>, lock
 pub(super) struct Known {
     contacts: HashMap<ContactId, SendFacts>,
     conversations: HashMap<(ContactId, NumberName), OnNumber>,
+    /// By which those are known who were erased; `None` where nobody was.
+    suppression_key: Option<Vec<u8>>,
 }
 
 /// Of a contact and a number.
@@ -213,10 +218,11 @@ struct OnNumber {
 impl Known {
     /// `None` where one of them became part of somebody else meanwhile.
     pub(super) fn read(answers: &[Answer]) -> Result<Option<Self>> {
-        let [contacts, aliases, conversations, held, consent, merged, recent, places] = answers else {
+        let [contacts, aliases, conversations, held, consent, merged, recent, places, key] = answers else {
             return Ok(None);
         };
-        let mut known = Self { contacts: HashMap::new(), conversations: HashMap::new() };
+        let suppression_key = suppression::key(&key.rows)?;
+        let mut known = Self { contacts: HashMap::new(), conversations: HashMap::new(), suppression_key };
         for row in &contacts.rows {
             let row = row.of("contact");
             if row.get::<Option<ContactId>>("merged_into")?.is_some() {
@@ -256,6 +262,20 @@ impl Known {
             known.of(row.of("limit_use").get("root")?, |facts| facts.has_place = true);
         }
         Ok(Some(known))
+    }
+
+    /// Finds who among them was erased before, where anybody ever was.
+    pub(super) async fn find_suppressed(&mut self, tx: &mut Tx) -> Result<()> {
+        let Some(key) = self.suppression_key.take() else { return Ok(()) };
+        let aliases: Vec<Alias> = self.contacts.values().flat_map(|facts| facts.aliases.clone()).collect();
+        let lookup = suppression::Lookup::new(&key, &aliases);
+        let answers = tx.run(vec![lookup.asking()]).await?;
+        let rows = answers.first().map(|answer| answer.rows.as_slice()).unwrap_or_default();
+        let found = lookup.read(rows)?;
+        for facts in self.contacts.values_mut() {
+            facts.suppressed_at = facts.aliases.iter().filter_map(|alias| found.get(alias)).max().copied();
+        }
+        Ok(())
     }
 
     fn of(&mut self, contact: ContactId, change: impl FnOnce(&mut SendFacts)) {
@@ -326,14 +346,10 @@ impl SendFacts {
             recent: Vec::new(),
             stop_confirmed_at: None,
             has_place: false,
+            suppressed_at: None,
         }
     }
 }
-
-pub(super) static RECEIVED: Sql = Sql::each(
-    "SELECT decision_id, received_at FROM inbox WHERE decision_id IN (SELECT unhex(value) FROM json_each($1))",
-    "SELECT decision_id, received_at FROM inbox WHERE decision_id = ANY($1::UUID[])",
-);
 
 impl Store {
     /// What is known of the contact that this one is by now, without a lock: for whoever asks what would happen.
@@ -346,26 +362,19 @@ impl Store {
         let Some(survivor) = self.surviving_contact(contact).await? else { return Ok(None) };
         let mut tx = self.begin().await?;
         let answers = tx.run(asking(&[survivor].into(), reach, false)).await?;
-        Ok(Known::read(&answers)?.and_then(|known| known.facts(survivor, number)))
+        let Some(mut known) = Known::read(&answers)? else { return Ok(None) };
+        known.find_suppressed(&mut tx).await?;
+        Ok(known.facts(survivor, number))
     }
 
-    /// When messages of customers were received, by their decisions; what is not stored any more is left out.
-    pub async fn received_at(&self, decisions: &[DecisionId]) -> Result<BTreeMap<DecisionId, Timestamp>> {
-        match decisions {
-            [] => Ok(BTreeMap::new()),
-            _ => received(&self.read(&RECEIVED, params![ids(decisions)]).await?),
-        }
+    /// What is known of these contacts beside their conversations, without a lock. [`StoreError::Retry`] where one became part of
+    /// another.
+    pub async fn consent_facts(&self, contacts: &[ContactId], reach: Reach<'_>) -> Result<Vec<SendFacts>> {
+        let mut tx = self.begin().await?;
+        let answers = tx.run(asking(&contacts.iter().copied().collect(), reach, false)).await?;
+        let known = Known::read(&answers)?;
+        let mut known = known.ok_or_else(|| StoreError::retry("a contact became part of another since it was read"))?;
+        known.find_suppressed(&mut tx).await?;
+        Ok(contacts.iter().filter_map(|contact| known.contacts.get(contact).cloned()).collect())
     }
-}
-
-pub(super) fn ids(decisions: &[DecisionId]) -> Param<'_> {
-    decisions.iter().copied().collect()
-}
-
-pub(super) fn received(rows: &[Row]) -> Result<BTreeMap<DecisionId, Timestamp>> {
-    let pair = |row: &Row| {
-        let row = row.of("inbox");
-        Ok((row.get("decision_id")?, row.get("received_at")?))
-    };
-    rows.iter().map(pair).collect()
 }

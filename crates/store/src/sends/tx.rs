@@ -8,6 +8,7 @@ use waypost_domain::send::{Predecessor, SendState};
 use waypost_domain::{CampaignName, Category, ContactId, ConversationId, DecisionId, Timestamp};
 
 use super::facts::{self, Known, Reach, SendFacts};
+use super::received::{RECEIVED, ids, received};
 use super::row::{COLUMNS, SEND, SendRow, places};
 use super::write::{WAKE, by_place};
 use crate::core::{Param, Row, Sql, Statement, params};
@@ -182,9 +183,10 @@ impl SendTx {
         statements.push(Statement::new(&LOCK_QUEUED, params![places(&wanted), now]));
         let answers = tx.run(statements).await?;
         let (known, sends) = answers.split_at(facts::STATEMENTS);
-        let Some(known) = Known::read(known)? else {
+        let Some(mut known) = Known::read(known)? else {
             return Err(StoreError::retry("a contact became part of another since it was read"));
         };
+        known.find_suppressed(tx).await?;
         let [before, locked] = sends else { return Ok(vec![]) };
         let locked = locked.rows.iter().map(|row| SendRow::from_row(&row.of(SEND.name))).collect::<Result<Vec<_>>>()?;
         let before = self.before(&before.rows).await?;
@@ -220,7 +222,7 @@ impl SendTx {
     pub async fn received_at(&mut self, decisions: &[DecisionId]) -> Result<BTreeMap<DecisionId, Timestamp>> {
         match decisions {
             [] => Ok(BTreeMap::new()),
-            _ => facts::received(&self.fenced.tx.query(&facts::RECEIVED, params![facts::ids(decisions)]).await?),
+            _ => received(&self.fenced.tx.query(&RECEIVED, params![ids(decisions)]).await?),
         }
     }
 

@@ -222,11 +222,8 @@ pub async fn a_file_is_kept_for_its_own_time(store: &Store) -> Result<()> {
     assert_eq!(store.conversation_of_file(late.decision).await?, Some(talk.id));
     store.script("UPDATE media_copy SET wanted_at = wanted_at - 2 * 86400000").await?;
     store.janitor_pass(&short, long, 100).await?;
-    assert_eq!(
-        store.conversation_of_file(late.decision).await?,
-        None,
-        "where nobody fetches, it is not wanted for ever"
-    );
+    let forgotten = store.conversation_of_file(late.decision).await?;
+    assert_eq!(forgotten, None, "where nobody fetches, it is not wanted for ever");
     Ok(())
 }
 
