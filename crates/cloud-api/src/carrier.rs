@@ -1,11 +1,12 @@
 //! What carriers of WhatsApp with forms of their own have in common: our numbers there ([`OurNumbers`]), the address
-//! that they post to ([`address`]), the keys that they sign with ([`signature`]), and how their news are told in Meta's
-//! words.
+//! that they post to ([`address`]), the keys that they sign with ([`signature`]), the ids of customers' files
+//! ([`file_id`]), and how their news are told in Meta's words.
 //!
 //! No carrier knows Meta's id of a number: the numbers stand in the configuration, with the id that each is to have
 //! here.
 
 pub mod address;
+pub mod file_id;
 pub mod signature;
 pub(crate) mod told;
 

@@ -4,6 +4,7 @@
 use serde_json::{Map, Value, json};
 
 use super::OurNumbers;
+use super::file_id::FileId;
 
 /// WhatsApp sends one file a message; a request that speaks of more is no reason to believe any number.
 pub(crate) const MEDIA_MAX: usize = 32;
@@ -81,10 +82,10 @@ impl Person {
 /// A file, with Meta's word for its kind.
 pub(crate) type File = (&'static str, Map<String, Value>);
 
-/// Its id is the last part of its address, which stays beside it.
+/// Its id is what its address says of it; the address stays beside it.
 pub(crate) fn file(url: &str, mime_type: Option<&str>, else_kind: &'static str) -> File {
-    let id = url.rsplit('/').find(|part| !part.is_empty());
-    let file = object([("id", id), ("url", Some(url)), ("mime_type", mime_type)]);
+    let id = FileId::of_address(url).map(|id| id.to_string());
+    let file = object([("id", id.as_deref()), ("url", Some(url)), ("mime_type", mime_type)]);
     (mime_type.map_or(else_kind, kind_of), file)
 }
 

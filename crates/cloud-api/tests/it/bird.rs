@@ -92,11 +92,11 @@ fn a_text_is_a_plain_text() {
 
 #[test]
 fn files_are_media_with_their_address() {
-    let at = |id: &str| format!("https://media.example/workspaces/w/media/{id}");
+    let at = |id: &str| format!("https://media.nest.messagebird.com/workspaces/w/messages/m-1/media/{id}");
     let check = |kind: &str, body: Value, want, mime: Option<&str>| {
         let file = message(json!({"type": kind, kind: body}));
         let media = file.media.unwrap();
-        assert_eq!((file.kind, media.id.as_str(), media.mime_type.as_deref()), (want, "ME1", mime), "{kind}");
+        assert_eq!((file.kind, media.id.as_str(), media.mime_type.as_deref()), (want, "m-1:ME1", mime), "{kind}");
     };
     check("image", json!({"images": [{"mediaUrl": at("ME1")}]}), MessageKind::Image, None);
     for (mime, want) in [

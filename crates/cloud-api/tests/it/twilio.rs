@@ -71,7 +71,7 @@ fn files_are_media_with_their_address() {
         let file = message(&format!("NumMedia=1&MediaUrl0={url}1&MediaContentType0={mime}&Body=photo"));
         let media = file.media.unwrap();
         assert_eq!((file.kind, file.text.as_deref()), (kind, Some("photo")), "{mime}");
-        assert_eq!((media.id.as_str(), media.mime_type.as_deref()), ("ME1", Some(mime)), "{mime}");
+        assert_eq!((media.id.as_str(), media.mime_type.as_deref()), ("MM1:ME1", Some(mime)), "{mime}");
     };
     check("image/jpeg", MessageKind::Image);
     check("image/webp", MessageKind::Sticker);
@@ -85,7 +85,7 @@ fn files_are_media_with_their_address() {
     let both = messages(&format!("NumMedia=2&MediaUrl0={url}1&MediaUrl1={url}2&Body=two"));
     let keys: Vec<&str> = both.iter().map(|(key, _)| key.as_str()).collect();
     assert_eq!(keys, ["SM1", "SM1.1"]);
-    assert_eq!(both[1].1.media.as_ref().unwrap().id, "ME2");
+    assert_eq!(both[1].1.media.as_ref().unwrap().id, "MM1:ME2");
     assert_eq!((both[0].1.text.as_deref(), both[1].1.text.as_deref()), (Some("two"), None));
     // Nor beside what is no file.
     let beside = messages(&format!("ButtonText=Yes&NumMedia=1&MediaUrl0={url}1&MediaContentType0=image/jpeg"));
