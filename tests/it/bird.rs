@@ -182,10 +182,10 @@ async fn what_bird_cannot_carry_is_never_sent() -> anyhow::Result<()> {
     let scene = Scene::new().await?;
     let _waypost = scene.outbound.start(&[]).await?;
     scene.written().await?;
-    ensure!(scene.send(&["--image", "https://x.example/a.jpg"], "image")?, "Meta would take it");
-    scene.until("image", "MESSAGE_STATE_FAILED").await;
+    ensure!(scene.send(&["--document", "https://x.example/of-no-type"], "untold")?, "Meta would take it");
+    scene.until("untold", "MESSAGE_STATE_FAILED").await;
     ensure!(scene.send(&["It comes today"], "text")?, "it is kept");
     scene.until("text", "MESSAGE_STATE_READ").await;
-    ensure!(scene.taken("image") == 0 && scene.bird.refused().is_empty(), "{:?}", scene.bird.refused());
+    ensure!(scene.taken("untold") == 0 && scene.bird.refused().is_empty(), "{:?}", scene.bird.refused());
     Ok(())
 }

@@ -21,6 +21,24 @@ pub struct Message {
 pub enum Content {
     /// As long as WhatsApp takes it.
     Text(String),
+    /// A picture that Bird fetches, with words below it.
+    Image {
+        /// Where it is.
+        url: String,
+        /// As long as WhatsApp takes it.
+        caption: Option<String>,
+    },
+    /// Any other file that Bird fetches, with words below it.
+    File {
+        /// Where it is.
+        url: String,
+        /// By which WhatsApp shows it as a video, as sound or as a document.
+        content_type: String,
+        /// As the customer sees it.
+        filename: Option<String>,
+        /// As long as WhatsApp takes it.
+        caption: Option<String>,
+    },
     /// A template, which Bird keeps itself.
     Template {
         /// Which.
@@ -68,6 +86,16 @@ impl Message {
         let mut message = json!({"receiver": {"contacts": [contact]}, "reference": self.reference});
         match &self.content {
             Content::Text(text) => message["body"] = json!({"type": "text", "text": {"text": text}}),
+            Content::Image { url, caption } => {
+                message["body"] = file_body("image", "images", json!({"mediaUrl": url}), caption.as_deref());
+            }
+            Content::File { url, content_type, filename, caption } => {
+                let mut file = json!({"mediaUrl": url, "contentType": content_type});
+                if let Some(filename) = filename {
+                    file["filename"] = filename.as_str().into();
+                }
+                message["body"] = file_body("file", "files", file, caption.as_deref());
+            }
             Content::Template { template: Template { project, version, locale }, parameters } => {
                 let parameter = |(key, value)| json!({"type": "string", "key": key, "value": value});
                 let parameters: Vec<Value> = parameters.iter().map(parameter).collect();
@@ -77,4 +105,13 @@ impl Message {
         }
         message.to_string().into_bytes()
     }
+}
+
+/// `{"type": "image", "image": {"images": [{"mediaUrl"}], "text"}}`
+fn file_body(kind: &str, list: &str, file: Value, caption: Option<&str>) -> Value {
+    let mut content = json!({list: [file]});
+    if let Some(caption) = caption {
+        content["text"] = caption.into();
+    }
+    json!({"type": kind, kind: content})
 }

@@ -44,21 +44,57 @@ async fn asked(letter: &Letter) -> Result<Value, String> {
     }
 }
 
+fn file(kind: MediaKind, link: &str) -> Media {
+    let source = MediaSource::Link(link.to_owned());
+    Media { kind, source, mime_type: None, size_bytes: None, caption: None, filename: None, voice: false }
+}
+
+#[tokio::test]
+async fn a_file_goes_by_its_link_alone() {
+    let asked_for = async |media: Media| asked(&Letter::new(Message::FreeForm(FreeForm::Media(media)))).await;
+    let (link, caption) = ("https://x.example/a.pdf?b=c.mp4", Some("look".to_owned()));
+    let image = json!({"type": "image", "image": {"images": [{"mediaUrl": link}], "text": "look"}});
+    let asked_image = asked_for(Media { caption: caption.clone(), ..file(MediaKind::Image, link) }).await;
+    assert_eq!(asked_image, Ok(message("body", &image)));
+
+    let file_of = |more: Value| {
+        let mut one = json!({"mediaUrl": link, "contentType": "application/pdf"});
+        one.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        message("body", &json!({"type": "file", "file": {"files": [one]}}))
+    };
+    let document = || file(MediaKind::Document, link);
+    assert_eq!(asked_for(document()).await, Ok(file_of(json!({}))), "by its link");
+    let named = Media { filename: Some("bill.DOCX".to_owned()), ..document() };
+    let docx = "application/vnd.openxmlformats-officedocument.wordprocessingml.document";
+    let want = file_of(json!({"filename": "bill.DOCX", "contentType": docx}));
+    assert_eq!(asked_for(named).await, Ok(want), "by its name");
+    let given = Media { mime_type: Some("video/3gpp".to_owned()), caption, ..file(MediaKind::Video, link) };
+    let mut want = file_of(json!({"contentType": "video/3gpp"}));
+    want["body"]["file"]["text"] = "look".into();
+    assert_eq!(asked_for(given).await, Ok(want), "as it was given");
+
+    let untold = asked_for(file(MediaKind::Video, link)).await.unwrap_err();
+    assert!(untold.starts_with("mime_type must be given"), "a document is no video: {untold}");
+    let of_id = Media { source: MediaSource::Id("17".to_owned()), ..document() };
+    let told = asked_for(of_id).await.unwrap_err();
+    assert_eq!(told, "document.id must be absent: Bird takes files by their link alone");
+    let sound = Media { caption: Some("x".to_owned()), ..file(MediaKind::Audio, "https://x.example/a.mp3") };
+    assert_eq!(asked_for(sound).await.unwrap_err(), "caption must be absent: this kind of media has none");
+}
+
 #[tokio::test]
 async fn what_bird_does_not_carry_is_named() {
-    let source = MediaSource::Link("https://x.example/a.jpg".to_owned());
-    let kind = MediaKind::Image;
-    let image = Media { kind, source, mime_type: None, size_bytes: None, caption: None, filename: None, voice: false };
+    let sticker = file(MediaKind::Sticker, "https://x.example/a.webp");
     let place = Place { latitude: 1.0, longitude: 2.0, name: None, address: None };
     let cases = [
-        (FreeForm::Media(image), "image"),
+        (FreeForm::Media(sticker), "sticker"),
         (FreeForm::Location(place), "location"),
         (FreeForm::LocationRequest { body: "x".to_owned() }, "location_request"),
         (FreeForm::Contacts(vec![]), "contacts"),
     ];
     for (content, field) in cases {
         let told = asked(&Letter::new(Message::FreeForm(content))).await.unwrap_err();
-        assert_eq!(told, format!("{field} must be absent: by Bird go text and templates"));
+        assert_eq!(told, format!("{field} must be absent: by Bird go text, files by link, and templates"));
     }
     let mut letter = Letter::text("x");
     letter.address = Address::Bsuid("US.123".to_owned());
