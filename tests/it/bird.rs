@@ -53,6 +53,7 @@ impl Scene {
             ("bird.signing_keys_file", &signing_keys),
             ("bird.webhook_url", &webhook_url),
             ("bird.base_url", &bird.url),
+            ("bird.media_base_url", &bird.url),
             ("bird.waba_id", WABA),
             ("bird.channels.bd-support", "channel-1"),
             ("bird.templates.offer/en", "project-1/latest/en-US"),
@@ -187,5 +188,28 @@ async fn what_bird_cannot_carry_is_never_sent() -> anyhow::Result<()> {
     ensure!(scene.send(&["It comes today"], "text")?, "it is kept");
     scene.until("text", "MESSAGE_STATE_READ").await;
     ensure!(scene.taken("untold") == 0 && scene.bird.refused().is_empty(), "{:?}", scene.bird.refused());
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn files_come_whole_and_go_by_their_link() -> anyhow::Result<()> {
+    let scene = Scene::new().await?;
+    let _waypost = scene.outbound.start(&[]).await?;
+    let bytes: Vec<u8> = b"%PDF-1.7 ".iter().copied().chain((0..=255).cycle()).take(1 << 20).collect();
+    let id = scene.bird.write_file(CUSTOMER, "application/pdf", bytes.clone())?;
+    scene.is_known().await;
+    let (got, shown) = scene.downloaded(&id).await?;
+    ensure!(got == bytes && shown["mimeType"] == "application/pdf", "{} bytes: {shown}", got.len());
+    ensure!(shown["filename"] == "invoice.pdf", "{shown}");
+
+    let link = "https://x.example/menu.pdf";
+    ensure!(scene.send(&["--document", link], "one")?, "they have written");
+    scene.until("one", "MESSAGE_STATE_READ").await;
+    let file = json!({"mediaUrl": link, "contentType": "application/pdf"});
+    let body = json!({"type": "file", "file": {"files": [file]}});
+    ensure!(scene.bird.taken().len() == 1 && scene.bird.taken()[0]["body"] == body, "{:?}", scene.bird.taken());
+    ensure!(scene.send(&["--document", "4711"], "two")?, "it is kept");
+    scene.until("two", "MESSAGE_STATE_FAILED").await;
+    ensure!(scene.taken("two") == 0 && scene.bird.refused().is_empty(), "{:?}", scene.bird.refused());
     Ok(())
 }

@@ -57,6 +57,15 @@ impl Elsewhere {
         Ok(output.status.success())
     }
 
+    /// The file of a customer's message, as `waypost media download` writes it, and what that says of it.
+    pub(crate) async fn downloaded(&self, message: &str) -> anyhow::Result<(Vec<u8>, Value)> {
+        let output = self.outbound.deployment.folder.path().join(message).display().to_string();
+        let words = ["media", "download", message, "--number", self.number, "--output", &output];
+        let shown = async || self.outbound.json(&words).ok();
+        let shown = eventually("the file is there", WITHIN, shown).await;
+        Ok((std::fs::read(&output)?, shown))
+    }
+
     /// [`CUSTOMER`], who agrees to it, reads the template `offer` with the value Ann.
     pub(crate) async fn gets_an_offer(&self, id: &str) -> anyhow::Result<()> {
         let proof =

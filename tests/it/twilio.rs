@@ -163,3 +163,25 @@ async fn what_twilio_cannot_carry_is_never_sent() -> anyhow::Result<()> {
     ensure!(scene.taken("long") == 0 && scene.twilio.refused().is_empty(), "{:?}", scene.twilio.refused());
     Ok(())
 }
+
+/// Twilio shows where a file is kept to whoever has the token, and who keeps it must not see that.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn files_come_whole_and_go_by_their_link() -> anyhow::Result<()> {
+    let scene = Scene::new().await?;
+    let _waypost = scene.outbound.start(&[]).await?;
+    let bytes: Vec<u8> = b"%PDF-1.7 ".iter().copied().chain((0..=255).cycle()).take(1 << 20).collect();
+    let sid = scene.twilio.write_file(CUSTOMER, "application/pdf", bytes.clone())?;
+    scene.is_known().await;
+    let (got, shown) = scene.downloaded(&sid).await?;
+    ensure!(got == bytes && shown["mimeType"] == "application/pdf", "{} bytes: {shown}", got.len());
+
+    let link = "https://x.example/menu.pdf";
+    ensure!(scene.send(&["--document", link], "one")?, "they have written");
+    scene.until("one", "MESSAGE_STATE_READ").await;
+    let taken = scene.twilio.taken();
+    ensure!(taken.len() == 1 && taken[0].get("MediaUrl").is_some_and(|url| url == link), "{taken:?}");
+    ensure!(scene.send(&["--document", "4711"], "two")?, "it is kept");
+    scene.until("two", "MESSAGE_STATE_FAILED").await;
+    ensure!(scene.taken("two") == 0 && scene.twilio.refused().is_empty(), "{:?}", scene.twilio.refused());
+    Ok(())
+}

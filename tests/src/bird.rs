@@ -10,7 +10,7 @@ use anyhow::Context;
 use serde_json::{Map, Value, json};
 use waypost_cloud_api::bird::signature::{HEADER_NAME, TIME_HEADER_NAME, sign};
 
-use crate::desk::{Answer, Hook, Poster, Request, post, serve};
+use crate::desk::{Answer, Hook, Poster, Reply, Request, post, serve};
 use crate::webhook::http_client;
 
 /// What the workspace is.
@@ -43,6 +43,8 @@ struct State {
     /// Whether hooks keep the reference to themselves.
     hides_references: bool,
     received: usize,
+    /// What customers sent: the type and the bytes.
+    files: Vec<(&'static str, Vec<u8>)>,
 }
 
 impl BirdStandIn {
@@ -81,20 +83,42 @@ impl BirdStandIn {
 
     /// A customer (with their `+`) writes. Returns the message's id.
     pub fn write(&self, from: &str, text: &str) -> anyhow::Result<String> {
+        self.customer_writes(from, |_| json!({"type": "text", "text": {"text": text}}))
+    }
+
+    /// A customer (with their `+`) sends a file. Returns the message's id.
+    pub fn write_file(&self, from: &str, content_type: &'static str, bytes: Vec<u8>) -> anyhow::Result<String> {
+        let number = {
+            let mut state = self.state();
+            state.files.push((content_type, bytes));
+            state.files.len()
+        };
+        let workspace = &self.settings.workspace_id;
+        self.customer_writes(from, |id| {
+            let below = format!("workspaces/{workspace}/messages/{id}/media/file-{number}");
+            let url = format!("https://media.nest.messagebird.com/{below}");
+            let file = json!({"contentType": content_type, "mediaUrl": url, "filename": "../invoice.pdf"});
+            json!({"type": "file", "file": {"files": [file]}})
+        })
+    }
+
+    /// `body`: of the message with this id.
+    fn customer_writes(&self, from: &str, body: impl FnOnce(&str) -> Value) -> anyhow::Result<String> {
         let id = {
             let mut state = self.state();
             state.received += 1;
             state.closed.remove(from);
             format!("in-{}", state.received)
         };
-        self.poster.post(self.inbound(&id, from, text)?)?;
+        self.poster.post(self.inbound(&id, from, &body(&id))?)?;
         Ok(id)
     }
 
     /// A message of a stranger's in every way in which it is not signed; the answers' statuses.
     pub async fn forge(&self, from: &str) -> anyhow::Result<Vec<u16>> {
         let BirdSettings { signing_key: key, webhook_url: url, .. } = &*self.settings;
-        let (client, good) = (http_client()?, self.inbound("forged", from, "an invoice: ñ")?);
+        let text = json!({"type": "text", "text": {"text": "an invoice: ñ"}});
+        let (client, good) = (http_client()?, self.inbound("forged", from, &text)?);
         let now = good.headers[1].1.clone();
         let again = serde_json::from_str::<Value>(&good.body)?.to_string();
         let long_ago = (now.parse::<u64>()? - 3_600).to_string();
@@ -120,7 +144,7 @@ impl BirdStandIn {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn inbound(&self, id: &str, from: &str, text: &str) -> anyhow::Result<Hook> {
+    fn inbound(&self, id: &str, from: &str, body: &Value) -> anyhow::Result<Hook> {
         let seconds = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
         let contact = json!({"id": "c-1", "identifierKey": "phonenumber", "identifierValue": from,
             "annotations": {"name": "A B"}});
@@ -130,7 +154,7 @@ impl BirdStandIn {
                 "id": id,
                 "sender": {"contact": contact},
                 "receiver": {"connector": {"id": "x", "identifierValue": ""}},
-                "body": {"type": "text", "text": {"text": text}},
+                "body": body,
                 "meta": {"extraInformation": {"timestamp": seconds.to_string()}},
                 "reference": "",
                 "parts": [{"platformReference": format!("wamid.{id}")}],
@@ -154,16 +178,32 @@ impl BirdStandIn {
 
     /// `None`: it is lost.
     fn answer(&self, request: &Request) -> Answer {
+        if let Some(path) = request.line.strip_prefix("GET ") {
+            return Ok(Some(self.file(path, request)));
+        }
         match self.judge(request) {
             Ok(message) => {
                 let (id, is_lost) = self.take(&message)?;
-                Ok((!is_lost).then(|| (202, json!({"id": id, "status": "accepted", "direction": "outgoing"}))))
+                let taken = json!({"id": id, "status": "accepted", "direction": "outgoing"});
+                Ok((!is_lost).then(|| Reply::json(202, &taken)))
             }
             Err((status, word)) => {
                 self.state().refused.push(status);
-                Ok(Some((status, json!({"code": word, "message": "nein"}))))
+                Ok(Some(refusal(status, word)))
             }
         }
+    }
+
+    /// A customer's, for whoever has the key.
+    fn file(&self, path: &str, request: &Request) -> Reply {
+        let BirdSettings { workspace_id, access_key, .. } = &*self.settings;
+        if request.header("authorization") != format!("AccessKey {access_key}") {
+            return refusal(401, "Unauthorized");
+        }
+        let below = path.strip_prefix(&format!("/workspaces/{workspace_id}/messages/in-"));
+        let number = below.and_then(|below| below.split_once("/media/file-")?.1.parse::<usize>().ok());
+        let kept = number.and_then(|number| self.state().files.get(number.checked_sub(1)?).cloned());
+        kept.map_or_else(|| refusal(404, "NotFound"), |(content_type, bytes)| Reply::file(content_type, bytes))
     }
 
     /// The message, or the status and the word of what is wrong with it.
@@ -193,7 +233,11 @@ impl BirdStandIn {
         let (body, template) = (&message["body"], &message["template"]);
         let is_text = body["type"] == "text" && body["text"]["text"].is_string();
         let is_template = ["projectId", "version", "locale"].iter().all(|name| template[*name].is_string());
-        let is_good = is_number && (is_text || is_template) && message["reference"].is_string();
+        let is_image = body["type"] == "image" && body["image"]["images"][0]["mediaUrl"].is_string();
+        let file = &body["file"]["files"][0];
+        let is_file = body["type"] == "file" && file["mediaUrl"].is_string() && file["contentType"].is_string();
+        let is_body = is_text || is_image || is_file;
+        let is_good = is_number && (is_body || is_template) && message["reference"].is_string();
         if is_good { Ok(message) } else { Err(INVALID) }
     }
 
@@ -225,4 +269,8 @@ impl BirdStandIn {
         }
         Ok((id, is_lost))
     }
+}
+
+fn refusal(status: u16, word: &str) -> Reply {
+    Reply::json(status, &json!({"code": word, "message": "nein"}))
 }

@@ -61,7 +61,31 @@ pub(crate) async fn post(client: &reqwest::Client, hook: &Hook) -> Option<reqwes
 }
 
 /// What is answered to a request; `None`: the connection ends without a word.
-pub(crate) type Answer = anyhow::Result<Option<(u16, Value)>>;
+pub(crate) type Answer = anyhow::Result<Option<Reply>>;
+
+/// An answer with a body.
+pub(crate) struct Reply {
+    status: u16,
+    content_type: &'static str,
+    /// Where it leads.
+    location: Option<String>,
+    body: Vec<u8>,
+}
+
+impl Reply {
+    pub(crate) fn json(status: u16, body: &Value) -> Self {
+        Self { status, content_type: "application/json", location: None, body: body.to_string().into_bytes() }
+    }
+
+    pub(crate) const fn file(content_type: &'static str, body: Vec<u8>) -> Self {
+        Self { status: 200, content_type, location: None, body }
+    }
+
+    /// To a path.
+    pub(crate) const fn leads_to(path: String) -> Self {
+        Self { status: 307, content_type: "text/plain", location: Some(path), body: Vec::new() }
+    }
+}
 
 /// Answers every request on a free port. Returns the address.
 pub(crate) async fn serve(answer: impl Fn(&Request) -> Answer + Send + Sync + 'static) -> anyhow::Result<String> {
@@ -80,11 +104,13 @@ pub(crate) async fn serve(answer: impl Fn(&Request) -> Answer + Send + Sync + 's
 
 async fn converse(mut stream: TcpStream, answer: &(impl Fn(&Request) -> Answer + Sync)) -> anyhow::Result<()> {
     while let Some(request) = Request::read(&mut stream).await? {
-        let Some((status, body)) = answer(&request)? else { return Ok(()) };
-        let body = body.to_string();
-        let head =
-            format!("HTTP/1.1 {status} X\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n", body.len());
-        stream.write_all(format!("{head}{body}").as_bytes()).await?;
+        let Some(Reply { status, content_type, location, body }) = answer(&request)? else { return Ok(()) };
+        let location = location.map(|path| format!("location: {path}\r\n")).unwrap_or_default();
+        let length = body.len();
+        let head = format!(
+            "HTTP/1.1 {status} X\r\n{location}content-type: {content_type}\r\ncontent-length: {length}\r\n\r\n"
+        );
+        stream.write_all(&[head.as_bytes(), &body].concat()).await?;
     }
     Ok(())
 }

@@ -10,7 +10,7 @@ use serde_json::json;
 use waypost_cloud_api::twilio::fields::{Fields, Form};
 use waypost_cloud_api::twilio::signature::{HEADER_NAME, sign};
 
-use crate::desk::{Answer, Hook, Poster, Request, serve};
+use crate::desk::{Answer, Hook, Poster, Reply, Request, serve};
 
 const BODY_CHARACTERS_MAX: usize = 1_600;
 
@@ -49,6 +49,8 @@ struct State {
     to_lose: usize,
     received: usize,
     posted: usize,
+    /// What customers sent: the type and the bytes.
+    files: Vec<(&'static str, Vec<u8>)>,
 }
 
 impl TwilioStandIn {
@@ -82,6 +84,23 @@ impl TwilioStandIn {
 
     /// A customer (with their `+`) writes. Returns the message's id.
     pub fn write(&self, from: &str, text: &str) -> anyhow::Result<String> {
+        self.customer_writes(from, &[("NumMedia", "0"), ("MessageType", "text"), ("Body", text)])
+    }
+
+    /// A customer (with their `+`) sends a file. Returns the message's id.
+    pub fn write_file(&self, from: &str, content_type: &'static str, bytes: Vec<u8>) -> anyhow::Result<String> {
+        let (message, file) = {
+            let mut state = self.state();
+            state.files.push((content_type, bytes));
+            (state.received + 1, state.files.len())
+        };
+        let below = format!("Accounts/{}/Messages/SMin{message}/Media/ME{file}", self.settings.account_sid);
+        let url = format!("https://api.twilio.com/2010-04-01/{below}");
+        let file = [("MediaUrl0", &*url), ("MediaContentType0", content_type)];
+        self.customer_writes(from, &[&file[..], &[("NumMedia", "1"), ("MessageType", "document")]].concat())
+    }
+
+    fn customer_writes(&self, from: &str, fields: &[(&str, &str)]) -> anyhow::Result<String> {
         let sid = {
             let mut state = self.state();
             state.received += 1;
@@ -90,20 +109,18 @@ impl TwilioStandIn {
         };
         let wa_id = from.trim_start_matches('+');
         let (our, their) = (format!("whatsapp:{}", self.settings.number), format!("whatsapp:{from}"));
-        let form = encoded(&[
-            ("SmsMessageSid", &sid),
-            ("NumMedia", "0"),
+        let all: [(&str, &str); 9] = [
+            ("SmsMessageSid", &*sid),
             ("ProfileName", "A B"),
-            ("MessageType", "text"),
             ("SmsSid", &sid),
             ("WaId", wa_id),
             ("SmsStatus", "received"),
-            ("Body", text),
             ("To", &our),
             ("MessageSid", &sid),
             ("AccountSid", &self.settings.account_sid),
             ("From", &their),
-        ])?;
+        ];
+        let form = encoded(&[fields, &all].concat())?;
         self.post(&self.settings.webhook_url, form)?;
         Ok(sid)
     }
@@ -114,18 +131,46 @@ impl TwilioStandIn {
 
     /// `None`: it is lost.
     fn answer(&self, request: &Request) -> Answer {
+        if let Some(path) = request.line.strip_prefix("GET ") {
+            return Ok(Some(self.file(path, request)));
+        }
         match self.judge(request) {
             Ok(form) => {
                 let (sid, is_lost) = self.take(form)?;
                 let taken = json!({"sid": sid, "status": "queued", "error_code": null, "error_message": null});
-                Ok((!is_lost).then_some((201, taken)))
+                Ok((!is_lost).then(|| Reply::json(201, &taken)))
             }
             Err((status, code)) => {
                 self.state().refused.push(code);
-                let more = format!("https://www.twilio.com/docs/errors/{code}");
-                Ok(Some((status, json!({"code": code, "message": "nein", "more_info": more, "status": status}))))
+                Ok(Some(refusal(status, code)))
             }
         }
+    }
+
+    /// Behind the account's credentials is only where the file is kept, and there they must not be shown.
+    fn file(&self, path: &str, request: &Request) -> Reply {
+        let TwilioSettings { account_sid, basic, .. } = &*self.settings;
+        let authorization = request.header("authorization");
+        if let Some(file) = path.strip_prefix("/kept/").and_then(|path| path.strip_suffix("?signed=x")) {
+            return match self.kept(file) {
+                Some((content_type, bytes)) if authorization.is_empty() => Reply::file(content_type, bytes),
+                Some(_) => refusal(400, 0),
+                None => refusal(404, 20_404),
+            };
+        }
+        if authorization != format!("Basic {basic}") {
+            return refusal(401, 20_003);
+        }
+        let below = path.strip_prefix(&format!("/2010-04-01/Accounts/{account_sid}/Messages/SMin"));
+        match below.and_then(|below| below.split_once("/Media/ME")) {
+            Some((_, file)) if self.kept(file).is_some() => Reply::leads_to(format!("/kept/{file}?signed=x")),
+            _ => refusal(404, 20_404),
+        }
+    }
+
+    fn kept(&self, number: &str) -> Option<(&'static str, Vec<u8>)> {
+        let at = number.parse::<usize>().ok()?.checked_sub(1)?;
+        self.state().files.get(at).cloned()
     }
 
     /// Signed with the port in the address, and then without.
@@ -208,6 +253,11 @@ impl TwilioStandIn {
         }
         Ok((sid, is_lost))
     }
+}
+
+fn refusal(status: u16, code: i64) -> Reply {
+    let more = format!("https://www.twilio.com/docs/errors/{code}");
+    Reply::json(status, &json!({"code": code, "message": "nein", "more_info": more, "status": status}))
 }
 
 fn without_port(url: &str) -> String {

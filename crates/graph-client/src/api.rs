@@ -6,7 +6,7 @@ use std::sync::Arc;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue};
-use reqwest::{Method, Request, RequestBuilder, Response, Url};
+use reqwest::{Method, Request, RequestBuilder, Response, StatusCode, Url};
 use serde_json::{Map, Value};
 use waypost_cloud_api::answer::{self, GraphError, SendOutcome};
 use waypost_cloud_api::error_code::{Concern, row_of};
@@ -138,13 +138,23 @@ impl Api {
 
     /// The answer's head, of a file that is no part of the API; with the secret, if it `knows_us`.
     pub(crate) async fn open(&self, url: Url, knows_us: bool) -> Result<Response, Fault> {
-        let mut request = self.http.client().get(url);
-        if knows_us {
-            let secret = self.secret.current().await.map_err(NotSent::from)?;
-            let (name, value) = self.scheme.header(&secret)?;
-            request = request.header(name, value);
+        if !knows_us {
+            return self.http.open(built(self.http.client().get(url))?).await;
         }
-        self.http.open(built(request)?).await
+        let secret = self.secret.current().await.map_err(NotSent::from)?;
+        let response = self.open_with(url.clone(), &secret).await?;
+        if response.status() != StatusCode::UNAUTHORIZED {
+            return Ok(response);
+        }
+        match self.secret.read_again().await {
+            Ok(new) if new.version != secret.version => self.open_with(url, &new).await,
+            Ok(_) | Err(_) => Ok(response),
+        }
+    }
+
+    async fn open_with(&self, url: Url, secret: &Secret) -> Result<Response, Fault> {
+        let (name, value) = self.scheme.header(secret)?;
+        self.http.open(built(self.http.client().get(url).header(name, value))?).await
     }
 
     pub(crate) const fn http(&self) -> &Http {

@@ -1,10 +1,9 @@
 //! Several carriers as one: each number goes by the one that it is at.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use waypost_cloud_api::send::{FieldError, Problem};
 
 use crate::fault::{CallError, NotSent};
 use crate::media::{DownloadError, Downloaded, MediaFile, MediaStore, Sink, UploadError, UploadedMedia};
@@ -72,30 +71,36 @@ impl Messenger for ByNumber {
     }
 }
 
-/// Files of the numbers that are at the Graph API. Those of others are not passed on: the platform would be asked for ids that are
-/// none of its own, and say that they are gone.
-pub struct MediaAtGraph {
-    graph: Arc<dyn MediaStore>,
-    elsewhere: HashSet<String>,
+/// Files of several carriers: each number's are where the number is.
+pub struct MediaByNumber {
+    /// `None`: it waits for a token.
+    named: HashMap<String, Option<Arc<dyn MediaStore>>>,
+    others: Option<Arc<dyn MediaStore>>,
 }
 
-impl MediaAtGraph {
-    /// `elsewhere`: numbers at another carrier.
-    pub fn new(graph: Arc<dyn MediaStore>, elsewhere: impl IntoIterator<Item = String>) -> Self {
-        Self { graph, elsewhere: elsewhere.into_iter().collect() }
+impl MediaByNumber {
+    /// `others`: where files are of numbers that are not named; `None`: they wait for a token.
+    pub fn new(others: Option<Arc<dyn MediaStore>>) -> Self {
+        Self { named: HashMap::new(), others }
+    }
+
+    /// With these numbers at another carrier; `None`: there is no token for it yet. Nobody else is asked for their
+    /// files: the platform would be asked for ids that are none of its own, and say that they are gone.
+    #[must_use]
+    pub fn with(mut self, ids: impl IntoIterator<Item = String>, carrier: Option<&Arc<dyn MediaStore>>) -> Self {
+        self.named.extend(ids.into_iter().map(|id| (id, carrier.cloned())));
+        self
     }
 
     fn of(&self, line: &Line) -> Result<&dyn MediaStore, CallError> {
-        if self.elsewhere.contains(&line.phone_number_id) {
-            let problem = Problem::MustBe("at Meta: files of numbers at other carriers are not passed on");
-            return Err(NotSent::Request(FieldError { path: "number".to_owned(), problem }).into());
-        }
-        Ok(self.graph.as_ref())
+        let named = self.named.get(&line.phone_number_id).map(Option::as_ref);
+        let store = named.unwrap_or(self.others.as_ref());
+        store.map(AsRef::as_ref).ok_or_else(|| NotSent::NoToken(SecretError::NotConfigured).into())
     }
 }
 
 #[async_trait]
-impl MediaStore for MediaAtGraph {
+impl MediaStore for MediaByNumber {
     async fn upload(&self, from: &Line, file: MediaFile<'_>) -> Result<UploadedMedia, UploadError> {
         self.of(from)?.upload(from, file).await
     }
@@ -135,16 +140,19 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn files_of_numbers_elsewhere_are_refused_and_not_called_gone() {
-        let media = MediaAtGraph::new(Arc::new(Nobody), ["twilio-1".to_owned()]);
-        let (here, there) = (Line::new("1"), Line::new("twilio-1"));
+    async fn files_are_asked_for_where_the_number_is() {
+        let media = MediaByNumber::new(Some(Arc::new(Nobody))).with(["waiting".to_owned()], None);
+        let (here, there) = (Line::new("1"), Line::new("waiting"));
         assert!(matches!(media.download(&here, "42", &mut Vec::new()).await, Err(DownloadError::Gone)));
-        let is_refused = |error: &CallError| matches!(error, CallError::NotSent(NotSent::Request(_)));
-        let refused = media.download(&there, "ME1", &mut Vec::new()).await;
-        assert!(matches!(&refused, Err(DownloadError::Call(error)) if is_refused(error)), "{refused:?}");
-        assert!(media.delete(&there, "ME1").await.is_err_and(|error| is_refused(&error)));
+        let waits = |error: &CallError| matches!(error, CallError::NotSent(NotSent::NoToken(_)));
+        let refused = media.download(&there, "SM1:ME1", &mut Vec::new()).await;
+        assert!(matches!(&refused, Err(DownloadError::Call(error)) if waits(error)), "{refused:?}");
+        assert!(media.delete(&there, "SM1:ME1").await.is_err_and(|error| waits(&error)));
         let file = MediaFile { kind: MediaKind::Image, bytes: Bytes::new(), hints: Hints::default() };
         let refused = media.upload(&there, file).await;
-        assert!(matches!(&refused, Err(UploadError::Call(error)) if is_refused(error)), "{refused:?}");
+        assert!(matches!(&refused, Err(UploadError::Call(error)) if waits(error)), "{refused:?}");
+        let alone = MediaByNumber::new(None).with(["1".to_owned()], Some(&(Arc::new(Nobody) as Arc<dyn MediaStore>)));
+        assert!(matches!(alone.download(&here, "42", &mut Vec::new()).await, Err(DownloadError::Gone)));
+        assert!(alone.delete(&there, "42").await.is_err_and(|error| waits(&error)), "nobody has them");
     }
 }

@@ -1,12 +1,13 @@
-//! What carriers with forms of their own have in common on the way out: how a message is handed over, and what none of
-//! them carries.
+//! What carriers with forms of their own have in common: how a message is handed over, what none of them carries, and
+//! which file is meant.
 
 use std::collections::BTreeMap;
 
 use waypost_cloud_api::carrier::SendOutcome;
+use waypost_cloud_api::carrier::file_id::FileId;
 use waypost_cloud_api::send::{FieldError, Problem};
 
-use crate::api::{Api, Call};
+use crate::api::{Api, Call, id};
 use crate::fault::{CallError, NotSent};
 use crate::http::Fault;
 use crate::messenger::{Accepted, Line, Outgoing, Sent};
@@ -54,6 +55,21 @@ pub(crate) fn has_no_extras(from: &Line, outgoing: &Outgoing<'_>) -> Result<(), 
 /// Customers are shown neither that we have read nor that we are typing.
 pub(crate) fn no_receipt(typing: bool) -> CallError {
     NotSent::Request(not_carried(if typing { "typing" } else { "read" })).into()
+}
+
+/// A customer's file is known by its message and itself, each a part of its address.
+pub(crate) fn file_of(media_id: &str) -> Result<FileId<'_>, CallError> {
+    let file = FileId::read(media_id);
+    for part in file.message.iter().chain([&file.file]) {
+        id("media_id", part).map_err(NotSent::Request)?;
+    }
+    Ok(file)
+}
+
+/// Files are sent by their link, and taken away by nobody. `call`: what is not done there.
+pub(crate) fn no_files(call: &str) -> CallError {
+    let problem = Problem::MustBe("of a number at Meta: other carriers take files by their link alone");
+    NotSent::Request(FieldError { path: call.to_owned(), problem }).into()
 }
 
 fn not_carried(field: &str) -> FieldError {

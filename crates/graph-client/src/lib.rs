@@ -21,8 +21,8 @@ mod secret_file;
 pub mod to_wire;
 mod twilio;
 
-pub use bird::{Bird, BirdConfig};
-pub use by_number::{ByNumber, MediaAtGraph};
+pub use bird::{BIRD_MEDIA_BASE_URL, BIRD_MEDIA_HOSTS, Bird, BirdConfig};
+pub use by_number::{ByNumber, MediaByNumber};
 pub use config::{ConfigError, GraphConfig, HttpConfig, ProxyUrl};
 pub use dialog360::{Dialog360, Dialog360Config};
 pub use fault::{CallError, NotSent, Refusal, Unknown};
@@ -31,4 +31,4 @@ pub use media::{DownloadError, Downloaded, MediaFile, MediaStore, Sink, UploadEr
 pub use media_type::{Hints, MediaRefused, MediaType, media_type};
 pub use messenger::{Accepted, Line, Messenger, Outgoing, Sent};
 pub use secret_file::SecretError;
-pub use twilio::{Twilio, TwilioConfig};
+pub use twilio::{TWILIO_MEDIA_HOSTS, Twilio, TwilioConfig};

@@ -17,7 +17,7 @@ use crate::http::Fault;
 use crate::media_type::{Hints, MediaRefused, MediaType};
 use crate::messenger::Line;
 
-pub(crate) use transfer::{Place, download, upload};
+pub(crate) use transfer::{Place, download, fetch_from, is_one_of, upload};
 
 /// Where a fetched file is written to, as it comes.
 pub type Sink<'a> = &'a mut (dyn AsyncWrite + Unpin + Send);
@@ -86,10 +86,10 @@ pub enum DownloadError {
     #[error(transparent)]
     Call(#[from] CallError),
     /// It has an address, and is not there, also after it was asked for anew; or it has none any more, or not for this token.
-    #[error("the file is not where Meta says it is")]
+    #[error("the file is not where the platform says it is")]
     Gone,
-    /// Meta's address of it is none that may be asked.
-    #[error("the address of the file is not one of https")]
+    /// The platform's address of it is none that may be asked.
+    #[error("the address of the file is not one that may be asked")]
     Address,
     /// It is larger than what is fetched.
     #[error("the file has more than {bytes_max} bytes")]
@@ -97,7 +97,7 @@ pub enum DownloadError {
         /// What is fetched at most.
         bytes_max: u64,
     },
-    /// What came is not what Meta keeps.
+    /// What came is not what the platform keeps.
     #[error("the file came damaged: its {0} is another")]
     Damaged(&'static str),
     /// Whoever wanted it does not take it.

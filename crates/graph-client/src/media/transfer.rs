@@ -1,8 +1,10 @@
 //! How a file goes and comes, alike for all that repeat Meta's API
-//! (<https://developers.facebook.com/docs/whatsapp/cloud-api/reference/media>).
+//! (<https://developers.facebook.com/docs/whatsapp/cloud-api/reference/media>), and how it comes from carriers
+//! whose files have lasting addresses.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use reqwest::header::{CONTENT_TYPE, HeaderName, LOCATION};
 use reqwest::{Method, Response, Url};
 use ring::digest::{self, Digest};
 use tokio::io::AsyncWriteExt;
@@ -14,6 +16,9 @@ use crate::body::Payload;
 use crate::fault::CallError;
 use crate::http::Fault;
 use crate::media_type::media_type;
+
+/// Addresses that lead on to others.
+const HOPS_MAX: usize = 4;
 
 /// Where a file is fetched from.
 pub(crate) struct Place {
@@ -60,6 +65,50 @@ pub(crate) async fn download(
     Err(DownloadError::Gone)
 }
 
+/// Of a file whose address is known. It is asked with the secret; where it leads elsewhere, that is followed without
+/// it, to the service itself or over TLS to one of `hosts`.
+pub(crate) async fn fetch_from(
+    api: &Api,
+    url: Url,
+    hosts: &[String],
+    bytes_max: u64,
+    sink: Sink<'_>,
+) -> Result<Downloaded, DownloadError> {
+    let mut response = api.open(url, true).await?;
+    for _ in 0..HOPS_MAX {
+        match response.status().as_u16() {
+            200 => {
+                let mime_type = header(&response, CONTENT_TYPE).map(str::to_owned);
+                let at = MediaUrl { url: String::new(), mime_type, sha256: None, file_size: None, id: None };
+                return fetch(api, response, at, bytes_max, sink).await;
+            }
+            301 | 302 | 303 | 307 | 308 => {
+                let next = next_of(&response).ok_or(DownloadError::Address)?;
+                let may_be_asked = api.is_ours(&next) || (next.scheme() == "https" && is_one_of(hosts, &next));
+                if !may_be_asked {
+                    return Err(DownloadError::Address);
+                }
+                response = api.open(next, false).await?;
+            }
+            404 | 410 => return Err(DownloadError::Gone),
+            _ => {
+                api.http().rest(response).await.map_err(Fault::from)?.done()?;
+                return Err(DownloadError::Damaged("status"));
+            }
+        }
+    }
+    Err(DownloadError::Address)
+}
+
+/// Where it leads, below its own address where it says no whole one.
+fn next_of(response: &Response) -> Option<Url> {
+    response.url().join(header(response, LOCATION)?).ok()
+}
+
+fn header(response: &Response, name: HeaderName) -> Option<&str> {
+    response.headers().get(name)?.to_str().ok()
+}
+
 /// An id that names nothing, because it has died or is not for this token, is refused as a wrong parameter.
 fn not_found(error: CallError) -> DownloadError {
     match error.failure().and_then(|failure| failure.code) {
@@ -101,4 +150,29 @@ async fn fetch(
 /// Answers write it in hex, webhooks in base64.
 fn is_hash(wanted: &str, hash: Digest) -> bool {
     wanted.eq_ignore_ascii_case(&hex::encode(hash)) || wanted == STANDARD.encode(hash)
+}
+
+/// Whether an address is of a host that is known; `.fbcdn.net` stands for every host below it.
+pub(crate) fn is_one_of(hosts: &[String], url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default();
+    let is_it = |known: &String| if known.starts_with('.') { host.ends_with(known) } else { host == known };
+    hosts.iter().any(is_it)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_is_known_whole_or_by_its_end() {
+        let hosts = ["lookaside.fbsbx.com".to_owned(), ".fbcdn.net".to_owned()];
+        let check = |url: &str, want| assert_eq!(is_one_of(&hosts, &Url::parse(url).unwrap()), want, "{url}");
+        check("https://lookaside.fbsbx.com/whatsapp_business/attachments/?mid=1", true);
+        check("https://LOOKASIDE.fbsbx.com:443/", true);
+        check("https://scontent.fbcdn.net/", true);
+        for other in ["a.lookaside.fbsbx.com", "lookaside.fbsbx.com.evil.example", "fbcdn.net", "xfbcdn.net", "[::1]"] {
+            check(&format!("https://{other}/"), false);
+        }
+        check("https://lookaside.fbsbx.com@evil.example/", false);
+    }
 }

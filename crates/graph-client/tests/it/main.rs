@@ -4,6 +4,7 @@
 
 mod bird;
 mod bodies;
+mod carrier_files;
 mod conformance;
 mod management;
 mod media;

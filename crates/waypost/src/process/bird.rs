@@ -8,7 +8,7 @@ use waypost_cloud_api::bird::message::Template;
 use waypost_cloud_api::bird::signature::AGE_MAX;
 use waypost_cloud_api::carrier::address::PublicAddress;
 use waypost_cloud_api::carrier::{InvalidNumber, OurNumbers};
-use waypost_graph_client::{Bird, BirdConfig, HttpConfig};
+use waypost_graph_client::{BIRD_MEDIA_BASE_URL, BIRD_MEDIA_HOSTS, Bird, BirdConfig, HttpConfig};
 use waypost_ingress::{Carrier, CarrierConfig, SecretSource};
 
 use super::carriers::{Door, check_templates, templates};
@@ -42,6 +42,11 @@ section! {
         base_url: String = "https://api.bird.com".to_owned(),
         /// Whether the key may go over a network without TLS: for a stand-in.
         plain_http: bool = false,
+        /// What Bird's addresses of customers' files begin with. They are asked with the key.
+        media_base_url: String = BIRD_MEDIA_BASE_URL.to_owned(),
+        /// Hosts that such an address may lead to, over TLS and without the key; `.example.com`: any below it.
+        #[serde(deserialize_with = "one_or_many")]
+        media_hosts: Vec<String> = BIRD_MEDIA_HOSTS.iter().map(|host| (*host).to_owned()).collect(),
         /// `bird.channels.<id>`: Bird's id of the channel that a number is, and the id that the number has here in place of Meta's: `bd-support = "614208aa-b153-4d5d-9989-2fddfc0ce4c3"`.
         #[serde(deserialize_with = "string_map")]
         channels: BTreeMap<String, String> = BTreeMap::new(),
@@ -116,7 +121,9 @@ impl Config {
         let key_file = section.access_key_file.clone()?;
         let http = self.carrier_http(HttpConfig::new(section.base_url.clone()), section.plain_http);
         let templates = templates(&section.templates, |there| Template::new(there).ok());
+        let (media_base_url, media_hosts) = (section.media_base_url.clone(), section.media_hosts.clone());
         let config = BirdConfig::new(&section.workspace_id, key_file);
-        Some(BirdConfig { http, channels: section.channels.clone(), templates, ..config })
+        let channels = section.channels.clone();
+        Some(BirdConfig { http, channels, templates, media_base_url, media_hosts, ..config })
     }
 }

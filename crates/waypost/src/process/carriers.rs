@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use reqwest::Url;
-use waypost_graph_client::{Bird, ByNumber, ConfigError, GraphApi, MediaAtGraph, MediaStore, Messenger, Twilio};
+use waypost_graph_client::{Bird, ByNumber, ConfigError, GraphApi, MediaByNumber, MediaStore, Messenger, Twilio};
 use waypost_ingress::CarrierConfig;
 
 use super::section::Problems;
@@ -92,10 +92,8 @@ impl Config {
     /// Whoever carries messages: each number by its own carrier; `None`: there is a token for none.
     pub(super) fn messenger(&self, graph: Option<Arc<GraphApi>>) -> Result<Option<Arc<dyn Messenger>>, Failure> {
         let graph = graph.map(|graph| graph as Arc<dyn Messenger>);
-        let twilio = self.twilio_config().map(Twilio::new).transpose().map_err(|error| unusable("twilio", &error))?;
-        let twilio = twilio.map(|twilio| Arc::new(twilio) as Arc<dyn Messenger>);
-        let bird = self.bird_config().map(Bird::new).transpose().map_err(|error| unusable("bird", &error))?;
-        let bird = bird.map(|bird| Arc::new(bird) as Arc<dyn Messenger>);
+        let twilio = self.twilio_client()?.map(|twilio| Arc::new(twilio) as Arc<dyn Messenger>);
+        let bird = self.bird_client()?.map(|bird| Arc::new(bird) as Arc<dyn Messenger>);
         let has_token = [&graph, &twilio, &bird].into_iter().any(Option::is_some);
         if !has_token || !self.has_numbers_elsewhere() {
             return Ok(graph);
@@ -107,10 +105,27 @@ impl Config {
         Ok(Some(Arc::new(carriers)))
     }
 
-    /// Where files of messages are; `None`: there is no token for it.
-    pub(super) fn media(&self, graph: Option<Arc<GraphApi>>) -> Option<Arc<dyn MediaStore>> {
-        let elsewhere = self.numbers_elsewhere().cloned();
-        graph.map(|graph| Arc::new(MediaAtGraph::new(graph, elsewhere)) as Arc<dyn MediaStore>)
+    /// Where files of messages are: each number's at its own carrier; `None`: there is a token for none.
+    pub(super) fn media(&self, graph: Option<Arc<GraphApi>>) -> Result<Option<Arc<dyn MediaStore>>, Failure> {
+        let graph = graph.map(|graph| graph as Arc<dyn MediaStore>);
+        let twilio = self.twilio_client()?.map(|twilio| Arc::new(twilio) as Arc<dyn MediaStore>);
+        let bird = self.bird_client()?.map(|bird| Arc::new(bird) as Arc<dyn MediaStore>);
+        let has_token = [&graph, &twilio, &bird].into_iter().any(Option::is_some);
+        if !has_token || !self.has_numbers_elsewhere() {
+            return Ok(graph);
+        }
+        let stores = MediaByNumber::new(graph)
+            .with(self.twilio.numbers.keys().cloned(), twilio.as_ref())
+            .with(self.bird.channels.keys().cloned(), bird.as_ref());
+        Ok(Some(Arc::new(stores)))
+    }
+
+    fn twilio_client(&self) -> Result<Option<Twilio>, Failure> {
+        self.twilio_config().map(Twilio::new).transpose().map_err(|error| unusable("twilio", &error))
+    }
+
+    fn bird_client(&self) -> Result<Option<Bird>, Failure> {
+        self.bird_config().map(Bird::new).transpose().map_err(|error| unusable("bird", &error))
     }
 
     /// The Graph API; `None`: there is no token for it.

@@ -50,7 +50,7 @@ pub(super) async fn beside(process: &Process<'_>, store: &Store, tasks: &mut Tas
         mask,
         sending,
         messenger,
-        media: process.config.media(graph),
+        media: process.config.media(graph)?,
         on_kept: Arc::new(move || wake.now()),
     };
     take_requests(process, shared.clone(), tasks);

@@ -7,7 +7,7 @@ use waypost_cloud_api::carrier::address::PublicAddress;
 use waypost_cloud_api::carrier::{InvalidNumber, OurNumbers};
 use waypost_cloud_api::twilio::message::Sender;
 use waypost_domain::phone;
-use waypost_graph_client::{HttpConfig, Twilio, TwilioConfig};
+use waypost_graph_client::{HttpConfig, TWILIO_MEDIA_HOSTS, Twilio, TwilioConfig};
 use waypost_ingress::{Carrier, CarrierConfig, SecretSource};
 
 use super::carriers::{Door, check_templates, templates};
@@ -38,6 +38,9 @@ section! {
         base_url: String = "https://api.twilio.com".to_owned(),
         /// Whether the token may go over a network without TLS: for a stand-in.
         plain_http: bool = false,
+        /// Hosts that Twilio's address of a customer's file may lead to, over TLS and without the token; `.example.com`: any below it.
+        #[serde(deserialize_with = "one_or_many")]
+        media_hosts: Vec<String> = TWILIO_MEDIA_HOSTS.iter().map(|host| (*host).to_owned()).collect(),
         /// `twilio.numbers.<id>`: a number there, and the id that it has here in place of Meta's: `tw-support = "+15550199"`.
         #[serde(deserialize_with = "string_map")]
         numbers: BTreeMap<String, String> = BTreeMap::new(),
@@ -139,6 +142,8 @@ impl Config {
         let http = self.carrier_http(HttpConfig::new(section.base_url.clone()), section.plain_http);
         let contents = templates(&section.templates, |there| Some(there.to_owned()));
         let senders = section.senders();
-        Some(TwilioConfig { http, senders, contents, ..TwilioConfig::new(&section.account_sid, token_file, webhook) })
+        let media_hosts = section.media_hosts.clone();
+        let config = TwilioConfig::new(&section.account_sid, token_file, webhook);
+        Some(TwilioConfig { http, senders, contents, media_hosts, ..config })
     }
 }
