@@ -60,12 +60,8 @@ impl Clocks {
     /// the day where that is more than a day away. `None` where it does not open within a month.
     pub(crate) fn opens_at(&self, calendar: &CalendarName, at: Timestamp) -> Option<String> {
         let hours = self.calendars.get(calendar)?;
-        let now_s = local_seconds(&hours.zone, at)?;
-        let today = now_s.div_euclid(DAY_S);
-        let begins = (today..=today + DAYS_AHEAD).flat_map(|day| {
-            hours.shifts_of(day).iter().map(move |shift| day * DAY_S + i64::from(shift.from.minutes()) * 60)
-        });
-        let opens_s = begins.filter(|begin| *begin > now_s).min()?;
+        let utc_s = at.as_millis().div_euclid(1000);
+        let (now_s, opens_s) = (hours.wall_s(utc_s)?, hours.wall_s(hours.opens_after(utc_s)?)?);
         let (day, minute) = (opens_s.div_euclid(DAY_S), opens_s.rem_euclid(DAY_S) / 60);
         let time = format!("{:02}:{:02}", minute / 60, minute % 60);
         if opens_s - now_s < DAY_S {
@@ -98,7 +94,11 @@ impl Clocks {
 /// Seconds since 1970 as a clock on the wall there counts them.
 fn local_seconds(zone: &TimeZone, at: Timestamp) -> Option<i64> {
     let instant = jiff::Timestamp::from_millisecond(at.as_millis()).ok()?;
-    Some(instant.as_second() + i64::from(zone.to_offset(instant).seconds()))
+    Some(instant.as_second() + offset_seconds(zone, instant))
+}
+
+fn offset_seconds(zone: &TimeZone, instant: jiff::Timestamp) -> i64 {
+    i64::from(zone.to_offset(instant).seconds())
 }
 
 #[derive(Debug, Clone)]
@@ -137,6 +137,40 @@ impl WorkingHours {
             to <= from && minute < to
         };
         self.shifts_of(day).iter().any(open_today) || self.shifts_of(day - 1).iter().any(since_yesterday)
+    }
+
+    /// What the clock on the wall shows then.
+    fn wall_s(&self, utc_s: i64) -> Option<i64> {
+        Some(utc_s + offset_seconds(&self.zone, jiff::Timestamp::from_second(utc_s).ok()?))
+    }
+
+    /// When it opens next: where a shift begins, each time that the clock shows it, or where the clock is put into one.
+    /// Given a shift from 02:30 and a night in which 02:00 becomes 03:00, then at 03:00; given one that ended at 02:30
+    /// and a night in which 03:00 becomes 02:00, then at the second 02:00.
+    fn opens_after(&self, utc_s: i64) -> Option<i64> {
+        let today = self.wall_s(utc_s)?.div_euclid(DAY_S);
+        let begins_on = |day: i64| {
+            let begins = self.shifts_of(day).iter().map(|shift| day * DAY_S + i64::from(shift.from.minutes()) * 60);
+            begins.flat_map(|wall_s| self.shown_at(wall_s)).filter(|begin| *begin > utc_s).min()
+        };
+        let by_shift = (today - 1..=today + DAYS_AHEAD).find_map(begins_on);
+        let by_clock = self.zone.following(jiff::Timestamp::from_second(utc_s).ok()?).map(|change| {
+            let at_s = change.timestamp().as_second();
+            (at_s, self.wall_s(at_s - 1), self.wall_s(at_s))
+        });
+        let ahead = by_clock.take_while(|(at_s, ..)| *at_s <= utc_s + DAYS_AHEAD * DAY_S);
+        let opens = |wall_s: Option<i64>| wall_s.is_some_and(|wall_s| self.is_open(wall_s));
+        let mut opening = ahead.filter(|(_, before, then)| !opens(*before) && opens(*then)).map(|(at_s, ..)| at_s);
+        by_shift.into_iter().chain(opening.next()).min()
+    }
+
+    /// The instants at which the clock shows this: none where it is skipped, two where it comes twice.
+    fn shown_at(&self, wall_s: i64) -> impl Iterator<Item = i64> {
+        // No clock is more than a day from UTC, nor put twice within two days.
+        let offset_at = |utc_s: i64| Some(offset_seconds(&self.zone, jiff::Timestamp::from_second(utc_s).ok()?));
+        let (before, after) = (offset_at(wall_s - DAY_S), offset_at(wall_s + DAY_S));
+        let offsets = before.into_iter().chain(after.filter(|after| before != Some(*after)));
+        offsets.map(move |offset| wall_s - offset).filter(move |utc_s| self.wall_s(*utc_s) == Some(wall_s))
     }
 
     /// The shifts that begin on a day.
@@ -227,6 +261,39 @@ mod tests {
         check("the first two o'clock", "2026-10-25T00:10:00Z", true);
         check("half past two", "2026-10-25T00:40:00Z", false);
         check("the second two o'clock", "2026-10-25T01:10:00Z", true);
+    }
+
+    /// The next opening in a zone with one shift a day, as the clock on the wall shows it.
+    #[track_caller]
+    fn check_opens(zone: &str, from_to: (&str, &str), instant: &str, want: Option<&str>) {
+        let name = CalendarName::new("one").unwrap();
+        let daily = WeeklyHours { days: Weekday::ALL.to_vec(), shift: shift(from_to.0, from_to.1) };
+        let calendar = Calendar { name: name.clone(), zone: zone.into(), hours: vec![daily], holidays: vec![] };
+        let clocks = Clocks::new(&[calendar]);
+        assert_eq!(clocks.is_open(&name, at(instant)), Some(false), "{zone} {instant}: it is to be closed");
+        assert_eq!(clocks.opens_at(&name, at(instant)).as_deref(), want, "{zone} {instant}");
+    }
+
+    #[test]
+    fn the_next_opening_where_clocks_change() {
+        const MADRID: &str = "Europe/Madrid";
+        let (night, early) = (("02:30", "06:00"), ("01:00", "02:30"));
+        // 28 March 2027: two o'clock becomes three. 31 October 2027: three becomes two.
+        check_opens(MADRID, night, "2027-03-27T00:00:00Z", Some("02:30"));
+        check_opens(MADRID, night, "2027-03-28T00:00:00Z", Some("03:00"));
+        check_opens(MADRID, ("02:10", "02:50"), "2027-03-28T00:00:00Z", Some("mon 02:10"));
+        check_opens(MADRID, early, "2027-10-31T00:40:00Z", Some("02:00"));
+        check_opens(MADRID, early, "2027-10-31T01:40:00Z", Some("01:00"));
+        check_opens(MADRID, ("02:10", "02:20"), "2027-10-31T00:30:00Z", Some("02:10"));
+        check_opens(MADRID, ("02:10", "02:20"), "2027-10-31T01:30:00Z", Some("02:10"));
+        // By half an hour; at midnight, back into the day before, and over the first hour.
+        check_opens("Australia/Lord_Howe", ("01:45", "01:50"), "2027-04-03T14:55:00Z", Some("01:45"));
+        check_opens("America/Santiago", ("23:00", "23:15"), "2027-04-04T02:30:00Z", Some("23:00"));
+        check_opens("Asia/Beirut", ("00:30", "04:00"), "2027-03-27T21:00:00Z", Some("01:00"));
+        // Ends of a year and of a leap February.
+        check_opens("Asia/Kolkata", ("10:00", "19:00"), "2027-12-31T16:00:00Z", Some("10:00"));
+        check_opens(MADRID, ("09:00", "18:00"), "2028-02-28T18:00:00Z", Some("09:00"));
+        check_opens(MADRID, ("09:00", "18:00"), "2028-02-29T18:00:00Z", Some("09:00"));
     }
 
     #[test]
