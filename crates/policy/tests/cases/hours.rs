@@ -1,6 +1,7 @@
 //! Quiet hours by the customer's clock.
 
 use waypost_domain::Category;
+use waypost_domain::calendar::{Date, TimeOfDay};
 
 use crate::scene::{Scene, at, check, check_scene, until};
 
@@ -104,6 +105,65 @@ fn clocks_that_change_move_the_morning() {
     // In the night to 28 March 2027 Madrid goes to UTC+2.
     check_until(&marketing("2027-03-27T22:00"), "2027-03-28T06:00");
     check_until(&marketing("2027-10-30T22:00"), "2027-10-31T07:00");
+    // From an evening before to eight o'clock behind it: at two, by half an hour, at midnight, and into the day before.
+    let table = [
+        ("America/New_York", "2027-03-14T02:00", "2027-03-14T12:00"),
+        ("America/New_York", "2027-11-07T03:00", "2027-11-07T13:00"),
+        ("Australia/Lord_Howe", "2027-04-03T12:00", "2027-04-03T21:30"),
+        ("Australia/Lord_Howe", "2027-10-02T12:00", "2027-10-02T21:00"),
+        ("Pacific/Chatham", "2027-04-03T12:00", "2027-04-03T19:15"),
+        ("Asia/Beirut", "2027-03-27T20:00", "2027-03-28T05:00"),
+        ("America/Santiago", "2027-04-04T02:00", "2027-04-04T12:00"),
+        ("America/Santiago", "2027-09-05T03:00", "2027-09-05T11:00"),
+        // Which goes back for Ramadan.
+        ("Africa/Casablanca", "2027-02-06T23:00", "2027-02-07T08:00"),
+    ];
+    for (zone, now, want) in table {
+        let there = |now: &str| marketing(now).with(|s| s.contact.zone = Some(zone.to_owned()));
+        check_until(&there(now), want);
+        check_scene(&there(want), "allowed");
+    }
+}
+
+/// Quiet from two to three in the morning, when that hour is skipped and when it comes twice.
+#[test]
+fn quiet_hours_that_are_skipped_or_come_twice() {
+    let early = |now: &str| {
+        let hours = |s: &mut Scene| {
+            let quiet = &mut s.data.quiet_hours.default;
+            (quiet.from, quiet.to) = (TimeOfDay::parse("02:00").unwrap(), TimeOfDay::parse("03:00").unwrap());
+        };
+        marketing(now).with(hours)
+    };
+    check_until(&early("2027-03-27T01:30"), "2027-03-27T02:00");
+    for now in ["2027-03-28T00:59", "2027-03-28T01:00", "2027-03-28T01:30"] {
+        check_scene(&early(now), "allowed");
+    }
+    for now in ["2027-10-31T00:00", "2027-10-31T00:59", "2027-10-31T01:30"] {
+        check_until(&early(now), "2027-10-31T02:00");
+    }
+    check_scene(&early("2027-10-30T23:59"), "allowed");
+    check_scene(&early("2027-10-31T02:00"), "allowed");
+}
+
+#[test]
+fn a_leap_day_and_the_end_of_a_year_are_days_like_others() {
+    check_until(&marketing("2028-02-28T22:00"), "2028-02-29T07:00");
+    check_until(&marketing("2028-02-29T22:00"), "2028-03-01T07:00");
+    check_until(&marketing("2027-02-28T22:00"), "2027-03-01T07:00");
+    check_until(&marketing("2027-12-31T22:00"), "2028-01-01T07:00");
+    // New Year's Day is quiet in France, which begins at 23:00 UTC.
+    check_until(&of("33600000001", "2026-12-31T22:59"), "2027-01-02T07:00");
+    // A day that the customer's clock has already, and ours has not.
+    let leap_day = |now: &str| {
+        marketing(now).with(|s| {
+            s.contact.zone = Some("Pacific/Auckland".to_owned());
+            s.data.quiet_hours.default.dates = vec![Date::parse("2028-02-29").unwrap()];
+        })
+    };
+    check_scene(&leap_day("2028-02-28T03:00"), "allowed");
+    check_until(&leap_day("2028-02-28T20:00"), "2028-02-29T19:00");
+    check_scene(&leap_day("2028-02-29T20:00"), "allowed");
 }
 
 #[test]

@@ -1,11 +1,12 @@
 //! Free-form content inside the window only, per contact and number; and who holds the thread.
 
 use waypost_domain::send::Cause;
+use waypost_domain::window::window_end;
 use waypost_domain::{Category, Window};
 use waypost_policy::Warning;
 use waypost_policy::data::OtherApp;
 
-use crate::scene::{HOUR_MS, Scene, check, check_scene, until};
+use crate::scene::{HOUR_MS, Scene, at, check, check_scene, until};
 
 #[test]
 fn answers_go_inside_the_window_only() {
@@ -14,6 +15,29 @@ fn answers_go_inside_the_window_only() {
     check(Scene::answer(), |s| s.conversation.window = Window::until(s.now), "refused window_closed");
     check(Scene::answer(), |s| s.conversation.window = Window::until(s.now.plus_millis(1)), "allowed");
     check(Scene::template(Category::Utility), |_| {}, "allowed");
+}
+
+/// A day is one of 24 hours, less the minute, on whatever day the clocks of the customer are changed.
+#[test]
+fn a_window_lasts_as_long_when_clocks_change() {
+    let table = [
+        ("Europe/Madrid", "2027-03-27T20:00", "2027-03-28T19:58", "2027-03-28T19:59"),
+        ("Europe/Madrid", "2027-10-30T20:00", "2027-10-31T19:58", "2027-10-31T19:59"),
+        ("America/Santiago", "2027-04-03T20:00", "2027-04-04T19:58", "2027-04-04T19:59"),
+        ("Pacific/Auckland", "2028-02-28T12:00", "2028-02-29T11:58", "2028-02-29T11:59"),
+        ("UTC", "2027-12-31T23:00", "2028-01-01T22:58", "2028-01-01T22:59"),
+    ];
+    for (zone, wrote, open, closed) in table {
+        for (now, want) in [(open, "allowed"), (closed, "refused window_closed")] {
+            let answer = Scene::answer().with(|s| {
+                s.contact.zone = Some(zone.to_owned());
+                s.now = at(now);
+                (s.request.created_at, s.request.expires_at) = (s.now, None);
+                s.conversation.window = Window::until(window_end(at(wrote), None));
+            });
+            check_scene(&answer, want);
+        }
+    }
 }
 
 #[test]
