@@ -1,5 +1,5 @@
 //! When to look: what is due is looked for once for the whole process; and what lets waiting go on before its time: a lifted bar, a
-//! new token, a higher messaging limit, other data of the rules.
+//! new token, a higher messaging limit (also one that was raised while nobody looked), other data of the rules.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 use waypost_domain::{NumberName, Timestamp};
 use waypost_graph_client::Messenger;
-use waypost_live::{Sending, SendingLive};
+use waypost_live::{PORTFOLIO, Sending, SendingLive};
 use waypost_policy::Rule;
 use waypost_store::{PutOff, SendBar, Store, StoreError};
 
@@ -56,6 +56,7 @@ pub(crate) async fn watch(
 ) {
     let looking = async {
         let mut before = sending.current();
+        let mut has_begun = false;
         loop {
             tokio::select! {
                 () = wake.looker.notified() => {}
@@ -63,6 +64,10 @@ pub(crate) async fn watch(
             }
             let looked = async {
                 let (now, sending) = (store.now().await?, sending.current());
+                if !has_begun {
+                    pull_into_room(&store, &sending, now).await?;
+                    has_begun = true;
+                }
                 pull_forward(&store, &before, &sending, now).await?;
                 before = sending.clone();
                 // What waits behind a bar would wake everybody at each look.
@@ -111,6 +116,29 @@ fn is_raised(before: &Sending, sending: &Sending) -> bool {
         (Some(before), now) => now.is_none_or(|now| now > before),
         (None, _) => false,
     }
+}
+
+/// Given a limit that was raised while nobody looked, then as many go on of those that wait for a place as there is
+/// room for: nobody knows what the limit was when they were put off.
+async fn pull_into_room(store: &Store, sending: &Sending, now: Timestamp) -> Result<(), StoreError> {
+    let limit = &sending.policy.messaging_limit;
+    let used = store.portfolio_use(PORTFOLIO, now).await?.used;
+    let free = |places: u32| places.saturating_sub(limit.reserve(places)).saturating_sub(used);
+    let mut room = limit.places(sending.tier.as_deref()).map_or(u64::MAX, |places| u64::from(free(places)));
+    let names: Vec<NumberName> = sending.numbers.keys().cloned().collect();
+    let (rule, mut total) = ([Rule::MessagingLimit.name()], 0);
+    while room > 0 {
+        let most = u32::try_from(room).unwrap_or(u32::MAX).min(PULLED_MAX);
+        let pulled = store.pull_sends_forward(&names, PutOff::By(&rule), now, most).await?;
+        (room, total) = (room.saturating_sub(pulled), total + pulled);
+        if pulled < u64::from(most) {
+            break;
+        }
+    }
+    if total > 0 {
+        info!(sends = total, "there is room for what had waited for a place of the messaging limit");
+    }
+    Ok(())
 }
 
 /// What was put off until the end of a bar goes on when the bar is lifted before that.

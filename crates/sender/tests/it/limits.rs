@@ -185,3 +185,35 @@ async fn a_higher_limit_lets_go_on_what_had_waited_for_a_place() {
         rig.stop().await;
     }
 }
+
+/// Given a limit that Meta raised while no sender ran, when one starts, then what had waited goes, as far as there is
+/// room.
+#[tokio::test]
+async fn a_limit_that_was_raised_meanwhile_is_seen_at_the_start() {
+    let rig = Rig::new().await;
+    rig.template("parcel", Category::Utility, TemplateStatus::Approved).await;
+    let text = waypost_policy::PolicyData::DEFAULT_TEXT.replace("version = 1\n", "version = 2\n");
+    let text = text.replace("reserve_percent = 5", "reserve_percent = 0").replace("TIER_250 = 250", "TIER_250 = 2");
+    rig.policy(text.replace("unknown_tier = 250", "unknown_tier = 1")).await;
+    rig.start("a");
+    for (id, phone) in [("one", "4930901820"), ("two", "4930901821"), ("three", "4930901822")] {
+        let contact = rig.customer(phone).await;
+        rig.set_window(contact, "support", -1).await;
+        rig.agrees(contact).await;
+        rig.ask([rig.offer(id, contact, "parcel").await]).await;
+        rig.until_row(id, |row| row.verdict.is_some()).await;
+    }
+    rig.until("one", SendState::Accepted).await;
+    rig.stop().await;
+    rig.store.tell_tier(waypost_live::PORTFOLIO, "TIER_250", rig.now().await).await.unwrap();
+    rig.refresh().await;
+    rig.start("b");
+    eventually(async || {
+        let states = [rig.row("two").await.state(), rig.row("three").await.state()];
+        states.contains(&SendState::Accepted)
+    })
+    .await;
+    let (two, three) = (rig.row("two").await.state(), rig.row("three").await.state());
+    assert_eq!([two, three].iter().filter(|state| **state == SendState::Queued).count(), 1, "{two} {three}");
+    rig.stop().await;
+}
