@@ -31,6 +31,7 @@ impl Default for JanitorConfig {
             statuses: days(8),
             changes: days(30),
             conversations: days(90),
+            campaigns: days(400),
         };
         Self { retention, every: Duration::from_secs(60) }
     }

@@ -253,6 +253,7 @@ async fn who_answered_before_is_known_after_the_conversation_was_resolved() {
         statuses: for_ever,
         changes: for_ever,
         conversations: for_ever,
+        campaigns: for_ever,
     };
     let idle = Duration::from_secs(3600);
     // The router's own janitor may have been faster.

@@ -28,6 +28,8 @@ pub struct Retention {
     pub changes: Duration,
     /// Resolved conversations, and what it takes to undo a merge.
     pub conversations: Duration,
+    /// Campaigns with their recipients, from their end; what was sent stays.
+    pub campaigns: Duration,
 }
 
 /// What one pass did.
@@ -46,6 +48,8 @@ pub struct JanitorReport {
     /// Sends whose content was forgotten.
     pub sent: u64,
     pub files: u64,
+    pub campaign_recipients: u64,
+    pub campaigns: u64,
 }
 
 /// Where nobody was seen to answer for so long, nothing tells a conversation that waits from one that is over.
@@ -126,6 +130,25 @@ static FORGET_SAMPLES: LazyLock<Sql> = LazyLock::new(|| {
     Sql::made_each(with(""), with(" FOR NO KEY UPDATE SKIP LOCKED"))
 });
 
+/// What they were told stays with what was sent to them.
+static FORGET_RECIPIENTS: Sql = Sql::both(
+    "DELETE FROM campaign_recipient
+    WHERE (campaign, place) IN (
+        SELECT r.campaign, r.place FROM campaign c
+        JOIN campaign_recipient r ON r.campaign = c.id
+        WHERE c.ended_at < $1
+        LIMIT $2)",
+);
+
+/// Not before its recipients, who would be nobody's.
+static FORGET_CAMPAIGNS: Sql = Sql::both(
+    "DELETE FROM campaign
+    WHERE id IN (
+        SELECT c.id FROM campaign c
+        WHERE c.ended_at < $1 AND NOT EXISTS (SELECT 1 FROM campaign_recipient r WHERE r.campaign = c.id)
+        LIMIT $2)",
+);
+
 static PUBLISHED: Sql = Sql::both("SELECT partition, published_seq FROM lease WHERE component = $1");
 
 /// The inner limit comes first: see [`Store::sweep_inbox`].
@@ -167,6 +190,8 @@ impl Store {
                 .await?,
             sent: self.sweep(&FORGET_SENT, params![before(retention.bodies), limit]).await?,
             files: self.sweep_files(Timestamp::from_millis(before(retention.media)), limit).await?,
+            campaign_recipients: self.sweep(&FORGET_RECIPIENTS, params![before(retention.campaigns), limit]).await?,
+            campaigns: self.sweep(&FORGET_CAMPAIGNS, params![before(retention.campaigns), limit]).await?,
         })
     }
 

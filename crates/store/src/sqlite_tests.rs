@@ -111,8 +111,15 @@ async fn the_inbox_is_tidied_by_the_marks_of_the_component_that_was_named() -> R
     batch.record(&[row("old", 1)], &[]).await?;
     batch.commit().await?;
     store.mark_published(&lease.fence(1, None)).await?;
-    let at_once =
-        Retention { inbox: Duration::ZERO, bodies: TTL, media: TTL, statuses: TTL, changes: TTL, conversations: TTL };
+    let at_once = Retention {
+        inbox: Duration::ZERO,
+        bodies: TTL,
+        media: TTL,
+        statuses: TTL,
+        changes: TTL,
+        conversations: TTL,
+        campaigns: TTL,
+    };
     for (asked, expected) in [(&untold, false), (&store, true)] {
         let known = asked.events_after(None, 9).await?;
         assert_eq!(known.iter().map(|event| event.published).collect::<Vec<_>>(), [expected]);

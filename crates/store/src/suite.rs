@@ -4,6 +4,7 @@
 //! guard and a [`Store`] on a database that nobody else uses and that has no schema yet.
 
 mod admin;
+mod campaign_ends;
 mod campaigns;
 mod claims;
 mod contacts;
@@ -39,6 +40,7 @@ use crate::{
 };
 
 pub use admin::*;
+pub use campaign_ends::*;
 pub use campaigns::*;
 pub use claims::*;
 pub use contacts::*;
@@ -145,6 +147,7 @@ macro_rules! store_suite {
             changes_are_unique,
             idle_conversations_are_resolved,
             the_janitor_deletes_what_is_old_in_steps,
+            the_janitor_deletes_campaigns_after_their_recipients,
             nothing_of_a_person_outlives_what_it_came_from,
             silence_ends_what_does_not_wait,
             the_janitor_spares_what_is_not_published,

@@ -162,6 +162,9 @@ async fn create(tx: &mut Tx, campaign: Campaign) -> Result<v1::CreateCampaignRes
     if tx.campaign(&campaign.id).await?.is_some() {
         return Err(already_exists(name(&campaign.id)));
     }
+    if tx.was_campaign(&campaign.id).await? {
+        return Err(invalid("campaign_id", "was the name of a campaign that is deleted by now: choose another"));
+    }
     tx.create_campaign(&campaign).await?;
     let created = wire(&campaign, None);
     tx.record(&created.name, None, Some(&created));

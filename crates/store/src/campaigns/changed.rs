@@ -34,6 +34,8 @@ static DELETE_RECIPIENTS: Sql = Sql::both("DELETE FROM campaign_recipient WHERE 
 
 static DELETE: Sql = Sql::both("DELETE FROM campaign WHERE id = $1");
 
+static WAS: Sql = Sql::both("SELECT 1 FROM send WHERE campaign = $1 LIMIT 1");
+
 static THERE: Sql = Sql::each(
     "SELECT contact_id, place FROM campaign_recipient
     WHERE campaign = $1 AND contact_id IN (SELECT unhex(value) FROM json_each($2))",
@@ -100,7 +102,12 @@ impl AuditedTx {
         rows.first().map(|row| read(&row.of(CAMPAIGN.name))).transpose()
     }
 
-    /// Whoever asked has seen that there is none of this name.
+    /// Whether there was one of this name, which is deleted by now: what was sent bears it, and is one send each.
+    pub async fn was_campaign(&mut self, id: &CampaignName) -> Result<bool> {
+        Ok(!self.tx.query(&WAS, bind![id]).await?.is_empty())
+    }
+
+    /// Whoever asked has seen that there is none of this name, and was none.
     pub async fn create_campaign(&mut self, campaign: &Campaign) -> Result<()> {
         self.tx.run(vec![Statement::rows(&INSERT, vec![params(campaign)?])]).await.map(drop)
     }

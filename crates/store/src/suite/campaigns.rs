@@ -15,18 +15,18 @@ use crate::{
 };
 
 /// As of the sends' suite.
-const NOW: i64 = 1_000_000;
-const LIMITS: BatchLimits = BatchLimits { rows_max: 10, due_max: 100 };
+pub(super) const NOW: i64 = 1_000_000;
+pub(super) const LIMITS: BatchLimits = BatchLimits { rows_max: 10, due_max: 100 };
 
 fn now() -> Timestamp {
     at(NOW)
 }
 
-fn id(text: &str) -> CampaignName {
+pub(super) fn id(text: &str) -> CampaignName {
     CampaignName::new(text).expect("a valid name")
 }
 
-fn campaign(text: &str) -> Campaign {
+pub(super) fn campaign(text: &str) -> Campaign {
     Campaign {
         id: id(text),
         number: name("support"),
@@ -49,7 +49,7 @@ fn campaign(text: &str) -> Campaign {
     }
 }
 
-fn good(contact: ContactId) -> NewRecipient {
+pub(super) fn good(contact: ContactId) -> NewRecipient {
     let values = Values { body: vec![Parameter::positional("Ünal")], ..Values::default() };
     NewRecipient(Ok((contact, values)))
 }
@@ -58,7 +58,7 @@ fn bad(field: &str) -> NewRecipient {
     NewRecipient(Err(RecipientProblem { field: field.to_owned(), problem: "is wrong".to_owned() }))
 }
 
-fn record() -> AuditEntry {
+pub(super) fn record() -> AuditEntry {
     AuditEntry {
         actor: "a test".to_owned(),
         method: "test".to_owned(),
@@ -69,7 +69,7 @@ fn record() -> AuditEntry {
 }
 
 /// A running campaign with these rows.
-async fn running(store: &Store, campaign: &mut Campaign, rows: &[NewRecipient]) -> Result<()> {
+pub(super) async fn running(store: &Store, campaign: &mut Campaign, rows: &[NewRecipient]) -> Result<()> {
     let mut change = store.begin_change().await?;
     change.create_campaign(campaign).await?;
     change.add_recipients(campaign, rows, false).await?;
@@ -90,7 +90,7 @@ async fn step(store: &Store, text: &str, step: CampaignStep) -> Result<()> {
 }
 
 /// Whoever plans.
-async fn planner(store: &Store) -> Result<Lease> {
+pub(super) async fn planner(store: &Store) -> Result<Lease> {
     let lease = store.acquire_lease("campaigns", waypost_domain::PartitionId(0), "one", TTL, Sequence::None).await?;
     Ok(lease.expect("it is free"))
 }
@@ -114,7 +114,7 @@ fn sends(batch: &PlannedBatch, at: Timestamp) -> Vec<crate::NewSend> {
 }
 
 /// One transaction of whoever plans; how many rows it took.
-async fn plan(store: &Store, lease: &Lease, text: &str, limits: BatchLimits) -> Result<usize> {
+pub(super) async fn plan(store: &Store, lease: &Lease, text: &str, limits: BatchLimits) -> Result<usize> {
     let mut tx = begin_record(store, lease).await?;
     let Some(batch) = tx.planned_recipients(&id(text), now(), limits).await? else { return Ok(0) };
     tx.queue_recipients(&batch, &sends(&batch, at(NOW - 1)), now()).await?;
@@ -122,7 +122,7 @@ async fn plan(store: &Store, lease: &Lease, text: &str, limits: BatchLimits) -> 
     Ok(batch.rows.len())
 }
 
-async fn people(store: &Store, count: usize) -> Result<Vec<ContactId>> {
+pub(super) async fn people(store: &Store, count: usize) -> Result<Vec<ContactId>> {
     let mut people = Vec::new();
     for n in 0..count {
         people.push(person(store, &format!("p:1555000{n:04}")).await?);

@@ -7,6 +7,7 @@ use waypost_domain::conversation::ConversationEvent;
 use waypost_domain::team::Priority;
 use waypost_domain::{Binding, Conversation, ConversationId, ConversationState, PhoneNumberId, TeamName};
 
+use super::janitor::all_for;
 use super::{aliases, at, begin, begin_record, contact_of, conversation, name, number, owner, owner_of, seen};
 use crate::{Answered, OwnedConversation, Rebind, Result, Retention, Store, StoreError};
 
@@ -193,15 +194,7 @@ pub async fn the_conversation_before_is_the_one_that_was_active_last(store: &Sto
 }
 
 fn retention() -> Retention {
-    let for_ever = Duration::from_secs(100 * 365 * 24 * 3600);
-    Retention {
-        inbox: for_ever,
-        bodies: for_ever,
-        media: for_ever,
-        statuses: for_ever,
-        changes: for_ever,
-        conversations: for_ever,
-    }
+    all_for(Duration::from_secs(100 * 365 * 24 * 3600))
 }
 
 /// Whoever is known under none of the names has no conversation, and each name has its own.

@@ -27,6 +27,8 @@ const NOTHING: JanitorReport = JanitorReport {
     transcript: 0,
     sent: 0,
     files: 0,
+    campaign_recipients: 0,
+    campaigns: 0,
 };
 
 fn days(days: u64) -> Duration {
@@ -41,6 +43,20 @@ fn retention() -> Retention {
         statuses: days(8),
         changes: days(30),
         conversations: days(90),
+        campaigns: days(400),
+    }
+}
+
+/// Everything for as long.
+pub(super) fn all_for(time: Duration) -> Retention {
+    Retention {
+        inbox: time,
+        bodies: time,
+        media: time,
+        statuses: time,
+        changes: time,
+        conversations: time,
+        campaigns: time,
     }
 }
 

@@ -6,6 +6,7 @@ use waypost_domain::send::{Author, Cause, FreeForm, SendContent, SendId, SendReq
 use waypost_domain::team::Priority;
 use waypost_domain::{Conversation, ConversationState, DecisionId, PhoneNumberId, TeamName, Timestamp};
 
+use super::janitor::all_for;
 use super::{at, begin, cancel, contact_of, conversation, event, name, owner};
 use crate::sends::GIVEN_UP;
 use crate::{
@@ -132,6 +133,7 @@ pub async fn what_was_said_is_forgotten_when_its_time_is_over(store: &Store) -> 
         statuses: days(8),
         changes: days(30),
         conversations: days(90),
+        campaigns: days(400),
     };
     let pass = async || store.janitor_pass(&retention, days(1_000), 100).await;
     let report = pass().await?;
@@ -211,8 +213,7 @@ pub async fn a_file_is_kept_for_its_own_time(store: &Store) -> Result<()> {
 
     let days = |days: u64| Duration::from_secs(days * 24 * 3600);
     let long = days(1_000);
-    let retention =
-        Retention { inbox: long, bodies: long, media: days(20), statuses: long, changes: long, conversations: long };
+    let retention = Retention { media: days(20), ..all_for(long) };
     assert_eq!(store.janitor_pass(&retention, long, 100).await?.files, 2, "what was given up, too");
     assert_eq!((store.kept_file(old.decision).await?, parts(&old).await?), (None, (None, None, None)));
     assert_eq!(parts(&young).await?, whole);

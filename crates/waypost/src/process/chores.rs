@@ -25,6 +25,8 @@ section! {
         changes_days: u32 = 30,
         /// Conversations, from their end; and how long a merge of two contacts can be undone.
         conversations_days: u32 = 90,
+        /// Campaigns with their recipients, from their end; what was sent to these stays, and the name is not given again.
+        campaigns_days: u32 = 400,
         /// How often one process looks for what is older.
         every_s: u64 = 60,
     }
@@ -37,6 +39,7 @@ impl RetentionSection {
         let is_found = self.media_days <= self.bodies_days.min(self.conversations_days);
         let hint = "must be at most retention.bodies_days and retention.conversations_days: by these a file is found";
         problems.require(is_found, "retention.media_days", hint);
+        problems.require(self.campaigns_days > 0, "retention.campaigns_days", "must be above 0");
         problems.require(self.every_s > 0, "retention.every_s", "must be above 0");
     }
 
@@ -49,6 +52,7 @@ impl RetentionSection {
             statuses: days(self.statuses_days),
             changes: days(self.changes_days),
             conversations: days(self.conversations_days),
+            campaigns: days(self.campaigns_days),
         }
     }
 }
