@@ -47,6 +47,8 @@ pub struct PolicyData {
     pub countries: Countries,
     pub warnings: WarningData,
     pub quiet_hours: QuietHours,
+    #[serde(default)]
+    pub campaigns: CampaignData,
     /// `None`: nothing is valued, and nothing stops for its price.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spend: Option<SpendData>,
@@ -204,6 +206,46 @@ pub struct Quiet {
     /// Whole days.
     #[serde(default)]
     pub dates: Vec<Date>,
+}
+
+/// When campaigns are paused by themselves.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CampaignData {
+    /// Of a campaign's last messages that came to an end, in per cent: when so many were not wanted, it is paused; 0:
+    /// never.
+    pub pause_percent: u8,
+    /// How many must have come to an end before.
+    pub pause_of_least: u32,
+    /// Codes of messages that the customer, or WhatsApp on their behalf, did not want.
+    pub pause_codes: Vec<i64>,
+    /// Whether all that run are paused when the quality of a number falls.
+    pub pause_on_quality: bool,
+}
+
+impl CampaignData {
+    /// Of how many last messages the end is looked at, at most.
+    pub const LOOKED_AT: u32 = 500;
+
+    /// Whether a campaign is paused of which so many came to an end, and so many of these were not wanted.
+    pub const fn pauses(&self, ended: u64, unwanted: u64) -> bool {
+        let is_enough = ended > 0 && ended >= self.pause_of_least as u64;
+        self.pause_percent > 0 && is_enough && unwanted * 100 >= ended * self.pause_percent as u64
+    }
+}
+
+/// As of data that was written before there was any such row.
+impl Default for CampaignData {
+    fn default() -> Self {
+        Self {
+            pause_percent: 20,
+            pause_of_least: 50,
+            pause_codes: vec![
+                131_026, 131_048, 131_049, 131_050, 132_015, 21_610, 63_003, 63_014, 63_024, 63_032, 63_033,
+            ],
+            pause_on_quality: true,
+        }
+    }
 }
 
 /// One thing that is wrong: where, and what.

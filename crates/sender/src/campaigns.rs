@@ -1,9 +1,11 @@
 //! Campaigns: recipients are put in the queue, batch by batch, at the campaign's pace, and from there on each is a send like any
 //! other, judged when it is its turn. What was cancelled or is of no use any more is ended, and a campaign of which every recipient
-//! has an end is over.
+//! has an end is over. One of which too much was not wanted is paused, and a person told.
 //!
 //! One process does it, under a lease; each batch is one transaction behind its fence. Must never send, never judge, and never end
 //! a campaign of which somebody is still waited for.
+
+mod judge;
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -18,12 +20,15 @@ use waypost_domain::template::TemplateStatus;
 use waypost_domain::{CampaignName, CampaignState, Timestamp};
 use waypost_fault::{self as fault, CAMPAIGN_AFTER_COMMIT, CAMPAIGN_IN_TRANSACTION};
 use waypost_live::{Sending, SendingLive};
+use waypost_policy::data::CampaignData;
 use waypost_policy::languages;
 use waypost_store::{
     BarScope, BatchLimits, Campaign, NewSend, OpenCampaign, Planned, PlannedBatch, RecipientState, RecordTx, Sequence,
     Store, StoreError,
 };
 use waypost_worker::{Due, DueConfig, DueSource, HandleError, Held, Pass, Shard, WorkerConfig};
+
+pub(crate) use judge::pause_all;
 
 use crate::{Wake, metrics};
 
@@ -116,6 +121,9 @@ impl DueSource for Planner {
         }
         if now.as_millis() >= self.settle_at.load(Ordering::Relaxed) {
             self.settle_at.store(now.plus(config.settle_every).as_millis(), Ordering::Relaxed);
+            for one in open.iter().filter(|open| open.campaign.state == CampaignState::Running) {
+                self.judge(held, &one.campaign, &sending, now).await?;
+            }
             self.settle(held, &open, now).await?;
         }
         if let Some(error) = failed {
@@ -223,6 +231,21 @@ impl Planner {
         }
         tx.commit().await?;
         Ok(0)
+    }
+
+    /// By what became of its last messages.
+    async fn judge(
+        &self,
+        held: &Held,
+        campaign: &Campaign,
+        sending: &Sending,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let ends = self.campaigns.store.campaign_ends(&campaign.id, CampaignData::LOOKED_AT).await?;
+        let Some(verdict) = judge::judge(&sending.policy.campaigns, &ends) else { return Ok(()) };
+        let mut tx = self.tx(held).await?;
+        judge::pause(&mut tx, campaign, &verdict, now).await?;
+        tx.commit().await
     }
 
     async fn settle(&self, held: &Held, open: &[OpenCampaign], now: Timestamp) -> Result<(), StoreError> {

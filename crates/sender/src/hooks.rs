@@ -22,6 +22,7 @@ use waypost_store::{
     ToldAt,
 };
 
+use crate::campaigns::pause_all;
 use crate::metrics;
 use meaning::{Standing, is_worse, restricted, standing};
 
@@ -185,10 +186,23 @@ impl Teller<'_> {
         let name = number.as_str();
         match self.hear(BarScope::Number, name, QUALITY, word).await? {
             Heard::New { before } if is_worse(word, before.as_deref()) => {
-                self.alert(BarScope::Number, name, "quality", &format!("the number's quality is {word}")).await
+                let why = format!("the number's quality is {word}");
+                let told = match self.pause_campaigns(&why).await? {
+                    0 => why,
+                    count => format!("{why}; campaigns that ran and were paused: {count}"),
+                };
+                self.alert(BarScope::Number, name, "quality", &told).await
             }
             Heard::New { .. } | Heard::Old => Ok(()),
         }
+    }
+
+    /// Of all numbers, which share the limit that quality is about. How many ran.
+    async fn pause_campaigns(&mut self, why: &str) -> Result<usize, StoreError> {
+        if !self.sending.policy.campaigns.pause_on_quality {
+            return Ok(0);
+        }
+        Ok(pause_all(self.tx, why, self.now).await?.len())
     }
 
     async fn number_name(&mut self, decided: &Decided, change: &ChangeRow) -> Result<(), StoreError> {

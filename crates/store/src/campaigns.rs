@@ -7,6 +7,7 @@
 
 mod changed;
 mod figures;
+mod judged;
 mod people;
 mod planned;
 mod settled;
@@ -21,6 +22,7 @@ use crate::records::clean;
 use crate::{Result, Store, StoreError};
 
 pub use figures::{CampaignFigures, CodeCount, RuleCount};
+pub use judged::CampaignEnds;
 pub use planned::{BatchLimits, Planned, PlannedBatch};
 
 /// A campaign, without its recipients.

@@ -45,8 +45,8 @@ pub use admin::{
 };
 pub use alerts::Alert;
 pub use campaigns::{
-    BatchLimits, Campaign, CampaignFigures, CodeCount, NewRecipient, OpenCampaign, Planned, PlannedBatch, Recipient,
-    RecipientProblem, RecipientState, RuleCount,
+    BatchLimits, Campaign, CampaignEnds, CampaignFigures, CodeCount, NewRecipient, OpenCampaign, Planned, PlannedBatch,
+    Recipient, RecipientProblem, RecipientState, RuleCount,
 };
 pub use changes::{ChangeRow, ChangeScope, RecordTx, StatusRow};
 pub use contacts::{

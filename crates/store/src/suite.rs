@@ -148,6 +148,7 @@ macro_rules! store_suite {
             idle_conversations_are_resolved,
             the_janitor_deletes_what_is_old_in_steps,
             the_janitor_deletes_campaigns_after_their_recipients,
+            a_campaign_is_judged_by_its_last_messages,
             nothing_of_a_person_outlives_what_it_came_from,
             silence_ends_what_does_not_wait,
             the_janitor_spares_what_is_not_published,

@@ -3,7 +3,7 @@
 use waypost_domain::calendar::TimeOfDay;
 use waypost_domain::{Category, country, language};
 
-use super::{Cap, DataError, PolicyData, Quiet};
+use super::{CampaignData, Cap, DataError, PolicyData, Quiet};
 use crate::spend::{Amount, CATEGORIES, PRICE_MAX, Prices, SpendData};
 
 /// Meta's own bounds for how long a code is tried to be delivered, in seconds ("Time-to-live").
@@ -21,6 +21,7 @@ pub(super) fn errors(data: &PolicyData) -> Vec<DataError> {
     checker.templates(data);
     checker.countries(data);
     checker.quiet_hours(data);
+    checker.campaigns(&data.campaigns);
     if let Some(spend) = &data.spend {
         checker.spend(spend);
     }
@@ -124,6 +125,18 @@ impl Checker {
         }
         if quiet.days.len() >= 7 {
             self.error(format!("{field}.days"), "would be quiet for ever");
+        }
+    }
+
+    fn campaigns(&mut self, campaigns: &CampaignData) {
+        if campaigns.pause_percent > 100 {
+            self.error("campaigns.pause_percent", "must be 0 to 100");
+        }
+        if !(1..=CampaignData::LOOKED_AT).contains(&campaigns.pause_of_least) {
+            self.error("campaigns.pause_of_least", format!("must be 1 to {}", CampaignData::LOOKED_AT));
+        }
+        if campaigns.pause_percent > 0 && campaigns.pause_codes.is_empty() {
+            self.error("campaigns.pause_codes", "without codes nothing is ever paused; pause_percent = 0 says so");
         }
     }
 

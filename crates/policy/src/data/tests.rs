@@ -52,8 +52,36 @@ fn values_that_would_decide_wrongly_are_refused() {
     check("countries.IN]", "countries.India]", "quiet_hours.countries.India: ");
     check("from = \"20:30\"", "from = \"20:10\"", "quiet_hours.countries.FR: hours begin");
     check("to = \"10:00\"", "to = \"21:00\"", "quiet_hours.countries.IN: would be quiet for ever");
+    check("pause_percent = 20", "pause_percent = 101", "campaigns.pause_percent: must be 0 to 100");
+    check("pause_of_least = 50", "pause_of_least = 0", "campaigns.pause_of_least: must be 1 to 500");
+    check("pause_of_least = 50", "pause_of_least = 501", "campaigns.pause_of_least: must be 1 to 500");
+    check("pause_codes = [131026, ", "pause_codes = [] # [", "campaigns.pause_codes: without codes");
     let week = "days = [\"sun\", \"mon\", \"tue\", \"wed\", \"thu\", \"fri\", \"sat\"]";
     check("days = [\"sun\"]", week, "quiet_hours.countries.FR.days: would be quiet for ever");
+}
+
+/// Data of a release before this one has no such row.
+#[test]
+fn what_pauses_campaigns_is_there_where_nobody_wrote_it() {
+    let (before, rest) = PolicyData::DEFAULT_TEXT.split_once("[campaigns]").unwrap();
+    let (_, after) = rest.split_once("\n\n").unwrap();
+    let older = PolicyData::from_toml(&format!("{before}\n{after}")).unwrap();
+    assert_eq!(older, PolicyData::default());
+    let none = CampaignData { pause_percent: 0, ..CampaignData::default() };
+    let of_all = CampaignData { pause_percent: 100, pause_of_least: 1, ..CampaignData::default() };
+    let table = [
+        (&older.campaigns, 49, 49, false),
+        (&older.campaigns, 50, 9, false),
+        (&older.campaigns, 50, 10, true),
+        (&older.campaigns, 500, 99, false),
+        (&older.campaigns, 500, 500, true),
+        (&none, 500, 500, false),
+        (&of_all, 0, 0, false),
+        (&of_all, 1, 1, true),
+    ];
+    for (data, ended, unwanted, want) in table {
+        assert_eq!(data.pauses(ended, unwanted), want, "{unwanted} of {ended}");
+    }
 }
 
 /// The example in the default's comments, with the signs of comments taken away.

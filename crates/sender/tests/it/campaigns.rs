@@ -5,21 +5,24 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use waypost_domain::campaign::CampaignStep;
+use waypost_domain::message::MessageError;
 use waypost_domain::send::{Parameter, TemplateRequest, Values};
 use waypost_domain::template::TemplateStatus;
 use waypost_domain::{CampaignName, CampaignState, Category, ContactId, PartitionCount};
+use waypost_policy::PolicyData;
 use waypost_sender::{CAMPAIGNS, Campaigns, CampaignsConfig, Wake};
-use waypost_store::{Campaign, CampaignFigures, NewRecipient};
+use waypost_store::{Alert, Campaign, CampaignFigures, NewRecipient};
 use waypost_worker::WorkerConfig;
 
+use crate::platform::Does;
 use crate::rig::{PATIENCE, Rig, name, status};
 
-fn id() -> CampaignName {
+pub(crate) fn id() -> CampaignName {
     CampaignName::new("winter").unwrap()
 }
 
 /// A campaign that runs, for these.
-async fn running(rig: &Rig, people: &[ContactId], change_it: impl FnOnce(&mut Campaign)) {
+pub(crate) async fn running(rig: &Rig, people: &[ContactId], change_it: impl FnOnce(&mut Campaign)) {
     let mut campaign = Campaign {
         id: id(),
         number: name("support"),
@@ -186,4 +189,71 @@ async fn a_template_that_meta_paused_pauses_its_campaigns() {
     assert!(alerts[0].why.contains("winter"), "{}", alerts[0].why);
     stop.cancel();
     tokio::time::timeout(PATIENCE, planning).await.expect("it ends").unwrap();
+}
+
+/// Given too many who do not want it, then the rest is not written to before a person goes on; from then on counts
+/// what goes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn too_many_failures_pause_a_campaign() {
+    let rig = Rig::new().await;
+    let text = PolicyData::DEFAULT_TEXT.replace("pause_of_least = 50", "pause_of_least = 4");
+    rig.policy(text.replace("version = 1\n", "version = 2\n")).await;
+    let people = people(&rig, 20).await;
+    rig.platform.always(Does::Refuse(400, 131_026));
+    running(&rig, &people, |campaign| campaign.pace_per_minute = 300).await;
+    rig.start("a");
+    let (stop, planning) = plan(&rig, "one").await;
+    let is_paused = |_: &CampaignFigures, campaign: &Campaign| campaign.state == CampaignState::Paused;
+    let figures = until(&rig, "it is paused", is_paused).await;
+    assert!(figures.planned > 0, "{figures:?}");
+    let campaign = rig.store.campaign(&id()).await.unwrap().unwrap();
+    assert!(campaign.note.contains("by 131026"), "{}", campaign.note);
+    let alerts = rig.store.open_alerts().await.unwrap();
+    let told = |alert: &&Alert| alert.to_string() == "number/support/campaign_failures";
+    let alert = alerts.iter().find(told).unwrap_or_else(|| panic!("{alerts:?}"));
+    assert_eq!(alert.why, format!("campaign winter was paused: {}", campaign.note));
+
+    rig.platform.always(Does::Accept);
+    let mut change = rig.store.begin_change().await.unwrap();
+    let mut winter = change.campaign(&id()).await.unwrap().unwrap();
+    winter.state = winter.state.step(CampaignStep::Resume { later: false }).unwrap();
+    change.update_campaign(&mut winter).await.unwrap();
+    change.commit(&[]).await.unwrap();
+    let rest = |figures: &CampaignFigures, _: &Campaign| figures.planned + figures.queued + figures.attempting == 0;
+    let figures = until(&rig, "the rest goes", rest).await;
+    assert!(figures.accepted > 0, "{figures:?}");
+    assert_eq!(rig.store.campaign(&id()).await.unwrap().unwrap().state, CampaignState::Running, "once for the same");
+    stop.cancel();
+    tokio::time::timeout(PATIENCE, planning).await.expect("it ends").unwrap();
+    rig.stop().await;
+}
+
+/// Dropped by Meta's pacing of the portfolio, others would be, too.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_that_meta_drops_pause_all_campaigns() {
+    let rig = Rig::new().await;
+    let text = PolicyData::DEFAULT_TEXT.replace("pause_of_least = 50", "pause_of_least = 4");
+    rig.policy(text.replace("version = 1\n", "version = 2\n")).await;
+    let people = people(&rig, 6).await;
+    running(&rig, &people[..5], |_| {}).await;
+    let spring = CampaignName::new("spring").unwrap();
+    running(&rig, &people[5..], |campaign| campaign.id = spring.clone()).await;
+    rig.start("a");
+    let (first, planning) = plan(&rig, "one").await;
+    until(&rig, "all are accepted", |figures, _| figures.accepted == 5).await;
+    let dropped = |person: &ContactId| {
+        let mut status = status(&format!("campaigns/winter/{person}"), 1, "failed");
+        status.errors = vec![MessageError { code: 132_015, title: None, details: None }];
+        status
+    };
+    let told: Vec<_> = people[..4].iter().map(dropped).collect();
+    rig.tell(&told).await;
+    let is_paused = |_: &CampaignFigures, campaign: &Campaign| campaign.state == CampaignState::Paused;
+    until(&rig, "it is paused", is_paused).await;
+    let other = rig.store.campaign(&spring).await.unwrap().unwrap();
+    assert_eq!(other.state, CampaignState::Paused, "{other:?}");
+    assert!(other.note.contains("campaign winter was paused: 4 of its last 4"), "{}", other.note);
+    first.cancel();
+    tokio::time::timeout(PATIENCE, planning).await.expect("it ends").unwrap();
+    rig.stop().await;
 }

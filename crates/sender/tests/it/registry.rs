@@ -10,16 +10,17 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use waypost_domain::send::SendState;
-use waypost_domain::{Category, PartitionCount, PartitionId, PhoneNumberId, WabaId};
+use waypost_domain::{CampaignState, Category, PartitionCount, PartitionId, PhoneNumberId, WabaId};
 use waypost_graph_client::{GraphApi, GraphConfig, HttpConfig};
 use waypost_live::SendingLive;
 use waypost_sender::{REGISTRY, Registry, RegistryConfig};
 use waypost_store::{BarScope, BarWhat, ChangeRow, ChangeScope, Sequence};
 use waypost_worker::WorkerConfig;
 
+use crate::campaigns::{id, running};
 use crate::order::eventually;
 use crate::platform::Does;
-use crate::rig::{PATIENCE, Rig, WABA};
+use crate::rig::{PATIENCE, Rig, WABA, name};
 
 /// As many as Meta puts on a page by itself.
 const PAGE: usize = 25;
@@ -255,6 +256,24 @@ async fn numbers_and_limit_are_looked_at_with_the_list() {
     lists.set(|listing| listing.numbers = vec![number("CONNECTED", "GREEN")]);
     rig.store.want_templates(&WabaId::new(WABA), rig.now().await).await.unwrap();
     eventually(async || rig.store.send_bars().await.unwrap().is_empty()).await;
+    lists.stop().await;
+}
+
+/// The limit and the standing are the portfolio's.
+#[tokio::test]
+async fn campaigns_of_all_numbers_are_paused_when_one_number_s_quality_falls() {
+    let rig = Rig::new().await;
+    let person = rig.stranger("4915100000001").await;
+    running(&rig, &[person], |campaign| campaign.number = name("sales")).await;
+    let number = |quality: &str| json!({"id": "1", "status": "CONNECTED", "quality_rating": quality});
+    let lists = Lists::start(&rig, Listing { numbers: vec![number("YELLOW")], ..sixty() }).await;
+    let campaign = async || rig.store.campaign(&id()).await.unwrap().unwrap();
+    eventually(async || campaign().await.state == CampaignState::Paused).await;
+    let alerts = rig.store.open_alerts().await.unwrap();
+    let told: Vec<_> = alerts.iter().map(|alert| (alert.to_string(), alert.why.as_str())).collect();
+    let why = "the number's quality is YELLOW; campaigns that ran and were paused: 1";
+    assert_eq!(told, [("number/support/quality".to_owned(), why)]);
+    assert_eq!(campaign().await.note, "the number's quality is YELLOW");
     lists.stop().await;
 }
 

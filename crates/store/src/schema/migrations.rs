@@ -19,7 +19,7 @@ macro_rules! migration {
     };
 }
 
-pub(super) const ALL: [Migration; 26] = [
+pub(super) const ALL: [Migration; 27] = [
     migration!(101, "initial", "101_initial"),
     migration!(102, "suspect", "102_suspect"),
     migration!(103, "admin", "103_admin"),
@@ -46,4 +46,5 @@ pub(super) const ALL: [Migration; 26] = [
     migration!(127, "spend", "127_spend"),
     migration!(128, "media", "128_media"),
     migration!(129, "erasure", "129_erasure"),
+    migration!(130, "campaign ends", "130_campaign_ends"),
 ];

@@ -18,7 +18,7 @@ use crate::{
 pub(super) const NOW: i64 = 1_000_000;
 pub(super) const LIMITS: BatchLimits = BatchLimits { rows_max: 10, due_max: 100 };
 
-fn now() -> Timestamp {
+pub(super) fn now() -> Timestamp {
     at(NOW)
 }
 
@@ -78,7 +78,7 @@ pub(super) async fn running(store: &Store, campaign: &mut Campaign, rows: &[NewR
     change.commit(&[record()]).await
 }
 
-async fn step(store: &Store, text: &str, step: CampaignStep) -> Result<()> {
+pub(super) async fn step(store: &Store, text: &str, step: CampaignStep) -> Result<()> {
     let mut change = store.begin_change().await?;
     let mut campaign = change.campaign(&id(text)).await?.expect("it is there");
     campaign.state = campaign.state.step(step).expect("it can be made");
