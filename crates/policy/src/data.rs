@@ -2,6 +2,7 @@
 //! is written and read as TOML; only the compliance role edits it.
 
 mod check;
+mod stopping;
 mod toml_form;
 
 use std::collections::BTreeMap;
@@ -13,6 +14,8 @@ use waypost_domain::{Category, Timestamp};
 
 use crate::calendar::{civil, day_of};
 use crate::spend::SpendData;
+
+pub use stopping::{LanguageWords, StoppingData};
 
 /// What this program was built with.
 static DEFAULT: LazyLock<PolicyData> =
@@ -49,6 +52,9 @@ pub struct PolicyData {
     pub quiet_hours: QuietHours,
     #[serde(default)]
     pub campaigns: CampaignData,
+    /// Data of before has none: then what this program was built with.
+    #[serde(default)]
+    pub stopping: StoppingData,
     /// `None`: nothing is valued, and nothing stops for its price.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spend: Option<SpendData>,

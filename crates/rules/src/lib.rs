@@ -35,6 +35,7 @@ pub mod percent;
 mod proclitics;
 mod queues;
 pub mod samples;
+pub mod stopping;
 pub mod toml_form;
 pub mod word_lists;
 mod words;

@@ -58,6 +58,8 @@ pub fn fold<'a>(entries: impl IntoIterator<Item = &'a ConsentEntry>, brand: &str
         match entry.said {
             Said::Suspected => suspected = true,
             Said::NoStop => suspected = false,
+            // Whoever agrees anew did not mean it, or thought better of it; not dated, it may have been before.
+            Said::Granted(_) if entry.at.is_some() => suspected = false,
             Said::Withdrawn | Said::Granted(_) | Said::Pending => {}
         }
         let withdrawal = withdrawal(entry);

@@ -3,7 +3,7 @@
 use waypost_domain::calendar::TimeOfDay;
 use waypost_domain::{Category, country, language};
 
-use super::{CampaignData, Cap, DataError, PolicyData, Quiet};
+use super::{CampaignData, Cap, DataError, PolicyData, Quiet, StoppingData};
 use crate::spend::{Amount, CATEGORIES, PRICE_MAX, Prices, SpendData};
 
 /// Meta's own bounds for how long a code is tried to be delivered, in seconds ("Time-to-live").
@@ -14,6 +14,8 @@ const LIST_MAX: usize = 10_000;
 const PERIOD_MINUTES_MAX: u32 = 90 * 24 * 60;
 /// In which clocks all over the world agree on minutes.
 const QUARTER_MINUTES: u16 = 15;
+/// Characters of the text that confirms a stop: it is one sentence.
+const CONFIRMATION_CHARS_MAX: usize = 1024;
 
 pub(super) fn errors(data: &PolicyData) -> Vec<DataError> {
     let mut checker = Checker { errors: Vec::new() };
@@ -22,6 +24,7 @@ pub(super) fn errors(data: &PolicyData) -> Vec<DataError> {
     checker.countries(data);
     checker.quiet_hours(data);
     checker.campaigns(&data.campaigns);
+    checker.stopping(&data.stopping);
     if let Some(spend) = &data.spend {
         checker.spend(spend);
     }
@@ -137,6 +140,31 @@ impl Checker {
         }
         if campaigns.pause_percent > 0 && campaigns.pause_codes.is_empty() {
             self.error("campaigns.pause_codes", "without codes nothing is ever paused; pause_percent = 0 says so");
+        }
+    }
+
+    fn stopping(&mut self, stopping: &StoppingData) {
+        for (language, words) in &stopping.languages {
+            let field = format!("stopping.languages.{language}");
+            let is_short = language.bytes().all(|byte| byte.is_ascii_lowercase());
+            if language != "any" && !(is_short && language::is_tag(language)) {
+                self.error(&field, "is no language; they look like pt, without a region, or any");
+            }
+            let lists = [&words.stop, &words.promotions, &words.everyday, &words.start, &words.fillers];
+            if lists.into_iter().flatten().any(|phrase| !phrase.chars().any(char::is_alphanumeric)) {
+                self.error(&field, "holds a phrase without a letter, which every message would have");
+            }
+            let length = words.confirmation.as_ref().map_or(1, |text| text.trim().chars().count());
+            if !(1..=CONFIRMATION_CHARS_MAX).contains(&length) {
+                self.error(format!("{field}.confirmation"), "must be 1 to 1024 characters");
+            }
+        }
+        let languages = || stopping.languages.values();
+        if languages().all(|words| words.stop.is_empty()) {
+            self.error("stopping.languages", "hold no stop, so that nobody could");
+        }
+        if stopping.confirmation(None, None).is_none() {
+            self.error("stopping.confirmation_default", "is no language that has a confirmation");
         }
     }
 

@@ -84,6 +84,43 @@ fn what_pauses_campaigns_is_there_where_nobody_wrote_it() {
     }
 }
 
+#[test]
+fn words_that_would_stop_nobody_or_everybody_are_refused() {
+    check("languages.tr]", "languages.turkish]", "stopping.languages.turkish: is no language");
+    check("languages.pt]", "languages.pt_BR]", "stopping.languages.pt_BR: is no language");
+    check("stop = [\"ret\"", "stop = [\"!\", \"ret\"", "stopping.languages.tr: holds a phrase without a letter");
+    check("confirmation_default = \"en\"", "confirmation_default = \"xx\"", "stopping.confirmation_default: ");
+    check("confirmation = \"U krijgt", "confirmation = \"\"\n# \"U krijgt", "stopping.languages.nl.confirmation: ");
+    check("everyday_numbers = []", "everyday_number = []", "stopping.everyday_number: unknown field");
+    let mut data = PolicyData::default();
+    data.stopping.languages.values_mut().for_each(|words| words.stop.clear());
+    assert!(data.errors().iter().any(|error| error.field == "stopping.languages"), "{:?}", data.errors());
+}
+
+/// Data that was pushed before there were such words.
+#[test]
+fn data_without_words_has_those_of_the_program() {
+    let text = PolicyData::default().to_toml().unwrap();
+    let (before, _) = text.split_once("[stopping]").expect("they are there");
+    let data = PolicyData::from_toml(before).unwrap();
+    assert_eq!(data.stopping, PolicyData::default().stopping);
+}
+
+#[test]
+fn a_stop_is_confirmed_in_the_customer_s_language_if_it_can_be() {
+    let stopping = PolicyData::default().stopping;
+    let begins = |known, said| stopping.confirmation(known, said).unwrap().split(' ').next().unwrap().to_owned();
+    assert_eq!(begins(Some("pt_BR"), None), "Você");
+    assert_eq!(begins(Some("de-AT"), Some("fr")), "Sie");
+    assert_eq!(begins(Some("fi"), Some("fr")), "Vous");
+    assert_eq!(begins(None, Some("tr")), "Bize");
+    assert_eq!(begins(None, Some("no")), "You");
+    assert_eq!(begins(None, None), "You");
+    let confirmed = stopping.languages.values().filter_map(|words| words.confirmation.as_ref());
+    let texts: Vec<_> = confirmed.collect();
+    assert!(texts.len() >= 5 && texts.iter().all(|text| text.contains("START")), "how to start again is said");
+}
+
 /// The example in the default's comments, with the signs of comments taken away.
 fn with_spend() -> String {
     let (_, example) = PolicyData::DEFAULT_TEXT.split_once("# [spend]").expect("an example");

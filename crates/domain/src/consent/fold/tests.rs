@@ -162,4 +162,8 @@ fn what_is_suspected_waits_for_somebody() {
     assert!(!suspected(&[said(Said::Suspected, 2), said(Said::NoStop, 3)]));
     assert!(!suspected(&[said(Said::Suspected, 2), said(Said::Withdrawn, 3)]), "somebody judged it");
     assert!(suspected(&[said(Said::Suspected, 4), said(Said::NoStop, 3)]));
+    assert!(!suspected(&[said(Said::Suspected, 2), said(YES, 3)]), "they agreed anew");
+    assert!(suspected(&[said(Said::Suspected, 2), said(YES, 2)]), "of two at once the stricter comes last");
+    let undated = ConsentEntry { at: None, ..said(YES, 3) };
+    assert!(suspected(&[said(Said::Suspected, 2), undated]), "an import that does not tell lifts nothing");
 }
