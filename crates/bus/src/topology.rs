@@ -69,7 +69,7 @@ impl Address {
         }
         let key = match name.strip_prefix(INTERNAL)? {
             "account" => "ac",
-            key if key.starts_with("in.") || key.starts_with("st.") => key,
+            key if ["in.", "optin.", "st."].iter().any(|kind| key.starts_with(kind)) => key,
             _ => return None,
         };
         Some(Self { stream: Stream::Events, key: key.to_owned() })
@@ -156,6 +156,11 @@ impl Layout {
         self.partitioned("in", partition)
     }
 
+    /// What may say something about consent, once more, for the opt-in worker.
+    pub fn consent(&self, partition: PartitionId) -> Address {
+        self.partitioned("optin", partition)
+    }
+
     /// Statuses.
     pub fn statuses(&self, partition: PartitionId) -> Address {
         self.partitioned("st", partition)
@@ -168,6 +173,10 @@ impl Layout {
 
     pub fn inbound_queue(&self, partition: PartitionId) -> String {
         format!("wa.{}", self.inbound(partition).key)
+    }
+
+    pub fn consent_queue(&self, partition: PartitionId) -> String {
+        format!("wa.{}", self.consent(partition).key)
     }
 
     pub fn statuses_queue(&self, partition: PartitionId) -> String {
@@ -270,6 +279,9 @@ impl Topology {
             queues.push(queue(layout.inbound_queue(partition), layout.inbound(partition), QueueKind::Partitioned));
         }
         for partition in layout.partitions.all() {
+            queues.push(queue(layout.consent_queue(partition), layout.consent(partition), QueueKind::Partitioned));
+        }
+        for partition in layout.partitions.all() {
             queues.push(queue(layout.statuses_queue(partition), layout.statuses(partition), QueueKind::Partitioned));
         }
         queues.push(queue(layout.account_queue(), layout.account(), QueueKind::Partitioned));
@@ -318,6 +330,8 @@ mod tests {
             [
                 "wa.events in.p00 wa.in.p00",
                 "wa.events in.p01 wa.in.p01",
+                "wa.events optin.p00 wa.optin.p00",
+                "wa.events optin.p01 wa.optin.p01",
                 "wa.events st.p00 wa.st.p00",
                 "wa.events st.p01 wa.st.p01",
                 "wa.events ac wa.account",
@@ -346,5 +360,6 @@ mod tests {
         let layout = Layout { epoch: 2, ..Layout::new(PartitionCount::DEFAULT) };
         assert_eq!(layout.inbound_queue(PartitionId(3)), "wa.in.e2.p03");
         assert_eq!(layout.inbound(PartitionId(3)).key, "in.e2.p03");
+        assert_eq!(Address::of_queue("wa.optin.e2.p03"), Some(layout.consent(PartitionId(3))));
     }
 }

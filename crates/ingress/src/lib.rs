@@ -11,6 +11,7 @@ mod body;
 mod carrier;
 mod config;
 mod connections;
+mod consent;
 mod error;
 pub mod metrics;
 pub mod outgoing;

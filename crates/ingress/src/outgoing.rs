@@ -9,10 +9,12 @@ use waypost_bus::dead_letter::dead_letter;
 use waypost_bus::{DeadLetterReason, Layout, Message, Publication};
 use waypost_cloud_api::webhook::{Content, QuarantineReason, Quarantined, Split, WebhookEvent};
 use waypost_domain::message::MessageError;
-use waypost_domain::{AliasSet, DecisionId, InboundMessage};
+use waypost_domain::{AliasSet, DecisionId, InboundMessage, PartitionId};
 use waypost_proto::event::CONTENT_TYPE;
 use waypost_proto::v1::{self, EventKind};
 use waypost_proto::{EVENT_KIND, encode_event};
+
+use crate::consent::{self, Consent};
 
 /// A dead letter's `kind` when its body is a webhook body, or a part of one.
 pub const QUARANTINE_KIND: &str = "waypost.webhook-part.v1";
@@ -31,15 +33,22 @@ pub struct Post<'a> {
     pub received_at_ms: i64,
 }
 
-/// One publication for each part, in the order of the POST.
+/// One publication for each part, in the order of the POST; then what may speak of consent once more, for the opt-in worker.
 pub fn publications(post: &Post<'_>, layout: Layout, split: Split<'_>) -> Vec<Publication> {
     let mut batch = Vec::with_capacity(split.events.len() + split.quarantined.len());
+    let mut consent = Consent::default();
     for event in split.events {
-        batch.push(event_publication(post, layout, event));
+        let may_speak_of_it = consent::may_speak_of_it(&event.content, &event.field);
+        let (partition, publication) = event_publication(post, layout, event);
+        if let Some(partition) = partition.filter(|_| may_speak_of_it) {
+            consent.add(partition, &publication.message);
+        }
+        batch.push(publication);
     }
     for part in split.quarantined {
         batch.push(quarantine_publication(post, &part));
     }
+    batch.extend(consent.publications(layout));
     batch
 }
 
@@ -62,26 +71,29 @@ pub(crate) const fn dead_letter_reason(reason: QuarantineReason) -> DeadLetterRe
     }
 }
 
-fn event_publication(post: &Post<'_>, layout: Layout, event: WebhookEvent<'_>) -> Publication {
+/// With the partition of whom it concerns; `None` of what concerns nobody.
+fn event_publication(post: &Post<'_>, layout: Layout, event: WebhookEvent<'_>) -> (Option<PartitionId>, Publication) {
     let kind = event_kind(&event.content);
     let id = DecisionId::of_event(&event.number, &event.key);
-    let (address, person) = match event.content {
+    let of_contact = |aliases: &AliasSet| {
+        let partition = layout.partitions.of_contact(aliases, &event.key);
+        (Some(partition), layout.inbound(partition))
+    };
+    let ((partition, address), person) = match event.content {
         Content::Message(message) | Content::StandbyMessage(message) | Content::Echo(message) => {
             let InboundMessage { contact, profile_name, username, errors, .. } = message;
-            let address = layout.inbound(layout.partitions.of_contact(&contact, &event.key));
-            (address, Person { aliases: contact, profile_name, username, errors })
+            (of_contact(&contact), Person { aliases: contact, profile_name, username, errors })
         }
         Content::ContactChange(change) => {
-            let address = layout.inbound(layout.partitions.of_contact(&change.aliases, &event.key));
-            (address, Person { aliases: change.aliases, ..Person::default() })
+            (of_contact(&change.aliases), Person { aliases: change.aliases, ..Person::default() })
         }
         // By the message that it speaks of: that message's statuses stay in order.
         Content::Status(status) => {
             let key = if status.id.is_empty() { &event.key } else { &status.id };
             let address = layout.statuses(layout.partitions.of_key(key));
-            (address, Person { aliases: status.recipient, ..Person::default() })
+            ((None, address), Person { aliases: status.recipient, ..Person::default() })
         }
-        Content::AccountChange => (layout.account(), Person::default()),
+        Content::AccountChange => ((None, layout.account()), Person::default()),
     };
     let body = encode_event(v1::Event {
         version: 0, // set by `encode_event`
@@ -111,7 +123,7 @@ fn event_publication(post: &Post<'_>, layout: Layout, event: WebhookEvent<'_>) -
         headers: BTreeMap::new(),
         body,
     };
-    Publication { address, message }
+    (partition, Publication { address, message })
 }
 
 #[derive(Default)]

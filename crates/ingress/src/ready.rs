@@ -25,6 +25,7 @@ impl Readiness {
         let mut queues = vec![layout.account_queue(), topology::DEAD_LETTERS_QUEUE.to_owned()];
         for partition in layout.partitions.all() {
             queues.push(layout.inbound_queue(partition));
+            queues.push(layout.consent_queue(partition));
             queues.push(layout.statuses_queue(partition));
         }
         let problem = ArcSwap::from_pointee(Some("queues not checked yet".to_owned()));

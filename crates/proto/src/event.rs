@@ -39,6 +39,11 @@ pub fn encode_event(mut event: v1::Event) -> Bytes {
     event.encode_to_vec().into()
 }
 
+/// Encodes several encoded events as one message, in their order.
+pub fn encode_bundle(events: Vec<Bytes>) -> Bytes {
+    v1::EventBundle { version: BUNDLE_VERSION, events }.encode_to_vec().into()
+}
+
 /// Reads an event. `json` shares the memory of `body`.
 pub fn decode_event(body: Bytes) -> Result<v1::Event, EventError> {
     // The version comes first, by itself: a later version may give other fields another type.
@@ -160,13 +165,14 @@ mod tests {
     }
 
     #[test]
-    fn a_bundle_is_read_though_nobody_writes_it_yet() {
+    fn a_bundle_is_taken_apart() {
         let events = vec![encode_event(event()), Bytes::from_static(b"\xff")];
         let bundle = |version, events: &[Bytes]| -> Bytes {
             v1::EventBundle { version, events: events.to_vec() }.encode_to_vec().into()
         };
         let body = bundle(BUNDLE_VERSION, &events);
         assert_eq!(bundled_events(&body), Some(events.clone()));
+        assert_eq!(encode_bundle(events.clone()), body);
         assert_eq!(bundled_events(&encode_event(event())), None);
         // What cannot be taken apart says what it is when it is taken for an event.
         for damaged in [bundle(BUNDLE_VERSION, &[]), body.slice(..body.len() - 1)] {

@@ -17,7 +17,7 @@ use waypost_domain::PartitionCount;
 use waypost_domain::message::Mask;
 use waypost_ingress::QUARANTINE_KIND;
 use waypost_ingress::outgoing::{Post, publications};
-use waypost_proto::{EVENT_KIND, decode_event};
+use waypost_proto::{EVENT_KIND, bundled_events, decode_event};
 use waypost_router::inbound;
 
 use super::tree::{self, Parts};
@@ -90,8 +90,11 @@ pub fn check(data: &[u8]) {
     nothing_is_lost(data, &parts);
     let body = Bytes::copy_from_slice(data);
     let published = published(&body);
-    assert_eq!(published.len(), parts.events.len() + parts.quarantined.len());
-    let (events, letters) = published.split_at(parts.events.len());
+    let parts_count = parts.events.len() + parts.quarantined.len();
+    assert!(published.len() >= parts_count, "a part is not published");
+    let (of_parts, bundles) = published.split_at(parts_count);
+    let (events, letters) = of_parts.split_at(parts.events.len());
+    check_bundles(bundles, events);
     for (event, publication) in parts.events.iter().zip(events) {
         check_event(event, publication);
     }
@@ -216,6 +219,19 @@ fn check_event(event: &WebhookEvent<'_>, publication: &Publication) {
                 }
                 (sent, read) => panic!("sent {sent:?}, read {read:?}"),
             }
+        }
+    }
+}
+
+/// What may speak of consent goes out once more, as it went out first.
+fn check_bundles(bundles: &[Publication], events: &[Publication]) {
+    let mut seen = BTreeSet::new();
+    for bundle in bundles {
+        let parts = bundled_events(&bundle.message.body).expect("what we wrote is a bundle");
+        for part in parts {
+            let mut places = events.iter().enumerate().filter(|(_, event)| event.message.body == part);
+            let place = places.find(|(place, _)| !seen.contains(place)).expect("an event that was not published first");
+            seen.insert(place.0);
         }
     }
 }

@@ -40,7 +40,7 @@ pub const USERS: [User; 7] = [
         name: "waypost-sender",
         configure: NONE,
         write: r"^wa\.(activity|dead-letters)$",
-        read: r"^wa\.(st\..+|account)$",
+        read: r"^wa\.((st|optin)\..+|account)$",
     },
     // Adds and removes teams while the system runs; puts what is parked back where it came from. Beside it, or alone, the
     // gateway takes requests to send off their queues and answers them, on the default exchange.
@@ -55,7 +55,7 @@ pub const USERS: [User; 7] = [
         name: "waypost",
         configure: TEAMS,
         write: r"^(team\..+|wa\.(events|send|teams|activity|unrouted|dead-letters)|amq\.default)$",
-        read: r"^(team\..+|wa\.((in|st|send)\..+|account|teams|unrouted|dead-letters))$",
+        read: r"^(team\..+|wa\.((in|optin|st|send)\..+|account|teams|unrouted|dead-letters))$",
     },
     // A person, or a job before the components start.
     User { name: "waypost-topology", configure: EVERYTHING, write: EVERYTHING, read: EVERYTHING },
@@ -189,9 +189,9 @@ mod tests {
             [
                 r#""waypost-ingress" c="^$" w="^wa\\.(events|dead-letters)$" r="^$""#,
                 r#""waypost-router" c="^$" w="^wa\\.(teams|activity|unrouted|dead-letters)$" r="^wa\\.((in|st)\\..+|account|unrouted|dead-letters)$""#,
-                r#""waypost-sender" c="^$" w="^wa\\.(activity|dead-letters)$" r="^wa\\.(st\\..+|account)$""#,
+                r#""waypost-sender" c="^$" w="^wa\\.(activity|dead-letters)$" r="^wa\\.((st|optin)\\..+|account)$""#,
                 r#""waypost-admin" c="^team\\." w="^(team\\..+|wa\\.(events|send|teams|dead-letters)|amq\\.default)$" r="^(team\\..+|wa\\.(send\\..+|teams))$""#,
-                r#""waypost" c="^team\\." w="^(team\\..+|wa\\.(events|send|teams|activity|unrouted|dead-letters)|amq\\.default)$" r="^(team\\..+|wa\\.((in|st|send)\\..+|account|teams|unrouted|dead-letters))$""#,
+                r#""waypost" c="^team\\." w="^(team\\..+|wa\\.(events|send|teams|activity|unrouted|dead-letters)|amq\\.default)$" r="^(team\\..+|wa\\.((in|optin|st|send)\\..+|account|teams|unrouted|dead-letters))$""#,
                 r#""waypost-topology" c="^(wa|team)\\." w="^(wa|team)\\." r="^(wa|team)\\.""#,
                 r#""waypost-status" c="^$" w="^$" r="^$""#,
                 r#""team-vip-desk" c="^$" w="^wa\\.send$" r="^team\\.vip-desk\\.""#,

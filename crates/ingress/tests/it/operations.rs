@@ -28,6 +28,10 @@ async fn readiness_follows_the_bus() {
     ready(false, "ingress queues: not ready: queue wa.st.p01 does not exist").await;
     bus.restore_queues();
     ready(true, "ingress queues: ready").await;
+    bus.delete_queue("wa.optin.p00");
+    ready(false, "ingress queues: not ready: queue wa.optin.p00 does not exist").await;
+    bus.restore_queues();
+    ready(true, "ingress queues: ready").await;
 
     for (health, reason) in [(Health::Down("why".into()), "bus down"), (Health::Blocked("why".into()), "bus blocked")] {
         bus.set_health(health);

@@ -2,11 +2,11 @@
 
 use bytes::Bytes;
 use serde_json::{Value, json};
-use waypost_bus::{Outcome, Publication, Stream, dead_letter};
+use waypost_bus::{Address, Outcome, Publication, Stream, dead_letter};
 use waypost_cloud_api::signature::sign;
 use waypost_domain::{DecisionId, PhoneNumberId};
 use waypost_proto::v1::{Event, EventKind};
-use waypost_proto::{EVENT_KIND, EVENT_VERSION, decode_event};
+use waypost_proto::{EVENT_KIND, EVENT_VERSION, bundled_events, decode_event};
 
 use crate::support::{Door, FakeBus, SECRET, config, eventually, layout, request, signed, text_webhook};
 
@@ -107,13 +107,103 @@ async fn every_part_goes_where_it_belongs_in_one_publish() {
     door.close().await;
 }
 
+/// A publication to the opt-in worker: its address, and the keys of its events.
+fn bundle(publication: &Publication) -> (Address, Vec<String>) {
+    assert_eq!(publication.message.kind, EVENT_KIND);
+    let events = bundled_events(&publication.message.body).expect("a bundle, of one event too");
+    let keys = events.into_iter().map(|event| decode_event(event).unwrap().key).collect();
+    (publication.address.clone(), keys)
+}
+
+#[tokio::test]
+async fn what_may_speak_of_consent_goes_out_once_more_in_bundles() {
+    let bus = FakeBus::new();
+    let door = Door::open(config(), &bus).await;
+    assert_eq!(door.post(&every_kind()).await.status, 200);
+    let layout = layout();
+    let consent = |key: &str| layout.consent(layout.partitions.of_key(key));
+    let mut want = std::collections::BTreeMap::new();
+    let sent = bus.published();
+    for (contact, kind) in
+        [("US.1", EventKind::Message), ("1556", EventKind::StandbyMessage), ("1559", EventKind::ContactChange)]
+    {
+        let key = event(sent.iter().find(|one| event(one).kind() == kind).unwrap()).key;
+        want.entry(consent(contact)).or_insert_with(Vec::new).push(key);
+    }
+    let found: Vec<_> = bus.of_consent().iter().map(bundle).collect();
+    assert_eq!(found.clone().into_iter().collect::<std::collections::BTreeMap<_, _>>(), want);
+    assert_eq!(found.len(), want.len(), "one for each partition");
+
+    // The same POST again has the same ids; another has others.
+    assert_eq!(door.post(&every_kind()).await.status, 200);
+    let ids: Vec<String> = bus.of_consent().iter().map(|one| one.message.id.clone()).collect();
+    assert_eq!(ids[..found.len()], ids[found.len()..]);
+    assert!(bus.published().iter().all(|one| !ids.contains(&one.message.id)), "under ids of their own");
+    door.close().await;
+}
+
+#[tokio::test]
+async fn what_cannot_speak_of_consent_goes_out_once() {
+    let bus = FakeBus::new();
+    let door = Door::open(config(), &bus).await;
+    let of = |rest: Value| {
+        let mut message = json!({"from": "1555", "id": "wamid.M", "timestamp": "1749416383"});
+        message.as_object_mut().unwrap().extend(rest.as_object().unwrap().clone());
+        webhook(&[change("messages", with_number(json!({"messages": [message]})))])
+    };
+    let text = |chars: usize| json!({"type": "text", "text": {"body": "é".repeat(chars)}});
+    let tap = json!({"type": "interactive", "interactive": {"type": "button_reply", "button_reply": {"id": "a", "title": "b"}}});
+    let call = json!({"type": "interactive", "interactive": {"type": "call_permission_reply",
+        "call_permission_reply": {"response": "accept"}}});
+    let edit = json!({"type": "edit", "edit": {"original_message_id": "w", "message": {"type": "text", "text": {"body": "stop"}}}});
+    for (rest, want) in [
+        (text(160), 1),
+        (text(161), 0),
+        (text(0), 0),
+        (json!({"type": "image", "image": {"id": "1", "caption": "stop"}}), 1),
+        (json!({"type": "image", "image": {"id": "1"}}), 0),
+        (tap, 1),
+        (call, 1),
+        (edit, 1),
+        (json!({"type": "system", "system": {"type": "customer_identity_changed", "body": "x"}}), 1),
+        (json!({"type": "text", "text": {"body": "STOP"}, "group_id": "g1"}), 0),
+        (json!({"type": "reaction", "reaction": {"message_id": "w", "emoji": "👍"}}), 0),
+    ] {
+        let before = bus.of_consent().len();
+        assert_eq!(door.post(&of(rest.clone())).await.status, 200);
+        assert_eq!(bus.of_consent().len() - before, want, "{rest}");
+    }
+    door.close().await;
+}
+
+#[tokio::test]
+async fn a_bundle_has_at_most_64_events_and_64_kb() {
+    let bus = FakeBus::new();
+    let door = Door::open(config(), &bus).await;
+    let many: Vec<Value> = (0..130).map(|n| text(&format!("wamid.{n:03}"), "1555")).collect();
+    let body = webhook(&[change("messages", with_number(json!({"messages": many})))]);
+    assert_eq!(door.post(&body).await.status, 200);
+    let keys: Vec<Vec<String>> = bus.of_consent().iter().map(|one| bundle(one).1).collect();
+    assert_eq!(keys.iter().map(Vec::len).collect::<Vec<_>>(), [64, 64, 2]);
+    assert!(keys.concat().is_sorted(), "in the order of the POST");
+    // A text is short, and what stands beside it need not be.
+    let mut large: Vec<Value> = (0..3).map(|n| text(&format!("wamid.L{n}"), "1555")).collect();
+    large.iter_mut().for_each(|message| message["context"] = json!({"id": "x".repeat(30_000)}));
+    let before = bus.of_consent().len();
+    let body = webhook(&[change("messages", with_number(json!({"messages": large})))]);
+    assert_eq!(door.post(&body).await.status, 200);
+    let sizes: Vec<usize> = bus.of_consent()[before..].iter().map(|one| bundle(one).1.len()).collect();
+    assert_eq!(sizes, [2, 1]);
+    door.close().await;
+}
+
 #[tokio::test]
 async fn only_all_confirmed_is_a_200() {
     let bus = FakeBus::new();
     let door = Door::open(config(), &bus).await;
     for outcome in [Outcome::Returned, Outcome::Nacked, Outcome::Refused, Outcome::Unavailable, Outcome::Unknown] {
         // All of it, the first part of it, the last part of it.
-        for key_part in ["", "in.p", "ac"] {
+        for key_part in ["", "in.p", "optin.p", "ac"] {
             bus.answer(key_part, outcome);
             let answer = door.post(&every_kind()).await;
             assert_eq!(answer.status, 503, "{outcome:?} for {key_part:?}");

@@ -72,9 +72,15 @@ impl FakeBus {
         self.held.send_replace(held);
     }
 
-    /// The batches published, one for each call.
+    /// The batches published, one for each call, without what goes to the opt-in worker.
     pub(crate) fn calls(&self) -> Vec<Vec<Publication>> {
-        self.calls.lock().unwrap().clone()
+        let others = |batch: &Vec<Publication>| batch.iter().filter(|one| !is_of_consent(one)).cloned().collect();
+        self.calls.lock().unwrap().iter().map(others).collect()
+    }
+
+    /// What went to the opt-in worker.
+    pub(crate) fn of_consent(&self) -> Vec<Publication> {
+        self.calls.lock().unwrap().iter().flatten().filter(|one| is_of_consent(one)).cloned().collect()
     }
 
     pub(crate) fn published(&self) -> Vec<Publication> {
@@ -97,6 +103,10 @@ impl FakeBus {
         let answer = answers.iter().find(|(part, _)| address.key.contains(part.as_str()));
         answer.map_or(Outcome::Confirmed, |(_, outcome)| *outcome)
     }
+}
+
+fn is_of_consent(publication: &Publication) -> bool {
+    publication.address.key.starts_with("optin.")
 }
 
 #[async_trait]

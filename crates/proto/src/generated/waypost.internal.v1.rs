@@ -70,8 +70,8 @@ pub struct MessageError {
     #[prost(string, tag = "3")]
     pub details: ::prost::alloc::string::String,
 }
-/// Several events of one partition in one message, in their order: version 2 of what is published on `wa.events`. Nobody
-/// writes it yet.
+/// Several events of one partition in one message, in their order: version 2 of what is published on `wa.events`. So is
+/// everything on `wa.optin`; nobody writes it anywhere else yet.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct EventBundle {
     #[prost(uint32, tag = "1")]
