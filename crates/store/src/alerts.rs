@@ -7,7 +7,7 @@ use waypost_domain::Timestamp;
 
 use crate::admin::AuditedTx;
 use crate::changes::RecordTx;
-use crate::core::{Columns, Param, Sql, Table, params};
+use crate::core::{Columns, Param, Sql, Table, Tx, params};
 use crate::records::{clean, key};
 use crate::sends::BarScope;
 use crate::{Result, Store};
@@ -116,6 +116,18 @@ impl Store {
     }
 }
 
+/// As [`Store::raise_alert`], within a transaction.
+pub(crate) async fn raise(
+    tx: &mut Tx,
+    scope: BarScope,
+    name: &str,
+    kind: &str,
+    why: &str,
+    told_at: Timestamp,
+) -> Result<bool> {
+    Ok(tx.execute(&RAISE, raising(scope, name, kind, why, told_at)).await? > 0)
+}
+
 impl RecordTx {
     /// As [`Store::raise_alert`].
     pub async fn raise_alert(
@@ -126,7 +138,7 @@ impl RecordTx {
         why: &str,
         told_at: Timestamp,
     ) -> Result<bool> {
-        Ok(self.fenced.tx.execute(&RAISE, raising(scope, name, kind, why, told_at)).await? > 0)
+        raise(&mut self.fenced.tx, scope, name, kind, why, told_at).await
     }
 }
 

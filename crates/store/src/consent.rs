@@ -1,5 +1,7 @@
 //! The consent ledger: entries are added and never changed. What they come to is for `waypost_domain::consent::fold` to say.
 
+mod heard;
+
 use std::sync::LazyLock;
 
 use waypost_domain::consent::{Basis, ConsentEntry, Evidence, How, Said};
@@ -11,6 +13,8 @@ use crate::core::{Columns, Param, Sql, Statement, Table, params};
 use crate::records::{clean, clean_option, key};
 use crate::sends::SendTx;
 use crate::{Result, Store, StoreError};
+
+pub use heard::{ConsentTx, Ledger, Offer};
 
 pub(crate) static ENTRY: Table = Table {
     name: "consent_entry",

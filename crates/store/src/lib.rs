@@ -49,6 +49,7 @@ pub use campaigns::{
     Recipient, RecipientProblem, RecipientState, RuleCount,
 };
 pub use changes::{ChangeRow, ChangeScope, RecordTx, StatusRow};
+pub use consent::{ConsentTx, Ledger, Offer};
 pub use contacts::{
     Claim, ClaimOn, ConfirmedContact, ContactDetails, ContactRecord, ContactUpsert, MergedContact, Observation,
     SplitContact, UpsertedContact, Wrote,

@@ -10,6 +10,7 @@ mod claims;
 mod contacts;
 mod conversations;
 mod erasure;
+mod heard;
 mod inbox;
 mod janitor;
 mod kept;
@@ -46,6 +47,7 @@ pub use claims::*;
 pub use contacts::*;
 pub use conversations::*;
 pub use erasure::*;
+pub use heard::*;
 pub use inbox::*;
 pub use janitor::*;
 pub use kept::*;
@@ -185,6 +187,8 @@ macro_rules! store_suite {
             places_of_the_limit_are_taken_and_given_back,
             meta_closes_a_window,
             consent_is_added_and_never_changed,
+            what_customers_say_is_kept_behind_a_fence,
+            the_last_offer_is_what_the_business_began,
             a_whole_list_of_templates_replaces_what_was_known,
             bars_are_set_and_lifted,
             policy_data_has_versions,

@@ -14,16 +14,11 @@ fn words() -> StopWords {
     let tr = [list(&["ret"]), vec![], list(&["İPTAL"]), vec![]];
     let he = [list(&["הסר"]), vec![], vec![], vec![]];
     let fillers = list(&["please", "por favor", "s'il vous plaît", "thanks", "now"]);
-    let of = |language, lists: &[Vec<String>; 4]| -> Vec<(Wish, Vec<String>)> {
-        let wishes = [Wish::Stop, Wish::StopPromotions, Wish::Everyday, Wish::Start];
-        let _: &str = language;
-        wishes.into_iter().zip(lists.iter().cloned()).collect()
-    };
-    let all: Vec<(&str, Vec<(Wish, Vec<String>)>)> =
-        [("any", any), ("en", en), ("fr", fr), ("tr", tr), ("he", he)].map(|(tag, lists)| (tag, of(tag, &lists))).into();
+    let wishes = [Wish::Stop, Wish::StopPromotions, Wish::Everyday, Wish::Start];
+    let all = [("any", any), ("en", en), ("fr", fr), ("tr", tr), ("he", he)];
     StopWords::new(all.iter().map(|(language, lists)| WordsOf {
         language,
-        wishes: [0, 1, 2, 3].map(|at| (lists[at].0, lists[at].1.as_slice())),
+        wishes: [0, 1, 2, 3].map(|at| (wishes[at], lists[at].as_slice())),
         fillers: &fillers,
     }))
 }

@@ -174,7 +174,7 @@ impl RecordTx {
         let id = &batch.campaign.id;
         let tx = &mut self.fenced.tx;
         let mut taken: BTreeSet<String> = BTreeSet::new();
-        if let Some(storing) = storing(sends, id)? {
+        if let Some(storing) = storing(sends, Some(id))? {
             let ids: Param<'_> = sends.iter().map(|send| &send.request.id).collect();
             let answers = tx.run(vec![storing, Statement::new(&TAKEN, params![ids, id])]).await?;
             for row in answers.last().map(|answer| &answer.rows[..]).unwrap_or_default() {

@@ -1,9 +1,14 @@
 //! What a webhook item or an import shows of a person, and under which aliases the store has them.
 
-use waypost_domain::message::Rotation;
-use waypost_domain::{Alias, AliasSet, LanguageEvidence, Timestamp, phone};
+use waypost_domain::message::{MessageContent, Rotation};
+use waypost_domain::{Alias, AliasSet, InboundMessage, LanguageEvidence, MessageKind, Timestamp, phone};
 
 use crate::records::key;
+
+/// `system.type` of <https://developers.facebook.com/docs/whatsapp/cloud-api/webhooks/reference/messages/system>.
+const IDENTITY_CHANGED: &str = "customer_identity_changed";
+/// `contacts[].origin` of a card that a customer shared of themselves.
+const OWN_CARD: &str = "contact_request";
 
 /// What a webhook item shows of a person.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,11 +43,50 @@ impl Observation {
         Self { aliases, rotations, profile_name: None, username: None, identity_changed: false, wrote: None, at }
     }
 
+    /// Of a message that a customer wrote. `silent_before`: who is known by a number alone and wrote nothing since then may be
+    /// somebody else. `language`: what it shows of theirs.
+    pub fn of_message(
+        message: &InboundMessage,
+        at: Timestamp,
+        silent_before: Timestamp,
+        language: Option<LanguageEvidence>,
+    ) -> Self {
+        // News of the platform are nothing that they wrote.
+        let wrote = (message.kind != MessageKind::System).then(|| Wrote {
+            silent_before,
+            language,
+            own_number: own_number(message),
+        });
+        let identity_changed = matches!(&message.content,
+            MessageContent::System(system) if system.kind.as_deref() == Some(IDENTITY_CHANGED));
+        Self { identity_changed, wrote, ..Self::of_sent(message, at) }
+    }
+
+    /// Of a message that somebody else wrote to them.
+    pub fn of_sent(message: &InboundMessage, at: Timestamp) -> Self {
+        Self {
+            rotations: message.rotation.clone().into_iter().collect(),
+            profile_name: message.profile_name.clone(),
+            username: message.username.clone(),
+            ..Self::of(message.contact.clone(), at)
+        }
+    }
+
     /// The number on a card of their own, as the store has it.
     pub(super) fn own_number(&self) -> Option<String> {
         let number = self.wrote.as_ref()?.own_number.as_deref()?;
         Some(key(&phone::canonical(number)).into_owned())
     }
+}
+
+/// The number on a card that they shared of themselves, and of nobody else.
+fn own_number(message: &InboundMessage) -> Option<String> {
+    let MessageContent::Cards(cards) = &message.content else { return None };
+    let [card] = cards.as_slice() else { return None };
+    let [phone] = card.phones.as_slice() else { return None };
+    let number = phone.wa_id.as_ref().or(phone.phone.as_ref())?;
+    let is_number = phone::digits(number).is_some();
+    (card.origin.as_deref() == Some(OWN_CARD) && is_number).then(|| number.clone())
 }
 
 /// The aliases in the form in which the store has them: the number in its canonical one.

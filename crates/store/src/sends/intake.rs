@@ -36,9 +36,10 @@ pub enum StoredSend {
 
 static INSERT: LazyLock<Sql> = LazyLock::new(|| SEND.insert("ON CONFLICT (id) DO NOTHING"));
 
-/// The statement that stores what a campaign sends; what is stored under its id before stays. `None`: there is nothing.
-pub(crate) fn storing<'a>(sends: &'a [NewSend], campaign: &'a CampaignName) -> Result<Option<Statement<'a>>> {
-    let rows = sends.iter().map(|send| send.row(Some(campaign), send.fingerprint()?)).collect::<Result<Vec<_>>>()?;
+/// The statement that stores these, of a campaign where they are one's, beside what they follow from; what is stored under an id
+/// before stays. `None`: there is nothing.
+pub(crate) fn storing<'a>(sends: &'a [NewSend], campaign: Option<&'a CampaignName>) -> Result<Option<Statement<'a>>> {
+    let rows = sends.iter().map(|send| send.row(campaign, send.fingerprint()?)).collect::<Result<Vec<_>>>()?;
     Ok((!rows.is_empty()).then(|| Statement::rows(&INSERT, rows)))
 }
 
