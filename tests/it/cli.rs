@@ -324,7 +324,7 @@ async fn status_tells_health(backend: Backend) -> anyhow::Result<()> {
     let routers = partitions.iter().filter(|row| row["component"] == "router" && row["owner"].is_string());
     ensure!(routers.count() == 4, "{status}");
     let shown = stdout(&expect(deployment.command(&["status"])?, 0)?);
-    ensure!(shown.starts_with("healthy: 13 partitions are worked on, ") && shown.contains("p00–p03"), "{shown}");
+    ensure!(shown.starts_with("healthy: 17 partitions are worked on, ") && shown.contains("p00–p03"), "{shown}");
     ensure!(!shown.contains("wa.in.p00") && !shown.contains("p02 "), "{shown}");
     let shown = stdout(&expect(deployment.command(&["status", "--queues"])?, 0)?);
     ensure!(shown.contains("wa.in.p00") && shown.contains("p02 "), "{shown}");
@@ -333,7 +333,7 @@ async fn status_tells_health(backend: Backend) -> anyhow::Result<()> {
     let (shown, told) = (stdout(&output), stderr(&output));
     ensure!(
         shown.starts_with(
-            "unhealthy: nobody owns 11 of 11 partitions of router, sender-statuses, sender-account, parking; start "
+            "unhealthy: nobody owns 15 of 15 partitions of router, sender-statuses, sender-account, optin, parking; start "
         ),
         "{shown}"
     );

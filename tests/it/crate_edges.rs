@@ -50,6 +50,7 @@ const CRATES: &[(&str, Layer)] = &[
     ("waypost-ingress", Layer::Component),
     ("waypost-router", Layer::Component),
     ("waypost-sender", Layer::Component),
+    ("waypost-optin", Layer::Component),
     ("waypost-admin", Layer::Component),
     ("waypost-gateway", Layer::Component),
     ("waypost-cli", Layer::Bin),
@@ -118,6 +119,7 @@ const TESTS_ONLY: &[(&str, &str)] = &[
     ("waypost-ingress", "waypost-bus-embedded"),
     ("waypost-router", "waypost-bus-embedded"),
     ("waypost-sender", "waypost-bus-embedded"),
+    ("waypost-optin", "waypost-bus-embedded"),
     ("waypost-admin", "waypost-bus-embedded"),
     ("waypost-gateway", "waypost-bus-embedded"),
 ];

@@ -9,6 +9,7 @@ mod bus_rabbitmq;
 mod campaigns;
 mod cli;
 mod cli_pages;
+mod consent;
 mod crash;
 mod crate_edges;
 mod database;

@@ -56,7 +56,7 @@ async fn an_owner_that_was_killed_is_gone(backend: Backend) -> anyhow::Result<()
     };
     let status = until(&deployment, "its owner is gone", is_gone).await;
     let first = &status["problem_details"][0];
-    let what = "one is gone: nobody works on its 11 partitions of router, sender-statuses, sender-account, parking";
+    let what = "one is gone: nobody works on its 15 partitions of router, sender-statuses, sender-account, optin, parking";
     ensure!(first["what"] == what, "{status}");
     ensure!(first["remedy"].as_str().is_some_and(|remedy| remedy.contains("takes over within ")), "{status}");
     let shown = String::from_utf8(run(&deployment, &["status"])?.stdout)?;
@@ -123,7 +123,7 @@ async fn files_are_read_where_nothing_runs() -> anyhow::Result<()> {
     }
     assert_eq!(
         files["problems"][0],
-        "nobody owns 11 of 11 partitions of router, sender-statuses, sender-account, parking"
+        "nobody owns 15 of 15 partitions of router, sender-statuses, sender-account, optin, parking"
     );
     Ok(())
 }

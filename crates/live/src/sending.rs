@@ -1,6 +1,7 @@
 //! What sending goes by, as it stands in the store: our numbers, the templates, what may not be sent for now, and the data of the
 //! rules. Looked at every second; whoever changes it is believed within that time.
 
+mod opt_in;
 mod question;
 
 use std::collections::{BTreeMap, HashMap};
@@ -16,6 +17,7 @@ use waypost_policy::PolicyData;
 use waypost_policy::asked::{Bar, Barred, Health, Payment};
 use waypost_store::{BarScope, BarWhat, SendBar, Store, StoreError};
 
+pub use opt_in::{OPTIN, OptIn};
 pub use question::{PORTFOLIO, Question, reach};
 
 const POLL_EVERY: Duration = Duration::from_secs(1);
@@ -41,6 +43,8 @@ pub struct Sending {
     pub numbers: BTreeMap<NumberName, OurNumber>,
     /// Meta's word for the messaging limit; `None` while it has not told.
     pub tier: Option<String>,
+    /// How far what customers write was looked through for a stop.
+    pub opt_in: OptIn,
 }
 
 /// Follows it. Readers never lock.
@@ -87,6 +91,7 @@ impl SendingLive {
         let before = self.current.load_full();
         let (bars, numbers) = (self.store.send_bars().await?, self.numbers().await?);
         let tier = self.store.portfolio_tier(PORTFOLIO).await?;
+        let opt_in = OptIn::read(&self.store).await?;
         let revision = self.store.templates_revision().await?;
         let has_templates = seen.templates == Some(revision);
         let templates = if has_templates { before.templates.clone() } else { self.templates().await? };
@@ -104,11 +109,12 @@ impl SendingLive {
             },
             _ => before.policy.clone(),
         };
-        let has_rest = before.bars == bars && before.numbers == numbers && before.tier == tier;
+        let has_rest =
+            before.bars == bars && before.numbers == numbers && before.tier == tier && before.opt_in == opt_in;
         if has_templates && has_policy && has_rest {
             return Ok(());
         }
-        self.current.store(Arc::new(Sending { policy, templates, bars, numbers, tier }));
+        self.current.store(Arc::new(Sending { policy, templates, bars, numbers, tier, opt_in }));
         *seen = Seen { templates: Some(revision), policy: version };
         self.changed.send_modify(|count| *count += 1);
         Ok(())

@@ -7,13 +7,12 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tracing::debug;
 use waypost_domain::consent::{ConsentEntry, Evidence, How, Said};
-use waypost_domain::send::{Mark, SendRequest, SendState, Turn, turn};
+use waypost_domain::send::{Cause, Mark, SendRequest, SendState, Turn, turn};
 use waypost_domain::{Category, ConsentEntryId, ContactId, ContactRecord, DecisionId, Timestamp};
 use waypost_fault::{self as fault, SENDER_IN_TRANSACTION};
 use waypost_live::sending::reach;
 use waypost_live::{OurNumber, Question, Sending};
 use waypost_policy::Rule;
-use waypost_policy::asked::OptInState;
 use waypost_policy::verdict::{Address, Allowed, Message, Verdict as Judged};
 use waypost_store::{
     Attempt, ClaimedSend, Fence, PortfolioUse, SendAnswer, SendAnswered, SendFacts, SendRow, SendTx, StoreError,
@@ -158,6 +157,10 @@ impl Step<'_> {
         self.now < row.request.created_at.plus(TEMPLATES_KNOWN_WITHIN)
     }
 
+    fn may_open_yet(&self, row: &SendRow) -> bool {
+        row.request.cause == Cause::StopConfirmation && self.now < row.ends_at
+    }
+
     fn soon(&self, one: &ClaimedSend) -> Timestamp {
         let seconds = i64::from(self.sending.policy.recheck_soon_s);
         self.now.plus_millis(seconds * 1000).min(one.row.ends_at.max(self.now.plus_millis(1)))
@@ -191,8 +194,7 @@ impl Step<'_> {
         let request = SendRequest { expires_at: Some(row.ends_at), ..row.request.clone() };
         let last_seen_at = request.decision_seen(&number.id).and_then(|seen| seen_at.get(&seen).copied());
         let question = Question::new(self.sending, number, facts, last_seen_at, self.now);
-        // Nobody looks through what customers write for a stop before there is an opt-in worker: the verdict says so.
-        let (judged, record) = question.ask(&request, places, OptInState::NotInstalled);
+        let (judged, record) = question.ask(&request, places, self.sending.opt_in.state(&facts.aliases));
         let verdict =
             serde_json::to_vec(&record).map_err(|error| StoreError::Invalid(format!("a verdict: {error}")))?;
         count(&judged);
@@ -218,6 +220,10 @@ impl Step<'_> {
             Judged::Expired(_) => Verdict::End { state: SendState::Expired, verdict, rule },
             // Whoever has just read the templates anew may write at once.
             Judged::Refused(finding) if finding.rule == Rule::TemplateUnknown && self.may_be_news(row) => {
+                Verdict::Defer { until: self.soon(one), verdict: Some(verdict), rule }
+            }
+            // The stop that is confirmed opens the window, and whoever routes it may not have got that far.
+            Judged::Refused(finding) if finding.rule == Rule::WindowClosed && self.may_open_yet(row) => {
                 Verdict::Defer { until: self.soon(one), verdict: Some(verdict), rule }
             }
             Judged::Refused(_) => Verdict::End { state: SendState::Refused, verdict, rule },

@@ -18,6 +18,7 @@ pub(crate) mod local;
 pub(crate) mod masking;
 pub(crate) mod media;
 pub(crate) mod ops;
+pub(crate) mod optin;
 pub(crate) mod router;
 pub(crate) mod rules;
 pub(crate) mod section;
@@ -136,7 +137,7 @@ pub(crate) enum Component {
     Ingress,
     /// Decides and delivers to the teams' queues; tidies up.
     Router,
-    /// Sends to customers, and takes in what Meta says of it and of our accounts.
+    /// Sends to customers, and takes in what Meta says of it and of our accounts, and what customers say of consent.
     Sender,
     /// Answers the administration over gRPC, at grpc.listen; the commands of this machine too, on the embedded bus.
     Admin,

@@ -180,13 +180,23 @@ async fn fault_05_work_queue_full() -> anyhow::Result<()> {
 
 #[tokio::test]
 async fn fault_06_work_queue_deleted() -> anyhow::Result<()> {
+    work_queue_deleted("wa.in.p03", "06 work queue deleted").await
+}
+
+/// What may speak of consent has no 200 either, unless the opt-in worker will see it.
+#[tokio::test]
+async fn fault_06_consent_queue_deleted() -> anyhow::Result<()> {
+    work_queue_deleted("wa.optin.p03", "06 consent queue deleted").await
+}
+
+async fn work_queue_deleted(queue: &str, fault: &'static str) -> anyhow::Result<()> {
     let deployment = Deployment::new(Backend::Servers, RULES)?;
     let _waypost = deployment.start().await?;
     // While nothing is on the way: what a deleted queue held is gone, whoever deleted it.
     let servers = deployment.servers().context("servers")?;
-    servers.ctl(&["delete_queue", "wa.in.p03"])?;
+    servers.ctl(&["delete_queue", queue])?;
     let since = Instant::now();
-    let mut run = Run::start("06 work queue deleted", &deployment)?;
+    let mut run = Run::start(fault, &deployment)?;
     refused_after(&run, since).await;
     answers(&deployment.admin_url("/readyz"), 503).await?;
     // The other partitions go on.

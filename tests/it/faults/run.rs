@@ -253,7 +253,7 @@ impl<'a> Run<'a> {
     /// How much each queue holds that should hold nothing any more.
     async fn depths(&self, bus: &RabbitBus) -> anyhow::Result<Vec<QueueDepth>> {
         let mut found = Vec::new();
-        let ours = (0..PARTITIONS).flat_map(|id| [format!("wa.in.p{id:02}"), format!("wa.st.p{id:02}")]);
+        let ours = (0..PARTITIONS).flat_map(|id| ["in", "optin", "st"].map(|kind| format!("wa.{kind}.p{id:02}")));
         for queue in ours.chain(["wa.account".to_owned()]).chain(read_queues()) {
             let depth = bus.depth(&queue).await?.unwrap_or_default();
             found.push(QueueDepth { queue, ready: depth.ready, unacknowledged: depth.unacknowledged });

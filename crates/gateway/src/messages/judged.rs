@@ -7,7 +7,6 @@ use waypost_grpc::error::not_found;
 use waypost_live::Question;
 use waypost_live::sending::reach;
 use waypost_policy::Record;
-use waypost_policy::asked::OptInState;
 use waypost_proto::reasons::{CONTACT_UNKNOWN, NUMBER_UNKNOWN};
 use waypost_store::NewSend;
 
@@ -27,7 +26,7 @@ impl Messages {
         let seen_at = store.received_at(seen.as_slice()).await?.into_values().next();
         let places = store.portfolio_use(reach.portfolio, now).await?;
         let question = Question::new(&sending, number, &facts, seen_at, now);
-        let (_, record) = question.ask(request, &places, OptInState::NotInstalled);
+        let (_, record) = question.ask(request, &places, sending.opt_in.state(&facts.aliases));
         Ok(record)
     }
 }

@@ -11,5 +11,6 @@ mod platform;
 mod registry;
 mod rig;
 mod spend;
+mod stopping;
 mod truth;
 mod window;

@@ -73,7 +73,7 @@ impl Config {
         let parked = QUEUES.map(|(_, queue)| queue.to_owned()).to_vec();
         let [statuses, account] = self.sender_work();
         let (inbound, parked) = (Work::new(ROUTER, inbound), Work::new(PARKING, parked));
-        let work = vec![inbound, statuses, account, parked, self.gateway_work()];
+        let work = vec![inbound, statuses, account, self.optin_work(), parked, self.gateway_work()];
         Watched { work, layout, activity: self.router.activity, rules_file: self.rules.file.clone() }
     }
 }

@@ -22,7 +22,7 @@ use waypost_worker::WorkerConfig;
 use super::config::value::Secret;
 use super::ending::Tasks;
 use super::section::{Problems, millis, section};
-use super::{Config, Process, worker};
+use super::{Config, Process, optin, worker};
 use waypost_cli::Failure;
 
 section! {
@@ -160,6 +160,7 @@ pub(super) async fn start(process: &Process<'_>, store: &Store, tasks: &mut Task
     let Process { config, bus, health, shutdown, ending, .. } = process;
     let opened = SendingLive::open(store.clone()).await;
     let sending = opened.map_err(|error| Failure::failed(format!("sender: {error}")))?;
+    optin::start(process, store, &sending, tasks);
     let (follows, stop) = (sending.clone(), shutdown.clone());
     let following = async move {
         follows.follow(stop).await;
