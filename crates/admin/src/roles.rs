@@ -46,6 +46,7 @@ pub const METHODS: &[(&str, Access)] = &[
     ("waypost.admin.v1.ConsentService/ListAudience", Access::AnyOf(READ_CONTACTS)),
     ("waypost.admin.v1.ConsentService/GrantConsent", COMPLIES),
     ("waypost.admin.v1.ConsentService/WithdrawConsent", COMPLIES),
+    ("waypost.admin.v1.ConsentService/DismissStop", COMPLIES),
     ("waypost.admin.v1.ContactService/GetContact", Access::AnyOf(READ_CONTACTS)),
     ("waypost.admin.v1.ContactService/BatchUpsertContacts", Access::AnyOf(&[Editor])),
     ("waypost.admin.v1.ContactService/SplitContact", Access::AnyOf(&[Editor])),

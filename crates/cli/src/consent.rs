@@ -21,6 +21,8 @@ pub enum ConsentCommand {
     Grant(ConsentGrantArgs),
     /// Keep that a customer took consent back, or said stop
     Withdraw(ConsentWithdrawArgs),
+    /// Keep that what looked like a stop was none: somebody looked
+    Dismiss(ConsentDismissArgs),
     /// List what was kept of a customer's consent, the newest first
     History(ConsentHistoryArgs),
     /// Show what holds now
@@ -112,6 +114,34 @@ pub struct ConsentWithdrawArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "Example:
+  waypost consent dismiss contacts/0192f0a0-0000-7000-8000-000000000001 --source 'read the message'
+
+Marketing to a customer waits while something that they wrote looks like a stop (waypost alerts list).
+Where it was one, keep that: waypost consent withdraw.")]
+pub struct ConsentDismissArgs {
+    /// Who wrote it: a number with its country code, a business-scoped user id, or contacts/ID
+    contact: String,
+    /// To which brand of the business, where it has several
+    #[arg(long, value_name = "NAME", default_value = "")]
+    brand: String,
+    /// How it is known: 'read the message', 'phone call'
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    source: String,
+    /// The message, by its id (wamid)
+    #[arg(long, value_name = "ID", default_value = "")]
+    source_id: String,
+    /// Check everything, keep nothing
+    #[arg(long)]
+    validate_only: bool,
+    /// A UUID: the same call under the same id, within a day, is carried out once
+    #[arg(long, value_name = "UUID", default_value = "")]
+    request_id: String,
+    #[command(flatten)]
+    server: ServerArgs,
+}
+
+#[derive(Debug, Args)]
 pub struct ConsentHistoryArgs {
     /// Whose: a number with its country code, a business-scoped user id, or contacts/ID
     contact: String,
@@ -150,6 +180,7 @@ pub(crate) async fn run(command: ConsentCommand) -> Result<(), Failure> {
     match command {
         ConsentCommand::Grant(args) => grant(args).await,
         ConsentCommand::Withdraw(args) => withdraw(args).await,
+        ConsentCommand::Dismiss(args) => dismiss(args).await,
         ConsentCommand::History(args) => history(args).await,
         ConsentCommand::Show(args) => show(args).await,
         ConsentCommand::Audience(args) => audience(args).await,
@@ -207,6 +238,23 @@ async fn withdraw(args: ConsentWithdrawArgs) -> Result<(), Failure> {
     };
     let answer = client(&entry.server).await?.withdraw_consent(request).await?.into_inner();
     if entry.server.json {
+        return output::line(&to_json(&answer, true).to_string());
+    }
+    print_holds(&answer.consents)
+}
+
+async fn dismiss(args: ConsentDismissArgs) -> Result<(), Failure> {
+    let evidence = v1::ConsentEvidence { source: args.source, ..v1::ConsentEvidence::default() };
+    let request = v1::DismissStopRequest {
+        contact: Some(recipient(&args.contact)),
+        brand: args.brand,
+        evidence: Some(evidence),
+        source_id: args.source_id,
+        validate_only: args.validate_only,
+        request_id: args.request_id,
+    };
+    let answer = client(&args.server).await?.dismiss_stop(request).await?.into_inner();
+    if args.server.json {
         return output::line(&to_json(&answer, true).to_string());
     }
     print_holds(&answer.consents)

@@ -65,6 +65,7 @@ mutating_requests! {
     EndShadowRequest { request_id, validate_only }
     EndTrialRequest { request_id, validate_only }
     EraseContactRequest { validate_only }
+    DismissStopRequest { request_id, validate_only }
     GrantConsentRequest { request_id, validate_only }
     ImportHolidaysRequest { request_id, validate_only }
     LiftBarRequest { request_id, validate_only }

@@ -24,6 +24,7 @@ const COMMANDS: &[(&str, &[&str])] = &[
     ("CampaignService/PauseCampaign", &["campaigns", "pause"]),
     ("CampaignService/ResumeCampaign", &["campaigns", "resume"]),
     ("CampaignService/StartCampaign", &["campaigns", "start"]),
+    ("ConsentService/DismissStop", &["consent", "dismiss"]),
     ("ConsentService/GetConsent", &["consent", "show"]),
     ("ConsentService/GrantConsent", &["consent", "grant"]),
     ("ConsentService/ListAudience", &["consent", "audience"]),

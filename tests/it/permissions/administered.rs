@@ -48,6 +48,7 @@ fn sending(scene: &mut Scene) -> anyhow::Result<()> {
         &["consent", "grant", &to, "--category", "marketing", "--source", "checkout"],
         &["consent", "show", &to],
         &["consent", "withdraw", &to, "--source", "a call"],
+        &["consent", "dismiss", &to, "--source", "read the message"],
         &["consent", "history", &to],
         &["consent", "audience", "--category", "marketing"],
         &["send", "It comes today", "--to", &to, "--number", "support", "--id", "one"],

@@ -35,6 +35,7 @@ serve! { ConsentService for Consent {
     list_audience: v1::ListAudienceRequest => v1::ListAudienceResponse,
     grant_consent: v1::GrantConsentRequest => v1::GrantConsentResponse,
     withdraw_consent: v1::WithdrawConsentRequest => v1::WithdrawConsentResponse,
+    dismiss_stop: v1::DismissStopRequest => v1::DismissStopResponse,
 }}
 
 impl Consent {
@@ -114,7 +115,18 @@ impl Consent {
         Ok(v1::WithdrawConsentResponse { consent_entries, consents })
     }
 
-    /// Both answers have the same fields.
+    async fn dismiss_stop(&self, request: Request<v1::DismissStopRequest>) -> Result<v1::DismissStopResponse> {
+        let (mutation, request) = Mutation::read(request)?;
+        let evidence = read_evidence(request.evidence.unwrap_or_default(), "evidence")?;
+        let mut violations = Violations::default();
+        violations.require(!evidence.source.is_empty(), "evidence.source", "is needed: how it is known");
+        let said = New { said: Said::NoStop, categories: vec![None], evidence, ..New::of(None, request.source_id) };
+        let new = said.checked(violations, request.brand)?;
+        let v1::GrantConsentResponse { consent_entries, consents } = self.keep(mutation, request.contact, new).await?;
+        Ok(v1::DismissStopResponse { consent_entries, consents })
+    }
+
+    /// All answers have the same fields.
     async fn keep(
         &self,
         mutation: Mutation,

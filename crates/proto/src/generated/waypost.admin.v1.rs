@@ -3738,8 +3738,9 @@ pub struct ConsentEntry {
     /// When it was kept.
     #[prost(message, optional, tag = "8")]
     pub create_time: ::core::option::Option<::prost_types::Timestamp>,
-    /// How it is known: `api`, or `error_131050`: the platform refused a message because the customer had stopped marketing (Meta
-    /// with 131050, Twilio with 21610). Nothing in this release keeps `keyword`, `button`, `preference`, `call_permission`, `import` or `agent`.
+    /// How it is known: `keyword`, words that the customer wrote; `button`, a tap; `preference`, WhatsApp's own switch; `api`; or
+    /// `error_131050`: the platform refused a message because the customer had stopped marketing (Meta with 131050, Twilio with
+    /// 21610). Nothing in this release keeps `call_permission`, `import` or `agent`.
     #[prost(string, tag = "9")]
     pub how: ::prost::alloc::string::String,
     #[prost(message, optional, tag = "10")]
@@ -4099,6 +4100,56 @@ impl ::prost::Name for WithdrawConsentResponse {
         "/waypost.admin.v1.WithdrawConsentResponse".into()
     }
 }
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DismissStopRequest {
+    /// Who wrote it.
+    #[prost(message, optional, tag = "1")]
+    pub contact: ::core::option::Option<crate::sends_v1::Recipient>,
+    /// To which brand of the business; empty where it has only one.
+    #[prost(string, tag = "2")]
+    pub brand: ::prost::alloc::string::String,
+    /// How it is known: `source` is enough, such as `read the message`.
+    #[prost(message, optional, tag = "3")]
+    pub evidence: ::core::option::Option<ConsentEvidence>,
+    /// The message, by its id (wamid); empty for none.
+    #[prost(string, tag = "4")]
+    pub source_id: ::prost::alloc::string::String,
+    /// Check everything, keep nothing.
+    #[prost(bool, tag = "5")]
+    pub validate_only: bool,
+    /// A UUID. The same request under the same id, within a day, is carried out once and answered the same.
+    #[prost(string, tag = "6")]
+    pub request_id: ::prost::alloc::string::String,
+}
+impl ::prost::Name for DismissStopRequest {
+    const NAME: &'static str = "DismissStopRequest";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.DismissStopRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.DismissStopRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct DismissStopResponse {
+    /// What was kept.
+    #[prost(message, repeated, tag = "1")]
+    pub consent_entries: ::prost::alloc::vec::Vec<ConsentEntry>,
+    /// What holds for the brand from now on.
+    #[prost(message, repeated, tag = "2")]
+    pub consents: ::prost::alloc::vec::Vec<Consent>,
+}
+impl ::prost::Name for DismissStopResponse {
+    const NAME: &'static str = "DismissStopResponse";
+    const PACKAGE: &'static str = "waypost.admin.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "waypost.admin.v1.DismissStopResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/waypost.admin.v1.DismissStopResponse".into()
+    }
+}
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
 pub enum ConsentChange {
@@ -4233,6 +4284,14 @@ pub mod consent_service_client {
         ) -> Call<super::WithdrawConsentResponse> {
             call(&self.0, "/waypost.admin.v1.ConsentService/WithdrawConsent", &request)
         }
+        /// Keeps that somebody looked at what was suspected to be a stop, and it was none: marketing goes on. Where it was one, it is
+        /// withdrawn instead.
+        pub fn dismiss_stop(
+            &self,
+            request: super::DismissStopRequest,
+        ) -> Call<super::DismissStopResponse> {
+            call(&self.0, "/waypost.admin.v1.ConsentService/DismissStop", &request)
+        }
     }
 }
 /// Generated server implementations.
@@ -4268,6 +4327,12 @@ pub mod consent_service_server {
             &self,
             request: tonic::Request<super::WithdrawConsentRequest>,
         ) -> Result<tonic::Response<super::WithdrawConsentResponse>, tonic::Status>;
+        /// Keeps that somebody looked at what was suspected to be a stop, and it was none: marketing goes on. Where it was one, it is
+        /// withdrawn instead.
+        async fn dismiss_stop(
+            &self,
+            request: tonic::Request<super::DismissStopRequest>,
+        ) -> Result<tonic::Response<super::DismissStopResponse>, tonic::Status>;
     }
     /// The service, with an implementation behind it.
     pub struct ConsentServiceServer(Box<dyn ConsentService>);
@@ -4300,6 +4365,7 @@ pub mod consent_service_server {
                 "WithdrawConsent" => {
                     Ok(encode(self.0.withdraw_consent(decode(request)?).await?))
                 }
+                "DismissStop" => Ok(encode(self.0.dismiss_stop(decode(request)?).await?)),
                 _ => Err(tonic::Status::unimplemented(method.to_owned())),
             }
         }

@@ -1287,9 +1287,9 @@ impl ConsentBasis {
 pub enum OptInState {
     Unspecified = 0,
     CaughtUp = 1,
-    /// Something that the contact may have written is not looked through yet.
+    /// Something that the contact may have written is not looked through yet, or nobody does so just now.
     Behind = 2,
-    /// Nobody looks; so it is in this release.
+    /// Nobody looks, and nobody ever did: no opt-in worker has run here.
     NotInstalled = 3,
 }
 impl OptInState {
