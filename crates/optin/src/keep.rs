@@ -72,7 +72,7 @@ impl Keeping {
         if a_person_must_look {
             let why = format!(
                 "contacts/{} wrote what may be a stop: marketing to them waits until `waypost consent withdraw` says that it \
-                 was one, or `waypost consent grant` that it was none",
+                 was one, or `waypost consent dismiss` that it was none",
                 contact.id
             );
             self.tx.raise_alert(&heard.number, SUSPECTED, &why, self.now).await?;

@@ -8,6 +8,7 @@
 //!
 //! Must never take a later ordinary message for consent, never write an entry without its source, and never wait for the router.
 
+mod backfill;
 pub mod event;
 pub mod follow;
 mod handler;
@@ -24,11 +25,17 @@ use waypost_bus::{Bus, Layout};
 use waypost_domain::{PartitionCount, PartitionId};
 use waypost_live::{Numbers, SendingLive};
 use waypost_store::{Sequence, Store};
-use waypost_worker::{Handler, Parts, Worker, WorkerConfig};
+use waypost_worker::{Due, DueConfig, Handler, Parts, Shard, Worker, WorkerConfig};
 
 pub use handler::ConsentHandler;
 /// The lease name, by which whoever sends sees how far it is.
 pub use waypost_live::sending::OPTIN;
+
+/// The lease name of whoever looks through what was written before there was an opt-in worker.
+pub const BACKFILL: &str = "optin-backfill";
+
+/// How often is looked whether that is done.
+const BACKFILL_EVERY: Duration = Duration::from_secs(1);
 
 /// What it is run with.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,10 +73,26 @@ impl Optin {
             split: event::split,
             suspects: Arc::default(),
         };
+        let backfill = self.backfill(&worker(BACKFILL, PartitionCount::ONE));
         let worker = Worker::new(worker(OPTIN, layout.partitions), parts);
         Box::pin(async move {
-            tokio::join!(worker.run(shutdown.clone()), numbers.follow(shutdown));
+            tokio::join!(
+                worker.run(shutdown.clone()),
+                Box::pin(backfill.run(shutdown.clone())),
+                numbers.follow(shutdown)
+            );
         })
+    }
+
+    fn backfill(&self, worker: &WorkerConfig) -> Due {
+        let config = DueConfig {
+            shards: worker.shards(Sequence::None),
+            every: BACKFILL_EVERY,
+            rows_max: backfill::ROWS_MAX,
+            pass_timeout: backfill::PASS_TIMEOUT,
+        };
+        let source = backfill::Backfill::new(self.store.clone(), self.sending.clone());
+        Due::new(config, self.store.clone(), [Shard(0)], Arc::new(source))
     }
 
     /// Makes the handlers of all partitions.

@@ -11,6 +11,7 @@ use waypost_bus::{Bus, Layout, Message, Outcome, Publication, Topology};
 use waypost_bus_embedded::{EmbeddedBus, Options};
 use waypost_domain::consent::{Basis, ConsentEntry, Evidence, How, Said};
 use waypost_domain::send::{Cause, SendContent, SendId};
+use waypost_domain::team::Priority;
 use waypost_domain::{
     AliasSet, Category, ConsentEntryId, ContactId, NumberName, PartitionCount, PartitionId, PhoneNumberId, WabaId,
 };
@@ -18,8 +19,12 @@ use waypost_live::SendingLive;
 use waypost_optin::{Optin, OptinConfig};
 use waypost_policy::PolicyData;
 use waypost_proto::event::encode_bundle;
+use waypost_proto::route::encode_route_input;
 use waypost_proto::{EVENT_KIND, encode_event, v1};
-use waypost_store::{PolicyDataRow, Store, StoreOptions, StoreUrl};
+use waypost_rules::RouteInput;
+use waypost_store::{
+    EventKey, InboxRow, InboxWrites, PolicyDataRow, Sequence, Store, StoreOptions, StoreUrl, StoredDecision,
+};
 use waypost_worker::WorkerConfig;
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -103,6 +108,14 @@ impl Rig {
 
     /// Works off what there is, until nothing is left.
     async fn work(&self) {
+        self.work_until(async || {
+            let depth = self.bus.depth("wa.optin.p00").await.unwrap().unwrap();
+            depth.ready + depth.unacknowledged.unwrap_or(0) == 0
+        })
+        .await;
+    }
+
+    async fn work_until(&self, is_done: impl AsyncFn() -> bool) {
         let sending = SendingLive::open(self.store.clone()).await.unwrap();
         let config = OptinConfig { claim_after: Duration::from_secs(3600) };
         let optin = Optin { config, layout: self.layout, bus: self.bus.clone(), store: self.store.clone(), sending };
@@ -114,12 +127,8 @@ impl Rig {
         };
         let running = tokio::spawn(optin.run(leases, stop.clone()));
         let deadline = tokio::time::Instant::now() + PATIENCE;
-        loop {
-            let depth = self.bus.depth("wa.optin.p00").await.unwrap().unwrap();
-            if depth.ready + depth.unacknowledged.unwrap_or(0) == 0 {
-                break;
-            }
-            assert!(tokio::time::Instant::now() < deadline, "{depth:?}");
+        while !is_done().await {
+            assert!(tokio::time::Instant::now() < deadline, "it takes too long");
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         stop.cancel();
@@ -255,6 +264,59 @@ async fn what_comes_late_is_kept_and_not_confirmed() {
     rig.work().await;
     assert_eq!(rig.written(ann).await, ["all withdrawn keyword wamid.a.0"]);
     assert_eq!(rig.confirmation(ann).await, None);
+}
+
+/// A stop that the release before has taken: its decision's input is all that is left of it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_written_before_is_looked_through_once() {
+    let rig = Rig::new().await;
+    rig.store.fix_layout(PartitionCount::ONE).await.unwrap();
+    let ann = rig.contact(ANN).await;
+    rig.agrees(ann).await;
+    let now = rig.store.now().await.unwrap();
+    let texts = [("wamid.1", "STOP", 30), ("wamid.2", "stop, he is not coming", 20), ("wamid.3", "START", 10)];
+    let lease =
+        rig.store.acquire_lease("router", PartitionId(0), "r", PATIENCE, Sequence::OfInbox).await.unwrap().unwrap();
+    let row = |(seq, (key, text, ago_s)): (usize, (&str, &str, i64))| {
+        let event = EventKey { number: PhoneNumberId::new("1"), key: key.to_owned() };
+        let input = RouteInput { number: "support".to_owned(), text: Some(text.to_owned()), ..RouteInput::default() };
+        InboxRow {
+            decision_id: event.decision_id(),
+            number: event.number,
+            key: event.key,
+            seq: i64::try_from(seq).unwrap() + 1,
+            kind: "message",
+            contact: Some(ann),
+            conversation: None,
+            received_at: now.plus_millis(-ago_s * 1000),
+            recorded_at: now,
+            before_published_at: None,
+            outcome: Some(StoredDecision {
+                rule_set: "sha256:1".into(),
+                rule: "r1".into(),
+                phase: "route".into(),
+                team: None,
+                priority: Priority::Normal,
+                why: String::new(),
+                input: encode_route_input(&input),
+                extras: vec![],
+            }),
+            held_event: None,
+            held_for: None,
+        }
+    };
+    let rows: Vec<InboxRow> = texts.into_iter().enumerate().map(row).collect();
+    let tx = rig.store.begin_batch(&lease.fence(0, None)).await.unwrap();
+    tx.finish(&InboxWrites { rows: &rows, ..InboxWrites::default() }).await.unwrap();
+    let want = ["all withdrawn keyword wamid.1", "marketing granted keyword wamid.3"];
+    for _ in 0..2 {
+        rig.work_until(async || {
+            let leases = rig.store.leases("optin-backfill").await.unwrap();
+            leases.first().is_some_and(|lease| lease.published_seq == 1)
+        })
+        .await;
+        assert_eq!(rig.written(ann).await, want);
+    }
 }
 
 /// What cannot be read is a dead letter of its own, and stops nobody behind it.
