@@ -118,6 +118,8 @@ async fn readiness_names_what_each_component_needs(backend: Backend) -> anyhow::
         Some("gateway-requests leases"),
         Some("ingress queues"),
         Some("janitor leases"),
+        Some("optin leases"),
+        Some("optin-backfill leases"),
         Some("parking leases"),
         Some("process"),
         Some("router leases"),

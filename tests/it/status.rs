@@ -56,7 +56,8 @@ async fn an_owner_that_was_killed_is_gone(backend: Backend) -> anyhow::Result<()
     };
     let status = until(&deployment, "its owner is gone", is_gone).await;
     let first = &status["problem_details"][0];
-    let what = "one is gone: nobody works on its 15 partitions of router, sender-statuses, sender-account, optin, parking";
+    let what =
+        "one is gone: nobody works on its 15 partitions of router, sender-statuses, sender-account, optin, parking";
     ensure!(first["what"] == what, "{status}");
     ensure!(first["remedy"].as_str().is_some_and(|remedy| remedy.contains("takes over within ")), "{status}");
     let shown = String::from_utf8(run(&deployment, &["status"])?.stdout)?;

@@ -208,7 +208,8 @@ mod tests {
         check(Message, "messages", &of(r#""type":"text","text":{"body":"STOP"}"#), &[("STOP", 1500)]);
         check(StandbyMessage, "standby", &of(r#""type":"text","text":{"body":"STOP"}"#), &[("STOP", 1500)]);
         check(Message, "messages", &of(r#""type":"image","image":{"id":"1","caption":"stop"}"#), &[("stop", 1500)]);
-        let edit = r#""type":"edit","edit":{"original_message_id":"w","message":{"type":"text","text":{"body":"stop"}}}"#;
+        let edit =
+            r#""type":"edit","edit":{"original_message_id":"w","message":{"type":"text","text":{"body":"stop"}}}"#;
         check(Message, "messages", &of(edit), &[("stop", 1500)]);
         let tap = r#""type":"button","button":{"payload":"P1","text":"Stop promotions"}"#;
         check(Message, "messages", &of(tap), &[("Stop promotions", 1500)]);

@@ -114,7 +114,8 @@ fn restored(ledger: &Ledger, context: &Context<'_>, categories: &[Category], beg
     for category in &withdrawn {
         let about = withdrawals(ledger, context).into_iter().rev().filter(|entry| is_about(entry, *category));
         for withdrawal in about {
-            let before: Vec<ConsentEntry> = ledger.entries.iter().filter(|e| is_before(e, withdrawal)).cloned().collect();
+            let before: Vec<ConsentEntry> =
+                ledger.entries.iter().filter(|e| is_before(e, withdrawal)).cloned().collect();
             let then = folded(&before, ledger.merged_at.filter(|at| *at < when(withdrawal)), context).consents;
             let Some(EffectiveConsent::Granted(grant)) = then.of(*category) else { continue };
             let proof = before.iter().find(|entry| Some(entry.id) == grant.entry);

@@ -43,12 +43,7 @@ impl Handler for ConsentHandler {
 }
 
 impl ConsentHandler {
-    pub(crate) fn new(
-        config: OptinConfig,
-        store: Store,
-        numbers: Arc<Numbers>,
-        sending: Arc<SendingLive>,
-    ) -> Self {
+    pub(crate) fn new(config: OptinConfig, store: Store, numbers: Arc<Numbers>, sending: Arc<SendingLive>) -> Self {
         let lexicon = Lexicon::new(sending.current().policy.clone());
         Self { config, store, numbers, sending, lexicon }
     }
@@ -67,10 +62,7 @@ impl ConsentHandler {
     }
 
     /// Parks what is no event; returns what speaks of consent, and when the oldest of all was received.
-    async fn read(
-        &mut self,
-        batch: &mut ClaimedBatch<'_>,
-    ) -> Result<(Vec<Heard>, Option<Timestamp>), HandleError> {
+    async fn read(&mut self, batch: &mut ClaimedBatch<'_>) -> Result<(Vec<Heard>, Option<Timestamp>), HandleError> {
         let policy = self.sending.current().policy.clone();
         if !Arc::ptr_eq(&policy, self.lexicon.policy()) {
             self.lexicon = Lexicon::new(policy);

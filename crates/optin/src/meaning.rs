@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use waypost_domain::message::{Tap, TapSource};
 use waypost_domain::Category;
+use waypost_domain::message::{Tap, TapSource};
 use waypost_policy::PolicyData;
 use waypost_rules::stopping::{Heard, StopWords, Wish, WordsOf, looks_like_stop};
 
@@ -155,12 +155,8 @@ mod tests {
     const AMERICAN: &str = "US";
 
     fn said(country: &str, text: &str, tap: Option<(TapSource, &str)>, is_forwarded: bool) -> Said {
-        let tap = tap.map(|(source, id)| Tap {
-            source,
-            id: id.to_owned(),
-            title: Some(text.to_owned()),
-            description: None,
-        });
+        let tap =
+            tap.map(|(source, id)| Tap { source, id: id.to_owned(), title: Some(text.to_owned()), description: None });
         Said {
             number: PhoneNumberId::new("1"),
             display_number: String::new(),
@@ -190,18 +186,43 @@ mod tests {
     #[test]
     fn words_of_the_default_lists() {
         for text in [
-            "Stop.", "STOP STOP", "stop please 🙏", "STOPALL", "unsubscribe", "opt-out", "Désabonner!", "ARRÊT svp", "BAJA",
-            "darme de baja por favor", "descadastrar", "STOPP", "Bitte abmelden", "disiscrivimi", "afmelden", "wypisz", "RET",
-            "הסר", "إيقاف", "unsub",
+            "Stop.",
+            "STOP STOP",
+            "stop please 🙏",
+            "STOPALL",
+            "unsubscribe",
+            "opt-out",
+            "Désabonner!",
+            "ARRÊT svp",
+            "BAJA",
+            "darme de baja por favor",
+            "descadastrar",
+            "STOPP",
+            "Bitte abmelden",
+            "disiscrivimi",
+            "afmelden",
+            "wypisz",
+            "RET",
+            "הסר",
+            "إيقاف",
+            "unsub",
         ] {
             written(GERMAN, text, "stop");
         }
-        for text in ["stop promotions", "Keine Werbung!", "Parar promoções", "arrêter les promotions", "no más promociones"] {
+        for text in
+            ["stop promotions", "Keine Werbung!", "Parar promoções", "arrêter les promotions", "no más promociones"]
+        {
             written(GERMAN, text, "stop_marketing");
         }
         for (text, word) in [
-            ("Cancel", "cancel"), ("END", "end"), ("quit", "quit"), ("Parar", "parar"), ("SAIR", "sair"), ("İPTAL", "iptal"),
-            ("iptal", "iptal"), ("ende", "ende"),
+            ("Cancel", "cancel"),
+            ("END", "end"),
+            ("quit", "quit"),
+            ("Parar", "parar"),
+            ("SAIR", "sair"),
+            ("İPTAL", "iptal"),
+            ("iptal", "iptal"),
+            ("ende", "ende"),
         ] {
             written(GERMAN, text, &format!("everyday {word}"));
         }
@@ -213,7 +234,9 @@ mod tests {
     /// Case 20.
     #[test]
     fn words_inside_sentences_are_none() {
-        for text in ["stop, he is not coming", "where is my order?", "yes", "can you cancel my order", "baja el precio", "👍"] {
+        for text in
+            ["stop, he is not coming", "where is my order?", "yes", "can you cancel my order", "baja el precio", "👍"]
+        {
             written(GERMAN, text, "nothing");
         }
         written(GERMAN, "please stop writing to me", "suspected");
@@ -230,7 +253,8 @@ mod tests {
 
     #[test]
     fn what_was_forwarded_is_somebody_else_s() {
-        for (text, want) in [("STOP", "suspected"), ("cancel", "suspected"), ("START", "nothing"), ("hello", "nothing")] {
+        for (text, want) in [("STOP", "suspected"), ("cancel", "suspected"), ("START", "nothing"), ("hello", "nothing")]
+        {
             assert_eq!(of(&said(GERMAN, text, None, true)), want, "{text}");
         }
     }

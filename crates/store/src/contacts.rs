@@ -83,7 +83,11 @@ impl InboxTx {
 }
 
 /// Finds whom the observations speak of, or makes their contacts, with their rows locked. Errors: as [`InboxTx::contacts`].
-pub(crate) async fn observe(tx: &mut Tx, ids: &dyn IdSource, observations: &[Observation]) -> Result<Vec<Option<ContactRecord>>> {
+pub(crate) async fn observe(
+    tx: &mut Tx,
+    ids: &dyn IdSource,
+    observations: &[Observation],
+) -> Result<Vec<Option<ContactRecord>>> {
     let owned = rows::lock_owners(tx, &People::aliases(observations)).await?;
     write(tx, owned, ids, observations).await
 }

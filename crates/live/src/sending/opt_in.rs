@@ -99,7 +99,8 @@ mod tests {
     #[test]
     fn a_contact_is_behind_under_any_of_its_names() {
         let partitions = PartitionCount::DEFAULT;
-        let (phone, bsuid) = (Alias::Phone("16505551234".to_owned()), Alias::Bsuid("US.13491208655302741918".to_owned()));
+        let (phone, bsuid) =
+            (Alias::Phone("16505551234".to_owned()), Alias::Bsuid("US.13491208655302741918".to_owned()));
         // As the golden vectors of partitions have it.
         let of = |behind: u16| OptIn::Installed { partitions, behind: [PartitionId(behind)].into() };
         let names = [phone.clone(), bsuid];

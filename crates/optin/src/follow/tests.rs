@@ -80,7 +80,8 @@ fn another_brand_s_stop_is_not_ours() {
 fn what_is_suspected_asks_a_person_once() {
     check(&[entry(None, YES, 1)], Asked::Suspected, &["all suspected", "look"]);
     for before in [entry(None, Word::Withdrawn, 2), entry(None, Word::Suspected, 2)] {
-        let follows = follow(&Ledger { entries: vec![before], merged_at: None }, &context(&said_at(500)), Asked::Suspected);
+        let follows =
+            follow(&Ledger { entries: vec![before], merged_at: None }, &context(&said_at(500)), Asked::Suspected);
         assert_eq!(follows, Follows::default(), "nothing new");
     }
     let judged = [entry(None, Word::Suspected, 2), entry(None, Word::NoStop, 3)];
@@ -96,7 +97,11 @@ fn a_start_restores_what_was_proven_and_no_more() {
     let all = [entry(None, YES, 1), stop()];
     let three = ["marketing granted shown at 1", "utility granted shown at 1", "authentication granted shown at 1"];
     check(&all, Asked::Start, &three);
-    check(&[entry(UTILITY, YES, 1), stop(), entry(None, Word::Withdrawn, 11)], Asked::Start, &["utility granted shown at 1"]);
+    check(
+        &[entry(UTILITY, YES, 1), stop(), entry(None, Word::Withdrawn, 11)],
+        Asked::Start,
+        &["utility granted shown at 1"],
+    );
     let narrowed = [entry(None, YES, 1), entry(MARKETING, Word::Withdrawn, 5), stop()];
     check(&narrowed, Asked::Start, &three);
     check(&[stop()], Asked::Start, &["marketing pending"]);

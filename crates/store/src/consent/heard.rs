@@ -40,15 +40,11 @@ pub struct Offer {
 }
 
 static ENTRIES: LazyLock<Sql> = LazyLock::new(|| {
-    family_both(&format!(
-        "SELECT {} FROM family f JOIN consent_entry e ON e.contact_id = f.id",
-        ENTRY.list("e")
-    ))
+    family_both(&format!("SELECT {} FROM family f JOIN consent_entry e ON e.contact_id = f.id", ENTRY.list("e")))
 });
 
-static MERGED: LazyLock<Sql> = LazyLock::new(|| {
-    family_both("SELECT max(m.at) AS at FROM family f JOIN contact_merge m ON m.loser_id = f.id")
-});
+static MERGED: LazyLock<Sql> =
+    LazyLock::new(|| family_both("SELECT max(m.at) AS at FROM family f JOIN contact_merge m ON m.loser_id = f.id"));
 
 /// Lines 1 and 3 are what the business began.
 static LAST_OFFER: LazyLock<Sql> = LazyLock::new(|| {
