@@ -29,6 +29,8 @@ pub struct Context<'a> {
     pub now: Timestamp,
 }
 
+const SECOND_MS: i64 = 1000;
+
 /// What follows.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Follows {
@@ -157,13 +159,21 @@ impl Context<'_> {
             brand: (*brand).to_owned(),
             category,
             said: word,
-            at: Some(said.at),
+            at: Some(said_at(word, said.at)),
             recorded_at: *now,
             how,
             source: Some(said.key.clone()),
             recorded_by: OPTIN.to_owned(),
             evidence: Evidence::default(),
         }
+    }
+}
+
+/// Meta's times are cut to the second: a stop may have been said at its end, and nothing that was agreed to within it outranks it.
+fn said_at(word: Word, at: Timestamp) -> Timestamp {
+    match word {
+        Word::Withdrawn | Word::Suspected => at.plus_millis(SECOND_MS - 1 - at.as_millis().rem_euclid(SECOND_MS)),
+        Word::Granted(_) | Word::Pending | Word::NoStop => at,
     }
 }
 

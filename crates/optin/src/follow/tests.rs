@@ -14,6 +14,7 @@ fn ann() -> ContactId {
     ContactId::of_group("ann")
 }
 
+/// In seconds, as Meta tells times.
 fn said_at(at: i64) -> Said {
     Said {
         number: PhoneNumberId::new("1"),
@@ -22,14 +23,14 @@ fn said_at(at: i64) -> Said {
         key: format!("wamid.{at}"),
         by: AliasSet::default(),
         country: None,
-        received_at: Timestamp::from_millis(at),
-        at: Timestamp::from_millis(at),
+        received_at: Timestamp::from_millis(at * 1000),
+        at: Timestamp::from_millis(at * 1000),
         what: What::Words { text: String::new(), tap: None, is_forwarded: false, message: Box::default() },
     }
 }
 
 fn context(said: &Said) -> Context<'_> {
-    Context { contact: ann(), brand: "shop", said, now: Timestamp::from_millis(1000) }
+    Context { contact: ann(), brand: "shop", said, now: Timestamp::from_millis(1_000_000) }
 }
 
 /// An entry of before.
@@ -45,7 +46,9 @@ fn check(before: &[ConsentEntry], asked: Asked, want: &[&str]) {
     let follows = follow(&ledger, &context(&said), asked);
     let shown = |entry: &ConsentEntry| {
         assert_eq!(entry.source.as_deref(), Some("wamid.500"), "what it was said in");
-        assert_eq!((entry.at.map(Timestamp::as_millis), entry.recorded_by.as_str()), (Some(500), "optin"));
+        // A stop may have been said at the end of its second.
+        let at = if matches!(entry.said, Word::Withdrawn | Word::Suspected) { 500_999 } else { 500_000 };
+        assert_eq!((entry.at.map(Timestamp::as_millis), entry.recorded_by.as_str()), (Some(at), "optin"));
         let about = entry.category.map_or("all", Category::as_str);
         format!("{about} {} {}", entry.said.as_str(), entry.evidence.wording).trim_end().to_owned()
     };
@@ -147,4 +150,18 @@ fn a_tap_says_so() {
     let said = Said { what, ..said_at(500) };
     let follows = follow(&Ledger::default(), &context(&said), Asked::Stop(MARKETING));
     assert_eq!(follows.entries[0].how, How::Button);
+}
+
+/// Another system tells of a grant to the millisecond, and Meta of the stop to the second.
+#[test]
+fn a_stop_outranks_what_was_agreed_to_in_its_second() {
+    let grant = ConsentEntry { at: Some(Timestamp::from_millis(500_355)), ..entry(MARKETING, YES, 500) };
+    let ledger = Ledger { entries: vec![grant.clone()], merged_at: None };
+    let said = said_at(500);
+    let follows = follow(&ledger, &context(&said), Asked::Stop(None));
+    let mut entries = vec![grant];
+    entries.extend(follows.entries);
+    let folded = folded(&entries, None, &context(&said));
+    assert!(folded.consents.stop.is_some());
+    assert_eq!(folded.consents.marketing, EffectiveConsent::Withdrawn);
 }
