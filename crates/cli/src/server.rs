@@ -61,6 +61,11 @@ impl ServerArgs {
         self.server.clone().or_else(|| of_environment().filter(|_| !self.config.names_one()))
     }
 
+    /// The same at another address.
+    pub(crate) fn at(&self, server: String) -> Self {
+        Self { server: Some(server), ..self.clone() }
+    }
+
     /// What tells this server from others, for whoever goes on later.
     pub(crate) fn place(&self) -> String {
         let of_config = || [&self.config.data_dir, &self.config.config].into_iter().flatten().next().cloned();

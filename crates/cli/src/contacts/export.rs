@@ -4,7 +4,7 @@
 use clap::Args;
 use prost::Name;
 use serde_json::json;
-use tonic::Status;
+use tonic::{Code, Status};
 use waypost_proto::admin::to_json;
 use waypost_proto::admin_v1 as v1;
 use waypost_proto::admin_v1::consent_service_client::ConsentServiceClient;
@@ -23,22 +23,41 @@ use crate::server::{ServerArgs, connect, pages};
 #[command(after_help = "Example:
   waypost contacts export '+34 600 000 107' > export.jsonl
 
+Where the gateway listens elsewhere than the administration, --gateway says where.
+
 One JSON object a line, with one key, which says what it is: contact, consents (what holds now), consent_entry, conversation, entry
 (of a conversation's transcript), message (to them), decision (who was to answer a message, and by which rule). What others wrote
 in groups is not among it; files that they sent are named in their entries (`waypost media download`).")]
 pub struct ContactsExportArgs {
     /// A number, a business-scoped user id, contacts/ID or its id alone; or a message of theirs, by its id
     reference: String,
+    /// The gateway's address, where it is not the administration's: it has conversations and messages
+    #[arg(long, value_name = "URL")]
+    gateway: Option<String>,
     #[command(flatten)]
     server: ServerArgs,
 }
 
 pub(crate) async fn run(args: ContactsExportArgs) -> Result<(), Failure> {
     let channel = connect(&args.server).await?;
+    let elsewhere = args.gateway.map(|url| args.server.at(url));
+    let of_gateway = match &elsewhere {
+        Some(gateway) => connect(gateway).await?,
+        None => channel.clone(),
+    };
     let contacts = ContactServiceClient::new(channel.clone());
     let asked = v1::GetContactRequest { reference: args.reference, ..v1::GetContactRequest::default() };
     let contact = contacts.get_contact(asked).await?.into_inner().contact.unwrap_or_default();
     let name = contact.name.clone();
+    // Before anything is written: a part of an export is none.
+    let talks = ConversationServiceClient::new(of_gateway.clone());
+    let conversations = everything(async |page_size, page_token| {
+        let contact = Some(recipient(&name));
+        let request = gateway::ListConversationsRequest { page_size, page_token, contact, ..Default::default() };
+        let page = talks.list_conversations(request).await.map_err(without_gateway)?.into_inner();
+        Ok((page.conversations, page.next_page_token))
+    })
+    .await?;
     write("contact", &[contact])?;
 
     let consent = ConsentServiceClient::new(channel.clone());
@@ -55,14 +74,6 @@ pub(crate) async fn run(args: ContactsExportArgs) -> Result<(), Failure> {
         .await?,
     )?;
 
-    let talks = ConversationServiceClient::new(channel.clone());
-    let conversations = everything(async |page_size, page_token| {
-        let contact = Some(recipient(&name));
-        let request = gateway::ListConversationsRequest { page_size, page_token, contact, ..Default::default() };
-        let page = talks.list_conversations(request).await?.into_inner();
-        Ok((page.conversations, page.next_page_token))
-    })
-    .await?;
     write("conversation", &conversations)?;
     for conversation in &conversations {
         write(
@@ -76,7 +87,7 @@ pub(crate) async fn run(args: ContactsExportArgs) -> Result<(), Failure> {
         )?;
     }
 
-    let messages = MessageServiceClient::new(channel.clone());
+    let messages = MessageServiceClient::new(of_gateway);
     write(
         "message",
         &everything(async |page_size, page_token| {
@@ -99,6 +110,12 @@ pub(crate) async fn run(args: ContactsExportArgs) -> Result<(), Failure> {
         })
         .await?,
     )
+}
+
+fn without_gateway(status: Status) -> Status {
+    let message =
+        "conversations and messages are the gateway's, which does not answer there: --gateway URL says where it does";
+    if status.code() == Code::Unimplemented { Status::new(Code::Unimplemented, message) } else { status }
 }
 
 /// A whole list.
