@@ -74,19 +74,7 @@ pub(crate) async fn run(args: ContactsExportArgs) -> Result<(), Failure> {
         .await?,
     )?;
 
-    write("conversation", &conversations)?;
-    for conversation in &conversations {
-        write(
-            "entry",
-            &everything(async |page_size, page_token| {
-                let request = gateway::ListEntriesRequest { parent: conversation.name.clone(), page_size, page_token };
-                let page = talks.list_entries(request).await?.into_inner();
-                Ok((page.entries, page.next_page_token))
-            })
-            .await?,
-        )?;
-    }
-
+    write_talks(&talks, &conversations).await?;
     let messages = MessageServiceClient::new(of_gateway);
     write(
         "message",
@@ -110,6 +98,26 @@ pub(crate) async fn run(args: ContactsExportArgs) -> Result<(), Failure> {
         })
         .await?,
     )
+}
+
+/// Conversations, and what was said in each.
+async fn write_talks(
+    talks: &ConversationServiceClient,
+    conversations: &[gateway::Conversation],
+) -> Result<(), Failure> {
+    write("conversation", conversations)?;
+    for conversation in conversations {
+        write(
+            "entry",
+            &everything(async |page_size, page_token| {
+                let request = gateway::ListEntriesRequest { parent: conversation.name.clone(), page_size, page_token };
+                let page = talks.list_entries(request).await?.into_inner();
+                Ok((page.entries, page.next_page_token))
+            })
+            .await?,
+        )?;
+    }
+    Ok(())
 }
 
 fn without_gateway(status: Status) -> Status {
