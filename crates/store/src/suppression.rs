@@ -56,7 +56,11 @@ impl<'a> Lookup<'a> {
     }
 
     pub(crate) fn asking(&self) -> Statement<'_> {
-        Statement::new(&SUPPRESSED, params![self.hashes.keys().collect::<Param<'_>>()])
+        Statement::new(&SUPPRESSED, params![self.sought()])
+    }
+
+    fn sought(&self) -> Param<'_> {
+        self.hashes.keys().collect()
     }
 
     /// Since when, of each that is.
@@ -77,7 +81,7 @@ impl Store {
     pub async fn suppressed_at(&self, aliases: &[Alias]) -> Result<Option<Timestamp>> {
         let Some(key) = key(&self.read(&KEY_IF_ANY, vec![]).await?)? else { return Ok(None) };
         let lookup = Lookup::new(&key, aliases);
-        let rows = self.read(&SUPPRESSED, params![lookup.hashes.keys().collect::<Param<'_>>()]).await?;
+        let rows = self.read(&SUPPRESSED, params![lookup.sought()]).await?;
         Ok(lookup.read(&rows)?.into_values().max())
     }
 }

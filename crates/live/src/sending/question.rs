@@ -1,6 +1,6 @@
 //! The question that policy is asked about one send, put together from what the store knows of contact and number.
 
-use waypost_domain::consent::{ConsentEntry, Folded, Folding, fold};
+use waypost_domain::consent::Folded;
 use waypost_domain::send::{SendRequest, SendState};
 use waypost_domain::{Alias, Category, Timestamp, Window, phone};
 use waypost_policy::asked::{
@@ -57,10 +57,7 @@ impl<'a> Question<'a> {
         last_seen_at: Option<Timestamp>,
         now: Timestamp,
     ) -> Self {
-        let folding =
-            Folding { now, merged_at: facts.merged_at, reconfirm_ms: None, confirmed_at: facts.stop_confirmed_at };
-        let erasure = facts.suppressed_at.map(|at| ConsentEntry::erasure(facts.contact.id, &number.brand, at));
-        let consent = fold(facts.consent.iter().chain(&erasure), &number.brand, &folding);
+        let consent = facts.consents(&number.brand, now);
         let ours = sending.numbers.values().filter_map(|number| number.phone.clone()).collect();
         let has_newer = last_seen_at.zip(facts.last_inbound_at).is_some_and(|(seen, last)| last > seen);
         Self {

@@ -4,7 +4,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::LazyLock;
 
-use waypost_domain::consent::ConsentEntry;
+use waypost_domain::consent::{ConsentEntry, Folded, Folding, fold};
 use waypost_domain::send::SendState;
 use waypost_domain::{Alias, Category, ContactId, ContactRecord, ConversationId, NumberName, Timestamp};
 
@@ -348,6 +348,14 @@ impl SendFacts {
             has_place: false,
             suppressed_at: None,
         }
+    }
+
+    /// What their consent to a brand comes to. An erasure counts as a stop.
+    pub fn consents(&self, brand: &str, now: Timestamp) -> Folded {
+        let folding =
+            Folding { now, merged_at: self.merged_at, reconfirm_ms: None, confirmed_at: self.stop_confirmed_at };
+        let erasure = self.suppressed_at.map(|at| ConsentEntry::erasure(self.contact.id, brand, at));
+        fold(self.consent.iter().chain(&erasure), brand, &folding)
     }
 }
 

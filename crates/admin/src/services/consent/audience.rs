@@ -2,7 +2,7 @@
 
 use tonic::Request;
 use uuid::Uuid;
-use waypost_domain::consent::{ConsentEntry, EffectiveConsent, Folded, Folding, fold};
+use waypost_domain::consent::{EffectiveConsent, Folded};
 use waypost_domain::{Category, ContactId, Timestamp};
 use waypost_grpc::error::invalid;
 use waypost_grpc::fields::wire_time;
@@ -43,10 +43,7 @@ impl Consent {
 
 /// `None`: they may not be written to.
 fn member(facts: &SendFacts, brand: &str, category: Category, now: Timestamp) -> Option<v1::AudienceMember> {
-    let erasure = facts.suppressed_at.map(|at| ConsentEntry::erasure(facts.contact.id, brand, at));
-    let folding =
-        Folding { now, merged_at: facts.merged_at, reconfirm_ms: None, confirmed_at: facts.stop_confirmed_at };
-    let Folded { consents, has_suspected_stop } = fold(facts.consent.iter().chain(&erasure), brand, &folding);
+    let Folded { consents, has_suspected_stop } = facts.consents(brand, now);
     let EffectiveConsent::Granted(grant) = consents.of(category)? else { return None };
     if consents.stop.is_some() || (has_suspected_stop && category == Category::Marketing) {
         return None;
